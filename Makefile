@@ -1,0 +1,63 @@
+# The plain commands. `make demo` needs nothing but Python 3.11 or newer and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?= config/config.yaml
+BIN = $(VENV)/bin
+DEMO = --configfile config/demo.yaml
+
+.PHONY: help setup setup-dev demo plan lint test reference clean-demo
+
+help:
+	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
+	@echo "make setup    install the pinned environment into $(VENV)"
+	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
+	@echo "make test     unit and workflow tests"
+	@echo "make lint     linters and type checks"
+
+$(VENV)/.installed: envs/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "VLMeter needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	# torch first and by its pin: a later range would fetch another build.
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' envs/requirements.lock)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.installed-dev: envs/requirements-dev.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
+	touch $@
+
+setup: $(VENV)/.installed
+
+setup-dev: $(VENV)/.installed-dev
+
+demo: setup
+	$(BIN)/snakemake --cores all $(DEMO)
+	@if [ results/demo/report.html -nt results/demo/check.json ]; then \
+		echo "The report is up to date."; \
+	else \
+		$(BIN)/snakemake $(DEMO) --report results/demo/report.html; \
+	fi
+	@echo
+	@echo "The report:        results/demo/report.md"
+	@echo "Open in a browser: results/demo/report.html"
+
+plan: setup
+	@$(BIN)/python -m vlmeter.plan $(CONFIG)
+
+lint: setup-dev
+	$(BIN)/snakemake --lint
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: setup-dev
+	$(BIN)/python -m pytest
+
+reference: setup
+	$(BIN)/python -m vlmeter.config.reference
+
+clean-demo:
+	rm -rf results/demo

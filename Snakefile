@@ -1,0 +1,43 @@
+"""VLMeter: what a vision-language model costs and how well it answers.
+
+A table of contents. The config becomes targets in common.smk; each step has its rules file.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# One study is one file: `--configfile` replaces this one, it is never merged with it.
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/download.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/inference.smk"
+include: "workflow/rules/layers.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report.md",
+        f"{RESULTS}/study.html",
+        f"{RESULTS}/check.json",
+
+
+# A section's name is a target: `snakemake batch_size` measures that table alone.
+for section in STUDY.sections:
+
+    rule:
+        name:
+            section.name
+        input:
+            section_targets(section.name),

@@ -1,0 +1,241 @@
+"""Compares the project's figures with independent ones, as a table; fails when one is too far off.
+
+Run by `make bench`, on an otherwise idle machine: `python benchmarks/compare.py [cpu|cuda]`.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+import pynvml
+import torch
+from torch import nn
+from torch.utils.benchmark import Timer
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
+
+from vlmeter.measure.clock import Call, CpuClock, clock_for
+from vlmeter.measure.codecarbon_windows import CodecarbonWindows
+from vlmeter.measure.energy import EnergyMeter, energy_meter
+from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.flops import count_flops
+from vlmeter.measure.latency import LatencyPlan, measure_latency
+from vlmeter.measure.layers import profile_layers
+from vlmeter.measure.marks import stopwatch_for
+from vlmeter.measure.nvml import open_gpus
+
+IMAGE_TOKEN = 999
+ALTERNATIONS = 7
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure beside an independent one."""
+
+    what: str
+    ours: float
+    reference: float
+    unit: str
+    limit: float
+    """Largest difference allowed, as a share of the reference."""
+
+    @property
+    def difference(self) -> float:
+        """As a share of the reference."""
+        return self.ours / self.reference - 1.0 if self.reference else float(self.ours != 0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within its limit."""
+        return abs(self.difference) <= self.limit
+
+
+def model_and_inputs(device: str, attention: str) -> tuple[nn.Module, dict[str, torch.Tensor]]:
+    """A BLIP-2 whose forward pass takes some tens of milliseconds on two cores."""
+    torch.manual_seed(0)
+    config = Blip2Config(
+        vision_config={
+            "hidden_size": 256,
+            "intermediate_size": 1024,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+        },
+        qformer_config={
+            "hidden_size": 256,
+            "intermediate_size": 1024,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "encoder_hidden_size": 256,
+        },
+        text_config=OPTConfig(
+            vocab_size=1000,
+            hidden_size=256,
+            word_embed_proj_dim=256,
+            ffn_dim=1024,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+        ).to_dict(),
+        image_token_index=IMAGE_TOKEN,
+        num_query_tokens=32,
+    )
+    config._attn_implementation = attention
+    model = Blip2ForConditionalGeneration(config).eval().requires_grad_(False).to(device)
+    ids = torch.cat([torch.full((4, 32), IMAGE_TOKEN), torch.randint(3, 900, (4, 32))], dim=1)
+    inputs = {
+        "pixel_values": torch.randn(4, 3, 224, 224),
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+    }
+    return model, {name: tensor.to(device) for name, tensor in inputs.items()}
+
+
+def forward_call(model: nn.Module, inputs: dict[str, torch.Tensor]) -> Call:
+    def forward() -> object:
+        with torch.inference_mode():
+            return model(**inputs, use_cache=False)
+
+    return forward
+
+
+def latency(device: str) -> Iterator[Comparison]:
+    """The same callable by turns, so that a drift of the machine reaches both."""
+    call = forward_call(*model_and_inputs(device, "eager"))
+    clock = clock_for(device)
+    plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=1)
+    ours, theirs = [], []
+    timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
+    for _ in range(ALTERNATIONS):
+        ours.append(measure_latency([call], clock, plan).latency_s)
+        theirs.append(timer.blocked_autorange(min_run_time=1.0).median)
+    yield Comparison(
+        "latency / torch.utils.benchmark",
+        statistics.median(ours) * 1e3,
+        statistics.median(theirs) * 1e3,
+        "ms",
+        0.03,
+    )
+
+
+def known_cost(device: str) -> Iterator[Comparison]:
+    """A call that takes 20 ms by the host's clock, whatever the processor does."""
+    plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=2)
+    measured = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
+    yield Comparison("latency / a call of 20 ms", measured.latency_s * 1e3, 20.0, "ms", 0.02)
+
+
+def flops(device: str) -> Iterator[Comparison]:
+    counts = {}
+    for attention in ("eager", "sdpa"):
+        model, inputs = model_and_inputs(device, attention)
+        counts[attention] = count_flops(model, inputs, {}).flops or 0
+        if attention == "eager":
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                model(**inputs, use_cache=False)
+    total = counter.get_total_flops()
+    yield Comparison(
+        "FLOPs eager / FlopCounterMode", counts["eager"] / 1e9, total / 1e9, "GFLOP", 0
+    )
+    yield Comparison("FLOPs SDPA / eager", counts["sdpa"] / 1e9, counts["eager"] / 1e9, "GFLOP", 0)
+
+
+def layers(device: str) -> Iterator[Comparison]:
+    model, inputs = model_and_inputs(device, "eager")
+    found = profile_layers(
+        model,
+        forward_call(model, inputs),
+        clock=clock_for(device),
+        stopwatch=stopwatch_for(device),
+        stage_of=lambda name: name.split(".")[0],
+        iterations=20,
+    )
+    rows_ms = sum(row.time_ms for row in found.rows)
+    yield Comparison("layer rows / whole pass", rows_ms, found.total_ms, "ms", 0.01)
+    yield Comparison("pass with hooks / without", found.hooked_ms, found.unhooked_ms, "ms", 0.25)
+
+
+def energy(device: str) -> Iterator[Comparison]:
+    """The meter's codecarbon, which it sets up from a description, beside one that finds out."""
+    gpus = open_gpus(pynvml)
+    machine = describe_energy_sources(EnergySettings(), gpus)
+    ours = CodecarbonWindows(machine)
+    plain = CodecarbonWindows({**machine, "cpu": {**machine["cpu"], "mode": "search"}})
+    plain.start()
+    ours.start()
+    _busy(3.0)
+    measured, reference = ours.stop(), plain.stop()
+    for part in ("cpu", "ram"):
+        yield Comparison(
+            f"{part} energy / plain codecarbon", measured[part], reference[part], "J", 0.03
+        )
+    if device != "cpu":
+        call = forward_call(*model_and_inputs(device, "eager"))
+        window = energy_meter(machine, EnergySettings(), device).measure(
+            [call], clock_for(device), window_s=10.0, samples_per_batch=4, repeats=5
+        )
+        gpu = window.components[-1]
+        yield Comparison(
+            "GPU energy / codecarbon", gpu.energy_j or 0.0, gpu.codecarbon_j or 0.0, "J", 0.02
+        )
+
+
+def nothing_else_runs(device: str) -> Iterator[Comparison]:
+    """Processor time of this process over a window in which the measured call only sleeps."""
+    meter = EnergyMeter(describe_energy_sources(EnergySettings()), EnergySettings())
+    windows: dict[str, Callable[[], object]] = {
+        "latency": lambda: measure_latency(
+            [partial(time.sleep, 0.05)], CpuClock(), LatencyPlan(window_s=3.0, repeats=1)
+        ),
+        "energy": lambda: meter.measure(
+            [partial(time.sleep, 0.05)], CpuClock(), window_s=3.0, samples_per_batch=1, repeats=1
+        ),
+    }
+    for name, run in windows.items():
+        start, busy = time.perf_counter(), _processor_s()
+        run()
+        seconds = time.perf_counter() - start
+        share = (_processor_s() - busy) / seconds
+        yield Comparison(
+            f"wall less own CPU in {name} window", seconds * (1 - share), seconds, "s", 0.02
+        )
+
+
+def _processor_s() -> float:
+    """Of this process, its children and its parent, which waits."""
+    process = psutil.Process()
+    family = [process, *process.children(recursive=True)]
+    return sum(member.cpu_times().user + member.cpu_times().system for member in family)
+
+
+def _busy(seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("device", nargs="?", default="cpu")
+    device = parser.parse_args().device
+    sections = (known_cost, latency, flops, layers, energy, nothing_else_runs)
+    print(
+        f"{'comparison':38}{'ours':>12}{'reference':>12} {'unit':6}{'difference':>11}{'limit':>8}"
+    )
+    failed = 0
+    for section in sections:
+        for found in section(device):
+            failed += not found.passed
+            print(
+                f"{found.what:38}{found.ours:12.5g}{found.reference:12.5g} {found.unit:6}"
+                f"{found.difference:11.2%}{found.limit:8.0%}  {'ok' if found.passed else 'FAILED'}",
+                flush=True,
+            )
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""VLMeter: what a vision-language model costs and how well it answers."""

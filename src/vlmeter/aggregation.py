@@ -1,0 +1,277 @@
+"""Puts the records of a study into two tidy tables: a row per cell, a row per module."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vlmeter.errors import UserError
+from vlmeter.files import read_json, write_text
+from vlmeter.record import Status
+from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS, Column
+from vlmeter.reporting.text import csv_text
+
+Plain = Mapping[str, Any]
+_WORD_ERRORS = ("wer", "mer")
+_PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
+
+
+def aggregate(
+    records: Sequence[Path],
+    layer_tables: Sequence[Path],
+    layer_records: Sequence[Path],
+    summary_csv: Path,
+    layers_csv: Path,
+) -> None:
+    """Write `summary.csv` and `layers.csv`.
+
+    Args:
+        records: `record.json` of every cell, in the order of the rows.
+        layer_tables: The module tables of the profiled cells.
+        layer_records: The JSON beside each of them, under the same stem.
+        summary_csv: Written: a row per cell, columns as in `SUMMARY_COLUMNS`.
+        layers_csv: Written: a row per module, columns as in `LAYER_COLUMNS`.
+
+    Raises:
+        UserError: a file is missing, cut short or holds what it should not; the message names it.
+    """
+    rows = [_summary_row(path) for path in records]
+    _refuse_repeats(rows, records)
+    _write_table(rows, SUMMARY_COLUMNS, summary_csv)
+    owners = {path.with_suffix(""): path for path in layer_records}
+    layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
+    _write_table(layer_rows, LAYER_COLUMNS, layers_csv)
+
+
+def _write_table(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            column.name: pd.array(
+                [_storable(row.get(column.name)) for row in rows],
+                dtype=_PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
+            )
+            for column in columns
+        }
+    )
+    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _storable(value: object) -> object:
+    return csv_text(value) if isinstance(value, str) else value
+
+
+def _summary_row(path: Path) -> dict[str, object]:
+    record = read_json(path)
+    cell = _block(record, "cell")
+    missing = [key for key in ("id", "dataset") if not isinstance(cell.get(key), str)]
+    if missing or record.get("status") not in set(Status):
+        what = f"cell.{missing[0]}" if missing else f"a known status ({record.get('status')!r})"
+        raise UserError(f"{path} is no record: it lacks {what}. Delete it and run again.")
+    row = {column.name: _taken(record, column, path) for column in SUMMARY_COLUMNS if column.path}
+    return row | _derived(record, path)
+
+
+def _refuse_repeats(rows: Sequence[Plain], paths: Sequence[Path]) -> None:
+    seen: dict[tuple[object, object], Path] = {}
+    for row, path in zip(rows, paths, strict=True):
+        other = seen.setdefault((row["dataset"], row["cell"]), path)
+        if other is not path:
+            raise UserError(
+                f"{other} and {path} hold the same cell {row['cell']}: delete the wrong one."
+            )
+
+
+def _block(record: Plain, name: str) -> Plain:
+    """Return a block of a record; one that is null or absent is empty."""
+    value = record.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _taken(record: Plain, column: Column, path: Path) -> object:
+    value: object = record
+    for key in column.path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if value is None:
+        return None
+    try:
+        return _CHECKED[column.kind](value)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{path}: {column.path} is {value!r}, not a {column.kind}: delete it and run again."
+        ) from None
+
+
+def _derived(record: Plain, path: Path) -> dict[str, object]:
+    """Return the columns that stand nowhere in a record as they are."""
+    row: dict[str, object] = {}
+    try:
+        for derive in (_quality, _input, _energy, _details):
+            row |= derive(record)
+        for column in SUMMARY_COLUMNS:
+            if not column.path and row[column.name] is not None:
+                row[column.name] = _CHECKED[column.kind](row[column.name])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{path} is no record ({type(error).__name__}: {error}): delete it and run again."
+        ) from None
+    return row
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)
+
+
+def _integer(value: object) -> int:
+    if not _number(value).is_integer():
+        raise ValueError(value)
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+_CHECKED: dict[str, Callable[[object], object]] = {
+    "text": _text,
+    "number": _number,
+    "integer": _integer,
+    "flag": _flag,
+}
+
+
+def _quality(record: Plain) -> dict[str, object]:
+    """Derive the quality columns: the interval of WER, and the task's own metric, which is first.
+
+    The word error rates come before it in every record, under names that start so.
+    """
+    quality = _block(record, "quality")
+    metrics = {metric["name"]: metric for metric in quality.get("metrics") or []}
+    own = [metric for name, metric in metrics.items() if not name.startswith(_WORD_ERRORS)]
+    wer = metrics.get("wer", {})
+    task = own[0] if own else {}
+    bad = _bad_samples(record)
+    return {
+        "wer_low": wer.get("low"),
+        "wer_high": wer.get("high"),
+        "task_metric": task.get("name"),
+        "task_metric_label": task.get("label"),
+        "task_value": task.get("value"),
+        "task_low": task.get("low"),
+        "task_high": task.get("high"),
+        "task_higher_is_better": task.get("higher_is_better"),
+        "unparsed_rate": metrics.get("unparsed_rate", {}).get("value"),
+        "bad_samples": None if bad is None else len(bad),
+        "bad_sample_reasons": "; ".join(f"{name}: {why}" for name, why in (bad or {}).items())
+        or None,
+    }
+
+
+def _bad_samples(record: Plain) -> dict[str, str] | None:
+    """Return why samples were not scored, by id: what is wrong with them comes before its effect.
+
+    A sample whose image cannot be decoded has no prediction; the reason is the image.
+    """
+    if record.get("quality") is None:
+        return None
+    bad: dict[str, str] = {}
+    for block in ("input", "quality"):
+        for one in _block(record, block).get("bad_samples") or []:
+            bad.setdefault(str(one["id"]), str(one["reason"]))
+    return bad
+
+
+def _input(record: Plain) -> dict[str, object]:
+    shape = _block(record, "input").get("pixel_shape")
+    return {"pixel_shape": "x".join(map(str, shape)) if shape else None}
+
+
+def _energy(record: Plain) -> dict[str, object]:
+    """Derive the components per sample, with the GPUs added up; records hold whole windows."""
+    detail = _block(record, "energy_detail")
+    samples = detail.get("samples")
+    row: dict[str, object] = {}
+    for device in ("cpu", "gpu", "ram"):
+        parts = [
+            part
+            for part in detail.get("components") or []
+            if part["device"].rstrip("0123456789") == device
+        ]
+        energy_j = _sum(part.get("energy_j") for part in parts)
+        row[f"energy_{device}_j"] = energy_j / samples if energy_j is not None and samples else None
+        row[f"power_{device}_w"] = _sum(part.get("power_w") for part in parts)
+        for key in ("kind", "method"):
+            told = dict.fromkeys(part[key] for part in parts if part.get(key))
+            row[f"energy_{device}_{key}"] = " and ".join(told) or None
+    return row
+
+
+def _sum(values: Any) -> float | None:  # noqa: ANN401 - numbers and Nones
+    given = list(values)
+    return None if not given or None in given else float(sum(given))
+
+
+def _details(record: Plain) -> dict[str, object]:
+    return {
+        "flops_uncounted": _pairs(_block(record, "flops_detail").get("uncounted")),
+        "model_attention": _pairs(_block(record, "model").get("attention")),
+        "model_dtypes": _pairs(_block(record, "model").get("dtype_by_stage")),
+    }
+
+
+def _pairs(table: Plain | None) -> str | None:
+    return "; ".join(f"{key}: {value}" for key, value in (table or {}).items()) or None
+
+
+def _layer_rows(table: Path, owners: Mapping[Path, Path]) -> list[dict[str, object]]:
+    owner = owners.get(table.with_suffix(""))
+    if owner is None:
+        raise UserError(f"{table} has no JSON of the same name beside it: profile that cell again.")
+    cell = _block(read_json(owner), "cell")
+    identity = {
+        "cell": cell.get("id", table.stem),
+        "dataset": cell.get("dataset", table.parent.name),
+    }
+    try:
+        frame = pd.read_csv(table, keep_default_na=False, na_values=[""])
+    except (
+        FileNotFoundError,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserError,
+        ValueError,
+    ) as error:
+        raise UserError(
+            f"{table} cannot be read as a table ({error}): delete it and run again."
+        ) from None
+    wanted = [column for column in LAYER_COLUMNS if column.name not in identity]
+    missing = [column.name for column in wanted if column.name not in frame]
+    if missing:
+        raise UserError(f"{table} lacks the column {missing[0]}: delete it and run again.")
+    for column in wanted:
+        if column.kind == "number":
+            frame[column.name] = _numeric(frame[column.name], table)
+    names = [column.name for column in wanted]
+    plain = frame[names].astype(object).where(frame[names].notna(), None)
+    return [
+        {**identity, **{str(key): value for key, value in row.items()}}
+        for row in plain.to_dict("records")
+    ]
+
+
+def _numeric(values: "pd.Series[Any]", table: Path) -> "pd.Series[float]":
+    try:
+        return pd.to_numeric(values).astype("float64")
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{table}: column {values.name}: {error}. Delete it and run again."
+        ) from None

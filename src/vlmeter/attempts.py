@@ -1,0 +1,63 @@
+"""How often a cell was tried: what makes a crashed cell run again, and a finished study rest.
+
+Each cell's job leaves a small file that is *not* one of its declared outputs: Snakemake deletes
+outputs before it evaluates params again, so a param that followed from an output would change
+with every look at it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vlmeter.errors import UserError
+from vlmeter.files import json_digest, read_json, write_json
+from vlmeter.record import RETRIED, Status
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The last try of a cell."""
+
+    key: str
+    """Digest of all that the try depended on: under another key, counting begins anew."""
+    count: int
+    status: str
+    devices: list[str]
+    """The devices that the machine had, as `devices.fingerprint` tells them."""
+
+
+def attempt_key(depends_on: Mapping[str, object]) -> str:
+    """Return the key of what a cell's job depends on."""
+    return json_digest(dict(depends_on))
+
+
+def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:
+    """Return the last try of every cell below `folder`, by data set and cell id."""
+    found = {}
+    for path in folder.glob("*/*.json"):
+        try:
+            found[path.parent.name, path.stem] = Attempt(**read_json(path))  # type: ignore[arg-type]
+        except (UserError, TypeError):
+            # A damaged note costs at most one more try.
+            continue
+    return found
+
+
+def write_attempt(path: Path, attempt: Attempt) -> None:
+    """Keep `attempt` as the last try of its cell."""
+    write_json(path, asdict(attempt))
+
+
+def next_count(last: Attempt | None, key: str, max_attempts: int, devices: list[str]) -> int:
+    """Return the number of the try that should stand behind a cell's outputs.
+
+    A job whose number equals the stored one is at rest. `crashed` and `error` are tried again up
+    to `max_attempts` times; `unavailable` when there are devices that were not there before.
+    """
+    if last is None or last.key != key:
+        return 1
+    if last.status in RETRIED and last.count < max_attempts:
+        return last.count + 1
+    if last.status == Status.UNAVAILABLE and set(devices) - set(last.devices):
+        return last.count + 1
+    return last.count

@@ -1,0 +1,111 @@
+"""A model on its device with the samples it is fed: where measuring begins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vlmeter.data.samples import read_images, read_texts
+from vlmeter.failures import UnavailableError
+from vlmeter.files import read_json
+from vlmeter.measure.clock import Call
+from vlmeter.models.answer import image_changes_logits
+from vlmeter.models.batches import Feeder, Inputs, Item, digests, full_batches
+from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One cell, set up."""
+
+    loaded: LoadedModel
+    feeder: Feeder
+    items: Sequence[Item]
+    cost_batches: Sequence[Inputs]
+    """Distinct full batches of one shape: the workload whose cost is measured."""
+    text_tokens: int
+    """Text tokens of every row of the cost batches."""
+    images: Mapping[str, Any]
+    """The manifest of the images."""
+
+    def forwards(self) -> list[Call]:
+        """Return one forward pass per cost batch."""
+        return [_Forward(self.loaded.model, inputs) for inputs in self.cost_batches]
+
+    def described(self) -> dict[str, Any]:
+        """Return the `input` block: what the figures are of."""
+        first = self.cost_batches[0]
+        shape_digest, content_digest = digests(self.cost_batches)
+        batch, sequence = first["input_ids"].shape
+        return {
+            "samples": len(self.items),
+            "truncated_samples": sum(item.prompt.truncated for item in self.items),
+            "bad_samples": list(self.images["bad_samples"]),
+            "batch_samples": batch,
+            "distinct_batches": len(self.cost_batches),
+            "repeated": len(self.items) < batch,
+            "text_tokens": self.text_tokens,
+            "image_tokens": self.feeder.image_tokens(first),
+            "sequence_length": sequence,
+            "pixel_shape": list(first["pixel_values"].shape[1:]),
+            "shape_digest": shape_digest,
+            "content_digest": content_digest,
+        }
+
+    def check_image_is_seen(self) -> dict[str, bool]:
+        """Return the `checks` block.
+
+        Raises:
+            ValueError: image tokens are missing, or the image does not reach the answer.
+        """
+        for inputs in self.cost_batches:
+            self.feeder.image_tokens(inputs)
+        if not image_changes_logits(self.loaded, self.feeder, self.items):
+            raise ValueError("another image gives the same logits: the model does not see it")
+        return {"image_tokens_present": True, "image_changes_logits": True}
+
+
+@dataclass(frozen=True)
+class _Forward:
+    """A forward pass of one batch, as a call without arguments."""
+
+    model: Any
+    inputs: Inputs
+
+    def __call__(self) -> object:
+        with torch.inference_mode():
+            return self.model(**self.inputs)
+
+
+def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
+    """Load a cell's model and samples.
+
+    Raises:
+        UnavailableError: the device or, without it, the model is not there.
+        UnsupportedError: the software refuses the setting.
+    """
+    cell = job["cell"]
+    axes, measure = cell["axes"], cell["measure"]
+    torch.manual_seed(measure["seed"])
+    check_device(axes["device"])
+    if "model" not in inputs:
+        raise UnavailableError(
+            f"the device {axes['device']} appeared after the run began; run again to measure it"
+        )
+    manifest = Path(inputs["model"])
+    check_files(manifest.with_suffix(""), read_json(manifest))
+    loaded = load_model(manifest.with_suffix(""), axes)
+    feeder = Feeder(loaded, axes)
+    images = Path(inputs["images"])
+    texts = read_texts(images.parent.parent / "samples.parquet")
+    pictures = list(read_images(images.with_name("images.parquet")))
+    items = feeder.items(pictures, texts, cell["template"])
+    text_tokens = max(item.prompt.tokens for item in items)
+    with torch.inference_mode():
+        batches = [
+            feeder.batch(batch, text_tokens)
+            for batch in full_batches(items, axes["batch_size"], measure["batches"])
+        ]
+    return Bench(loaded, feeder, items, batches, text_tokens, read_json(images))

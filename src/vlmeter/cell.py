@@ -1,0 +1,212 @@
+"""One cell measured: its answers under natural decoding, its cost under a fixed workload.
+
+Runs in the cell's child. Two passes, so that an early end of an answer never looks like speed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from vlmeter.bench import Bench, set_up
+from vlmeter.files import json_digest, read_json
+from vlmeter.measure.clock import Clock, clock_for
+from vlmeter.measure.conditions import ConditionsProbe
+from vlmeter.measure.energy import EnergyMeter, energy_meter
+from vlmeter.measure.energy_result import Energy, with_generation
+from vlmeter.measure.energy_sources import EnergySettings
+from vlmeter.measure.flops import count_flops
+from vlmeter.measure.generation import measure_generation
+from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
+from vlmeter.measure.memory import memory_probe
+from vlmeter.measure.nvml import open_device
+from vlmeter.models.answer import answers, generate
+from vlmeter.models.compilation import Compilation
+from vlmeter.models.load import attention_in_use, dtypes_in_use
+from vlmeter.models.optimizations import OPTIMIZATIONS
+from vlmeter.provenance import git_state
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a cell that went well leaves."""
+
+    predictions: list[dict[str, object]]
+    timings: list[dict[str, object]]
+    blocks: dict[str, Any]
+    """The blocks of `measurement.json`."""
+
+
+def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
+    """Measure one cell.
+
+    Args:
+        job: What `Jobs.inference` tells.
+        inputs: Paths of the manifests `images`, `model` and of `machine`.
+    """
+    cell = job["cell"]
+    axes, measure = cell["axes"], cell["measure"]
+    clock = clock_for(axes["device"])
+    gpu = open_device(axes["device"])
+    memory = memory_probe(axes["device"], gpu)
+    memory.start()
+    bench = set_up(job, inputs)
+    checks = bench.check_image_is_seen()
+    predictions = _predictions(bench, axes["batch_size"], cell["max_new_tokens"])
+
+    optimization = OPTIMIZATIONS[axes["optimization"]]
+    compilation = Compilation(bench.loaded.model, bench.loaded.family)
+    if optimization.compiled:
+        compilation.start(bench.forwards(), clock)
+    conditions = ConditionsProbe(gpu)
+    conditions.start()
+    latency = measure_latency(
+        bench.forwards(), clock, _latency_plan(measure), threads=torch.get_num_threads()
+    )
+    meter = _energy_meter(inputs, measure, axes["device"])
+    energy = meter.measure(
+        bench.forwards(),
+        clock,
+        window_s=measure["energy"]["window_s"],
+        samples_per_batch=axes["batch_size"],
+        repeats=measure["repeats"],
+    )
+    compiled = compilation.stop() if optimization.compiled else None
+    generation, energy = _decoding(bench, axes, measure, clock, meter, energy)
+    conditions_block = conditions.stop().as_dict()
+    memory_block = memory.stop(bench.loaded.model).as_dict()
+    flops = count_flops(
+        bench.loaded.model,
+        bench.cost_batches[0],
+        bench.loaded.family.stage_of,
+        decoder=getattr(bench.loaded.model, "language_model", None),
+        prompt_tokens=bench.cost_batches[0]["input_ids"].shape[1],
+    )
+    machine = read_json(Path(inputs["machine"]))
+    peak = _peak_flop_per_s(machine, axes)
+    blocks = {
+        "input": bench.described(),
+        "latency_detail": latency.as_dict(),
+        "generation": generation.as_dict(),
+        "energy_detail": energy.as_dict(),
+        "flops_detail": flops.as_dict(latency_s=latency.latency_s, peak_flop_per_s=peak),
+        "memory": memory_block,
+        "compile": compiled,
+        "checks": checks,
+        "model": _model_block(bench, inputs),
+        "conditions": conditions_block,
+        "provenance": _provenance(job, inputs, bench, machine),
+    }
+    timings = [_timing_row(row) for row in (*latency.rows, *generation.rows)]
+    return Measured(predictions, timings, blocks)
+
+
+def _predictions(bench: Bench, batch_size: int, max_new_tokens: int) -> list[dict[str, object]]:
+    rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, max_new_tokens)
+    return list(tqdm(rows, total=len(bench.items), desc="answers", unit="sample"))
+
+
+def _decoding(
+    bench: Bench,
+    axes: Mapping[str, Any],
+    measure: Mapping[str, Any],
+    clock: Clock,
+    meter: EnergyMeter,
+    energy: Energy,
+) -> tuple[Any, Energy]:
+    """Time decoding of a forced length, and put its energy per token beside the forward's."""
+    new_tokens = measure["new_tokens"]
+
+    def decode(tokens: int) -> object:
+        with torch.inference_mode():
+            return generate(bench.loaded, bench.cost_batches[0], tokens, forced=True)
+
+    def decode_all() -> object:
+        return decode(new_tokens)
+
+    generation = measure_generation(
+        decode,
+        clock,
+        new_tokens=new_tokens,
+        batch_size=axes["batch_size"],
+        repeats=measure["repeats"],
+    )
+    decoding = meter.measure(
+        [decode_all],
+        clock,
+        window_s=measure["energy"]["window_s"],
+        samples_per_batch=axes["batch_size"],
+        repeats=measure["repeats"],
+        tokens_per_batch=axes["batch_size"] * new_tokens,
+    )
+    return generation, with_generation(energy, decoding)
+
+
+def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
+    return LatencyPlan(
+        window_s=measure["window_s"],
+        min_iterations=measure["min_iterations"],
+        repeats=measure["repeats"],
+        max_warmup_s=measure["max_warmup_s"],
+    )
+
+
+def _energy_meter(
+    inputs: Mapping[str, str], measure: Mapping[str, Any], device: str
+) -> EnergyMeter:
+    block = measure["energy"]
+    settings = EnergySettings(
+        cpu_power_w=block["cpu_power_w"],
+        ram_power_w=block["ram_power_w"],
+        grid_kg_per_kwh=block["grid_kg_per_kwh"],
+        country_iso_code=block["country_iso_code"],
+        min_window_s=block["min_window_s"],
+    )
+    machine: Any = read_json(Path(inputs["machine"]))
+    return energy_meter(machine["energy"], settings, device)
+
+
+def _peak_flop_per_s(machine: Mapping[str, Any], axes: Mapping[str, Any]) -> float | None:
+    """Return the machine's measured peak for the cell's device and number format, if known."""
+    peaks = machine.get("peak_flop_per_s") or {}
+    value = peaks.get(f"{axes['device']}-{axes['dtype']}")
+    return None if value is None else float(value)
+
+
+def _model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
+    manifest: Any = read_json(Path(inputs["model"]))
+    loaded = bench.loaded
+    return {
+        "source": manifest["source"].get("hub") or manifest["source"].get("path"),
+        "revision": manifest["revision"],
+        "digest": json_digest(manifest["files"])[:16],
+        "parameters": manifest["parameters"],
+        "attention": attention_in_use(loaded.model, loaded.family),
+        "dtype_by_stage": dtypes_in_use(loaded.model, loaded.family),
+        "eos_token_ids": list(loaded.eos_token_ids),
+        "pad_token_id": loaded.pad_token_id,
+        "padding_side": loaded.tokenizer.padding_side,
+    }
+
+
+def _provenance(
+    job: Mapping[str, Any], inputs: Mapping[str, str], bench: Bench, machine: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "git": git_state(),
+        "code": job["code"],
+        "software": dict(job["software"]),
+        "threads": torch.get_num_threads(),
+        "cpu": machine.get("cpu"),
+        "gpus": machine.get("gpus"),
+        "os": machine.get("os"),
+        "samples_sha256": bench.images["samples_sha256"],
+        "images_sha256": bench.images["sha256"],
+    }
+
+
+def _timing_row(row: Timing) -> dict[str, object]:
+    return dict(row._asdict())

@@ -1,0 +1,79 @@
+"""The frame around a measured cell: a child of its own, a status in every case, a note of the try.
+
+Whatever happens, every declared output is written and the job ends well: how a cell ended is a
+result. Torch is imported in the child alone.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from vlmeter import devices
+from vlmeter.attempts import Attempt, write_attempt
+from vlmeter.failures import Failure, describe_failure
+from vlmeter.files import read_json
+from vlmeter.isolation import run_isolated
+from vlmeter.record import Status
+
+
+def run_cell_job(
+    job: Mapping[str, Any],
+    status_file: Path,
+    work: Callable[[], None],
+    write_failure: Callable[[Failure], None],
+) -> None:
+    """Run a cell's work isolated, and see to it that it leaves a status.
+
+    Args:
+        job: The job's params: cell, attempt, code, software.
+        status_file: JSON with the cell's `status`, written by `work` or `write_failure`, last.
+        work: Imports torch, measures, writes its outputs. Runs in the child.
+        write_failure: Writes every declared output for a cell that has no figures.
+    """
+
+    def guarded() -> None:
+        _prepare_environment(cpu_threads(job["cell"]["measure"]["cpu_threads"]))
+        try:
+            work()
+        except Exception as error:
+            failure = describe_failure(error)
+            print(failure.traceback or f"{failure.status}: {failure.reason}", file=sys.stderr)
+            write_failure(failure)
+
+    status_file.unlink(missing_ok=True)
+    ending = run_isolated(guarded, job["cell"]["measure"]["timeout_s"])
+    if ending is not None:
+        print(f"{Status.CRASHED}: {ending}", file=sys.stderr)
+        write_failure(Failure(Status.CRASHED, ending))
+    note = job["attempt"]
+    write_attempt(
+        Path(note["note"]),
+        Attempt(
+            key=note["key"],
+            count=note["count"],
+            status=str(read_json(status_file)["status"]),
+            devices=devices.fingerprint(job["cell"]["axes"]["device"]),
+        ),
+    )
+
+
+def cpu_threads(wanted: int | None) -> int:
+    """Return how many threads a cell computes with: by default the physical cores it may use."""
+    if wanted is not None:
+        return wanted
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(psutil.cpu_count(logical=False) or 1, usable or 1))
+
+
+def _prepare_environment(threads: int) -> None:
+    """Set what libraries read when they are imported."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        # Snakemake sets these to the rule's threads; a cell's are part of what it measures.
+        os.environ[name] = str(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # Everything was fetched by rules before this one: a cell that asks the network is a mistake.
+    os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,241 @@
+"""The whole config: one typed model with defaults, descriptions and cross-field checks."""
+
+import string
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from vlmeter.config.axes import AXES, Base, Fixed, Varied
+from vlmeter.config.base import Block, Name, did_you_mean
+
+Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
+Revision = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")]
+HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+TEMPLATE_FIELDS = ("question", "context", "choices")
+
+
+class ModelSource(Block):
+    """Where a model's weights come from: the Hub or a local folder."""
+
+    hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
+    revision: Revision | None = Field(
+        None, description="Commit of the repository. Left out: resolved at download and recorded."
+    )
+    path: str | None = Field(None, description="Local folder, from the working directory.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "ModelSource":
+        if (self.hub is None) == (self.path is None):
+            raise ValueError("give either `hub` or `path`")
+        if self.path is not None and self.revision is not None:
+            raise ValueError("`revision` goes with `hub`; a local folder has none")
+        return self
+
+
+class Model(Block):
+    """A model under test."""
+
+    source: ModelSource = Field(description="Where its weights and processor come from.")
+    label: str | None = Field(None, description="Its name in the report; default: its source.")
+    licence: str | None = Field(None, description="Licence of the weights, for the report.")
+
+
+class DataSource(Block):
+    """Where a data set comes from: the Hub, or parquet files on disk."""
+
+    hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
+    config: str | None = Field(None, description="Configuration (subset) of the repository.")
+    split: str | None = Field(None, description="Split to sample from; needed with `hub`.")
+    revision: Revision | None = Field(
+        None, description="Commit of the repository. Left out: resolved at download and recorded."
+    )
+    path: str | None = Field(None, description="A parquet file or a folder of them.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "DataSource":
+        if (self.hub is None) == (self.path is None):
+            raise ValueError("give either `hub` or `path`")
+        if self.hub is not None and self.split is None:
+            raise ValueError("`split` is missing, such as split: validation")
+        if self.path is not None and (self.revision or self.config or self.split):
+            raise ValueError("`config`, `split` and `revision` go with `hub`, not with `path`")
+        return self
+
+
+class Columns(Block):
+    """Which column of the source holds what."""
+
+    image: str = Field("image", description="The image: the Hub's Image feature, or file bytes.")
+    references: str | None = Field(
+        None, description="Expected texts: a string or a list. Not for multiple choice."
+    )
+    id: str | None = Field(None, description="A unique id; default: the row's number.")
+    question: str | None = Field(None, description="The question; without it, an empty text.")
+    context: str | None = Field(None, description="Text to go with the question, such as a hint.")
+    choices: str | None = Field(None, description="Options of a multiple choice: list of strings.")
+    answer_index: str | None = Field(None, description="Index of the right option, from 0.")
+
+
+class Sample(Block):
+    """Which rows of a data set are used."""
+
+    n: int = Field(300, ge=1, description="How many samples; fewer where the split has fewer.")
+    seed: int = Field(0, ge=0, description="Picks row groups, then rows in them.")
+
+
+class Dataset(Block):
+    """A data set, its task, and the prompts for it."""
+
+    task: Task = Field(description="What is asked; it decides the metrics.")
+    source: DataSource = Field(description="Where it comes from.")
+    columns: Columns = Field(description="Which column holds what.")
+    sample: Sample = Field(Sample(), description="Which rows are used.")
+    prompts: dict[Name, str] = Field(
+        description="Named templates; {question}, {context} and {choices} are filled in."
+    )
+    max_new_tokens: int = Field(
+        20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
+    )
+    label: str | None = Field(None, description="Its name in the report; default: its key.")
+    licence: str | None = Field(None, description="Licence of the data, for the report.")
+
+    @field_validator("prompts")
+    @classmethod
+    def _fillable(cls, prompts: dict[str, str]) -> dict[str, str]:
+        if not prompts:
+            raise ValueError('names no template; give one, such as bare: "{question}"')
+        for name, template in prompts.items():
+            _check_template(name, template)
+        return prompts
+
+    @model_validator(mode="after")
+    def _columns_fit_the_task(self) -> "Dataset":
+        columns = self.columns
+        if self.task == "multiple_choice":
+            if columns.choices is None or columns.answer_index is None:
+                raise ValueError("multiple_choice needs columns.choices and columns.answer_index")
+            if columns.references is not None:
+                raise ValueError("columns.references is not for multiple_choice: drop it")
+        elif columns.references is None:
+            raise ValueError(f"task {self.task} needs columns.references")
+        for name, template in self.prompts.items():
+            for field in _fields(template):
+                if getattr(columns, field) is None:
+                    raise ValueError(f"prompts.{name} uses {{{field}}}: columns.{field} is missing")
+        return self
+
+
+def _fields(template: str) -> list[str]:
+    return [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
+
+
+def _check_template(name: str, template: str) -> None:
+    try:
+        fields = _fields(template)
+    except ValueError as error:
+        raise ValueError(f"prompts.{name}: {error}; write {{{{ for a brace") from None
+    for field in fields:
+        if field not in TEMPLATE_FIELDS:
+            near = did_you_mean(field, TEMPLATE_FIELDS)
+            raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{near}")
+    if fields.count("question") > 1 or fields.count("context") > 1:
+        raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")
+
+
+class Section(Block):
+    """A table of the report: what is fixed, what is varied, over which data sets."""
+
+    name: Name = Field(description="Its name; also a target: `snakemake <name>`.")
+    title: str | None = Field(None, description="Heading in the report; default: the name.")
+    datasets: list[Name] = Field(min_length=1, description="Names below `datasets`.")
+    fix: Fixed = Field(Fixed(), description="Values of axes for this section.")
+    vary: Varied = Field(description="Lists of values of the axes under study.")
+    note: str | None = Field(None, description="A sentence below the heading.")
+
+    @model_validator(mode="after")
+    def _fixed_or_varied(self) -> "Section":
+        for axis in AXES:
+            if getattr(self.fix, axis) is not None and getattr(self.vary, axis) is not None:
+                raise ValueError(f"{axis} is both fixed and varied")
+        if len(set(self.datasets)) < len(self.datasets):
+            raise ValueError(f"a data set is named twice: {self.datasets}")
+        return self
+
+
+class LayerGrid(Block):
+    """Cells whose forward pass is profiled layer by layer."""
+
+    fix: Fixed = Field(Fixed(), description="Values of axes.")
+    vary: Varied = Field(description="Lists of values of axes.")
+
+
+class Layers(Block):
+    """The layer profiles."""
+
+    dataset: Name = Field(description="The data set whose samples are fed.")
+    grids: list[LayerGrid] = Field(min_length=1, description="Which cells are profiled.")
+    iterations: int = Field(10, ge=1, description="Forward passes behind each profile.")
+
+
+class Energy(Block):
+    """How energy is turned from counters and models into joules."""
+
+    window_s: float = Field(10.0, gt=0, description="Seconds of work in one energy window.")
+    min_window_s: float = Field(
+        1.0, gt=0, description="Shorter windows are `not measured`: counters update every 0.1 s."
+    )
+    cpu_power_w: float | None = Field(
+        None, gt=0, description="The CPU's TDP in watts where it is neither readable nor known."
+    )
+    ram_power_w: float | None = Field(None, ge=0, description="Constant watts of the memory.")
+    country_iso_code: str = Field(
+        "USA",
+        pattern=r"^[A-Z]{3}$",
+        description="Country of the grid (ISO 3166-1 alpha-3), for the CO2e column.",
+    )
+    grid_kg_per_kwh: float | None = Field(
+        None, ge=0, description="CO2e of the grid in kg per kWh, instead of the country's."
+    )
+    idle_window_s: float = Field(
+        5.0, ge=0, description="Seconds over which idle watts are read once per machine."
+    )
+
+
+class Measure(Block):
+    """How long and how often things are measured."""
+
+    window_s: float = Field(10.0, gt=0, description="Least seconds of timed forwards.")
+    min_iterations: int = Field(10, ge=1, description="Least number of timed forwards.")
+    repeats: int = Field(3, ge=1, description="Rounds that the window is split into.")
+    max_warmup_s: float = Field(30.0, ge=0, description="Cap of the warm-up.")
+    batches: int = Field(4, ge=1, description="Distinct batches of samples in the timed windows.")
+    new_tokens: int = Field(16, ge=2, description="Forced new tokens in the generation timing.")
+    cpu_threads: int | None = Field(
+        None, ge=1, description="Threads of a cell on the CPU; default: the physical cores."
+    )
+    timeout_s: int = Field(7200, ge=1, description="A cell that takes longer is `crashed`.")
+    max_attempts: int = Field(2, ge=1, description="Tries of a cell that crashed or hit a bug.")
+    seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
+    energy: Energy = Field(Energy(), description="How energy is measured.")
+
+
+class Report(Block):
+    """What the report says about itself."""
+
+    title: str | None = Field(None, description="Heading; default: the base model's label.")
+    bootstrap_resamples: int = Field(
+        1000, ge=0, description="Resamples behind the intervals of the metrics."
+    )
+
+
+class StudyConfig(Block):
+    """One config file: one study."""
+
+    study: Name = Field(description="Name of the study; its results lie in `results/<study>/`.")
+    models: dict[Name, Model] = Field(min_length=1, description="The models, by name.")
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="The data sets, by name.")
+    base: Base = Field(description="The base cell.")
+    sections: list[Section] = Field(min_length=1, description="The tables of the report.")
+    layers: Layers | None = Field(None, description="Which cells are profiled layer by layer.")
+    measure: Measure = Field(Measure(), description="How things are measured.")
+    report: Report = Field(Report(), description="What the report says about itself.")

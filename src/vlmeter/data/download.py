@@ -1,0 +1,149 @@
+"""One data set's sample, from its source to `samples.parquet` and a manifest."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.data.source import Files, open_source, sampled_rows
+from vlmeter.errors import UserError
+from vlmeter.files import file_sha256, read_json, write_json
+
+_LOG = logging.getLogger(__name__)
+
+
+def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> None:
+    """Write the sample of one data set.
+
+    Args:
+        params: What `Study.dataset_params` tells of the data set.
+        samples: Path of `samples.parquet` to write.
+        manifest: Path of its manifest to write, after it.
+
+    Raises:
+        UserError: the source cannot be read, lacks a column, or no sample is usable.
+    """
+    pin = Path(manifest).with_name("revision.json")
+    files = open_source(params["source"], _pinned(pin, params["source"]))
+    _keep_pin(pin, params["source"], files)
+    sample = params["sample"]
+    columns = {key: name for key, name in params["columns"].items() if name is not None}
+    rows, bad = [], []
+    drawn = sampled_rows(files, sorted(set(columns.values())), sample["n"], sample["seed"])
+    for number, raw in tqdm(drawn, total=sample["n"], desc=params["dataset"], unit="sample"):
+        row = _adapted(number, raw, columns, params["task"])
+        reason = _unusable(row, params["task"])
+        if reason is None:
+            rows.append(row)
+        else:
+            bad.append({"id": row["id"], "reason": reason})
+    _check(params["dataset"], rows, bad)
+    write_table(Path(samples), rows, SAMPLES)
+    write_json(Path(manifest), _manifest(params, files, rows, bad, Path(samples)))
+
+
+def _pinned(pin: Path, source: Mapping[str, Any]) -> str | None:
+    """Return the commit that an earlier download of the same source resolved."""
+    if not pin.exists():
+        return None
+    kept = read_json(pin)
+    return str(kept["revision"]) if kept.get("source") == dict(source) else None
+
+
+def _keep_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
+    if files.revision is None or source.get("revision"):
+        return
+    _LOG.warning(
+        "%s names no revision: resolved to %s, kept in %s and used from now on",
+        source["hub"],
+        files.revision,
+        pin,
+    )
+    write_json(pin, {"source": dict(source), "revision": files.revision})
+
+
+def _adapted(
+    number: int, raw: Mapping[str, Any], columns: Mapping[str, str], task: str
+) -> dict[str, Any]:
+    """Bring a row of the source into the columns of `samples.parquet`."""
+    fields = {key: raw[name] for key, name in columns.items()}
+    index = fields.get("answer_index")
+    choices = [str(choice) for choice in fields.get("choices") or []]
+    if task == "multiple_choice":
+        right = index is not None and 0 <= int(index) < len(choices)
+        references = [choices[int(index)]] if right else []  # type: ignore[arg-type]
+    else:
+        references = _texts(fields.get("references"))
+    return {
+        "id": f"row-{number}" if fields.get("id") is None else str(fields["id"]),
+        "image": _encoded(fields["image"]),
+        "question": str(fields.get("question") or ""),
+        "context": str(fields.get("context") or ""),
+        "choices": choices,
+        "answer_index": None if index is None else int(index),
+        "references": references,
+    }
+
+
+def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a string, a list of them, or null
+    values = [value] if isinstance(value, str) else list(value or [])
+    return [str(text) for text in values if text is not None and str(text).strip()]
+
+
+def _encoded(value: Any) -> bytes | None:  # noqa: ANN401 - the Hub's struct, bytes, or null
+    """Return the encoded image: the Hub's Image feature is a struct of bytes and path."""
+    if isinstance(value, Mapping):
+        value = value.get("bytes")
+    return value if isinstance(value, bytes) and value else None
+
+
+def _unusable(row: Mapping[str, Any], task: str) -> str | None:
+    if row["image"] is None:
+        return "has no image"
+    if task == "multiple_choice" and not row["references"]:
+        return f"answer index {row['answer_index']} is not among its {len(row['choices'])} choices"
+    if not row["references"]:
+        return "has no reference: every expected text is empty"
+    return None
+
+
+def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:
+    for entry in bad:
+        _LOG.warning("%s: sample %s %s; it is left out", dataset, entry["id"], entry["reason"])
+    if not rows:
+        first = f"; the first: sample {bad[0]['id']} {bad[0]['reason']}" if bad else ""
+        raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
+    ids = [row["id"] for row in rows]
+    twice = (
+        sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
+    )
+    if twice:
+        raise UserError(
+            f'data set {dataset}: the id "{twice[0]}" stands more than once; '
+            f"give datasets.{dataset}.columns.id a unique column or leave it out."
+        )
+
+
+def _manifest(
+    params: Mapping[str, Any],
+    files: Files,
+    rows: list[dict[str, Any]],
+    bad: list[dict[str, Any]],
+    samples: Path,
+) -> dict[str, Any]:
+    hashes = {row["id"]: hashlib.sha256(row["image"]).hexdigest()[:16] for row in rows}
+    return {
+        "dataset": params["dataset"],
+        "task": params["task"],
+        "source": dict(params["source"]),
+        "revision": files.revision,
+        "sample": dict(params["sample"]),
+        "n": len(rows),
+        "bad_samples": bad,
+        "image_sha256": hashes,
+        "sha256": file_sha256(samples),
+    }

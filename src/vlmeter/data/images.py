@@ -1,0 +1,103 @@
+"""Every image at one size: RGB, upright, square, without loss."""
+
+import io
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from vlmeter.data.samples import IMAGES, read_images, write_table
+from vlmeter.errors import UserError
+from vlmeter.files import file_sha256, read_json, write_json
+
+_LOG = logging.getLogger(__name__)
+_MAX_PIXELS = 200_000_000
+"""Larger images are refused before they are decoded: a small file can unfold to gigabytes."""
+
+
+def preprocess_images(samples_manifest: str, image_size: int, images: str, manifest: str) -> None:
+    """Bring a data set's images to `image_size` x `image_size`.
+
+    The samples lie beside their manifest.
+
+    An image that cannot be decoded is left out, told by id in the log and in the manifest.
+
+    Raises:
+        UserError: not one image can be decoded.
+    """
+    told = read_json(Path(samples_manifest))
+    samples = Path(samples_manifest).with_suffix(".parquet")
+    rows, bad = [], []
+    encoded = list(read_images(samples))
+    results = tqdm(
+        _prepared(encoded, image_size), total=len(encoded), desc=f"{image_size} px", unit="image"
+    )
+    for sample, image in results:
+        if isinstance(image, bytes):
+            rows.append({"id": sample, "image": image})
+        else:
+            _LOG.warning("sample %s: %s; it is left out", sample, image)
+            bad.append({"id": sample, "reason": str(image)})
+    if not rows:
+        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
+    write_table(Path(images), rows, IMAGES)
+    write_json(
+        Path(manifest),
+        {
+            "dataset": told["dataset"],
+            "image_size": image_size,
+            "samples_sha256": told["sha256"],
+            "n": len(rows),
+            "bad_samples": [*told["bad_samples"], *bad],  # type: ignore[misc]
+            "sha256": file_sha256(Path(images)),
+        },
+    )
+
+
+def _prepared(
+    encoded: Iterable[tuple[str, bytes]], image_size: int
+) -> Iterator[tuple[str, bytes | str]]:
+    """Yield (id, PNG) in order, or (id, reason) where there is no image to be had."""
+
+    def prepare(entry: tuple[str, bytes]) -> tuple[str, bytes | str]:
+        sample, data = entry
+        try:
+            return sample, resized_png(data, image_size)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return sample, f"its image cannot be decoded ({error})"
+
+    # Pillow lets go of the interpreter while it decodes and resizes.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(prepare, encoded)
+
+
+def resized_png(data: bytes, image_size: int) -> bytes:
+    """Return an encoded image as a PNG of `image_size` x `image_size`, RGB, EXIF applied.
+
+    Raises:
+        OSError: the data is no image, or is cut short.
+        ValueError: the image has too many pixels to be decoded safely.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        if image.width * image.height > _MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
+        upright = ImageOps.exif_transpose(image)
+        rgb = _on_white(upright)
+    if rgb.size != (image_size, image_size):
+        rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    rgb.save(out, format="PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return an RGB image; what was transparent becomes white, as on a page, not black."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    page = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(page, rgba).convert("RGB")

@@ -1,0 +1,142 @@
+"""Where a data set's parquet files are, on the Hub or on disk, and which rows are sampled.
+
+Only the row groups that the seed picks are read: on the Hub by byte ranges, not whole files.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow.parquet as pq
+
+from vlmeter.errors import UserError
+
+Row = tuple[int, dict[str, Any]]
+"""A row's number in its split, and its columns."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The parquet files of a split."""
+
+    filesystem: Any
+    """An fsspec file system."""
+    paths: tuple[str, ...]
+    revision: str | None
+    """The commit on the Hub; None for files on disk."""
+
+
+def open_source(source: Mapping[str, Any], pinned: str | None = None) -> Files:
+    """Find the files of a data source, as the config describes it.
+
+    Args:
+        source: `{hub, config, split, revision}` or `{path}`.
+        pinned: The commit that an earlier download resolved, used where `revision` is not given.
+
+    Raises:
+        UserError: there is no such data set, file, configuration or split.
+    """
+    if source.get("path") is not None:
+        return _local(Path(source["path"]))
+    return _hub(source, source.get("revision") or pinned)
+
+
+def _local(path: Path) -> Files:
+    paths = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
+    if not paths or not all(file.is_file() for file in paths):
+        raise UserError(f"{path}: no parquet file there; check datasets.*.source.path.")
+    return Files(fsspec.filesystem("file"), tuple(map(str, paths)), None)
+
+
+def _hub(source: Mapping[str, Any], revision: str | None) -> Files:
+    # Imported here: they take seconds, and a data set on disk needs neither.
+    from datasets import load_dataset_builder  # noqa: PLC0415
+    from huggingface_hub import HfApi, HfFileSystem  # noqa: PLC0415
+
+    name = source["hub"]
+    try:
+        commit = HfApi().dataset_info(name, revision=revision).sha
+        builder = load_dataset_builder(name, source.get("config"), revision=commit)
+    except Exception as error:
+        raise UserError(
+            f"data set {name} at {revision or 'its newest revision'} cannot be opened: {error}"
+        ) from error
+    files = builder.config.data_files or {}
+    if source["split"] not in files:
+        raise UserError(
+            f'data set {name} has no split "{source["split"]}"; it has: {", ".join(files)}.'
+        )
+    paths = tuple(str(path).removeprefix("hf://") for path in files[source["split"]])
+    return Files(HfFileSystem(), paths, commit)
+
+
+def sampled_rows(files: Files, columns: list[str], n: int, seed: int) -> Iterator[Row]:
+    """Yield `n` rows picked by `seed`, in the order of the split.
+
+    The seed first orders the row groups; the fewest that hold `n` rows are read, and the rows
+    are drawn from those.
+
+    Raises:
+        UserError: a column is missing, or a file is no parquet.
+    """
+    groups = list(_row_groups(files, columns))
+    random = np.random.default_rng(seed)
+    chosen, held = [], 0
+    for index in random.permutation(len(groups)):
+        if held >= n:
+            break
+        chosen.append(int(index))
+        held += groups[index].rows
+    picked = np.sort(random.permutation(held)[:n])
+    first = 0
+    for index in sorted(chosen):
+        group = groups[index]
+        inside = picked[(picked >= first) & (picked < first + group.rows)] - first
+        if len(inside):
+            yield from group.read(files, columns, inside.tolist())
+        first += group.rows
+
+
+@dataclass(frozen=True)
+class _RowGroup:
+    path: str
+    number: int
+    rows: int
+    first_row: int
+    """Number of its first row in the split."""
+
+    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
+        with files.filesystem.open(self.path) as file:
+            table = pq.ParquetFile(file).read_row_group(self.number, columns=columns)
+        for offset, row in zip(wanted, table.take(wanted).to_pylist(), strict=True):
+            yield self.first_row + offset, row
+
+
+def _row_groups(files: Files, columns: list[str]) -> Iterator[_RowGroup]:
+    first_row = 0
+    for path in files.paths:
+        try:
+            with files.filesystem.open(path) as file:
+                parquet = pq.ParquetFile(file)
+                _check_columns(path, columns, parquet.schema_arrow.names)
+                sizes = [
+                    parquet.metadata.row_group(number).num_rows
+                    for number in range(parquet.num_row_groups)
+                ]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} cannot be read as parquet: {error}") from error
+        for number, rows in enumerate(sizes):
+            yield _RowGroup(path, number, rows, first_row)
+            first_row += rows
+
+
+def _check_columns(path: str, wanted: list[str], present: list[str]) -> None:
+    missing = [column for column in wanted if column not in present]
+    if missing:
+        raise UserError(
+            f'{path} has no column "{missing[0]}"; it has: {", ".join(present)}. '
+            "Correct datasets.*.columns."
+        )

@@ -1,0 +1,52 @@
+"""From an exception to how a cell ended, in words."""
+
+import traceback
+from dataclasses import dataclass
+
+from vlmeter.record import Status
+
+
+class UnsupportedError(Exception):
+    """The software refuses the setting; the message is its own words."""
+
+
+class UnavailableError(Exception):
+    """This machine lacks what the setting needs."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a cell ended, if not well."""
+
+    status: Status
+    reason: str
+    traceback: str | None = None
+    """Python's own account, for a bug only."""
+
+
+# Allocators on CPU and GPU raise RuntimeErrors that differ in nothing but their words.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+)
+_NO_COMPILER = ("InvalidCxxCompiler", "No working C++ compiler", "Cannot find a working triton")
+
+
+def describe_failure(error: BaseException) -> Failure:
+    """Return the status and the reason that an exception amounts to."""
+    words = " ".join(str(error).split())
+    if isinstance(error, UnsupportedError):
+        return Failure(Status.UNSUPPORTED, words)
+    if isinstance(error, UnavailableError):
+        return Failure(Status.UNAVAILABLE, words)
+    if isinstance(error, MemoryError) or any(mark in words for mark in _OUT_OF_MEMORY):
+        return Failure(Status.OUT_OF_MEMORY, _first_sentence(words) or "the memory ran out")
+    if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
+        return Failure(Status.UNAVAILABLE, "torch.compile finds no working compiler here")
+    trace = "".join(traceback.format_exception(error))
+    return Failure(Status.ERROR, f"{type(error).__name__}: {words}"[:500], trace)
+
+
+def _first_sentence(words: str) -> str:
+    return words.split(". ", maxsplit=1)[0][:300]

@@ -1,0 +1,61 @@
+"""The job of `run_inference`: one cell measured, or the reason why not, in its three files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vlmeter.celljob import run_cell_job
+from vlmeter.failures import Failure
+from vlmeter.files import write_json
+from vlmeter.record import Status
+
+
+def run_inference(
+    job: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
+    """Measure one cell.
+
+    Args:
+        job: What `Jobs.inference` tells.
+        inputs: Paths of the manifests `images` and, where the device is there, `model`, and of
+            `machine`.
+        outputs: Paths of `measurement`, `predictions` and `timings`.
+    """
+    measurement = Path(outputs["measurement"])
+
+    def work() -> None:
+        # In the child alone, after its environment is set: this imports torch.
+        from vlmeter.cell import measure_cell  # noqa: PLC0415
+
+        measured = measure_cell(job, inputs)
+        _write(outputs, measured.predictions, measured.timings)
+        write_json(measurement, {**_heading(job, Status.OK), **measured.blocks})
+
+    def write_failure(failure: Failure) -> None:
+        _write(outputs, [], [])
+        write_json(measurement, _heading(job, failure.status, failure.reason, failure.traceback))
+
+    run_cell_job(job, measurement, work, write_failure)
+
+
+def _heading(
+    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
+) -> dict[str, Any]:
+    return {
+        "status": status.value,
+        "reason": reason,
+        "traceback": trace,
+        "attempt": job["attempt"]["count"],
+    }
+
+
+def _write(
+    outputs: Mapping[str, str],
+    predictions: list[dict[str, object]],
+    timings: list[dict[str, object]],
+) -> None:
+    # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
+    from vlmeter.data.samples import PREDICTIONS, TIMINGS, write_table  # noqa: PLC0415
+
+    write_table(Path(outputs["predictions"]), predictions, PREDICTIONS)
+    write_table(Path(outputs["timings"]), timings, TIMINGS)

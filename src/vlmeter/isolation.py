@@ -1,0 +1,122 @@
+"""A measured cell runs in a child of its own, so that its death is a result and not an accident.
+
+The child is forked before torch is imported: there is no second interpreter to start, and what
+one cell leaves in memory is gone with it.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+
+_PR_SET_PDEATHSIG = 1
+_POLL_S = 0.2
+CHILD_FAILED = 70
+"""Exit code of a child whose work raised: EX_SOFTWARE of sysexits.h."""
+
+
+def run_isolated(work: Callable[[], None], timeout_s: float) -> str | None:
+    """Run `work` in a forked child and wait for it without using the processor.
+
+    Args:
+        work: Writes its own results. What it raises is printed and ends the child.
+        timeout_s: Seconds after which the child and its own children are killed.
+
+    Returns:
+        None where `work` returned, else how the child ended, in words.
+
+    Raises:
+        RuntimeError: torch is imported already; its threads do not survive a fork.
+    """
+    if "torch" in sys.modules:
+        raise RuntimeError("torch is imported before the fork of the cell's child")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _run_child(work, parent)
+    with suppress(ProcessLookupError, PermissionError):
+        # The child does the same: whoever is first, the group stands before it is needed.
+        os.setpgid(child, child)
+    try:
+        code = _wait(child, timeout_s)
+    except BaseException:
+        _kill(child)
+        raise
+    if code is None:
+        _kill(child)
+        return f"took longer than the {timeout_s:g} s of measure.timeout_s"
+    _kill_group(child)
+    return _words(code)
+
+
+def _run_child(work: Callable[[], None], parent: int) -> None:
+    code = CHILD_FAILED
+    try:
+        os.setpgid(0, 0)
+        _die_with(parent)
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # No clean-up of the parent's state that the fork copied.
+        os._exit(code)
+
+
+def _die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies; Linux only."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(CHILD_FAILED)
+
+
+def _wait(child: int, timeout_s: float) -> int | None:
+    """Return the child's exit code, negative for a signal, or None when the time is up."""
+    if hasattr(os, "pidfd_open"):
+        handle = os.pidfd_open(child)
+        try:
+            if not select.select([handle], [], [], timeout_s)[0]:
+                return None
+        finally:
+            os.close(handle)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(_POLL_S)
+    return None
+
+
+def _kill(child: int) -> None:
+    _kill_group(child)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def _kill_group(child: int) -> None:
+    """Kill what the child started, compile workers for instance."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
+
+
+def _words(code: int) -> str | None:
+    if code == 0:
+        return None
+    if code > 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+    return f"killed by {name}{hint}"

@@ -1,0 +1,127 @@
+"""What each job of the workflow depends on, as the params that Snakemake compares.
+
+A job runs again when its params differ from those of its last run. So each holds exactly what
+the job depends on: its part of the config, a digest of the modules that do its work, and the
+versions of the libraries that decide its figures.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from vlmeter import attempts, devices
+from vlmeter.files import read_json
+from vlmeter.provenance import software_versions, source_digest
+from vlmeter.study import Cell, Plain, Study
+
+_MEASURING = ("torch", "transformers", "tokenizers", "numpy", "pillow", "codecarbon", "fvcore")
+_IMAGES = ("pillow", "pyarrow")
+_SCORING = ("jiwer", "numpy")
+
+
+class Jobs:
+    """The jobs of one study on this machine, as they stand when the workflow is read."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._notes = {
+            kind: attempts.read_attempts(self.attempts_folder(kind)) for kind in ("cells", "layers")
+        }
+        self._known_gpus = _gpus_in(study.folder / "machine.json")
+
+    def attempts_folder(self, kind: str) -> Path:
+        """Return where the notes about tries of `cells` or `layers` lie."""
+        return self._study.folder / "attempts" / kind
+
+    def machine(self) -> Plain:
+        """Return what `machine.json` depends on.
+
+        A GPU that goes leaves it as it is; one that was never described makes it new.
+        """
+        measure = self._study.config.measure
+        present = [gpu.uuid for gpu in devices.visible_gpus()]
+        return {
+            "gpus": sorted({*self._known_gpus, *present}),
+            "energy": measure.energy.model_dump(mode="json"),
+            "cpu_threads": measure.cpu_threads,
+            "peaks": sorted({(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}),
+            "code": source_digest("vlmeter.machine"),
+            "software": software_versions(_MEASURING),
+        }
+
+    def dataset(self, dataset: str) -> Plain:
+        """Return what a data set's sample depends on."""
+        return {
+            **self._study.dataset_params(dataset),
+            "code": source_digest("vlmeter.data.download"),
+        }
+
+    def images(self, image_size: int) -> Plain:
+        """Return what images of one size depend on."""
+        return {
+            "image_size": image_size,
+            "code": source_digest("vlmeter.data.images"),
+            "software": software_versions(_IMAGES),
+        }
+
+    def model(self, model: str, dtype: str) -> Plain:
+        """Return what a stored model depends on."""
+        return {
+            **self._study.model_params(model, dtype),
+            "code": source_digest("vlmeter.models.fetch"),
+            "software": software_versions(("torch", "transformers")),
+        }
+
+    def inference(self, cell: Cell) -> Plain:
+        """Return what a cell's measurement depends on, with the number of its try."""
+        depends_on = {
+            "cell": self._study.cell_params(cell),
+            "code": source_digest("vlmeter.inference"),
+            "software": software_versions(_MEASURING),
+        }
+        return self._with_attempt("cells", cell, depends_on)
+
+    def layers(self, cell: Cell) -> Plain:
+        """Return what a cell's layer profile depends on, with the number of its try."""
+        depends_on = {
+            "cell": self._study.layer_params(cell),
+            "code": source_digest("vlmeter.layerprofile"),
+            "software": software_versions(_MEASURING),
+        }
+        return self._with_attempt("layers", cell, depends_on)
+
+    def score(self, cell: Cell) -> Plain:
+        """Return what a cell's scores depend on, besides its predictions."""
+        return {
+            "cell": {"id": cell.id, "dataset": cell.dataset, **asdict(cell.axes)},
+            **self._study.score_params(cell.dataset),
+            "code": source_digest("vlmeter.scoring"),
+            "software": software_versions(_SCORING),
+        }
+
+    def needs_model(self, kind: str, cell: Cell) -> bool:
+        """Say whether a cell's job opens the model.
+
+        It does not where the device is missing, so that nothing is fetched in vain; it still
+        counts as an input of a cell that was measured before its device went.
+        """
+        note = self._notes[kind].get((cell.dataset, cell.id))
+        measured = note is not None and note.status != "unavailable"
+        return measured or devices.is_present(cell.axes.device)
+
+    def _with_attempt(self, kind: str, cell: Cell, depends_on: Plain) -> Plain:
+        key = attempts.attempt_key(depends_on)
+        count = attempts.next_count(
+            self._notes[kind].get((cell.dataset, cell.id)),
+            key,
+            self._study.config.measure.max_attempts,
+            devices.fingerprint(cell.axes.device),
+        )
+        note = self.attempts_folder(kind) / cell.dataset / f"{cell.id}.json"
+        return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+
+
+def _gpus_in(machine: Path) -> list[str]:
+    if not machine.exists():
+        return []
+    gpus = read_json(machine).get("gpus")
+    return [gpu["uuid"] for gpu in gpus] if isinstance(gpus, list) else []

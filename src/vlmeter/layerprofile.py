@@ -1,0 +1,62 @@
+"""The job of `profile_layers`: a cell's forward pass, layer by layer, or the reason why not."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vlmeter.celljob import run_cell_job
+from vlmeter.failures import Failure
+from vlmeter.files import write_json, write_text
+from vlmeter.record import Status
+
+COLUMNS = ("module", "kind", "stage", "calls", "time_ms", "share", "flops", "parameters")
+
+
+def profile_layers(
+    job: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> None:
+    """Profile one cell's forward pass.
+
+    Args:
+        job: What `Jobs.layers` tells.
+        inputs: Paths of the manifests `images` and, where the device is there, `model`.
+        outputs: Paths of `table` (CSV) and `record` (JSON).
+    """
+    record = Path(outputs["record"])
+
+    def work() -> None:
+        # In the child alone, after its environment is set: this imports torch.
+        from vlmeter.layercell import profile_cell  # noqa: PLC0415
+
+        profiled = profile_cell(job, inputs)
+        _write_table(Path(outputs["table"]), profiled.rows)
+        write_json(record, {**_heading(job, Status.OK), **profiled.blocks})
+
+    def write_failure(failure: Failure) -> None:
+        _write_table(Path(outputs["table"]), [])
+        write_json(record, _heading(job, failure.status, failure.reason, failure.traceback))
+
+    run_cell_job(job, record, work, write_failure)
+
+
+def _heading(
+    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
+) -> dict[str, Any]:
+    cell = job["cell"]
+    return {
+        "status": status.value,
+        "reason": reason,
+        "traceback": trace,
+        "attempt": job["attempt"]["count"],
+        "cell": {"id": cell["id"], "dataset": cell["dataset"], **cell["axes"]},
+    }
+
+
+def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,87 @@
+"""The machine, described once: what it is, and what it draws when it does nothing."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cpuinfo
+import psutil
+import torch
+
+from vlmeter import devices
+from vlmeter.celljob import cpu_threads
+from vlmeter.dtypes import DTYPES
+from vlmeter.files import write_json
+from vlmeter.measure.clock import clock_for
+from vlmeter.measure.energy import measure_idle_watts
+from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.nvml import open_device
+from vlmeter.measure.peak import measure_peak
+from vlmeter.provenance import git_state
+
+_SETTLE_S = 0.5
+
+
+def describe_machine(params: Mapping[str, Any], machine: str) -> None:
+    """Write `machine.json`.
+
+    Args:
+        params: What `Jobs.machine` tells.
+        machine: Path to write to.
+    """
+    energy = params["energy"]
+    settings = EnergySettings(
+        cpu_power_w=energy["cpu_power_w"],
+        ram_power_w=energy["ram_power_w"],
+        grid_kg_per_kwh=energy["grid_kg_per_kwh"],
+        country_iso_code=energy["country_iso_code"],
+        min_window_s=energy["min_window_s"],
+    )
+    sources = describe_energy_sources(settings)
+    # The start of this very process is no idle load.
+    time.sleep(_SETTLE_S)
+    gpus = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
+    sources["idle"] = measure_idle_watts(
+        sources, settings, energy["idle_window_s"], [gpu for gpu in gpus if gpu is not None]
+    )
+    write_json(
+        Path(machine),
+        {
+            "cpu": {
+                "name": cpuinfo.get_cpu_info().get("brand_raw", platform.processor()),
+                "physical_cores": psutil.cpu_count(logical=False),
+                "logical_cores": psutil.cpu_count(logical=True),
+                "threads_of_a_cell": cpu_threads(params["cpu_threads"]),
+            },
+            "memory_bytes": psutil.virtual_memory().total,
+            "gpus": [gpu.as_dict() for gpu in devices.visible_gpus()],
+            "os": platform.platform(),
+            "container": _container(),
+            "python": platform.python_version(),
+            "software": dict(params["software"]),
+            "energy": sources,
+            "peak_flop_per_s": _peaks(params),
+            "git": git_state(),
+        },
+    )
+
+
+def _peaks(params: Mapping[str, Any]) -> dict[str, float]:
+    """Return the rate of a large matrix product on each device and in each format of the study."""
+    torch.set_num_threads(cpu_threads(params["cpu_threads"]))
+    return {
+        f"{device}-{dtype}": measure_peak(device, DTYPES[dtype], clock_for(device)).flop_per_s
+        for device, dtype in params["peaks"]
+        if device == "cpu" or torch.cuda.is_available()
+    }
+
+
+def _container() -> str | None:
+    """Return which kind of container this is, where that can be seen."""
+    if Path("/.dockerenv").exists():
+        return "docker"
+    # systemd and podman set this name in lower case.
+    return os.environ.get("container") or os.environ.get("APPTAINER_NAME")  # noqa: SIM112

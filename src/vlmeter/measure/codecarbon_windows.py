@@ -1,0 +1,144 @@
+"""codecarbon, set up once and asked for the joules of one window after the other."""
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from codecarbon import OfflineEmissionsTracker
+from codecarbon.external.hardware import CPU, GPU
+from codecarbon.external.ram import RAM
+
+J_PER_KWH = 3.6e6
+
+_REBUILDABLE_MODES = frozenset({"intel_rapl", "cpu_load", "constant"})
+"""Ways to know the CPU's energy whose codecarbon object needs nothing but the description."""
+
+
+class PowerTracker(Protocol):
+    """codecarbon in the part that the meter needs, or a fake of it."""
+
+    def start(self) -> None:
+        """Begin a window."""
+
+    def stop(self) -> Mapping[str, float]:
+        """End it and return joules by `cpu`, `ram` and `gpu`."""
+
+
+class KnownHardwareTracker(OfflineEmissionsTracker):
+    """codecarbon's offline tracker with the hardware given instead of searched for."""
+
+    def __init__(self, machine_energy: Mapping[str, Any], gpu_ids: Sequence[int]) -> None:
+        """Set up from a description.
+
+        Args:
+            machine_energy: What `describe_energy_sources` returned.
+            gpu_ids: NVML indices of the GPUs to track.
+        """
+        self._machine_energy = machine_energy
+        self._tracked_gpus = list(gpu_ids)
+        grid = 1e3 * machine_energy["grid"]["kg_per_kwh"]
+        super().__init__(**tracker_options(gpu_ids, grid_g_per_kwh=grid))
+
+    def _populate_system_metadata(self) -> None:
+        """Left out: it asks the system for what the description already says."""
+
+    def _initialize_hardware_tracking(self) -> None:
+        cpu, ram = self._machine_energy["cpu"], self._machine_energy["ram"]
+        self._conf |= {"cpu_model": cpu["model"], "ram_total_size": ram["total_gib"]}
+        self._hardware = [
+            RAM(tracking_mode="machine", force_ram_power=ram["power_w"]),
+            CPU.from_utils(tempfile.gettempdir(), cpu["mode"], cpu["model"], cpu["tdp_w"]),
+        ]
+        if self._tracked_gpus:
+            self._hardware.append(GPU.from_utils(self._tracked_gpus))
+
+
+class CodecarbonWindows:
+    """Joules by device from codecarbon's tasks, set up before the first window."""
+
+    def __init__(self, machine_energy: Mapping[str, Any], gpu_ids: Sequence[int] = ()) -> None:
+        """Set codecarbon up and throw a first task away, which would include the set-up.
+
+        Args:
+            machine_energy: What `describe_energy_sources` returned.
+            gpu_ids: NVML indices of the GPUs to track.
+        """
+        silence()
+        if machine_energy["cpu"]["mode"] in _REBUILDABLE_MODES:
+            self._tracker: OfflineEmissionsTracker = KnownHardwareTracker(machine_energy, gpu_ids)
+        else:
+            grid = 1e3 * machine_energy["grid"]["kg_per_kwh"]
+            self._tracker = OfflineEmissionsTracker(**tracker_options(gpu_ids, grid_g_per_kwh=grid))
+        self.start()
+        self.stop()
+
+    def start(self) -> None:
+        """Begin a task."""
+        self._tracker.start_task()
+
+    def stop(self) -> Mapping[str, float]:
+        """End the task and return its joules by `cpu`, `ram` and `gpu`."""
+        data = self._tracker.stop_task()
+        if data is None:
+            return {}
+        return {
+            "cpu": data.cpu_energy * J_PER_KWH,
+            "ram": data.ram_energy * J_PER_KWH,
+            "gpu": data.gpu_energy * J_PER_KWH,
+        }
+
+
+def tracker_options(
+    gpu_ids: Sequence[int] | None,
+    country_iso_code: str | None = None,
+    grid_g_per_kwh: float | None = None,
+) -> dict[str, Any]:
+    """Every option of codecarbon's offline tracker.
+
+    An option that is left out is taken from CODECARBON_* variables and `.codecarbon.config` files,
+    which must change neither a figure nor what is written or sent.
+    """
+    return {
+        "allow_multiple_runs": True,
+        "api_call_interval": -1,
+        "api_endpoint": None,
+        "api_key": None,
+        "cloud_provider": None,
+        "cloud_region": None,
+        "country_2letter_iso_code": None,
+        "country_iso_code": country_iso_code,
+        # Empty and not None, for which codecarbon would look for a token of the older name.
+        "electricitymaps_api_token": "",
+        "emissions_endpoint": None,
+        "experiment_id": None,
+        "experiment_name": None,
+        "force_carbon_intensity_g_co2e_kwh": grid_g_per_kwh,
+        "force_cpu_power": None,
+        "force_mode_cpu_load": False,
+        "force_ram_power": None,
+        "gpu_ids": None if gpu_ids is None else list(gpu_ids),
+        "log_level": "critical",
+        "logger_preamble": "",
+        "logging_logger": None,
+        "measure_power_secs": 1,
+        "metadata": None,
+        "on_csv_write": "append",
+        "output_dir": tempfile.gettempdir(),
+        "output_file": "unused.csv",
+        "output_handlers": [],
+        "output_methods": [],
+        "project_name": "vlmeter",
+        "prometheus_url": None,
+        "pue": 1.0,
+        "rapl_include_dram": False,
+        "rapl_prefer_psys": False,
+        "region": None,
+        "tracking_mode": "machine",
+        "wue": 0.0,
+    }
+
+
+def silence() -> None:
+    """Keep codecarbon's warnings out of the cells' logs; what they say is in the description."""
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)

@@ -1,0 +1,108 @@
+"""What an energy window gives: joules per sample by device, or why there are none."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+
+@dataclass(frozen=True)
+class Component:
+    """One device's part of the window."""
+
+    device: str
+    """`cpu`, `ram` or `gpu0`."""
+    energy_j: float | None
+    """Over the whole window; None when it is not known."""
+    power_w: float | None
+    kind: str
+    """`measured`, `modelled` or `constant`."""
+    method: str
+    reason: str | None
+    """Why the energy is None."""
+    idle_w: float | None
+    codecarbon_j: float | None
+    """codecarbon's figure for the same window."""
+    difference: float | None
+    """How far codecarbon's figure lies above `energy_j`, as a share of it, where a hardware
+    counter was read beside it."""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of the whole machine's listed devices while it works on the steps."""
+
+    energy_j: float | None
+    """Joules per sample, gross."""
+    energy_net_j: float | None
+    """Joules per sample above idle."""
+    energy_reason: str | None
+    """Why `energy_j` is None."""
+    energy_net_reason: str | None
+    energy_per_token_j: float | None
+    """Joules per generated token."""
+    energy_per_token_reason: str | None
+    window_s: float
+    batches: int
+    samples: int
+    power_w: float | None
+    """Mean power over the window."""
+    idle_w: float | None
+    """Power of the same devices when the machine idles, measured apart."""
+    co2e_g: float | None
+    """Grams of CO2 equivalent per sample, gross."""
+    grid_kg_per_kwh: float | None
+    components: list[Component]
+    rounds_j: list[float]
+    """Joules per sample of each round; empty when `energy_j` is None."""
+    low_j: float | None
+    """Lower end of the 95 % interval from the spread of the rounds."""
+    high_j: float | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The `energy_detail` block."""
+        return asdict(self)
+
+
+def with_generation(forward: Energy, generation: Energy) -> Energy:
+    """The forward pass's energy with the energy per token of a window of generations."""
+    return replace(
+        forward,
+        energy_per_token_j=generation.energy_per_token_j,
+        energy_per_token_reason=generation.energy_per_token_reason,
+    )
+
+
+def joint_reason(components: Sequence[Component]) -> str | None:
+    """Why the devices together have no figure: the reason of each that has none, once."""
+    devices: dict[str, list[str]] = {}
+    for part in components:
+        if part.reason:
+            devices.setdefault(part.reason, []).append(part.device)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in devices.items()) or None
+
+
+def total_idle_w(components: Sequence[Component]) -> float | None:
+    """Idle power of all devices, or None when that of one is not known."""
+    watts = [part.idle_w for part in components]
+    return None if None in watts else math.fsum(value for value in watts if value is not None)
+
+
+def net_of_idle(
+    total_j: float | None, idle_w: float | None, seconds: float, reason: str | None
+) -> tuple[float | None, str | None]:
+    """Joules above idle, or the reason why there is no such figure.
+
+    Args:
+        total_j: Gross joules of the window; None when they are not known.
+        idle_w: Power of the same devices at idle.
+        seconds: Length of the window.
+        reason: Why `total_j` is None.
+    """
+    if total_j is None:
+        return None, reason
+    if idle_w is None:
+        return None, "the idle power of a device is not known"
+    net = total_j - idle_w * seconds
+    if net <= 0:
+        return None, "the window drew no more power than the machine did when idle was measured"
+    return net, None

@@ -1,0 +1,193 @@
+"""The time of one forward pass: warmed up until steady, in rounds, every time kept."""
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import NamedTuple
+
+from vlmeter.measure.clock import Call, Clock, quiet_interpreter
+from vlmeter.measure.spread import interval_95, quantile
+
+_MAX_CHUNK = 1000
+
+
+class Timing(NamedTuple):
+    """One raw time, a row of `timings.parquet`."""
+
+    kind: str
+    """`forward`, `generate_first` or `generate_all`."""
+    round: int
+    iteration: int
+    """Counts from 0 within its kind, over all rounds."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LatencyPlan:
+    """How long to warm up and how long to measure."""
+
+    window_s: float = 10.0
+    """The timed calls together take at least this long ..."""
+    min_iterations: int = 10
+    """... and are at least this many."""
+    repeats: int = 5
+    """Rounds that the window is divided into; their spread gives the interval."""
+    max_warmup_s: float = 60.0
+    """The warm-up ends after this time even if it is not steady by then."""
+    warmup_group: int = 3
+    """Calls in a group of the warm-up."""
+    warmup_tolerance: float = 0.05
+    """Steady: the medians of the last two groups differ by at most this share of the smaller."""
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """What came before the timed window."""
+
+    iterations: int
+    steady: bool
+    per_call_s: float
+    """Median of the last group, the first estimate of a call's time."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The time of one call, which is one forward pass of one full batch."""
+
+    latency_s: float
+    """Median over all timed iterations."""
+    mean_s: float
+    p50_s: float
+    p90_s: float
+    p99_s: float
+    stdev_s: float | None
+    """None for a single iteration."""
+    min_s: float
+    max_s: float
+    iterations: int
+    rounds_s: list[float]
+    """The median of each round."""
+    low_s: float | None
+    """Lower end of the 95 % interval: `latency_s` less the t half-width of the rounds' medians.
+    None with a single round."""
+    high_s: float | None
+    warmup_iterations: int
+    steady: bool
+    """False when the warm-up ended at its cap, before its times had settled."""
+    window_s: float
+    """The sum of the timed calls."""
+    clock: str
+    threads: int | None
+    """Threads that the framework computes with."""
+    rows: list[Timing] = field(repr=False)
+    """Every timed iteration."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The `latency_detail` block: everything but the raw times."""
+        return {name: value for name, value in vars(self).items() if name != "rows"}
+
+
+def measure_latency(
+    steps: Sequence[Call], clock: Clock, plan: LatencyPlan, threads: int | None = None
+) -> Latency:
+    """Time the steps, cycled, after a warm-up.
+
+    Args:
+        steps: One call per distinct prepared batch, all of one shape.
+        clock: The clock of the device that the steps work on.
+        plan: The warm-up rule and the window.
+        threads: Recorded with the figure.
+
+    Returns:
+        The statistics and every raw time.
+    """
+    calls = cycle(steps)
+    with quiet_interpreter():
+        warmup = warm_up(calls, clock, plan)
+        rounds = _time_rounds(calls, clock, plan, warmup.per_call_s)
+    return _summarise(rounds, warmup, clock.name, threads)
+
+
+def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
+    """Run calls until the medians of two successive groups agree, or the time is up.
+
+    The very first call stands apart from the groups: it allocates and chooses kernels.
+    """
+    start = clock.now()
+    clock.time_calls([next(calls)])
+    iterations, previous = 1, math.inf
+    while True:
+        median = statistics.median(clock.time_calls(list(islice(calls, plan.warmup_group))))
+        iterations += plan.warmup_group
+        steady = abs(median - previous) <= plan.warmup_tolerance * min(median, previous)
+        if steady or clock.now() - start >= plan.max_warmup_s:
+            return Warmup(iterations, steady, median)
+        previous = median
+
+
+def _time_rounds(
+    calls: Iterator[Call], clock: Clock, plan: LatencyPlan, per_call_s: float
+) -> list[list[float]]:
+    round_s = plan.window_s / plan.repeats
+    round_iterations = math.ceil(plan.min_iterations / plan.repeats)
+    rounds = []
+    for _ in range(plan.repeats):
+        seconds: list[float] = []
+        while (missing_s := round_s - math.fsum(seconds)) > 0 or len(seconds) < round_iterations:
+            count = _chunk(missing_s, round_iterations - len(seconds), per_call_s)
+            seconds += clock.time_calls(list(islice(calls, count)))
+            per_call_s = statistics.median(seconds)
+        rounds.append(seconds)
+    return rounds
+
+
+def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
+    """How many calls to give to the clock at once: what is missing, by the last estimate.
+
+    One chunk is one synchronise, so a round should be few of them.
+    """
+    if per_call_s <= 0:
+        return max(1, missing_iterations)
+    by_time = math.ceil(max(0.0, missing_s) / per_call_s)
+    return min(_MAX_CHUNK, max(1, by_time, missing_iterations))
+
+
+def _summarise(
+    rounds: list[list[float]], warmup: Warmup, clock: str, threads: int | None
+) -> Latency:
+    seconds = [value for times in rounds for value in times]
+    ordered = sorted(seconds)
+    median = statistics.median(ordered)
+    medians = [statistics.median(times) for times in rounds]
+    low, high = interval_95(median, medians)
+    return Latency(
+        latency_s=median,
+        mean_s=statistics.fmean(seconds),
+        p50_s=median,
+        p90_s=quantile(ordered, 0.90),
+        p99_s=quantile(ordered, 0.99),
+        stdev_s=statistics.stdev(seconds) if len(seconds) > 1 else None,
+        min_s=ordered[0],
+        max_s=ordered[-1],
+        iterations=len(seconds),
+        rounds_s=medians,
+        low_s=low,
+        high_s=high,
+        warmup_iterations=warmup.iterations,
+        steady=warmup.steady,
+        window_s=math.fsum(seconds),
+        clock=clock,
+        threads=threads,
+        rows=timings("forward", rounds),
+    )
+
+
+def timings(kind: str, rounds: Sequence[Sequence[float]]) -> list[Timing]:
+    """The rows of one kind, numbered over all rounds."""
+    numbered = [(index, value) for index, times in enumerate(rounds) for value in times]
+    return [
+        Timing(kind, round_index, iteration, seconds)
+        for iteration, (round_index, seconds) in enumerate(numbered)
+    ]

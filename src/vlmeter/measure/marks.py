@@ -1,0 +1,185 @@
+"""Begin and end marks around module calls, and each module's own time from them."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from torch import nn
+
+from vlmeter.measure.clock import Call, CudaEvent, CudaRuntime
+
+WHOLE = -1
+"""The layer index of the pass itself, whose own time is what no layer accounts for."""
+
+
+class Mark(NamedTuple):
+    """The begin or the end of a layer's call."""
+
+    layer: int
+    """Index into the marked layers, or `WHOLE`."""
+    step: int
+    """How often the decoder had been entered: 0 or 1 is prefill, more is decode."""
+    begins: bool
+    at: object
+    """What the stopwatch gave."""
+
+
+class Stopwatch(Protocol):
+    """Takes marks cheaply and turns them into seconds afterwards."""
+
+    def mark(self) -> object:
+        """A mark at this point of the work."""
+
+    def finish(self) -> None:
+        """Wait until every mark has happened."""
+
+    def seconds(self, start: object, end: object) -> float:
+        """The time between two marks."""
+
+
+class HostStopwatch:
+    """Marks of the host's clock, for work that is done when its call returns."""
+
+    def mark(self) -> int:
+        """The host's clock in nanoseconds."""
+        return time.perf_counter_ns()
+
+    def finish(self) -> None:
+        """Marks of the host's clock have happened."""
+
+    def seconds(self, start: object, end: object) -> float:
+        """The time between two marks."""
+        assert isinstance(start, int) and isinstance(end, int)
+        return (end - start) * 1e-9
+
+
+class CudaStopwatch:
+    """Marks as CUDA events in the current stream."""
+
+    def __init__(self, device: str, cuda: CudaRuntime) -> None:
+        """Bind to a device.
+
+        Args:
+            device: Such as `cuda:0`; it must be the current one while marks are taken.
+            cuda: `torch.cuda`, or a fake of it.
+        """
+        self._device = device
+        self._cuda = cuda
+
+    def mark(self) -> CudaEvent:
+        """An event recorded now."""
+        event = self._cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def finish(self) -> None:
+        """One synchronise for all marks."""
+        self._cuda.synchronize(self._device)
+
+    def seconds(self, start: object, end: object) -> float:
+        """The time between two events."""
+        return start.elapsed_time(end) * 1e-3  # type: ignore[attr-defined,no-any-return]
+
+
+def stopwatch_for(device: str) -> Stopwatch:
+    """The stopwatch of a device."""
+    if device.split(":", maxsplit=1)[0] == "cuda":
+        import torch  # noqa: PLC0415  (named only here)
+
+        return CudaStopwatch(device, torch.cuda)  # type: ignore[arg-type]
+    return HostStopwatch()
+
+
+class Recorder:
+    """Collects the marks of a pass."""
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        """Take the marks with this stopwatch."""
+        self._mark = stopwatch.mark
+        self._marks: list[Mark] = []
+        self._step = 0
+
+    def run(self, run: Call) -> list[Mark]:
+        """The marks of one pass, the pass itself first and last."""
+        self._marks, self._step = [], 0
+        self._take(WHOLE, True)
+        run()
+        self._take(WHOLE, False)
+        return self._marks
+
+    @contextmanager
+    def hooked(self, layers: Sequence[nn.Module], decoder: nn.Module | None) -> Iterator[None]:
+        """Mark the layers' calls until the end of the block."""
+        handles = []
+        try:
+            if decoder is not None:
+                handles.append(decoder.register_forward_pre_hook(self._count_step))
+            for index, layer in enumerate(layers):
+                handles.append(layer.register_forward_pre_hook(self._begin(index)))
+                handles.append(layer.register_forward_hook(self._end(index)))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _take(self, layer: int, begins: bool) -> None:
+        self._marks.append(Mark(layer, self._step, begins, self._mark()))
+
+    def _count_step(self, *_: object) -> None:
+        self._step += 1
+
+    def _begin(self, index: int) -> Callable[..., None]:
+        def begin(*_: object) -> None:
+            self._take(index, True)
+
+        return begin
+
+    def _end(self, index: int) -> Callable[..., None]:
+        def end(*_: object) -> None:
+            self._take(index, False)
+
+        return end
+
+
+class OwnTime(NamedTuple):
+    """What a layer took itself in one pass, over all its calls."""
+
+    calls: int
+    seconds: float
+
+
+PassTimes = Mapping[tuple[int, bool], OwnTime]
+"""Own times of one pass by layer and whether in a decode step."""
+
+
+def own_times_of(marks: Sequence[Mark], stopwatch: Stopwatch) -> PassTimes:
+    """Own times of one pass from its nested marks.
+
+    Args:
+        marks: Begins and ends in order, the whole pass around them.
+        stopwatch: Where the marks came from.
+    """
+    own: dict[tuple[int, bool], OwnTime] = defaultdict(lambda: OwnTime(0, 0.0))
+    open_marks: list[Mark] = []
+    inner_s: list[float] = []
+    for mark in marks:
+        if mark.begins:
+            open_marks.append(mark)
+            inner_s.append(0.0)
+            continue
+        start = open_marks.pop()
+        inclusive = stopwatch.seconds(start.at, mark.at)
+        key = (start.layer, start.step > 1)
+        calls, seconds = own[key]
+        own[key] = OwnTime(calls + 1, seconds + inclusive - inner_s.pop())
+        if inner_s:
+            inner_s[-1] += inclusive
+    return dict(own)
+
+
+def pass_seconds(own: PassTimes) -> float:
+    """The time of the whole pass."""
+    return math.fsum(time.seconds for time in own.values())

@@ -1,0 +1,164 @@
+"""Peak memory of a cell: on the host, in the framework's device allocator, at the driver."""
+
+import resource
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vlmeter.measure.nvml import Gpu
+
+_RESET_PEAK = "5"
+"""Written to clear_refs: sets VmHWM back to the present size (Linux, proc(5))."""
+
+
+class Weight(Protocol):
+    """The part of a tensor that its size needs."""
+
+    def numel(self) -> int:
+        """Number of elements."""
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+
+    def data_ptr(self) -> int:
+        """Where it is stored, equal for tied weights."""
+
+
+class Model(Protocol):
+    """The part of `torch.nn.Module` that its size needs."""
+
+    def parameters(self) -> Iterable[Weight]:
+        """Its parameters, each once."""
+
+    def buffers(self) -> Iterable[Weight]:
+        """Its buffers, each once."""
+
+
+class CudaMemory(Protocol):
+    """The part of the `torch.cuda` module that counts memory."""
+
+    def init(self) -> None:
+        """Create the context, without which there are no statistics."""
+
+    def reset_peak_memory_stats(self, device: str) -> None:
+        """Set the peaks back to the present use."""
+
+    def max_memory_allocated(self, device: str) -> int:
+        """Peak bytes in tensors."""
+
+    def max_memory_reserved(self, device: str) -> int:
+        """Peak bytes held by the allocator."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The memory block of a record."""
+
+    peak_rss_bytes: int
+    """Largest resident size of the process on the host since `start`."""
+    rss_before_load_bytes: int
+    """Resident size at `start`: interpreter and libraries."""
+    peak_allocated_bytes: int | None
+    """Largest sum of tensors on the device; None on a CPU, as the next two."""
+    peak_reserved_bytes: int | None
+    """Largest size that the framework's allocator held."""
+    device_used_bytes: int | None
+    """What the driver counts as used at `stop`, by every process: allocator, context, kernels."""
+    weights_bytes: int
+    """Parameters and buffers, tied ones once."""
+    peak_rss_method: str
+    """`VmHWM` (reset at `start`) or `ru_maxrss` (over the life of the process)."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The `memory` block."""
+        return asdict(self)
+
+
+class MemoryProbe:
+    """Watches the peaks between `start`, before the model is loaded, and `stop`."""
+
+    def __init__(
+        self,
+        device: str,
+        cuda: CudaMemory | None = None,
+        gpu: Gpu | None = None,
+        proc: Path = Path("/proc/self"),
+    ) -> None:
+        """Choose what to watch.
+
+        Args:
+            device: `cpu`, `cuda` or `cuda:N`.
+            cuda: `torch.cuda` for a CUDA device, or a fake.
+            gpu: The driver's view of that device.
+            proc: The process's folder in procfs; where it is missing, `getrusage` serves.
+        """
+        self._device = device
+        self._cuda = cuda
+        self._gpu = gpu
+        self._proc = proc
+        self._can_reset = False
+        self._before_bytes = 0
+
+    def start(self) -> None:
+        """Forget earlier peaks and note the present size."""
+        self._before_bytes = self._status_bytes("VmRSS") or _max_rss_bytes()
+        try:
+            (self._proc / "clear_refs").write_text(_RESET_PEAK)
+            self._can_reset = True
+        except OSError:
+            self._can_reset = False
+        if self._cuda is not None:
+            self._cuda.init()
+            self._cuda.reset_peak_memory_stats(self._device)
+
+    def stop(self, model: Model) -> Memory:
+        """Read the peaks.
+
+        Args:
+            model: Its weights are counted.
+        """
+        high_water = self._status_bytes("VmHWM") if self._can_reset else None
+        cuda, gpu = self._cuda, self._gpu
+        return Memory(
+            peak_rss_bytes=_max_rss_bytes() if high_water is None else high_water,
+            rss_before_load_bytes=self._before_bytes,
+            peak_allocated_bytes=None if cuda is None else cuda.max_memory_allocated(self._device),
+            peak_reserved_bytes=None if cuda is None else cuda.max_memory_reserved(self._device),
+            device_used_bytes=None if gpu is None else gpu.used_bytes(),
+            weights_bytes=weights_bytes(model),
+            peak_rss_method="ru_maxrss" if high_water is None else "VmHWM",
+        )
+
+    def _status_bytes(self, key: str) -> int | None:
+        try:
+            lines = (self._proc / "status").read_text().splitlines()
+        except OSError:
+            return None
+        sizes = [line.split()[1] for line in lines if line.startswith(f"{key}:")]
+        return int(sizes[0]) * 1024 if sizes else None
+
+
+def _max_rss_bytes() -> int:
+    """The peak since the process began, which exec carries over and nothing resets."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def weights_bytes(model: Model) -> int:
+    """Bytes of a model's parameters and buffers; tied weights count once."""
+    sizes = {
+        (weight.data_ptr(), weight.numel()): weight.numel() * weight.element_size()
+        for weight in [*model.parameters(), *model.buffers()]
+    }
+    return sum(sizes.values())
+
+
+def memory_probe(device: str, gpu: Gpu | None = None) -> MemoryProbe:
+    """The probe of a device with the real counters behind it."""
+    if device.split(":", maxsplit=1)[0] != "cuda":
+        return MemoryProbe(device)
+    import torch  # noqa: PLC0415  (a CPU cell's probe starts before torch is loaded)
+
+    return MemoryProbe(device, torch.cuda if torch.cuda.is_available() else None, gpu)

@@ -1,0 +1,113 @@
+"""One NVIDIA GPU as its driver sees it (NVML), or nothing where there is none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pynvml
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Reads one GPU. A reading that this GPU or driver does not offer is None."""
+
+    nvml: Any
+    """The `pynvml` module after `nvmlInit`, or a fake of it."""
+    handle: Any
+    index: int
+    """NVML's index, which is not torch's where CUDA_VISIBLE_DEVICES is set."""
+
+    def energy_j(self) -> float | None:
+        """Joules since the driver was loaded; advances about every 100 ms (Volta and newer)."""
+        millijoules = self._read(self.nvml.nvmlDeviceGetTotalEnergyConsumption)
+        return None if millijoules is None else millijoules * 1e-3
+
+    def used_bytes(self) -> int | None:
+        """Device memory in use by all processes, as the driver counts it."""
+        memory = self._read(self.nvml.nvmlDeviceGetMemoryInfo)
+        return None if memory is None else int(memory.used)
+
+    def temperature_c(self) -> float | None:
+        """The GPU's core temperature."""
+        return self._read(self.nvml.nvmlDeviceGetTemperature, self.nvml.NVML_TEMPERATURE_GPU)
+
+    def sm_clock_mhz(self) -> float | None:
+        """The current clock of the multiprocessors."""
+        return self._read(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_SM)
+
+    def memory_clock_mhz(self) -> float | None:
+        """The current clock of the device memory."""
+        return self._read(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
+
+    def power_limit_w(self) -> float | None:
+        """The enforced power limit."""
+        milliwatts = self._read(self.nvml.nvmlDeviceGetEnforcedPowerLimit)
+        return None if milliwatts is None else milliwatts * 1e-3
+
+    def compute_pids(self) -> list[int] | None:
+        """Processes with a compute context on the GPU, by the ids of the host's namespace."""
+        processes = self._read(self.nvml.nvmlDeviceGetComputeRunningProcesses)
+        return None if processes is None else sorted(process.pid for process in processes)
+
+    def name(self) -> str | None:
+        """The marketing name."""
+        return self._read(self.nvml.nvmlDeviceGetName)
+
+    def uuid(self) -> str | None:
+        """The identity that stays when devices are reordered."""
+        return self._read(self.nvml.nvmlDeviceGetUUID)
+
+    def _read(self, function: Callable[..., _Value], *args: object) -> _Value | None:
+        try:
+            return function(self.handle, *args)
+        except self.nvml.NVMLError:
+            return None
+
+
+def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
+    """Every GPU that NVML sees; none where there is no driver.
+
+    Args:
+        nvml: The `pynvml` module, or a fake of it.
+    """
+    try:
+        nvml.nvmlInit()
+        handles = [
+            nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())
+        ]
+    except nvml.NVMLError:
+        return []
+    return [Gpu(nvml, handle, index) for index, handle in enumerate(handles)]
+
+
+def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
+    """The GPU behind a torch device.
+
+    Args:
+        gpus: What `open_gpus` found.
+        device_uuid: `str(torch.cuda.get_device_properties(device).uuid)`, with or without the
+            `GPU-` that NVML writes before it; it decides where it is known, since torch and NVML
+            may count in different orders.
+        device_index: Torch's index, used where there is no uuid.
+    """
+    if device_uuid is not None:
+        wanted = device_uuid.removeprefix("GPU-")
+        for gpu in gpus:
+            if (gpu.uuid() or "").removeprefix("GPU-") == wanted:
+                return gpu
+    return gpus[device_index] if device_index < len(gpus) else None
+
+
+def open_device(device: str) -> Gpu | None:
+    """The GPU of a torch device such as `cuda` or `cuda:1`; None for a CPU, and without one."""
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return None
+    import torch  # noqa: PLC0415  (only a CUDA cell, which has loaded torch already)
+
+    if not torch.cuda.is_available():
+        return None
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return gpu_of_device(open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0))

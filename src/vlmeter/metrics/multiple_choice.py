@@ -1,0 +1,137 @@
+"""Multiple choice accuracy from generated text, with what could not be read shown beside it."""
+
+import re
+from collections.abc import Sequence
+from string import ascii_uppercase
+
+from vlmeter.metrics.base import Example, Metric, Score, mean
+
+_EDGE = " .,;:!?\"'()[]"
+_SEPARATORS = re.compile(r"[\s.,;:!?\"'()\[\]{}*#]+")
+_ARTICLE_TOKENS = 3
+"""In a text of more tokens than this a lone "A" is the article, not the option."""
+
+
+def read_letter(prediction: str, choices: Sequence[str]) -> int | None:
+    """Read `b`, `B` or `B. text` as an option: the rule of LLaVA's ScienceQA evaluation."""
+    text = prediction.strip()
+    letters = ascii_uppercase[: len(choices)]
+    if len(text) == 1:
+        position = letters.find(text.upper())
+    elif text[1:2] == ".":
+        position = letters.find(text[0])
+    else:
+        position = -1
+    return position if position >= 0 else None
+
+
+def read_text(prediction: str, choices: Sequence[str]) -> int | None:
+    """Read a prediction that is the text of exactly one option, case and outer marks aside."""
+    given = _plain(prediction)
+    return _only([index for index, choice in enumerate(choices) if given == _plain(choice) != ""])
+
+
+def infer_option(prediction: str, choices: Sequence[str]) -> int | None:
+    """Read the only option that a longer prediction speaks of, by its letter or else its text.
+
+    In the manner of VLMEvalKit's option matching: exactly one option letter stands alone as a
+    capital, or exactly one option's text occurs as whole words.
+    """
+    tokens = [token for token in _SEPARATORS.split(prediction) if token]
+    if len(tokens) > _ARTICLE_TOKENS:
+        tokens = [token for token in tokens if token != "A"]
+    letters = ascii_uppercase[: len(choices)]
+    named = [index for index, letter in enumerate(letters) if letter in tokens]
+    if named:
+        return _only(named)
+    given = _spaced(prediction)
+    return _only(
+        [
+            index
+            for index, choice in enumerate(choices)
+            if _spaced(choice).strip() and _spaced(choice) in given
+        ]
+    )
+
+
+def read_option(prediction: str, choices: Sequence[str]) -> int | None:
+    """Read a prediction as an option: by letter, else as an option's text, else by inference."""
+    for read in (read_letter, read_text, infer_option):
+        option = read(prediction, choices)
+        if option is not None:
+            return option
+    return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).strip(_EDGE)
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(token for token in _SEPARATORS.split(text.lower()) if token)} "
+
+
+def _only(options: Sequence[int]) -> int | None:
+    return options[0] if len(options) == 1 else None
+
+
+def problem(example: Example) -> str | None:
+    """Return why a sample's choice cannot be judged, or None."""
+    if len(example.choices) < 2:
+        return f"multiple choice needs at least 2 options, this sample has {len(example.choices)}"
+    if example.answer_index is None:
+        return "no answer index"
+    if not 0 <= example.answer_index < len(example.choices):
+        return f"answer index {example.answer_index} is not one of {len(example.choices)} options"
+    return None
+
+
+def scores(examples: Sequence[Example]) -> list[Score]:
+    """Return the accuracy by each way of reading, the unparsed rate and the random baseline."""
+    options = [read_option(example.prediction, example.choices) for example in examples]
+    readings = {
+        ("accuracy", "Accuracy"): options,
+        ("accuracy_letter", "Accuracy, option letter"): [
+            read_letter(example.prediction, example.choices) for example in examples
+        ],
+        ("accuracy_text", "Accuracy, option text"): [
+            read_text(example.prediction, example.choices) for example in examples
+        ],
+        ("accuracy_inferred", "Accuracy, inferred option"): [
+            infer_option(example.prediction, example.choices) for example in examples
+        ],
+    }
+    accuracies = [
+        Score(
+            name,
+            label,
+            mean(
+                [
+                    float(option == example.answer_index)
+                    for option, example in zip(read, examples, strict=True)
+                ]
+            ),
+            higher_is_better=True,
+        )
+        for (name, label), read in readings.items()
+    ]
+    unparsed = mean([float(option is None) for option in options])
+    baseline = mean([1 / len(example.choices) for example in examples])
+    return [
+        *accuracies,
+        Score("unparsed_rate", "Unparsed", unparsed, higher_is_better=False),
+        Score("random_baseline", "Random choice", baseline, higher_is_better=None),
+    ]
+
+
+METRIC = Metric(
+    name="accuracy",
+    definition=(
+        "Accuracy: the option is read from the prediction as its letter (LLaVA's rule), else as "
+        "the exact text of one option, else as the only option that the text names; a prediction "
+        "from which no option can be read counts as wrong and is in the unparsed rate. Random "
+        "choice: the mean of 1 / number of options."
+    ),
+    problem=problem,
+    scores=scores,
+)

@@ -1,0 +1,125 @@
+"""A stored model, ready to be fed on its device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from vlmeter.errors import UserError
+from vlmeter.failures import UnavailableError, UnsupportedError
+from vlmeter.models.families import Family, family_of
+from vlmeter.models.optimizations import OPTIMIZATIONS
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode with its processor."""
+
+    model: Any
+    processor: Any
+    family: Family
+    device: torch.device
+    pad_token_id: int
+    eos_token_ids: tuple[int, ...]
+    """What ends an answer; empty where the model never ends one by itself."""
+
+    @property
+    def tokenizer(self) -> Any:  # noqa: ANN401 - any transformers tokenizer
+        """The processor's tokenizer."""
+        return self.processor.tokenizer
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format that inputs are cast to."""
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
+
+def check_device(device: str) -> None:
+    """Raise `UnavailableError` where torch cannot use the device."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError(f"no CUDA device: torch {torch.__version__} sees none here")
+
+
+def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare the stored files' sizes with the manifest, before half a model is loaded.
+
+    Raises:
+        UserError: a file is missing or has another size.
+    """
+    for name, told in manifest["files"].items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != told["bytes"]:
+            raise UserError(f"{path} is missing or cut short: delete {folder}.json and run again.")
+
+
+def load_model(folder: Path, axes: Mapping[str, Any]) -> LoadedModel:
+    """Load a model that `fetch_model` stored, with the attention that the cell asks for.
+
+    Raises:
+        UnavailableError: the device is not there.
+        UnsupportedError: transformers refuses the attention for this model.
+    """
+    check_device(axes["device"])
+    attention = OPTIMIZATIONS[axes["optimization"]].attention
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            folder, dtype="auto", attn_implementation=attention, use_safetensors=True
+        )
+    except (ValueError, ImportError) as error:
+        if attention == "eager":
+            raise
+        raise UnsupportedError(f"{axes['optimization']}: {error}") from error
+    processor = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    # Answers begin at the same place in every row.
+    processor.tokenizer.padding_side = "left"
+    model = model.to(axes["device"]).eval().requires_grad_(False)
+    generation = _effective_generation_config(model)
+    ends = generation.eos_token_id
+    ends = () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)
+    return LoadedModel(
+        model=model,
+        processor=processor,
+        family=family_of(model.config),
+        device=torch.device(axes["device"]),
+        pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
+        eos_token_ids=ends,
+    )
+
+
+def _effective_generation_config(model: Any) -> Any:  # noqa: ANN401
+    """Return the config that `generate` goes by: BLIP-2 hands over to its language model's."""
+    inner = getattr(model, "language_model", None)
+    if inner is not None and inner.can_generate():
+        return inner.generation_config
+    return model.generation_config
+
+
+def _pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
+    for value in (tokenizer.pad_token_id, generation.pad_token_id, *ends):
+        if value is not None:
+            return int(value)
+    return 0
+
+
+def attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
+    """Return the attention implementation that each stage's modules really run with."""
+    found: dict[str, set[str]] = {}
+    for name, module in model.named_modules():
+        stage = family.stage_of(name)
+        kind = getattr(getattr(module, "config", None), "_attn_implementation", None)
+        if stage is not None and kind is not None and "attention" in type(module).__name__.lower():
+            found.setdefault(stage, set()).add(str(kind))
+    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
+
+
+def dtypes_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
+    """Return the number formats of each stage's parameters."""
+    found: dict[str, set[str]] = {}
+    for name, parameter in model.named_parameters():
+        stage = family.stage_of(name) or "other"
+        found.setdefault(stage, set()).add(str(parameter.dtype).removeprefix("torch."))
+    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}

@@ -1,0 +1,1 @@
+"""From tables of figures to pages that people read."""

@@ -1,0 +1,96 @@
+"""What the figures have in common: one style, one file for the same content, plain axes."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from vlmeter.files import write_bytes
+from vlmeter.reporting.text import one_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GREY = "#5B6470"
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "vlmeter",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": "#1F2933",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "#1F2933",
+    "ytick.labelcolor": "#1F2933",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "#E3E7EC",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    # Labels are other people's text: a dollar sign in them is no formula.
+    "text.parse_math": False,
+}
+SIZE_INCHES = (9.6, 3.6)
+_LOG_FROM_RATIO = 15.0
+"""Figures further apart than this are drawn on a logarithmic axis."""
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG without a date, so that the same figure is the same file."""
+    buffer = io.BytesIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=nothing)
+    write_bytes(path, buffer.getvalue())
+
+
+def nothing_measured(reasons: Sequence[str]) -> Figure:
+    """Return a figure that says so, with up to three reasons."""
+    figure = Figure(figsize=(9.6, 1.6), layout="constrained")
+    told = list(dict.fromkeys(reasons))
+    lines = ["Nothing was measured.", *(short(reason, 110) for reason in told[:3])]
+    figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=GREY, fontsize=11)
+    return figure
+
+
+def short(text: str, length: int) -> str:
+    """Return a text as one line of at most `length` characters."""
+    line = one_line(text)
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def scale_values(axes: "Axes", values: Sequence[float]) -> None:
+    """Start the axis at zero, or make it logarithmic where the figures are far apart."""
+    positive = [value for value in values if value > 0]
+    axes.margins(y=0.12)
+    if positive and len(positive) == len(values) and max(values) / min(values) > _LOG_FROM_RATIO:
+        set_logarithmic(axes)
+    else:
+        axes.set_ylim(bottom=0)
+
+
+def set_logarithmic(axes: "Axes") -> None:
+    """Make the vertical axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(plain_number)
+
+
+def plain_number(value: float, _position: float | None = None) -> str:
+    """Write a tick of a logarithmic axis as a plain number."""
+    return f"{value:g}"
+
+
+def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
+    """Give each heading a place of its own along the horizontal axis."""
+    axes.set_xticks(range(len(headings)), headings)
+    axes.set_xlim(-0.5, len(headings) - 0.5)
+    axes.set_xlabel(label)

@@ -1,0 +1,112 @@
+"""How numbers and values of axes are written: one way in Markdown, HTML and figures."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+DASH = "\u2013"
+"""Stands where there is no figure."""
+
+_PREFIXES = (("n", 1e-9), ("µ", 1e-6), ("m", 1e-3), ("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
+_LARGE = (("T", 1e12), ("P", 1e15), ("E", 1e18))
+_VALUE_LABELS: dict[str, dict[object, str]] = {
+    "optimization": {
+        "eager": "Eager",
+        "sdpa": "SDPA",
+        "compile": "Compile",
+        "flash_attention_2": "Flash",
+    },
+    "device": {"cuda": "GPU", "cpu": "CPU"},
+}
+AXIS_LABELS = {
+    "model": "Model",
+    "prompt": "Prompt",
+    "device": "Device",
+    "dtype": "Number format",
+    "image_size": "Image size (px)",
+    "image_input": "Image input",
+    "batch_size": "Batch size (samples)",
+    "max_input_len": "Input length (text tokens)",
+    "optimization": "Optimization",
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit with the prefix in which a column of figures reads best."""
+
+    unit: str
+    factor: float
+
+    @classmethod
+    def of(cls, values: Iterable[float | None], unit: str) -> "Scale":
+        """Choose the prefix by the median of the figures, so that few need many digits."""
+        sizes = sorted(abs(value) for value in values if value)
+        if not sizes:
+            return cls(unit, 1.0)
+        middle = sizes[(len(sizes) - 1) // 2]
+        prefixes = _PREFIXES if unit == "s" else (*_PREFIXES, *_LARGE)
+        for prefix, factor in reversed(prefixes):
+            # No one writes kiloseconds.
+            if middle >= factor and not (unit == "s" and factor > 1):
+                return cls(f"{prefix}{unit}", factor)
+        return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
+
+    def text(self, value: float | None) -> str:
+        """Return a figure in this unit, without it."""
+        return DASH if value is None else number(value / self.factor)
+
+
+def number(value: float | None) -> str:
+    """Return a figure with three significant digits, and no fewer than its whole part."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(float(f"{value:.3g}"))))
+    if size >= 6 or size < -4:
+        return f"{value:.2e}"
+    return f"{value:.{max(0, 2 - size)}f}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a figure with its unit, prefixed as fits."""
+    if value is None:
+        return DASH
+    scale = Scale.of([value], unit)
+    return f"{scale.text(value)} {scale.unit}"
+
+
+def interval(low: float | None, high: float | None, factor: float = 1.0) -> str:
+    """Return an interval in brackets, or nothing where there is none."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low / factor)}, {number(high / factor)}]"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage."""
+    if share is None:
+        return DASH
+    return "<0.1 %" if 0 < share < 0.001 else f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %"
+
+
+def value_label(axis: str, value: object) -> str:
+    """Return a value of an axis as the report writes it, e.g. `Flash`."""
+    return _VALUE_LABELS.get(axis, {}).get(value, str(value))
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does: `a, b and c`."""
+    return (
+        " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part) if words else ""
+    )
+
+
+def json_block(
+    wer: float | None, latency: float | None, energy: float | None, flops: str | None
+) -> str:
+    """Return the source's four keys as it wrote them."""
+    keys = {"wer_value": wer, "latency": latency, "energy": energy, "flops": flops}
+    return json.dumps(keys, indent=4, ensure_ascii=False)

@@ -1,0 +1,54 @@
+"""Reads the two tables of a study back into rows of plain values."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vlmeter.errors import UserError
+from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS, Column
+from vlmeter.reporting.text import csv_original
+
+Row = dict[str, Any]
+"""A row by column name; None where the table has no value."""
+
+_PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
+
+
+def read_summary(path: Path) -> dict[tuple[str, str], Row]:
+    """Return the rows of `summary.csv` by data set and cell.
+
+    Raises:
+        UserError: the file is missing or is not the table that `aggregate` writes.
+    """
+    return {(row["dataset"], row["cell"]): row for row in _read(path, SUMMARY_COLUMNS)}
+
+
+def read_layers(path: Path) -> list[Row]:
+    """Return the rows of `layers.csv`.
+
+    Raises:
+        UserError: the file is missing or is not the table that `aggregate` writes.
+    """
+    return _read(path, LAYER_COLUMNS)
+
+
+def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
+    try:
+        frame = pd.read_csv(
+            path,
+            dtype={column.name: _PANDAS_TYPES[column.kind] for column in columns},
+            keep_default_na=False,
+            na_values=[""],
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}): run the aggregation again.") from None
+    missing = [column.name for column in columns if column.name not in frame]
+    if missing:
+        raise UserError(f"{path} lacks the column {missing[0]}: run the aggregation again.")
+    for column in columns:
+        if column.kind == "text":
+            frame[column.name] = frame[column.name].map(csv_original, na_action="ignore")
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

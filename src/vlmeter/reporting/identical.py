@@ -1,0 +1,67 @@
+"""Finds cells that are the same computation: what differs between them is noise."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vlmeter.record import Status
+from vlmeter.reporting.frames import Row
+
+_SAME = ("dataset", "shape_digest", "model", "dtype", "device", "batch_size", "optimization")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells which the model and the device cannot tell apart, at least by their cost."""
+
+    mark: str
+    """A letter, distinct within a table."""
+    words: str
+    cells: tuple[tuple[str, str], ...]
+    """Data set and id of each."""
+    latency_spread: float | None
+    """Largest over smallest latency, less 1: what chance alone did here."""
+
+
+def identical_groups(rows: Iterable[Row]) -> list[Group]:
+    """Return the groups of two or more cells that are the same computation.
+
+    The digests are those of the cost batches: equal `shape_digest` says equal token ids, masks
+    and shapes; equal `content_digest` says equal pixels too.
+    """
+    groups: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        if row["status"] == Status.OK and row["shape_digest"]:
+            groups.setdefault(tuple(row[key] for key in _SAME), []).append(row)
+    found = [_distinct(group) for group in groups.values()]
+    return [
+        Group(
+            mark=_letter(index),
+            words=_words(group),
+            cells=tuple((row["dataset"], row["cell"]) for row in group),
+            latency_spread=_spread([row["latency"] for row in group]),
+        )
+        for index, group in enumerate(group for group in found if len(group) > 1)
+    ]
+
+
+def _distinct(rows: Sequence[Row]) -> list[Row]:
+    return list({(row["dataset"], row["cell"]): row for row in rows}.values())
+
+
+def _words(rows: Sequence[Row]) -> str:
+    contents = {row["content_digest"] for row in rows}
+    if len(contents) == 1 and None not in contents:
+        return "identical input"
+    if len({row["image_size"] for row in rows}) > 1:
+        return "identical input after the processor's resize"
+    return "identical shapes, other pixels"
+
+
+def _spread(values: Sequence[float | None]) -> float | None:
+    given = [value for value in values if value]
+    return max(given) / min(given) - 1 if len(given) > 1 else None
+
+
+def _letter(index: int) -> str:
+    letter = chr(ord("A") + index % 26)
+    return letter if index < 26 else f"{letter}{index // 26}"

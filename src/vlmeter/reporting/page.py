@@ -1,0 +1,257 @@
+"""What the report says, as plain values: the templates only lay it out."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from vlmeter.record import Status
+from vlmeter.reporting.findings import Finding, findings
+from vlmeter.reporting.formats import json_block, listed, value_label
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.profiles import Profile, measured
+from vlmeter.reporting.tables import (
+    SectionTable,
+    Table,
+    kinds_table,
+    modules_table,
+    section_table,
+)
+
+Plain = Mapping[str, Any]
+Summary = Mapping[tuple[str, str], Row]
+
+
+@dataclass(frozen=True)
+class CellView:
+    """A cell in its place in the report."""
+
+    dataset: str
+    """The data set's label."""
+    status: str
+    json: str | None
+    """The source's four keys, or None where nothing was measured."""
+    reason: str | None
+    """Why the cell has no figures, or not all of them."""
+
+
+@dataclass(frozen=True)
+class ValueView:
+    """All cells of one value of a section's axis."""
+
+    heading: str
+    cells: tuple[CellView, ...]
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """A numbered section."""
+
+    name: str
+    number: int
+    title: str
+    setting: str
+    """The data sets and what the section fixes, in words."""
+    note: str | None
+    by_dataset: bool
+    """Whether its cells need the data set's name above them."""
+    values: tuple[ValueView, ...]
+    figures: SectionTable
+
+
+@dataclass(frozen=True)
+class LayersView:
+    """The part about layers."""
+
+    dataset: str
+    findings: tuple[Finding, ...]
+    kinds: Table | None
+    modules: Table | None
+    modules_of: str
+    lost: tuple[tuple[str, str, str], ...]
+    """Label, status and reason of each profile that failed."""
+    overhead: float | None
+    """Largest share of time that the hooks added before scaling."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A cell that did not end well."""
+
+    dataset: str
+    cell: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole report."""
+
+    study: str
+    title: str
+    speed: tuple[tuple[str, str], ...]
+    quality: tuple[tuple[str, str], ...]
+    datasets: tuple[Plain, ...]
+    models: tuple[Plain, ...]
+    sections: tuple[SectionView, ...]
+    layers: LayersView | None
+    statuses: tuple[tuple[str, int], ...]
+    """How many cells ended how; ok first."""
+    lost: tuple[Lost, ...]
+    bad_samples: tuple[tuple[str, str], ...]
+    """Data set and what was wrong with which samples."""
+    quality_definitions: tuple[tuple[str, str], ...]
+    measure: Plain
+
+    @property
+    def cells(self) -> int:
+        """Number of distinct cells."""
+        return sum(count for _, count in self.statuses)
+
+    @property
+    def measured(self) -> int:
+        """Number of cells that ended well."""
+        return dict(self.statuses).get(Status.OK, 0)
+
+
+def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) -> Page:
+    """Return what the report says about a study.
+
+    Args:
+        outline: The study's outline.
+        summary: The rows of `summary.csv`.
+        profiles: The layer profiles.
+    """
+    base = outline["base"]
+    sections = tuple(_sections(outline, summary))
+    datasets = outline["datasets"]
+    rows = list(summary.values())
+    return Page(
+        study=outline["study"],
+        title=outline["title"],
+        speed=(
+            ("device", base["device"]),
+            ("optimization", f"{base['dtype']}, {base['optimization']}"),
+        ),
+        quality=(
+            ("img_size", str(base["image_size"])),
+            ("batch_size", str(base["batch_size"])),
+            ("max_input_len", str(base["max_input_len"])),
+        ),
+        datasets=tuple(
+            {**block, "name": name, "prompt": outline["prompts"].get(name, {}).get(base["prompt"])}
+            for name, block in datasets.items()
+        ),
+        models=tuple({**block, "name": name} for name, block in outline["models"].items()),
+        sections=sections,
+        layers=_layers(outline, profiles),
+        statuses=_statuses(rows),
+        lost=tuple(
+            Lost(_label(datasets, row), row["cell"], row["status"], row["reason"] or "")
+            for row in rows
+            if row["status"] != Status.OK
+        ),
+        bad_samples=_once_per_dataset(rows, datasets, "bad_sample_reasons"),
+        quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
+        measure=outline.get("measure") or {},
+    )
+
+
+def _label(datasets: Plain, row: Row) -> str:
+    return str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
+
+
+def _statuses(rows: Sequence[Row]) -> tuple[tuple[str, int], ...]:
+    counts = {status.value: sum(row["status"] == status for row in rows) for status in Status}
+    return tuple((status, count) for status, count in counts.items() if count)
+
+
+def _once_per_dataset(
+    rows: Sequence[Row], datasets: Plain, column: str
+) -> tuple[tuple[str, str], ...]:
+    told = dict.fromkeys((_label(datasets, row), row[column]) for row in rows if row[column])
+    return tuple(told)
+
+
+def _sections(outline: Plain, summary: Summary) -> Iterator[SectionView]:
+    for place, section in enumerate(outline["sections"], start=1):
+        yield SectionView(
+            name=section["name"],
+            number=place,
+            title=_title(section),
+            setting=_setting(section, outline["datasets"]),
+            note=section.get("note"),
+            by_dataset=len(section["datasets"]) > 1,
+            values=tuple(_values(section, outline["datasets"], summary)),
+            figures=section_table(section, outline["datasets"], summary),
+        )
+
+
+def _title(section: Plain) -> str:
+    """Return a section's title; one that is just the axis' name is followed by the values."""
+    title = str(section["title"])
+    if list(section["varied"]) == [title]:
+        values = [value_label(title, value) for value in section["varied"][title]]
+        return f"{title}: {', '.join(values)}"
+    return title
+
+
+def _setting(section: Plain, datasets: Plain) -> str:
+    labels = [datasets[name]["label"] for name in section["datasets"]]
+    noun = "Data set" if len(labels) == 1 else "Data sets"
+    fixed = [f"{axis} {value_label(axis, value)}" for axis, value in section["fixed"].items()]
+    rest = (
+        f"{listed(fixed)}; all else as in the base config"
+        if fixed
+        else "all else as in the base config"
+    )
+    return f"{noun}: {listed(labels)}; {rest}."
+
+
+def _values(section: Plain, datasets: Plain, summary: Summary) -> Iterator[ValueView]:
+    for values, entries in groupby(section["cells"], key=itemgetter("values")):
+        yield ValueView(
+            heading=" · ".join(value_label(axis, value) for axis, value in values.items()),
+            cells=tuple(_cell(entry, datasets, summary) for entry in entries),
+        )
+
+
+def _cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
+    label = datasets[entry["dataset"]]["label"]
+    row = summary.get((entry["dataset"], entry["cell"]))
+    if row is None:
+        return CellView(label, "no record", None, "no record of this cell was found")
+    four = (row["wer_value"], row["latency"], row["energy"], row["flops_text"])
+    block = None if four == (None,) * 4 else json_block(*four)
+    reason = row["reason"]
+    if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
+        reason = f"energy not measured: {row['energy_reason']}"
+    return CellView(label, row["status"], block, reason)
+
+
+def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
+    if outline.get("layers") is None:
+        return None
+    usable = measured(profiles)
+    overheads = [one.overhead_share for one in usable if one.overhead_share is not None]
+    return LayersView(
+        dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
+        findings=tuple(findings(profiles)),
+        kinds=kinds_table(profiles),
+        modules=modules_table(usable[0]) if usable else None,
+        modules_of=usable[0].label if usable else "",
+        lost=tuple(
+            (one.label, one.status, one.reason or "no time was measured")
+            for one in profiles
+            if one not in usable
+        ),
+        overhead=max(overheads, default=None),
+    )
+
+
+def anchor(name: str) -> str:
+    """Return a name as an HTML id."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name)

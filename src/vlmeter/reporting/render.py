@@ -1,0 +1,127 @@
+"""Renders the report: the same page as Markdown and as one self-contained HTML file."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from vlmeter.files import read_json, write_text
+from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS
+from vlmeter.reporting.formats import percent, quantity
+from vlmeter.reporting.frames import read_layers, read_summary
+from vlmeter.reporting.machine import machine_lines
+from vlmeter.reporting.page import Page, anchor, build_page
+from vlmeter.reporting.profiles import read_profiles
+from vlmeter.reporting.svg import inline_svg
+from vlmeter.reporting.text import markdown, printable
+
+_PROSE = "_prose.md.j2"
+
+
+def render_report(
+    outline: Mapping[str, Any],
+    summary_csv: Path,
+    layers_csv: Path,
+    layer_records: Sequence[Path],
+    machine_json: Path,
+    figures: Mapping[str, Path],
+    report_md: Path,
+    study_html: Path,
+    templates: Path = Path("report/templates"),
+) -> None:
+    """Write `report.md` and `study.html`.
+
+    Args:
+        outline: `Study.report_outline()`.
+        summary_csv: A row per cell.
+        layers_csv: A row per module.
+        layer_records: The JSON beside each layer profile's table.
+        machine_json: Hardware and software.
+        figures: SVG files by section name, and `layers`.
+        report_md: Written; it refers to the figures by relative paths.
+        study_html: Written; it holds the figures.
+        templates: Folder of the templates.
+
+    Raises:
+        UserError: a file is missing or damaged; the message names it.
+    """
+    summary = read_summary(summary_csv)
+    profiles = read_profiles(outline.get("layers"), read_layers(layers_csv), layer_records)
+    context: dict[str, Any] = {
+        "page": build_page(outline, summary, profiles),
+        "machine": machine_lines(read_json(machine_json)),
+        "columns": {"summary.csv": SUMMARY_COLUMNS, "layers.csv": LAYER_COLUMNS},
+    }
+    links = {name: _link(path, report_md.parent) for name, path in figures.items()}
+    text = _markdown_environment(templates)
+    write_text(report_md, text.get_template("report.md.j2").render(**context, figures=links))
+    prose = text.get_template(_PROSE).render(**context)
+    html = _html_environment(templates)
+    page = html.get_template("study.html.j2").render(
+        **context,
+        figures=_inlined(figures, context["page"]),
+        prose=_as_html(prose),
+    )
+    write_text(study_html, page)
+
+
+def _link(figure: Path, folder: Path) -> str:
+    return quote(Path(os.path.relpath(figure, folder)).as_posix())
+
+
+def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
+    titles = {section.name: section.title for section in page.sections}
+    return {
+        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles.get(name, "Per layer")))
+        for name, path in figures.items()
+    }
+
+
+def _as_html(text: str) -> Markup:
+    """Return the prose, which is ours, as HTML; HTML in it stays text."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+
+
+def _markdown_environment(templates: Path) -> Environment:
+    """Return templates in which every value is escaped for Markdown unless marked `raw`."""
+    # Autoescape is HTML's; `finalize` does it for Markdown.
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        finalize=_escaped_markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"raw": Markup, **_FILTERS}
+    return environment
+
+
+def _html_environment(templates: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= _FILTERS
+    return environment
+
+
+_FILTERS = {"percent": percent, "quantity": quantity, "anchor": anchor}
+
+
+def _escaped_markdown(value: object) -> object:
+    return markdown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _printable(value: object) -> object:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

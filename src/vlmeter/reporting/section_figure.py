@@ -1,0 +1,132 @@
+"""A section as a figure: what its cells cost on the left, how well they answer on the right."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+from vlmeter.record import Status
+from vlmeter.reporting.canvas import GREY, SIZE_INCHES, scale_values, set_places, short
+from vlmeter.reporting.formats import AXIS_LABELS, value_label
+from vlmeter.reporting.frames import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Plain = Mapping[str, Any]
+
+# Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
+# left out, which is faint on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
+    """Draw latency and word error rate of each value, a colour and a marker per data set."""
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    headings = list(dict.fromkeys(_heading(entry) for entry in section["cells"]))
+    ordered = len(section["varied"]) == 1 and all(
+        isinstance(value, int) for values in section["varied"].values() for value in values
+    )
+    names = list(datasets)
+    present = [name for name in names if any(c["dataset"] == name for c in section["cells"])]
+    for place, name in enumerate(present):
+        look = _look(names.index(name), short(datasets[name]["label"], 30), ordered)
+        shift = (place - (len(present) - 1) / 2) * 0.09
+        entries = [entry for entry in section["cells"] if entry["dataset"] == name]
+        rows = [summary.get((name, entry["cell"])) for entry in entries]
+        positions = [headings.index(_heading(entry)) + shift for entry in entries]
+        _series(left, positions, rows, ("latency", "latency_low_s", "latency_high_s", 1e3), look)
+        _series(right, positions, rows, ("wer_value", "wer_low", "wer_high", 1.0), look)
+    for axes, column in ((left, "latency"), (right, "wer_value")):
+        values = [row[column] for row in _rows(section, summary) if row[column] is not None]
+        scale_values(axes, values)
+        set_places(axes, headings, " · ".join(AXIS_LABELS[axis] for axis in section["varied"]))
+        _mark_missing(axes, headings, section, summary, datasets)
+    left.set_ylabel("Latency (ms per batch)")
+    right.set_ylabel("Word error rate (lower is better)")
+    if len(present) > 1:
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=len(present))
+    return figure
+
+
+def _rows(section: Plain, summary: Mapping[tuple[str, str], Row]) -> list[Row]:
+    found = (summary.get((entry["dataset"], entry["cell"])) for entry in section["cells"])
+    return [row for row in found if row is not None]
+
+
+def _heading(entry: Plain) -> str:
+    return short(" · ".join(value_label(axis, v) for axis, v in entry["values"].items()), 24)
+
+
+def _look(index: int, label: str, joined: bool) -> dict[str, Any]:
+    return {
+        "color": _COLOURS[index % len(_COLOURS)],
+        "marker": _MARKERS[index % len(_MARKERS)],
+        "linestyle": "-" if joined else "none",
+        # A leading underscore would keep a label out of the legend.
+        "label": label.lstrip("_") or "(no name)",
+        "linewidth": 1.4,
+        "markersize": 6,
+        "capsize": 3,
+        "elinewidth": 1.1,
+    }
+
+
+def _series(
+    axes: "Axes",
+    positions: Sequence[float],
+    rows: Sequence[Row | None],
+    columns: tuple[str, str, str, float],
+    look: Plain,
+) -> None:
+    """Draw one data set's figures with their intervals, where there are any."""
+    centre, low, high, factor = columns
+    given = [
+        (position, row)
+        for position, row in zip(positions, rows, strict=True)
+        if row is not None and row[centre] is not None
+    ]
+    values = [row[centre] * factor for _, row in given]
+    below = [_distance(row, centre, low) * factor for _, row in given]
+    above = [_distance(row, centre, high) * factor for _, row in given]
+    axes.errorbar([position for position, _ in given], values, yerr=[below, above], **look)
+
+
+def _distance(row: Row, centre: str, end: str) -> float:
+    """Return how far an interval's end is from the figure; 0 where there is no interval."""
+    return 0.0 if row[end] is None else abs(float(row[centre] - row[end]))
+
+
+def _mark_missing(
+    axes: "Axes",
+    headings: Sequence[str],
+    section: Plain,
+    summary: Mapping[tuple[str, str], Row],
+    datasets: Plain,
+) -> None:
+    """Write the status where a figure would stand."""
+    for place, heading in enumerate(headings):
+        entries = [entry for entry in section["cells"] if _heading(entry) == heading]
+        lost = {}
+        for entry in entries:
+            row = summary.get((entry["dataset"], entry["cell"]))
+            status = "no record" if row is None else row["status"]
+            if status != Status.OK:
+                lost[short(datasets[entry["dataset"]]["label"], 20)] = status
+        alike = len(lost) == len(entries) and len(set(lost.values())) == 1
+        words = list(lost.values())[:1] if alike else [f"{k}: {v}" for k, v in lost.items()]
+        if words:
+            axes.text(
+                place,
+                0.04,
+                "\n".join(words).replace("_", " "),
+                transform=axes.get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                rotation=90,
+                fontsize=9,
+                color=GREY,
+            )

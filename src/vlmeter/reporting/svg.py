@@ -1,0 +1,59 @@
+"""Puts SVG files into an HTML page: several in one page, without clashes and without scripts."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from markupsafe import Markup
+
+from vlmeter.errors import UserError
+
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_DROPPED = {f"{{{_SVG}}}{name}" for name in ("script", "foreignObject", "style", "metadata")}
+_BASE_STYLE = "stroke-linejoin:round;stroke-linecap:butt"
+"""What matplotlib says in a style sheet, which would reach the whole page."""
+
+
+def inline_svg(path: Path, prefix: str, title: str) -> Markup:
+    """Return an SVG file as an element of an HTML page.
+
+    Args:
+        path: The SVG file, drawn by this package.
+        prefix: Put before every id, since ids must be unique in a page.
+        title: What a screen reader says of it.
+
+    Raises:
+        UserError: the file is missing or no SVG.
+    """
+    try:
+        root = ET.fromstring(path.read_text())
+    except (OSError, ValueError, ET.ParseError) as error:
+        raise UserError(f"{path} cannot be read as SVG ({error}): plot it again.") from None
+    _clean(root)
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, f"{prefix}-{value}")
+            elif name in ("href", f"{{{_XLINK}}}href"):
+                element.set(name, f"#{prefix}-{value.removeprefix('#')}")
+            else:
+                element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+    root.set("role", "img")
+    root.set("aria-label", title)
+    root.set("style", _BASE_STYLE)
+    for size in ("width", "height"):
+        root.attrib.pop(size, None)
+    ET.register_namespace("", _SVG)
+    ET.register_namespace("xlink", _XLINK)
+    # The package's own figures, parsed and serialised here: text in them is escaped again.
+    return Markup(ET.tostring(root, encoding="unicode"))
+
+
+def _clean(element: ET.Element) -> None:
+    for child in list(element):
+        if child.tag in _DROPPED:
+            element.remove(child)
+        else:
+            _clean(child)

@@ -1,0 +1,58 @@
+"""Text from models, data sets and exceptions, made safe for the place where it is shown."""
+
+import re
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline
+    "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that reverse the order of what follows
+    "\ud800-\udfff\ufffe\uffff]"  # no characters at all: UTF-8 and XML cannot hold them
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
+_MARKDOWN_SPECIAL = re.compile(
+    r"(?P<harmless>\[-?[0-9][0-9.e, +-]*\](?![(\[:]))"  # an interval is no link
+    r"|[\\`*\[\]|~$]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # an underscore inside a word is harmless
+    r"|!(?=\[)|#(?=\d)|(?<=www)\.|:(?=//)"  # images, issue numbers, bare addresses
+)
+_MARKDOWN_START = re.compile(r"^(?:[-+](?=[\s+-]|$)|#|=+(?=$)|\d+(?=[.)](?:\s|$)))")
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that is no visible character or space as U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Return `text` printable, with every run of white space as one space."""
+    return " ".join(printable(text).split())
+
+
+def csv_text(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula; `csv_original` undoes it.
+
+    A quote is put before the characters that start a formula (OWASP, CSV injection), and before
+    a quote, so that the way back is unambiguous.
+    """
+    text = printable(text)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def csv_original(text: str) -> str:
+    """Return what `csv_text` was given."""
+    return text.removeprefix("'")
+
+
+def markdown(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is: one line, no markup, no HTML, no table."""
+    line = _MARKDOWN_SPECIAL.sub(_escaped, one_line(text))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    start = _MARKDOWN_START.match(line)
+    if start is None:
+        return line
+    marker = start.group()
+    rest = line[len(marker) :]
+    return f"{marker}\\{rest}" if marker.isdigit() else f"\\{marker}{rest}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match.group() if match.group("harmless") else f"\\{match.group()}"

@@ -1,0 +1,201 @@
+"""Stand-ins for time, CUDA, NVML and codecarbon that behave as told."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+from vlmeter.measure.counters import EnergyCounter
+
+
+@dataclass
+class FakeTime:
+    """A time that passes only when something says that it takes some."""
+
+    now_s: float = 0.0
+
+    def spend(self, seconds):
+        self.now_s += seconds
+
+    def call(self, *costs_s):
+        """A call that takes the given times in turn, and the last one from then on."""
+        costs = list(costs_s)
+
+        def step():
+            self.spend(costs.pop(0) if len(costs) > 1 else costs[0])
+
+        return step
+
+
+@dataclass
+class FakeClock:
+    time: FakeTime
+    name: str = "fake"
+    chunks: list = field(default_factory=list)
+    synchronised: int = 0
+
+    def now(self):
+        return self.time.now_s
+
+    def synchronize(self):
+        self.synchronised += 1
+
+    def time_calls(self, calls):
+        self.chunks.append(len(calls))
+        seconds = []
+        for call in calls:
+            start = self.time.now_s
+            call()
+            seconds.append(self.time.now_s - start)
+        return seconds
+
+
+@dataclass
+class FakeStopwatch:
+    time: FakeTime
+    finished: int = 0
+
+    def mark(self):
+        return self.time.now_s
+
+    def finish(self):
+        self.finished += 1
+
+    def seconds(self, start, end):
+        return end - start
+
+
+class FakeCuda:
+    """`torch.cuda` with one stream that is behind the host until it is synchronised."""
+
+    def __init__(self):
+        self.stream_ms = 0.0
+        self.synchronised = []
+        self.current = []
+        self.peaks = {"allocated": 0, "reserved": 0}
+        self.initialised = False
+
+    def work(self, milliseconds):
+        self.stream_ms += milliseconds
+
+    def Event(self, *, enable_timing):
+        assert enable_timing
+        return _FakeEvent(self)
+
+    def synchronize(self, device):
+        self.synchronised.append(device)
+
+    def device(self, device):
+        self.current.append(device)
+        return nullcontext()
+
+    def init(self):
+        self.initialised = True
+
+    def reset_peak_memory_stats(self, device):
+        assert self.initialised
+        self.peaks = {"allocated": 0, "reserved": 0}
+
+    def max_memory_allocated(self, device):
+        return self.peaks["allocated"]
+
+    def max_memory_reserved(self, device):
+        return self.peaks["reserved"]
+
+
+class _FakeEvent:
+    def __init__(self, cuda):
+        self._cuda = cuda
+
+    def record(self):
+        self.at_ms = self._cuda.stream_ms
+        self._synchronised = len(self._cuda.synchronised)
+
+    def elapsed_time(self, end_event):
+        assert len(self._cuda.synchronised) > end_event._synchronised, "read before synchronising"
+        return end_event.at_ms - self.at_ms
+
+
+class NvmlError(Exception):
+    pass
+
+
+class FakeNvml:
+    """`pynvml` for GPUs that are given as dictionaries of readings; a missing one is an error."""
+
+    NVMLError = NvmlError
+    NVML_TEMPERATURE_GPU = 0
+    NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
+
+    def __init__(self, *gpus, driver=True):
+        self.gpus = gpus
+        self._driver = driver
+
+    def nvmlInit(self):
+        if not self._driver:
+            raise NvmlError("driver not loaded")
+
+    def nvmlDeviceGetCount(self):
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        return self.gpus[index]
+
+    def _reading(self, handle, key):
+        if key not in handle:
+            raise NvmlError("not supported")
+        value = handle[key]
+        return value() if callable(value) else value
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+        return self._reading(handle, "energy_mj")
+
+    def nvmlDeviceGetMemoryInfo(self, handle):
+        return SimpleNamespace(used=self._reading(handle, "used"))
+
+    def nvmlDeviceGetTemperature(self, handle, sensor):
+        assert sensor == self.NVML_TEMPERATURE_GPU
+        return self._reading(handle, "temperature")
+
+    def nvmlDeviceGetClockInfo(self, handle, which):
+        return self._reading(handle, {1: "sm_clock", 2: "memory_clock"}[which])
+
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
+        return self._reading(handle, "power_limit_mw")
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle):
+        return [SimpleNamespace(pid=pid) for pid in self._reading(handle, "pids")]
+
+    def nvmlDeviceGetName(self, handle):
+        return self._reading(handle, "name")
+
+    def nvmlDeviceGetUUID(self, handle):
+        return self._reading(handle, "uuid")
+
+
+@dataclass
+class FakeTracker:
+    """codecarbon with constant watts by device."""
+
+    time: FakeTime
+    watts: dict
+    started_s: float | None = None
+    windows: int = 0
+
+    def start(self):
+        self.started_s = self.time.now_s
+
+    def stop(self):
+        self.windows += 1
+        seconds = self.time.now_s - self.started_s
+        return {device: watts * seconds for device, watts in self.watts.items()}
+
+
+def counter(device, read_j, wrap_j=None, update_s=0.1):
+    return EnergyCounter(device, f"a meter of {device}", read_j, wrap_j, update_s)
+
+
+def replay(*values):
+    """A reading that gives the values of a recorded series in turn."""
+    series = iter(values)
+    return lambda: next(series)

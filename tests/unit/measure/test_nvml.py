@@ -1,0 +1,43 @@
+import torch
+from measure_fakes import FakeNvml
+
+from vlmeter.measure.nvml import gpu_of_device, open_device, open_gpus
+
+
+def test_a_machine_without_a_driver_has_no_gpus():
+    assert open_gpus(FakeNvml(driver=False)) == []
+
+
+def test_readings_come_in_base_units():
+    nvml = FakeNvml({"energy_mj": 1500, "used": 2**30, "temperature": 40, "power_limit_mw": 700e3})
+    (gpu,) = open_gpus(nvml)
+    assert gpu.energy_j() == 1.5
+    assert gpu.used_bytes() == 2**30
+    assert gpu.temperature_c() == 40
+    assert gpu.power_limit_w() == 700.0
+
+
+def test_what_a_gpu_does_not_offer_is_none():
+    (gpu,) = open_gpus(FakeNvml({}))
+    assert gpu.energy_j() is gpu.used_bytes() is gpu.compute_pids() is gpu.uuid() is None
+    assert gpu.sm_clock_mhz() is gpu.memory_clock_mhz() is gpu.power_limit_w() is None
+
+
+def test_the_uuid_finds_the_gpu_where_torch_counts_differently():
+    gpus = open_gpus(FakeNvml({"uuid": "GPU-aa"}, {"uuid": "GPU-bb"}))
+    assert gpu_of_device(gpus, "bb", 0).index == 1
+    assert gpu_of_device(gpus, "GPU-aa", 1).index == 0
+
+
+def test_without_a_uuid_the_index_decides():
+    gpus = open_gpus(FakeNvml({}, {}))
+    assert gpu_of_device(gpus, None, 1).index == 1
+    assert gpu_of_device(gpus, None, 2) is None
+
+
+def test_a_cpu_has_no_gpu():
+    assert open_device("cpu") is None
+
+
+def test_a_cuda_device_is_looked_up_only_where_there_is_one():
+    assert (open_device("cuda") is None) is not torch.cuda.is_available()

@@ -1,0 +1,77 @@
+import torch
+from measure_fakes import FakeCuda, FakeNvml
+
+from vlmeter.measure.memory import MemoryProbe, memory_probe, weights_bytes
+from vlmeter.measure.nvml import open_gpus
+
+MIB = 2**20
+
+
+def test_weights_count_parameters_and_buffers_and_tied_ones_once():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(10, 10, bias=False), torch.nn.Linear(10, 10, bias=False)
+    ).half()
+    assert weights_bytes(model) == 2 * 100 * 2
+    model[1].weight = model[0].weight
+    model.register_buffer("mask", torch.zeros(5, dtype=torch.float32))
+    assert weights_bytes(model) == 100 * 2 + 5 * 4
+
+
+def test_the_peak_is_that_since_the_start_and_not_of_earlier_work():
+    earlier = torch.ones(64 * MIB)
+    del earlier
+    probe = memory_probe("cpu")
+    probe.start()
+    work = torch.ones(16 * MIB)
+    del work
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_rss_method == "VmHWM"
+    grown = memory.peak_rss_bytes - memory.rss_before_load_bytes
+    assert 48 * MIB < grown < 192 * MIB
+    assert memory.weights_bytes == 24
+
+
+def test_a_cpu_has_no_device_memory():
+    probe = memory_probe("cpu")
+    probe.start()
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_allocated_bytes is None
+    assert memory.peak_reserved_bytes is None
+    assert memory.device_used_bytes is None
+
+
+def test_without_procfs_the_life_s_peak_serves_and_says_so(tmp_path):
+    probe = MemoryProbe("cpu", proc=tmp_path / "missing")
+    probe.start()
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_rss_method == "ru_maxrss"
+    assert memory.peak_rss_bytes >= memory.rss_before_load_bytes > 0
+
+
+def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
+    cuda = FakeCuda()
+    cuda.peaks = {"allocated": 999, "reserved": 999}
+    (gpu,) = open_gpus(FakeNvml({"used": 5000}))
+    probe = MemoryProbe("cuda:0", cuda, gpu)
+    probe.start()
+    cuda.peaks = {"allocated": 100, "reserved": 120}
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_allocated_bytes == 100
+    assert memory.peak_reserved_bytes == 120
+    assert memory.device_used_bytes == 5000
+
+
+def test_a_gpu_without_nvml_keeps_the_allocator_s_figures():
+    probe = MemoryProbe("cuda:0", FakeCuda(), None)
+    probe.start()
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_allocated_bytes == 0
+    assert memory.device_used_bytes is None
+
+
+def test_a_missing_gpu_does_not_stop_the_probe():
+    probe = memory_probe("cuda")
+    probe.start()
+    assert (
+        probe.stop(torch.nn.Linear(2, 2)).peak_allocated_bytes is None
+    ) is not torch.cuda.is_available()

@@ -1,0 +1,116 @@
+import pytest
+
+from vlmeter.errors import UserError
+from vlmeter.metrics.base import Example, ratio
+from vlmeter.metrics.evaluate import BadSample, evaluate
+from vlmeter.metrics.registry import TASK_METRICS
+
+
+def figures(task, *examples):
+    evaluation = evaluate(task, examples, seed=0, resamples=50)
+    return evaluation, {figure.name: figure for figure in evaluation.figures}
+
+
+@pytest.mark.parametrize(
+    ("task", "own"),
+    [
+        ("caption", ["cider_d"]),
+        ("vqa", ["vqa_accuracy", "exact_match", "token_f1"]),
+        ("ocr", ["exact_match", "anls", "token_f1"]),
+        (
+            "multiple_choice",
+            [
+                "accuracy",
+                "accuracy_letter",
+                "accuracy_text",
+                "accuracy_inferred",
+                "unparsed_rate",
+                "random_baseline",
+                "accuracy_likelihood",
+            ],
+        ),
+    ],
+)
+def test_each_task_has_its_figures_even_without_samples(task, own):
+    names = ["wer", "wer_mean", "wer_median", "mer", *own]
+    evaluation, by_name = figures(task)
+    assert list(by_name) == names
+    assert [column.name for column in evaluation.columns] == names
+    assert {figure.value for figure in evaluation.figures} == {None}
+    assert all(metric.definition in evaluation.definition for metric in TASK_METRICS[task])
+
+
+def test_a_sample_is_bad_only_for_the_metrics_that_cannot_score_it():
+    evaluation, by_name = figures(
+        "vqa",
+        Example("good", "red", ("red",) * 10),
+        Example("marks", "red", ("?!",) * 10),
+        Example("few", "red", ("red",)),
+        Example("empty", "red", ("",)),
+    )
+    assert by_name["wer"].scored == 2
+    assert by_name["vqa_accuracy"].scored == 2
+    assert by_name["exact_match"].scored == 3
+    assert evaluation.scored == 1
+    assert evaluation.bad_samples == (
+        BadSample("marks", "empty reference: nothing is left of it without punctuation", ("wer",)),
+        BadSample(
+            "few", "VQA accuracy needs at least 4 answers, this sample has 1", ("vqa_accuracy",)
+        ),
+        BadSample(
+            "empty", "VQA accuracy needs at least 4 answers, this sample has 1", ("vqa_accuracy",)
+        ),
+        BadSample("empty", "empty reference", ("wer", "exact_match", "token_f1")),
+    )
+
+
+def test_a_metric_that_does_not_suit_the_data_says_so_once():
+    evaluation, by_name = figures(
+        "vqa", Example("1", "red", ("red",)), Example("2", "red", ("blue",))
+    )
+    assert by_name["vqa_accuracy"].value is None
+    assert by_name["vqa_accuracy"].note == (
+        "needs at least 4 answers per sample (the official data have 10)"
+    )
+    assert by_name["exact_match"].value == 0.5
+    assert evaluation.bad_samples == ()
+    assert evaluation.scored == 2
+
+
+def test_columns_hold_values_and_weights_in_place():
+    evaluation, _ = figures(
+        "caption",
+        Example("1", "a x", ("a b c",)),
+        Example("2", "a", ("",)),
+        Example("3", "a", ("b",)),
+    )
+    wer = evaluation.columns[0]
+    assert wer.values == [2 / 3, None, 1.0]
+    assert wer.weights == [3.0, None, 1.0]
+
+
+def test_an_interval_that_cannot_show_the_uncertainty_is_explained():
+    _, by_name = figures("caption", Example("1", "a", ("b",)))
+    assert (by_name["wer"].value, by_name["wer"].low, by_name["wer"].high) == (1.0, None, None)
+    assert by_name["wer"].note == "one sample: no interval"
+    _, by_name = figures("caption", Example("1", "a", ("b",)), Example("2", "a", ("c",)))
+    assert (by_name["wer"].low, by_name["wer"].high) == (1.0, 1.0)
+    assert by_name["wer"].note == (
+        "all samples score the same: the interval has no width, not the uncertainty"
+    )
+
+
+def test_an_unknown_task_is_named_with_those_that_exist():
+    with pytest.raises(UserError, match=r"'captions' is not known: use one of caption, multiple"):
+        evaluate("captions", [], seed=0, resamples=10)
+
+
+def test_contributions_are_checked():
+    with pytest.raises(ValueError, match="finite"):
+        ratio([1.0], [0.0])
+    with pytest.raises(ValueError, match="finite"):
+        ratio([float("nan")], [1.0])
+    with pytest.raises(ValueError, match="equally long"):
+        ratio([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="no sample"):
+        _ = ratio([], []).value

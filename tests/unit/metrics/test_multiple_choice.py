@@ -1,0 +1,123 @@
+import math
+
+import pytest
+
+from vlmeter.metrics import likelihood
+from vlmeter.metrics.base import Example
+from vlmeter.metrics.multiple_choice import (
+    infer_option,
+    problem,
+    read_letter,
+    read_option,
+    read_text,
+    scores,
+)
+
+CHOICES = ["a red fox", "an owl", "owls and mice"]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "option"),
+    [("B", 1), (" b\n", 1), ("C. owls and mice", 2), ("c. owls", None), ("D", None), ("", None)],
+)
+def test_a_letter_is_read_alone_or_before_a_period(prediction, option):
+    assert read_letter(prediction, CHOICES) == option
+
+
+@pytest.mark.parametrize(
+    ("prediction", "option"),
+    [("An owl.", 1), (" a  RED fox", 0), ("owl", None), ("an owl and a red fox", None), ("", None)],
+)
+def test_an_options_text_is_read_without_case_and_outer_marks(prediction, option):
+    assert read_text(prediction, CHOICES) == option
+
+
+def test_two_options_of_one_text_are_not_told_apart():
+    assert read_text("same", ["same", "Same.", "other"]) is None
+
+
+def test_signs_and_points_within_numbers_distinguish_options():
+    assert read_text("-5", ["5", "-5"]) == 1
+    assert read_text("1.5", ["15", "1.5"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("prediction", "option"),
+    [
+        ("The answer is (B)", 1),
+        ("B or C", None),
+        ("It is B, surely B", 1),
+        ("A: fox", 0),
+        ("A bird sits on a branch", None),
+        ("A bird, so B", 1),
+        ("this must be a red fox in snow", 0),
+        ("a red fox hunts an owl", None),
+        ("the bowl", None),
+        ("b", None),
+    ],
+)
+def test_the_only_option_a_text_speaks_of_is_inferred(prediction, option):
+    assert infer_option(prediction, CHOICES) == option
+
+
+def test_a_letter_goes_before_a_text_and_a_text_before_inference():
+    assert read_option("B", ["B", "x"]) == 1
+    assert read_option("an owl", CHOICES) == 1
+    assert read_option("surely an owl", CHOICES) == 1
+    assert read_option("a bird", CHOICES) is None
+
+
+def test_accuracies_unparsed_rate_and_baseline_stand_side_by_side():
+    examples = [
+        Example("1", "B", choices=("x", "y"), answer_index=1),
+        Example("2", "y", choices=("x", "y", "z", "w"), answer_index=1),
+        Example("3", "so it is C", choices=("x", "y", "z", "w"), answer_index=2),
+        Example("4", "nonsense", choices=("x", "y"), answer_index=0),
+    ]
+    assert {score.name: score.contributions.value for score in scores(examples)} == {
+        "accuracy": 0.75,
+        "accuracy_letter": 0.25,
+        "accuracy_text": 0.25,
+        "accuracy_inferred": 0.75,
+        "unparsed_rate": 0.25,
+        "random_baseline": 0.375,
+    }
+
+
+@pytest.mark.parametrize(
+    ("example", "reason"),
+    [
+        (Example("1", "B"), "multiple choice needs at least 2 options, this sample has 0"),
+        (Example("1", "B", choices=("x", "y")), "no answer index"),
+        (
+            Example("1", "B", choices=("x", "y"), answer_index=2),
+            "answer index 2 is not one of 2 options",
+        ),
+        (Example("1", "B", choices=("x", "y"), answer_index=0), None),
+    ],
+)
+def test_a_sample_without_options_or_answer_has_a_reason(example, reason):
+    assert problem(example) == reason
+
+
+def ranked(*option_scores):
+    choices = ("x", "y", "z")
+    return Example("1", "", choices=choices, answer_index=1, option_scores=option_scores)
+
+
+def test_the_likeliest_option_is_the_answer_and_ties_share_the_point():
+    assert likelihood.credit([-3.0, -1.0, -2.0], 1) == 1
+    assert likelihood.credit([-3.0, -1.0, -2.0], 0) == 0
+    assert likelihood.credit([-1.0, -1.0, -2.0], 1) == 0.5
+    [score] = likelihood.scores([ranked(-3, -1, -2), ranked(0, -1, -2)])
+    assert score.contributions.value == 0.5
+
+
+def test_option_scores_must_fit_the_options():
+    assert likelihood.problem(ranked(-1, -2, -3)) is None
+    assert likelihood.problem(ranked(-1, -2)) == "2 option scores for 3 options"
+    assert likelihood.problem(ranked(-1, math.nan, 0)) == "an option score is not a number"
+    without = Example("1", "", choices=("x", "y"), answer_index=1)
+    assert likelihood.problem(without) == "no option scores"
+    assert likelihood.unsuited([without]) == "the predictions carry no option scores"
+    assert likelihood.unsuited([without, ranked(-1, -2, -3)]) is None

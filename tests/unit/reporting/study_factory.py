@@ -1,0 +1,476 @@
+"""A whole study made up: the source's 21 cells and 5 layer profiles, with plausible figures."""
+
+import csv
+import hashlib
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vlmeter.units import format_flops
+
+TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
+AXES = {
+    "model": "blip2-opt-2.7b",
+    "prompt": "bare",
+    "device": "cpu",
+    "dtype": "fp32",
+    "image_size": 224,
+    "image_input": "processor",
+    "batch_size": 1,
+    "max_input_len": 200,
+    "optimization": "eager",
+}
+DATASETS = {
+    "coco": {"label": "COCO", "task": "caption", "source": "org/coco", "licence": "CC BY 4.0"},
+    "scienceqa": {
+        "label": "ScienceQA",
+        "task": "multiple_choice",
+        "source": "org/scienceqa",
+        "licence": None,
+    },
+    "textvqa": {"label": "TextVQA", "task": "vqa", "source": "org/textvqa", "licence": "CC BY 4.0"},
+}
+TASK_METRICS = {
+    "coco": ("cider_d", "CIDEr-D", 0.61),
+    "scienceqa": ("accuracy", "Accuracy", 0.47),
+    "textvqa": ("vqa_accuracy", "VQA accuracy", 0.32),
+}
+WER = {"coco": 0.995278537273407, "scienceqa": 20.883333206176758, "textvqa": 3.753488302230835}
+TOKENS = {"coco": 1, "scienceqa": 68, "textvqa": 16}
+KINDS = {
+    "linear": ("language_model.model.decoder.layers.{}.fc1", "prefill", 0.55, 0.80),
+    "attention": ("vision_model.encoder.layers.{}.self_attn", "vision", 0.17, 0.16),
+    "normalisation": (
+        "language_model.model.decoder.layers.{}.final_layer_norm",
+        "prefill",
+        0.08,
+        0,
+    ),
+    "activation": ("vision_model.encoder.layers.{}.mlp.activation_fn", "vision", 0.06, 0),
+    "convolution": ("vision_model.embeddings.patch_embedding", "vision", 0.05, 0.04),
+    "embedding": ("language_model.model.decoder.embed_tokens", "prefill", 0.02, 0),
+}
+
+
+def cell_id(axes: dict[str, Any]) -> str:
+    return (
+        f"{axes['model']}-bs{axes['batch_size']}-img{axes['image_size']}-len{axes['max_input_len']}"
+        f"-{axes['dtype']}-{axes['optimization']}-{axes['device']}"
+    )
+
+
+def section(
+    name: str, title: str, datasets: list[str], fixed: dict[str, Any], axis: str, values: list[Any]
+) -> dict[str, Any]:
+    cells = []
+    for value in values:
+        axes = {**AXES, **fixed, axis: value}
+        if axes["device"] == "cuda":
+            axes["dtype"] = "fp16"
+        for dataset in datasets:
+            cells.append(
+                {
+                    "dataset": dataset,
+                    "values": {axis: value},
+                    "label": str(value),
+                    "cell": cell_id(axes),
+                    "axes": axes,
+                }
+            )
+    return {
+        "name": name,
+        "title": title,
+        "note": None,
+        "fixed": fixed,
+        "varied": {axis: values},
+        "datasets": datasets,
+        "cells": cells,
+    }
+
+
+def make_outline() -> dict[str, Any]:
+    every = list(DATASETS)
+    profiled = [
+        *({**AXES, "batch_size": size} for size in (1, 4, 8, 16)),
+        {**AXES, "image_size": 448},
+    ]
+    return {
+        "study": "demo",
+        "title": "Salesforce/blip2-opt-2.7b",
+        "language": "en",
+        "models": {
+            "blip2-opt-2.7b": {
+                "label": "Salesforce/blip2-opt-2.7b",
+                "source": "Salesforce/blip2-opt-2.7b",
+                "revision": "59a1ef6c1e51",
+                "licence": "MIT",
+            }
+        },
+        "datasets": json.loads(json.dumps(DATASETS)),
+        "base": dict(AXES),
+        "prompts": {"coco": {"bare": ""}, "scienceqa": {"bare": "{question}"}},
+        "sections": [
+            section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
+            section(
+                "image_size", "Image size", every, {"batch_size": 16}, "image_size", [224, 336, 448]
+            ),
+            section(
+                "input_length",
+                "Input Length (224 image)",
+                every,
+                {"batch_size": 16},
+                "max_input_len",
+                [200, 100, 50],
+            ),
+            section(
+                "optimization",
+                "Optimization",
+                ["scienceqa"],
+                {"batch_size": 16},
+                "optimization",
+                ["eager", "compile", "flash_attention_2"],
+            ),
+            section("device", "GPU vs CPU", ["textvqa"], {}, "device", ["cuda", "cpu"]),
+        ],
+        "layers": {
+            "dataset": "textvqa",
+            "cells": [{"cell": cell_id(axes), "axes": axes} for axes in profiled],
+        },
+        "measure": {
+            "window_s": 10.0,
+            "min_iterations": 10,
+            "repeats": 3,
+            "energy": {"window_s": 10},
+        },
+    }
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def failed_record(entry: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
+    return {
+        "wer_value": None,
+        "latency": None,
+        "energy": None,
+        "flops": None,
+        "status": status,
+        "reason": reason,
+        "traceback": None,
+        "attempt": 1,
+        "cell": {"id": entry["cell"], "dataset": entry["dataset"], **entry["axes"]},
+        "quality": None,
+    }
+
+
+def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    axes, dataset = entry["axes"], entry["dataset"]
+    batch = axes["batch_size"]
+    text = min(TOKENS[dataset], axes["max_input_len"])
+    flops = batch * (703.2e9 + 5.32e9 * text)
+    latency = 0.021 * (batch**0.86) * (1 + text / 150) * rng.uniform(0.985, 1.015)
+    energy = latency * 115 / batch
+    wer = WER[dataset] * (1.02 if axes["max_input_len"] == 50 and dataset == "scienceqa" else 1)
+    name, label, value = TASK_METRICS[dataset]
+    shape = _digest(dataset, text, batch)
+    record = failed_record(entry, "ok", "")
+    record |= {
+        "reason": None,
+        "wer_value": wer,
+        "latency": latency,
+        "energy": energy,
+        "flops": format_flops(flops),
+        "quality": {
+            "metrics": [
+                _metric("wer", "WER", wer, 0.04, higher_is_better=False),
+                _metric("wer_median", "WER, median", wer * 0.9, 0.05, higher_is_better=False),
+                _metric("mer", "MER", min(wer, 0.9), 0.02, higher_is_better=False),
+                _metric(name, label, value, 0.06, higher_is_better=True),
+            ],
+            "samples": 300,
+            "scored": 299,
+            "bad_samples": [{"id": "q17", "reason": "no prediction"}],
+            "definition": "Texts are lower-cased and stripped of punctuation; best reference.",
+        },
+        "input": {
+            "samples": 300,
+            "text_tokens": text,
+            "image_tokens": 32,
+            "sequence_length": 32 + text,
+            "pixel_shape": [3, 224, 224],
+            "truncated_samples": 12 if TOKENS[dataset] > text else 0,
+            "bad_samples": [{"id": "q17", "reason": "the image is cut short"}],
+            "batch_samples": batch,
+            "repeated": False,
+            "shape_digest": shape,
+            "content_digest": _digest(shape, axes["image_size"]),
+        },
+        "latency_detail": {
+            "latency_s": latency,
+            "mean_s": latency * 1.01,
+            "p50_s": latency,
+            "p90_s": latency * 1.04,
+            "p99_s": latency * 1.1,
+            "stdev_s": latency * 0.02,
+            "min_s": latency * 0.97,
+            "max_s": latency * 1.2,
+            "iterations": 120,
+            "rounds_s": [latency * 0.99, latency, latency * 1.01],
+            "low_s": latency * 0.975,
+            "high_s": latency * 1.025,
+            "warmup_iterations": 9,
+            "steady": True,
+            "window_s": 10.2,
+            "clock": "perf_counter_ns",
+            "threads": 2,
+        },
+        "energy_detail": {
+            "energy_j": energy,
+            "energy_net_j": energy * 0.6,
+            "energy_reason": None,
+            "window_s": 10.0,
+            "batches": 100,
+            "samples": 100 * batch,
+            "low_j": energy * 0.96,
+            "high_j": energy * 1.04,
+            "components": [
+                {
+                    "device": "cpu",
+                    "energy_j": energy * 80 * batch,
+                    "power_w": 90.0,
+                    "kind": "modelled",
+                    "method": "cpu_load",
+                },
+                {
+                    "device": "ram",
+                    "energy_j": energy * 20 * batch,
+                    "power_w": 20.0,
+                    "kind": "constant",
+                    "method": "20 W",
+                },
+            ],
+        },
+        "flops_detail": {
+            "flops": flops,
+            "per_sample": flops / batch,
+            "by_stage": {"vision": flops * 0.7, "qformer": flops * 0.02, "prefill": flops * 0.28},
+            "uncounted": {"aten::softmax": 12},
+            "achieved_flop_per_s": flops / latency,
+        },
+        "memory": {
+            "peak_rss_bytes": 15_400_000_000 + batch * 90_000_000,
+            "weights_bytes": 14_976e6,
+        },
+        "checks": {"image_tokens_present": True, "image_changes_logits": True},
+        "model": {"source": "Salesforce/blip2-opt-2.7b", "attention": {"vision": "eager"}},
+        "conditions": {"disturbed": False, "disturbance": None},
+    }
+    return record
+
+
+def _metric(
+    name: str, label: str, value: float, width: float, *, higher_is_better: bool
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
+        "value": value,
+        "low": value * (1 - width),
+        "high": value * (1 + width),
+        "higher_is_better": higher_is_better,
+        "note": None,
+    }
+
+
+def layer_rows(axes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return disjoint rows that add up to 21 ms * batch^0.86."""
+    batch = axes["batch_size"]
+    total_ms, flops = 21.0 * batch**0.86, 751.06e9 * batch
+    rows = []
+    for kind, (module, stage, share, work) in KINDS.items():
+        repeats = 4 if "{}" in module else 1
+        for index in range(repeats):
+            rows.append(
+                {
+                    "module": module.format(index),
+                    "kind": kind,
+                    "stage": stage,
+                    "calls": 1,
+                    "time_ms": total_ms * share / repeats,
+                    "share": share / repeats,
+                    "flops": int(flops * work / repeats),
+                    "parameters": 1_000_000,
+                }
+            )
+    rest = 1 - sum(share for _, _, share, _ in KINDS.values())
+    rows.append(
+        {
+            "module": "(other)",
+            "kind": "other",
+            "stage": "",
+            "calls": 1,
+            "time_ms": total_ms * rest,
+            "share": rest,
+            "flops": None,
+            "parameters": 0,
+        }
+    )
+    return rows
+
+
+def layer_record(dataset: str, entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "reason": None,
+        "cell": {"id": entry["cell"], "dataset": dataset, **entry["axes"]},
+        "total_ms": 21.0,
+        "overhead_share": 0.062,
+        "input": {"pixel_shape": [3, 224, 224]},
+    }
+
+
+@dataclass
+class MadeStudy:
+    """A study's records in memory; `write` puts them where the workflow would."""
+
+    outline: dict[str, Any] = field(default_factory=make_outline)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.seed)
+        self.records: dict[tuple[str, str], dict[str, Any]] = {}
+        for block in self.outline["sections"]:
+            for entry in block["cells"]:
+                key = (entry["dataset"], entry["cell"])
+                if key not in self.records:
+                    self.records[key] = self._record(entry, rng)
+        layers = self.outline["layers"]
+        self.profiles = {
+            entry["cell"]: (layer_rows(entry["axes"]), layer_record(layers["dataset"], entry))
+            for entry in layers["cells"]
+        }
+
+    def _record(self, entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+        if entry["axes"]["optimization"] == "flash_attention_2":
+            reason = "Blip2ForConditionalGeneration does not support Flash Attention 2.0 yet."
+            return failed_record(entry, "unsupported", reason)
+        if entry["axes"]["device"] == "cuda":
+            return failed_record(entry, "unavailable", "this machine has no cuda device")
+        return ok_record(entry, rng)
+
+    def fail_everything(self) -> None:
+        for record in self.records.values():
+            for key in list(record):
+                if key not in ("cell", "attempt"):
+                    record[key] = None
+            record |= {"status": "crashed", "reason": "killed by SIGKILL"}
+        for _rows, record in self.profiles.values():
+            _rows.clear()
+            record |= {"status": "crashed", "reason": "killed by SIGKILL", "input": None}
+
+    def write(self, folder: Path) -> "Files":
+        files = Files(folder)
+        for (dataset, cell), record in self.records.items():
+            path = folder / "cells" / dataset / cell / "record.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(record))
+            files.records.append(path)
+        for cell, (rows, record) in self.profiles.items():
+            table = folder / "layers" / self.outline["layers"]["dataset"] / f"{cell}.csv"
+            table.parent.mkdir(parents=True, exist_ok=True)
+            with table.open("w", newline="") as file:
+                names = [
+                    "module",
+                    "kind",
+                    "stage",
+                    "calls",
+                    "time_ms",
+                    "share",
+                    "flops",
+                    "parameters",
+                ]
+                writer = csv.DictWriter(file, names)
+                writer.writeheader()
+                writer.writerows(rows)
+            table.with_suffix(".json").write_text(json.dumps(record))
+            files.layer_tables.append(table)
+            files.layer_records.append(table.with_suffix(".json"))
+        files.machine.write_text(json.dumps(MACHINE))
+        return files
+
+
+@dataclass
+class Files:
+    """Where a study's files lie."""
+
+    folder: Path
+    records: list[Path] = field(default_factory=list)
+    layer_tables: list[Path] = field(default_factory=list)
+    layer_records: list[Path] = field(default_factory=list)
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.csv"
+
+    @property
+    def layers(self) -> Path:
+        return self.folder / "layers.csv"
+
+    @property
+    def machine(self) -> Path:
+        return self.folder / "machine.json"
+
+    def figure(self, name: str) -> Path:
+        return self.folder / "figures" / f"{name}.svg"
+
+
+MACHINE = {
+    "hostname": "must-not-be-shown",
+    "cpu": {"name": "Example CPU @ 2.50GHz", "physical_cores": 2, "logical_cores": 4},
+    "memory_bytes": 24_000_000_000,
+    "gpus": [],
+    "os": "Linux-6.1-x86_64",
+    "container": None,
+    "python": "3.11.7",
+    "software": {"torch": "2.13.0", "transformers": "5.23.0"},
+    "energy": {
+        "cpu": {"kind": "modelled", "method": "cpu_load; TDP 16 W from codecarbon's default"},
+        "ram": {"kind": "constant", "method": "20 W from its size, whatever the load"},
+        "gpus": [],
+        "idle": {"power_w": {"cpu": 1.6, "ram": 20.0}},
+    },
+    "git": {"commit": "0123abc", "dirty": False},
+}
+
+
+def render_all(study: MadeStudy, folder: Path, *, draw: bool = True) -> Files:
+    """Run everything from the records to the pages, with figures or without."""
+    from vlmeter.aggregation import aggregate
+    from vlmeter.reporting.figures import plot_layers, plot_section
+    from vlmeter.reporting.render import render_report
+
+    files = study.write(folder)
+    aggregate(files.records, files.layer_tables, files.layer_records, files.summary, files.layers)
+    outline = study.outline
+    figures = {}
+    for block in outline["sections"] if draw else []:
+        figures[block["name"]] = files.figure(block["name"])
+        plot_section(block, outline["datasets"], files.summary, files.figure(block["name"]))
+    if draw and outline["layers"] is not None:
+        figures["layers"] = files.figure("layers")
+        plot_layers(outline["layers"], files.layers, files.layer_records, files.figure("layers"))
+    render_report(
+        outline,
+        files.summary,
+        files.layers,
+        files.layer_records,
+        files.machine,
+        figures,
+        folder / "report.md",
+        folder / "study.html",
+        TEMPLATES,
+    )
+    return files

@@ -1,0 +1,130 @@
+"""How the config becomes targets: the study, its cells, and what each job reads and depends on."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from vlmeter.config.load import check_config, read_yaml
+from vlmeter.errors import UserError
+from vlmeter.jobs import Jobs
+from vlmeter.provenance import source_digest
+from vlmeter.study import Study
+
+
+def read_study(files: list[Path], values: dict) -> Study:
+    if len(files) > 1:
+        raise WorkflowError(
+            f"{len(files)} config files are given; a study is exactly one: {', '.join(map(str, files))}."
+        )
+    try:
+        read_yaml(Path(files[0]))
+        return Study(check_config(values, str(files[0])))
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+STUDY = read_study(workflow.configfiles, config)
+RESULTS = str(STUDY.folder)
+LOGS = f"{RESULTS}/logs"
+JOBS = Jobs(STUDY)
+ENVIRONMENT = "../../envs/vlmeter.yaml"
+
+
+wildcard_constraints:
+    dataset=r"[A-Za-z0-9_.-]+",
+    cell=r"[A-Za-z0-9_.-]+",
+    model=r"[A-Za-z0-9_.-]+",
+    dtype="fp32|fp16|bf16",
+    size=r"\d+",
+    section=r"[A-Za-z0-9_.-]+",
+
+
+def images_manifest(dataset: str, size: int) -> str:
+    return f"{RESULTS}/data/{dataset}/img{size}/images.json"
+
+
+def model_manifest(model: str, dtype: str) -> str:
+    return f"{RESULTS}/models/{model}-{dtype}.json"
+
+
+def job_inputs(kind: str, cell) -> dict:
+    inputs = {"images": images_manifest(cell.dataset, cell.axes.image_size)}
+    if JOBS.needs_model(kind, cell):
+        inputs["model"] = model_manifest(cell.axes.model, cell.axes.dtype)
+    return inputs
+
+
+def inference_inputs(wildcards) -> dict:
+    return job_inputs("cells", STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def layers_inputs(wildcards) -> dict:
+    return job_inputs("layers", STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def inference_params(wildcards) -> dict:
+    return JOBS.inference(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def layers_params(wildcards) -> dict:
+    return JOBS.layers(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def score_params(wildcards) -> dict:
+    return JOBS.score(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def dataset_params(wildcards) -> dict:
+    return JOBS.dataset(wildcards.dataset)
+
+
+def images_params(wildcards) -> dict:
+    return JOBS.images(int(wildcards.size))
+
+
+def model_params(wildcards) -> dict:
+    return JOBS.model(wildcards.model, wildcards.dtype)
+
+
+def section_params(wildcards) -> dict:
+    return STUDY.section_outline(wildcards.section)
+
+
+def cell_gpus(wildcards) -> int:
+    return int(STUDY.cell(wildcards.dataset, wildcards.cell).axes.device == "cuda")
+
+
+def cell_threads(wildcards) -> int:
+    """A CPU cell is alone on the machine; GPU cells share its cores with each other."""
+    cores = workflow.cores or 1
+    limit = workflow.global_resources.get("gpu")
+    gpus = limit.value if limit and limit.value else 1
+    return max(1, cores // gpus) if cell_gpus(wildcards) else cores
+
+
+def record(cell) -> str:
+    return f"{RESULTS}/cells/{cell.dataset}/{cell.id}/record.json"
+
+
+def records() -> list[str]:
+    return [record(cell) for cell in STUDY.cells]
+
+
+def layer_files(suffix: str) -> list[str]:
+    return [f"{RESULTS}/layers/{cell.dataset}/{cell.id}.{suffix}" for cell in STUDY.layer_cells]
+
+
+def figures() -> dict[str, str]:
+    names = [section.name for section in STUDY.sections]
+    if STUDY.layer_cells:
+        names.append("layers")
+    return {name: f"{RESULTS}/figures/{name}.svg" for name in names}
+
+
+def report_templates() -> list[str]:
+    names = ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")
+    return [f"report/templates/{name}" for name in names]
+
+
+def section_targets(name: str) -> list[str]:
+    return [record(entry.cell) for entry in STUDY.section(name).cells]

@@ -1,0 +1,49 @@
+"""One cell: measured once, scored as often as the metrics change.
+
+Reads: the images and texts of a data set, a stored model, machine.json.
+Writes: cells/<dataset>/<cell>/measurement.json, predictions.parquet, timings.parquet, record.json.
+"""
+
+
+rule run_inference:
+    input:
+        unpack(inference_inputs),
+        # What the machine is does not make a cell old: a new GPU would measure everything again.
+        machine=ancient(f"{RESULTS}/machine.json"),
+    output:
+        measurement=f"{RESULTS}/cells/{{dataset}}/{{cell}}/measurement.json",
+        predictions=f"{RESULTS}/cells/{{dataset}}/{{cell}}/predictions.parquet",
+        timings=f"{RESULTS}/cells/{{dataset}}/{{cell}}/timings.parquet",
+    log:
+        f"{LOGS}/cells/{{dataset}}/{{cell}}/inference.log",
+    conda:
+        ENVIRONMENT
+    threads: cell_threads
+    resources:
+        gpu=cell_gpus,
+    params:
+        job=inference_params,
+    message:
+        "Measuring {wildcards.cell} on {wildcards.dataset}"
+    script:
+        "../scripts/run_inference.py"
+
+
+rule score_predictions:
+    input:
+        measurement=f"{RESULTS}/cells/{{dataset}}/{{cell}}/measurement.json",
+        predictions=f"{RESULTS}/cells/{{dataset}}/{{cell}}/predictions.parquet",
+        samples=f"{RESULTS}/data/{{dataset}}/samples.json",
+    output:
+        record=f"{RESULTS}/cells/{{dataset}}/{{cell}}/record.json",
+        scores=f"{RESULTS}/cells/{{dataset}}/{{cell}}/scores.parquet",
+    log:
+        f"{LOGS}/cells/{{dataset}}/{{cell}}/score.log",
+    conda:
+        ENVIRONMENT
+    params:
+        score=score_params,
+    message:
+        "Scoring {wildcards.cell} on {wildcards.dataset}"
+    script:
+        "../scripts/score_predictions.py"

@@ -1,0 +1,145 @@
+"""From records to tables, figures and the report.
+
+Reads: every record and layer profile of the study.
+Writes: summary.csv, layers.csv, figures/*.svg, report.md, study.html, check.json.
+"""
+
+
+rule aggregate:
+    input:
+        records=records(),
+        layer_tables=layer_files("csv"),
+        layer_records=layer_files("json"),
+    output:
+        summary=report(
+            f"{RESULTS}/summary.csv",
+            category="1. Summary",
+            caption="../../report/captions/summary.rst",
+            labels={"item": "all cells (table)"},
+        ),
+        layers=report(
+            f"{RESULTS}/layers.csv",
+            category="4. Tables",
+            caption="../../report/captions/layers_table.rst",
+            labels={"item": "all layers (table)"},
+        ),
+    log:
+        f"{LOGS}/aggregate.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        code=source_digest("vlmeter.aggregation"),
+    message:
+        "Collecting the records of all cells"
+    script:
+        "../scripts/aggregate.py"
+
+
+rule plot_section:
+    input:
+        summary=f"{RESULTS}/summary.csv",
+    output:
+        figure=report(
+            f"{RESULTS}/figures/{{section}}.svg",
+            category="2. Sections",
+            caption="../../report/captions/section.rst",
+            labels={"section": "{section}"},
+        ),
+    log:
+        f"{LOGS}/figures/{{section}}.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        section=section_params,
+        datasets=STUDY.dataset_outline(),
+        code=source_digest("vlmeter.reporting.figures"),
+    message:
+        "Drawing the section {wildcards.section}"
+    script:
+        "../scripts/plot_section.py"
+
+
+rule plot_layers:
+    input:
+        layers=f"{RESULTS}/layers.csv",
+        records=layer_files("json"),
+    output:
+        figure=report(
+            f"{RESULTS}/figures/layers.svg",
+            category="3. Layers",
+            caption="../../report/captions/layers.rst",
+            labels={"item": "time by kind of layer"},
+        ),
+    log:
+        f"{LOGS}/figures/layers.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        layers=STUDY.report_outline()["layers"],
+        code=source_digest("vlmeter.reporting.figures"),
+    message:
+        "Drawing the layer profiles"
+    script:
+        "../scripts/plot_layers.py"
+
+
+ruleorder: plot_layers > plot_section
+
+
+rule render_report:
+    input:
+        summary=f"{RESULTS}/summary.csv",
+        layers=f"{RESULTS}/layers.csv",
+        layer_records=layer_files("json"),
+        machine=f"{RESULTS}/machine.json",
+        figures=list(figures().values()),
+        templates=report_templates(),
+    output:
+        markdown=report(
+            f"{RESULTS}/report.md",
+            category="1. Summary",
+            caption="../../report/captions/report.rst",
+            labels={"item": "report (Markdown)"},
+        ),
+        page=report(
+            f"{RESULTS}/study.html",
+            category="1. Summary",
+            caption="../../report/captions/study.rst",
+            labels={"item": "report (page)"},
+        ),
+    log:
+        f"{LOGS}/report.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        outline=STUDY.report_outline(),
+        figures=figures(),
+        code=source_digest("vlmeter.reporting.render"),
+    message:
+        "Writing the report"
+    script:
+        "../scripts/render_report.py"
+
+
+rule check_study:
+    input:
+        report=f"{RESULTS}/report.md",
+        records=records(),
+        layer_records=layer_files("json"),
+    output:
+        check=f"{RESULTS}/check.json",
+    log:
+        f"{LOGS}/check.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        code=source_digest("vlmeter.check"),
+    message:
+        "Checking that no cell ended in an error"
+    script:
+        "../scripts/check_study.py"

@@ -1,0 +1,20 @@
+"""Collect all records in two tidy tables."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.aggregation import aggregate
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    aggregate,
+    [Path(path) for path in snakemake.input.records],
+    [Path(path) for path in snakemake.input.layer_tables],
+    [Path(path) for path in snakemake.input.layer_records],
+    Path(snakemake.output.summary),
+    Path(snakemake.output.layers),
+)

@@ -1,0 +1,17 @@
+"""Fail, naming them, when cells ended in an error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.check import check_study
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    check_study,
+    [Path(path) for path in [*snakemake.input.records, *snakemake.input.layer_records]],
+    Path(snakemake.output.check),
+)

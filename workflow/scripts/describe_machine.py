@@ -1,0 +1,17 @@
+"""Describe the machine once; cells read it instead of finding out again."""
+
+from typing import TYPE_CHECKING
+
+from vlmeter.machine import describe_machine
+from vlmeter.scripting import run_measuring_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_measuring_job(
+    snakemake.log[0],
+    "cpu",
+    describe_machine,
+    snakemake.params.machine,
+    snakemake.output.machine,
+)

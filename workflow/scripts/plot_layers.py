@@ -1,0 +1,19 @@
+"""Draw the layer profiles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.reporting.figures import plot_layers
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    plot_layers,
+    snakemake.params.layers,
+    Path(snakemake.input.layers),
+    [Path(path) for path in snakemake.input.records],
+    Path(snakemake.output.figure),
+)

@@ -1,0 +1,19 @@
+"""Draw one section's figure."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.reporting.figures import plot_section
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    plot_section,
+    snakemake.params.section,
+    snakemake.params.datasets,
+    Path(snakemake.input.summary),
+    Path(snakemake.output.figure),
+)

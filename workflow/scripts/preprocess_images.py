@@ -1,0 +1,18 @@
+"""Bring one data set's images to one size."""
+
+from typing import TYPE_CHECKING
+
+from vlmeter.data.images import preprocess_images
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    preprocess_images,
+    snakemake.input.manifest,
+    snakemake.params.images["image_size"],
+    snakemake.output.images,
+    snakemake.output.manifest,
+)

@@ -1,0 +1,25 @@
+"""Write the report as Markdown and as one self-contained page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.reporting.render import render_report
+
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    render_report,
+    snakemake.params.outline,
+    Path(snakemake.input.summary),
+    Path(snakemake.input.layers),
+    [Path(path) for path in snakemake.input.layer_records],
+    Path(snakemake.input.machine),
+    {name: Path(path) for name, path in snakemake.params.figures.items()},
+    Path(snakemake.output.markdown),
+    Path(snakemake.output.page),
+    Path(snakemake.input.templates[0]).parent,
+)
