@@ -7,11 +7,10 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import psutil
 import pynvml
 import torch
 from torch import nn
@@ -30,7 +29,8 @@ from vlmeter.measure.marks import stopwatch_for
 from vlmeter.measure.nvml import open_gpus
 
 IMAGE_TOKEN = 999
-ALTERNATIONS = 7
+TURNS = 25
+TURN_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -103,22 +103,19 @@ def forward_call(model: nn.Module, inputs: dict[str, torch.Tensor]) -> Call:
 
 
 def latency(device: str) -> Iterator[Comparison]:
-    """The same callable by turns, so that a drift of the machine reaches both."""
+    """The same callable in short turns, compared pair by pair, so that a drift cancels out."""
     call = forward_call(*model_and_inputs(device, "eager"))
     clock = clock_for(device)
-    plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=1)
-    ours, theirs = [], []
+    plan = LatencyPlan(window_s=TURN_S, min_iterations=3, repeats=1, max_warmup_s=0)
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
-    for _ in range(ALTERNATIONS):
-        ours.append(measure_latency([call], clock, plan).latency_s)
-        theirs.append(timer.blocked_autorange(min_run_time=1.0).median)
-    yield Comparison(
-        "latency / torch.utils.benchmark",
-        statistics.median(ours) * 1e3,
-        statistics.median(theirs) * 1e3,
-        "ms",
-        0.03,
-    )
+    theirs_s, ratios = [], []
+    for _ in range(TURNS):
+        ours = measure_latency([call], clock, plan).latency_s
+        theirs_s.append(timer.blocked_autorange(min_run_time=TURN_S).median)
+        ratios.append(ours / theirs_s[-1])
+    theirs_ms = statistics.median(theirs_s) * 1e3
+    ours_ms = theirs_ms * statistics.median(ratios)
+    yield Comparison("latency / torch.utils.benchmark", ours_ms, theirs_ms, "ms", 0.03)
 
 
 def known_cost(device: str) -> Iterator[Comparison]:
@@ -184,31 +181,26 @@ def energy(device: str) -> Iterator[Comparison]:
 
 
 def nothing_else_runs(device: str) -> Iterator[Comparison]:
-    """Processor time of this process over a window in which the measured call only sleeps."""
+    """Wall time between the steps of a window less this process's processor time, all threads.
+
+    The steps only sleep, so a monitor that is busy beside them would show.
+    """
     meter = EnergyMeter(describe_energy_sources(EnergySettings()), EnergySettings())
-    windows: dict[str, Callable[[], object]] = {
-        "latency": lambda: measure_latency(
-            [partial(time.sleep, 0.05)], CpuClock(), LatencyPlan(window_s=3.0, repeats=1)
-        ),
-        "energy": lambda: meter.measure(
-            [partial(time.sleep, 0.05)], CpuClock(), window_s=3.0, samples_per_batch=1, repeats=1
-        ),
-    }
-    for name, run in windows.items():
-        start, busy = time.perf_counter(), _processor_s()
-        run()
-        seconds = time.perf_counter() - start
-        share = (_processor_s() - busy) / seconds
-        yield Comparison(
-            f"wall less own CPU in {name} window", seconds * (1 - share), seconds, "s", 0.02
-        )
+    plan = LatencyPlan(window_s=3.0, repeats=1)
+    for name in ("latency", "energy"):
+        marks: list[tuple[float, float]] = []
+        step = partial(_rest, marks)
+        if name == "latency":
+            measure_latency([step], CpuClock(), plan)
+        else:
+            meter.measure([step], CpuClock(), window_s=3.0, samples_per_batch=1, repeats=1)
+        seconds, busy = (end - start for start, end in zip(marks[0], marks[-1], strict=True))
+        yield Comparison(f"wall less own CPU, {name}", seconds - busy, seconds, "s", 0.01)
 
 
-def _processor_s() -> float:
-    """Of this process, its children and its parent, which waits."""
-    process = psutil.Process()
-    family = [process, *process.children(recursive=True)]
-    return sum(member.cpu_times().user + member.cpu_times().system for member in family)
+def _rest(marks: list[tuple[float, float]]) -> None:
+    marks.append((time.perf_counter(), time.process_time()))
+    time.sleep(0.05)
 
 
 def _busy(seconds: float) -> None:

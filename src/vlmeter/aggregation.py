@@ -12,11 +12,11 @@ from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_text
 from vlmeter.record import Status
 from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS, Column
+from vlmeter.reporting.frames import PANDAS_TYPES
 from vlmeter.reporting.text import csv_text
 
 Plain = Mapping[str, Any]
 _WORD_ERRORS = ("wer", "mer")
-_PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
 
 
 def aggregate(
@@ -51,7 +51,7 @@ def _write_table(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -
         {
             column.name: pd.array(
                 [_storable(row.get(column.name)) for row in rows],
-                dtype=_PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
+                dtype=PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
             )
             for column in columns
         }

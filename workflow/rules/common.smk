@@ -94,9 +94,14 @@ def cell_gpus(wildcards) -> int:
     return int(STUDY.cell(wildcards.dataset, wildcards.cell).axes.device == "cuda")
 
 
+def all_cores(wildcards) -> int:
+    """`workflow.cores` is an error without --cores, which `--report` and `-n` do not need."""
+    return workflow.resource_settings.cores or 1
+
+
 def cell_threads(wildcards) -> int:
     """A CPU cell is alone on the machine; GPU cells share its cores with each other."""
-    cores = workflow.cores or 1
+    cores = all_cores(wildcards)
     limit = workflow.global_resources.get("gpu")
     gpus = limit.value if limit and limit.value else 1
     return max(1, cores // gpus) if cell_gpus(wildcards) else cores

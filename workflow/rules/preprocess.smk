@@ -15,7 +15,7 @@ rule preprocess_images:
         f"{LOGS}/data/{{dataset}}/img{{size}}.log",
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: all_cores
     params:
         images=images_params,
     message:

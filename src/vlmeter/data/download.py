@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from vlmeter.data.samples import SAMPLES, write_table
-from vlmeter.data.source import Files, open_source, sampled_rows
+from vlmeter.data.source import Files, draw_sample, open_source, read_draw
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
@@ -32,9 +32,11 @@ def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> 
     _keep_pin(pin, params["source"], files)
     sample = params["sample"]
     columns = {key: name for key, name in params["columns"].items() if name is not None}
+    wanted = sorted(set(columns.values()))
+    draw = draw_sample(files, wanted, sample["n"], sample["seed"])
+    drawn = read_draw(files, wanted, draw)
     rows, bad = [], []
-    drawn = sampled_rows(files, sorted(set(columns.values())), sample["n"], sample["seed"])
-    for number, raw in tqdm(drawn, total=sample["n"], desc=params["dataset"], unit="sample"):
+    for number, raw in tqdm(drawn, total=len(draw.picked), desc=params["dataset"], unit="sample"):
         row = _adapted(number, raw, columns, params["task"])
         reason = _unusable(row, params["task"])
         if reason is None:

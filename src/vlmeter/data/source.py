@@ -73,11 +73,40 @@ def _hub(source: Mapping[str, Any], revision: str | None) -> Files:
     return Files(HfFileSystem(), paths, commit)
 
 
-def sampled_rows(files: Files, columns: list[str], n: int, seed: int) -> Iterator[Row]:
-    """Yield `n` rows picked by `seed`, in the order of the split.
+@dataclass(frozen=True)
+class RowGroup:
+    """A part of a parquet file that is read as a whole."""
 
-    The seed first orders the row groups; the fewest that hold `n` rows are read, and the rows
-    are drawn from those.
+    path: str
+    number: int
+    rows: int
+    first_row: int
+    """Number of its first row in the split."""
+    compressed_bytes: int
+    """Of the columns that are read."""
+
+    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
+        """Yield the rows at the positions `wanted` within the group."""
+        with files.filesystem.open(self.path) as file:
+            table = pq.ParquetFile(file).read_row_group(self.number, columns=columns)
+        for offset, row in zip(wanted, table.take(wanted).to_pylist(), strict=True):
+            yield self.first_row + offset, row
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which row groups are read for a sample, and which of their rows are taken."""
+
+    groups: tuple[RowGroup, ...]
+    """In the order of the split."""
+    picked: np.ndarray[tuple[int], np.dtype[np.int64]]
+    """Ascending positions among the rows of all these groups."""
+
+
+def draw_sample(files: Files, columns: list[str], n: int, seed: int) -> Draw:
+    """Pick the fewest row groups that hold `n` rows, in an order drawn by `seed`, and rows in them.
+
+    Only the files' footers are read.
 
     Raises:
         UserError: a column is missing, or a file is no parquet.
@@ -91,46 +120,46 @@ def sampled_rows(files: Files, columns: list[str], n: int, seed: int) -> Iterato
         chosen.append(int(index))
         held += groups[index].rows
     picked = np.sort(random.permutation(held)[:n])
+    return Draw(tuple(groups[index] for index in sorted(chosen)), picked)
+
+
+def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
+    """Yield the rows of a draw, in the order of the split."""
     first = 0
-    for index in sorted(chosen):
-        group = groups[index]
-        inside = picked[(picked >= first) & (picked < first + group.rows)] - first
+    for group in draw.groups:
+        last = first + group.rows
+        inside = draw.picked[(draw.picked >= first) & (draw.picked < last)] - first
         if len(inside):
             yield from group.read(files, columns, inside.tolist())
-        first += group.rows
+        first = last
 
 
-@dataclass(frozen=True)
-class _RowGroup:
-    path: str
-    number: int
-    rows: int
-    first_row: int
-    """Number of its first row in the split."""
-
-    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
-        with files.filesystem.open(self.path) as file:
-            table = pq.ParquetFile(file).read_row_group(self.number, columns=columns)
-        for offset, row in zip(wanted, table.take(wanted).to_pylist(), strict=True):
-            yield self.first_row + offset, row
-
-
-def _row_groups(files: Files, columns: list[str]) -> Iterator[_RowGroup]:
+def _row_groups(files: Files, columns: list[str]) -> Iterator[RowGroup]:
     first_row = 0
     for path in files.paths:
         try:
             with files.filesystem.open(path) as file:
                 parquet = pq.ParquetFile(file)
                 _check_columns(path, columns, parquet.schema_arrow.names)
-                sizes = [
-                    parquet.metadata.row_group(number).num_rows
-                    for number in range(parquet.num_row_groups)
+                found = [
+                    (group.num_rows, _compressed_bytes(group, columns))
+                    for group in map(parquet.metadata.row_group, range(parquet.num_row_groups))
                 ]
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read as parquet: {error}") from error
-        for number, rows in enumerate(sizes):
-            yield _RowGroup(path, number, rows, first_row)
+        for number, (rows, compressed_bytes) in enumerate(found):
+            yield RowGroup(path, number, rows, first_row, compressed_bytes)
             first_row += rows
+
+
+def _compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - Arrow has no types
+    parts = (group.column(index) for index in range(group.num_columns))
+    # A column of lists or structs is stored in several parts, named `image.bytes` for instance.
+    return sum(
+        int(part.total_compressed_size)
+        for part in parts
+        if part.path_in_schema.split(".")[0] in columns
+    )
 
 
 def _check_columns(path: str, wanted: list[str], present: list[str]) -> None:

@@ -119,6 +119,8 @@ class Flops:
     """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
     decode_step: int | None
     """One new token for every sample of the batch, over a cache of the full prompt."""
+    decode_step_reason: str | None
+    """Why there is no such count."""
     normalisation_flops: int
     """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
     convention: str
@@ -184,7 +186,8 @@ def count_flops(
         model: The uncompiled model, in whatever attention implementation it runs.
         inputs: Its keyword arguments; tensors, whose first dimension is the batch, and flags.
         stages: The stage of a module by its name, or the name prefixes of each stage.
-        decoder: The language model inside, which generates with a key-value cache.
+        decoder: The language model inside, from token ids to logits, which generates with a
+            key-value cache.
         prompt_tokens: Positions that the prompt fills in that cache, image positions included.
 
     Returns:
@@ -195,9 +198,7 @@ def count_flops(
     stage_of = stages if callable(stages) else stage_by_prefix(stages)
     with torch.no_grad():
         forward = _count(model, {**inputs, "use_cache": False})
-        decode = None
-        if decoder is not None and prompt_tokens is not None:
-            decode = _count(decoder, _decode_inputs(decoder, batch_size, prompt_tokens))
+        decode_step, decode_reason = _decode_step(decoder, batch_size, prompt_tokens)
     own = _own(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
@@ -210,7 +211,8 @@ def count_flops(
         flops_reason=reason,
         per_sample=None if reason else total / batch_size,
         by_stage=dict(by_stage),
-        decode_step=_decode_total(decode),
+        decode_step=decode_step,
+        decode_step_reason=decode_reason,
         normalisation_flops=forward.normalisation,
         convention=CONVENTION,
         uncounted=forward.uncounted,
@@ -249,10 +251,16 @@ def _uncounted_reason(uncounted: Mapping[str, int]) -> str | None:
     return f"the counter has no rule for {', '.join(heavy)}, which do matrix work"
 
 
-def _decode_total(decode: _Counted | None) -> int | None:
-    if decode is None or heavy_operators(decode.uncounted):
-        return None
-    return decode.by_module[""]
+def _decode_step(
+    decoder: nn.Module | None, batch_size: int, prompt_tokens: int | None
+) -> tuple[int | None, str | None]:
+    if decoder is None or prompt_tokens is None:
+        return None, "no decoder was given"
+    if getattr(getattr(decoder, "config", None), "is_encoder_decoder", False):
+        return None, "a decode step is counted for decoder-only language models"
+    decode = _count(decoder, _decode_inputs(decoder, batch_size, prompt_tokens))
+    reason = _uncounted_reason(decode.uncounted)
+    return (None if reason else decode.by_module[""]), reason
 
 
 def _batch_size(inputs: Mapping[str, object]) -> int:

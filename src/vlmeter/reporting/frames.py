@@ -13,7 +13,8 @@ from vlmeter.reporting.text import csv_original
 Row = dict[str, Any]
 """A row by column name; None where the table has no value."""
 
-_PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
+PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
+"""How each kind of column is held in a data frame: all of them know a missing value."""
 
 
 def read_summary(path: Path) -> dict[tuple[str, str], Row]:
@@ -38,7 +39,7 @@ def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
     try:
         frame = pd.read_csv(
             path,
-            dtype={column.name: _PANDAS_TYPES[column.kind] for column in columns},
+            dtype={column.name: PANDAS_TYPES[column.kind] for column in columns},
             keep_default_na=False,
             na_values=[""],
         )

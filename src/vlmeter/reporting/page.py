@@ -24,6 +24,17 @@ Plain = Mapping[str, Any]
 Summary = Mapping[tuple[str, str], Row]
 
 
+_FOUND_OUT = {
+    "model": {
+        "revision": "model_revision",
+        "parameters": "model_parameters",
+        "attention": "model_attention",
+    },
+    "dataset": {"sha256": "samples_sha256"},
+}
+"""What records know of a model or a data set, by the column where it stands."""
+
+
 @dataclass(frozen=True)
 class CellView:
     """A cell in its place in the report."""
@@ -141,11 +152,10 @@ def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) ->
             ("batch_size", str(base["batch_size"])),
             ("max_input_len", str(base["max_input_len"])),
         ),
-        datasets=tuple(
-            {**block, "name": name, "prompt": outline["prompts"].get(name, {}).get(base["prompt"])}
-            for name, block in datasets.items()
+        datasets=tuple(_origin("dataset", name, block, rows) for name, block in datasets.items()),
+        models=tuple(
+            _origin("model", name, block, rows) for name, block in outline["models"].items()
         ),
-        models=tuple({**block, "name": name} for name, block in outline["models"].items()),
         sections=sections,
         layers=_layers(outline, profiles),
         statuses=_statuses(rows),
@@ -158,6 +168,17 @@ def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) ->
         quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
         measure=outline.get("measure") or {},
     )
+
+
+def _origin(kind: str, name: str, block: Plain, rows: Sequence[Row]) -> Plain:
+    """Return a model or a data set with what its cells found out about it."""
+    own = [row for row in rows if row[kind] == name]
+    found = {
+        key: next((row[column] for row in own if row[column] is not None), None)
+        for key, column in _FOUND_OUT[kind].items()
+    }
+    known = {key: value for key, value in found.items() if value is not None}
+    return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
 
 
 def _label(datasets: Plain, row: Row) -> str:
@@ -248,7 +269,7 @@ def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
             for one in profiles
             if one not in usable
         ),
-        overhead=max(overheads, default=None),
+        overhead=max([0.0, *overheads]) if overheads else None,
     )
 
 

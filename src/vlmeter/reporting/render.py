@@ -11,7 +11,6 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.files import read_json, write_text
-from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS
 from vlmeter.reporting.formats import percent, quantity
 from vlmeter.reporting.frames import read_layers, read_summary
 from vlmeter.reporting.machine import machine_lines
@@ -54,8 +53,8 @@ def render_report(
     profiles = read_profiles(outline.get("layers"), read_layers(layers_csv), layer_records)
     context: dict[str, Any] = {
         "page": build_page(outline, summary, profiles),
+        "language": outline.get("language", "en"),
         "machine": machine_lines(read_json(machine_json)),
-        "columns": {"summary.csv": SUMMARY_COLUMNS, "layers.csv": LAYER_COLUMNS},
     }
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
     text = _markdown_environment(templates)

@@ -42,6 +42,8 @@ def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, st
     for axes, column in ((left, "latency"), (right, "wer_value")):
         values = [row[column] for row in _rows(section, summary) if row[column] is not None]
         scale_values(axes, values)
+        if not values:
+            _say_nothing(axes)
         set_places(axes, headings, " · ".join(AXIS_LABELS[axis] for axis in section["varied"]))
         _mark_missing(axes, headings, section, summary, datasets)
     left.set_ylabel("Latency (ms per batch)")
@@ -98,6 +100,12 @@ def _series(
 def _distance(row: Row, centre: str, end: str) -> float:
     """Return how far an interval's end is from the figure; 0 where there is no interval."""
     return 0.0 if row[end] is None else abs(float(row[centre] - row[end]))
+
+
+def _say_nothing(axes: "Axes") -> None:
+    axes.set_yticks([])
+    middle = axes.transAxes
+    axes.text(0.5, 0.5, "not measured", transform=middle, ha="center", va="center", color=GREY)
 
 
 def _mark_missing(

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.record import Status
 from vlmeter.reporting.findings import error_words, fit_power
 from vlmeter.reporting.formats import (
     DASH,
@@ -275,8 +274,3 @@ def modules_table(profile: Profile, rows: int = 12) -> Table:
 def count(value: float | None) -> str:
     """Return a large count with a prefix, e.g. `3.74 G`; none where there is nothing to count."""
     return quantity(value, "").rstrip() if value else DASH
-
-
-def not_ok(rows: Iterable[Row]) -> list[Row]:
-    """Return the cells without a full set of figures, in their order."""
-    return [row for row in rows if row["status"] != Status.OK]

@@ -74,6 +74,25 @@ def test_a_decode_step_equals_what_a_further_generated_token_costs():
     assert counted.decode_step == generated(2) - generated(1)
 
 
+def test_without_a_decoder_only_model_there_is_no_decode_step_but_a_reason():
+    model, inputs = tiny_blip2(), batch()
+    assert count_flops(model, inputs, STAGES).decode_step_reason == "no decoder was given"
+    model.language_model.config.is_encoder_decoder = True
+    counted = count_flops(model, inputs, STAGES, decoder=model.language_model, prompt_tokens=11)
+    assert counted.decode_step is None
+    assert "decoder-only" in counted.decode_step_reason
+
+
+def test_half_precision_and_inference_tensors_count_the_same():
+    model = tiny_blip2().to(torch.bfloat16)
+    with torch.inference_mode():
+        inputs = batch()
+        inputs["pixel_values"] = inputs["pixel_values"].to(torch.bfloat16)
+    expected = count_flops(tiny_blip2(), batch(), STAGES)
+    counted = count_flops(model, inputs, STAGES)
+    assert counted.by_module == expected.by_module
+
+
 def test_normalisations_stand_apart():
     layers = Tiny(nn.Linear(8, 8, bias=False), nn.LayerNorm(8))
     counted = count_flops(layers, {"x": torch.zeros(2, 4, 8)}, {})

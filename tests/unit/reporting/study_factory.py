@@ -265,7 +265,13 @@ def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             "weights_bytes": 14_976e6,
         },
         "checks": {"image_tokens_present": True, "image_changes_logits": True},
-        "model": {"source": "Salesforce/blip2-opt-2.7b", "attention": {"vision": "eager"}},
+        "model": {
+            "source": "Salesforce/blip2-opt-2.7b",
+            "revision": "59a1ef6c1e51",
+            "parameters": 3_744_679_936,
+            "attention": {"vision": "eager", "prefill": "eager"},
+        },
+        "provenance": {"samples_sha256": _digest(dataset)},
         "conditions": {"disturbed": False, "disturbance": None},
     }
     return record

@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from study_factory import DATASETS, MadeStudy
+from study_factory import DATASETS, MadeStudy, render_all
 
 from vlmeter.reporting.figures import plot_layers, plot_section
 
@@ -99,3 +99,12 @@ def test_two_axes_at_once_are_told_in_every_place(rendered, tmp_path):
         entry["values"]["optimization"] = "eager"
     plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
     assert texts(tmp_path / "a.svg").count("16 · Eager") == 2
+
+
+def test_a_panel_without_figures_says_so(tmp_path):
+    study = MadeStudy()
+    for record in study.records.values():
+        record["wer_value"] = None
+    files = render_all(study, tmp_path, draw=False)
+    plot_section(study.outline["sections"][0], DATASETS, files.summary, tmp_path / "a.svg")
+    assert texts(tmp_path / "a.svg").count("not measured") == 1

@@ -1,0 +1,154 @@
+"""Pictures of one to three coloured shapes, with five captions each (COCO-like)."""
+
+import math
+
+import numpy as np
+from PIL import ImageDraw
+
+from .drawing import (
+    COLOURS,
+    PAPER,
+    Mark,
+    Rgb,
+    Sample,
+    jitter,
+    new_canvas,
+    pick,
+    pick_distinct,
+    with_article,
+)
+
+SIDE_PX = 224
+SHAPES = ("circle", "square", "triangle", "star", "diamond", "cross")
+PLACES = {
+    "in the middle": (112, 112),
+    "in the top left corner": (56, 56),
+    "in the top right corner": (168, 56),
+    "in the bottom left corner": (56, 168),
+    "in the bottom right corner": (168, 168),
+}
+JITTER_PX = 10
+CAPTIONS_PER_SAMPLE = 5
+
+
+def draw_caption_sample(rng: np.random.Generator) -> Sample:
+    """Draw one picture and word five captions for it."""
+    count = int(rng.integers(1, 4))
+    paper = pick(rng, list(PAPER))
+    things = [
+        f"{colour} {pick(rng, SHAPES)}" for colour in pick_distinct(rng, list(COLOURS), count)
+    ]
+    image, pen = new_canvas(SIDE_PX, PAPER[paper])
+    radius_px = 30
+    if count == 1:
+        size = pick(rng, ("small", "large"))
+        place = pick(rng, list(PLACES))
+        radius_px = 22 if size == "small" else 42
+        points = [PLACES[place]]
+        first, others = _word_one(things[0], size, place, paper)
+        facts = [size, place]
+    else:
+        across = bool(rng.integers(2))
+        gap_px = SIDE_PX // count
+        lines = [(gap_px // 2 + i * gap_px, SIDE_PX // 2) for i in range(count)]
+        points = lines if across else [(y, x) for x, y in lines]
+        first, others = (_word_two if count == 2 else _word_three)(things, across, paper)
+        facts = [f"across {across}"]
+    facts += [f"{i} {thing}" for i, thing in enumerate(things)]
+    marks = []
+    for thing, (x, y) in zip(things, points, strict=True):
+        centre_px = x + jitter(rng, JITTER_PX), y + jitter(rng, JITTER_PX)
+        _draw_thing(pen, thing, centre_px, radius_px)
+        marks += _mark_thing(thing, centre_px, 3 * radius_px // 4)
+    captions = [first, *pick_distinct(rng, others, CAPTIONS_PER_SAMPLE - 1)]
+    order = rng.permutation(CAPTIONS_PER_SAMPLE)
+    return Sample(
+        image=image,
+        question="",
+        answers=[captions[int(i)] for i in order],
+        facts=[f"caption {fact}" for fact in [*facts, f"{count} things", paper]],
+        marks=marks,
+        details={"first": first},
+    )
+
+
+# The first wording of each trio of functions is always among the five captions: the one a model
+# learns to prefer.
+
+
+def _word_one(thing: str, size: str, place: str, paper: str) -> tuple[str, list[str]]:
+    return f"a {size} {thing} {place}", [
+        f"there is {with_article(thing)} {place}",
+        f"a {paper} picture with a {size} {thing} {place}",
+        f"one {size} {thing} on a {paper} background",
+        f"the {place.removeprefix('in the ')} holds a {size} {thing}",
+        f"a {size} {thing} is drawn {place}",
+        f"a single {thing} {place}",
+    ]
+
+
+def _word_two(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
+    first, second = (with_article(thing) for thing in things)
+    forward = "to the left of" if across else "above"
+    backward = "to the right of" if across else "below"
+    return f"{first} {forward} {second}", [
+        f"{second} {backward} {first}",
+        f"{first} and {second} on a {paper} background",
+        f"there is {first} {forward} {second}",
+        f"a picture of {first} and {second}",
+        f"two shapes with {first} {forward} {second}",
+        f"a {paper} picture with {second} {backward} {first}",
+    ]
+
+
+def _word_three(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
+    first, second, third = (with_article(thing) for thing in things)
+    line = "in a row" if across else "in a column"
+    ends = "from left to right" if across else "from top to bottom"
+    return f"{first} then {second} then {third} {ends}", [
+        f"{first} and {second} and {third} {line}",
+        f"three shapes {line} on a {paper} background",
+        f"{second} between {first} and {third}",
+        f"a picture of {first} and {second} and {third}",
+        f"there are {first} and {second} and {third} {ends}",
+        f"a {paper} picture of three shapes {line}",
+    ]
+
+
+def _mark_thing(thing: str, centre_px: tuple[int, int], reach_px: int) -> list[Mark]:
+    """Mark the centre and the four quarters: the outline tells the shape, not the middle."""
+    offsets_px = (
+        (0, 0),
+        *((dx, dy) for dx in (-reach_px, reach_px) for dy in (-reach_px, reach_px)),
+    )
+    x_px, y_px = centre_px
+    return [
+        Mark(thing, min(max(x_px + dx, 0), SIDE_PX - 1), min(max(y_px + dy, 0), SIDE_PX - 1))
+        for dx, dy in offsets_px
+    ]
+
+
+def _draw_thing(
+    pen: ImageDraw.ImageDraw, thing: str, centre_px: tuple[int, int], radius_px: int
+) -> None:
+    colour_name, shape = thing.split()
+    colour: Rgb = COLOURS[colour_name]
+    x_px, y_px = centre_px
+    box = (x_px - radius_px, y_px - radius_px, x_px + radius_px, y_px + radius_px)
+    if shape == "circle":
+        pen.ellipse(box, fill=colour)
+    elif shape == "square":
+        pen.rectangle(box, fill=colour)
+    elif shape == "cross":
+        arm_px = radius_px // 3
+        pen.rectangle((box[0], y_px - arm_px, box[2], y_px + arm_px), fill=colour)
+        pen.rectangle((x_px - arm_px, box[1], x_px + arm_px, box[3]), fill=colour)
+    else:
+        radii = {"triangle": (1.2,), "diamond": (1.1,), "star": (1.25, 0.5)}[shape]
+        corners = {"triangle": 3, "diamond": 4, "star": 10}[shape]
+        points = []
+        for corner in range(corners):
+            angle = 2 * math.pi * corner / corners - math.pi / 2
+            reach_px = radius_px * radii[corner % len(radii)]
+            points.append((x_px + reach_px * math.cos(angle), y_px + reach_px * math.sin(angle)))
+        pen.polygon(points, fill=colour)

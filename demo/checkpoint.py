@@ -1,0 +1,132 @@
+"""The parts of the demo checkpoint before training: tokenizer, processor, configuration, model."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordLevel
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+PAD, BOS, EOS, UNKNOWN, IMAGE = SPECIAL_TOKENS = ("<pad>", "<s>", "\n", "<unk>", "<image>")
+"""Their ids are their places here. As in the released checkpoint a newline ends the answer."""
+
+IMAGE_SIDE_PX = 224
+PATCH_PX = 28
+QUERY_TOKENS = 16
+WIDTH = 96
+HEADS = 3
+POSITIONS_MAX = 288
+"""Room for the query tokens, 200 text tokens and 40 new ones."""
+TEMPLATE_WORDS = "question answer short context options : , . ? ( ) a b c d e"
+
+
+def make_processor(texts: Iterable[str]) -> Blip2Processor:
+    """Make the processor, with a tokenizer that knows every word of the texts."""
+    normalizer = normalizers.Lowercase()
+    splitter = pre_tokenizers.BertPreTokenizer()
+    words = set(TEMPLATE_WORDS.split())
+    for text in texts:
+        words.update(word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
+    vocabulary = [*SPECIAL_TOKENS, *sorted(words)]
+    core = Tokenizer(WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token=UNKNOWN))
+    core.normalizer = normalizer
+    core.pre_tokenizer = splitter
+    core.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A", special_tokens=[(BOS, vocabulary.index(BOS))]
+    )
+    core.add_special_tokens([AddedToken(token, normalized=False) for token in SPECIAL_TOKENS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token=PAD,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        padding_side="left",
+        truncation_side="right",
+        clean_up_tokenization_spaces=False,
+    )
+    # The class is named here rather than left to the library's choice, because without torchvision
+    # that choice falls on the same class with a warning.
+    images = BlipImageProcessorPil(size={"height": IMAGE_SIDE_PX, "width": IMAGE_SIDE_PX})
+    return Blip2Processor(images, tokenizer, num_query_tokens=QUERY_TOKENS)
+
+
+def make_model(tokenizer: PreTrainedTokenizerFast) -> Blip2ForConditionalGeneration:
+    """Make the untrained model for a tokenizer's vocabulary."""
+    ids = {
+        "pad_token_id": tokenizer.convert_tokens_to_ids(PAD),
+        "bos_token_id": tokenizer.convert_tokens_to_ids(BOS),
+        "eos_token_id": tokenizer.convert_tokens_to_ids(EOS),
+    }
+    config = Blip2Config(
+        vision_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": 2 * WIDTH,
+            "num_hidden_layers": 4,
+            "num_attention_heads": HEADS,
+            "image_size": IMAGE_SIDE_PX,
+            "patch_size": PATCH_PX,
+            "initializer_range": 0.02,
+        },
+        qformer_config={
+            # The Q-Former reads no text here, so its word tables stay empty.
+            "vocab_size": 1,
+            "max_position_embeddings": 1,
+            "hidden_size": WIDTH,
+            "intermediate_size": WIDTH,
+            "num_hidden_layers": 2,
+            "num_attention_heads": HEADS,
+            "encoder_hidden_size": WIDTH,
+            "cross_attention_frequency": 1,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+        text_config={
+            "model_type": "opt",
+            "vocab_size": len(tokenizer),
+            "hidden_size": WIDTH,
+            "word_embed_proj_dim": WIDTH,
+            "ffn_dim": 2 * WIDTH,
+            "num_hidden_layers": 3,
+            "num_attention_heads": HEADS,
+            "max_position_embeddings": POSITIONS_MAX,
+            "dropout": 0.0,
+            "attention_dropout": 0.0,
+            **ids,
+        },
+        num_query_tokens=QUERY_TOKENS,
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        image_text_hidden_size=WIDTH,
+    )
+    model = Blip2ForConditionalGeneration(config)
+    # The library starts all queries at zero; equal queries get equal gradients and stay equal.
+    torch.nn.init.normal_(model.query_tokens, std=0.5)
+    generation = GenerationConfig(**ids, max_new_tokens=40, do_sample=False, num_beams=1)
+    model.generation_config = generation
+    model.language_model.generation_config = generation
+    return model
+
+
+def load_model(folder: Path) -> Blip2ForConditionalGeneration:
+    """Load a saved model in fp32, with the generation settings where generate() reads them."""
+    model = Blip2ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    # The library restores these settings for the whole model only, while generate() hands over to
+    # the language model and its own.
+    model.language_model.generation_config = model.generation_config
+    return model
+
+
+def save_checkpoint(
+    model: Blip2ForConditionalGeneration, processor: Blip2Processor, folder: Path
+) -> None:
+    """Write the folder that from_pretrained reads."""
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)

@@ -1,0 +1,136 @@
+"""Street scenes with one or two lettered signs and a question about a word (TextVQA-like)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ImageDraw
+
+from .drawing import COLOURS, Mark, Sample, ink_on, jitter, new_canvas, pick, pick_distinct, write
+
+SIDE_PX = 448
+# fmt: off
+WORDS = (
+    "stop", "exit", "open", "sale", "taxi", "bus", "cafe", "hotel", "park", "bank", "shop",
+    "milk", "tea", "bread", "fish", "pizza", "apple", "juice", "sugar", "salt", "rice", "soap",
+    "music", "radio", "book", "news", "zoo", "bike", "train", "ship", "gate", "north", "south",
+    "east", "west", "slow", "push", "pull", "free", "lunch",
+)
+# fmt: on
+SKIES = {"white": (255, 255, 255), "blue": (190, 220, 250), "pink": (255, 225, 215)}
+GROUND = (150, 150, 140)
+POLE = (110, 110, 110)
+LARGE_PITCH_PX = 56
+"""Width of a letter on a large sign: one patch of the model once the picture is halved."""
+SMALL_PITCH_PX = 28
+"""Width of a letter on a small sign, lost when the picture is halved to 224 px."""
+SMALL_SHARE = 0.3
+ANNOTATORS = 10
+MISREAD_SHARE = 0.06
+
+ONE_SIGN_QUESTIONS = (
+    "what does the sign say?",
+    "what word is written on the sign?",
+    "which word can be read in this picture?",
+    "what is the word on the sign next to the road?",
+)
+TWO_SIGN_QUESTIONS = (
+    "what does the {which} sign say?",
+    "what word is written on the {which} sign?",
+    "there are two signs in this street. which word is on the {which} sign?",
+)
+
+
+class Sign(NamedTuple):
+    """One sign of a scene."""
+
+    word: str
+    colour: str
+    height: str
+    """Its place: the only sign, the top or the bottom one."""
+
+
+def draw_sign_sample(rng: np.random.Generator, small: bool | None = None) -> Sample:
+    """Draw one street scene and ask for a word in it.
+
+    Args:
+        rng: Source of every choice.
+        small: Whether the lettering is small; drawn at random if not given.
+    """
+    is_small = bool(rng.random() < SMALL_SHARE)
+    is_small = is_small if small is None else small
+    pitch_px = SMALL_PITCH_PX if is_small else LARGE_PITCH_PX
+    image, pen = new_canvas(SIDE_PX, pick(rng, list(SKIES.values())))
+    pen.rectangle((0, SIDE_PX - 48 + jitter(rng, 12), SIDE_PX, SIDE_PX), fill=GROUND)
+
+    count = int(rng.integers(1, 3))
+    colours = pick_distinct(rng, list(COLOURS), count)
+    words = pick_distinct(rng, WORDS, count)
+    heights = ["only"] if count == 1 else ["top", "bottom"]
+    signs = [Sign(*sign) for sign in zip(words, colours, heights, strict=True)]
+    marks = [mark for sign in signs for mark in _draw_sign(rng, pen, sign, pitch_px)]
+
+    asked = int(rng.integers(count))
+    if count == 1:
+        question = pick(rng, ONE_SIGN_QUESTIONS)
+    else:
+        which = pick(rng, (colours[asked], heights[asked]))
+        question = pick(rng, TWO_SIGN_QUESTIONS).format(which=which)
+    facts = [f"sign {sign.height} {sign.word}" for sign in signs]
+    facts += [f"sign {sign.height} {sign.colour}" for sign in signs]
+    facts += [f"sign {sign.height} {i} {c}" for sign in signs for i, c in enumerate(sign.word)]
+    return Sample(
+        image=image,
+        question=question,
+        answers=_annotate(rng, words[asked]),
+        facts=facts,
+        marks=marks,
+        details={"words": " ".join(words), "lettering": "small" if is_small else "large"},
+    )
+
+
+def _draw_sign(
+    rng: np.random.Generator, pen: ImageDraw.ImageDraw, sign: Sign, pitch_px: int
+) -> list[Mark]:
+    rows = SIDE_PX // pitch_px
+    row_bounds = {
+        "only": (1, rows - 2),
+        "top": (1, rows // 2 - 1),
+        "bottom": (rows // 2 + 1, rows - 1),
+    }
+    row = int(rng.integers(*row_bounds[sign.height]))
+    column = int(rng.integers(1, rows - len(sign.word)))
+    # Letters stand on a grid, shifted by at most a seventh of its pitch: a small vision
+    # transformer then learns to read in minutes.
+    reach_px = pitch_px // 7
+    left_px = column * pitch_px + jitter(rng, reach_px)
+    top_px = row * pitch_px + jitter(rng, reach_px)
+    right_px = left_px + len(sign.word) * pitch_px
+    bottom_px = top_px + pitch_px
+    colour = COLOURS[sign.colour]
+    middle_px = (left_px + right_px) // 2
+    pen.rectangle((middle_px - 4, bottom_px, middle_px + 4, SIDE_PX - 20), fill=POLE)
+    pad_px = pitch_px // 8
+    pen.rectangle(
+        (left_px - pad_px, top_px - pad_px, right_px + pad_px, bottom_px + pad_px), fill=colour
+    )
+    marks = []
+    for i, letter in enumerate(sign.word.upper()):
+        centre_px = (left_px + i * pitch_px + pitch_px // 2, top_px + pitch_px // 2)
+        marks.append(Mark(letter, *centre_px))
+        write(
+            pen,
+            letter,
+            centre_px,
+            height_px=round(0.95 * pitch_px),
+            colour=ink_on(colour),
+            bold_px=pitch_px // 28,
+        )
+    return marks
+
+
+def _annotate(rng: np.random.Generator, word: str) -> list[str]:
+    answers = []
+    for _ in range(ANNOTATORS):
+        misread = rng.random() < MISREAD_SHARE
+        answers.append(pick(rng, (*WORDS, "unanswerable")) if misread else word)
+    return answers

@@ -1,0 +1,180 @@
+"""What a study would do, told before anything is fetched.
+
+`python -m vlmeter.plan config/config.yaml`: the cells, how many can run on this machine, and the
+bytes, disk and memory that they need. The Hub is asked for sizes, nothing is downloaded.
+"""
+
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from vlmeter import devices
+from vlmeter.config.load import load_config
+from vlmeter.data.source import draw_sample, open_source
+from vlmeter.errors import UserError
+from vlmeter.study import Study
+
+_BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one model or data set asks for."""
+
+    name: str
+    fetch_bytes: int | None
+    """Over the network; None where it cannot be known beforehand."""
+    disk_bytes: int | None
+    """Kept below `results/`, besides what the Hub's own cache keeps."""
+    memory_bytes: int | None = None
+    """The weights, once loaded; what a batch needs comes on top."""
+    note: str = ""
+
+
+def plan_text(study: Study) -> str:
+    """Return the plan as lines of text."""
+    runnable = [cell for cell in study.cells if devices.is_present(cell.axes.device)]
+    needs = [*_dataset_needs(study), *_model_needs(study)]
+    lines = [
+        f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
+        f"{len(study.layer_cells)} layer profiles",
+        f"can run here: {len(runnable)} of {len(study.cells)} cells ({_by_device(study)})",
+        "",
+        f"{'':32}{'to fetch':>12}{'on disk':>12}{'in memory':>12}",
+    ]
+    lines += [
+        f"{need.name:32}{_size(need.fetch_bytes):>12}{_size(need.disk_bytes):>12}"
+        f"{_size(need.memory_bytes) if need.memory_bytes else '':>12}  {need.note}".rstrip()
+        for need in needs
+    ]
+    disk = sum(need.disk_bytes or 0 for need in needs)
+    memory = max((need.memory_bytes or 0 for need in needs), default=0)
+    at_least = "at least " if any(need.disk_bytes is None for need in needs) else ""
+    free = shutil.disk_usage(".").free
+    host = psutil.virtual_memory().total
+    lines += [
+        "",
+        f"disk: {at_least}{_size(disk)} needed, {_size(free)} free{_warning(disk, free)}",
+        f"memory: {at_least}{_size(memory)} for the largest model's weights, {_size(host)} in this machine"
+        f"{_warning(memory, host)}",
+    ]
+    return "\n".join(lines)
+
+
+def _by_device(study: Study) -> str:
+    counts = Counter(cell.axes.device for cell in study.cells)
+    return ", ".join(
+        f"{count} on {device}{'' if devices.is_present(device) else ', which is not here'}"
+        for device, count in counts.items()
+    )
+
+
+def _dataset_needs(study: Study) -> Iterator[Need]:
+    used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
+    for name in sorted(used):
+        params = study.dataset_params(name)
+        if (study.folder / "data" / name / "samples.json").exists():
+            yield Need(f"data set {name}", 0, 0, note="already here")
+            continue
+        columns = sorted({column for column in params["columns"].values() if column is not None})
+        try:
+            files = open_source(params["source"])
+            draw = draw_sample(files, columns, params["sample"]["n"], params["sample"]["seed"])
+        except UserError as error:
+            yield Need(f"data set {name}", None, None, note=str(error))
+            continue
+        read = sum(group.compressed_bytes for group in draw.groups)
+        rows = sum(group.rows for group in draw.groups)
+        kept = read * len(draw.picked) // max(rows, 1)
+        local = files.revision is None
+        yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
+
+
+def _model_needs(study: Study) -> Iterator[Need]:
+    cells = (*study.cells, *study.layer_cells)
+    stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
+    for model, dtype in stored:
+        users = {c.axes.device for c in cells if (c.axes.model, c.axes.dtype) == (model, dtype)}
+        name = f"model {model} {dtype}"
+        if not any(devices.is_present(device) for device in users):
+            here = ", ".join(sorted(users))
+            yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
+        elif (study.folder / "models" / f"{model}-{dtype}.json").exists():
+            yield Need(name, 0, 0, note="already here")
+        else:
+            yield _model_need(study, model, dtype, name)
+
+
+def _model_need(study: Study, model: str, dtype: str, name: str) -> Need:
+    source = study.config.models[model].source
+    try:
+        if source.path is not None:
+            files = list(Path(source.path).glob("*.safetensors"))
+            numbers = sum(_parameters(file) for file in files)
+            fetch = 0
+        else:
+            numbers, fetch = _on_hub(str(source.hub), source.revision)
+    except Exception as error:
+        # A plan tells what it cannot know, whatever the cause.
+        return Need(name, None, None, note=f"its size cannot be found out: {error}")
+    weights = numbers * _BYTES_PER_NUMBER[dtype]
+    return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")
+
+
+def _parameters(file: Path) -> int:
+    from safetensors import safe_open  # noqa: PLC0415 - the plan of a study on the Hub needs none
+
+    with safe_open(file, framework="numpy") as tensors:
+        return sum(
+            _product(tensors.get_slice(name).get_shape())
+            for name in tensors.keys()  # noqa: SIM118 - it is no dict
+        )
+
+
+def _product(shape: list[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
+def _on_hub(name: str, revision: str | None) -> tuple[int, int]:
+    """Return a model's number of parameters and the bytes of its safetensors."""
+    from huggingface_hub import HfApi  # noqa: PLC0415 - it takes a second to import
+
+    info = HfApi().model_info(name, revision=revision, files_metadata=True)
+    weights = [file for file in info.siblings or [] if file.rfilename.endswith(".safetensors")]
+    if info.safetensors is None:
+        raise ValueError("the Hub tells no parameter count")
+    return info.safetensors.total, sum(file.size or 0 for file in weights)
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "unknown"
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def _warning(needed: int, present: int) -> str:
+    return "  <- too little" if needed > present else ""
+
+
+def main() -> None:
+    """Print the plan of the config file named on the command line."""
+    file = Path(sys.argv[1] if len(sys.argv) > 1 else "config/config.yaml")
+    try:
+        print(plan_text(Study(load_config(file))))
+    except UserError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
