@@ -95,8 +95,14 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
             f"the device {axes['device']} appeared after the run began; run again to measure it"
         )
     manifest = Path(inputs["model"])
-    check_files(manifest.with_suffix(""), read_json(manifest))
-    loaded = load_model(manifest.with_suffix(""), axes)
+    stored = read_json(manifest)
+    check_files(manifest.with_suffix(""), stored)
+    loaded = load_model(
+        manifest.with_suffix(""),
+        axes,
+        random=stored["weights"] == "random",
+        seed=measure["seed"],
+    )
     feeder = Feeder(loaded, axes)
     images = Path(inputs["images"])
     texts = read_texts(images.parent.parent / "samples.parquet")

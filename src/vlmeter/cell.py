@@ -105,6 +105,8 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
 
 
 def _predictions(bench: Bench, batch_size: int, max_new_tokens: int) -> list[dict[str, object]]:
+    if not bench.loaded.answers_mean_something:
+        return []
     rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, max_new_tokens)
     return list(tqdm(rows, total=len(bench.items), desc="answers", unit="sample"))
 

@@ -93,7 +93,7 @@ class Jobs:
         """Return what a cell's scores depend on, besides its predictions."""
         return {
             "cell": {"id": cell.id, "dataset": cell.dataset, **asdict(cell.axes)},
-            **self._study.score_params(cell.dataset),
+            **self._study.score_params(cell),
             "code": source_digest("vlmeter.scoring"),
             "software": software_versions(_SCORING),
         }

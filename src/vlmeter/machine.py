@@ -40,13 +40,12 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
         country_iso_code=energy["country_iso_code"],
         min_window_s=energy["min_window_s"],
     )
-    sources = describe_energy_sources(settings)
+    gpus = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
+    seen = [gpu for gpu in gpus if gpu is not None]
+    sources = describe_energy_sources(settings, seen)
     # The start of this very process is no idle load.
     time.sleep(_SETTLE_S)
-    gpus = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
-    sources["idle"] = measure_idle_watts(
-        sources, settings, energy["idle_window_s"], [gpu for gpu in gpus if gpu is not None]
-    )
+    sources["idle"] = measure_idle_watts(sources, settings, energy["idle_window_s"], seen)
     write_json(
         Path(machine),
         {

@@ -60,8 +60,8 @@ def plan_text(study: Study) -> str:
     lines += [
         "",
         f"disk: {at_least}{_size(disk)} needed, {_size(free)} free{_warning(disk, free)}",
-        f"memory: {at_least}{_size(memory)} for the largest model's weights, {_size(host)} in this machine"
-        f"{_warning(memory, host)}",
+        f"memory: {at_least}{_size(memory)} for the largest model's weights, "
+        f"{_size(host)} in this machine{_warning(memory, host)}",
     ]
     return "\n".join(lines)
 
@@ -80,6 +80,9 @@ def _dataset_needs(study: Study) -> Iterator[Need]:
         params = study.dataset_params(name)
         if (study.folder / "data" / name / "samples.json").exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
+            continue
+        if params["source"]["synthetic"] is not None:
+            yield Need(f"data set {name}", 0, 0, note=f"{params['sample']['n']} random rows")
             continue
         columns = sorted({column for column in params["columns"].values() if column is not None})
         try:
@@ -113,6 +116,8 @@ def _model_needs(study: Study) -> Iterator[Need]:
 def _model_need(study: Study, model: str, dtype: str, name: str) -> Need:
     source = study.config.models[model].source
     try:
+        if source.path is not None and study.config.models[model].weights == "random":
+            return Need(name, 0, 0, note="random weights, made in memory at full size")
         if source.path is not None:
             files = list(Path(source.path).glob("*.safetensors"))
             numbers = sum(_parameters(file) for file in files)

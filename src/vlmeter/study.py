@@ -167,8 +167,8 @@ class Study:
 
     def model_params(self, model: str, dtype: str) -> Plain:
         """Return what a model's stored weights depend on."""
-        source = self.config.models[model].source.model_dump(mode="json")
-        return {"model": model, "dtype": dtype, "source": source}
+        block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
+        return {"model": model, "dtype": dtype, **block}
 
     def cell_params(self, cell: Cell) -> Plain:
         """Return what a cell's measurement depends on, and nothing else."""
@@ -189,10 +189,12 @@ class Study:
         assert self.config.layers is not None
         return {**self.cell_params(cell), "iterations": self.config.layers.iterations}
 
-    def score_params(self, dataset: str) -> Plain:
-        """Return what the scores of a data set's cells depend on, besides the predictions."""
+    def score_params(self, cell: Cell) -> Plain:
+        """Return what a cell's scores depend on, besides the predictions."""
+        random = self.config.models[cell.axes.model].weights == "random"
         return {
-            "task": self.config.datasets[dataset].task,
+            "task": self.config.datasets[cell.dataset].task,
+            "not_measured": "random weights" if random else None,
             "seed": self.config.measure.seed,
             "resamples": self.config.report.bootstrap_resamples,
         }
@@ -276,7 +278,7 @@ def _entry(entry: SectionCell) -> Plain:
 
 
 def _source_words(source: Any) -> str:  # noqa: ANN401 - a model's source or a data set's
-    return str(source.hub or source.path)
+    return str(source.hub or source.path or "synthetic")
 
 
 def _by_key(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:

@@ -21,4 +21,5 @@ run_job(
     cell=score["cell"],
     seed=score["seed"],
     resamples=score["resamples"],
+    not_measured=score["not_measured"],
 )

@@ -1,7 +1,7 @@
 """The whole config: one typed model with defaults, descriptions and cross-field checks."""
 
 import string
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -11,6 +11,12 @@ from vlmeter.config.base import Block, Name, did_you_mean
 Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
 Revision = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]*$")]
 HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
+SYNTHETIC_COLUMNS = {
+    "id": "id",
+    "image": "image",
+    "question": "question",
+    "references": "answer",
+}
 TEMPLATE_FIELDS = ("question", "context", "choices")
 
 
@@ -36,12 +42,32 @@ class Model(Block):
     """A model under test."""
 
     source: ModelSource = Field(description="Where its weights and processor come from.")
+    weights: Literal["pretrained", "random"] = Field(
+        "pretrained",
+        description="`random`: the architecture of a local `config.json` at full size; its cost is "
+        "measured, its answers are not.",
+    )
     label: str | None = Field(None, description="Its name in the report; default: its source.")
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 
+    @model_validator(mode="after")
+    def _architecture_is_local(self) -> "Model":
+        if self.weights == "random" and self.source.path is None:
+            raise ValueError("weights: random needs source.path, a folder with a config.json")
+        return self
+
+
+class Synthetic(Block):
+    """Random images, and prompts of an exact length."""
+
+    text_tokens: int = Field(
+        ge=1, description="Text tokens of every prompt, a start token counted as one of them."
+    )
+    image_size: int = Field(448, ge=16, le=4096, description="Pixels a side of the images.")
+
 
 class DataSource(Block):
-    """Where a data set comes from: the Hub, or parquet files on disk."""
+    """Where a data set comes from: the Hub, parquet files on disk, or nowhere."""
 
     hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
     config: str | None = Field(None, description="Configuration (subset) of the repository.")
@@ -50,15 +76,18 @@ class DataSource(Block):
         None, description="Commit of the repository. Left out: resolved at download and recorded."
     )
     path: str | None = Field(None, description="A parquet file or a folder of them.")
+    synthetic: Synthetic | None = Field(
+        None, description="Random images and prompts; `columns` and `prompts` are then given."
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "DataSource":
-        if (self.hub is None) == (self.path is None):
-            raise ValueError("give either `hub` or `path`")
+        if sum(kind is not None for kind in (self.hub, self.path, self.synthetic)) != 1:
+            raise ValueError("give one of `hub`, `path` and `synthetic`")
         if self.hub is not None and self.split is None:
             raise ValueError("`split` is missing, such as split: validation")
-        if self.path is not None and (self.revision or self.config or self.split):
-            raise ValueError("`config`, `split` and `revision` go with `hub`, not with `path`")
+        if self.hub is None and (self.revision or self.config or self.split):
+            raise ValueError("`config`, `split` and `revision` go with `hub` alone")
         return self
 
 
@@ -98,6 +127,15 @@ class Dataset(Block):
     )
     label: str | None = Field(None, description="Its name in the report; default: its key.")
     licence: str | None = Field(None, description="Licence of the data, for the report.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _synthetic_defaults(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+        source = data.get("source") if isinstance(data, dict) else None
+        if isinstance(source, dict) and source.get("synthetic") is not None:
+            given = {"task": "vqa", "columns": SYNTHETIC_COLUMNS, "prompts": {"bare": "{question}"}}
+            return {**given, **data}
+        return data
 
     @field_validator("prompts")
     @classmethod

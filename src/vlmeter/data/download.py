@@ -2,14 +2,15 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from vlmeter.data.samples import SAMPLES, write_table
-from vlmeter.data.source import Files, draw_sample, open_source, read_draw
+from vlmeter.data.source import Files, Row, draw_sample, open_source, read_draw
+from vlmeter.data.synthetic import synthetic_rows
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
@@ -27,16 +28,10 @@ def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> 
     Raises:
         UserError: the source cannot be read, lacks a column, or no sample is usable.
     """
-    pin = Path(manifest).with_name("revision.json")
-    files = open_source(params["source"], _pinned(pin, params["source"]))
-    _keep_pin(pin, params["source"], files)
-    sample = params["sample"]
     columns = {key: name for key, name in params["columns"].items() if name is not None}
-    wanted = sorted(set(columns.values()))
-    draw = draw_sample(files, wanted, sample["n"], sample["seed"])
-    drawn = read_draw(files, wanted, draw)
+    revision, count, drawn = _drawn(params, sorted(set(columns.values())), Path(manifest))
     rows, bad = [], []
-    for number, raw in tqdm(drawn, total=len(draw.picked), desc=params["dataset"], unit="sample"):
+    for number, raw in tqdm(drawn, total=count, desc=params["dataset"], unit="sample"):
         row = _adapted(number, raw, columns, params["task"])
         reason = _unusable(row, params["task"])
         if reason is None:
@@ -45,7 +40,21 @@ def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> 
             bad.append({"id": row["id"], "reason": reason})
     _check(params["dataset"], rows, bad)
     write_table(Path(samples), rows, SAMPLES)
-    write_json(Path(manifest), _manifest(params, files, rows, bad, Path(samples)))
+    write_json(Path(manifest), _manifest(params, revision, rows, bad, Path(samples)))
+
+
+def _drawn(
+    params: Mapping[str, Any], columns: list[str], manifest: Path
+) -> tuple[str | None, int, Iterator[Row]]:
+    """Return the source's commit, how many rows are drawn, and the rows."""
+    source, sample = params["source"], params["sample"]
+    if source.get("synthetic") is not None:
+        return None, sample["n"], synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
+    pin = manifest.with_name("revision.json")
+    files = open_source(source, _pinned(pin, source))
+    _keep_pin(pin, source, files)
+    draw = draw_sample(files, columns, sample["n"], sample["seed"])
+    return files.revision, len(draw.picked), read_draw(files, columns, draw)
 
 
 def _pinned(pin: Path, source: Mapping[str, Any]) -> str | None:
@@ -132,7 +141,7 @@ def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) 
 
 def _manifest(
     params: Mapping[str, Any],
-    files: Files,
+    revision: str | None,
     rows: list[dict[str, Any]],
     bad: list[dict[str, Any]],
     samples: Path,
@@ -142,7 +151,7 @@ def _manifest(
         "dataset": params["dataset"],
         "task": params["task"],
         "source": dict(params["source"]),
-        "revision": files.revision,
+        "revision": revision,
         "sample": dict(params["sample"]),
         "n": len(rows),
         "bad_samples": bad,

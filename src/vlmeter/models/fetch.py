@@ -16,6 +16,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.models.random_weights import store_architecture
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
     """Store a model in the wanted number format, beside `manifest`.
 
     Args:
-        params: What `Study.model_params` tells: model, dtype, source.
+        params: What `Study.model_params` tells: model, dtype, source, weights.
         manifest: Path of the manifest to write; the folder has its name without `.json`.
 
     Raises:
@@ -36,7 +37,10 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        parameters = _store(folder, DTYPES[params["dtype"]], aside)
+        if params["weights"] == "random":
+            parameters = store_architecture(Path(folder), aside)
+        else:
+            parameters = _store(folder, DTYPES[params["dtype"]], aside)
         shutil.rmtree(target, ignore_errors=True)
         aside.chmod(0o755)
         aside.replace(target)
@@ -49,6 +53,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
             "model": params["model"],
             "dtype": params["dtype"],
             "source": dict(source),
+            "weights": params["weights"],
             "revision": revision,
             "parameters": parameters,
             "files": {
@@ -93,9 +98,7 @@ def _store(folder: str, dtype: torch.dtype, target: Path) -> int:
         model = AutoModelForImageTextToText.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
-        processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, trust_remote_code=False
-        )
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise UserError(f"{folder} cannot be loaded as a vision-language model: {error}") from error
     model.save_pretrained(target)

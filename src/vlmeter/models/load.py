@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.models.families import Family, family_of
 from vlmeter.models.optimizations import OPTIMIZATIONS
+from vlmeter.models.random_weights import build_random_model
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class LoadedModel:
     pad_token_id: int
     eos_token_ids: tuple[int, ...]
     """What ends an answer; empty where the model never ends one by itself."""
+    answers_mean_something: bool = True
+    """False where the weights are random."""
 
     @property
     def tokenizer(self) -> Any:  # noqa: ANN401 - any transformers tokenizer
@@ -56,8 +60,14 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise UserError(f"{path} is missing or cut short: delete {folder}.json and run again.")
 
 
-def load_model(folder: Path, axes: Mapping[str, Any]) -> LoadedModel:
+def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int) -> LoadedModel:
     """Load a model that `fetch_model` stored, with the attention that the cell asks for.
+
+    Args:
+        folder: With the weights, or with an architecture that has none.
+        axes: The cell's.
+        random: Whether the weights are made here instead of read.
+        seed: Of random weights.
 
     Raises:
         UnavailableError: the device is not there.
@@ -66,14 +76,18 @@ def load_model(folder: Path, axes: Mapping[str, Any]) -> LoadedModel:
     check_device(axes["device"])
     attention = OPTIMIZATIONS[axes["optimization"]].attention
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype="auto", attn_implementation=attention, use_safetensors=True
-        )
+        if random:
+            dtype = DTYPES[axes["dtype"]]
+            model = build_random_model(folder, dtype, axes["device"], attention, seed)
+        else:
+            model = AutoModelForImageTextToText.from_pretrained(
+                folder, dtype="auto", attn_implementation=attention, use_safetensors=True
+            )
     except (ValueError, ImportError) as error:
         if attention == "eager":
             raise
         raise UnsupportedError(f"{axes['optimization']}: {error}") from error
-    processor = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    processor = AutoProcessor.from_pretrained(folder)
     # Answers begin at the same place in every row.
     processor.tokenizer.padding_side = "left"
     model = model.to(axes["device"]).eval().requires_grad_(False)
@@ -87,6 +101,7 @@ def load_model(folder: Path, axes: Mapping[str, Any]) -> LoadedModel:
         device=torch.device(axes["device"]),
         pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
         eos_token_ids=ends,
+        answers_mean_something=not random,
     )
 
 
