@@ -55,7 +55,11 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     memory.start()
     bench = set_up(job, inputs)
     checks = bench.check_image_is_seen()
-    predictions = _predictions(bench, axes["batch_size"], cell["max_new_tokens"])
+    predictions = (
+        []
+        if job.get("cost_only") or not bench.loaded.answers_mean_something
+        else _predictions(bench, axes["batch_size"], cell["max_new_tokens"])
+    )
 
     optimization = OPTIMIZATIONS[axes["optimization"]]
     compilation = Compilation(bench.loaded.model, bench.loaded.family)
@@ -105,8 +109,6 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
 
 
 def _predictions(bench: Bench, batch_size: int, max_new_tokens: int) -> list[dict[str, object]]:
-    if not bench.loaded.answers_mean_something:
-        return []
     rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, max_new_tokens)
     return list(tqdm(rows, total=len(bench.items), desc="answers", unit="sample"))
 

@@ -24,12 +24,13 @@ class Jobs:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._notes = {
-            kind: attempts.read_attempts(self.attempts_folder(kind)) for kind in ("cells", "layers")
+            kind: attempts.read_attempts(self.attempts_folder(kind))
+            for kind in ("cells", "layers", "control")
         }
         self._known_gpus = _gpus_in(study.folder / "machine.json")
 
     def attempts_folder(self, kind: str) -> Path:
-        """Return where the notes about tries of `cells` or `layers` lie."""
+        """Return where the notes about tries of `cells`, `layers` or the `control` lie."""
         return self._study.folder / "attempts" / kind
 
     def machine(self) -> Plain:
@@ -73,12 +74,18 @@ class Jobs:
 
     def inference(self, cell: Cell) -> Plain:
         """Return what a cell's measurement depends on, with the number of its try."""
-        depends_on = {
+        return self._with_attempt("cells", cell, self._measurement(cell))
+
+    def control(self, cell: Cell) -> Plain:
+        """Return what the second measurement of a cell depends on: its cost alone is taken."""
+        return self._with_attempt("control", cell, {**self._measurement(cell), "cost_only": True})
+
+    def _measurement(self, cell: Cell) -> Plain:
+        return {
             "cell": self._study.cell_params(cell),
             "code": source_digest("vlmeter.inference"),
             "software": software_versions(_MEASURING),
         }
-        return self._with_attempt("cells", cell, depends_on)
 
     def layers(self, cell: Cell) -> Plain:
         """Return what a cell's layer profile depends on, with the number of its try."""

@@ -95,6 +95,15 @@ class Study:
         placed = (entry.cell for section in self.sections for entry in section.cells)
         return tuple(dict.fromkeys(placed))
 
+    @cached_property
+    def control_cell(self) -> Cell | None:
+        """The cell that is measured again at the end: the first with the base's values.
+
+        A study in which every section fixes something has none.
+        """
+        base = self._axes({})
+        return next((cell for cell in self.cells if cell.axes == base), None)
+
     def cell(self, dataset: str, cell_id: str) -> Cell:
         """Return the cell with this id.
 

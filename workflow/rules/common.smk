@@ -62,6 +62,14 @@ def layers_inputs(wildcards) -> dict:
     return job_inputs("layers", STUDY.cell(wildcards.dataset, wildcards.cell))
 
 
+def control_inputs(wildcards) -> dict:
+    return job_inputs("control", STUDY.control_cell)
+
+
+def control_params(wildcards) -> dict:
+    return JOBS.control(STUDY.control_cell)
+
+
 def inference_params(wildcards) -> dict:
     return JOBS.inference(STUDY.cell(wildcards.dataset, wildcards.cell))
 
@@ -90,8 +98,16 @@ def section_params(wildcards) -> dict:
     return STUDY.section_outline(wildcards.section)
 
 
+def gpus(cell) -> int:
+    return int(cell.axes.device == "cuda")
+
+
 def cell_gpus(wildcards) -> int:
-    return int(STUDY.cell(wildcards.dataset, wildcards.cell).axes.device == "cuda")
+    return gpus(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def control_gpus(wildcards) -> int:
+    return gpus(STUDY.control_cell)
 
 
 def all_cores(wildcards) -> int:
@@ -99,12 +115,34 @@ def all_cores(wildcards) -> int:
     return workflow.resource_settings.cores or 1
 
 
-def cell_threads(wildcards) -> int:
+def threads_beside(gpus: int) -> int:
     """A CPU cell is alone on the machine; GPU cells share its cores with each other."""
-    cores = all_cores(wildcards)
+    cores = all_cores(None)
     limit = workflow.global_resources.get("gpu")
-    gpus = limit.value if limit and limit.value else 1
-    return max(1, cores // gpus) if cell_gpus(wildcards) else cores
+    return (
+        max(1, cores // (limit.value if limit and limit.value else 1))
+        if gpus
+        else cores
+    )
+
+
+def cell_threads(wildcards) -> int:
+    return threads_beside(cell_gpus(wildcards))
+
+
+def control_threads(wildcards) -> int:
+    return threads_beside(control_gpus(wildcards))
+
+
+def measurements() -> list[str]:
+    return [
+        record(cell).replace("record.json", "measurement.json") for cell in STUDY.cells
+    ]
+
+
+def control() -> list[str]:
+    """The second measurement of the base cell, where a section measures it as it stands."""
+    return [f"{RESULTS}/control/measurement.json"] if STUDY.control_cell else []
 
 
 def record(cell) -> str:
@@ -116,7 +154,10 @@ def records() -> list[str]:
 
 
 def layer_files(suffix: str) -> list[str]:
-    return [f"{RESULTS}/layers/{cell.dataset}/{cell.id}.{suffix}" for cell in STUDY.layer_cells]
+    return [
+        f"{RESULTS}/layers/{cell.dataset}/{cell.id}.{suffix}"
+        for cell in STUDY.layer_cells
+    ]
 
 
 def figures() -> dict[str, str]:

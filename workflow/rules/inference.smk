@@ -1,7 +1,8 @@
-"""One cell: measured once, scored as often as the metrics change.
+"""One cell: measured once, scored as often as the metrics change; the base cell once more.
 
 Reads: the images and texts of a data set, a stored model, machine.json.
-Writes: cells/<dataset>/<cell>/measurement.json, predictions.parquet, timings.parquet, record.json.
+Writes: cells/<dataset>/<cell>/measurement.json, predictions.parquet, timings.parquet, record.json;
+control/ with the base cell's second measurement.
 """
 
 
@@ -47,3 +48,28 @@ rule score_predictions:
         "Scoring {wildcards.cell} on {wildcards.dataset}"
     script:
         "../scripts/score_predictions.py"
+
+
+# Comes last: whether the machine still is what it was when the first cell was measured.
+rule measure_control:
+    input:
+        unpack(control_inputs),
+        machine=ancient(f"{RESULTS}/machine.json"),
+        others=measurements(),
+    output:
+        measurement=f"{RESULTS}/control/measurement.json",
+        predictions=f"{RESULTS}/control/predictions.parquet",
+        timings=f"{RESULTS}/control/timings.parquet",
+    log:
+        f"{LOGS}/control.log",
+    conda:
+        ENVIRONMENT
+    threads: control_threads
+    resources:
+        gpu=control_gpus,
+    params:
+        job=control_params,
+    message:
+        "Measuring the base cell again"
+    script:
+        "../scripts/run_inference.py"

@@ -262,7 +262,7 @@ class Report(Block):
 
     title: str | None = Field(None, description="Heading; default: the base model's label.")
     bootstrap_resamples: int = Field(
-        1000, ge=0, description="Resamples behind the intervals of the metrics."
+        1000, ge=100, description="Resamples behind the intervals of the metrics."
     )
 
 

@@ -1,7 +1,9 @@
 """A stored model, ready to be fed on its device."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,18 @@ class LoadedModel:
         """The processor's tokenizer."""
         return self.processor.tokenizer
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
-        """The number format that inputs are cast to."""
-        dtype: torch.dtype = self.model.dtype
-        return dtype
+        """The number format that inputs are cast to: that of most weights.
+
+        A model's own `dtype` is that of its first parameter, which BLIP-2 keeps in fp32 when the
+        rest is fp16.
+        """
+        sizes: Counter[torch.dtype] = Counter()
+        for parameter in self.model.parameters():
+            if parameter.is_floating_point():
+                sizes[parameter.dtype] += parameter.numel()
+        return sizes.most_common(1)[0][0]
 
 
 def check_device(device: str) -> None:
@@ -75,13 +84,14 @@ def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int
     """
     check_device(axes["device"])
     attention = OPTIMIZATIONS[axes["optimization"]].attention
+    dtype = DTYPES[axes["dtype"]]
     try:
         if random:
-            dtype = DTYPES[axes["dtype"]]
             model = build_random_model(folder, dtype, axes["device"], attention, seed)
         else:
+            # By name: "auto" goes by the first parameter, which may be kept in fp32.
             model = AutoModelForImageTextToText.from_pretrained(
-                folder, dtype="auto", attn_implementation=attention, use_safetensors=True
+                folder, dtype=dtype, attn_implementation=attention, use_safetensors=True
             )
     except (ValueError, ImportError) as error:
         if attention == "eager":

@@ -1,0 +1,170 @@
+"""The demo's promises, recomputed with the project's own loading, decoding and metrics."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+from datasets import Image, List, Value
+
+from vlmeter.config.load import load_config
+from vlmeter.data.download import download_dataset
+from vlmeter.data.images import preprocess_images
+from vlmeter.data.samples import read_images, read_table, read_texts
+from vlmeter.metrics.base import Example
+from vlmeter.metrics.evaluate import evaluate
+from vlmeter.models.answer import answers
+from vlmeter.models.batches import Feeder
+from vlmeter.models.fetch import fetch_model
+from vlmeter.models.load import load_model
+from vlmeter.study import Study
+
+ROOT = Path(__file__).parents[2]
+
+CAPTION_FEATURES = {
+    "question_id": Value("string"),
+    "image": Image(),
+    "question": Value("string"),
+    "answer": List(Value("string")),
+    "id": Value("int64"),
+    "license": Value("int8"),
+    "file_name": Value("string"),
+    "coco_url": Value("string"),
+    "height": Value("int32"),
+    "width": Value("int32"),
+    "date_captured": Value("string"),
+}
+SCIENCE_FEATURES = {
+    "image": Image(),
+    "question": Value("string"),
+    "choices": List(Value("string")),
+    "answer": Value("int8"),
+    **{
+        name: Value("string")
+        for name in (
+            "hint",
+            "task",
+            "grade",
+            "subject",
+            "topic",
+            "category",
+            "skill",
+            "lecture",
+            "solution",
+        )
+    },
+}
+TEXT_FEATURES = {
+    "image_id": Value("string"),
+    "question_id": Value("int32"),
+    "question": Value("string"),
+    "question_tokens": List(Value("string")),
+    "image": Image(),
+    "image_width": Value("int32"),
+    "image_height": Value("int32"),
+    "flickr_original_url": Value("string"),
+    "flickr_300k_url": Value("string"),
+    "answers": List(Value("string")),
+    "image_classes": List(Value("string")),
+    "set_name": Value("string"),
+    "ocr_tokens": List(Value("string")),
+}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
+    folder = tmp_path_factory.mktemp("demo")
+    study = Study(load_config(ROOT / "config/demo.yaml"))
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.chdir(ROOT)
+    fetch_model(study.model_params("tiny-blip2", "fp32"), str(folder / "model.json"))
+    for name in study.config.datasets:
+        samples = folder / name / "samples.parquet"
+        manifest = samples.with_suffix(".json")
+        download_dataset(study.dataset_params(name), str(samples), str(manifest))
+        images = samples.with_name("images.parquet")
+        preprocess_images(str(manifest), 224, str(images), str(images.with_suffix(".json")))
+    monkeypatch.undo()
+    return study, folder
+
+
+def scores(study: tuple[Study, Path], dataset: str, max_input_len: int = 200) -> dict[str, float]:
+    plan, folder = study
+    axes = asdict(replace(plan.cells[0].axes, max_input_len=max_input_len))
+    loaded = load_model(folder / "model", axes, random=False, seed=0)
+    feeder = Feeder(loaded, axes)
+    samples = folder / dataset / "samples.parquet"
+    texts = read_texts(samples)
+    images = list(read_images(samples.with_name("images.parquet")))
+    block = plan.config.datasets[dataset]
+    items = feeder.items(images, texts, block.prompts["bare"])
+    said = {
+        row["id"]: row["prediction"]
+        for row in answers(loaded, feeder, items, 16, block.max_new_tokens)
+    }
+    rows = read_table(samples, ["id", "references", "choices", "answer_index"])
+    examples = [
+        Example(
+            id=row["id"],
+            prediction=said[row["id"]],
+            references=tuple(row["references"]),
+            choices=tuple(row["choices"]),
+            answer_index=row["answer_index"],
+        )
+        for row in rows
+    ]
+    assert len(examples) >= 100
+    assert len(examples) % 16 != 0
+    figures = evaluate(block.task, examples, seed=0, resamples=100).figures
+    return {figure.name: figure.value for figure in figures}
+
+
+def test_captions_are_right_for_most_words(study: tuple[Study, Path]) -> None:
+    assert scores(study, "coco")["wer"] < 0.3
+
+
+def test_words_in_the_images_are_read(study: tuple[Study, Path]) -> None:
+    assert scores(study, "textvqa")["vqa_accuracy"] > 0.6
+
+
+def test_diagrams_are_understood_and_a_cut_question_costs_accuracy(
+    study: tuple[Study, Path],
+) -> None:
+    whole = scores(study, "scienceqa", 200)
+    half = scores(study, "scienceqa", 100)
+    short = scores(study, "scienceqa", 50)
+    assert whole["accuracy"] > whole["random_baseline"] + 0.2
+    assert short["accuracy"] < half["accuracy"] < whole["accuracy"]
+    assert short["accuracy"] < whole["accuracy"] - 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("coco", CAPTION_FEATURES),
+        ("scienceqa", SCIENCE_FEATURES),
+        ("textvqa", TEXT_FEATURES),
+    ],
+)
+def test_data_sets_have_the_features_of_the_published_ones(
+    name: str, expected: dict[str, object]
+) -> None:
+    schema = pq.read_schema(ROOT / f"demo/data/{name}.parquet")
+    assert datasets.Features.from_arrow_schema(schema) == datasets.Features(expected)
+
+
+def test_the_checkpoint_is_small_and_holds_no_pickle() -> None:
+    files = [path for path in (ROOT / "demo/model").iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 4_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".jinja", ".txt"}
+    config = json.loads((ROOT / "demo/model/config.json").read_text())
+    assert config["architectures"] == ["Blip2ForConditionalGeneration"]
+
+
+def test_captions_have_five_references_and_signs_ten_answers() -> None:
+    captions = pq.read_table(ROOT / "demo/data/coco.parquet", columns=["answer"])
+    signs = pq.read_table(ROOT / "demo/data/textvqa.parquet", columns=["answers"])
+    assert {len(row) for row in captions.column("answer").to_pylist()} == {5}
+    assert {len(row) for row in signs.column("answers").to_pylist()} == {10}
