@@ -5,7 +5,7 @@ CONFIG ?= config/config.yaml
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan lint test reference clean-demo
+.PHONY: help setup setup-dev demo plan lint test bench gpu-study reference clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -13,6 +13,8 @@ help:
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
+	@echo "make bench    compare the measured figures with independent ones"
+	@echo "make gpu-study  the published study at full size with random weights, for docs/"
 
 $(VENV)/.installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,6 +57,14 @@ lint: setup-dev
 
 test: setup-dev
 	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python benchmarks/compare.py
+
+# The published study at full size with random weights; on a machine with a GPU all of it runs.
+gpu-study: setup
+	$(BIN)/snakemake --cores all --resources gpu=1 --configfile config/blip2-architecture.yaml
+	$(BIN)/python -m vlmeter.publish results/blip2-architecture docs/measurements
 
 reference: setup
 	$(BIN)/python -m vlmeter.config.reference

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from vlmeter.data.samples import read_images, read_texts
-from vlmeter.failures import UnavailableError
 from vlmeter.files import read_json
 from vlmeter.measure.clock import Call
 from vlmeter.models.answer import image_changes_logits
@@ -83,17 +82,13 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     """Load a cell's model and samples.
 
     Raises:
-        UnavailableError: the device or, without it, the model is not there.
+        UnavailableError: torch cannot use the device.
         UnsupportedError: the software refuses the setting.
     """
     cell = job["cell"]
     axes, measure = cell["axes"], cell["measure"]
     torch.manual_seed(measure["seed"])
     check_device(axes["device"])
-    if "model" not in inputs:
-        raise UnavailableError(
-            f"the device {axes['device']} appeared after the run began; run again to measure it"
-        )
     manifest = Path(inputs["model"])
     stored = read_json(manifest)
     check_files(manifest.with_suffix(""), stored)

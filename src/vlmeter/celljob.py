@@ -22,6 +22,7 @@ from vlmeter.record import Status
 
 def run_cell_job(
     job: Mapping[str, Any],
+    inputs: Mapping[str, str],
     status_file: Path,
     work: Callable[[], None],
     write_failure: Callable[[Failure], None],
@@ -30,6 +31,7 @@ def run_cell_job(
 
     Args:
         job: The job's params: cell, attempt, code, software.
+        inputs: The job's inputs; without `model` its device was not there when the run began.
         status_file: JSON with the cell's `status`, written by `work` or `write_failure`, last.
         work: Imports torch, measures, writes its outputs. Runs in the child.
         write_failure: Writes every declared output for a cell that has no figures.
@@ -45,10 +47,15 @@ def run_cell_job(
             write_failure(failure)
 
     status_file.unlink(missing_ok=True)
-    ending = run_isolated(guarded, job["cell"]["measure"]["timeout_s"])
-    if ending is not None:
-        print(f"{Status.CRASHED}: {ending}", file=sys.stderr)
-        write_failure(Failure(Status.CRASHED, ending))
+    device = job["cell"]["axes"]["device"]
+    if "model" not in inputs:
+        # Known without a child: importing torch to hear it again would take seconds a cell.
+        write_failure(Failure(Status.UNAVAILABLE, f"this machine has no {device} device"))
+    else:
+        ending = run_isolated(guarded, job["cell"]["measure"]["timeout_s"])
+        if ending is not None:
+            print(f"{Status.CRASHED}: {ending}", file=sys.stderr)
+            write_failure(Failure(Status.CRASHED, ending))
     note = job["attempt"]
     write_attempt(
         Path(note["note"]),
@@ -56,7 +63,7 @@ def run_cell_job(
             key=note["key"],
             count=note["count"],
             status=str(read_json(status_file)["status"]),
-            devices=devices.fingerprint(job["cell"]["axes"]["device"]),
+            devices=devices.fingerprint(device),
         ),
     )
 

@@ -35,7 +35,7 @@ def run_inference(
         _write(outputs, [], [])
         write_json(measurement, _heading(job, failure.status, failure.reason, failure.traceback))
 
-    run_cell_job(job, measurement, work, write_failure)
+    run_cell_job(job, inputs, measurement, work, write_failure)
 
 
 def _heading(

@@ -38,7 +38,7 @@ def profile_layers(
         _write_table(Path(outputs["table"]), [])
         write_json(record, _heading(job, failure.status, failure.reason, failure.traceback))
 
-    run_cell_job(job, record, work, write_failure)
+    run_cell_job(job, inputs, record, work, write_failure)
 
 
 def _heading(
