@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.render import render_report
-
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
