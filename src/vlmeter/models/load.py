@@ -96,7 +96,9 @@ def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int
     except (ValueError, ImportError) as error:
         if attention == "eager":
             raise
-        raise UnsupportedError(f"{axes['optimization']}: {error}") from error
+        # What follows the first sentence is advice with addresses that hold local paths.
+        words = str(error).split(". ", maxsplit=1)[0]
+        raise UnsupportedError(f"{axes['optimization']}: {words}") from error
     processor = AutoProcessor.from_pretrained(folder)
     # Answers begin at the same place in every row.
     processor.tokenizer.padding_side = "left"
