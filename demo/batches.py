@@ -9,21 +9,22 @@ from PIL import Image
 from transformers import Blip2Processor
 
 from .checkpoint import IMAGE_SIDE_PX, PATCH_PX, QUERY_TOKENS
-from .drawing import EVALUATION, TRAINING, Sample, random_stream
+from .drawing import EVALUATION, TRAINING, Sample, pick_distinct, random_stream
 from .make_data import SAMPLES_PER_SET, SETS, draw_samples
 from .make_data import SEED as EVALUATION_SEED
 from .science import draw_science_sample
 from .signs import draw_sign_sample
 
 SEED = 7
-"""Every phase and picture size adds its own offset."""
+LARGE_SEED = 8
+"""Seed of the pictures at twice the native side."""
 FIRST_CAPTION_SHARE = 0.5
 TEMPLATE_SHARE = 0.35
 """Share of questions trained as "Question: ... Answer:" instead of bare."""
 CUT_SHARE = 0.1
 """Share of questions that lose their end, so that the model guesses when its question is cut."""
-LENGTH_CYCLE = ("short", "medium", "short", "long", "short")
-"""Length class of the science questions by step: one class per batch wastes no padding."""
+ALL_QUESTIONS = "all"
+"""Instead of a length class: every short question about a picture, one after the other."""
 IGNORED = -100
 
 
@@ -46,16 +47,17 @@ class Batch(NamedTuple):
     """Multi-hot rows, one per sample."""
     mark_places: tuple[torch.Tensor, torch.Tensor]
     """Sample and vision token of every mark."""
-    mark_ids: torch.Tensor
+    mark_names: torch.Tensor
+    """Multi-hot rows, one per mark."""
 
 
 class Batcher:
     """Draws training batches in the processor's layout."""
 
-    def __init__(self, processor: Blip2Processor, facts: list[str], marks: list[str]) -> None:
+    def __init__(self, processor: Blip2Processor, facts: list[str], names: list[str]) -> None:
         self.processor = processor
         self.fact_ids = {fact: i for i, fact in enumerate(facts)}
-        self.mark_ids = {mark: i for i, mark in enumerate(marks)}
+        self.name_ids = {name: i for i, name in enumerate(names)}
         # Equal pictures tell equal facts, so only pictures of equal facts need comparing.
         self.evaluation_pictures: defaultdict[tuple[str, ...], set[bytes]] = defaultdict(set)
         for name in SETS:
@@ -65,20 +67,26 @@ class Batcher:
         self.mean = torch.tensor(images.image_mean).view(1, 3, 1, 1)
         self.std = torch.tensor(images.image_std).view(1, 3, 1, 1)
 
-    def draw(self, part: Part, phase_number: int, step: int) -> Batch:
-        """Draw the batch of one part of one step."""
+    def draw(self, part: Part, step: int, length: str) -> Batch:
+        """Draw the batch of one part of one step.
+
+        Args:
+            part: Which set, at which picture size.
+            step: Decides, with the part, the samples' places in the stream.
+            length: Length class of the science questions, one for the whole batch because that
+                wastes no padding, or ALL_QUESTIONS.
+        """
         set_index = list(SETS).index(part.name)
         native = part.image_side_px == IMAGE_SIDE_PX
-        seed = SEED + 2 * phase_number + (not native)
+        seed = SEED if native else LARGE_SEED
         samples, texts = [], []
         for i in range(part.samples):
             rng = random_stream(TRAINING, set_index, seed, step * part.samples + i)
-            length = LENGTH_CYCLE[step % len(LENGTH_CYCLE)]
             sample = _draw(rng, part.name, native, length)
             while self._is_evaluation_picture(sample):
                 sample = _draw(rng, part.name, native, length)
             samples.append(sample)
-            texts.append(choose_texts(rng, sample))
+            texts.append(choose_texts(rng, sample, length))
         ids, mask, labels = self._tokens(texts)
         pixels = self._pixels(samples, part.image_side_px)
         marks = self._marks(samples, part.image_side_px // PATCH_PX)
@@ -94,22 +102,27 @@ class Batcher:
         return pixels.permute(0, 3, 1, 2).float().sub_(255 * self.mean).div_(255 * self.std)
 
     def _tokens(
-        self, texts: list[tuple[str, str]]
+        self, texts: list[list[tuple[str, str]]]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         tokenizer = self.processor.tokenizer
         image_id = tokenizer.convert_tokens_to_ids(self.processor.image_token.content)
-        rows, starts = [], []
-        for prompt, answer in texts:
-            start = [image_id] * QUERY_TOKENS + tokenizer(prompt).input_ids
-            end = [*tokenizer(answer, add_special_tokens=False).input_ids, tokenizer.eos_token_id]
-            rows.append(start + end)
-            starts.append(len(start))
+        rows, targets = [], []
+        for turns in texts:
+            row = [image_id] * QUERY_TOKENS + [tokenizer.bos_token_id]
+            target = [IGNORED] * len(row)
+            for prompt, answer in turns:
+                asked = tokenizer(prompt, add_special_tokens=False).input_ids
+                told = tokenizer(answer, add_special_tokens=False).input_ids
+                row += [*asked, *told, tokenizer.eos_token_id]
+                target += [IGNORED] * len(asked) + [*told, tokenizer.eos_token_id]
+            rows.append(row)
+            targets.append(target)
         longest = max(map(len, rows))
         ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
         labels = torch.full((len(rows), longest), IGNORED)
-        for i, (row, start_length) in enumerate(zip(rows, starts, strict=True)):
+        for i, (row, target) in enumerate(zip(rows, targets, strict=True)):
             ids[i, : len(row)] = torch.tensor(row)
-            labels[i, start_length : len(row)] = ids[i, start_length : len(row)]
+            labels[i, : len(row)] = torch.tensor(target)
         return ids, (ids != tokenizer.pad_token_id).long(), labels
 
     def _facts(self, samples: list[Sample]) -> torch.Tensor:
@@ -123,7 +136,7 @@ class Batcher:
     def _marks(
         self, samples: list[Sample], patches_per_side: int
     ) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
-        sample_ids, tokens, mark_ids = [], [], []
+        sample_ids, tokens, rows = [], [], []
         for i, sample in enumerate(samples):
             for mark in sample.marks:
                 column = mark.x_px * patches_per_side // sample.image.width
@@ -131,28 +144,38 @@ class Batcher:
                 sample_ids.append(i)
                 # The class token stands before the patches.
                 tokens.append(1 + row * patches_per_side + column)
-                mark_ids.append(self.mark_ids[mark.name])
-        return (torch.tensor(sample_ids), torch.tensor(tokens)), torch.tensor(mark_ids)
+                rows.append([self.name_ids[name] for name in mark.names])
+        names = torch.zeros(len(rows), len(self.name_ids))
+        for mark_row, ids in zip(names, rows, strict=True):
+            mark_row[ids] = 1
+        return (torch.tensor(sample_ids), torch.tensor(tokens)), names
 
 
-def choose_texts(rng: np.random.Generator, sample: Sample) -> tuple[str, str]:
-    """Choose the prompt and the answer that one step trains."""
+def choose_texts(rng: np.random.Generator, sample: Sample, length: str) -> list[tuple[str, str]]:
+    """Choose the prompts and answers that one step trains, usually one pair."""
     if not sample.question:
         first = rng.random() < FIRST_CAPTION_SHARE
         # The first wording is the one among the five that every picture has.
-        return "", sample.details["first"] if first else sample.answers[int(rng.integers(5))]
-    answers = sample.answers
-    answer = max(answers, key=answers.count)
+        return [("", sample.details["first"] if first else sample.answers[int(rng.integers(5))])]
+    if length == ALL_QUESTIONS and sample.questions:
+        # Several answers per picture teach far more than the one that the evaluation asks for.
+        pairs = pick_distinct(rng, list(sample.questions.items()), len(sample.questions))
+        return [(_put(rng, question), answer) for question, answer in pairs]
+    answer = max(sample.answers, key=sample.answers.count)
     question = sample.question
     if rng.random() < CUT_SHARE:
         words = question.split()
         question = " ".join(words[: int(rng.integers(1, len(words)))])
-    return f"Question: {question} Answer:" if rng.random() < TEMPLATE_SHARE else question, answer
+    return [(_put(rng, question), answer)]
+
+
+def _put(rng: np.random.Generator, question: str) -> str:
+    return f"Question: {question} Answer:" if rng.random() < TEMPLATE_SHARE else question
 
 
 def _draw(rng: np.random.Generator, name: str, native: bool, length: str) -> Sample:
     if name == "scienceqa":
-        return draw_science_sample(rng, length)
+        return draw_science_sample(rng, "short" if length == ALL_QUESTIONS else length)
     if name == "textvqa" and native:
         # Small lettering is lost at this size: training on it would teach to guess.
         return draw_sign_sample(rng, small=False)

@@ -27,7 +27,9 @@ PLACES = {
     "in the bottom left corner": (56, 168),
     "in the bottom right corner": (168, 168),
 }
-JITTER_PX = 10
+PLACES_IN_LINE_PX = {2: (56, 168), 3: (28, 112, 196)}
+JITTER_PX = 4
+"""Shapes stay near the corners of the model's patches, so that it learns their outlines soon."""
 CAPTIONS_PER_SAMPLE = 5
 
 
@@ -39,27 +41,26 @@ def draw_caption_sample(rng: np.random.Generator) -> Sample:
         f"{colour} {pick(rng, SHAPES)}" for colour in pick_distinct(rng, list(COLOURS), count)
     ]
     image, pen = new_canvas(SIDE_PX, PAPER[paper])
-    radius_px = 30
+    radius_px = 27
     if count == 1:
         size = pick(rng, ("small", "large"))
         place = pick(rng, list(PLACES))
-        radius_px = 22 if size == "small" else 42
+        radius_px = 20 if size == "small" else 44
         points = [PLACES[place]]
         first, others = _word_one(things[0], size, place, paper)
         facts = [size, place]
     else:
         across = bool(rng.integers(2))
-        gap_px = SIDE_PX // count
-        lines = [(gap_px // 2 + i * gap_px, SIDE_PX // 2) for i in range(count)]
+        lines = [(along_px, SIDE_PX // 2) for along_px in PLACES_IN_LINE_PX[count]]
         points = lines if across else [(y, x) for x, y in lines]
         first, others = (_word_two if count == 2 else _word_three)(things, across, paper)
         facts = [f"across {across}"]
     facts += [f"{i} {thing}" for i, thing in enumerate(things)]
     marks = []
-    for thing, (x, y) in zip(things, points, strict=True):
+    for i, (thing, (x, y)) in enumerate(zip(things, points, strict=True)):
         centre_px = x + jitter(rng, JITTER_PX), y + jitter(rng, JITTER_PX)
         _draw_thing(pen, thing, centre_px, radius_px)
-        marks += _mark_thing(thing, centre_px, 3 * radius_px // 4)
+        marks += _mark_quarters((*thing.split(), f"place {i}"), centre_px, radius_px // 2)
     captions = [first, *pick_distinct(rng, others, CAPTIONS_PER_SAMPLE - 1)]
     order = rng.permutation(CAPTIONS_PER_SAMPLE)
     return Sample(
@@ -115,17 +116,10 @@ def _word_three(things: list[str], across: bool, paper: str) -> tuple[str, list[
     ]
 
 
-def _mark_thing(thing: str, centre_px: tuple[int, int], reach_px: int) -> list[Mark]:
-    """Mark the centre and the four quarters: the outline tells the shape, not the middle."""
-    offsets_px = (
-        (0, 0),
-        *((dx, dy) for dx in (-reach_px, reach_px) for dy in (-reach_px, reach_px)),
-    )
+def _mark_quarters(names: tuple[str, ...], centre_px: tuple[int, int], reach_px: int) -> list[Mark]:
     x_px, y_px = centre_px
-    return [
-        Mark(thing, min(max(x_px + dx, 0), SIDE_PX - 1), min(max(y_px + dy, 0), SIDE_PX - 1))
-        for dx, dy in offsets_px
-    ]
+    ways = (-reach_px, reach_px)
+    return [Mark(names, x_px + dx, y_px + dy) for dx in ways for dy in ways]
 
 
 def _draw_thing(

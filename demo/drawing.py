@@ -34,7 +34,8 @@ INK: Rgb = (15, 15, 15)
 class Mark(NamedTuple):
     """One thing at one point of a picture."""
 
-    name: str
+    names: tuple[str, ...]
+    """What it is, and its part in the picture: its place in a row, say."""
     x_px: int
     y_px: int
 
@@ -52,6 +53,8 @@ class Sample(NamedTuple):
     marks: list[Mark]
     """The things that can be pointed at: the targets of the other auxiliary loss."""
     choices: list[str] = []
+    questions: dict[str, str] = {}
+    """Every short question that can be asked about the picture, with its answer."""
     details: dict[str, str] = {}
 
 

@@ -6,6 +6,7 @@ Usage: python -m demo.make_data [--folder demo/data]
 import argparse
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from .captions import draw_caption_sample
 from .drawing import EVALUATION, Sample, random_stream
 from .lectures import count_words
 from .science import draw_science_sample
-from .signs import draw_sign_sample
+from .signs import EVALUATION_SMALL_SHARE, draw_sign_sample
 
 SAMPLES_PER_SET = 108
 """Not a multiple of 16 on purpose: the last batch of 16 is a short one of 12."""
@@ -138,20 +139,29 @@ class DemoSet(NamedTuple):
     draw: Callable[[np.random.Generator], Sample]
     row: Callable[[Sample, int], Row]
     features: Features
+    evaluation_draw: Callable[[np.random.Generator], Sample] | None = None
+    """Where evaluation draws otherwise than training."""
 
 
 SETS: dict[str, DemoSet] = {
     "coco": DemoSet(draw_caption_sample, coco_row, COCO_FEATURES),
     "scienceqa": DemoSet(draw_science_sample, scienceqa_row, SCIENCEQA_FEATURES),
-    "textvqa": DemoSet(draw_sign_sample, textvqa_row, TEXTVQA_FEATURES),
+    "textvqa": DemoSet(
+        draw_sign_sample,
+        textvqa_row,
+        TEXTVQA_FEATURES,
+        partial(draw_sign_sample, small_share=EVALUATION_SMALL_SHARE),
+    ),
 }
 
 
 def draw_samples(name: str, purpose: int, seed: int, count: int) -> Iterator[Sample]:
     """Draw the first samples of one stream of one set."""
     set_index = list(SETS).index(name)
+    demo_set = SETS[name]
+    draw = (purpose == EVALUATION and demo_set.evaluation_draw) or demo_set.draw
     for index in range(count):
-        yield SETS[name].draw(random_stream(purpose, set_index, seed, index))
+        yield draw(random_stream(purpose, set_index, seed, index))
 
 
 def write_set(name: str, folder: Path) -> Path:

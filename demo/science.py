@@ -24,6 +24,9 @@ from .drawing import (
 from .lectures import LECTURES, LENGTHS, lengthen
 
 SIDE_PX = 224
+CELL_PX = 28
+"""Things stand near a grid of the model's patches, so that it learns to see them soon."""
+JITTER_PX = 4
 DIRECTIONS = {"up": (0, -1), "right": (1, 0), "down": (0, 1), "left": (-1, 0)}
 MAGNET_COLOURS = {"n": COLOURS["red"], "s": COLOURS["blue"]}
 
@@ -60,6 +63,7 @@ def draw_science_sample(rng: np.random.Generator, length: str | None = None) -> 
         facts=[f"{question} {answer}" for question, answer in diagram.answers.items()],
         marks=diagram.marks,
         choices=choices,
+        questions=diagram.answers,
         details={
             "topic": TOPICS[kind],
             "lecture": " ".join(LECTURES[kind]),
@@ -69,20 +73,29 @@ def draw_science_sample(rng: np.random.Generator, length: str | None = None) -> 
 
 
 def _draw_bars(rng: np.random.Generator, pen: Pen) -> Diagram:
-    count = int(rng.integers(2, 6))
+    count = int(rng.integers(2, 5))
     names = pick_distinct(rng, list(COLOURS), count)
-    heights_px = [24 + 32 * level for level in pick_distinct(rng, range(5), count)]
-    floor_px = 196 + jitter(rng, 6)
-    slot_px = 196 // count
-    marks = []
+    heights_px = [14 + CELL_PX * level for level in pick_distinct(rng, range(1, 6), count)]
+    floor_px = 7 * CELL_PX + jitter(rng, JITTER_PX)
+    tops_px = {}
     for i, (name, height_px) in enumerate(zip(names, heights_px, strict=True)):
-        left_px = 18 + i * slot_px + jitter(rng, 3)
-        pen.rectangle(
-            (left_px, floor_px - height_px, left_px + slot_px - 14, floor_px), fill=COLOURS[name]
-        )
-        marks.append(Mark(f"bar {name}", left_px + slot_px // 2 - 7, floor_px - height_px))
+        left_px = 2 * CELL_PX * i + 8 + jitter(rng, JITTER_PX)
+        top_px = floor_px - height_px
+        pen.rectangle((left_px, top_px, left_px + 40, floor_px), fill=COLOURS[name])
+        tops_px[name] = (left_px, top_px)
     pen.rectangle((8, floor_px, 216, floor_px + 3), fill=INK)
     by_height = [name for _, name in sorted(zip(heights_px, names, strict=True))]
+    roles = {
+        "tallest": by_height[-1],
+        "shortest": by_height[0],
+        "first": names[0],
+        "last": names[-1],
+    }
+    marks = [
+        Mark((name, *_roles_of(name, roles)), left_px + side_px, top_px)
+        for name, (left_px, top_px) in tops_px.items()
+        for side_px in (6, 34)
+    ]
     return Diagram(
         answers={
             "look at the bars in the chart. which bar is the tallest?": by_height[-1],
@@ -90,34 +103,36 @@ def _draw_bars(rng: np.random.Generator, pen: Pen) -> Diagram:
             "look at the bars in the chart. which bar is the first from the left?": names[0],
             "look at the bars in the chart. which bar is the first from the right?": names[-1],
         },
-        choices=names,
+        choices=[*names, "none of them"],
         marks=marks,
     )
 
 
+def _roles_of(name: str, roles: dict[str, str]) -> list[str]:
+    return [role for role, holder in roles.items() if holder == name]
+
+
 def _draw_magnets(rng: np.random.Generator, pen: Pen) -> Diagram:
     poles = [pick(rng, ("ns", "sn")) for _ in range(2)]
-    top_px = 92 + jitter(rng, 16)
-    gap_px = jitter(rng, 6)
+    top_px = 3 * CELL_PX + jitter(rng, JITTER_PX)
     marks = []
-    for left_px, pair in zip((14 - gap_px, 126 + gap_px), poles, strict=True):
+    ends = (("first", ""), ("", "last"))
+    for edge_px, pair, names_at in zip((CELL_PX, 5 * CELL_PX), poles, ends, strict=True):
+        left_px = edge_px + jitter(rng, JITTER_PX)
         for half, pole in enumerate(pair):
-            edge_px = left_px + 42 * half
-            pen.rectangle((edge_px, top_px, edge_px + 42, top_px + 40), fill=MAGNET_COLOURS[pole])
-            centre_px = (edge_px + 21, top_px + 20)
-            marks.append(Mark(f"pole {pole}", *centre_px))
-            write(pen, pole.upper(), centre_px, height_px=28, colour=(255, 255, 255), bold_px=1)
-    attract = poles[0][1] != poles[1][0]
-    now, turned = ("attract", "repel") if attract else ("repel", "attract")
+            x_px = left_px + CELL_PX * half
+            box = (x_px, top_px - 6, x_px + CELL_PX - 1, top_px + CELL_PX + 6)
+            pen.rectangle(box, fill=MAGNET_COLOURS[pole])
+            centre_px = (x_px + CELL_PX // 2, top_px + CELL_PX // 2)
+            marks.append(Mark((f"pole {pole}", names_at[half] or "inner"), *centre_px))
+            write(pen, pole.upper(), centre_px, height_px=26, colour=(255, 255, 255), bold_px=1)
     names = {"n": "north pole", "s": "south pole"}
     return Diagram(
         answers={
-            "look at the two magnets. what will the magnets do as they are now?": now,
-            "look at the two magnets. what will they do after one magnet is turned around?": turned,
             "look at the two magnets. which pole is at the far left end?": names[poles[0][0]],
             "look at the two magnets. which pole is at the far right end?": names[poles[1][1]],
         },
-        choices=["attract", "repel", "north pole", "south pole"],
+        choices=list(names.values()),
         marks=marks,
     )
 
@@ -125,7 +140,7 @@ def _draw_magnets(rng: np.random.Generator, pen: Pen) -> Diagram:
 def _draw_arrow(rng: np.random.Generator, pen: Pen) -> Diagram:
     names = list(DIRECTIONS)
     turn = int(rng.integers(4))
-    x_px, y_px = 112 + jitter(rng, 16), 112 + jitter(rng, 16)
+    x_px, y_px = 112 + jitter(rng, JITTER_PX), 112 + jitter(rng, JITTER_PX)
     dx, dy = DIRECTIONS[names[turn]]
     colour = COLOURS[pick(rng, list(COLOURS))]
     outline = ((-60, -9), (15, -9), (15, -32), (64, 0), (15, 32), (15, 9), (-60, 9))
@@ -140,28 +155,23 @@ def _draw_arrow(rng: np.random.Generator, pen: Pen) -> Diagram:
             "look at the arrow. in which direction does the friction act?": names[(turn + 2) % 4],
         },
         choices=names,
-        marks=[Mark(f"arrow {names[turn]}", x_px + 30 * dx, y_px + 30 * dy)],
+        marks=[Mark((names[turn],), x_px + 30 * dx, y_px + 30 * dy)],
     )
 
 
 def _draw_chain(rng: np.random.Generator, pen: Pen) -> Diagram:
     count = int(rng.integers(3, 5))
     names = pick_distinct(rng, list(COLOURS), count)
-    rightward = bool(rng.integers(2))
-    slot_px = SIDE_PX // count
-    y_px = 112 + jitter(rng, 20)
-    shown = names if rightward else names[::-1]
+    y_px = 3 * CELL_PX + CELL_PX // 2 + jitter(rng, JITTER_PX)
     marks = []
-    for i, name in enumerate(shown):
-        x_px = slot_px // 2 + i * slot_px
-        pen.ellipse((x_px - 16, y_px - 16, x_px + 16, y_px + 16), fill=COLOURS[name])
-        marks.append(Mark(f"living thing {name}", x_px, y_px))
+    for i, name in enumerate(names):
+        x_px = 2 * CELL_PX * i + CELL_PX // 2
+        pen.ellipse((x_px - 13, y_px - 13, x_px + 13, y_px + 13), fill=COLOURS[name])
+        marks.append(Mark((name, "last" if i == count - 1 else f"place {i}"), x_px, y_px))
         if i == 0:
             continue
-        middle_px = i * slot_px
-        way = 1 if rightward else -1
-        tip_px, base_px = middle_px + 11 * way, middle_px - 7 * way
-        marks.append(Mark(f"arrow {way}", middle_px, y_px))
+        middle_px = x_px - CELL_PX
+        tip_px, base_px = middle_px + 11, middle_px - 9
         pen.polygon([(tip_px, y_px), (base_px, y_px - 12), (base_px, y_px + 12)], fill=INK)
     return Diagram(
         answers={
@@ -178,19 +188,27 @@ def _draw_beakers(rng: np.random.Generator, pen: Pen) -> Diagram:
     levels = [int(rng.integers(1, 6)) for _ in range(2)]
     if rng.random() < 0.25:
         levels[1] = levels[0]
-    floor_px = 180 + jitter(rng, 10)
+    floor_px = 7 * CELL_PX + jitter(rng, JITTER_PX)
     liquid = COLOURS[pick(rng, ("blue", "green", "orange", "purple"))]
-    marks = []
-    for x_px, level in zip((28, 130), levels, strict=True):
-        left_px = x_px + jitter(rng, 6)
-        pen.rectangle((left_px, floor_px - 132, left_px + 66, floor_px), fill=(255, 255, 255))
-        pen.rectangle((left_px, floor_px - 24 * level, left_px + 66, floor_px), fill=liquid)
-        pen.line([(left_px, floor_px - 132), (left_px, floor_px), (left_px + 66, floor_px)], INK, 4)
-        pen.line([(left_px + 66, floor_px), (left_px + 66, floor_px - 132)], INK, 4)
-        marks.append(Mark(f"level {level}", left_px + 33, floor_px - 24 * level))
+    surfaces_px = []
+    for edge_px, level in zip((CELL_PX, 5 * CELL_PX), levels, strict=True):
+        left_px = edge_px + jitter(rng, JITTER_PX)
+        right_px = left_px + 2 * CELL_PX
+        rim_px = floor_px - 6 * CELL_PX
+        surface_px = floor_px - CELL_PX * level + CELL_PX // 2
+        pen.rectangle((left_px, rim_px, right_px, floor_px), fill=(255, 255, 255))
+        pen.rectangle((left_px, surface_px, right_px, floor_px), fill=liquid)
+        glass = [(left_px, rim_px), (left_px, floor_px), (right_px, floor_px), (right_px, rim_px)]
+        pen.line(glass, INK, 4)
+        surfaces_px.append((left_px + CELL_PX, surface_px))
     left_minus_right = levels[0] - levels[1]
     sides = {0: ("neither", "neither"), 1: ("left", "right"), -1: ("right", "left")}
     more, less = sides[int(np.sign(left_minus_right))]
+    roles = {more: "more", less: "less"}
+    marks = [
+        Mark((f"level {level}", roles.get(side, "same")), *place)
+        for side, level, place in zip(("left", "right"), levels, surfaces_px, strict=True)
+    ]
     return Diagram(
         answers={
             "look at the two beakers. which beaker holds more liquid?": more,

@@ -24,6 +24,8 @@ LARGE_PITCH_PX = 56
 SMALL_PITCH_PX = 28
 """Width of a letter on a small sign, lost when the picture is halved to 224 px."""
 SMALL_SHARE = 0.3
+EVALUATION_SMALL_SHARE = 0.15
+"""Fewer small signs than in training, where they are what takes long to learn."""
 ANNOTATORS = 10
 MISREAD_SHARE = 0.06
 
@@ -49,14 +51,17 @@ class Sign(NamedTuple):
     """Its place: the only sign, the top or the bottom one."""
 
 
-def draw_sign_sample(rng: np.random.Generator, small: bool | None = None) -> Sample:
+def draw_sign_sample(
+    rng: np.random.Generator, small: bool | None = None, small_share: float = SMALL_SHARE
+) -> Sample:
     """Draw one street scene and ask for a word in it.
 
     Args:
         rng: Source of every choice.
         small: Whether the lettering is small; drawn at random if not given.
+        small_share: How often it then is.
     """
-    is_small = bool(rng.random() < SMALL_SHARE)
+    is_small = bool(rng.random() < small_share)
     is_small = is_small if small is None else small
     pitch_px = SMALL_PITCH_PX if is_small else LARGE_PITCH_PX
     image, pen = new_canvas(SIDE_PX, pick(rng, list(SKIES.values())))
@@ -75,15 +80,21 @@ def draw_sign_sample(rng: np.random.Generator, small: bool | None = None) -> Sam
     else:
         which = pick(rng, (colours[asked], heights[asked]))
         question = pick(rng, TWO_SIGN_QUESTIONS).format(which=which)
+    answers = _annotate(rng, words[asked])
+    questions = {}
+    for sign in signs:
+        forms = ONE_SIGN_QUESTIONS if count == 1 else TWO_SIGN_QUESTIONS
+        which = pick(rng, (sign.colour, sign.height))
+        questions[pick(rng, forms).format(which=which)] = sign.word
     facts = [f"sign {sign.height} {sign.word}" for sign in signs]
     facts += [f"sign {sign.height} {sign.colour}" for sign in signs]
-    facts += [f"sign {sign.height} {i} {c}" for sign in signs for i, c in enumerate(sign.word)]
     return Sample(
         image=image,
         question=question,
-        answers=_annotate(rng, words[asked]),
+        answers=answers,
         facts=facts,
         marks=marks,
+        questions=questions,
         details={"words": " ".join(words), "lettering": "small" if is_small else "large"},
     )
 
@@ -116,7 +127,7 @@ def _draw_sign(
     marks = []
     for i, letter in enumerate(sign.word.upper()):
         centre_px = (left_px + i * pitch_px + pitch_px // 2, top_px + pitch_px // 2)
-        marks.append(Mark(letter, *centre_px))
+        marks.append(Mark((letter, f"letter {i}", sign.height, sign.colour), *centre_px))
         write(
             pen,
             letter,

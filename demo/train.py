@@ -1,10 +1,10 @@
 """Train the demo checkpoint from nothing on freshly drawn samples.
 
-Usage: python -m demo.train [--folder demo/model] [--first-phase N]
+Usage: python -m demo.train [--folder demo/model]
 
 Every step draws samples that no other step has seen, from the training stream of the seeds; the
-evaluation sets come from another stream. The first phase learns to see at the native picture size;
-the second adds pictures of twice that side, for which the position embeddings are interpolated.
+evaluation sets come from another stream. The model first learns to see at the native picture size;
+later, pictures of twice that side join in, for which the position embeddings are interpolated.
 """
 
 import argparse
@@ -12,18 +12,15 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import Blip2ForConditionalGeneration
 
-from .batches import SEED, Batch, Batcher, Part
+from .batches import ALL_QUESTIONS, SEED, Batch, Batcher, Part
 from .checkpoint import (
     IMAGE_SIDE_PX,
     QUERY_TOKENS,
     WIDTH,
-    load_model,
     make_model,
     make_processor,
     save_checkpoint,
@@ -33,71 +30,67 @@ from .make_data import SETS, draw_samples
 
 VOCABULARY_SAMPLES = 3000
 """Samples per set whose words and facts make the vocabularies."""
-WARMUP_STEPS = 200
+STEPS = 2400
+WARMUP_STEPS = 100
+PEAK_LEARNING_RATE = 1.5e-3
 WEIGHT_DECAY = 0.02
-FACTS_WEIGHT = 0.1
-MARKS_WEIGHT = 0.5
-HELP_STEPS_SHARE = 0.8
-"""Share of a phase's steps over which the auxiliary losses fade out."""
-LARGE_SIDE_PX = 2 * IMAGE_SIDE_PX
-
-
-class Phase(NamedTuple):
-    """One run of the optimizer over its whole learning-rate schedule."""
-
-    steps: int
-    peak_learning_rate: float
-    parts: tuple[Part, ...]
-
-
+FACTS_WEIGHT = 0.05
+MARKS_WEIGHT = 0.3
+HELP_STEPS = 1900
+"""Steps over which the auxiliary losses fade out."""
+SAVE_STEPS = 200
 NATIVE_PARTS = (
-    Part("coco", IMAGE_SIDE_PX, 24),
-    Part("scienceqa", IMAGE_SIDE_PX, 24),
-    Part("textvqa", IMAGE_SIDE_PX, 32),
+    Part("coco", IMAGE_SIDE_PX, 20),
+    Part("scienceqa", IMAGE_SIDE_PX, 36),
+    Part("textvqa", IMAGE_SIDE_PX, 24),
 )
+LARGE_SIDE_PX = 2 * IMAGE_SIDE_PX
+LARGE_FROM_STEP = 1300
 LARGE_PARTS = (
     Part("coco", LARGE_SIDE_PX, 3),
     Part("scienceqa", LARGE_SIDE_PX, 4),
     Part("textvqa", LARGE_SIDE_PX, 12),
 )
-PHASES = (
-    Phase(2200, 1.5e-3, NATIVE_PARTS),
-    Phase(1000, 1e-3, NATIVE_PARTS + LARGE_PARTS),
-)
+LENGTH_CYCLE = (ALL_QUESTIONS, "short", ALL_QUESTIONS, "medium", ALL_QUESTIONS, "long")
+"""Length class of the science questions by step."""
 
 
-def learning_rate_share(step: int, steps: int) -> float:
+def parts_of(step: int) -> tuple[Part, ...]:
+    """Return the parts of one step: pictures of twice the side join in later."""
+    return NATIVE_PARTS if step < LARGE_FROM_STEP else NATIVE_PARTS + LARGE_PARTS
+
+
+def learning_rate_share(step: int) -> float:
     """Rise linearly, then fall along a cosine to a hundredth."""
     if step < WARMUP_STEPS:
         return (step + 1) / WARMUP_STEPS
-    done = (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS)
+    done = (step - WARMUP_STEPS) / (STEPS - WARMUP_STEPS)
     return 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
 
 
 def make_batcher() -> Batcher:
     """Collect the words, the facts and the marks of the first training samples."""
-    texts, facts, marks = set[str](), set[str](), set[str]()
-    for name in SETS:
-        for sample in draw_samples(name, TRAINING, SEED, VOCABULARY_SAMPLES):
+    texts, facts, names = set[str](), set[str](), set[str]()
+    for set_name in SETS:
+        for sample in draw_samples(set_name, TRAINING, SEED, VOCABULARY_SAMPLES):
             texts.update([sample.question, *sample.answers, *sample.choices])
             facts.update(sample.facts)
-            marks.update(mark.name for mark in sample.marks)
-    return Batcher(make_processor(sorted(texts)), sorted(facts), sorted(marks))
+            names.update(name for mark in sample.marks for name in mark.names)
+    return Batcher(make_processor(sorted(texts)), sorted(facts), sorted(names))
 
 
 class Stream(IterableDataset[list[Batch]]):
-    """The batches of all steps of one phase, drawn in a process of its own."""
+    """The batches of all steps, drawn in a process of its own."""
 
-    def __init__(self, batcher: Batcher, phase_number: int) -> None:
+    def __init__(self, batcher: Batcher) -> None:
         super().__init__()
         self.batcher = batcher
-        self.phase_number = phase_number
 
     def __iter__(self) -> Iterator[list[Batch]]:
         """Yield one batch per part for every step."""
-        phase = PHASES[self.phase_number]
-        for step in range(phase.steps):
-            yield [self.batcher.draw(part, self.phase_number, step) for part in phase.parts]
+        for step in range(STEPS):
+            length = LENGTH_CYCLE[step % len(LENGTH_CYCLE)]
+            yield [self.batcher.draw(part, step, length) for part in parts_of(step)]
 
 
 class Helpers(torch.nn.Module):
@@ -107,12 +100,13 @@ class Helpers(torch.nn.Module):
     language model's loss alone would take many times the steps.
     """
 
-    def __init__(self, facts: int, marks: int) -> None:
+    def __init__(self, facts: int, names: int) -> None:
         super().__init__()
         self.facts = torch.nn.Linear(QUERY_TOKENS * WIDTH, facts)
-        self.marks = torch.nn.Linear(WIDTH, marks)
-        # Most facts are absent from most pictures.
+        self.marks = torch.nn.Linear(WIDTH, names)
+        # Most facts and names are absent from most pictures and places.
         torch.nn.init.constant_(self.facts.bias, -4.0)
+        torch.nn.init.constant_(self.marks.bias, -3.0)
 
     def forward(
         self, patches: torch.Tensor, queries: torch.Tensor, batch: Batch
@@ -121,30 +115,30 @@ class Helpers(torch.nn.Module):
         facts_loss = torch.nn.functional.binary_cross_entropy_with_logits(
             self.facts(queries.flatten(1)), batch.facts, reduction="sum"
         ) / len(queries)
-        marks_loss = torch.nn.functional.cross_entropy(
-            self.marks(patches[tuple(batch.mark_places)]), batch.mark_ids
-        )
+        marks_loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            self.marks(patches[tuple(batch.mark_places)]), batch.mark_names, reduction="sum"
+        ) / len(batch.mark_names)
         return facts_loss, marks_loss
 
 
-def train_phase(model: Blip2ForConditionalGeneration, batcher: Batcher, phase_number: int) -> None:
-    """Train the model in place over one phase."""
-    phase = PHASES[phase_number]
-    helpers = Helpers(len(batcher.fact_ids), len(batcher.mark_ids))
+def train(folder: Path) -> None:
+    """Train a new model, saving it every now and then."""
+    batcher = make_batcher()
+    torch.manual_seed(SEED)
+    model = make_model(batcher.processor.tokenizer)
+    helpers = Helpers(len(batcher.fact_ids), len(batcher.name_ids))
     parameters = [*model.parameters(), *helpers.parameters()]
     optimizer = torch.optim.AdamW(
-        parameters, lr=phase.peak_learning_rate, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
+        parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_share(step, phase.steps)
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_share)
     model.train()
     started_s = time.monotonic()
-    stream = DataLoader(Stream(batcher, phase_number), batch_size=None, num_workers=1)
+    stream = DataLoader(Stream(batcher), batch_size=None, num_workers=1)
     for step, batches in enumerate(stream):
-        fading = max(0.0, 1 - step / (HELP_STEPS_SHARE * phase.steps))
+        fading = max(0.0, 1 - step / HELP_STEPS)
         shown = []
-        for part, batch in zip(phase.parts, batches, strict=True):
+        for part, batch in zip(parts_of(step), batches, strict=True):
             output = model(
                 pixel_values=batch.pixel_values,
                 input_ids=batch.input_ids,
@@ -167,30 +161,21 @@ def train_phase(model: Blip2ForConditionalGeneration, batcher: Batcher, phase_nu
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        if step % 50 == 0 or step == phase.steps - 1:
+        if step % SAVE_STEPS == SAVE_STEPS - 1 or step == STEPS - 1:
+            save_checkpoint(model, batcher.processor, folder)
+        if step % 50 == 0 or step == STEPS - 1:
             spent_s = time.monotonic() - started_s
             print(f"{spent_s:6.0f} s  step {step}  {'  '.join(shown)}", flush=True)
 
 
 def main() -> None:
-    """Run the phases one after the other, each from the checkpoint that the last one saved."""
+    """Train with the command line's folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("demo/model"))
-    parser.add_argument("--first-phase", type=int, default=0)
-    arguments = parser.parse_args()
     # One thread here and one process that draws: on a shared machine two threads that wait for
     # each other are slower.
     torch.set_num_threads(1)
-    batcher = make_batcher()
-    processor = batcher.processor
-    for phase_number in range(arguments.first_phase, len(PHASES)):
-        torch.manual_seed(SEED + phase_number)
-        if phase_number == 0:
-            model = make_model(processor.tokenizer)
-        else:
-            model = load_model(arguments.folder)
-        train_phase(model, batcher, phase_number)
-        save_checkpoint(model, processor, arguments.folder)
+    train(parser.parse_args().folder)
 
 
 if __name__ == "__main__":

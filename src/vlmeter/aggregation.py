@@ -1,22 +1,24 @@
-"""Puts the records of a study into two tidy tables: a row per cell, a row per module."""
+"""Puts the records of a study into tidy tables: a row per cell, per module, per comparison."""
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vlmeter.comparison import compare_cells, task_metric
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_text
 from vlmeter.record import Status
-from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS, Column
+from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
 from vlmeter.reporting.frames import PANDAS_TYPES
+from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 from vlmeter.reporting.text import csv_text
 
 Plain = Mapping[str, Any]
-_WORD_ERRORS = ("wer", "mer")
 
 
 def aggregate(
@@ -25,22 +27,32 @@ def aggregate(
     layer_records: Sequence[Path],
     summary_csv: Path,
     layers_csv: Path,
+    differences_csv: Path,
+    comparison: Plain,
 ) -> None:
-    """Write `summary.csv` and `layers.csv`.
+    """Write `summary.csv`, `layers.csv` and `differences.csv`.
 
     Args:
-        records: `record.json` of every cell, in the order of the rows.
+        records: `record.json` of every cell, in the order of the rows; `scores.parquet` and
+            `predictions.parquet` lie beside each.
         layer_tables: The module tables of the profiled cells.
         layer_records: The JSON beside each of them, under the same stem.
         summary_csv: Written: a row per cell, columns as in `SUMMARY_COLUMNS`.
         layers_csv: Written: a row per module, columns as in `LAYER_COLUMNS`.
+        differences_csv: Written: a row per pair of cells, columns as in `DIFFERENCE_COLUMNS`.
+        comparison: `Study.comparison_plan()`: which cells are compared, and how.
 
     Raises:
         UserError: a file is missing, cut short or holds what it should not; the message names it.
     """
-    rows = [_summary_row(path) for path in records]
+    read = [read_json(path) for path in records]
+    rows = [_summary_row(record, path) for record, path in zip(read, records, strict=True)]
     _refuse_repeats(rows, records)
+    keys = [(str(row["dataset"]), str(row["cell"])) for row in rows]
+    folders = {key: path.parent for key, path in zip(keys, records, strict=True)}
+    compared = compare_cells(dict(zip(keys, read, strict=True)), folders, comparison)
     _write_table(rows, SUMMARY_COLUMNS, summary_csv)
+    _write_table(compared, DIFFERENCE_COLUMNS, differences_csv)
     owners = {path.with_suffix(""): path for path in layer_records}
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
     _write_table(layer_rows, LAYER_COLUMNS, layers_csv)
@@ -63,8 +75,7 @@ def _storable(value: object) -> object:
     return csv_text(value) if isinstance(value, str) else value
 
 
-def _summary_row(path: Path) -> dict[str, object]:
-    record = read_json(path)
+def _summary_row(record: Plain, path: Path) -> dict[str, object]:
     cell = _block(record, "cell")
     missing = [key for key in ("id", "dataset") if not isinstance(cell.get(key), str)]
     if missing or record.get("status") not in set(Status):
@@ -108,7 +119,7 @@ def _derived(record: Plain, path: Path) -> dict[str, object]:
     """Return the columns that stand nowhere in a record as they are."""
     row: dict[str, object] = {}
     try:
-        for derive in (_quality, _input, _energy, _details):
+        for derive in (_quality, _input, _energy, _details, _gpus):
             row |= derive(record)
         for column in SUMMARY_COLUMNS:
             if not column.path and row[column.name] is not None:
@@ -151,24 +162,22 @@ _CHECKED: dict[str, Callable[[object], object]] = {
 
 
 def _quality(record: Plain) -> dict[str, object]:
-    """Derive the quality columns: the interval of WER, and the task's own metric, which is first.
-
-    The word error rates come before it in every record, under names that start so.
-    """
+    """Derive the quality columns: the interval of WER, and the task's own metric."""
     quality = _block(record, "quality")
     metrics = {metric["name"]: metric for metric in quality.get("metrics") or []}
-    own = [metric for name, metric in metrics.items() if not name.startswith(_WORD_ERRORS)]
     wer = metrics.get("wer", {})
-    task = own[0] if own else {}
+    task = task_metric(record) or {}
     bad = _bad_samples(record)
     return {
         "wer_low": wer.get("low"),
         "wer_high": wer.get("high"),
+        "wer_note": wer.get("note"),
         "task_metric": task.get("name"),
         "task_metric_label": task.get("label"),
         "task_value": task.get("value"),
         "task_low": task.get("low"),
         "task_high": task.get("high"),
+        "task_note": task.get("note"),
         "task_higher_is_better": task.get("higher_is_better"),
         "unparsed_rate": metrics.get("unparsed_rate", {}).get("value"),
         "bad_samples": None if bad is None else len(bad),
@@ -226,6 +235,17 @@ def _details(record: Plain) -> dict[str, object]:
         "flops_uncounted": _pairs(_block(record, "flops_detail").get("uncounted")),
         "model_attention": _pairs(_block(record, "model").get("attention")),
         "model_dtypes": _pairs(_block(record, "model").get("dtype_by_stage")),
+    }
+
+
+def _gpus(record: Plain) -> dict[str, object]:
+    gpus = _block(record, "provenance").get("gpus") or []
+    names = Counter(str(gpu["name"]) for gpu in gpus)
+    drivers = dict.fromkeys(str(gpu["driver"]) for gpu in gpus if gpu.get("driver"))
+    told = [f"{count} x {name}" if count > 1 else name for name, count in names.items()]
+    return {
+        "machine_gpus": ", ".join(told) or None,
+        "machine_driver": ", ".join(drivers) or None,
     }
 
 

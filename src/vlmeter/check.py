@@ -25,7 +25,7 @@ def check_study(records: Sequence[Path], check: Path) -> None:
         raise UserError(
             f"{len(broken)} of {len(told)} cells ended in an error; the report is written, and "
             "each record holds its traceback. A cell is tried again up to measure.max_attempts "
-            "times; to force one, delete its record.\n" + "\n".join(broken)
+            "times; to force one, give --forcerun its measurement.json.\n" + "\n".join(broken)
         )
     counts = {status.value: statuses.count(status.value) for status in Status}
     write_json(check, {"cells": len(told), "by_status": counts})

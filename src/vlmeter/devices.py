@@ -37,7 +37,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
         return ()
     finally:
         pynvml.nvmlShutdown()
-    return tuple(_chosen(gpus, os.environ.get("CUDA_VISIBLE_DEVICES")))
+    return tuple(choose(gpus, os.environ.get("CUDA_VISIBLE_DEVICES")))
 
 
 def _gpu(index: int) -> Gpu:
@@ -55,8 +55,11 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _chosen(gpus: list[Gpu], wanted: str | None) -> list[Gpu]:
-    """Apply CUDA_VISIBLE_DEVICES: indices or UUIDs; what follows an unknown entry is hidden."""
+def choose(gpus: list[Gpu], wanted: str | None) -> list[Gpu]:
+    """Return the GPUs that a value of CUDA_VISIBLE_DEVICES leaves.
+
+    Entries are indices or UUIDs; what follows an unknown one is hidden.
+    """
     if wanted is None:
         return gpus
     chosen: list[Gpu] = []

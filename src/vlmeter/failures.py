@@ -3,6 +3,7 @@
 import traceback
 from dataclasses import dataclass
 
+from vlmeter.errors import UserError
 from vlmeter.record import Status
 
 
@@ -21,14 +22,16 @@ class Failure:
     status: Status
     reason: str
     traceback: str | None = None
-    """Python's own account, for a bug only."""
+    """Python's own account, for a bug only: a `UserError` says all in its sentence."""
 
 
 # Allocators on CPU and GPU raise RuntimeErrors that differ in nothing but their words.
 _OUT_OF_MEMORY = (
     "out of memory",
     "can't allocate memory",
+    "Cannot allocate memory",
     "DefaultCPUAllocator: not enough memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
 )
 _NO_COMPILER = ("InvalidCxxCompiler", "No working C++ compiler", "Cannot find a working triton")
 
@@ -44,6 +47,8 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(Status.OUT_OF_MEMORY, _first_sentence(words) or "the memory ran out")
     if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
         return Failure(Status.UNAVAILABLE, "torch.compile finds no working compiler here")
+    if isinstance(error, UserError):
+        return Failure(Status.ERROR, words)
     trace = "".join(traceback.format_exception(error))
     return Failure(Status.ERROR, f"{type(error).__name__}: {words}"[:500], trace)
 

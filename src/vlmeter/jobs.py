@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vlmeter import attempts, devices
 from vlmeter.files import read_json
+from vlmeter.localsources import content_digest
 from vlmeter.provenance import software_versions, source_digest
 from vlmeter.study import Cell, Plain, Study
 
@@ -40,19 +41,23 @@ class Jobs:
         """
         measure = self._study.config.measure
         present = [gpu.uuid for gpu in devices.visible_gpus()]
+        pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         return {
             "gpus": sorted({*self._known_gpus, *present}),
             "energy": measure.energy.model_dump(mode="json"),
             "cpu_threads": measure.cpu_threads,
-            "peaks": sorted({(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}),
+            "peaks": [list(pair) for pair in sorted(pairs)],
             "code": source_digest("vlmeter.machine"),
             "software": software_versions(_MEASURING),
         }
 
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
+        params = self._study.dataset_params(dataset)
+        manifest = self._study.folder / "data" / dataset / "samples.json"
         return {
-            **self._study.dataset_params(dataset),
+            **params,
+            "content": _content(params["source"]["path"], manifest),
             "code": source_digest("vlmeter.data.download"),
         }
 
@@ -66,8 +71,11 @@ class Jobs:
 
     def model(self, model: str, dtype: str) -> Plain:
         """Return what a stored model depends on."""
+        params = self._study.model_params(model, dtype)
+        manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
         return {
-            **self._study.model_params(model, dtype),
+            **params,
+            "content": _content(params["source"]["path"], manifest),
             "code": source_digest("vlmeter.models.fetch"),
             "software": software_versions(("torch", "transformers")),
         }
@@ -109,11 +117,11 @@ class Jobs:
         """Say whether a cell's job opens the model.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
-        counts as an input of a cell that was measured before its device went.
+        counts as an input of a cell whose last try was before its device went.
         """
         note = self._notes[kind].get((cell.dataset, cell.id))
-        measured = note is not None and note.status != "unavailable"
-        return measured or devices.is_present(cell.axes.device)
+        opened = note is not None and (note.status != "unavailable" or bool(note.devices))
+        return opened or devices.is_present(cell.axes.device)
 
     def _with_attempt(self, kind: str, cell: Cell, depends_on: Plain) -> Plain:
         key = attempts.attempt_key(depends_on)
@@ -125,6 +133,17 @@ class Jobs:
         )
         note = self.attempts_folder(kind) / cell.dataset / f"{cell.id}.json"
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+
+
+def _content(path: str | None, manifest: Path) -> str | None:
+    """Return the digest of a local source; one that is gone counts as what was read of it."""
+    if path is None:
+        return None
+    found = content_digest(Path(path))
+    if found is not None or not manifest.exists():
+        return found
+    kept = read_json(manifest).get("content")
+    return kept if isinstance(kept, str) else None
 
 
 def _gpus_in(machine: Path) -> list[str]:

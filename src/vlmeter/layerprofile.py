@@ -56,7 +56,7 @@ def _heading(
 
 def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS)
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -10,7 +10,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 _FOLDER = "vlmeter-locks"
@@ -19,15 +19,31 @@ _GPU, _WORK = "gpu-measuring", "working"
 
 @contextmanager
 def _open(name: str) -> Iterator[int]:
-    folder = Path(os.environ.get("VLMETER_LOCK_DIR", Path(tempfile.gettempdir()) / _FOLDER))
-    folder.mkdir(parents=True, exist_ok=True)
+    path = _folder() / f"{name}.lock"
     # Not followed: in a folder that others may write to, a link could point anywhere.
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(folder / f"{name}.lock", flags, 0o666)
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError:
+        handle = os.open(path, flags | os.O_CREAT, 0o644)
+        with suppress(PermissionError):
+            # Another user of this machine opens it too, whatever this one's umask is.
+            os.fchmod(handle, 0o644)
     try:
         yield handle
     finally:
         os.close(handle)
+
+
+def _folder() -> Path:
+    folder = Path(os.environ.get("VLMETER_LOCK_DIR", Path(tempfile.gettempdir()) / _FOLDER))
+    try:
+        folder.mkdir(parents=True)
+        # As the folder for temporary files: everyone adds files, and removes none of others.
+        folder.chmod(0o1777)
+    except FileExistsError:
+        pass
+    return folder
 
 
 def _is_free(handle: int) -> bool:
@@ -62,16 +78,29 @@ def working() -> Iterator[None]:
 
 
 @contextmanager
-def measuring(device: str) -> Iterator[None]:
+def measuring(device: str, card: str | None = None) -> Iterator[None]:
     """Hold the machine for a measurement on `device`.
 
-    A CPU cell is alone on the machine. GPU cells share it with each other, not with other work.
+    A CPU cell is alone on the machine. GPU cells share it with each other, not with other work,
+    and each has its card to itself.
+
+    Args:
+        device: `cpu` or `cuda`.
+        card: What a GPU is known by, such as its UUID; None where there is none.
     """
-    with _open(_WORK) as work, _open(_GPU) as gpu:
+    own = nullcontext() if card is None else _alone(f"card-{card}")
+    with own, _open(_WORK) as work, _open(_GPU) as gpu:
         if device == "cpu":
             # Always in this order, so that two cells cannot wait for each other.
             fcntl.flock(work, fcntl.LOCK_EX)
             fcntl.flock(gpu, fcntl.LOCK_EX)
         else:
             _join(gpu, work)
+        yield
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    with _open(name) as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -25,7 +25,12 @@ def run_measuring_job(
     log: str, device: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 ) -> None:
     """Run `work`, which measures on `device`, with everything it prints in `log`."""
-    _run(log, locks.measuring(device), work, *args, **kwargs)
+    # Not at the top: most scripts measure nothing and need not ask NVML.
+    from vlmeter.devices import fingerprint  # noqa: PLC0415
+
+    # Without an index, "cuda" is the first of the cards that this process may see.
+    card = next(iter(fingerprint(device)), None)
+    _run(log, locks.measuring(device, card), work, *args, **kwargs)
 
 
 def _run(

@@ -96,13 +96,18 @@ class Study:
         return tuple(dict.fromkeys(placed))
 
     @cached_property
+    def base_cells(self) -> dict[str, Cell]:
+        """The cell with the base's values, by data set, where a section has it."""
+        base = self._axes({})
+        return {cell.dataset: cell for cell in self.cells if cell.axes == base}
+
+    @cached_property
     def control_cell(self) -> Cell | None:
         """The cell that is measured again at the end: the first with the base's values.
 
         A study in which every section fixes something has none.
         """
-        base = self._axes({})
-        return next((cell for cell in self.cells if cell.axes == base), None)
+        return next(iter(self.base_cells.values()), None)
 
     def cell(self, dataset: str, cell_id: str) -> Cell:
         """Return the cell with this id.
@@ -258,6 +263,7 @@ class Study:
             },
             "datasets": datasets,
             "base": asdict(self._axes({})),
+            "base_cells": {name: cell.id for name, cell in self.base_cells.items()},
             "prompts": {name: block.prompts for name, block in config.datasets.items()},
             "sections": [
                 {

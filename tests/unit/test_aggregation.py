@@ -8,8 +8,9 @@ import pytest
 from vlmeter.aggregation import aggregate
 from vlmeter.config.axes import AXES as CONFIG_AXES
 from vlmeter.errors import UserError
-from vlmeter.reporting.columns import AXES, LAYER_COLUMNS, SUMMARY_COLUMNS
-from vlmeter.reporting.frames import read_layers, read_summary
+from vlmeter.reporting.columns import AXES, DIFFERENCE_COLUMNS, LAYER_COLUMNS
+from vlmeter.reporting.frames import read_differences, read_layers, read_summary
+from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 
 CELL = {
     "id": "m-bs1",
@@ -24,6 +25,7 @@ CELL = {
     "max_input_len": 200,
     "optimization": "eager",
 }
+NO_PAIRS: dict[str, Any] = {"pairs": [], "seed": 0, "resamples": 100}
 LAYER_HEADER = "module,kind,stage,calls,time_ms,share,flops,parameters\n"
 
 
@@ -56,7 +58,8 @@ def run(folder: Path, *records: object, tables: tuple[tuple[str, object], ...] =
         table.with_suffix(".json").write_text(json.dumps(owner))
         layer_tables.append(table)
     owners = [table.with_suffix(".json") for table in layer_tables]
-    aggregate(paths, layer_tables, owners, folder / "summary.csv", folder / "layers.csv")
+    outputs = [folder / f"{name}.csv" for name in ("summary", "layers", "differences")]
+    aggregate(paths, layer_tables, owners, *outputs, NO_PAIRS)
     return folder / "summary.csv"
 
 
@@ -73,13 +76,16 @@ def test_columns_and_descriptions_are_the_same_set_whether_or_not_anything_was_m
     described = [column.name for column in SUMMARY_COLUMNS]
     assert header(run(tmp_path, record())) == described
     assert header(tmp_path / "layers.csv") == [column.name for column in LAYER_COLUMNS]
+    assert header(tmp_path / "differences.csv") == [column.name for column in DIFFERENCE_COLUMNS]
     assert len(set(described)) == len(described)
-    assert all(column.description.endswith(".") for column in (*SUMMARY_COLUMNS, *LAYER_COLUMNS))
+    every = (*SUMMARY_COLUMNS, *LAYER_COLUMNS, *DIFFERENCE_COLUMNS)
+    assert all(column.description.endswith(".") for column in every)
 
 
 def test_a_study_without_records_still_has_both_tables(tmp_path):
     assert read_summary(run(tmp_path)) == {}
     assert read_layers(tmp_path / "layers.csv") == []
+    assert read_differences(tmp_path / "differences.csv") == {}
 
 
 def test_the_table_begins_as_the_contract_says():
@@ -161,6 +167,49 @@ def test_components_are_per_sample_and_gpus_add_up(tmp_path):
     assert (row["energy_ram_j"], row["energy_ram_kind"]) == (None, None)
 
 
+def test_a_metric_that_was_not_measured_has_its_note(tmp_path):
+    metric = {"name": "wer", "label": "WER", "value": None, "note": "not measured: random weights"}
+    row = only_row(run(tmp_path, record(status="ok", quality={"metrics": [metric]})))
+    assert row["wer_value"] is None
+    assert row["wer_note"] == "not measured: random weights"
+    assert row["task_note"] is None
+
+
+def test_a_record_says_on_which_machine_it_was_made(tmp_path):
+    card = {"name": "Card", "driver": "550.1"}
+    cpu = {"name": "CPU", "physical_cores": 4}
+    provenance = {"cpu": cpu, "gpus": [card, card], "os": "Linux-6.1"}
+    row = only_row(run(tmp_path, record(provenance=provenance)))
+    assert [row[f"machine_{name}"] for name in ("cpu", "gpus", "driver", "os")] == [
+        *("CPU", "2 x Card", "550.1", "Linux-6.1")
+    ]
+
+
+def test_cells_are_compared_in_the_order_of_the_plan(tmp_path):
+    def timed(name: str, seconds: float) -> dict[str, Any]:
+        rounds = [seconds - 0.01, seconds, seconds + 0.01]
+        cell = {**CELL, "id": name}
+        return record(cell=cell, latency=seconds, latency_detail={"rounds_s": rounds})
+
+    paths = []
+    for number, one in enumerate([timed("a", 1.0), timed("b", 2.0), record()]):
+        path = tmp_path / f"{number}" / "record.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps(one))
+        paths.append(path)
+    names = ("b", "a"), (CELL["id"], "a"), ("b", "never made")
+    pairs = [{"dataset": "coco", "cell": cell, "base": base} for cell, base in names]
+    outputs = [tmp_path / f"{name}.csv" for name in ("summary", "layers", "differences")]
+    aggregate(paths, [], [], *outputs, {**NO_PAIRS, "pairs": pairs})
+    found = read_differences(tmp_path / "differences.csv")
+    assert list(found) == [("coco", "b", "a"), ("coco", CELL["id"], "a")]
+    row = found["coco", "b", "a"]
+    assert row["latency_difference_s"] == pytest.approx(1.0)
+    assert row["latency_base_s"] == pytest.approx(1.0)
+    assert row["latency_differs"] is True
+    assert found["coco", CELL["id"], "a"]["latency_differs"] is None
+
+
 def test_a_bad_sample_is_named_with_its_first_cause(tmp_path):
     row = only_row(
         run(
@@ -235,7 +284,7 @@ def test_a_broken_record_is_named(tmp_path, content, words):
 def test_a_missing_record_is_named(tmp_path):
     gone = tmp_path / "gone" / "record.json"
     with pytest.raises(UserError, match=str(gone)):
-        aggregate([gone], [], [], tmp_path / "s.csv", tmp_path / "l.csv")
+        aggregate([gone], [], [], *(tmp_path / name for name in "sld"), NO_PAIRS)
 
 
 def test_two_records_of_one_cell_are_named(tmp_path):
@@ -302,7 +351,7 @@ def test_a_layer_table_without_its_record_is_named(tmp_path):
     table = tmp_path / "lonely.csv"
     table.write_text(LAYER_HEADER)
     with pytest.raises(UserError, match=r"lonely\.csv has no JSON of the same name"):
-        aggregate([], [table], [], tmp_path / "s.csv", tmp_path / "l.csv")
+        aggregate([], [table], [], *(tmp_path / name for name in "sld"), NO_PAIRS)
 
 
 def test_a_table_that_aggregate_did_not_write_is_named(tmp_path):

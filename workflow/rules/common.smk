@@ -1,26 +1,32 @@
 """How the config becomes targets: the study, its cells, and what each job reads and depends on."""
 
+import sys
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
 
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
 from vlmeter.jobs import Jobs
+from vlmeter.localsources import check_sources
+from vlmeter.pairs import comparison_plan
 from vlmeter.provenance import source_digest
 from vlmeter.study import Study
 
 
 def read_study(files: list[Path], values: dict) -> Study:
+    """End with a sentence: Snakemake would tell any other exception with its place in the code."""
     if len(files) > 1:
-        raise WorkflowError(
-            f"{len(files)} config files are given; a study is exactly one: {', '.join(map(str, files))}."
+        given = ", ".join(map(str, files))
+        sys.exit(
+            f"{len(files)} config files are given; a study is exactly one: {given}."
         )
+    file = str(files[0])
     try:
-        read_yaml(Path(files[0]))
-        return Study(check_config(values, str(files[0])))
+        read_yaml(Path(file))
+        study = Study(check_config(values, file))
+        check_sources(study, file)
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(str(error))
+    return study
 
 
 STUDY = read_study(workflow.configfiles, config)
@@ -80,6 +86,11 @@ def layers_params(wildcards) -> dict:
 
 def score_params(wildcards) -> dict:
     return JOBS.score(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def machine_params(wildcards, output) -> dict:
+    """The rule's output is an argument because Snakemake does not compare such params."""
+    return JOBS.machine()
 
 
 def dataset_params(wildcards) -> dict:
@@ -153,6 +164,24 @@ def records() -> list[str]:
     return [record(cell) for cell in STUDY.cells]
 
 
+def control_base() -> list[str]:
+    return [record(STUDY.control_cell)] if STUDY.control_cell else []
+
+
+def beside_records(name: str) -> list[str]:
+    return [path.replace("record.json", name) for path in records()]
+
+
+def sample_manifests() -> list[str]:
+    names = dict.fromkeys(cell.dataset for cell in STUDY.cells)
+    return [f"{RESULTS}/data/{name}/samples.json" for name in names]
+
+
+def published() -> list[str]:
+    name = STUDY.config.report.published
+    return [f"report/published/{name}.yaml"] if name else []
+
+
 def layer_files(suffix: str) -> list[str]:
     return [
         f"{RESULTS}/layers/{cell.dataset}/{cell.id}.{suffix}"
@@ -173,4 +202,5 @@ def report_templates() -> list[str]:
 
 
 def section_targets(name: str) -> list[str]:
-    return [record(entry.cell) for entry in STUDY.section(name).cells]
+    cells = [record(entry.cell) for entry in STUDY.section(name).cells]
+    return [f"{RESULTS}/machine.noted", *cells]

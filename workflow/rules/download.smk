@@ -1,23 +1,40 @@
 """The machine, the data sets' samples and the models' weights.
 
 Reads: the sources that the config names.
-Writes: machine.json, data/<dataset>/samples.parquet, models/<model>-<dtype>/, with manifests.
+Writes: machine.json and machine.noted, data/<dataset>/samples.parquet, models/<model>-<dtype>/,
+with manifests.
 """
 
 
 rule describe_machine:
     output:
         machine=f"{RESULTS}/machine.json",
+        described=temp(touch(f"{RESULTS}/machine.described")),
     log:
         f"{LOGS}/machine.log",
     conda:
         ENVIRONMENT
     params:
-        machine=JOBS.machine(),
+        machine=machine_params,
     message:
         "Describing the machine and its idle power"
     script:
         "../scripts/describe_machine.py"
+
+
+# Asks for the machine again when what is to be described changed. The params of describe_machine
+# itself must not: Snakemake does not look at the params of a job below one that runs for its own,
+# so a cell that a new GPU could measure would stay as it is.
+rule note_machine:
+    input:
+        f"{RESULTS}/machine.described",
+    output:
+        touch(f"{RESULTS}/machine.noted"),
+    localrule: True
+    params:
+        machine=JOBS.machine(),
+    message:
+        "Noting what the machine was described for"
 
 
 rule download_dataset:

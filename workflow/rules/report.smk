@@ -1,13 +1,15 @@
 """From records to tables, figures and the report.
 
 Reads: every record and layer profile of the study.
-Writes: summary.csv, layers.csv, figures/*.svg, report.md, study.html, check.json.
+Writes: summary.csv, layers.csv, differences.csv, figures/*.svg, report.md, study.html, check.json.
 """
 
 
 rule aggregate:
     input:
         records=records(),
+        scores=beside_records("scores.parquet"),
+        predictions=beside_records("predictions.parquet"),
         layer_tables=layer_files("csv"),
         layer_records=layer_files("json"),
     output:
@@ -23,12 +25,19 @@ rule aggregate:
             caption="../../report/captions/layers_table.rst",
             labels={"item": "all layers (table)"},
         ),
+        differences=report(
+            f"{RESULTS}/differences.csv",
+            category="4. Tables",
+            caption="../../report/captions/differences.rst",
+            labels={"item": "cells against each other (table)"},
+        ),
     log:
         f"{LOGS}/aggregate.log",
     localrule: True
     conda:
         ENVIRONMENT
     params:
+        comparison=comparison_plan(STUDY),
         code=source_digest("vlmeter.aggregation"),
     message:
         "Collecting the records of all cells"
@@ -93,8 +102,14 @@ rule render_report:
     input:
         summary=f"{RESULTS}/summary.csv",
         layers=f"{RESULTS}/layers.csv",
+        differences=f"{RESULTS}/differences.csv",
         layer_records=layer_files("json"),
+        manifests=sample_manifests(),
+        published=published(),
+        control=control(),
+        control_base=control_base(),
         machine=f"{RESULTS}/machine.json",
+        machine_noted=f"{RESULTS}/machine.noted",
         figures=list(figures().values()),
         templates=report_templates(),
     output:

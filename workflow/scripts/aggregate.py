@@ -1,4 +1,4 @@
-"""Collect all records in two tidy tables."""
+"""Collect all records in tidy tables."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,4 +17,6 @@ run_job(
     [Path(path) for path in snakemake.input.layer_records],
     Path(snakemake.output.summary),
     Path(snakemake.output.layers),
+    Path(snakemake.output.differences),
+    snakemake.params.comparison,
 )

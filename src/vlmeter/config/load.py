@@ -1,15 +1,42 @@
 """From a YAML file to a checked `StudyConfig`, or to sentences about what is wrong in it."""
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from vlmeter.config.axes import AXES, Fixed, Varied
-from vlmeter.config.base import did_you_mean
+from vlmeter.config.base import NAME_PATTERN, did_you_mean
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
+
+RESERVED_NAMES = frozenset(
+    {
+        "all",
+        "aggregate",
+        "check_study",
+        "describe_machine",
+        "download_dataset",
+        "fetch_model",
+        "layers",
+        "measure_control",
+        "note_machine",
+        "plot_layers",
+        "plot_section",
+        "preprocess_images",
+        "profile_layers",
+        "render_report",
+        "run_inference",
+        "score_predictions",
+    }
+)
+"""The workflow's rules, and the figure of the layers: a section is a rule and a figure too."""
+
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+"""Of the key `<<`, which brings the keys of another table."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -19,14 +46,19 @@ class _StrictLoader(yaml.SafeLoader):
 def _mapping_without_repeats(
     loader: yaml.SafeLoader, node: yaml.MappingNode
 ) -> dict[Hashable, object]:
-    loader.flatten_mapping(node)
     seen: dict[Hashable, int] = {}
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE_TAG:
+            continue
         key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
+        if not isinstance(key, Hashable):
+            raise UserError(f"a table or list is the key in line {line}; put braces in quotes")
         if key in seen:
             raise UserError(f'key "{key}" stands twice, in lines {seen[key]} and {line}')
         seen[key] = line
+    # Only now: a key beside `<<` may say otherwise than what is merged in.
+    loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
 
 
@@ -45,13 +77,21 @@ def read_yaml(path: Path) -> dict[str, object]:
         value = yaml.load(path.read_text(), Loader=_StrictLoader)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a config file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is no valid YAML: {error}") from None
+        raise UserError(f"{path} is no valid YAML: {_yaml_words(error)}.") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no table of keys: see config/README.md.")
     return value
+
+
+def _yaml_words(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())
 
 
 def check_config(values: Mapping[str, object], file: str) -> StudyConfig:
@@ -64,7 +104,9 @@ def check_config(values: Mapping[str, object], file: str) -> StudyConfig:
         config = StudyConfig.model_validate(values)
     except ValidationError as error:
         problems = [
-            f"{_place(problem['loc'])}{_words(problem['msg'])}" for problem in error.errors()
+            f"{_place(problem['loc'])}{_words(problem)}"
+            for problem in error.errors()
+            if _is_meant(problem)
         ]
         raise UserError(_sentences(file, problems)) from None
     problems = list(_broken_references(config))
@@ -82,19 +124,38 @@ def _sentences(file: str, problems: list[str]) -> str:
     return "\n".join(f"{file}: {problem}" for problem in dict.fromkeys(problems))
 
 
+def _is_meant(problem: ErrorDetails) -> bool:
+    """Say whether a problem is of the branch of a union that the value was meant for."""
+    branches = [part for part in problem["loc"] if isinstance(part, str)]
+    if any(part.startswith("literal[") for part in branches):
+        return not isinstance(problem["input"], dict)
+    return problem["type"] != "dict_type" or not branches[-1].startswith("dict[")
+
+
 def _place(location: tuple[int | str, ...]) -> str:
     place = ""
     for part in location:
         if isinstance(part, int):
             place += f"[{part}]"
         # A union names its branches in the location; they are no keys of the file.
-        elif not part.startswith(("dict[", "literal[")):
+        elif not part.startswith(("dict[", "literal[", "[key]")):
             place += f".{part}" if place else part
     return f"{place}: " if place else ""
 
 
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _words(problem: ErrorDetails) -> str:
+    """Say what is wrong without the names of Python's types."""
+    kind, value, told = problem["type"], problem["input"], problem.get("ctx", {})
+    if kind == "missing":
+        return "this key is needed"
+    if kind in ("model_type", "dict_type"):
+        return f"should be a table of keys, not {'empty' if value is None else repr(value)}"
+    if kind == "literal_error":
+        options = re.findall(r"'([^']*)'", told["expected"])
+        return f'"{value}" is not known{did_you_mean(str(value), options)}'
+    if kind == "string_pattern_mismatch" and told["pattern"] == NAME_PATTERN:
+        return f'"{value}" is no name: letters, digits, ".", "_" and "-" alone make one'
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _broken_references(config: StudyConfig) -> Iterator[str]:
@@ -105,6 +166,11 @@ def _broken_references(config: StudyConfig) -> Iterator[str]:
         if names.count(name) > 1:
             yield f'sections: two have the name "{name}"; a section needs a name of its own'
     for index, section in enumerate(config.sections):
+        if section.name in RESERVED_NAMES:
+            yield (
+                f'sections[{index}].name: "{section.name}" names a part of the workflow itself; '
+                "choose another"
+            )
         place = f"sections[{index}] ({section.name})"
         for dataset in section.datasets:
             yield from _unknown(f"{place}.datasets", dataset, config.datasets)
@@ -124,26 +190,33 @@ def _unknown(place: str, name: str, known: Mapping[str, object]) -> Iterator[str
 def _broken_axes(
     config: StudyConfig, place: str, datasets: list[str], fixed: Fixed, varied: Varied
 ) -> Iterator[str]:
-    values = {axis: _axis_values(config, axis, fixed, varied) for axis in AXES}
-    for model in values["model"]:
-        yield from _unknown(f"{place}.model", str(model), config.models)
+    values = {axis: _axis_values(config, place, axis, fixed, varied) for axis in AXES}
+    key, models = values["model"]
+    for model in models:
+        yield from _unknown(key, str(model), config.models)
+    key, prompts = values["prompt"]
     for dataset in datasets:
         known = config.datasets.get(dataset)
-        for prompt in values["prompt"]:
+        for prompt in prompts:
             if known is not None and prompt not in known.prompts:
                 yield (
-                    f'{place}: prompt "{prompt}" is not among datasets.{dataset}.prompts'
+                    f'{key}: "{prompt}" is not among datasets.{dataset}.prompts'
                     f"{did_you_mean(str(prompt), known.prompts)}"
                 )
-    for device in values["device"]:
-        for dtype in values["dtype"]:
+    key, dtypes = values["dtype"]
+    for device in values["device"][1]:
+        for dtype in dtypes:
             if isinstance(dtype, dict) and device not in dtype:
-                yield f"{place}: base.dtype has no value for the device {device}; add one"
+                yield f"{key}: there is no value for the device {device}; add one"
 
 
-def _axis_values(config: StudyConfig, axis: str, fixed: Fixed, varied: Varied) -> list[object]:
-    listed = getattr(varied, axis)
+def _axis_values(
+    config: StudyConfig, place: str, axis: str, fixed: Fixed, varied: Varied
+) -> tuple[str, list[object]]:
+    """Return the key that decides an axis, and the values that it gives."""
+    listed, value = getattr(varied, axis), getattr(fixed, axis)
     if listed is not None:
-        return list(listed)
-    value = getattr(fixed, axis)
-    return [value if value is not None else getattr(config.base, axis)]
+        return f"{place}.vary.{axis}", list(listed)
+    if value is not None:
+        return f"{place}.fix.{axis}", [value]
+    return f"base.{axis}", [getattr(config.base, axis)]

@@ -169,15 +169,24 @@ def _fields(template: str) -> list[str]:
 
 def _check_template(name: str, template: str) -> None:
     try:
-        fields = _fields(template)
+        parts = list(string.Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"prompts.{name}: {error}; write {{{{ for a brace") from None
+    fields = [field for _, field, _, _ in parts if field is not None]
+    if any(form or conversion for _, _, form, conversion in parts):
+        raise ValueError(f"prompts.{name}: a field is a name in braces, without : or !")
     for field in fields:
         if field not in TEMPLATE_FIELDS:
             near = did_you_mean(field, TEMPLATE_FIELDS)
             raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{near}")
     if fields.count("question") > 1 or fields.count("context") > 1:
         raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")
+
+
+def _check_fixed_or_varied(fix: Fixed, vary: Varied) -> None:
+    for axis in AXES:
+        if getattr(fix, axis) is not None and getattr(vary, axis) is not None:
+            raise ValueError(f"{axis} is both fixed and varied")
 
 
 class Section(Block):
@@ -191,10 +200,8 @@ class Section(Block):
     note: str | None = Field(None, description="A sentence below the heading.")
 
     @model_validator(mode="after")
-    def _fixed_or_varied(self) -> "Section":
-        for axis in AXES:
-            if getattr(self.fix, axis) is not None and getattr(self.vary, axis) is not None:
-                raise ValueError(f"{axis} is both fixed and varied")
+    def _consistent(self) -> "Section":
+        _check_fixed_or_varied(self.fix, self.vary)
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"a data set is named twice: {self.datasets}")
         return self
@@ -205,6 +212,11 @@ class LayerGrid(Block):
 
     fix: Fixed = Field(Fixed(), description="Values of axes.")
     vary: Varied = Field(description="Lists of values of axes.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "LayerGrid":
+        _check_fixed_or_varied(self.fix, self.vary)
+        return self
 
 
 class Layers(Block):
@@ -263,6 +275,11 @@ class Report(Block):
     title: str | None = Field(None, description="Heading; default: the base model's label.")
     bootstrap_resamples: int = Field(
         1000, ge=100, description="Resamples behind the intervals of the metrics."
+    )
+    published: Name | None = Field(
+        None,
+        description="Published figures to set beside the measured ones: a file of this name in "
+        "`report/published/`, without `.yaml`.",
     )
 
 

@@ -82,11 +82,14 @@ def _adapted(
 ) -> dict[str, Any]:
     """Bring a row of the source into the columns of `samples.parquet`."""
     fields = {key: raw[name] for key, name in columns.items()}
-    index = fields.get("answer_index")
-    choices = [str(choice) for choice in fields.get("choices") or []]
+    index = _whole_number(fields.get("answer_index"))
+    listed = fields.get("choices")
+    # A text is a sequence too: of letters, which are no choices.
+    listed = listed if isinstance(listed, list) else []
+    choices = ["" if choice is None else str(choice) for choice in listed]
     if task == "multiple_choice":
-        right = index is not None and 0 <= int(index) < len(choices)
-        references = [choices[int(index)]] if right else []  # type: ignore[arg-type]
+        right = index is not None and 0 <= index < len(choices)
+        references = _texts(choices[index]) if right else []  # type: ignore[index]
     else:
         references = _texts(fields.get("references"))
     return {
@@ -95,9 +98,16 @@ def _adapted(
         "question": str(fields.get("question") or ""),
         "context": str(fields.get("context") or ""),
         "choices": choices,
-        "answer_index": None if index is None else int(index),
+        "answer_index": index,
         "references": references,
     }
+
+
+def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever the column holds
+    try:
+        return None if value is None else int(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a string, a list of them, or null
@@ -115,11 +125,14 @@ def _encoded(value: Any) -> bytes | None:  # noqa: ANN401 - the Hub's struct, by
 def _unusable(row: Mapping[str, Any], task: str) -> str | None:
     if row["image"] is None:
         return "has no image"
-    if task == "multiple_choice" and not row["references"]:
-        return f"answer index {row['answer_index']} is not among its {len(row['choices'])} choices"
-    if not row["references"]:
+    if row["references"]:
+        return None
+    if task != "multiple_choice":
         return "has no reference: every expected text is empty"
-    return None
+    index, count = row["answer_index"], len(row["choices"])
+    if index is not None and 0 <= index < count:
+        return f"has an empty text as its right choice {index}"
+    return f"answer index {index} is not among its {count} choices"
 
 
 def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:
@@ -152,6 +165,7 @@ def _manifest(
         "task": params["task"],
         "source": dict(params["source"]),
         "revision": revision,
+        "content": params.get("content"),
         "sample": dict(params["sample"]),
         "n": len(rows),
         "bad_samples": bad,

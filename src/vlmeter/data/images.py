@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from vlmeter.data.samples import IMAGES, read_images, write_table
@@ -15,7 +16,7 @@ from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
 _LOG = logging.getLogger(__name__)
-_MAX_PIXELS = 200_000_000
+_MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded: a small file can unfold to gigabytes."""
 
 
@@ -67,7 +68,11 @@ def _prepared(
         sample, data = entry
         try:
             return sample, resized_png(data, image_size)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except UnidentifiedImageError:
+            # Pillow's own words name an address in memory, another one each time.
+            return sample, "its image cannot be decoded (no known image format)"
+        except Exception as error:
+            # A decoder meets damaged bytes with whatever exception its format makes likely.
             return sample, f"its image cannot be decoded ({error})"
 
     # Pillow lets go of the interpreter while it decodes and resizes.
@@ -86,12 +91,25 @@ def resized_png(data: bytes, image_size: int) -> bytes:
         if image.width * image.height > _MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
         upright = ImageOps.exif_transpose(image)
-        rgb = _on_white(upright)
+        rgb = _on_white(_in_8_bits(upright))
     if rgb.size != (image_size, image_size):
         rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     rgb.save(out, format="PNG", compress_level=1)
     return out.getvalue()
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """Return 16 bits of grey as 8: Pillow itself would cut all above 255 to white.
+
+    Raises:
+        ValueError: the numbers have no range that is known to reach from black to white.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"mode {image.mode} says nothing about what is white; save it in 8 bits")
+    return image
 
 
 def _on_white(image: Image.Image) -> Image.Image:

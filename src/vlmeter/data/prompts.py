@@ -14,7 +14,7 @@ _LONGEST_WORD = 30
 
 
 class TemplateTooLongError(ValueError):
-    """The template alone has more tokens than the input may have."""
+    """What must stay of a prompt has more tokens than the input may have."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,23 @@ def _longest(
         fields[field] = whole[:length].rstrip()
         return render(template, Text(**fields))
 
-    low, high = 0, len(whole)
-    if count(cut(0)) > max_tokens:
+    shortest = count(cut(0))
+    if shortest > max_tokens:
         raise TemplateTooLongError(
-            f"the prompt template alone has {count(cut(0))} text tokens, "
-            f"more than max_input_len {max_tokens}"
+            f"sample {text.id}: without question and context its prompt still has {shortest} "
+            f"text tokens, more than max_input_len {max_tokens}"
         )
+    low, high = 0, len(whole)
     while low < high:
         middle = (low + high + 1) // 2
         if count(cut(middle)) <= max_tokens:
             low = middle
         else:
             high = middle - 1
-    low = _word_end(whole, low)
-    kept = cut(low)
+    kept = cut(_word_end(whole, low))
+    if count(kept) > max_tokens:
+        # Where a text ends, a shorter one can have more tokens.
+        kept = cut(low)
     return Prompt(kept, count(kept), truncated=True)
 
 

@@ -86,9 +86,18 @@ class RowGroup:
     """Of the columns that are read."""
 
     def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
-        """Yield the rows at the positions `wanted` within the group."""
-        with files.filesystem.open(self.path) as file:
-            table = pq.ParquetFile(file).read_row_group(self.number, columns=columns)
+        """Yield the rows at the positions `wanted` within the group.
+
+        Raises:
+            UserError: the group is damaged, or the connection breaks.
+        """
+        try:
+            with files.filesystem.open(self.path) as file:
+                table = pq.ParquetFile(file).read_row_group(self.number, columns=columns)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.path}: row group {self.number} cannot be read: {error}"
+            ) from error
         for offset, row in zip(wanted, table.take(wanted).to_pylist(), strict=True):
             yield self.first_row + offset, row
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 from vlmeter.errors import UserError
 from vlmeter.files import replacing
 from vlmeter.metrics.base import Statistic
-from vlmeter.metrics.evaluate import Evaluation
+
+if TYPE_CHECKING:
+    # At run time the tables need no metric: who only reads them starts faster.
+    from vlmeter.metrics.evaluate import Evaluation
 
 _STATISTIC = b"statistic"
 """Metadata of a figure's column: how its values become the figure."""
@@ -42,7 +45,7 @@ def read_rows(
     return rows
 
 
-def write_scores(path: Path, evaluation: Evaluation, ids: Sequence[str]) -> None:
+def write_scores(path: Path, evaluation: "Evaluation", ids: Sequence[str]) -> None:
     """Write per-sample values and weights; without samples an empty table with its columns."""
     fields = [pa.field("id", pa.string())]
     columns = [pa.array(ids, pa.string())]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
@@ -55,6 +56,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
             "source": dict(source),
             "weights": params["weights"],
             "revision": revision,
+            "content": params.get("content"),
             "parameters": parameters,
             "files": {
                 str(path.relative_to(target)): {
@@ -95,12 +97,23 @@ def _located(source: Mapping[str, Any], pin: Path) -> tuple[str, str | None]:
 def _store(folder: str, dtype: torch.dtype, target: Path) -> int:
     """Cast and write; return the number of parameters."""
     try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder} cannot be loaded as a vision-language model: {error}") from error
+    model, told = loaded
+    missing = sorted(told["missing_keys"])
+    if missing:
+        raise UserError(
+            f"{folder} lacks {len(missing)} of the model's weights, {missing[0]} for instance: "
+            "they would be random. Give a checkpoint that fits its config.json."
+        )
     model.save_pretrained(target)
     processor.save_pretrained(target)
     return sum(parameter.numel() for parameter in model.parameters())

@@ -92,6 +92,17 @@ def percent(share: float | None) -> str:
     return "<0.1 %" if 0 < share < 0.001 else f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %"
 
 
+def signed(value: float) -> str:
+    """Return a figure with its sign; zero has none."""
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def signed_percent(share: float) -> str:
+    """Return a share as a percentage with its sign."""
+    digits = 1 if abs(share) < 0.1 else 0
+    return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"
+
+
 def value_label(axis: str, value: object) -> str:
     """Return a value of an axis as the report writes it, e.g. `Flash`."""
     return _VALUE_LABELS.get(axis, {}).get(value, str(value))
@@ -105,8 +116,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def json_block(
-    wer: float | None, latency: float | None, energy: float | None, flops: str | None
+    wer: float | str | None, latency: float | None, energy: float | None, flops: str | None
 ) -> str:
-    """Return the source's four keys as it wrote them."""
+    """Return the source's four keys as it wrote them; `wer` may say why there is none."""
     keys = {"wer_value": wer, "latency": latency, "energy": energy, "flops": flops}
     return json.dumps(keys, indent=4, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Reads the two tables of a study back into rows of plain values."""
+"""Reads the tables of a study back into rows of plain values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from vlmeter.errors import UserError
-from vlmeter.reporting.columns import LAYER_COLUMNS, SUMMARY_COLUMNS, Column
+from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
+from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 from vlmeter.reporting.text import csv_original
 
 Row = dict[str, Any]
@@ -33,6 +34,16 @@ def read_layers(path: Path) -> list[Row]:
         UserError: the file is missing or is not the table that `aggregate` writes.
     """
     return _read(path, LAYER_COLUMNS)
+
+
+def read_differences(path: Path) -> dict[tuple[str, str, str], Row]:
+    """Return the rows of `differences.csv` by data set, cell and base.
+
+    Raises:
+        UserError: the file is missing or is not the table that `aggregate` writes.
+    """
+    rows = _read(path, DIFFERENCE_COLUMNS)
+    return {(row["dataset"], row["cell"], row["base"]): row for row in rows}
 
 
 def _read(path: Path, columns: Sequence[Column]) -> list[Row]:

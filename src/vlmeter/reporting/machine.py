@@ -33,7 +33,6 @@ def _lines(machine: Plain) -> Iterator[tuple[str, str]]:
     yield "Libraries", _pairs(machine.get("software"), "{} {}")
     yield "Idle power", _pairs(_idle(machine), "{} {}")
     yield "Energy is known by", "; ".join(_sources(machine))
-    yield "Code", _git(machine.get("git") or {})
 
 
 def _words(*parts: object) -> str:
@@ -71,12 +70,3 @@ def _sources(machine: Plain) -> Iterator[str]:
 
 def _device(name: str) -> str:
     return {"cpu": "CPU", "ram": "memory"}.get(name, name.upper())
-
-
-def _git(git: Plain) -> str:
-    commit = git.get("commit")
-    if not commit:
-        return ""
-    return f"commit {commit}" + (
-        ", with changes that are not committed" if git.get("dirty") else ""
-    )

@@ -8,31 +8,34 @@ from operator import itemgetter
 from typing import Any
 
 from vlmeter.record import Status
+from vlmeter.reporting.cost_tables import CostTables, cost_tables
+from vlmeter.reporting.difference_table import (
+    Differences,
+    DifferenceTable,
+    DriftTable,
+    difference_table,
+    drift_table,
+)
 from vlmeter.reporting.findings import Finding, findings
 from vlmeter.reporting.formats import json_block, listed, value_label
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
+from vlmeter.reporting.origin import Origin, described, origin
 from vlmeter.reporting.profiles import Profile, measured
-from vlmeter.reporting.tables import (
-    SectionTable,
-    Table,
-    kinds_table,
-    modules_table,
-    section_table,
+from vlmeter.reporting.published import Published
+from vlmeter.reporting.published_tables import (
+    ComparedSection,
+    Reproduction,
+    compared_section,
+    reproduction,
 )
+from vlmeter.reporting.remarks import Remark
+from vlmeter.reporting.section_rows import section_rows
+from vlmeter.reporting.section_table import SectionTable, section_table, wer_or_reason
+from vlmeter.reporting.table import Table
 
 Plain = Mapping[str, Any]
 Summary = Mapping[tuple[str, str], Row]
-
-
-_FOUND_OUT = {
-    "model": {
-        "revision": "model_revision",
-        "parameters": "model_parameters",
-        "attention": "model_attention",
-    },
-    "dataset": {"sha256": "samples_sha256"},
-}
-"""What records know of a model or a data set, by the column where it stands."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,9 @@ class SectionView:
     """Whether its cells need the data set's name above them."""
     values: tuple[ValueView, ...]
     figures: SectionTable
+    differences: DifferenceTable | None
+    costs: CostTables | None
+    published: ComparedSection | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class LayersView:
     dataset: str
     findings: tuple[Finding, ...]
     kinds: Table | None
+    work: Table | None
     modules: Table | None
     modules_of: str
     lost: tuple[tuple[str, str, str], ...]
@@ -103,12 +110,17 @@ class Page:
 
     study: str
     title: str
+    remarks: tuple[Remark, ...]
+    """What must be known before the first figure."""
     speed: tuple[tuple[str, str], ...]
     quality: tuple[tuple[str, str], ...]
     datasets: tuple[Plain, ...]
     models: tuple[Plain, ...]
     sections: tuple[SectionView, ...]
     layers: LayersView | None
+    published: Reproduction | None
+    drift: DriftTable | None
+    origin: Origin
     statuses: tuple[tuple[str, int], ...]
     """How many cells ended how; ok first."""
     lost: tuple[Lost, ...]
@@ -128,21 +140,34 @@ class Page:
         return dict(self.statuses).get(Status.OK, 0)
 
 
-def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) -> Page:
-    """Return what the report says about a study.
+@dataclass(frozen=True)
+class Found:
+    """What was found out about a study, besides its outline."""
 
-    Args:
-        outline: The study's outline.
-        summary: The rows of `summary.csv`.
-        profiles: The layer profiles.
-    """
+    summary: Summary
+    """The rows of `summary.csv`."""
+    differences: Differences
+    """The rows of `differences.csv`."""
+    profiles: Sequence[Profile]
+    """The layer profiles."""
+    manifests: Mapping[str, Plain]
+    """What was written beside the samples, by data set."""
+    published: Published | None
+    """Figures that others published, where the study names some."""
+    remarks: tuple[Remark, ...]
+    """What must be known before the first figure."""
+
+
+def build_page(outline: Plain, found: Found) -> Page:
+    """Return what the report says about a study."""
     base = outline["base"]
-    sections = tuple(_sections(outline, summary))
     datasets = outline["datasets"]
-    rows = list(summary.values())
+    rows = list(found.summary.values())
+    published = found.published
     return Page(
         study=outline["study"],
         title=outline["title"],
+        remarks=found.remarks,
         speed=(
             ("device", base["device"]),
             ("optimization", f"{base['dtype']}, {base['optimization']}"),
@@ -152,12 +177,18 @@ def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) ->
             ("batch_size", str(base["batch_size"])),
             ("max_input_len", str(base["max_input_len"])),
         ),
-        datasets=tuple(_origin("dataset", name, block, rows) for name, block in datasets.items()),
-        models=tuple(
-            _origin("model", name, block, rows) for name, block in outline["models"].items()
+        datasets=tuple(
+            described("dataset", name, block, rows, found.manifests.get(name))
+            for name, block in datasets.items()
         ),
-        sections=sections,
-        layers=_layers(outline, profiles),
+        models=tuple(
+            described("model", name, block, rows) for name, block in outline["models"].items()
+        ),
+        sections=tuple(_sections(outline, found)),
+        layers=_layers(outline, found.profiles),
+        published=None if published is None else reproduction(published, base, rows),
+        drift=drift_table(outline, rows, found.differences),
+        origin=origin(rows, datasets),
         statuses=_statuses(rows),
         lost=tuple(
             Lost(_label(datasets, row), row["cell"], row["status"], row["reason"] or "")
@@ -168,17 +199,6 @@ def build_page(outline: Plain, summary: Summary, profiles: Sequence[Profile]) ->
         quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
         measure=outline.get("measure") or {},
     )
-
-
-def _origin(kind: str, name: str, block: Plain, rows: Sequence[Row]) -> Plain:
-    """Return a model or a data set with what its cells found out about it."""
-    own = [row for row in rows if row[kind] == name]
-    found = {
-        key: next((row[column] for row in own if row[column] is not None), None)
-        for key, column in _FOUND_OUT[kind].items()
-    }
-    known = {key: value for key, value in found.items() if value is not None}
-    return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
 
 
 def _label(datasets: Plain, row: Row) -> str:
@@ -197,8 +217,9 @@ def _once_per_dataset(
     return tuple(told)
 
 
-def _sections(outline: Plain, summary: Summary) -> Iterator[SectionView]:
+def _sections(outline: Plain, found: Found) -> Iterator[SectionView]:
     for place, section in enumerate(outline["sections"], start=1):
+        rows = section_rows(section, outline["datasets"], found.summary)
         yield SectionView(
             name=section["name"],
             number=place,
@@ -206,8 +227,15 @@ def _sections(outline: Plain, summary: Summary) -> Iterator[SectionView]:
             setting=_setting(section, outline["datasets"]),
             note=section.get("note"),
             by_dataset=len(section["datasets"]) > 1,
-            values=tuple(_values(section, outline["datasets"], summary)),
-            figures=section_table(section, outline["datasets"], summary),
+            values=tuple(_values(section, outline["datasets"], found.summary)),
+            figures=section_table(rows),
+            differences=difference_table(rows, found.differences),
+            costs=cost_tables(rows),
+            published=(
+                None
+                if found.published is None
+                else compared_section(found.published, section["name"], rows)
+            ),
         )
 
 
@@ -245,7 +273,7 @@ def _cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
     row = summary.get((entry["dataset"], entry["cell"]))
     if row is None:
         return CellView(label, "no record", None, "no record of this cell was found")
-    four = (row["wer_value"], row["latency"], row["energy"], row["flops_text"])
+    four = (wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
     block = None if four == (None,) * 4 else json_block(*four)
     reason = row["reason"]
     if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
@@ -262,6 +290,7 @@ def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
         dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
         findings=tuple(findings(profiles)),
         kinds=kinds_table(profiles),
+        work=work_table(profiles),
         modules=modules_table(usable[0]) if usable else None,
         modules_of=usable[0].label if usable else "",
         lost=tuple(

@@ -56,6 +56,10 @@ class Profile:
         """Return the operations of each kind of layer, the most first."""
         return _sums(self.rows, "kind", "flops")
 
+    def parameters_by_kind(self) -> dict[str, float]:
+        """Return the parameters of each kind of layer, the most first."""
+        return _sums(self.rows, "kind", "parameters")
+
 
 @dataclass(frozen=True)
 class ModuleGroup:

@@ -12,10 +12,12 @@ from markupsafe import Markup
 
 from vlmeter.files import read_json, write_text
 from vlmeter.reporting.formats import percent, quantity
-from vlmeter.reporting.frames import read_layers, read_summary
+from vlmeter.reporting.frames import read_differences, read_layers, read_summary
 from vlmeter.reporting.machine import machine_lines
-from vlmeter.reporting.page import Page, anchor, build_page
+from vlmeter.reporting.page import Found, Page, anchor, build_page
 from vlmeter.reporting.profiles import read_profiles
+from vlmeter.reporting.published import read_published
+from vlmeter.reporting.remarks import remarks
 from vlmeter.reporting.svg import inline_svg
 from vlmeter.reporting.text import markdown, printable
 
@@ -26,12 +28,18 @@ def render_report(
     outline: Mapping[str, Any],
     summary_csv: Path,
     layers_csv: Path,
+    differences_csv: Path,
     layer_records: Sequence[Path],
     machine_json: Path,
     figures: Mapping[str, Path],
     report_md: Path,
     study_html: Path,
     templates: Path = Path("report/templates"),
+    *,
+    manifests: Sequence[Path] = (),
+    published: Path | None = None,
+    control: Path | None = None,
+    base_record: Path | None = None,
 ) -> None:
     """Write `report.md` and `study.html`.
 
@@ -39,22 +47,40 @@ def render_report(
         outline: `Study.report_outline()`.
         summary_csv: A row per cell.
         layers_csv: A row per module.
+        differences_csv: A row per pair of cells.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
         figures: SVG files by section name, and `layers`.
         report_md: Written; it refers to the figures by relative paths.
         study_html: Written; it holds the figures.
         templates: Folder of the templates.
+        manifests: `samples.json` of the data sets.
+        published: Figures that others published, to be set beside the measured ones.
+        control: `measurement.json` of the base cell's second measurement.
+        base_record: `record.json` of its first.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
     """
     summary = read_summary(summary_csv)
-    profiles = read_profiles(outline.get("layers"), read_layers(layers_csv), layer_records)
+    machine = read_json(machine_json)
+    found = Found(
+        summary=summary,
+        differences=read_differences(differences_csv),
+        profiles=read_profiles(outline.get("layers"), read_layers(layers_csv), layer_records),
+        manifests={path.parent.name: read_json(path) for path in manifests},
+        published=None if published is None else read_published(published),
+        remarks=remarks(
+            list(summary.values()),
+            machine,
+            None if control is None else read_json(control),
+            None if base_record is None else read_json(base_record),
+        ),
+    )
     context: dict[str, Any] = {
-        "page": build_page(outline, summary, profiles),
+        "page": build_page(outline, found),
         "language": outline.get("language", "en"),
-        "machine": machine_lines(read_json(machine_json)),
+        "machine": machine_lines(machine),
     }
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
     text = _markdown_environment(templates)

@@ -43,7 +43,7 @@ def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, st
         values = [row[column] for row in _rows(section, summary) if row[column] is not None]
         scale_values(axes, values)
         if not values:
-            _say_nothing(axes)
+            _say_nothing(axes, [row for row in _rows(section, summary) if column == "wer_value"])
         set_places(axes, headings, " · ".join(AXIS_LABELS[axis] for axis in section["varied"]))
         _mark_missing(axes, headings, section, summary, datasets)
     left.set_ylabel("Latency (ms per batch)")
@@ -102,10 +102,12 @@ def _distance(row: Row, centre: str, end: str) -> float:
     return 0.0 if row[end] is None else abs(float(row[centre] - row[end]))
 
 
-def _say_nothing(axes: "Axes") -> None:
+def _say_nothing(axes: "Axes", rows: Sequence[Row]) -> None:
+    """Write that nothing was measured, with the reason that quality may have."""
     axes.set_yticks([])
-    middle = axes.transAxes
-    axes.text(0.5, 0.5, "not measured", transform=middle, ha="center", va="center", color=GREY)
+    reasons = [row["wer_note"] for row in rows if row["status"] == Status.OK and row["wer_note"]]
+    words = short(reasons[0], 60) if reasons else "not measured"
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
 def _mark_missing(

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from vlmeter.units import format_flops
 
 TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
@@ -110,6 +113,7 @@ def make_outline() -> dict[str, Any]:
         },
         "datasets": json.loads(json.dumps(DATASETS)),
         "base": dict(AXES),
+        "base_cells": {"textvqa": cell_id(AXES)},
         "prompts": {"coco": {"bare": ""}, "scienceqa": {"bare": "{question}"}},
         "sections": [
             section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
@@ -166,15 +170,17 @@ def failed_record(entry: dict[str, Any], status: str, reason: str) -> dict[str, 
     }
 
 
-def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+def ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[str, Any]:
     axes, dataset = entry["axes"], entry["dataset"]
     batch = axes["batch_size"]
-    text = min(TOKENS[dataset], axes["max_input_len"])
+    text = min(tokens, axes["max_input_len"])
     flops = batch * (703.2e9 + 5.32e9 * text)
     latency = 0.021 * (batch**0.86) * (1 + text / 150) * rng.uniform(0.985, 1.015)
     energy = latency * 115 / batch
-    wer = WER[dataset] * (1.02 if axes["max_input_len"] == 50 and dataset == "scienceqa" else 1)
-    name, label, value = TASK_METRICS[dataset]
+    wer = WER.get(dataset, 2.0) * (
+        1.02 if axes["max_input_len"] == 50 and dataset == "scienceqa" else 1
+    )
+    name, label, value = TASK_METRICS.get(dataset, TASK_METRICS["textvqa"])
     shape = _digest(dataset, text, batch)
     record = failed_record(entry, "ok", "")
     record |= {
@@ -201,7 +207,7 @@ def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             "image_tokens": 32,
             "sequence_length": 32 + text,
             "pixel_shape": [3, 224, 224],
-            "truncated_samples": 12 if TOKENS[dataset] > text else 0,
+            "truncated_samples": 12 if tokens > text else 0,
             "bad_samples": [{"id": "q17", "reason": "the image is cut short"}],
             "batch_samples": batch,
             "repeated": False,
@@ -234,6 +240,7 @@ def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             "window_s": 10.0,
             "batches": 100,
             "samples": 100 * batch,
+            "rounds_j": [energy * 0.98, energy, energy * 1.02],
             "low_j": energy * 0.96,
             "high_j": energy * 1.04,
             "components": [
@@ -260,6 +267,13 @@ def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             "uncounted": {"aten::softmax": 12},
             "achieved_flop_per_s": flops / latency,
         },
+        "generation": {
+            "new_tokens": 16,
+            "time_to_first_token_s": latency * 1.1,
+            "time_per_output_token_s": 0.012,
+            "tokens_per_s": batch * 60.0,
+            "samples_per_s": batch * 3.75,
+        },
         "memory": {
             "peak_rss_bytes": 15_400_000_000 + batch * 90_000_000,
             "weights_bytes": 14_976e6,
@@ -269,9 +283,18 @@ def ok_record(entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
             "source": "Salesforce/blip2-opt-2.7b",
             "revision": "59a1ef6c1e51",
             "parameters": 3_744_679_936,
+            "digest": "5a5a5a5a5a5a5a5a",
             "attention": {"vision": "eager", "prefill": "eager"},
         },
-        "provenance": {"samples_sha256": _digest(dataset)},
+        "provenance": {
+            "samples_sha256": _digest(dataset),
+            "git": {"commit": "0123abcdef0123abcdef", "dirty": False},
+            "code": "c0dec0dec0dec0de",
+            "software": {"torch": "2.13.0", "transformers": "5.23.0"},
+            "cpu": {"name": "Example CPU @ 2.50GHz", "physical_cores": 2},
+            "gpus": [],
+            "os": "Linux-6.1-x86_64",
+        },
         "conditions": {"disturbed": False, "disturbance": None},
     }
     return record
@@ -344,6 +367,10 @@ class MadeStudy:
 
     outline: dict[str, Any] = field(default_factory=make_outline)
     seed: int = 0
+    tokens: dict[str, int] = field(default_factory=TOKENS.copy)
+    has_gpu: bool = False
+    odd_answers: set[tuple[str, str]] = field(default_factory=set)
+    """Cells that give another last answer than the rest; a cut question does too."""
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)
@@ -363,9 +390,19 @@ class MadeStudy:
         if entry["axes"]["optimization"] == "flash_attention_2":
             reason = "Blip2ForConditionalGeneration does not support Flash Attention 2.0 yet."
             return failed_record(entry, "unsupported", reason)
-        if entry["axes"]["device"] == "cuda":
+        if entry["axes"]["device"] == "cuda" and not self.has_gpu:
             return failed_record(entry, "unavailable", "this machine has no cuda device")
-        return ok_record(entry, rng)
+        return ok_record(entry, rng, self.tokens[entry["dataset"]])
+
+    def take_weights_away(self) -> None:
+        """Make every cell one of random weights: its answers mean nothing."""
+        for record in self.records.values():
+            if record["status"] == "ok":
+                record["wer_value"] = None
+                for metric in record["quality"]["metrics"]:
+                    metric |= {"value": None, "low": None, "high": None}
+                    metric["note"] = "not measured: random weights"
+                record["quality"] |= {"scored": 0, "bad_samples": []}
 
     def fail_everything(self) -> None:
         for record in self.records.values():
@@ -384,6 +421,8 @@ class MadeStudy:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record))
             files.records.append(path)
+            odd = (dataset, cell) in self.odd_answers or record["cell"]["max_input_len"] == 50
+            write_answers(path.parent, record, odd=odd)
         for cell, (rows, record) in self.profiles.items():
             table = folder / "layers" / self.outline["layers"]["dataset"] / f"{cell}.csv"
             table.parent.mkdir(parents=True, exist_ok=True)
@@ -408,6 +447,36 @@ class MadeStudy:
         return files
 
 
+def write_answers(folder: Path, record: dict[str, Any], *, odd: bool) -> None:
+    """Write four samples' scores, which average to the record's figures, and their answers."""
+    quality = record["quality"] or {"metrics": []}
+    metrics = [one for one in quality["metrics"] if one["value"] is not None]
+    ids = ["q0", "q1", "q2", "q3"] if metrics else []
+    scores: dict[str, Any] = {"id": pa.array(ids, pa.string())}
+    for metric in metrics:
+        spread = (0.9, 1.0, 1.1, 1.0)
+        values = [metric["value"] * share for share in spread]
+        scores[metric["name"]] = pa.array(values, pa.float64())
+        scores[f"{metric['name']}_weight"] = pa.array([1.0] * len(ids), pa.float64())
+    pq.write_table(pa.table(scores), folder / "scores.parquet")
+    answers = ["a", "b", "c", "another" if odd else "d"][: len(ids)]
+    columns = {"id": pa.array(ids, pa.string()), "prediction": pa.array(answers, pa.string())}
+    pq.write_table(pa.table(columns), folder / "predictions.parquet")
+
+
+def make_plan(outline: dict[str, Any]) -> dict[str, Any]:
+    """Return `comparison_plan` of an outline."""
+    pairs = set()
+    for block in outline["sections"]:
+        first: dict[str, str] = {}
+        for entry in block["cells"]:
+            dataset, cell = entry["dataset"], entry["cell"]
+            bases = {first.setdefault(dataset, cell), outline["base_cells"].get(dataset)}
+            pairs |= {(dataset, cell, base) for base in bases if base not in (cell, None)}
+    rows = [{"dataset": one, "cell": cell, "base": base} for one, cell, base in sorted(pairs)]
+    return {"pairs": rows, "seed": 0, "resamples": 200}
+
+
 @dataclass
 class Files:
     """Where a study's files lie."""
@@ -424,6 +493,10 @@ class Files:
     @property
     def layers(self) -> Path:
         return self.folder / "layers.csv"
+
+    @property
+    def differences(self) -> Path:
+        return self.folder / "differences.csv"
 
     @property
     def machine(self) -> Path:
@@ -448,19 +521,27 @@ MACHINE = {
         "gpus": [],
         "idle": {"power_w": {"cpu": 1.6, "ram": 20.0}},
     },
-    "git": {"commit": "0123abc", "dirty": False},
+    "git": {"commit": "0123abcdef0123abcdef", "dirty": False},
 }
 
 
-def render_all(study: MadeStudy, folder: Path, *, draw: bool = True) -> Files:
+def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run everything from the records to the pages, with figures or without."""
     from vlmeter.aggregation import aggregate
     from vlmeter.reporting.figures import plot_layers, plot_section
     from vlmeter.reporting.render import render_report
 
     files = study.write(folder)
-    aggregate(files.records, files.layer_tables, files.layer_records, files.summary, files.layers)
     outline = study.outline
+    aggregate(
+        files.records,
+        files.layer_tables,
+        files.layer_records,
+        files.summary,
+        files.layers,
+        files.differences,
+        make_plan(outline),
+    )
     figures = {}
     for block in outline["sections"] if draw else []:
         figures[block["name"]] = files.figure(block["name"])
@@ -472,11 +553,13 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True) -> Files:
         outline,
         files.summary,
         files.layers,
+        files.differences,
         files.layer_records,
         files.machine,
         figures,
         folder / "report.md",
         folder / "study.html",
         TEMPLATES,
+        **more,
     )
     return files

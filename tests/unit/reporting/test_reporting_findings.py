@@ -7,7 +7,7 @@ from study_factory import AXES, cell_id
 
 from vlmeter.reporting.findings import findings, fit_power
 from vlmeter.reporting.profiles import Profile, module_groups
-from vlmeter.reporting.tables import kinds_table
+from vlmeter.reporting.layer_tables import kinds_table
 
 Row = dict[str, Any]
 

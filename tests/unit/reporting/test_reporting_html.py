@@ -94,7 +94,9 @@ def test_the_page_says_what_the_markdown_says(rendered):
     markdown = (rendered.folder / "report.md").read_text()
     shown = {text for texts in page.texts.values() for text in texts}
     for line in markdown.splitlines():
-        if line.startswith(("#", "A: ", "B: ", "C: ", "Energy", "Samples that", "Data set")):
+        if line.startswith(
+            ("#", "A: ", "B: ", "C: ", "Energy", "Samples that", "Data set", "Task")
+        ):
             assert line.lstrip("# ").replace("\\*", "*") in shown, line
     blocks = markdown.split("```json\n")[1:]
     assert page.texts["pre"] == [block.split("\n```")[0] for block in blocks]
@@ -104,13 +106,13 @@ def test_a_part_of_the_page_is_reached_from_the_top(rendered):
     targets = [attrs.get("href") for tag, attrs in page_of(rendered).elements if tag == "a"]
     assert targets == [
         *("#s-batch_size", "#s-image_size", "#s-input_length", "#s-optimization", "#s-device"),
-        *("#layers", "#about"),
+        *("#layers", "#drift", "#about"),
     ]
 
 
 def test_rendering_twice_gives_the_same_bytes(rendered, tmp_path):
     again = render_all(MadeStudy(), tmp_path)
-    names = ["report.md", "study.html", "summary.csv", "layers.csv"]
+    names = ["report.md", "study.html", "summary.csv", "layers.csv", "differences.csv"]
     names += [f"figures/{path.name}" for path in (rendered.folder / "figures").iterdir()]
     for name in names:
         assert (again.folder / name).read_bytes() == (rendered.folder / name).read_bytes(), name
@@ -132,6 +134,7 @@ def test_a_machine_of_which_nothing_is_known_is_no_obstacle(rendered, tmp_path):
         MadeStudy().outline,
         rendered.summary,
         rendered.layers,
+        rendered.differences,
         rendered.layer_records,
         machine,
         {},
@@ -187,6 +190,7 @@ def test_figures_in_another_folder_are_linked_relatively(rendered, tmp_path: Pat
         MadeStudy().outline,
         rendered.summary,
         rendered.layers,
+        rendered.differences,
         rendered.layer_records,
         rendered.machine,
         figures,

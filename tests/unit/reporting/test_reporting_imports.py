@@ -25,5 +25,8 @@ def test_a_job_imports_only_what_it_needs(module, absent):
 def test_editing_the_page_or_its_layout_draws_no_figure_and_collects_nothing():
     for module in ("vlmeter.aggregation", "vlmeter.reporting.figures"):
         closure = import_closure(module)
-        for other in ("page", "render", "tables", "findings", "identical", "svg", "machine"):
+        for other in (
+            *("page", "render", "section_table", "difference_table", "cost_tables", "origin"),
+            *("layer_tables", "published", "remarks", "identical", "svg", "machine"),
+        ):
             assert f"vlmeter.reporting.{other}" not in closure, (module, other)

@@ -1,0 +1,120 @@
+"""Compares cells: does one cost more or answer worse than another, beyond what chance does?"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from vlmeter.metrics.drift import changed_predictions, quality_difference
+from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
+from vlmeter.record import Status
+
+Plain = Mapping[str, Any]
+Key = tuple[str, str]
+"""Data set and cell."""
+_WORD_ERRORS = ("wer", "mer")
+_ROUNDS = {
+    "latency": ("latency_detail", "rounds_s", "_s"),
+    "energy": ("energy_detail", "rounds_j", "_j"),
+}
+"""Where a cost's rounds stand in a record, and how its columns end."""
+
+
+def compare_cells(
+    records: Mapping[Key, Plain], folders: Mapping[Key, Path], plan: Plain
+) -> list[dict[str, object]]:
+    """Return a row of `differences.csv` for each pair of cells that both have a record.
+
+    Costs are compared round by round (Welch), quality sample by sample (paired bootstrap).
+
+    Args:
+        records: The records by data set and cell.
+        folders: Where `scores.parquet` and `predictions.parquet` of each lie.
+        plan: `Study.comparison_plan()`.
+
+    Raises:
+        UserError: a table of scores or predictions is missing or damaged.
+    """
+    rows = []
+    for pair in plan["pairs"]:
+        keys = [(pair["dataset"], pair[name]) for name in ("cell", "base")]
+        if all(key in records for key in keys):
+            cell, base = (records[key] for key in keys)
+            places = [folders[key] for key in keys]
+            rows.append({**pair, **_costs(cell, base), **_quality(cell, base, places, plan)})
+    return rows
+
+
+def task_metric(record: Plain) -> Plain | None:
+    """Return the task's own metric: the first that is no word error rate."""
+    for name, metric in _metrics(record).items():
+        if not name.startswith(_WORD_ERRORS):
+            return metric
+    return None
+
+
+def _metrics(record: Plain) -> dict[str, Plain]:
+    quality = record.get("quality")
+    metrics = quality.get("metrics") if isinstance(quality, dict) else None
+    return {metric["name"]: metric for metric in metrics or []}
+
+
+def _costs(cell: Plain, base: Plain) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, (block, key, suffix) in _ROUNDS.items():
+        of_cell, of_base = (_rounds(record, name, block, key) for record in (cell, base))
+        if of_cell and of_base:
+            found = difference_of_rounds(of_cell, of_base)
+            row |= _columns(name, suffix, fmean(of_base), found)
+    return row
+
+
+def _rounds(record: Plain, name: str, block: str, key: str) -> Sequence[float] | None:
+    """Return a cost's rounds, or None where the cell has no figure."""
+    detail = record.get(block)
+    rounds = detail.get(key) if isinstance(detail, dict) else None
+    if record.get(name) is None or not isinstance(rounds, list):
+        return None
+    known = [one for one in rounds if isinstance(one, int | float) and math.isfinite(one)]
+    return known if len(known) == len(rounds) else None
+
+
+def _quality(cell: Plain, base: Plain, places: Sequence[Path], plan: Plain) -> dict[str, object]:
+    if any(record.get("status") != Status.OK for record in (cell, base)):
+        return {}
+    own = task_metric(cell)
+    row = _figure(cell, base, places, plan, "wer", "wer")
+    if own is not None:
+        row |= _figure(cell, base, places, plan, "task", own["name"])
+    if "task_difference" in row and own is not None:
+        row["task_metric"] = own["name"]
+    changed = changed_predictions(*(folder / "predictions.parquet" for folder in places))
+    if changed.shared:
+        row["changed_predictions"] = changed.changed
+        row["shared_predictions"] = changed.shared
+    return row
+
+
+def _figure(
+    cell: Plain, base: Plain, places: Sequence[Path], plan: Plain, name: str, figure: str
+) -> dict[str, object]:
+    """Return the columns of one figure of quality; none where one of the two has no value."""
+    of_cell, of_base = (_metrics(record).get(figure, {}).get("value") for record in (cell, base))
+    if of_cell is None or of_base is None:
+        return {}
+    of_cell_scores, of_base_scores = (folder / "scores.parquet" for folder in places)
+    found = quality_difference(
+        of_cell_scores, of_base_scores, figure, seed=plan["seed"], resamples=plan["resamples"]
+    )
+    return {} if found is None else _columns(name, "", of_base, found.difference)
+
+
+def _columns(name: str, suffix: str, base: float, found: Difference) -> dict[str, object]:
+    return {
+        f"{name}_base{suffix}": base,
+        f"{name}_difference{suffix}": found.estimate,
+        f"{name}_difference_low{suffix}": found.low,
+        f"{name}_difference_high{suffix}": found.high,
+        f"{name}_differs": None if found.low is None else found.significant,
+    }

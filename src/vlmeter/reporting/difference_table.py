@@ -1,0 +1,190 @@
+"""Cells against each other: what is a difference, and what is chance."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlmeter.reporting.formats import DASH, listed, signed, signed_percent
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.profiles import listed_axes
+from vlmeter.reporting.section_rows import Place, SectionRows
+from vlmeter.reporting.section_table import task_heading
+from vlmeter.reporting.table import Table, TextColumn, filled, table_of
+
+Plain = Mapping[str, Any]
+Differences = Mapping[tuple[str, str, str], Row]
+"""The rows of `differences.csv` by data set, cell and base."""
+
+NONE = "no difference"
+_HARMLESS = {"batch_size", "optimization"}
+"""Axes that are not supposed to change an answer."""
+
+
+@dataclass(frozen=True)
+class DifferenceTable:
+    """A section's cells against its first one of the same data set."""
+
+    caption: str
+    table: Table | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DriftTable:
+    """The answers of all cells against those of the cell with the base's values."""
+
+    text: str
+    table: Table
+
+
+def difference_table(section: SectionRows, differences: Differences) -> DifferenceTable | None:
+    """Return how a section's cells differ from its first one of the same data set.
+
+    None where there is nothing to compare: a section of one cell per data set.
+    """
+    pairs = [(place, section.first_of(place)) for place in section.places]
+    others = [(place, first) for place, first in pairs if place is not first]
+    if not others:
+        return None
+    found = [(place, differences.get((*place.key, first.row["cell"]))) for place, first in others]
+    told = [(place, row) for place, row in found if row and _says_something(row)]
+    bases = listed(list(dict.fromkeys(_setting(first) for _, first in others)))
+    noun = "the same data set at " if section.by_dataset else ""
+    return DifferenceTable(
+        caption=f"Difference from {noun}{bases}, with its 95 % interval",
+        table=_table(section, told) if told else None,
+        notes=(*_against_chance(section, told), *_without_base(section, others)),
+    )
+
+
+def drift_table(
+    outline: Plain, summary: Sequence[Row], differences: Differences
+) -> DriftTable | None:
+    """Return whether settings change the answers, against the cell with the base's values.
+
+    None where no such comparison was made: no base cell, or no answers.
+    """
+    bases = outline.get("base_cells") or {}
+    rows = [
+        (row, found)
+        for row in summary
+        for found in [differences.get((row["dataset"], row["cell"], bases.get(row["dataset"], "")))]
+        if found is not None and found["wer_difference"] is not None
+    ]
+    if not rows:
+        return None
+    base = outline["base"]
+    labels = {name: block["label"] for name, block in outline["datasets"].items()}
+    columns = [
+        TextColumn("Cell", [listed_axes(row, _changed_axes(row, base)) for row, _ in rows]),
+        TextColumn("Data set", [labels[row["dataset"]] for row, _ in rows]),
+        TextColumn("WER", [_words(found, "wer") for _, found in rows], numeric=True),
+        TextColumn(
+            task_heading(row for row, _ in rows),
+            [_words(found, "task") for _, found in rows],
+            numeric=True,
+        ),
+        TextColumn("Answers changed", [_changed(found) for _, found in rows], numeric=True),
+    ]
+    alike = [found for row, found in rows if _HARMLESS.issuperset(_changed_axes(row, base))]
+    changed = sum(bool(found["changed_predictions"]) for found in alike)
+    differ = sum(bool(found["wer_differs"]) for found in alike)
+    without = [label for name, label in labels.items() if name not in bases]
+    rest = f" No cell of {listed(without)} has the base's values." if without else ""
+    text = (
+        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
+        f"from the base's values in nothing else, {changed} of {len(alike)} gave other answers, "
+        f"and in {differ} the word error rate differs by more than chance.{rest}"
+    )
+    return DriftTable(text, table_of(filled(columns)))
+
+
+def difference_words(row: Row, name: str, suffix: str, write: Callable[[float], str]) -> str:
+    """Return a difference with its interval, or that there is none."""
+    estimate, low, high = (
+        row[f"{name}_difference{part}{suffix}"] for part in ("", "_low", "_high")
+    )
+    if estimate is None:
+        return DASH
+    if low is None or high is None:
+        return f"{write(estimate)}, no interval"
+    head = write(estimate) if row[f"{name}_differs"] else NONE
+    return head if low == high == 0 else f"{head} [{write(low)}, {write(high)}]"
+
+
+def _table(section: SectionRows, told: Sequence[tuple[Place, Row]]) -> Table:
+    places = [place for place, _ in told]
+    found = [row for _, row in told]
+    figures = [
+        TextColumn("Latency", [_share(row, "latency", "_s") for row in found], numeric=True),
+        TextColumn("Energy", [_share(row, "energy", "_j") for row in found], numeric=True),
+        TextColumn("WER", [_words(row, "wer") for row in found], numeric=True),
+        TextColumn(
+            task_heading(place.row for place in places),
+            [_words(row, "task") for row in found],
+            numeric=True,
+        ),
+        TextColumn("Answers changed", [_changed(row) for row in found], numeric=True),
+        TextColumn("Notes", [section.mark(place) for place in places]),
+    ]
+    return table_of([*section.lead(places), *filled(figures)])
+
+
+def _says_something(row: Row) -> bool:
+    return any(row[column] is not None for column in ("latency_difference_s", "wer_difference"))
+
+
+def _share(row: Row, name: str, suffix: str) -> str:
+    base = row[f"{name}_base{suffix}"]
+
+    def write(value: float) -> str:
+        return signed_percent(value / base)
+
+    return difference_words(row, name, suffix, write) if base else DASH
+
+
+def _words(row: Row, name: str) -> str:
+    return difference_words(row, name, "", signed)
+
+
+def _changed(row: Row) -> str:
+    if row["shared_predictions"] is None:
+        return DASH
+    return f"{row['changed_predictions']} of {row['shared_predictions']}"
+
+
+def _changed_axes(row: Row, base: Plain) -> list[str]:
+    return [axis for axis in base if row[axis] != base[axis]]
+
+
+def _setting(place: Place) -> str:
+    return listed_axes(place.values, list(place.values))
+
+
+def _against_chance(section: SectionRows, told: Sequence[tuple[Place, Row]]) -> tuple[str, ...]:
+    """Name the cells that seem to cost more or less than the very same computation."""
+    shared = {
+        (key, other) for group in section.groups for key in group.cells for other in group.cells
+    }
+    odd = [
+        f"{place.label}{f' ({place.dataset})' if section.by_dataset else ''}"
+        for place, row in told
+        if (place.key, (row["dataset"], row["base"])) in shared
+        and (row["latency_differs"] or row["energy_differs"])
+    ]
+    if not odd:
+        return ()
+    return (
+        f"{listed(odd)}: the same computation as what it is compared with. Such a difference comes "
+        "from the machine, and others of its size may too.",
+    )
+
+
+def _without_base(section: SectionRows, others: Sequence[tuple[Place, Place]]) -> tuple[str, ...]:
+    """Say which cells cannot be compared because what they are compared with has no figures."""
+    lost = {first.key: first for _, first in others if first.row["latency"] is None}
+    return tuple(
+        f"Nothing to compare with{f' for {first.dataset}' if section.by_dataset else ''}: "
+        f"{_setting(first)} has no figures ({str(first.row['status']).replace('_', ' ')})."
+        for first in lost.values()
+    )

@@ -1,0 +1,138 @@
+"""Where the records come from: what all cells share is told once, then only what differs."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlmeter.reporting.formats import listed
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.table import Table, TextColumn, table_of
+
+Plain = Mapping[str, Any]
+
+_TRAITS = {
+    "git_commit": "Commit",
+    "git_dirty": "Uncommitted changes",
+    "code_digest": "Measuring code",
+    "software": "Libraries",
+    "machine_cpu": "CPU",
+    "machine_gpus": "GPU",
+    "machine_driver": "Driver",
+    "machine_os": "System",
+    "threads": "Threads",
+    "gpu_power_limit_w": "GPU power limit (W)",
+    "attempt": "Attempt",
+}
+"""What may differ from cell to cell, by its column."""
+
+_FOUND_OUT = {
+    "model": {
+        "revision": "model_revision",
+        "parameters": "model_parameters",
+        "attention": "model_attention",
+        "digest": "model_digest",
+    },
+    "dataset": {"digest": "samples_sha256"},
+}
+"""What records know of a model or a data set, by the column where it stands."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the records come from."""
+
+    shared: tuple[tuple[str, str], ...]
+    """Heading and text of what most cells share."""
+    differing: Table | None
+    """The cells that do not, with what differs."""
+
+
+def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
+    """Return what the measured cells share, and what sets single ones apart.
+
+    Args:
+        rows: The rows of `summary.csv`; cells without figures have no provenance.
+        datasets: The data sets' outline.
+    """
+    common: dict[str, object] = {}
+    apart: dict[tuple[str, str], list[str]] = {}
+    for column, heading in _TRAITS.items():
+        counts = Counter(row[column] for row in rows if row[column] is not None)
+        if not counts:
+            continue
+        common[column] = counts.most_common(1)[0][0]
+        for row in rows:
+            if row[column] not in (None, common[column]):
+                label = str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
+                apart.setdefault((label, row["cell"]), []).append(
+                    f"{heading}: {_words(column, row[column], common[column])}"
+                )
+    shared = tuple(
+        (_TRAITS[column], _words(column, value))
+        for column, value in common.items()
+        if column in ("git_commit", "code_digest", "threads", "gpu_power_limit_w")
+    )
+    if common.get("git_dirty"):
+        shared = tuple(
+            (
+                heading,
+                f"{text}, with changes that are not committed" if heading == "Commit" else text,
+            )
+            for heading, text in shared
+        )
+    return Origin(shared, _differing(apart))
+
+
+def described(
+    kind: str, name: str, block: Plain, rows: Sequence[Row], manifest: Plain | None = None
+) -> Plain:
+    """Return a model or a data set of the outline with what was found out about it.
+
+    Args:
+        kind: model or dataset.
+        name: Its name.
+        block: Its part of the outline.
+        rows: The rows of `summary.csv`.
+        manifest: What was written beside a data set's samples, if known.
+    """
+    own = [row for row in rows if row[kind] == name]
+    found: dict[str, object] = {}
+    for key, column in _FOUND_OUT[kind].items():
+        told = list(dict.fromkeys(row[column] for row in own if row[column] is not None))
+        found[key] = told[0] if told else None
+        if key == "digest":
+            found[key] = listed([str(one)[:12] for one in told]) or None
+    known = {key: value for key, value in found.items() if value is not None}
+    if manifest is not None and manifest.get("revision"):
+        known["revision"] = str(manifest["revision"])
+    return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
+
+
+def _words(column: str, value: object, common: object = None) -> str:
+    if column == "git_dirty":
+        return "yes" if value else "no"
+    if column == "software":
+        return _versions(str(value), None if common is None else str(common))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _versions(software: str, common: str | None) -> str:
+    """Return the versions that are not those of most cells."""
+    own, usual = dict(json.loads(software)), dict(json.loads(common or "{}"))
+    return listed(
+        [f"{name} {version}" for name, version in own.items() if usual.get(name) != version]
+    )
+
+
+def _differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table | None:
+    if not apart:
+        return None
+    return table_of(
+        [
+            TextColumn("Data set", [dataset for dataset, _ in apart]),
+            TextColumn("Cell", [cell for _, cell in apart]),
+            TextColumn("What differs", ["; ".join(told) for told in apart.values()]),
+        ]
+    )

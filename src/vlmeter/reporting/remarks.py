@@ -1,0 +1,158 @@
+"""What a reader must know before the first figure: doubts about the machine and its records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from vlmeter.metrics.uncertainty import difference_of_rounds
+from vlmeter.record import Status
+from vlmeter.reporting.formats import listed, quantity, signed_percent
+from vlmeter.reporting.frames import Row
+
+Plain = Mapping[str, Any]
+
+_SHOWN = 3
+"""Machines or commits that are named."""
+
+
+class Remark(NamedTuple):
+    """A sentence at the report's top."""
+
+    text: str
+    warning: bool
+    """Whether figures are in doubt."""
+
+
+def remarks(
+    rows: Sequence[Row], machine: Plain, control: Plain | None, base_record: Plain | None
+) -> tuple[Remark, ...]:
+    """Return what stands at the report's top, the gravest first.
+
+    Args:
+        rows: The rows of `summary.csv`.
+        machine: `machine.json`.
+        control: The second measurement of the base cell; None where the study has none.
+        base_record: The record of the base cell.
+    """
+    drift = drift_sentence(control, base_record)
+    found = [*_mixed(rows, machine), *_doubtful(rows), *([drift] if drift else [])]
+    return tuple(sorted(found, key=_gravest_first))
+
+
+def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark | None:
+    """Say whether the machine drifted between the first and the last measurement.
+
+    Args:
+        control: `measurement.json` of the base cell's second measurement.
+        base_record: The record of its first.
+
+    Returns:
+        One sentence; None where there is no second measurement.
+    """
+    if control is None or base_record is None:
+        return None
+    for which, cell in (("first", base_record), ("second", control)):
+        if cell.get("status") != Status.OK or not _latency(cell)[1]:
+            status = str(cell.get("status")).replace("_", " ")
+            reason = f": {cell['reason']}" if cell.get("reason") else ""
+            return Remark(
+                "Whether the machine drifted cannot be told: the base cell's "
+                f"{which} measurement has no latency ({status}{reason}).",
+                warning=True,
+            )
+    (first_s, first), (second_s, second) = _latency(base_record), _latency(control)
+    found = difference_of_rounds(second, first)
+    times = f"{quantity(first_s, 's')} at the beginning, {quantity(second_s, 's')} at the end"
+    if found.low is None:
+        return Remark(
+            f"The base cell was measured again at the end: {times}; one round is too few to tell "
+            "whether the machine drifted.",
+            warning=False,
+        )
+    change = signed_percent(found.estimate / (second_s - found.estimate or first_s))
+    if found.significant:
+        return Remark(
+            f"The machine drifted: the base cell took {times} ({change}), which is beyond the "
+            "noise of both, so latencies that were measured far apart differ by this much for no "
+            "other reason.",
+            warning=True,
+        )
+    return Remark(
+        f"The machine did not drift: the base cell took {times} ({change}), which is within the "
+        "noise of both.",
+        warning=False,
+    )
+
+
+def _latency(cell: Plain) -> tuple[float, list[float]]:
+    detail = cell.get("latency_detail")
+    detail = detail if isinstance(detail, dict) else {}
+    rounds = [one for one in detail.get("rounds_s") or [] if one is not None]
+    return detail.get("latency_s") or 0.0, rounds
+
+
+def _mixed(rows: Sequence[Row], machine: Plain) -> Iterator[Remark]:
+    machines = list(dict.fromkeys(filter(None, map(_machine_of, rows))))
+    described = _described(machine)
+    if len(machines) > 1:
+        yield Remark(
+            f"The records come from {len(machines)} machines ({_some(machines)}): compare costs "
+            "within one of them only.",
+            warning=True,
+        )
+    elif machines and described and machines[0] != described:
+        yield Remark(
+            f"The cells were measured on another machine ({machines[0]}) than the one that is "
+            f"described below ({described}).",
+            warning=True,
+        )
+    commits = list(dict.fromkeys(row["git_commit"] for row in rows if row["git_commit"]))
+    codes = {row["code_digest"] for row in rows if row["code_digest"]}
+    if len(commits) > 1:
+        same = "the same" if len(codes) == 1 else "not the same"
+        short = [commit[:10] for commit in commits]
+        yield Remark(
+            f"The records come from {len(commits)} commits ({_some(short)}); the measuring code "
+            f"is {same} in all of them.",
+            warning=True,
+        )
+    elif len(codes) > 1:
+        yield Remark(
+            f"The records come from {len(codes)} versions of the measuring code.", warning=True
+        )
+
+
+def _doubtful(rows: Sequence[Row]) -> Iterator[Remark]:
+    measured = [row for row in rows if row["status"] == Status.OK]
+    for column, doubt, words in (
+        ("disturbed", True, "while other work ran on the machine, which puts the costs in doubt"),
+        (
+            "latency_steady",
+            False,
+            "before the times had settled, which puts the latencies in doubt",
+        ),
+    ):
+        count = sum(row[column] is doubt for row in measured)
+        if count:
+            verb = "was" if count == 1 else "were"
+            yield Remark(f"{count} of {len(measured)} cells {verb} measured {words}.", warning=True)
+
+
+def _machine_of(row: Row) -> str | None:
+    return " with ".join(filter(None, (row["machine_cpu"], row["machine_gpus"]))) or None
+
+
+def _described(machine: Plain) -> str | None:
+    """Return the machine of `machine.json` in the words of `_machine_of`."""
+    gpus = [str(gpu.get("name")) for gpu in machine.get("gpus") or []]
+    told = [f"{gpus.count(n)} x {n}" if gpus.count(n) > 1 else n for n in dict.fromkeys(gpus)]
+    cpu = (machine.get("cpu") or {}).get("name")
+    return " with ".join(filter(None, (cpu, ", ".join(told)))) or None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return listed([*names[:_SHOWN], f"{more} more"]) if more > 0 else listed(names)
+
+
+def _gravest_first(remark: Remark) -> bool:
+    return not remark.warning

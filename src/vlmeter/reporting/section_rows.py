@@ -1,0 +1,111 @@
+"""A section's cells with their records, as every table of the section needs them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vlmeter.reporting.formats import value_label
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.identical import Group, identical_groups
+from vlmeter.reporting.table import TextColumn
+
+Plain = Mapping[str, Any]
+Key = tuple[str, str]
+"""Data set and cell."""
+
+_AXIS_HEADINGS = {
+    "model": "Model",
+    "prompt": "Prompt",
+    "device": "Device",
+    "dtype": "dtype",
+    "image_size": "Image (px)",
+    "image_input": "Image input",
+    "batch_size": "Batch",
+    "max_input_len": "Input length",
+    "optimization": "Optimization",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell in its place in a section."""
+
+    label: str
+    """The varied values."""
+    values: Plain
+    dataset: str
+    """The data set's label."""
+    row: Row
+    """Its row of `summary.csv`."""
+
+    @property
+    def key(self) -> Key:
+        """The cell's data set and id."""
+        return self.row["dataset"], self.row["cell"]
+
+
+@dataclass(frozen=True)
+class SectionRows:
+    """A section's cells that have a record, in its order."""
+
+    varied: tuple[str, ...]
+    by_dataset: bool
+    """Whether the section has several data sets."""
+    places: tuple[Place, ...]
+    groups: tuple[Group, ...]
+    """Cells that are the same computation."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of `summary.csv`."""
+        return [place.row for place in self.places]
+
+    def lead(self, places: Sequence[Place] | None = None) -> list[TextColumn]:
+        """Return the columns that say which cell a row is about."""
+        shown = self.places if places is None else places
+        columns = [
+            TextColumn(
+                _AXIS_HEADINGS[axis],
+                [value_label(axis, place.values[axis]) for place in shown],
+            )
+            for axis in self.varied
+        ]
+        if self.by_dataset:
+            columns.append(TextColumn("Data set", [place.dataset for place in shown]))
+        return columns
+
+    def first_of(self, place: Place) -> Place:
+        """Return the section's first cell of the same data set: what it is compared with."""
+        return next(other for other in self.places if other.row["dataset"] == place.row["dataset"])
+
+    def mark(self, place: Place) -> str:
+        """Return `= A` for a cell that is the same computation as others."""
+        marks = [f"= {group.mark}" for group in self.groups if place.key in group.cells]
+        return "; ".join(marks)
+
+
+def section_rows(section: Plain, datasets: Plain, summary: Mapping[Key, Row]) -> SectionRows:
+    """Return a section's cells with their rows.
+
+    Args:
+        section: The section's outline.
+        datasets: The data sets' outline.
+        summary: The rows of `summary.csv`; cells without one are left out.
+    """
+    varied = tuple(section["varied"])
+    places = tuple(
+        Place(
+            label=" · ".join(value_label(axis, entry["values"][axis]) for axis in varied),
+            values=entry["values"],
+            dataset=datasets[entry["dataset"]]["label"],
+            row=summary[entry["dataset"], entry["cell"]],
+        )
+        for entry in section["cells"]
+        if (entry["dataset"], entry["cell"]) in summary
+    )
+    return SectionRows(
+        varied=varied,
+        by_dataset=len(section["datasets"]) > 1,
+        places=places,
+        groups=tuple(identical_groups(place.row for place in places)),
+    )

@@ -1,0 +1,312 @@
+"""The columns of `summary.csv`: names, units and meanings in one table."""
+
+from vlmeter.reporting.columns import Column, Kind
+
+
+def _axis(name: str, kind: Kind, description: str) -> Column:
+    return Column(name, kind, "", description, f"cell.{name}")
+
+
+_CELL = (
+    Column("cell", "text", "", "The cell's id.", "cell.id"),
+    _axis("model", "text", "Name of the model."),
+    _axis("prompt", "text", "Name of the prompt template."),
+    _axis("device", "text", "Device that the cell ran on."),
+    _axis("dtype", "text", "Number format of the weights."),
+    Column("image_size", "integer", "px", "Side of the preprocessed images.", "cell.image_size"),
+    _axis("image_input", "text", "Who decides the size the model sees: processor or native."),
+    _axis("batch_size", "integer", "Samples in one forward pass."),
+    Column(
+        "max_input_len", "integer", "tokens", "Most text tokens of a prompt.", "cell.max_input_len"
+    ),
+    _axis("optimization", "text", "How the model is executed."),
+    Column("dataset", "text", "", "Name of the data set.", "cell.dataset"),
+    Column("status", "text", "", "How the cell ended.", "status"),
+    Column("reason", "text", "", "Why it ended so, in words.", "reason"),
+    Column("wer_value", "number", "", "Corpus word error rate.", "wer_value"),
+    Column("latency", "number", "s", "Median time of one forward pass of a full batch.", "latency"),
+    Column("energy", "number", "J", "Gross energy per sample.", "energy"),
+    Column(
+        "flops",
+        "number",
+        "FLOP",
+        "Floating-point operations of one forward pass of a full batch.",
+        "flops_detail.flops",
+    ),
+    Column("flops_text", "text", "", "The same as the source writes it.", "flops"),
+    Column("attempt", "integer", "", "Which try at this cell, from 1.", "attempt"),
+)
+
+_QUALITY = (
+    Column("wer_low", "number", "", "Lower end of the 95 % interval of wer_value."),
+    Column("wer_high", "number", "", "Upper end of the 95 % interval of wer_value."),
+    Column("wer_note", "text", "", "What is to be said about it, or why there is none."),
+    Column("task_metric", "text", "", "Name of the task's own metric."),
+    Column("task_metric_label", "text", "", "Its name for people."),
+    Column("task_value", "number", "", "Its value."),
+    Column("task_low", "number", "", "Lower end of its 95 % interval."),
+    Column("task_high", "number", "", "Upper end of its 95 % interval."),
+    Column("task_higher_is_better", "flag", "", "Whether a higher value is a better one."),
+    Column("task_note", "text", "", "What is to be said about it, or why there is none."),
+    Column("unparsed_rate", "number", "", "Share of answers in which no option could be read."),
+    Column(
+        "metrics", "text", "", "Every metric with interval and note, as JSON.", "quality.metrics"
+    ),
+    Column("quality_samples", "integer", "", "Samples of the data set.", "quality.samples"),
+    Column("scored_samples", "integer", "", "Samples that were scored.", "quality.scored"),
+    Column("bad_samples", "integer", "", "Samples that could not be scored by every metric."),
+    Column("bad_sample_reasons", "text", "", "Their ids and reasons."),
+    Column(
+        "quality_definition", "text", "", "How quality was scored, in words.", "quality.definition"
+    ),
+)
+
+_INPUT = (
+    Column("text_tokens", "integer", "tokens", "Text of a padded sample.", "input.text_tokens"),
+    Column("image_tokens", "integer", "tokens", "Image of a sample.", "input.image_tokens"),
+    Column(
+        "sequence_length",
+        "integer",
+        "tokens",
+        "What the language model sees of a sample.",
+        "input.sequence_length",
+    ),
+    Column("pixel_shape", "text", "px", "Channels x height x width that the model got."),
+    Column("cost_samples", "integer", "", "Samples behind the cost batches.", "input.samples"),
+    Column(
+        "truncated_samples",
+        "integer",
+        "",
+        "Samples whose text was cut to max_input_len.",
+        "input.truncated_samples",
+    ),
+    Column("batch_samples", "integer", "", "Samples in a cost batch.", "input.batch_samples"),
+    Column(
+        "batch_repeats", "flag", "", "Whether samples repeat to fill a batch.", "input.repeated"
+    ),
+    Column(
+        "shape_digest",
+        "text",
+        "",
+        "Equal for equal token ids, masks and shapes: the same computation.",
+        "input.shape_digest",
+    ),
+    Column(
+        "content_digest",
+        "text",
+        "",
+        "Equal where the pixels are equal too: identical input.",
+        "input.content_digest",
+    ),
+)
+
+
+def _latency(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
+    key = key or name.removeprefix("latency_")
+    return Column(name, kind, unit, description, f"latency_detail.{key}")
+
+
+_LATENCY = (
+    _latency("latency_mean_s", "number", "s", "Mean over all timed passes."),
+    _latency("latency_p50_s", "number", "s", "50th percentile."),
+    _latency("latency_p90_s", "number", "s", "90th percentile."),
+    _latency("latency_p99_s", "number", "s", "99th percentile."),
+    _latency("latency_stdev_s", "number", "s", "Standard deviation."),
+    _latency("latency_min_s", "number", "s", "Shortest pass."),
+    _latency("latency_max_s", "number", "s", "Longest pass."),
+    _latency("latency_low_s", "number", "s", "Lower end of the 95 % interval over rounds."),
+    _latency("latency_high_s", "number", "s", "Upper end of the 95 % interval over rounds."),
+    _latency("latency_iterations", "integer", "", "Timed passes."),
+    _latency("latency_warmup_iterations", "integer", "", "Passes before the window."),
+    _latency("latency_steady", "flag", "", "Whether times had settled before the window."),
+    _latency("latency_window_s", "number", "s", "Sum of the timed passes."),
+    _latency("latency_clock", "text", "", "The clock that was read."),
+    _latency("threads", "integer", "", "Threads that the framework computed with.", "threads"),
+    Column(
+        "new_tokens", "integer", "tokens", "Forced length of a generation.", "generation.new_tokens"
+    ),
+    Column(
+        "time_to_first_token_s",
+        "number",
+        "s",
+        "Generation: time to the first token of a batch.",
+        "generation.time_to_first_token_s",
+    ),
+    Column(
+        "time_per_output_token_s",
+        "number",
+        "s",
+        "Generation: time of each further token of a batch.",
+        "generation.time_per_output_token_s",
+    ),
+    Column(
+        "tokens_per_s", "number", "tokens/s", "Generation: throughput.", "generation.tokens_per_s"
+    ),
+    Column(
+        "samples_per_s",
+        "number",
+        "samples/s",
+        "Generation: throughput.",
+        "generation.samples_per_s",
+    ),
+)
+
+
+def _energy(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
+    return Column(
+        name, kind, unit, description, f"energy_detail.{key or name.removeprefix('energy_')}"
+    )
+
+
+def _component(device: str, words: str) -> tuple[Column, ...]:
+    return (
+        Column(f"energy_{device}_j", "number", "J", f"Energy per sample of {words}."),
+        Column(f"power_{device}_w", "number", "W", f"Mean power of {words} in the window."),
+        Column(f"energy_{device}_kind", "text", "", "How known: measured, modelled or constant."),
+        Column(f"energy_{device}_method", "text", "", "By what it was read or modelled."),
+    )
+
+
+_ENERGY = (
+    _energy("energy_net_j", "number", "J", "Energy per sample above idle.", "energy_net_j"),
+    _energy("energy_low_j", "number", "J", "Lower end of the 95 % interval over rounds.", "low_j"),
+    _energy(
+        "energy_high_j", "number", "J", "Upper end of the 95 % interval over rounds.", "high_j"
+    ),
+    _energy("energy_reason", "text", "", "Why energy was not measured.", "energy_reason"),
+    _energy(
+        "energy_per_token_j", "number", "J", "Energy per generated token.", "energy_per_token_j"
+    ),
+    _energy("energy_net_reason", "text", "", "Why there is no net energy.", "energy_net_reason"),
+    _energy(
+        "energy_per_token_reason",
+        "text",
+        "",
+        "Why there is no energy per token.",
+        "energy_per_token_reason",
+    ),
+    _energy("power_w", "number", "W", "Mean power of all devices in the window.", "power_w"),
+    _energy("energy_window_s", "number", "s", "Length of the energy window."),
+    _energy("energy_batches", "integer", "", "Batches in the window."),
+    _energy("energy_samples", "integer", "", "Samples in the window."),
+    _energy("idle_w", "number", "W", "Power of the idle machine."),
+    _energy("co2e_g", "number", "g", "CO2 equivalent per sample."),
+    _energy("grid_kg_per_kwh", "number", "kg/kWh", "CO2 equivalent of the grid's energy."),
+    *_component("cpu", "the CPU"),
+    *_component("gpu", "all GPUs"),
+    *_component("ram", "the memory"),
+)
+
+
+def _flops(name: str, description: str, key: str) -> Column:
+    return Column(name, "number", "FLOP", description, f"flops_detail.{key}")
+
+
+_FLOPS = (
+    _flops("flops_per_sample", "Operations of one sample.", "per_sample"),
+    _flops("flops_vision", "Of which in the vision encoder.", "by_stage.vision"),
+    _flops("flops_qformer", "Of which in the Q-Former.", "by_stage.qformer"),
+    _flops("flops_connector", "Of which in another connector.", "by_stage.connector"),
+    _flops("flops_prefill", "Of which in the language model.", "by_stage.prefill"),
+    _flops("flops_other", "Of which outside every stage.", "by_stage.other"),
+    Column("flops_reason", "text", "", "Why flops is empty.", "flops_detail.flops_reason"),
+    _flops("flops_decode_step", "Of one further decode step of a batch.", "decode_step"),
+    _flops(
+        "flops_normalisation", "Of normalisations, which flops leaves out.", "normalisation_flops"
+    ),
+    Column("flops_convention", "text", "", "What was counted, how.", "flops_detail.convention"),
+    Column("flops_uncounted", "text", "", "Operators without a count, with their calls."),
+    Column(
+        "achieved_flop_per_s",
+        "number",
+        "FLOP/s",
+        "flops over latency.",
+        "flops_detail.achieved_flop_per_s",
+    ),
+    Column(
+        "utilisation",
+        "number",
+        "",
+        "Achieved over peak FLOP/s, where the peak is known.",
+        "flops_detail.utilisation",
+    ),
+)
+
+
+def _memory(name: str, description: str) -> Column:
+    return Column(name, "integer", "B", description, f"memory.{name}")
+
+
+def _compile(name: str, kind: Kind, description: str, unit: str = "") -> Column:
+    return Column(name, kind, unit, description, f"compile.{name}")
+
+
+def _condition(name: str, unit: str, description: str) -> Column:
+    return Column(name, "number", unit, description, f"conditions.{name}")
+
+
+_REST = (
+    _memory("peak_rss_bytes", "Peak resident memory of the process on the host."),
+    _memory("rss_before_load_bytes", "The same before the model was loaded."),
+    _memory("peak_allocated_bytes", "Peak of tensors on the device."),
+    _memory("peak_reserved_bytes", "Peak held by the device's allocator."),
+    _memory("device_used_bytes", "Device memory in use according to the driver."),
+    _memory("weights_bytes", "Parameters and buffers."),
+    _compile("compile_time_s", "number", "Compilation, apart from the latency.", "s"),
+    _compile("graphs", "integer", "Captured graphs."),
+    _compile("graph_breaks", "integer", "Breaks between them."),
+    _compile("recompiles", "integer", "Compilations after the first."),
+    _compile("quality_pass_compiled", "flag", "Whether the answers came from compiled code."),
+    _compile("decode_compiled", "flag", "Whether decode steps were compiled."),
+    Column(
+        "image_tokens_present",
+        "flag",
+        "",
+        "Whether the prompt held the image's tokens.",
+        "checks.image_tokens_present",
+    ),
+    Column(
+        "image_changes_logits",
+        "flag",
+        "",
+        "Whether another image gave other logits.",
+        "checks.image_changes_logits",
+    ),
+    Column("model_source", "text", "", "Where the weights came from.", "model.source"),
+    Column("model_revision", "text", "", "Their commit.", "model.revision"),
+    Column("model_digest", "text", "", "Digest of the model's files.", "model.digest"),
+    Column("model_parameters", "integer", "", "Parameters of the model.", "model.parameters"),
+    Column("model_attention", "text", "", "Attention implementation per stage."),
+    Column("model_dtypes", "text", "", "Number format per stage."),
+    Column("model_licence", "text", "", "Licence of the weights.", "model.licence"),
+    Column("git_commit", "text", "", "Commit of the working directory.", "provenance.git.commit"),
+    Column("git_dirty", "flag", "", "Whether it had uncommitted changes.", "provenance.git.dirty"),
+    Column("code_digest", "text", "", "Digest of the measuring code.", "provenance.code"),
+    Column("software", "text", "", "Library versions, as JSON.", "provenance.software"),
+    Column(
+        "samples_sha256", "text", "", "SHA-256 of the samples' file.", "provenance.samples_sha256"
+    ),
+    Column("images_sha256", "text", "", "SHA-256 of the images' file.", "provenance.images_sha256"),
+    Column("machine_cpu", "text", "", "Processor of the machine.", "provenance.cpu.name"),
+    Column("machine_gpus", "text", "", "GPUs of the machine."),
+    Column("machine_driver", "text", "", "Version of their driver."),
+    Column("machine_os", "text", "", "Operating system.", "provenance.os"),
+    Column("load_start", "number", "", "Host load before the windows.", "conditions.load_start"),
+    Column("load_end", "number", "", "Host load after the windows.", "conditions.load_end"),
+    *(
+        _condition(f"{device}{name}_{end}", unit, f"{words} {moment} the windows.")
+        for device, of in (("", "the CPU"), ("gpu_", "the GPU"))
+        for name, unit, words in (
+            ("clock_mhz", "MHz", f"Clock of {of}"),
+            ("temperature_c", "°C", f"Temperature of {of}"),
+        )
+        for end, moment in (("start", "before"), ("end", "after"))
+    ),
+    _condition("gpu_power_limit_w", "W", "Power limit of the GPU."),
+    _condition("foreign_cpu_share", "", "Share of processor time that other processes took."),
+    Column("disturbed", "flag", "", "Whether foreign load was seen.", "conditions.disturbed"),
+    Column("disturbance", "text", "", "What was seen.", "conditions.disturbance"),
+)
+
+SUMMARY_COLUMNS = (*_CELL, *_QUALITY, *_INPUT, *_LATENCY, *_ENERGY, *_FLOPS, *_REST)
+"""A row per cell, in this order in every study."""

@@ -1,0 +1,219 @@
+"""From a source's rows to samples: what is unusable is named and left out."""
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from vlmeter.data.download import download_dataset
+from vlmeter.data.samples import read_images, read_table, read_texts
+from vlmeter.errors import UserError
+from vlmeter.files import file_sha256, read_json
+
+NAMES = ("id", "image", "question", "context", "choices", "answer_index", "references")
+
+
+@pytest.fixture
+def download(tmp_path):
+    """Write rows to a parquet file, download it; return samples and manifest."""
+
+    def run(rows, task="vqa", n=100, **columns):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "source.parquet")
+        params = {
+            "dataset": "photos",
+            "task": task,
+            "source": {"path": str(tmp_path / "source.parquet"), "hub": None, "synthetic": None},
+            "columns": {**dict.fromkeys(NAMES), "image": "image", **columns},
+            "sample": {"n": n, "seed": 0},
+        }
+        samples, manifest = tmp_path / "data/samples.parquet", tmp_path / "data/samples.json"
+        download_dataset(params, str(samples), str(manifest))
+        assert read_json(manifest)["sha256"] == file_sha256(samples)
+        return read_table(samples), read_json(manifest)
+
+    return run
+
+
+def row(number, **fields):
+    return {"image": f"image {number}".encode(), "answers": [f"a{number}"], **fields}
+
+
+def bad(manifest):
+    return {entry["id"]: entry["reason"] for entry in manifest["bad_samples"]}
+
+
+def test_every_column_finds_its_place(download):
+    source = [{**row(0), "qid": 17, "ask": "Which?", "hint": None}]
+    samples, manifest = download(
+        source, references="answers", id="qid", question="ask", context="hint"
+    )
+    assert samples == [
+        {
+            "id": "17",
+            "image": b"image 0",
+            "question": "Which?",
+            "context": "",
+            "choices": [],
+            "answer_index": None,
+            "references": ["a0"],
+        }
+    ]
+    assert manifest["n"] == 1
+    assert manifest["revision"] is None
+    assert manifest["image_sha256"] == {"17": hashlib.sha256(b"image 0").hexdigest()[:16]}
+
+
+def test_without_an_id_column_the_rows_number_is_the_id(download):
+    samples, _ = download([row(0), row(1)], references="answers")
+    assert [sample["id"] for sample in samples] == ["row-0", "row-1"]
+
+
+def test_a_sample_keeps_the_number_of_its_row_in_the_split(download):
+    samples, _ = download([row(i) for i in range(50)], n=5, references="answers")
+    names = [sample["id"] for sample in samples]
+    assert [sample["image"].decode() for sample in samples] == [
+        name.replace("row-", "image ") for name in names
+    ]
+    assert len(names) == 5
+
+
+def test_an_id_that_stands_twice_is_refused(download):
+    rows = [row(i, key=key) for i, key in enumerate(["a", "b", "a", "b"])]
+    with pytest.raises(UserError) as told:
+        download(rows, references="answers", id="key")
+    assert str(told.value) == (
+        'data set photos: the id "a" stands more than once; '
+        "give datasets.photos.columns.id a unique column or leave it out."
+    )
+
+
+def test_an_image_in_the_hubs_form_is_its_bytes(download):
+    rows = [row(0, image={"bytes": b"png", "path": "a.png"})]
+    assert download(rows, references="answers")[0][0]["image"] == b"png"
+
+
+def test_samples_without_an_image_are_named_and_left_out(download):
+    rows = [
+        row(0),
+        row(1, image=None),
+        row(2, image=b""),
+    ]
+    samples, manifest = download(rows, references="answers")
+    assert [sample["id"] for sample in samples] == ["row-0"]
+    assert bad(manifest) == {"row-1": "has no image", "row-2": "has no image"}
+    assert manifest["n"] == 1
+
+
+def test_samples_without_a_reference_are_named_and_left_out(download):
+    rows = [
+        row(0, answers=["a", None, " "]),
+        row(1, answers=[]),
+        row(2, answers=None),
+        row(3, answers=["", " \n"]),
+    ]
+    samples, manifest = download(rows, references="answers")
+    assert [sample["references"] for sample in samples] == [["a"]]
+    assert bad(manifest) == dict.fromkeys(
+        ("row-1", "row-2", "row-3"), "has no reference: every expected text is empty"
+    )
+
+
+def test_one_reference_may_be_a_plain_text(download):
+    samples, _ = download([row(0, answers="a cat")], references="answers")
+    assert samples[0]["references"] == ["a cat"]
+
+
+def test_a_multiple_choice_is_checked(download):
+    def choice(number, index, options=("cat", "dog")):
+        return row(number, answer=index, options=None if options is None else list(options))
+
+    rows = [
+        choice(0, 1),
+        choice(1, 2),
+        choice(2, -1),
+        choice(3, None),
+        choice(4, 0, None),
+        choice(5, 1, ("cat", " ")),
+        choice(6, 1, (None, "dog")),
+    ]
+    samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert [(sample["choices"], sample["references"]) for sample in samples] == [
+        (["cat", "dog"], ["dog"]),
+        (["", "dog"], ["dog"]),
+    ]
+    assert bad(manifest) == {
+        "row-1": "answer index 2 is not among its 2 choices",
+        "row-2": "answer index -1 is not among its 2 choices",
+        "row-3": "answer index None is not among its 2 choices",
+        "row-4": "answer index 0 is not among its 0 choices",
+        "row-5": "has an empty text as its right choice 1",
+    }
+
+
+def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
+    letters = [row(0, answer="A", options=["cat", "dog"])]
+    with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
+        download(letters, "multiple_choice", choices="options", answer_index="answer")
+    texts = [row(0, answer=0, options="cat or dog")]
+    with pytest.raises(UserError, match="answer index 0 is not among its 0 choices"):
+        download(texts, "multiple_choice", choices="options", answer_index="answer")
+
+
+def test_a_data_set_without_one_usable_sample_is_refused(download):
+    with pytest.raises(UserError) as told:
+        download([row(i, image=None) for i in range(3)], references="answers")
+    assert str(told.value) == (
+        "data set photos: none of its 3 samples is usable; the first: sample row-0 has no image."
+    )
+
+
+def test_a_missing_column_is_named(download, tmp_path):
+    with pytest.raises(UserError, match=r'source\.parquet has no column "answer"; it has: image, '):
+        download([row(0)], references="answer")
+    assert not (tmp_path / "data/samples.json").exists()
+
+
+def test_synthetic_rows_are_the_same_for_the_same_seed(tmp_path):
+    params = {
+        "dataset": "noise",
+        "task": "vqa",
+        "source": {"synthetic": {"text_tokens": 5, "image_size": 32}},
+        "columns": {
+            **dict.fromkeys(NAMES),
+            **{"id": "id", "image": "image", "question": "question", "references": "answer"},
+        },
+        "sample": {"n": 3, "seed": 1},
+    }
+
+    def made(seed):
+        params["sample"]["seed"] = seed
+        download_dataset(params, str(tmp_path / "s.parquet"), str(tmp_path / "s.json"))
+        return read_table(tmp_path / "s.parquet")
+
+    first = made(1)
+    assert [sample["id"] for sample in first] == ["synthetic-0", "synthetic-1", "synthetic-2"]
+    assert {len(sample["question"].split()) for sample in first} == {4}
+    assert len({sample["image"] for sample in first}) == 3
+    assert made(1) == first
+    assert made(2)[0]["image"] != first[0]["image"]
+
+
+def test_texts_and_images_are_read_apart(download, tmp_path):
+    rows = [row(i, ask=f"q{i}") for i in range(2)]
+    download(rows, references="answers", question="ask")
+    samples = tmp_path / "data/samples.parquet"
+    assert {name: text.question for name, text in read_texts(samples).items()} == {
+        "row-0": "q0",
+        "row-1": "q1",
+    }
+    assert list(read_images(samples)) == [("row-0", b"image 0"), ("row-1", b"image 1")]
+
+
+def test_a_table_that_is_missing_or_cut_is_named(tmp_path):
+    path = tmp_path / "samples.parquet"
+    with pytest.raises(UserError, match=f"^{path} is missing: delete its manifest"):
+        read_table(path)
+    path.write_bytes(b"PAR1 cut")
+    with pytest.raises(UserError, match=rf"^{path} cannot be read \("):
+        read_table(path)

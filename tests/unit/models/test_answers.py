@@ -1,0 +1,116 @@
+"""Answers end where they end, and do not depend on the batch; forced ones have their length."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from vlmeter.models.answer import answers, generate, image_changes_logits
+
+EOS = 2
+
+
+class Parrot:
+    """A model that answers with the tokens it was given."""
+
+    def __init__(self, loaded, *rows):
+        self.config = loaded.model.config
+        self._rows = torch.tensor(rows)
+        self.asked = []
+
+    def generate(self, input_ids, **options):
+        self.asked.append(options)
+        return torch.cat([input_ids, self._rows], dim=1)
+
+
+def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
+    model = Parrot(loaded, [9, 10, EOS, 11], [EOS, 0, 0, 0], [12, 13, 14, 15])
+    rows = list(answers(replace(loaded, model=model), feeder, items[:3], 3, 4))
+    assert [(row["prediction"], row["generated_tokens"]) for row in rows] == [
+        ("what colour", 2),
+        ("", 0),
+        ("the cat dog red", 4),
+    ]
+    assert [row["id"] for row in rows] == ["0", "1", "2"]
+
+
+def test_an_answer_tells_the_prompt_it_was_given(loaded, make_feeder, make_items):
+    feeder = make_feeder(loaded, max_input_len=7)
+    items = make_items(feeder)
+    row = next(answers(loaded, feeder, items[1:2], 1, 2))
+    assert (row["prompt"], row["text_tokens"], row["truncated"]) == (
+        "question : is the answer :",
+        7,
+        True,
+    )
+
+
+def test_decoding_is_asked_for_without_anything_left_to_defaults(loaded, feeder, items):
+    model = Parrot(loaded, [9])
+    inputs = feeder.batch(items[:1])
+    for forced in (False, True):
+        generate(replace(loaded, model=model), inputs, 5, forced=forced)
+    natural, forced = (
+        {key: value for key, value in asked.items() if not torch.is_tensor(value)}
+        for asked in model.asked
+    )
+    common = {
+        "max_new_tokens": 5,
+        "do_sample": False,
+        "num_beams": 1,
+        "pad_token_id": 0,
+        "eos_token_id": [EOS],
+    }
+    assert natural == {**common, "min_new_tokens": None}
+    assert forced == {**common, "min_new_tokens": 5}
+
+
+def test_the_batch_size_does_not_change_greedy_answers(loaded, feeder, items):
+    def predictions(batch_size):
+        rows = list(answers(loaded, feeder, items, batch_size, 8))
+        return [(row["id"], row["prediction"], row["generated_tokens"]) for row in rows]
+
+    alone = predictions(1)
+    assert predictions(2) == alone
+    assert predictions(5) == alone
+    assert len({prediction for _, prediction, _ in alone}) > 1
+
+
+@pytest.mark.parametrize("tokens", [2, 9])
+def test_a_forced_answer_has_exactly_its_length(loaded, feeder, items, tokens):
+    # Every token ends an answer: natural decoding would stop at the first.
+    eager_to_stop = replace(loaded, eos_token_ids=tuple(range(15)))
+    inputs = feeder.batch(items[:2])
+    with torch.inference_mode():
+        natural = generate(eager_to_stop, inputs, tokens, forced=False)
+        forced = generate(eager_to_stop, inputs, tokens, forced=True)
+    assert natural.shape[1] < tokens + 1
+    assert forced.shape == (2, tokens)
+
+
+def test_another_image_changes_the_logits(loaded, feeder, items):
+    assert image_changes_logits(loaded, feeder, items)
+
+
+def fake(loaded, logits):
+    """Return the loaded model with one that tells these logits of its inputs."""
+
+    class Model:
+        config = loaded.model.config
+
+        def __call__(self, **inputs):
+            return SimpleNamespace(logits=logits(inputs))
+
+    return replace(loaded, model=Model())
+
+
+def test_a_model_that_does_not_see_the_image_is_noticed(loaded, feeder, items):
+    blind = fake(loaded, lambda inputs: inputs["input_ids"].float())
+    assert not image_changes_logits(blind, feeder, items)
+
+
+def test_numbers_that_overflow_are_no_sign_of_seeing(loaded, feeder, items):
+    broken = fake(loaded, lambda inputs: inputs["pixel_values"] * torch.inf)
+    with pytest.raises(ValueError, match="overflow in this dtype"):
+        image_changes_logits(broken, feeder, items)

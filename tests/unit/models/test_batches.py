@@ -1,0 +1,172 @@
+"""What a model is fed: image tokens in every row, one shape for the whole workload."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from vlmeter.failures import UnsupportedError
+from vlmeter.models.batches import digests, full_batches, in_batches
+
+IMAGE_TOKEN, PAD, BOS = 4, 0, 1
+
+
+def logits(loaded, inputs):
+    with torch.inference_mode():
+        return loaded.model(**inputs).logits
+
+
+def test_a_row_is_image_tokens_then_the_start_then_the_text(feeder, items):
+    inputs = feeder.batch(items[2:3])
+    assert inputs["input_ids"].tolist() == [[IMAGE_TOKEN] * 4 + [BOS, 5, 7, 6, 7]]
+    assert inputs["pixel_values"].shape == (1, 3, 28, 28)
+    assert feeder.image_tokens(inputs) == 4
+
+
+def test_a_prompts_tokens_are_those_of_the_batch(feeder, items):
+    for item in items:
+        sequence = feeder.batch([item])["input_ids"].shape[1]
+        assert sequence == 4 + item.prompt.tokens
+
+
+def test_shorter_rows_are_padded_on_the_left_of_their_text(feeder, items):
+    inputs = feeder.batch(items[1:3])
+    missing = items[1].prompt.tokens - items[2].prompt.tokens
+    assert (inputs["attention_mask"] == 0).sum(dim=1).tolist() == [0, missing]
+    assert inputs["input_ids"][1, -4:].tolist() == [5, 7, 6, 7]
+    assert (inputs["input_ids"][1] == PAD).sum() == missing
+
+
+def test_a_prompt_is_cut_to_the_cells_length(loaded, make_feeder, make_items):
+    items = make_items(make_feeder(loaded, max_input_len=7))
+    assert [(item.prompt.tokens, item.prompt.truncated) for item in items] == [
+        (7, False),
+        (7, True),
+        (5, False),
+        (7, True),
+        (7, True),
+    ]
+    assert items[1].prompt.text == "question : is the answer :"
+
+
+def test_a_template_that_does_not_fit_is_unsupported(loaded, make_feeder, make_items):
+    with pytest.raises(UnsupportedError, match="more than max_input_len 4"):
+        make_items(make_feeder(loaded, max_input_len=4))
+
+
+def test_every_row_has_the_text_tokens_that_are_asked_for(feeder, items):
+    inputs = feeder.batch(items[:2], text_tokens=20)
+    assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, 24)
+    assert feeder.image_tokens(inputs) == 4
+
+
+def test_padding_does_not_change_what_comes_next(loaded, feeder, items):
+    for item in items:
+        plain = logits(loaded, feeder.batch([item]))[0, -1]
+        padded = logits(loaded, feeder.batch([item], text_tokens=30))[0, -1]
+        assert torch.allclose(plain, padded, atol=1e-4, rtol=0)
+
+
+def test_a_row_does_not_depend_on_the_others(loaded, feeder, items):
+    together = logits(loaded, feeder.batch(items))[:, -1]
+    for row, item in enumerate(items):
+        alone = logits(loaded, feeder.batch([item]))[0, -1]
+        assert torch.allclose(alone, together[row], atol=1e-4, rtol=0)
+
+
+def test_a_processor_without_image_tokens_is_refused(loaded, make_feeder, items):
+    class BareProcessor:
+        """As processors were before image tokens: pixels and text side by side."""
+
+        tokenizer = loaded.processor.tokenizer
+
+        def __call__(self, images, text, **options):
+            inputs = loaded.processor(images=images, text=text, **options)
+            inputs["input_ids"] = inputs["input_ids"][:, 4:]
+            inputs["attention_mask"] = inputs["attention_mask"][:, 4:]
+            return inputs
+
+    feeder = make_feeder(replace(loaded, processor=BareProcessor()))
+    with pytest.raises(
+        ValueError, match=r"the prompt holds \[0, 0\] image tokens, the model wants 4"
+    ):
+        feeder.image_tokens(feeder.batch(items[:2]))
+
+
+def test_a_row_with_too_few_image_tokens_is_refused(feeder, items):
+    inputs = feeder.batch(items[:2])
+    inputs["input_ids"][1, 0] = PAD
+    with pytest.raises(ValueError, match=r"holds \[4, 3\] image tokens"):
+        feeder.image_tokens(inputs)
+
+
+def test_the_native_size_reaches_the_model_and_the_processors_does_not(
+    loaded, make_feeder, make_items
+):
+    shapes = {}
+    for image_input in ("processor", "native"):
+        feeder = make_feeder(loaded, image_input=image_input)
+        inputs = feeder.batch(make_items(feeder, side=42)[:1])
+        shapes[image_input] = tuple(inputs["pixel_values"].shape)
+        assert torch.isfinite(logits(loaded, inputs)).all()
+    assert shapes == {"processor": (1, 3, 28, 28), "native": (1, 3, 42, 42)}
+
+
+def test_pixels_have_the_models_number_format_and_ids_stay_whole(load, make_feeder, make_items):
+    feeder = make_feeder(load(dtype="bf16"))
+    inputs = feeder.batch(make_items(feeder)[:1])
+    assert inputs["pixel_values"].dtype == torch.bfloat16
+    assert inputs["input_ids"].dtype == torch.int64
+
+
+def test_the_last_batch_may_be_smaller():
+    assert [list(batch) for batch in in_batches(range(5), 2)] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "most", "expected"),
+    [
+        (range(6), 2, 4, [[0, 1], [2, 3], [4, 5]]),
+        (range(7), 2, 2, [[0, 1], [2, 3]]),
+        (range(7), 3, 4, [[0, 1, 2], [3, 4, 5]]),
+        (range(3), 4, 4, [[0, 1, 2, 0]]),
+        (range(1), 3, 2, [[0, 0, 0]]),
+        (range(4), 4, 9, [[0, 1, 2, 3]]),
+    ],
+)
+def test_full_batches_are_distinct_and_repeat_only_a_small_sample(items, size, most, expected):
+    assert full_batches(items, size, most) == expected
+
+
+def test_equal_batches_have_equal_digests(feeder, items):
+    assert digests([feeder.batch(items[:2])]) == digests([feeder.batch(items[:2])])
+
+
+def test_other_pixels_are_the_same_computation_on_another_input(feeder, items):
+    one, other = feeder.batch(items[:1]), feeder.batch(items[:1])
+    other["pixel_values"] = other["pixel_values"] + 1
+    (shape, content), (other_shape, other_content) = digests([one]), digests([other])
+    assert shape == other_shape
+    assert content != other_content
+
+
+@pytest.mark.parametrize("name", ["input_ids", "attention_mask"])
+def test_another_token_or_mask_is_another_computation(feeder, items, name):
+    one, other = feeder.batch(items[:1]), feeder.batch(items[:1])
+    other[name] = other[name].clone()
+    other[name][0, -1] = 0
+    (shape, content), (other_shape, other_content) = digests([one]), digests([other])
+    assert shape != other_shape
+    assert content != other_content
+
+
+def test_another_length_or_number_format_or_size_is_another_computation(
+    loaded, load, make_feeder, make_items, feeder, items
+):
+    found = {digests([feeder.batch(items[:1])])[0], digests([feeder.batch(items[:1], 20)])[0]}
+    half = make_feeder(load(dtype="bf16"))
+    found.add(digests([half.batch(make_items(half)[:1])])[0])
+    native = make_feeder(loaded, image_input="native")
+    for side in (28, 42):
+        found.add(digests([native.batch(make_items(native, side=side)[:1])])[0])
+    assert len(found) == 5

@@ -1,0 +1,248 @@
+"""A whole cell on a tiny model: every block that the record is made of."""
+
+import math
+
+import pytest
+
+from vlmeter.bench import set_up
+from vlmeter.cell import measure_cell
+from vlmeter.config.schema import Measure
+from vlmeter.data.images import preprocess_images
+from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.errors import UserError
+from vlmeter.failures import UnsupportedError
+from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.layercell import profile_cell
+from vlmeter.machine import describe_machine
+from vlmeter.models.fetch import fetch_model
+
+AXES = {
+    "model": "tiny",
+    "prompt": "bare",
+    "device": "cpu",
+    "dtype": "fp32",
+    "image_size": 28,
+    "image_input": "processor",
+    "batch_size": 2,
+    "max_input_len": 20,
+    "optimization": "eager",
+}
+MEASURE = Measure(
+    window_s=0.02,
+    min_iterations=2,
+    repeats=2,
+    max_warmup_s=0.02,
+    batches=2,
+    new_tokens=3,
+    cpu_threads=1,
+    energy={"window_s": 0.02, "min_window_s": 0.01, "cpu_power_w": 65.0, "ram_power_w": 5.0},
+).model_dump(mode="json")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, checkpoint, pictures):
+    """What the rules before a cell leave: machine, model, samples and images."""
+    folder = tmp_path_factory.mktemp("study")
+    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
+    params = {
+        "energy": energy,
+        "cpu_threads": 1,
+        "software": {"a": "1"},
+        "peaks": [["cpu", "bf16"]],
+    }
+    describe_machine(params, str(folder / "machine.json"))
+    source = {"path": str(checkpoint), "hub": None, "revision": None}
+    fetch_model(
+        {"model": "tiny", "dtype": "fp32", "source": source, "weights": "pretrained"},
+        str(folder / "models/tiny-fp32.json"),
+    )
+    samples = folder / "data/photos/samples.parquet"
+    questions = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
+    rows = [
+        {"id": f"s{index}", "image": picture, "question": question}
+        for index, (question, picture) in enumerate(zip(questions, pictures, strict=True))
+    ]
+    write_table(samples, [*rows, {"id": "broken", "image": b"x", "question": ""}], SAMPLES)
+    told = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": []}
+    write_json(samples.with_suffix(".json"), told)
+    images = folder / "data/photos/img28"
+    preprocess_images(
+        str(samples.with_suffix(".json")),
+        28,
+        str(images / "images.parquet"),
+        str(images / "images.json"),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(study):
+    return {
+        "machine": str(study / "machine.json"),
+        "model": str(study / "models/tiny-fp32.json"),
+        "images": str(study / "data/photos/img28/images.json"),
+    }
+
+
+def job(template="question : {question} answer :", **axes):
+    cell = {
+        "id": "c",
+        "dataset": "photos",
+        "axes": {**AXES, **axes},
+        "template": template,
+        "max_new_tokens": 4,
+        "measure": MEASURE,
+        "iterations": 2,
+    }
+    return {"cell": cell, "code": "abc", "software": {"torch": "x"}, "attempt": {"count": 1}}
+
+
+def test_a_bench_tells_what_its_figures_are_of(inputs):
+    bench = set_up(job(), inputs)
+    told = bench.described()
+    digests = {told.pop("shape_digest"), told.pop("content_digest")}
+    assert all(len(digest) == 16 for digest in digests)
+    assert told == {
+        "samples": 5,
+        "truncated_samples": 0,
+        "bad_samples": [
+            {
+                "id": "broken",
+                "reason": "its image cannot be decoded (no known image format)",
+            }
+        ],
+        "batch_samples": 2,
+        "distinct_batches": 2,
+        "repeated": False,
+        "text_tokens": 12,
+        "image_tokens": 4,
+        "sequence_length": 16,
+        "pixel_shape": [3, 28, 28],
+    }
+    assert bench.check_image_is_seen() == {
+        "image_tokens_present": True,
+        "image_changes_logits": True,
+    }
+
+
+def test_every_cost_batch_is_full_and_of_one_shape(inputs):
+    bench = set_up(job(batch_size=3), inputs)
+    shapes = {tuple(batch["input_ids"].shape) for batch in bench.cost_batches}
+    assert shapes == {(3, 16)}
+    assert [len(forward().logits) for forward in bench.forwards()] == [3]
+
+
+def test_a_sample_smaller_than_a_batch_is_repeated_and_said(inputs):
+    told = set_up(job(batch_size=7), inputs).described()
+    assert (told["batch_samples"], told["samples"], told["repeated"]) == (7, 5, True)
+
+
+def test_lengths_that_cut_nothing_are_the_same_computation(inputs):
+    long, longer, short = (
+        set_up(job(max_input_len=length), inputs).described() for length in (20, 40, 8)
+    )
+    assert long["content_digest"] == longer["content_digest"]
+    assert short["shape_digest"] != long["shape_digest"]
+    assert (short["truncated_samples"], short["text_tokens"]) == (2, 8)
+
+
+def test_a_model_that_is_cut_short_is_named(inputs, study, tmp_path):
+    manifest = read_json(study / "models/tiny-fp32.json")
+    write_json(tmp_path / "tiny-fp32.json", manifest)
+    with pytest.raises(UserError, match="is missing or cut short"):
+        set_up(job(), {**inputs, "model": str(tmp_path / "tiny-fp32.json")})
+
+
+def test_a_template_that_cannot_fit_is_unsupported(inputs):
+    with pytest.raises(UnsupportedError, match="more than max_input_len 3"):
+        set_up(job(max_input_len=3), inputs)
+
+
+BLOCKS = [
+    "input", "latency_detail", "generation", "energy_detail", "flops_detail", "memory", "compile",
+    "checks", "model", "conditions", "provenance",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def measured(inputs):
+    return measure_cell(job(), inputs)
+
+
+def test_a_measured_cell_has_every_block(measured):
+    assert list(measured.blocks) == BLOCKS
+    assert measured.blocks["compile"] is None
+
+
+def test_a_measured_cell_can_be_written_as_json(measured, tmp_path):
+    write_json(tmp_path / "m.json", measured.blocks)
+    assert list(read_json(tmp_path / "m.json")) == BLOCKS
+
+
+def test_every_sample_has_its_answer(measured):
+    rows = measured.predictions
+    assert [row["id"] for row in rows] == ["s0", "s1", "s2", "s3", "s4"]
+    assert all(row["generated_tokens"] <= 4 for row in rows)
+    assert rows[0]["prompt"] == "question : what colour answer :"
+
+
+def test_the_raw_times_stand_behind_the_median(measured):
+    forwards = [row["seconds"] for row in measured.timings if row["kind"] == "forward"]
+    told = measured.blocks["latency_detail"]
+    assert told["iterations"] == len(forwards) >= 2
+    assert min(forwards) <= told["latency_s"] <= max(forwards)
+    assert {row["kind"] for row in measured.timings} == {
+        "forward",
+        "generate_first",
+        "generate_all",
+    }
+
+
+def test_figures_are_of_the_batch_and_the_forced_length(measured):
+    blocks = measured.blocks
+    assert blocks["generation"]["new_tokens"] == 3
+    assert blocks["flops_detail"]["per_sample"] * 2 == blocks["flops_detail"]["flops"]
+    assert set(blocks["flops_detail"]["by_stage"]) == {"vision", "qformer", "prefill"}
+    assert blocks["latency_detail"]["threads"] == 1
+    assert blocks["energy_detail"]["samples"] == 2 * blocks["energy_detail"]["batches"]
+
+
+def test_the_model_is_described_as_it_ran(measured, checkpoint, study):
+    told = measured.blocks["model"]
+    assert told["source"] == str(checkpoint)
+    assert told["attention"] == {"vision": "eager", "qformer": "eager", "prefill": "eager"}
+    assert (told["eos_token_ids"], told["pad_token_id"], told["padding_side"]) == ([2], 0, "left")
+    assert told["parameters"] == read_json(study / "models/tiny-fp32.json")["parameters"]
+
+
+def test_the_provenance_names_data_code_and_machine(measured, study):
+    told = measured.blocks["provenance"]
+    images = read_json(study / "data/photos/img28/images.json")
+    assert told["images_sha256"] == images["sha256"]
+    assert told["samples_sha256"] == images["samples_sha256"]
+    assert (told["code"], told["software"], told["threads"]) == ("abc", {"torch": "x"}, 1)
+    assert told["cpu"] == read_json(study / "machine.json")["cpu"]
+
+
+def test_the_second_measurement_of_the_base_answers_nothing(inputs):
+    measured = measure_cell({**job(), "cost_only": True}, inputs)
+    assert measured.predictions == []
+    assert measured.blocks["latency_detail"]["latency_s"] > 0
+
+
+def test_layers_add_up_to_the_whole_forward(inputs):
+    profiled = profile_cell(job(), inputs)
+    assert math.fsum(row["share"] for row in profiled.rows) == pytest.approx(1.0)
+    assert {"total_ms", "unhooked_ms", "overhead_share", "other_ms", "input"} <= set(
+        profiled.blocks
+    )
+    assert {row["stage"] for row in profiled.rows} >= {"vision", "qformer", "prefill"}
+
+
+def test_the_machine_is_described_once_with_its_peaks(study):
+    machine = read_json(study / "machine.json")
+    assert machine["cpu"]["threads_of_a_cell"] == 1
+    assert machine["gpus"] == []
+    assert machine["software"] == {"a": "1"}
+    assert list(machine["peak_flop_per_s"]) == ["cpu-bf16"]
+    assert machine["memory_bytes"] > 0

@@ -1,0 +1,145 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_factory import MadeStudy, cell_id, make_plan, render_all
+
+from vlmeter.config.load import load_config
+from vlmeter.pairs import comparison_plan
+from vlmeter.reporting.difference_table import difference_table, difference_words, drift_table
+from vlmeter.reporting.formats import signed, signed_percent
+from vlmeter.reporting.frames import read_differences, read_summary
+from vlmeter.reporting.section_rows import section_rows
+from vlmeter.study import Study
+
+CONFIG = Path(__file__).parents[3] / "config" / "demo.yaml"
+
+
+def row(estimate: float | None, low: float | None, high: float | None, differs: bool | None) -> Any:
+    return {
+        "wer_difference": estimate,
+        "wer_difference_low": low,
+        "wer_difference_high": high,
+        "wer_differs": differs,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (row(None, None, None, None), "–"),
+        (row(0.5, 0.2, 0.8, True), "+0.500 [+0.200, +0.800]"),
+        (row(-0.5, -0.8, -0.2, True), "-0.500 [-0.800, -0.200]"),
+        (row(0.1, -0.2, 0.4, False), "no difference [-0.200, +0.400]"),
+        (row(0.0, 0.0, 0.0, False), "no difference"),
+        (row(0.5, None, None, None), "+0.500, no interval"),
+    ],
+)
+def test_a_difference_has_its_interval_or_is_none(given, words):
+    assert difference_words(given, "wer", "", signed) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (1e-5, "0 %"), (0.031, "+3.1 %"), (-0.031, "-3.1 %"), (1.5, "+150 %")],
+)
+def test_shares_have_a_sign(share, text):
+    assert signed_percent(share) == text
+
+
+def tables(study: MadeStudy, folder: Any, name: str) -> Any:
+    files = render_all(study, folder, draw=False)
+    (block,) = [one for one in study.outline["sections"] if one["name"] == name]
+    rows = section_rows(block, study.outline["datasets"], read_summary(files.summary))
+    return difference_table(rows, read_differences(files.differences))
+
+
+def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
+    found = tables(MadeStudy(), tmp_path, "input_length")
+    assert (
+        found.caption == "Difference from the same data set at 200 tokens, with its 95 % interval"
+    )
+    assert found.table.headings == (
+        *("Input length", "Data set", "Latency", "Energy", "WER", "Task metric"),
+        *("Answers changed", "Notes"),
+    )
+    assert [line[:2] for line in found.table.rows] == [
+        (length, name) for length in ("100", "50") for name in ("COCO", "ScienceQA", "TextVQA")
+    ]
+    coco, cut = found.table.rows[0], found.table.rows[4]
+    assert coco[2].startswith("no difference [")
+    assert coco[4:] == ("no difference", "no difference", "0 of 4", "= A")
+    # The question was cut: 2 % more word errors, and the last answer is another one.
+    assert cut[4].startswith("+0.418 [")
+    assert cut[6] == "1 of 4"
+
+
+def test_a_difference_without_a_cause_is_named(tmp_path):
+    study = MadeStudy()
+    (block,) = [one for one in study.outline["sections"] if one["name"] == "image_size"]
+    odd = block["cells"][3]
+    detail = study.records[odd["dataset"], odd["cell"]]["latency_detail"]
+    detail["rounds_s"] = [one * 2 for one in detail["rounds_s"]]
+    found = tables(study, tmp_path, "image_size")
+    assert found.table.rows[0][2].startswith("+10")
+    assert found.notes == (
+        "336 (COCO): the same computation as what it is compared with. Such a difference comes "
+        "from the machine, and others of its size may too.",
+    )
+
+
+def test_without_the_first_cell_there_is_nothing_to_compare_with(tmp_path):
+    found = tables(MadeStudy(), tmp_path, "device")
+    assert found.table is None
+    assert found.notes == ("Nothing to compare with: GPU has no figures (unavailable).",)
+
+
+def drift(study: MadeStudy, folder: Any) -> Any:
+    files = render_all(study, folder, draw=False)
+    rows = list(read_summary(files.summary).values())
+    return drift_table(study.outline, rows, read_differences(files.differences))
+
+
+def test_answers_are_compared_with_those_of_the_base(tmp_path):
+    found = drift(MadeStudy(), tmp_path)
+    assert found.text == (
+        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
+        "from the base's values in nothing else, 0 of 3 gave other answers, and in 0 the word "
+        "error rate differs by more than chance. No cell of COCO and ScienceQA has the base's "
+        "values."
+    )
+    assert [line[0] for line in found.table.rows] == [
+        *("batch 4", "batch 8", "batch 16", "336 px, batch 16", "448 px, batch 16"),
+        *("batch 16, 100 tokens", "batch 16, 50 tokens"),
+    ]
+    assert found.table.rows[0] == (
+        *("batch 4", "TextVQA", "no difference", "no difference", "0 of 4"),
+    )
+    assert found.table.rows[-1][-1] == "1 of 4"
+
+
+def test_an_answer_that_the_batch_changed_is_counted(tmp_path):
+    study = MadeStudy()
+    cell = cell_id(study.outline["base"] | {"batch_size": 8})
+    study.odd_answers.add(("textvqa", cell))
+    found = drift(study, tmp_path)
+    assert found.table.rows[1][-1] == "1 of 4"
+    assert "1 of 3 gave other answers, and in 0 the word error rate" in found.text
+
+
+def test_random_weights_have_no_answers_to_compare(tmp_path):
+    study = MadeStudy()
+    study.take_weights_away()
+    assert drift(study, tmp_path) is None
+    text = (tmp_path / "report.md").read_text()
+    assert "Do the settings change the answers?" not in text
+    assert "| Batch | WER | Latency" in text
+    assert "| 4 | not measured: random weights | " in text
+    assert text.count('"wer_value": "not measured: random weights"') == 25
+    assert "| Batch | Latency | Energy |" in text
+
+
+def test_the_made_plan_is_what_the_study_would_plan():
+    study = Study(load_config(CONFIG))
+    outline = study.report_outline()
+    assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]

@@ -1,0 +1,74 @@
+import json
+
+from study_factory import MadeStudy, cell_id, render_all
+
+from vlmeter.reporting.frames import read_summary
+from vlmeter.reporting.origin import described, origin
+
+
+def rows_of(study, folder):
+    return list(read_summary(render_all(study, folder, draw=False).summary).values())
+
+
+def test_what_all_cells_share_is_told_once(tmp_path):
+    study = MadeStudy()
+    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    assert found.shared == (
+        ("Commit", "0123abcdef0123abcdef"),
+        ("Measuring code", "c0dec0dec0dec0de"),
+        ("Threads", "2"),
+    )
+    assert found.differing is None
+
+
+def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
+    study = MadeStudy()
+    cell = cell_id(study.outline["base"])
+    record = study.records["textvqa", cell]
+    record["provenance"]["software"]["torch"] = "2.12.0"
+    record["provenance"]["git"] = {"commit": "fedcba", "dirty": True}
+    record["latency_detail"]["threads"] = 1
+    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    assert found.differing is not None
+    assert found.differing.rows == (
+        (
+            "TextVQA",
+            cell,
+            "Commit: fedcba; Uncommitted changes: yes; Libraries: torch 2.12.0; Threads: 1",
+        ),
+    )
+    text = (tmp_path / "report.md").read_text()
+    assert "Cells that were measured otherwise than most:" in text
+    assert f"| TextVQA | {cell} | Commit: fedcba;" in text
+
+
+def test_uncommitted_changes_are_told(tmp_path):
+    study = MadeStudy()
+    for record in study.records.values():
+        if record["status"] == "ok":
+            record["provenance"]["git"]["dirty"] = True
+    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    assert found.shared[0] == (
+        "Commit",
+        "0123abcdef0123abcdef, with changes that are not committed",
+    )
+
+
+def test_the_revision_of_a_data_set_comes_from_its_manifest(tmp_path):
+    manifest = tmp_path / "data" / "coco" / "samples.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"revision": "3bdd5827", "n": 300}))
+    render_all(MadeStudy(), tmp_path, draw=False, manifests=[manifest])
+    text = (tmp_path / "report.md").read_text()
+    assert "| Data set, caption | COCO | org/coco | 3bdd5827 | " in text
+
+
+def test_two_samples_of_one_data_set_are_both_told():
+    rows = [{"dataset": "coco", "samples_sha256": digest} for digest in ("a" * 64, "b" * 64)]
+    found = described("dataset", "coco", {"label": "COCO"}, rows)
+    assert found["digest"] == f"{'a' * 12} and {'b' * 12}"
+
+
+def test_a_study_in_which_nothing_was_measured_has_no_origin(failed):
+    rows = list(read_summary(failed.summary).values())
+    assert origin(rows, {}).shared == ()

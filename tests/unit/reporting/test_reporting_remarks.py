@@ -1,0 +1,136 @@
+import copy
+import json
+from typing import Any
+
+import pytest
+from study_factory import MACHINE, MadeStudy, cell_id, render_all
+
+from vlmeter.reporting.frames import read_summary
+from vlmeter.reporting.remarks import drift_sentence, remarks
+
+
+def measured(latency_s: float, *, rounds: list[float] | None = None) -> dict[str, Any]:
+    spread = [latency_s * 0.99, latency_s, latency_s * 1.01] if rounds is None else rounds
+    return {
+        "status": "ok",
+        "reason": None,
+        "latency_detail": {"latency_s": latency_s, "rounds_s": spread},
+    }
+
+
+def test_a_machine_that_stayed_the_same_did_not_drift():
+    told = drift_sentence(measured(0.0202), measured(0.02))
+    assert told == (
+        "The machine did not drift: the base cell took 20.0 ms at the beginning, 20.2 ms at the "
+        "end (+1.0 %), which is within the noise of both.",
+        False,
+    )
+
+
+@pytest.mark.parametrize(("second", "change"), [(0.022, "+10 %"), (0.018, "-10 %")])
+def test_a_change_beyond_the_noise_is_a_warning(second, change):
+    told = drift_sentence(measured(second), measured(0.02))
+    assert told is not None
+    assert told.warning
+    assert told.text.startswith("The machine drifted: the base cell took 20.0 ms at the beginning")
+    assert f"({change})" in told.text
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_measurement_that_failed_is_said(which):
+    lost = {"status": "out_of_memory", "reason": "1 GB was missing"}
+    pair = {"first": measured(0.02), "second": measured(0.02), which: lost}
+    assert drift_sentence(pair["second"], pair["first"]) == (
+        f"Whether the machine drifted cannot be told: the base cell's {which} measurement has no "
+        "latency (out of memory: 1 GB was missing).",
+        True,
+    )
+
+
+def test_one_round_cannot_tell():
+    told = drift_sentence(measured(0.03, rounds=[0.03]), measured(0.02, rounds=[0.02]))
+    assert told is not None
+    assert not told.warning
+    assert "one round is too few to tell" in told.text
+
+
+def test_without_a_second_measurement_nothing_is_said():
+    assert drift_sentence(None, measured(0.02)) is None
+    assert drift_sentence(measured(0.02), None) is None
+
+
+def told(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> list[str]:
+    files = render_all(study, folder, draw=False)
+    found = remarks(list(read_summary(files.summary).values()), machine, None, None)
+    assert all(remark.warning for remark in found)
+    return [remark.text for remark in found]
+
+
+def some_record(study: MadeStudy) -> dict[str, Any]:
+    return study.records["textvqa", cell_id(study.outline["base"])]
+
+
+def test_an_undisturbed_study_of_one_machine_has_no_remark(tmp_path):
+    assert told(MadeStudy(), tmp_path) == []
+
+
+def test_records_of_two_machines_are_a_warning(tmp_path):
+    study = MadeStudy()
+    some_record(study)["provenance"]["gpus"] = [{"name": "Card", "driver": "550"}]
+    assert told(study, tmp_path) == [
+        "The records come from 2 machines (Example CPU @ 2.50GHz with Card and Example CPU @ "
+        "2.50GHz): compare costs within one of them only."
+    ]
+
+
+def test_a_description_of_another_machine_is_a_warning(tmp_path):
+    other = {**MACHINE, "cpu": {"name": "Another CPU"}}
+    assert told(MadeStudy(), tmp_path, other) == [
+        "The cells were measured on another machine (Example CPU @ 2.50GHz) than the one that is "
+        "described below (Another CPU)."
+    ]
+
+
+def test_records_of_two_commits_are_a_warning_that_says_whether_the_code_differs(tmp_path):
+    study = MadeStudy()
+    some_record(study)["provenance"]["git"]["commit"] = "fedcba9876543210"
+    (text,) = told(study, tmp_path / "same")
+    assert text.startswith("The records come from 2 commits (fedcba9876 and 0123abcdef)")
+    assert text.endswith("the measuring code is the same in all of them.")
+    some_record(study)["provenance"]["code"] = "another"
+    (text,) = told(study, tmp_path / "other")
+    assert text.endswith("the measuring code is not the same in all of them.")
+    some_record(study)["provenance"]["git"] = None
+    (text,) = told(study, tmp_path / "none")
+    assert text == "The records come from 2 versions of the measuring code."
+
+
+def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
+    study = MadeStudy()
+    some_record(study)["conditions"]["disturbed"] = True
+    for record in list(study.records.values())[:3]:
+        record["latency_detail"]["steady"] = False
+    assert told(study, tmp_path) == [
+        "1 of 19 cells was measured while other work ran on the machine, which puts the costs in "
+        "doubt.",
+        "3 of 19 cells were measured before the times had settled, which puts the latencies in "
+        "doubt.",
+    ]
+
+
+def test_warnings_stand_at_the_top_of_both_forms(tmp_path):
+    study = MadeStudy()
+    base = some_record(study)
+    base["conditions"]["disturbed"] = True
+    control = copy.deepcopy(base)
+    paths = [tmp_path / "control.json", tmp_path / "base.json"]
+    for path, one in zip(paths, (control, base), strict=True):
+        path.write_text(json.dumps(one))
+    files = render_all(study, tmp_path, draw=False, control=paths[0], base_record=paths[1])
+    text = (files.folder / "report.md").read_text()
+    top = text.split("\n### ")[0]
+    assert "\n- **Warning**: 1 of 19 cells was measured while" in top
+    assert "\n- The machine did not drift: the base cell took" in top
+    page = (files.folder / "study.html").read_text()
+    assert '<li class="warning">1 of 19 cells was measured while' in page
+    assert "<li>The machine did not drift: the base cell took" in page

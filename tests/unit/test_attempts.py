@@ -1,0 +1,81 @@
+"""A crashed cell runs again, a finished study rests."""
+
+import pytest
+
+from vlmeter.attempts import Attempt, attempt_key, next_count, read_attempts, write_attempt
+
+GPU, OTHER_GPU = "GPU-1", "GPU-2"
+
+
+def tried(status, count=1, key="k", devices=()):
+    return Attempt(key=key, count=count, status=status, devices=list(devices))
+
+
+def test_the_first_try_is_number_one():
+    assert next_count(None, "k", 2, []) == 1
+
+
+@pytest.mark.parametrize(
+    "status", ["ok", "unsupported", "out_of_memory", "unavailable", "crashed", "error"]
+)
+def test_counting_begins_anew_when_the_job_changed(status):
+    assert next_count(tried(status, count=2, key="old"), "k", 2, []) == 1
+
+
+@pytest.mark.parametrize("status", ["crashed", "error"])
+def test_a_crash_or_a_bug_is_tried_again_up_to_the_limit(status):
+    assert next_count(tried(status, 1), "k", 2, []) == 2
+    assert next_count(tried(status, 2), "k", 2, []) == 2
+    assert next_count(tried(status, 2), "k", 3, []) == 3
+    assert next_count(tried(status, 1), "k", 1, []) == 1
+
+
+def test_a_lower_limit_does_not_take_a_try_back():
+    assert next_count(tried("crashed", 3), "k", 2, []) == 3
+
+
+@pytest.mark.parametrize("status", ["ok", "unsupported", "out_of_memory"])
+def test_the_others_are_final_whatever_devices_come(status):
+    assert next_count(tried(status, 1), "k", 2, [GPU]) == 1
+    assert next_count(tried(status, 2, devices=[GPU]), "k", 5, []) == 2
+
+
+def test_unavailable_is_tried_again_when_a_device_came():
+    assert next_count(tried("unavailable", 1), "k", 2, [GPU]) == 2
+    assert next_count(tried("unavailable", 1, devices=[GPU]), "k", 2, [GPU, OTHER_GPU]) == 2
+
+
+def test_unavailable_rests_when_no_device_came():
+    assert next_count(tried("unavailable", 1), "k", 2, []) == 1
+    assert next_count(tried("unavailable", 1, devices=[GPU]), "k", 2, [GPU]) == 1
+    assert next_count(tried("unavailable", 1, devices=[GPU, OTHER_GPU]), "k", 2, [GPU]) == 1
+
+
+def test_unavailable_knows_no_limit():
+    assert next_count(tried("unavailable", 7), "k", 2, [GPU]) == 8
+
+
+def test_a_crash_does_not_wait_for_devices():
+    assert next_count(tried("crashed", 2, devices=[GPU]), "k", 2, [GPU, OTHER_GPU]) == 2
+
+
+def test_the_key_does_not_depend_on_the_order_of_keys():
+    assert attempt_key({"a": 1, "b": 2}) == attempt_key({"b": 2, "a": 1})
+    assert attempt_key({"a": 1}) != attempt_key({"a": 2})
+
+
+def test_notes_are_read_as_they_were_written(tmp_path):
+    attempt = tried("crashed", devices=[GPU])
+    write_attempt(tmp_path / "photos" / "m-bs1.5.json", attempt)
+    assert read_attempts(tmp_path) == {("photos", "m-bs1.5"): attempt}
+
+
+def test_a_damaged_note_counts_as_none(tmp_path):
+    write_attempt(tmp_path / "photos" / "good.json", tried("ok"))
+    for name, text in (("cut", '{"key": "k"'), ("odd", '{"key": "k"}'), ("list", "[]")):
+        (tmp_path / "photos" / f"{name}.json").write_text(text)
+    assert list(read_attempts(tmp_path)) == [("photos", "good")]
+
+
+def test_no_folder_means_no_notes(tmp_path):
+    assert read_attempts(tmp_path / "nowhere") == {}

@@ -1,0 +1,114 @@
+"""Files are whole or absent."""
+
+import hashlib
+import math
+import os
+import stat
+
+import pytest
+
+from vlmeter.errors import UserError
+from vlmeter.files import (
+    file_sha256,
+    json_digest,
+    read_json,
+    replacing,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+
+def test_an_exception_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), replacing(path) as aside:
+        aside.write_text("half")
+        assert path.read_text() == "old"
+        raise KeyError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_exception_makes_no_file(tmp_path):
+    with pytest.raises(KeyError), replacing(tmp_path / "new" / "a.txt") as aside:
+        aside.write_text("half")
+        raise KeyError
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_new_file_takes_the_place_of_the_old(tmp_path):
+    path = tmp_path / "deep" / "down" / "a.txt"
+    write_text(path, "one")
+    write_text(path, "zwei ä")
+    assert path.read_bytes() == "zwei ä".encode()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_side_file_lies_beside_so_that_the_rename_cannot_copy(tmp_path):
+    with replacing(tmp_path / "a.txt") as aside:
+        assert aside.parent == tmp_path
+        assert aside.name.startswith(".a.txt.")
+        assert aside.name.endswith(".part")
+
+
+def test_a_result_can_be_read_by_others(tmp_path):
+    write_bytes(tmp_path / "a", b"")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_two_writers_do_not_share_a_side_file(tmp_path):
+    path = tmp_path / "a.txt"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+        assert one != other
+    assert path.read_text() == "one"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_json_refuses_what_it_cannot_hold_and_keeps_the_old_file(tmp_path, value):
+    path = tmp_path / "a.json"
+    write_json(path, {"x": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"x": value})
+    assert read_json(path) == {"x": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_keeps_the_order_of_keys_and_letters_of_all_scripts(tmp_path):
+    write_json(tmp_path / "a.json", {"b": "ä", "a": None})
+    assert (tmp_path / "a.json").read_text() == '{\n  "b": "ä",\n  "a": null\n}\n'
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError) as told:
+        read_json(tmp_path / "a.json")
+    assert str(told.value) == (
+        f"{tmp_path / 'a.json'} is missing: run the rule that makes it again."
+    )
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1', b"", b"\xff\xfe"])
+def test_a_damaged_file_is_named(tmp_path, data):
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=rf"^{path} cannot be read as JSON \(.*\): delete it"):
+        read_json(path)
+
+
+def test_a_list_is_no_object(tmp_path):
+    (tmp_path / "a.json").write_text("[1]")
+    with pytest.raises(UserError, match="holds no JSON object"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_files_hash_is_that_of_all_its_bytes(tmp_path):
+    data = os.urandom(3 * (1 << 20) + 5)
+    (tmp_path / "a").write_bytes(data)
+    assert file_sha256(tmp_path / "a") == hashlib.sha256(data).hexdigest()
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert json_digest({"a": [1, 2], "b": 2}) == json_digest({"b": 2, "a": [1, 2]})
+    assert json_digest([1, 2]) != json_digest([2, 1])

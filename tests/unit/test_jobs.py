@@ -1,0 +1,169 @@
+"""What Snakemake compares to decide that a job must run again."""
+
+import json
+
+import pytest
+
+from vlmeter.attempts import Attempt, write_attempt
+from vlmeter.errors import UserError
+from vlmeter.files import write_json
+from vlmeter.jobs import Jobs
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def all_params(study):
+    """Return the params of every job, by rule and wildcards."""
+    jobs = Jobs(study)
+    cells = {(cell.dataset, cell.id): cell for cell in study.cells}
+    return {
+        **{("inference", *key): jobs.inference(cell) for key, cell in cells.items()},
+        **{("score", *key): jobs.score(cell) for key, cell in cells.items()},
+        **{("layers", c.dataset, c.id): jobs.layers(c) for c in study.layer_cells},
+        **{("dataset", name): jobs.dataset(name) for name in study.config.datasets},
+        **{("model", c.axes.model, c.axes.dtype): jobs.model(c.axes.model, c.axes.dtype)
+           for c in study.cells},
+        **{("images", c.axes.image_size): jobs.images(c.axes.image_size) for c in study.cells},
+        ("machine",): jobs.machine(),
+        ("control",): jobs.control(study.control_cell),
+    }  # fmt: skip
+
+
+def moved(config, key, value):
+    """Return which jobs are new or have other params after a change of the config."""
+    before = all_params(config.study())
+    after = all_params(config.set(key, value).study())
+    return {job for job, params in after.items() if before.get(job) != params}
+
+
+BATCH_2 = "tiny-bs2-img224-len200-fp32-eager-cpu"
+SIZES = ["tiny-bs1-img224-len200-fp32-eager-cpu", "tiny-bs1-img448-len200-fp32-eager-cpu"]
+
+
+def test_every_param_is_plain_json(config):
+    for params in all_params(config.study()).values():
+        assert json.loads(json.dumps(params)) == params
+
+
+def test_another_batch_size_makes_its_cells_alone(config):
+    assert moved(config, "sections.0.vary.batch_size", [1, 2, 4]) == {
+        ("inference", "photos", BATCH_2),
+        ("score", "photos", BATCH_2),
+    }
+
+
+def test_another_sample_makes_its_data_set_alone(config):
+    assert moved(config, "datasets.exams.sample", {"n": 5}) == {("dataset", "exams")}
+
+
+def test_another_template_makes_the_cells_that_use_it(config):
+    assert moved(config, "datasets.exams.prompts.bare", "{question}!") == {
+        ("inference", "exams", cell) for cell in SIZES
+    }
+
+
+def test_another_number_of_resamples_only_scores_again(config):
+    jobs = moved(config, "report", {"bootstrap_resamples": 500})
+    assert {job[0] for job in jobs} == {"score"}
+    assert len(jobs) == len(config.study().cells)
+
+
+def test_a_title_moves_no_job(config):
+    assert moved(config, "sections.0.title", "Batches") == set()
+
+
+def test_a_longer_idle_window_only_describes_the_machine(config):
+    assert moved(config, "measure", {"energy": {"idle_window_s": 1.0}}) == {("machine",)}
+
+
+def test_more_layer_iterations_only_profile(config):
+    jobs = moved(config, "layers.iterations", 3)
+    assert {job[0] for job in jobs} == {"layers"}
+
+
+def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
+    code = (
+        "import pathlib; from vlmeter.config.load import load_config\n"
+        "from vlmeter.jobs import Jobs; from vlmeter.study import Study\n"
+        f"study = Study(load_config(pathlib.Path({str(repository / 'config/demo.yaml')!r})))\n"
+        "jobs = Jobs(study); cell = study.cells[0]\n"
+        "print(jobs.inference(cell), jobs.score(cell), jobs.machine(), jobs.dataset('coco'))\n"
+        "print(jobs.layers(cell), jobs.model('tiny-blip2', 'fp32'), jobs.images(3))\n"
+        "print(study.report_outline())"
+    )
+    first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert first.stdout == second.stdout
+    assert (first.returncode, first.stderr) == (0, "")
+
+
+def note(study, status, count=1, kind="cells", devices=()):
+    """Leave a note of a try of the study's first cell, as its job does."""
+    job = Jobs(study).inference(study.cells[0])["attempt"]
+    path = study.folder / "attempts" / kind / "photos" / f"{study.cells[0].id}.json"
+    write_attempt(path, Attempt(job["key"], count, status, list(devices)))
+
+
+def test_the_number_of_the_try_follows_the_last_one(config):
+    study = config.study()
+    cell = study.cells[0]
+    assert Jobs(study).inference(cell)["attempt"]["count"] == 1
+    note(study, "crashed")
+    assert Jobs(study).inference(cell)["attempt"]["count"] == 2
+    note(study, "crashed", count=2)
+    assert Jobs(study).inference(cell)["attempt"]["count"] == 2
+    config.set("measure", {"max_attempts": 3})
+    assert Jobs(config.study()).inference(cell)["attempt"]["count"] == 3
+
+
+def test_the_note_of_a_try_lies_where_the_next_run_looks(config):
+    study = config.study()
+    cell = study.cells[0]
+    told = Jobs(study).inference(cell)["attempt"]
+    assert told["note"] == f"results/small/attempts/cells/photos/{cell.id}.json"
+    assert Jobs(study).layers(cell)["attempt"]["note"].startswith("results/small/attempts/layers/")
+    assert (
+        Jobs(study).control(cell)["attempt"]["note"].startswith("results/small/attempts/control/")
+    )
+
+
+def test_the_second_measurement_of_the_base_is_of_its_cost_alone(config):
+    study = config.study()
+    jobs = Jobs(study)
+    cell = study.control_cell
+    control = {key: value for key, value in jobs.control(cell).items() if key != "attempt"}
+    inference = {key: value for key, value in jobs.inference(cell).items() if key != "attempt"}
+    assert control == {**inference, "cost_only": True}
+
+
+def test_the_model_is_not_fetched_for_a_device_that_is_missing(config):
+    config.set("sections.0.vary", {"device": ["cpu", "cuda"]})
+    study = config.study()
+    on_cpu, on_gpu = (entry.cell for entry in study.section("batches").cells)
+    jobs = Jobs(study)
+    assert jobs.needs_model("cells", on_cpu)
+    assert not jobs.needs_model("cells", on_gpu)
+
+
+@pytest.mark.parametrize(("status", "needed"), [("ok", True), ("unavailable", False)])
+def test_a_cell_measured_before_its_device_went_keeps_its_inputs(config, status, needed):
+    study = config.set("base.device", "cuda").study()
+    note(study, status)
+    assert Jobs(study).needs_model("cells", study.cells[0]) is needed
+    assert not Jobs(study).needs_model("layers", study.cells[0])
+
+
+def test_a_gpu_that_goes_leaves_the_machine_as_it_was_described(config):
+    study = config.study()
+    write_json(study.folder / "machine.json", {"gpus": [{"uuid": "GPU-1"}]})
+    assert Jobs(study).machine()["gpus"] == ["GPU-1"]
+
+
+def test_a_damaged_description_of_the_machine_is_told(config):
+    study = config.study()
+    study.folder.mkdir(parents=True)
+    (study.folder / "machine.json").write_text("{")
+    with pytest.raises(UserError, match=r"machine\.json cannot be read as JSON"):
+        Jobs(study)

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from vlmeter.config.load import check_config
+from vlmeter.errors import UserError
+from vlmeter.localsources import check_sources, content_digest
+from vlmeter.study import Study
+
+MEBIBYTE = 1 << 20
+
+
+def study(data: str, model: str, device: str = "cpu") -> Study:
+    values = {
+        "study": "small",
+        "models": {"tiny": {"source": {"path": model}}},
+        "datasets": {
+            "photos": {
+                "task": "caption",
+                "source": {"path": data},
+                "columns": {"references": "answer"},
+                "prompts": {"bare": ""},
+            }
+        },
+        "base": {"model": "tiny", "device": device, "dtype": "fp32"},
+        "sections": [{"name": "one", "datasets": ["photos"], "vary": {"batch_size": [1]}}],
+    }
+    return Study(check_config(values, "study.yaml"))
+
+
+def test_a_digest_is_of_content_and_names_and_not_of_time(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights").write_bytes(b"1234")
+    first = content_digest(folder)
+
+    (folder / "weights").touch()
+    assert content_digest(folder) == first
+
+    (folder / "weights").write_bytes(b"1235")
+    assert content_digest(folder) != first
+
+    (folder / "weights").rename(folder / "other")
+    (folder / "other").write_bytes(b"1234")
+    assert content_digest(folder) != first
+
+
+@pytest.mark.parametrize("place", [0, 10 * MEBIBYTE, 20 * MEBIBYTE - 1])
+def test_a_change_of_all_of_a_large_file_s_part_is_noticed(tmp_path: Path, place: int) -> None:
+    file = tmp_path / "weights"
+    content = bytearray(20 * MEBIBYTE)
+    file.write_bytes(content)
+    before = content_digest(file)
+
+    start = max(0, place - MEBIBYTE)
+    content[start : place + 1] = b"\1" * (place + 1 - start)
+    file.write_bytes(content)
+
+    assert content_digest(file) != before
+
+
+def test_a_large_file_of_another_size_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(bytes(20 * MEBIBYTE))
+    before = content_digest(file)
+    file.write_bytes(bytes(20 * MEBIBYTE + 1))
+
+    assert content_digest(file) != before
+
+
+def test_nothing_has_no_digest(tmp_path: Path) -> None:
+    assert content_digest(tmp_path / "nowhere") is None
+
+
+def test_missing_sources_are_told_together(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UserError) as told:
+        check_sources(study("photos.parquet", "tiny"), "study.yaml")
+
+    data, model = str(told.value).splitlines()
+    assert data.startswith("study.yaml: datasets.photos: photos.parquet")
+    assert model == ("study.yaml: models.tiny.source.path: tiny is no folder with a config.json.")
+
+
+def test_sources_that_were_read_before_may_be_gone(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results" / "small"
+    for name in ("data/photos/samples.json", "models/tiny-fp32.json"):
+        (results / name).parent.mkdir(parents=True)
+        (results / name).write_text("{}")
+
+    check_sources(study("photos.parquet", "tiny"), "study.yaml")
+
+
+def test_a_model_that_no_device_here_needs_is_not_asked_for(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vlmeter.devices.is_present", {"cuda": False}.get)
+
+    with pytest.raises(UserError) as told:
+        check_sources(study("photos.parquet", "tiny", device="cuda"), "study.yaml")
+
+    assert "models.tiny" not in str(told.value)

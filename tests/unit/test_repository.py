@@ -1,0 +1,113 @@
+"""Files that say the same thing in two places say the same thing."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+
+
+def pins(text):
+    return dict(line.split("==") for line in text.splitlines() if line.strip())
+
+
+@pytest.fixture(scope="module")
+def lock(repository):
+    return pins((repository / "envs/requirements.lock").read_text())
+
+
+@pytest.fixture(scope="module")
+def project(repository):
+    return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_holds_versions_only(repository, file):
+    lines = (repository / "envs" / file).read_text().splitlines()
+    wrong = [
+        line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line)
+    ]
+    assert wrong == []
+
+
+def test_the_conda_environment_is_the_lock(repository, lock):
+    dependencies = yaml.safe_load((repository / "envs/vlmeter.yaml").read_text())["dependencies"]
+    (pip,) = (entry["pip"] for entry in dependencies if isinstance(entry, dict))
+    assert pins("\n".join(pip)) == lock
+
+
+@pytest.mark.parametrize(
+    ("lock_file", "section"), [("requirements.lock", "main"), ("requirements-dev.lock", "dev")]
+)
+def test_the_lock_has_the_projects_pins(repository, project, lock_file, section):
+    wanted = (
+        project["dependencies"] if section == "main" else project["optional-dependencies"]["dev"]
+    )
+    locked = {
+        canonical(name): version
+        for name, version in pins((repository / "envs" / lock_file).read_text()).items()
+    }
+    named = [
+        re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[.*\])?==(.+)", entry).groups() for entry in wanted
+    ]
+    assert {canonical(name): locked.get(canonical(name)) for name, _ in named} == {
+        canonical(name): version for name, version in named
+    }
+
+
+def test_nothing_locked_twice_between_running_and_developing(repository, lock):
+    dev = pins((repository / "envs/requirements-dev.lock").read_text())
+    assert set(map(canonical, dev)) & set(map(canonical, lock)) == set()
+
+
+def rules(repository):
+    """Return the script of every rule that has one."""
+    found, rule = {}, None
+    for file in sorted(repository.glob("workflow/rules/*.smk")):
+        for line in file.read_text().splitlines():
+            if match := re.match(r"rule (\w+):", line):
+                rule = match[1]
+            if match := re.match(r'\s+"\.\./scripts/(\w+)\.py"', line):
+                found[rule] = match[1]
+    return found
+
+
+def test_a_rule_and_its_script_have_one_name(repository):
+    scripts = {file.stem for file in repository.glob("workflow/scripts/*.py")}
+    found = rules(repository)
+    assert set(found.values()) == scripts
+    # The base cell is measured again by the very script that measures cells.
+    assert {rule: script for rule, script in found.items() if rule != script} == {
+        "measure_control": "run_inference"
+    }
+
+
+def test_every_script_is_thin(repository):
+    for file in repository.glob("workflow/scripts/*.py"):
+        text = file.read_text()
+        assert len(text.splitlines()) <= 40, file
+        assert text.startswith('"""'), file
+        assert "from __future__" not in text, file
+        assert re.findall(r"^(?:def|class|for|while|if) .*", text, re.MULTILINE) == [
+            "if TYPE_CHECKING:"
+        ], file
+
+
+def test_the_version_stands_once(repository, project):
+    changes = (repository / "CHANGELOG.md").read_text()
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text())
+    assert f"## {project['version']}" in changes.replace("[", "").replace("]", "")
+    assert str(citation["version"]) == project["version"]
+
+
+def test_modules_are_of_a_size_to_read(repository):
+    long = {
+        file.name: lines
+        for file in (repository / "src").rglob("*.py")
+        if (lines := len(file.read_text().splitlines())) > 350
+    }
+    assert long == {}

@@ -1,0 +1,33 @@
+"""A Snakemake logger plugin: a JSON line for every job that runs, or would run in a dry run.
+
+Snakemake's text shows a rule's message instead of its name and wildcards; the events tell both.
+"""
+
+import json
+import os
+from logging import LogRecord
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+
+class LogHandler(LogHandlerBase):
+    writes_to_stream = False
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def emit(self, record: LogRecord) -> None:
+        if getattr(record, "event", None) != LogEvent.JOB_INFO:
+            return
+        job = {
+            "rule": record.rule_name,
+            "wildcards": dict(record.wildcards),
+            "has_output": bool(record.output),
+            "gpu": record.resources.get("gpu"),
+            "reason": record.reason,
+        }
+        with Path(os.environ["JOB_EVENTS"]).open("a") as file:
+            file.write(json.dumps(job) + "\n")

@@ -1,0 +1,294 @@
+"""A copy of the workflow with a small study in it, and the jobs that Snakemake runs there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "src", "demo")
+CONFIG = "study.yaml"
+RESULTS = "results/small"
+FAKE_GPU = "GPU-00000000-0000-0000-0000-000000000001"
+
+Job = tuple[str, ...]
+"""A rule and the values of its wildcards."""
+
+STUDY: dict[str, Any] = {
+    "study": "small",
+    "models": {"tiny": {"source": {"path": "demo/model"}}},
+    "datasets": {
+        "coco": {
+            "task": "caption",
+            "source": {"path": "demo/data/coco.parquet"},
+            "columns": {"id": "question_id", "image": "image", "references": "answer"},
+            "sample": {"n": 4, "seed": 0},
+            "prompts": {"bare": ""},
+            "max_new_tokens": 4,
+        },
+        "textvqa": {
+            "task": "vqa",
+            "source": {"path": "demo/data/textvqa.parquet"},
+            "columns": {
+                "id": "question_id",
+                "image": "image",
+                "question": "question",
+                "references": "answers",
+            },
+            "sample": {"n": 5, "seed": 0},
+            "prompts": {"bare": "{question}"},
+            "max_new_tokens": 4,
+        },
+    },
+    "base": {
+        "model": "tiny",
+        "device": "cpu",
+        "dtype": "fp32",
+        "image_size": 224,
+        "batch_size": 1,
+        "max_input_len": 20,
+    },
+    "sections": [
+        {
+            "name": "batch",
+            "title": "Size of the batch",
+            "datasets": ["textvqa"],
+            "vary": {"batch_size": [1, 2]},
+        },
+        {
+            "name": "size",
+            "title": "Size of the image",
+            "datasets": ["coco", "textvqa"],
+            "vary": {"image_size": [224, 336]},
+        },
+        {
+            "name": "device",
+            "title": "GPU or CPU",
+            "datasets": ["textvqa"],
+            "vary": {"device": ["cuda", "cpu"]},
+        },
+    ],
+    "layers": {
+        "dataset": "textvqa",
+        "grids": [{"vary": {"batch_size": [1]}}],
+        "iterations": 1,
+    },
+    "measure": {
+        "window_s": 0.05,
+        "min_iterations": 2,
+        "repeats": 2,
+        "max_warmup_s": 0.1,
+        "batches": 2,
+        "new_tokens": 2,
+        "cpu_threads": 1,
+        "timeout_s": 120,
+        "energy": {"window_s": 0.05, "min_window_s": 1.0, "idle_window_s": 0.1},
+    },
+    "report": {"bootstrap_resamples": 100},
+}
+"""Six cells on one tiny model: five that any machine can measure, one that wants a GPU."""
+
+
+def cell_id(
+    batch_size: int = 1, image_size: int = 224, dtype: str = "fp32", device: str = "cpu"
+) -> str:
+    """The id of a cell of the small study."""
+    return f"tiny-bs{batch_size}-img{image_size}-len20-{dtype}-eager-{device}"
+
+
+CELLS = (
+    ("textvqa", cell_id()),
+    ("textvqa", cell_id(batch_size=2)),
+    ("coco", cell_id()),
+    ("coco", cell_id(image_size=336)),
+    ("textvqa", cell_id(image_size=336)),
+    ("textvqa", cell_id(device="cuda")),
+)
+CUDA_CELL = ("textvqa", cell_id(device="cuda"))
+MACHINE = frozenset({("describe_machine",), ("note_machine",)})
+LAYERS = ("profile_layers", "textvqa", cell_id())
+REPORT: frozenset[Job] = frozenset(
+    {
+        ("aggregate",),
+        ("plot_section", "batch"),
+        ("plot_section", "size"),
+        ("plot_section", "device"),
+        ("plot_layers",),
+        ("render_report",),
+        ("check_study",),
+    }
+)
+"""What follows from any new record."""
+AFTER_MEASURING = REPORT | {("measure_control",)}
+"""What follows from any new measurement, besides its score."""
+
+
+def inference(cells: Iterable[tuple[str, str]]) -> set[Job]:
+    """The measurements of these cells."""
+    return {("run_inference", *cell) for cell in cells}
+
+
+def scores(cells: Iterable[tuple[str, str]]) -> set[Job]:
+    """The scores of these cells."""
+    return {("score_predictions", *cell) for cell in cells}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a Snakemake command did."""
+
+    code: int
+    text: str
+    jobs: tuple[dict[str, Any], ...]
+    """An entry per job that ran, or would run in a dry run, in the order of the events."""
+
+    @property
+    def names(self) -> set[Job]:
+        """The jobs as rule and wildcards, without the rules that only name targets."""
+        return {(job["rule"], *job["wildcards"].values()) for job in self.jobs if job["has_output"]}
+
+    def count(self, rule: str) -> int:
+        """How many jobs of a rule there are."""
+        return sum(job["rule"] == rule for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder that holds the workflow, with a config of its own."""
+
+    folder: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> "Tree":
+        """Copy the repository's workflow into `folder` and write the small study there."""
+        for name in PARTS:
+            source = REPOSITORY / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                shutil.copytree(source, folder / name, ignore=ignored)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, folder / name)
+        tree = cls(folder)
+        tree.write_config(STUDY)
+        return tree
+
+    def copy(self, folder: Path) -> "Tree":
+        """Copy this tree with its results and Snakemake's memory of them."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Tree(folder)
+
+    def path(self, name: str) -> Path:
+        """A file of the tree."""
+        return self.folder / name
+
+    def result(self, name: str) -> Path:
+        """A file of the study's results."""
+        return self.folder / RESULTS / name
+
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the study's results."""
+        return json.loads(self.result(name).read_text())
+
+    def record(self, cell: tuple[str, str]) -> dict[str, Any]:
+        """The record of a cell."""
+        dataset, name = cell
+        return self.json(f"cells/{dataset}/{name}/record.json")
+
+    def write_config(self, values: dict[str, Any], name: str = CONFIG) -> None:
+        """Write a config file."""
+        self.path(name).write_text(yaml.safe_dump(values, sort_keys=False))
+
+    @contextmanager
+    def config(self) -> Iterator[dict[str, Any]]:
+        """Yield the study's config to be changed."""
+        values = yaml.safe_load(self.path(CONFIG).read_text())
+        yield values
+        self.write_config(values)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the first `old` in a file, which must be there."""
+        text = self.path(name).read_text()
+        assert old in text, f"{name} does not hold {old!r}"
+        self.path(name).write_text(text.replace(old, new, 1))
+
+    def append(self, name: str, text: str) -> None:
+        """Add text to the end of a file."""
+        with self.path(name).open("a") as file:
+            file.write(text)
+
+    def touch(self, *names: str) -> None:
+        """Make files look new without changing them."""
+        for name in names:
+            assert self.path(name).is_file(), name
+            self.path(name).touch()
+
+    def environment(self, *fakes: str, endings: dict[str, str] | None = None) -> dict[str, str]:
+        """What the tree's processes see: its own package, the fakes, and locks of its own.
+
+        Args:
+            fakes: Names of folders below `fakes/` whose modules stand in for others.
+            endings: Ends of cells, as `fakes/cells` describes them.
+        """
+        inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
+        search = [HERE / "fakes" / name for name in (*fakes, *(["cells"] if endings else []))]
+        search += [self.folder / "src", HERE / "plugins"]
+        return {
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(map(str, search)),
+            "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
+            "XDG_CACHE_HOME": str(self.folder / ".cache"),
+            # A real GPU of the machine stays out of sight, of NVML as of torch.
+            "CUDA_VISIBLE_DEVICES": FAKE_GPU if "gpu" in fakes else "",
+            "CELL_ENDINGS": json.dumps(endings or {}),
+            "JOB_EVENTS": str(self.folder / ".jobs"),
+            # Whatever asks the network fails at once.
+            "HF_HUB_OFFLINE": "1",
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        }
+
+    def snakemake(
+        self,
+        *arguments: str,
+        configfile: str | None = CONFIG,
+        fakes: Iterable[str] = (),
+        endings: dict[str, str] | None = None,
+    ) -> Outcome:
+        """Run a Snakemake command in this tree."""
+        environment = self.environment(*fakes, endings=endings)
+        events = Path(environment["JOB_EVENTS"])
+        events.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "snakemake", *arguments, "--nocolor", "--logger", "jobs"]
+        if configfile is not None:
+            command += ["--configfile", configfile]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        lines = events.read_text().splitlines() if events.exists() else []
+        return Outcome(done.returncode, done.stdout, tuple(map(json.loads, lines)))
+
+    def plan(self, *targets: str, **options: Any) -> Outcome:
+        """Ask what would run; the answer must not be a failure."""
+        outcome = self.snakemake(*targets, "--dry-run", **options)
+        assert outcome.code == 0, outcome.text
+        return outcome
+
+    def run(self, *targets: str, **options: Any) -> Outcome:
+        """Run the study, or some targets of it."""
+        return self.snakemake(*targets, "--cores", "2", **options)

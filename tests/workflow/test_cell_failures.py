@@ -1,0 +1,70 @@
+"""However a cell ends, there is a record and a report; what may pass is tried again, then rests."""
+
+from studytree import AFTER_MEASURING, Tree, cell_id, inference, scores
+
+NEW_CELL = ("textvqa", cell_id(batch_size=3))
+TRIED_AGAIN = inference([NEW_CELL]) | scores([NEW_CELL]) | AFTER_MEASURING
+
+
+def add_the_new_cell(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"][0]["vary"]["batch_size"].append(3)
+
+
+def test_a_crashed_cell_is_recorded_tried_again_and_then_rests(tree: Tree) -> None:
+    add_the_new_cell(tree)
+    killed = {NEW_CELL[1]: "kill"}
+
+    first = tree.run(endings=killed)
+
+    assert first.code == 0, first.text
+    assert first.names == TRIED_AGAIN
+    record = tree.record(NEW_CELL)
+    assert (record["status"], record["attempt"]) == ("crashed", 1)
+    assert record["reason"].startswith("killed by SIGKILL")
+    assert [record[key] for key in ("wer_value", "latency", "energy", "flops")] == [None] * 4
+    assert record["reason"] in tree.result("report.md").read_text()
+    assert tree.json("check.json")["by_status"]["crashed"] == 1
+
+    assert tree.plan().names == TRIED_AGAIN
+
+    second = tree.run("batch", endings=killed)
+
+    assert second.code == 0, second.text
+    assert second.names == inference([NEW_CELL]) | scores([NEW_CELL])
+    assert tree.record(NEW_CELL)["attempt"] == 2
+    assert tree.plan("batch").names == set()
+
+
+def test_a_cell_with_a_bug_fails_the_run_after_the_report_and_can_recover(tree: Tree) -> None:
+    add_the_new_cell(tree)
+
+    broken = tree.run(endings={NEW_CELL[1]: "raise"})
+
+    assert broken.code != 0
+    assert broken.names == TRIED_AGAIN
+    record = tree.record(NEW_CELL)
+    reason = "UnforeseenError: the moon is in the way"
+    assert (record["status"], record["reason"]) == ("error", reason)
+    assert "Traceback (most recent call last)" in record["traceback"]
+    # The job ran the code of this tree, not the one that is installed.
+    assert str(tree.path("src/vlmeter/inference.py")) in record["traceback"]
+    assert reason in tree.result("report.md").read_text()
+    assert not tree.result("check.json").exists()
+    assert "1 of 8 cells ended in an error" in broken.text
+    assert f"results/small/cells/{'/'.join(NEW_CELL)}/record.json: {reason}" in broken.text
+
+    mended = tree.run()
+
+    assert mended.code == 0, mended.text
+    assert mended.names == TRIED_AGAIN
+    assert (tree.record(NEW_CELL)["status"], tree.record(NEW_CELL)["attempt"]) == ("ok", 2)
+    assert tree.plan().names == set()
+
+
+def test_a_cell_is_measured_again_by_force(tree: Tree) -> None:
+    cell = ("coco", cell_id())
+
+    forced = tree.plan("--forcerun", f"results/small/cells/{'/'.join(cell)}/measurement.json")
+
+    assert forced.names == inference([cell]) | scores([cell]) | AFTER_MEASURING

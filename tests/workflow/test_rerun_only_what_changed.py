@@ -1,0 +1,217 @@
+"""After a real run of the same tree, an edit runs exactly the jobs that depend on what it says."""
+
+import shutil
+
+import pytest
+from studytree import (
+    AFTER_MEASURING,
+    CELLS,
+    CONFIG,
+    CUDA_CELL,
+    LAYERS,
+    MACHINE,
+    REPORT,
+    Tree,
+    cell_id,
+    inference,
+    scores,
+)
+
+COCO_CELLS = [cell for cell in CELLS if cell[0] == "coco"]
+ALL_OF_COCO = (
+    {("download_dataset", "coco")}
+    | {("preprocess_images", "coco", size) for size in ("224", "336")}
+    | inference(COCO_CELLS)
+    | scores(COCO_CELLS)
+)
+
+
+def test_a_finished_study_has_nothing_to_do(tree: Tree) -> None:
+    again = tree.run()
+
+    assert again.code == 0
+    assert again.names == set()
+    assert "Nothing to be done" in again.text
+
+
+def test_a_new_batch_size_measures_its_cell(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"][0]["vary"]["batch_size"].append(3)
+
+    new = [("textvqa", cell_id(batch_size=3))]
+    assert tree.plan().names == inference(new) | scores(new) | AFTER_MEASURING
+
+
+def test_a_batch_size_less_measures_the_control_alone(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"][0]["vary"]["batch_size"].remove(2)
+
+    assert tree.plan().names == AFTER_MEASURING
+
+
+def test_a_data_set_with_another_sample_count_reruns_its_own_jobs(tree: Tree) -> None:
+    with tree.config() as config:
+        config["datasets"]["coco"]["sample"]["n"] = 5
+
+    assert tree.plan().names == ALL_OF_COCO | AFTER_MEASURING
+
+
+def test_an_edited_data_file_reruns_the_jobs_of_its_data_set(tree: Tree) -> None:
+    tree.append("demo/data/coco.parquet", "another footer")
+
+    assert tree.plan().names == ALL_OF_COCO | AFTER_MEASURING
+
+
+def test_an_edited_model_file_measures_every_cell_that_opened_it(tree: Tree) -> None:
+    tree.append("demo/model/model.safetensors", "another weight")
+
+    opened = [cell for cell in CELLS if cell != CUDA_CELL]
+    again = {("fetch_model", "tiny", "fp32"), LAYERS} | inference(opened) | scores(opened)
+    assert tree.plan().names == again | AFTER_MEASURING
+
+
+def test_sources_that_are_gone_leave_the_results_as_they_are(tree: Tree) -> None:
+    shutil.rmtree(tree.path("demo"))
+
+    assert tree.plan().names == set()
+
+
+def test_another_answer_length_reruns_the_cells_of_its_data_set(tree: Tree) -> None:
+    with tree.config() as config:
+        config["datasets"]["coco"]["max_new_tokens"] = 5
+
+    assert tree.plan().names == inference(COCO_CELLS) | scores(COCO_CELLS) | AFTER_MEASURING
+
+
+def test_a_section_with_another_title_renders_the_report(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"][1]["title"] = "How large the image is"
+
+    assert tree.plan().names == {("render_report",), ("check_study",)}
+
+
+def test_sections_in_another_order_render_the_report(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"].append(config["sections"].pop(1))
+
+    assert tree.plan().names == {("render_report",), ("check_study",)}
+
+
+@pytest.mark.parametrize("template", ["report.md.j2", "study.css"])
+def test_an_edited_template_renders_the_report(tree: Tree, template: str) -> None:
+    tree.append(f"report/templates/{template}", "\n")
+
+    assert tree.plan().names == {("render_report",), ("check_study",)}
+
+
+def test_an_edited_metric_scores_again_without_running_the_model(tree: Tree) -> None:
+    tree.append("src/vlmeter/metrics/wer.py", "\nEDITED = True\n")
+    cell = ("textvqa", cell_id())
+    before = tree.result(f"cells/{'/'.join(cell)}/measurement.json").stat().st_mtime_ns
+
+    assert tree.plan().names == scores(CELLS) | REPORT
+
+    done = tree.run("batch")
+    batch = [("textvqa", cell_id()), ("textvqa", cell_id(batch_size=2))]
+    assert done.code == 0
+    assert done.names == scores(batch)
+    after = tree.result(f"cells/{'/'.join(cell)}/measurement.json").stat().st_mtime_ns
+    assert after == before
+
+
+def test_the_edited_measurement_of_cells_measures_all_cells_again(tree: Tree) -> None:
+    tree.append("src/vlmeter/cell.py", "\nEDITED = True\n")
+
+    assert tree.plan().names == inference(CELLS) | scores(CELLS) | AFTER_MEASURING
+
+
+def test_code_that_all_measurements_share_measures_everything_again(tree: Tree) -> None:
+    tree.append("src/vlmeter/measure/clock.py", "\nEDITED = True\n")
+
+    again = inference(CELLS) | scores(CELLS) | {LAYERS} | MACHINE | AFTER_MEASURING
+    assert tree.plan().names == again
+
+
+def test_an_edited_description_of_the_machine_measures_no_cell(tree: Tree) -> None:
+    tree.append("src/vlmeter/machine.py", "\nEDITED = True\n")
+
+    assert tree.plan().names == MACHINE | {("render_report",), ("check_study",)}
+
+
+def test_a_cell_in_a_new_number_format_describes_the_machine_too(tree: Tree) -> None:
+    with tree.config() as config:
+        config["sections"][0]["vary"]["dtype"] = ["fp32", "bf16"]
+
+    new = [("textvqa", cell_id(batch_size=size, dtype="bf16")) for size in (1, 2)]
+    fetched = {("fetch_model", "tiny", "bf16")}
+    measured = inference(new) | scores(new) | AFTER_MEASURING
+    assert tree.plan().names == MACHINE | fetched | measured
+    assert tree.plan("batch").names == MACHINE | fetched | inference(new) | scores(new)
+
+
+def test_the_edited_layer_profiler_profiles_again(tree: Tree) -> None:
+    tree.append("src/vlmeter/measure/layers.py", "\nEDITED = True\n")
+
+    assert tree.plan().names == {LAYERS} | REPORT
+
+
+def test_an_edited_figure_draws_again(tree: Tree) -> None:
+    tree.append("src/vlmeter/reporting/layer_figure.py", "\nEDITED = True\n")
+
+    assert tree.plan().names == REPORT - {("aggregate",)}
+
+
+def test_an_edited_module_that_no_job_imports_runs_nothing(tree: Tree) -> None:
+    tree.append("src/vlmeter/plan.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/config/reference.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/study.py", "\nEDITED = True\n")
+    tree.path("src/vlmeter/unheard_of.py").write_text("EDITED = True\n")
+
+    assert tree.plan().names == set()
+
+
+def test_edited_comments_and_docstrings_run_nothing(tree: Tree) -> None:
+    tree.edit("src/vlmeter/cell.py", '"""One cell measured', '"""A cell, measured')
+    tree.edit("src/vlmeter/scoring.py", '"""Joins', "# A new comment.\n\n'''Brings together")
+    text = tree.path("src/vlmeter/scoring.py").read_text()
+    tree.path("src/vlmeter/scoring.py").write_text(text.replace('"""', "'''", 1))
+    tree.edit("src/vlmeter/data/download.py", "import hashlib", "import hashlib  # for digests")
+
+    assert tree.plan().names == set()
+
+
+def test_files_that_are_touched_and_not_changed_run_nothing(tree: Tree) -> None:
+    tree.touch(CONFIG, "demo/data/coco.parquet", "demo/data/textvqa.parquet")
+    tree.touch("demo/model/model.safetensors", "demo/model/config.json")
+    tree.touch("src/vlmeter/cell.py", "src/vlmeter/metrics/wer.py", "src/vlmeter/study.py")
+    tree.touch("report/templates/report.md.j2", "report/templates/study.css")
+    tree.touch("Snakefile", "workflow/rules/common.smk", "workflow/rules/inference.smk")
+    results = [path for path in tree.result("").rglob("*") if path.is_file()]
+    tree.touch(*(str(path.relative_to(tree.folder)) for path in results))
+
+    assert tree.plan().names == set()
+
+
+def test_a_touched_script_reruns_its_rule(tree: Tree) -> None:
+    """Snakemake goes by a script's time of change: the known exception."""
+    tree.touch("workflow/scripts/render_report.py")
+
+    assert tree.plan().names == {("render_report",), ("check_study",)}
+
+
+def test_a_longer_window_measures_again_and_a_shorter_bootstrap_scores_again(tree: Tree) -> None:
+    with tree.config() as config:
+        config["report"]["bootstrap_resamples"] = 200
+    assert tree.plan().names == scores(CELLS) | REPORT
+
+    with tree.config() as config:
+        config["measure"]["window_s"] = 0.06
+    jobs = tree.plan().names
+    assert jobs == inference(CELLS) | scores(CELLS) | {LAYERS} | AFTER_MEASURING
+
+
+def test_more_attempts_are_no_reason_to_measure_again(tree: Tree) -> None:
+    with tree.config() as config:
+        config["measure"]["max_attempts"] = 3
+
+    assert tree.plan().names == {("render_report",), ("check_study",)}

@@ -1,0 +1,123 @@
+"""What the shipped studies ask for, and what a finished study leaves."""
+
+import base64
+import re
+from collections import Counter
+
+from studytree import (
+    AFTER_MEASURING,
+    CELLS,
+    CONFIG,
+    CUDA_CELL,
+    LAYERS,
+    MACHINE,
+    REPORT,
+    STUDY,
+    Outcome,
+    Tree,
+    inference,
+    scores,
+)
+
+LOADED = re.compile(
+    r"""(?:<(?:script|img|iframe|source|embed|object|image|use)\b[^>]*?\b(?:src|href|data)\s*=\s*"""
+    r"""|<link\b[^>]*?\bhref\s*=\s*|url\(\s*|@import\s*|\bfetch\(\s*|\bimport\(\s*)"""
+    r"""["']?(?:https?:)?//""",
+    re.IGNORECASE,
+)
+"""What a browser would fetch by itself from elsewhere."""
+KEYS = ["wer_value", "latency", "energy", "flops"]
+
+
+def cells_of(outcome: Outcome) -> tuple[int, int, int]:
+    """How many cells are measured, scored and profiled."""
+    rules = ("run_inference", "score_predictions", "profile_layers")
+    return tuple(outcome.count(rule) for rule in rules)
+
+
+def embedded_pages(html: str) -> list[str]:
+    """The HTML pages that a page holds as data."""
+    found = re.findall(r"data:text/html;[^,\"']*base64,([A-Za-z0-9+/=]+)", html)
+    return [base64.b64decode(page).decode() for page in found]
+
+
+def test_the_first_run_runs_each_job_once(first_run: tuple[Tree, Outcome]) -> None:
+    _, outcome = first_run
+    data = {("download_dataset", name) for name in ("coco", "textvqa")}
+    images = {
+        ("preprocess_images", name, size) for name in ("coco", "textvqa") for size in ("224", "336")
+    }
+    prepared = MACHINE | data | images | {("fetch_model", "tiny", "fp32")}
+
+    assert outcome.names == prepared | inference(CELLS) | scores(CELLS) | {LAYERS} | AFTER_MEASURING
+    ran = [job for job in outcome.jobs if job["has_output"]]
+    assert len(ran) == len(outcome.names)
+
+
+def test_every_cell_leaves_a_record_with_the_source_s_four_keys_first(finished: Tree) -> None:
+    records = {cell: finished.record(cell) for cell in CELLS}
+
+    assert {cell for cell in CELLS if records[cell]["status"] == "ok"} == {*CELLS} - {CUDA_CELL}
+    for record in records.values():
+        assert list(record)[:4] == KEYS
+    measured = records[CELLS[0]]
+    assert measured["latency"] > 0
+    assert measured["flops"].endswith("FLOPS")
+    assert measured["energy"] is None, "a window of 50 ms is too short"
+    assert measured["energy_detail"]["energy_reason"]
+
+
+def test_the_published_study_has_its_cells_and_is_the_default(fresh: Tree) -> None:
+    default = fresh.plan(configfile=None)
+
+    assert cells_of(default) == (21, 21, 5)
+    asking = [job for job in default.jobs if job["gpu"]]
+    rules = Counter(job["rule"] for job in asking)
+    assert rules == {"run_inference": 20, "profile_layers": 5, "measure_control": 1}
+    cells = [job["wildcards"]["cell"] for job in asking if job["wildcards"]]
+    assert all(cell.endswith("-cuda") for cell in cells)
+    assert default.names == fresh.plan(configfile="config/config.yaml").names
+
+
+def test_the_demo_study_has_the_same_cells_and_needs_a_gpu_for_one(fresh: Tree) -> None:
+    demo = fresh.plan(configfile="config/demo.yaml")
+
+    assert cells_of(demo) == (21, 21, 5)
+    assert [job["wildcards"]["dataset"] for job in demo.jobs if job["gpu"]] == ["textvqa"]
+
+
+def test_a_config_file_inherits_nothing_from_the_default(fresh: Tree) -> None:
+    plan = fresh.plan(configfile=CONFIG)
+
+    datasets = {job["wildcards"].get("dataset") for job in plan.jobs} - {None}
+    assert datasets == set(STUDY["datasets"])
+    assert "blip2-opt-2.7b" not in plan.text
+
+
+def test_a_section_s_name_is_a_target(fresh: Tree) -> None:
+    plan = fresh.plan("size")
+
+    in_section = [cell for cell in CELLS if cell[1].startswith("tiny-bs1-") and cell != CUDA_CELL]
+    assert {job for job in plan.names if job[0] == "run_inference"} == inference(in_section)
+    assert {job for job in plan.names if job[0] == "score_predictions"} == scores(in_section)
+    assert not plan.names & REPORT
+
+
+def test_snakemake_s_report_is_one_page_that_loads_nothing_from_elsewhere(tree: Tree) -> None:
+    made = tree.snakemake("--report", "report.html")
+
+    assert made.code == 0, made.text
+    page = tree.path("report.html").read_text()
+    assert LOADED.findall(page) == []
+    study = tree.result("study.html").read_text()
+    assert embedded_pages(page) == [study]
+    assert LOADED.findall(study) == []
+    for name in ("summary.csv", "layers.csv", "report.md", "study.html", "layers.svg"):
+        assert name in page
+    assert tree.plan().names == set()
+
+
+def test_the_workflow_passes_snakemake_s_linter(finished: Tree) -> None:
+    linted = finished.snakemake("--lint", configfile=None)
+
+    assert linted.code == 0, linted.text
