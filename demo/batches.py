@@ -176,9 +176,9 @@ def _put(rng: np.random.Generator, question: str) -> str:
 def _draw(rng: np.random.Generator, name: str, native: bool, length: str) -> Sample:
     if name == "scienceqa":
         return draw_science_sample(rng, "short" if length == ALL_QUESTIONS else length)
-    if name == "textvqa" and native:
-        # Small lettering is lost at this size: training on it would teach to guess.
-        return draw_sign_sample(rng, small=False)
+    if name == "textvqa":
+        # Small lettering is lost at the native size: training on it would teach to guess.
+        return draw_sign_sample(rng, small=False if native else None)
     return SETS[name].draw(rng)
 
 

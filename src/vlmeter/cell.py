@@ -49,6 +49,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     """
     cell = job["cell"]
     axes, measure = cell["axes"], cell["measure"]
+    machine = read_json(Path(inputs["machine"]))
     clock = clock_for(axes["device"])
     gpu = open_device(axes["device"])
     memory = memory_probe(axes["device"], gpu)
@@ -70,7 +71,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     latency = measure_latency(
         bench.forwards(), clock, _latency_plan(measure), threads=torch.get_num_threads()
     )
-    meter = _energy_meter(inputs, measure, axes["device"])
+    meter = _energy_meter(machine, measure, axes["device"])
     energy = meter.measure(
         bench.forwards(),
         clock,
@@ -89,7 +90,6 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         decoder=getattr(bench.loaded.model, "language_model", None),
         prompt_tokens=bench.cost_batches[0]["input_ids"].shape[1],
     )
-    machine = read_json(Path(inputs["machine"]))
     peak = _peak_flop_per_s(machine, axes)
     blocks = {
         "input": bench.described(),
@@ -159,7 +159,7 @@ def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
 
 
 def _energy_meter(
-    inputs: Mapping[str, str], measure: Mapping[str, Any], device: str
+    machine: Mapping[str, Any], measure: Mapping[str, Any], device: str
 ) -> EnergyMeter:
     block = measure["energy"]
     settings = EnergySettings(
@@ -169,7 +169,6 @@ def _energy_meter(
         country_iso_code=block["country_iso_code"],
         min_window_s=block["min_window_s"],
     )
-    machine: Any = read_json(Path(inputs["machine"]))
     return energy_meter(machine["energy"], settings, device)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from vlmeter import locks
 
-SOON_S, NOT_YET_S = 20, 0.4
+SOON_S, NOT_YET_S = 20, 0.25
 WORKING = "working()"
 CPU = "measuring('cpu')"
 GPU_1, GPU_2 = "measuring('cuda', 'GPU-1')", "measuring('cuda', 'GPU-2')"

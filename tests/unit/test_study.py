@@ -147,6 +147,14 @@ def test_a_study_in_which_every_section_fixes_something_has_no_control(config):
     assert config.study().control_cell is None
 
 
+def test_every_data_set_has_its_base_cell_where_a_section_measures_it(config):
+    study = config.study()
+    assert {name: cell.id for name, cell in study.base_cells.items()} == dict.fromkeys(
+        ("photos", "exams"), "tiny-bs1-img224-len200-fp32-eager-cpu"
+    )
+    assert study.control_cell == study.base_cells["photos"]
+
+
 def test_an_unknown_cell_is_a_key_error(config):
     with pytest.raises(KeyError):
         config.study().cell("photos", "nothing")

@@ -117,7 +117,7 @@ def test_snakemake_s_report_is_one_page_that_loads_nothing_from_elsewhere(tree: 
     assert tree.plan().names == set()
 
 
-def test_the_workflow_passes_snakemake_s_linter(finished: Tree) -> None:
-    linted = finished.snakemake("--lint", configfile=None)
+def test_the_workflow_passes_snakemake_s_linter(fresh: Tree) -> None:
+    linted = fresh.snakemake("--lint", configfile=None)
 
     assert linted.code == 0, linted.text

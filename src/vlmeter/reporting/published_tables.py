@@ -211,7 +211,7 @@ def _verdict(counts: int, shares: Sequence[float]) -> str:
     if worst:
         rest[0] += f", {worst}"
     if len(shares) > len(good):
-        rest.append(f"{len(shares) - len(good)} deviate by more than {_REPRODUCED * 100:g} %")
+        rest.append(f"{len(shares) - len(good)} off by more than {_REPRODUCED * 100:g} %")
     if counts > len(shares):
         rest.append(f"for {counts - len(shares)} no cell has that many text tokens")
     return f"{'; '.join(rest)}."

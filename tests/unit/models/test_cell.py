@@ -10,7 +10,7 @@ from vlmeter.config.schema import Measure
 from vlmeter.data.images import preprocess_images
 from vlmeter.data.samples import SAMPLES, write_table
 from vlmeter.errors import UserError
-from vlmeter.failures import UnsupportedError
+from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.files import file_sha256, read_json, write_json
 from vlmeter.layercell import profile_cell
 from vlmeter.machine import describe_machine
@@ -156,6 +156,12 @@ def test_a_model_that_is_cut_short_is_named(inputs, study, tmp_path):
 def test_a_template_that_cannot_fit_is_unsupported(inputs):
     with pytest.raises(UnsupportedError, match="more than max_input_len 3"):
         set_up(job(max_input_len=3), inputs)
+
+
+@pytest.mark.parametrize("work", [measure_cell, profile_cell])
+def test_a_card_that_torch_cannot_use_is_unavailable(inputs, work):
+    with pytest.raises(UnavailableError, match="no CUDA device"):
+        work(job(device="cuda"), inputs)
 
 
 BLOCKS = [

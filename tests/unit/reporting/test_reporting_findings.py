@@ -6,8 +6,8 @@ import pytest
 from study_factory import AXES, cell_id
 
 from vlmeter.reporting.findings import findings, fit_power
-from vlmeter.reporting.profiles import Profile, module_groups
 from vlmeter.reporting.layer_tables import kinds_table
+from vlmeter.reporting.profiles import Profile, module_groups
 
 Row = dict[str, Any]
 

@@ -154,8 +154,7 @@ def test_a_count_that_deviates_is_told(architecture):
     base = {**made.outline["base"], "device": "cpu", "dtype": "bf16"}
     found = reproduction(read_published(FILE), base, rows)
     assert found.verdict == (
-        "4 of the 5 published FLOP counts are reproduced, within 0.16 %; 1 deviate by more than "
-        "0.5 %."
+        "4 of the 5 published FLOP counts are reproduced, within 0.16 %; 1 off by more than 0.5 %."
     )
     assert found.setting == (
         "Its base has other settings: device GPU (here CPU) and dtype fp16 (here bf16). Ratios "
@@ -191,5 +190,5 @@ def test_a_file_that_is_none_is_named(tmp_path, text, words):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError, match="report.published"):
+    with pytest.raises(UserError, match=r"report\.published"):
         read_published(tmp_path / "none.yaml")
