@@ -12,7 +12,7 @@ from pathlib import Path
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, replacing
 
-_KEPT = ("report.md", "study.html", "summary.csv", "layers.csv", "machine.json", "figures/*.svg")
+_KEPT = ("*.md", "study.html", "*.csv", "machine.json", "figures/*.svg")
 
 
 def device_slug(machine: dict[str, object]) -> str:

@@ -11,7 +11,7 @@ def finished_study(folder: Path) -> Path:
     results = folder / "results" / "small"
     write_json(results / "check.json", {})
     write_json(results / "machine.json", {"gpus": [{"name": "NVIDIA H200"}], "cpu": {"name": "x"}})
-    for name in ("report.md", "study.html", "summary.csv", "layers.csv", "figures/a.svg"):
+    for name in ("report.md", "study.html", "summary.csv", "differences.csv", "figures/a.svg"):
         write_text(results / name, name)
     write_text(results / "cells" / "coco" / "record.json", "{}")
     return results
@@ -22,8 +22,8 @@ def test_the_report_its_tables_and_figures_are_kept_under_the_devices_name(tmp_p
     assert folder == tmp_path / "docs" / "nvidia-h200" / "small"
     kept = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert kept == [
+        "differences.csv",
         "figures/a.svg",
-        "layers.csv",
         "machine.json",
         "report.md",
         "study.html",

@@ -1,6 +1,7 @@
 """What a reader must know before the first figure: doubts about the machine and its records."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from vlmeter.metrics.uncertainty import difference_of_rounds
@@ -62,13 +63,15 @@ def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark |
     (first_s, first), (second_s, second) = _latency(base_record), _latency(control)
     found = difference_of_rounds(second, first)
     times = f"{quantity(first_s, 's')} at the beginning, {quantity(second_s, 's')} at the end"
-    if found.low is None:
+    if found.low is None or found.high is None:
         return Remark(
             f"The base cell was measured again at the end: {times}; one round is too few to tell "
             "whether the machine drifted.",
             warning=False,
         )
-    change = signed_percent(found.estimate / (second_s - found.estimate or first_s))
+    start_s = fmean(first)
+    ends = f"{signed_percent(found.low / start_s)}, {signed_percent(found.high / start_s)}"
+    change = f"{signed_percent(found.estimate / start_s)} [{ends}]"
     if found.significant:
         return Remark(
             f"The machine drifted: the base cell took {times} ({change}), which is beyond the "
@@ -77,8 +80,8 @@ def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark |
             warning=True,
         )
     return Remark(
-        f"The machine did not drift: the base cell took {times} ({change}), which is within the "
-        "noise of both.",
+        f"No drift of the machine was seen: the base cell took {times} ({change}), which is "
+        "within the noise of both.",
         warning=False,
     )
 
