@@ -161,15 +161,7 @@ def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
 def _energy_meter(
     machine: Mapping[str, Any], measure: Mapping[str, Any], device: str
 ) -> EnergyMeter:
-    block = measure["energy"]
-    settings = EnergySettings(
-        cpu_power_w=block["cpu_power_w"],
-        ram_power_w=block["ram_power_w"],
-        grid_kg_per_kwh=block["grid_kg_per_kwh"],
-        country_iso_code=block["country_iso_code"],
-        min_window_s=block["min_window_s"],
-    )
-    return energy_meter(machine["energy"], settings, device)
+    return energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), device)
 
 
 def _peak_flop_per_s(machine: Mapping[str, Any], axes: Mapping[str, Any]) -> float | None:

@@ -68,6 +68,18 @@ def run_cell_job(
     )
 
 
+def heading(
+    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
+) -> dict[str, Any]:
+    """Return the head of what a cell leaves: how it ended, and in which try."""
+    return {
+        "status": status.value,
+        "reason": reason,
+        "traceback": trace,
+        "attempt": job["attempt"]["count"],
+    }
+
+
 def cpu_threads(wanted: int | None) -> int:
     """Return how many threads a cell computes with: by default the physical cores it may use."""
     if wanted is not None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vlmeter.celljob import run_cell_job
+from vlmeter.celljob import heading, run_cell_job
 from vlmeter.failures import Failure
 from vlmeter.files import write_json
 from vlmeter.record import Status
@@ -29,24 +29,13 @@ def run_inference(
 
         measured = measure_cell(job, inputs)
         _write(outputs, measured.predictions, measured.timings)
-        write_json(measurement, {**_heading(job, Status.OK), **measured.blocks})
+        write_json(measurement, {**heading(job, Status.OK), **measured.blocks})
 
     def write_failure(failure: Failure) -> None:
         _write(outputs, [], [])
-        write_json(measurement, _heading(job, failure.status, failure.reason, failure.traceback))
+        write_json(measurement, heading(job, failure.status, failure.reason, failure.traceback))
 
     run_cell_job(job, inputs, measurement, work, write_failure)
-
-
-def _heading(
-    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
-) -> dict[str, Any]:
-    return {
-        "status": status.value,
-        "reason": reason,
-        "traceback": trace,
-        "attempt": job["attempt"]["count"],
-    }
 
 
 def _write(

@@ -12,6 +12,7 @@ from vlmeter import attempts, devices
 from vlmeter.files import read_json
 from vlmeter.localsources import content_digest
 from vlmeter.provenance import software_versions, source_digest
+from vlmeter.record import Status
 from vlmeter.study import Cell, Plain, Study
 
 _MEASURING = ("torch", "transformers", "tokenizers", "numpy", "pillow", "codecarbon", "fvcore")
@@ -120,7 +121,7 @@ class Jobs:
         counts as an input of a cell whose last try was before its device went.
         """
         note = self._notes[kind].get((cell.dataset, cell.id))
-        opened = note is not None and (note.status != "unavailable" or bool(note.devices))
+        opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device)
 
     def _with_attempt(self, kind: str, cell: Cell, depends_on: Plain) -> Plain:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlmeter.celljob import run_cell_job
+from vlmeter.celljob import heading, run_cell_job
 from vlmeter.failures import Failure
 from vlmeter.files import write_json, write_text
 from vlmeter.record import Status
@@ -45,13 +45,8 @@ def _heading(
     job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
 ) -> dict[str, Any]:
     cell = job["cell"]
-    return {
-        "status": status.value,
-        "reason": reason,
-        "traceback": trace,
-        "attempt": job["attempt"]["count"],
-        "cell": {"id": cell["id"], "dataset": cell["dataset"], **cell["axes"]},
-    }
+    told = {"id": cell["id"], "dataset": cell["dataset"], **cell["axes"]}
+    return {**heading(job, status, reason, trace), "cell": told}
 
 
 def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

@@ -33,13 +33,7 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
         machine: Path to write to.
     """
     energy = params["energy"]
-    settings = EnergySettings(
-        cpu_power_w=energy["cpu_power_w"],
-        ram_power_w=energy["ram_power_w"],
-        grid_kg_per_kwh=energy["grid_kg_per_kwh"],
-        country_iso_code=energy["country_iso_code"],
-        min_window_s=energy["min_window_s"],
-    )
+    settings = EnergySettings.of(energy)
     gpus = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
     seen = [gpu for gpu in gpus if gpu is not None]
     sources = describe_energy_sources(settings, seen)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-WORDS = ("the", "of", "and", "to", "in", "is", "was", "for", "on", "that", "with", "as", "at", "by")
-"""Common words: each is a single token in the vocabularies of most language models."""
+from vlmeter.data.words import COMMON
 
 
 def synthetic_rows(
@@ -30,7 +29,7 @@ def synthetic_rows(
         image = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
         file = io.BytesIO()
         image.save(file, format="PNG")
-        words = random.choice(WORDS, size=source["text_tokens"] - 1)
+        words = random.choice(COMMON, size=source["text_tokens"] - 1)
         yield (
             number,
             {

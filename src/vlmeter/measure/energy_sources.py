@@ -4,8 +4,8 @@ Finding out takes codecarbon 1.5 to 2 s (naming the CPU takes most of it), so it
 machine. The cells build the same codecarbon hardware objects from what was found.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ class EnergySettings:
     """Shorter windows give no figure."""
     min_counter_updates: int = 10
     """Windows that hold fewer updates of a counter give no figure."""
+
+    @classmethod
+    def of(cls, block: Mapping[str, Any]) -> "EnergySettings":
+        """Take them from the config's block `measure.energy`, which holds windows as well."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{key: value for key, value in block.items() if key in known})
 
 
 def describe_energy_sources(

@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.initialization import no_init_weights
 
-from vlmeter.data.synthetic import WORDS
+from vlmeter.data.words import COMMON
 from vlmeter.errors import UserError
 from vlmeter.models.families import image_token_id
 
@@ -107,7 +107,7 @@ def _blip2_processor(config: Any) -> Any:  # noqa: ANN401
         image_token_id(config): "<image>",
     }
     free = (token for token in range(text.vocab_size) if token not in special)
-    words = {word: token for word, token in zip(("<unk>", *WORDS), free, strict=False)}
+    words = {word: token for word, token in zip(("<unk>", *COMMON), free, strict=False)}
     words |= {f"w{token}": token for token in free}
     core = Tokenizer(WordLevel({**words, **{word: t for t, word in special.items()}}, "<unk>"))
     core.pre_tokenizer = WhitespaceSplit()
