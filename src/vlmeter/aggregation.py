@@ -11,8 +11,9 @@ import pandas as pd
 
 from vlmeter.comparison import compare_cells, task_metric
 from vlmeter.errors import UserError
-from vlmeter.files import read_json, write_text
+from vlmeter.files import read_json, write_json, write_text
 from vlmeter.record import Status
+from vlmeter.repeats import describe_repeats
 from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
 from vlmeter.reporting.frames import PANDAS_TYPES
 from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
@@ -28,9 +29,10 @@ def aggregate(
     summary_csv: Path,
     layers_csv: Path,
     differences_csv: Path,
+    repeatability_json: Path,
     comparison: Plain,
 ) -> None:
-    """Write `summary.csv`, `layers.csv` and `differences.csv`.
+    """Write `summary.csv`, `layers.csv`, `differences.csv` and `repeatability.json`.
 
     Args:
         records: `record.json` of every cell, in the order of the rows; `scores.parquet` and
@@ -40,7 +42,8 @@ def aggregate(
         summary_csv: Written: a row per cell, columns as in `SUMMARY_COLUMNS`.
         layers_csv: Written: a row per module, columns as in `LAYER_COLUMNS`.
         differences_csv: Written: a row per pair of cells, columns as in `DIFFERENCE_COLUMNS`.
-        comparison: `Study.comparison_plan()`: which cells are compared, and how.
+        repeatability_json: Written: how well costs repeat, as `describe_repeats` tells.
+        comparison: `comparison_plan` of the study: which cells are compared, and how.
 
     Raises:
         UserError: a file is missing, cut short or holds what it should not; the message names it.
@@ -50,9 +53,11 @@ def aggregate(
     _refuse_repeats(rows, records)
     keys = [(str(row["dataset"]), str(row["cell"])) for row in rows]
     folders = {key: path.parent for key, path in zip(keys, records, strict=True)}
-    compared = compare_cells(dict(zip(keys, read, strict=True)), folders, comparison)
+    repeats = describe_repeats(read)
+    compared = compare_cells(dict(zip(keys, read, strict=True)), folders, comparison, repeats)
     _write_table(rows, SUMMARY_COLUMNS, summary_csv)
     _write_table(compared, DIFFERENCE_COLUMNS, differences_csv)
+    write_json(repeatability_json, repeats)
     owners = {path.with_suffix(""): path for path in layer_records}
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
     _write_table(layer_rows, LAYER_COLUMNS, layers_csv)

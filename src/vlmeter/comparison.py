@@ -1,6 +1,5 @@
 """Compares cells: does one cost more or answer worse than another, beyond what chance does?"""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -9,29 +8,29 @@ from typing import Any
 from vlmeter.metrics.drift import changed_predictions, quality_difference
 from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
 from vlmeter.record import Status
+from vlmeter.repeats import repeatability_of, rounds_of
 
 Plain = Mapping[str, Any]
 Key = tuple[str, str]
 """Data set and cell."""
 _WORD_ERRORS = ("wer", "mer")
-_ROUNDS = {
-    "latency": ("latency_detail", "rounds_s", "_s"),
-    "energy": ("energy_detail", "rounds_j", "_j"),
-}
-"""Where a cost's rounds stand in a record, and how its columns end."""
+_SUFFIXES = {"latency": "_s", "energy": "_j"}
+"""How a cost's columns end."""
 
 
 def compare_cells(
-    records: Mapping[Key, Plain], folders: Mapping[Key, Path], plan: Plain
+    records: Mapping[Key, Plain], folders: Mapping[Key, Path], plan: Plain, repeats: Plain
 ) -> list[dict[str, object]]:
     """Return a row of `differences.csv` for each pair of cells that both have a record.
 
-    Costs are compared round by round (Welch), quality sample by sample (paired bootstrap).
+    Costs are compared over rounds and over what repeating them shows (t), quality sample by sample
+    (paired bootstrap).
 
     Args:
         records: The records by data set and cell.
         folders: Where `scores.parquet` and `predictions.parquet` of each lie.
-        plan: `Study.comparison_plan()`.
+        plan: `comparison_plan` of the study.
+        repeats: What `describe_repeats` tells of these records.
 
     Raises:
         UserError: a table of scores or predictions is missing or damaged.
@@ -42,7 +41,9 @@ def compare_cells(
         if all(key in records for key in keys):
             cell, base = (records[key] for key in keys)
             places = [folders[key] for key in keys]
-            rows.append({**pair, **_costs(cell, base), **_quality(cell, base, places, plan)})
+            rows.append(
+                {**pair, **_costs(cell, base, repeats), **_quality(cell, base, places, plan)}
+            )
     return rows
 
 
@@ -60,24 +61,18 @@ def _metrics(record: Plain) -> dict[str, Plain]:
     return {metric["name"]: metric for metric in metrics or []}
 
 
-def _costs(cell: Plain, base: Plain) -> dict[str, object]:
+def _costs(cell: Plain, base: Plain, repeats: Plain) -> dict[str, object]:
     row: dict[str, object] = {}
-    for name, (block, key, suffix) in _ROUNDS.items():
-        of_cell, of_base = (_rounds(record, name, block, key) for record in (cell, base))
+    for name, suffix in _SUFFIXES.items():
+        of_cell, of_base = (rounds_of(record, name) for record in (cell, base))
         if of_cell and of_base:
-            found = difference_of_rounds(of_cell, of_base)
+            known = [
+                repeatability_of(repeats, name, record["cell"]["device"]) for record in (cell, base)
+            ]
+            both = (known[0], known[1]) if known[0] and known[1] else None
+            found = difference_of_rounds(of_cell, of_base, repeats=both)
             row |= _columns(name, suffix, fmean(of_base), found)
     return row
-
-
-def _rounds(record: Plain, name: str, block: str, key: str) -> Sequence[float] | None:
-    """Return a cost's rounds, or None where the cell has no figure."""
-    detail = record.get(block)
-    rounds = detail.get(key) if isinstance(detail, dict) else None
-    if record.get(name) is None or not isinstance(rounds, list):
-        return None
-    known = [one for one in rounds if isinstance(one, int | float) and math.isfinite(one)]
-    return known if len(known) == len(rounds) else None
 
 
 def _quality(cell: Plain, base: Plain, places: Sequence[Path], plan: Plain) -> dict[str, object]:

@@ -26,6 +26,7 @@ CELL = {
     "optimization": "eager",
 }
 NO_PAIRS: dict[str, Any] = {"pairs": [], "seed": 0, "resamples": 100}
+OUTPUTS = ("summary.csv", "layers.csv", "differences.csv", "repeatability.json")
 LAYER_HEADER = "module,kind,stage,calls,time_ms,share,flops,parameters\n"
 
 
@@ -58,7 +59,7 @@ def run(folder: Path, *records: object, tables: tuple[tuple[str, object], ...] =
         table.with_suffix(".json").write_text(json.dumps(owner))
         layer_tables.append(table)
     owners = [table.with_suffix(".json") for table in layer_tables]
-    outputs = [folder / f"{name}.csv" for name in ("summary", "layers", "differences")]
+    outputs = [folder / name for name in OUTPUTS]
     aggregate(paths, layer_tables, owners, *outputs, NO_PAIRS)
     return folder / "summary.csv"
 
@@ -199,7 +200,7 @@ def test_cells_are_compared_in_the_order_of_the_plan(tmp_path):
         paths.append(path)
     names = ("b", "a"), (CELL["id"], "a"), ("b", "never made")
     pairs = [{"dataset": "coco", "cell": cell, "base": base} for cell, base in names]
-    outputs = [tmp_path / f"{name}.csv" for name in ("summary", "layers", "differences")]
+    outputs = [tmp_path / name for name in OUTPUTS]
     aggregate(paths, [], [], *outputs, {**NO_PAIRS, "pairs": pairs})
     found = read_differences(tmp_path / "differences.csv")
     assert list(found) == [("coco", "b", "a"), ("coco", CELL["id"], "a")]
@@ -284,7 +285,7 @@ def test_a_broken_record_is_named(tmp_path, content, words):
 def test_a_missing_record_is_named(tmp_path):
     gone = tmp_path / "gone" / "record.json"
     with pytest.raises(UserError, match=str(gone)):
-        aggregate([gone], [], [], *(tmp_path / name for name in "sld"), NO_PAIRS)
+        aggregate([gone], [], [], *(tmp_path / name for name in OUTPUTS), NO_PAIRS)
 
 
 def test_two_records_of_one_cell_are_named(tmp_path):
@@ -351,7 +352,7 @@ def test_a_layer_table_without_its_record_is_named(tmp_path):
     table = tmp_path / "lonely.csv"
     table.write_text(LAYER_HEADER)
     with pytest.raises(UserError, match=r"lonely\.csv has no JSON of the same name"):
-        aggregate([], [table], [], *(tmp_path / name for name in "sld"), NO_PAIRS)
+        aggregate([], [table], [], *(tmp_path / name for name in OUTPUTS), NO_PAIRS)
 
 
 def test_a_table_that_aggregate_did_not_write_is_named(tmp_path):

@@ -21,6 +21,7 @@ def record(
     value = None if wer is None else 1 - wer / 10
     return {
         "status": "ok",
+        "cell": {"device": "cpu"},
         "latency": rounds and rounds[0],
         "energy": None,
         "latency_detail": {"rounds_s": rounds},
@@ -45,10 +46,18 @@ def write_cell(folder: Path, errors: list[float], answers: list[str]) -> Path:
     return folder
 
 
-def compare(base: dict[str, Any], cell: dict[str, Any], folders: list[Path]) -> dict[str, Any]:
+def compare(
+    base: dict[str, Any],
+    cell: dict[str, Any],
+    folders: list[Path],
+    repeats: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     keys = ("d", "a"), ("d", "b")
     (row,) = compare_cells(
-        dict(zip(keys, (base, cell), strict=True)), dict(zip(keys, folders, strict=True)), PLAN
+        dict(zip(keys, (base, cell), strict=True)),
+        dict(zip(keys, folders, strict=True)),
+        PLAN,
+        repeats or {},
     )
     return row
 
@@ -73,6 +82,18 @@ def test_costs_are_compared_by_their_rounds(same):
 def test_a_difference_within_the_noise_is_none(same):
     row = compare(record(rounds=[1.0, 1.1, 0.9]), record(rounds=[1.05, 1.0, 1.1]), same)
     assert row["latency_differs"] is False
+
+
+def test_a_difference_that_repeated_computations_show_as_well_is_none(same):
+    rounds = [1.0, 1.001, 0.999], [1.05, 1.051, 1.049]
+    cells = [record(rounds=one) for one in rounds]
+    repeats = {"latency": {"cpu": {"deviation": 0.04, "freedom": 8}}}
+    assert compare(*cells, same)["latency_differs"] is True
+    row = compare(*cells, same, repeats)
+    assert row["latency_differs"] is False
+    # 2.306 is the t quantile of 8 degrees of freedom.
+    reach = 2.3060041 * 0.04 * (1.0**2 + 1.05**2) ** 0.5
+    assert row["latency_difference_high_s"] == pytest.approx(0.05 + reach, abs=1e-6)
 
 
 def test_one_round_cannot_tell(same):
@@ -128,7 +149,7 @@ def test_a_cell_that_failed_needs_no_files(tmp_path, lost):
 
 
 def test_a_pair_without_a_record_has_no_row(same):
-    assert compare_cells({("d", "a"): record()}, {("d", "a"): same[0]}, PLAN) == []
+    assert compare_cells({("d", "a"): record()}, {("d", "a"): same[0]}, PLAN, {}) == []
 
 
 def test_missing_scores_are_named(tmp_path):

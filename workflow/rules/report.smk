@@ -1,7 +1,7 @@
 """From records to tables, figures and the report.
 
 Reads: every record and layer profile of the study.
-Writes: summary.csv, layers.csv, differences.csv, figures/*.svg, report.md, study.html, check.json.
+Writes: summary.csv, layers.csv, differences.csv, repeatability.json, figures/*.svg, report.md, study.html, check.json.
 """
 
 
@@ -31,6 +31,7 @@ rule aggregate:
             caption="../../report/captions/differences.rst",
             labels={"item": "cells against each other (table)"},
         ),
+        repeatability=f"{RESULTS}/repeatability.json",
     log:
         f"{LOGS}/aggregate.log",
     localrule: True
@@ -103,6 +104,7 @@ rule render_report:
         summary=f"{RESULTS}/summary.csv",
         layers=f"{RESULTS}/layers.csv",
         differences=f"{RESULTS}/differences.csv",
+        repeatability=f"{RESULTS}/repeatability.json",
         layer_records=layer_files("json"),
         manifests=sample_manifests(),
         published=published(),

@@ -18,5 +18,6 @@ run_job(
     Path(snakemake.output.summary),
     Path(snakemake.output.layers),
     Path(snakemake.output.differences),
+    Path(snakemake.output.repeatability),
     snakemake.params.comparison,
 )

@@ -16,6 +16,7 @@ run_job(
     Path(snakemake.input.summary),
     Path(snakemake.input.layers),
     Path(snakemake.input.differences),
+    Path(snakemake.input.repeatability),
     [Path(path) for path in snakemake.input.layer_records],
     Path(snakemake.input.machine),
     {name: Path(path) for name, path in snakemake.params.figures.items()},

@@ -47,6 +47,16 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
+@dataclass(frozen=True)
+class Repeatability:
+    """How much a mean over rounds varies between processes that run the same computation."""
+
+    deviation: float
+    """Repeatability standard deviation (ISO 5725-1) of such a mean, as a share of it."""
+    freedom: int
+    """Degrees of freedom behind it: repeated measurements beyond the first of each computation."""
+
+
 def bootstrap(
     contributions: Contributions,
     *,
@@ -130,12 +140,23 @@ def t_interval(rounds: Sequence[float], *, confidence: float = CONFIDENCE) -> In
 
 
 def difference_of_rounds(
-    a: Sequence[float], b: Sequence[float], *, confidence: float = CONFIDENCE
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    repeats: tuple[Repeatability, Repeatability] | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Difference:
-    """Return by how much the mean of rounds `a` exceeds that of `b`, with Welch's t interval.
+    """Return by how much the mean of rounds `a` exceeds that of `b`, with a t interval.
 
-    The degrees of freedom are rounded down, which widens the interval. It knows only the spread
-    within the two sets of rounds, not what else may change between two processes.
+    Rounds follow each other in one process, so their spread (Welch's interval, the degrees of
+    freedom rounded down) misses what changes from one process to the next: where memory lies, how
+    the clock stands. Where it is known how well measurements repeat, the wider of the two counts.
+
+    Args:
+        a: rounds of one cell.
+        b: rounds of another.
+        repeats: how well measurements of either cell's kind repeat; None where that is not known.
+        confidence: share of the intervals that are to hold the true difference.
 
     Raises:
         ValueError: there is no round in one of them.
@@ -143,16 +164,53 @@ def difference_of_rounds(
     if not a or not b:
         raise ValueError("no round was measured")
     estimate = fmean(a) - fmean(b)
-    if len(a) == 1 or len(b) == 1:
+    reaches = []
+    if len(a) > 1 and len(b) > 1:
+        parts = [(_standard_error(rounds) ** 2, len(rounds) - 1) for rounds in (a, b)]
+        reaches.append(_reach(parts, confidence))
+    if repeats is not None:
+        reaches.append(_reach_between_processes((fmean(a), fmean(b)), repeats, confidence))
+    if not reaches:
         return Difference(estimate, None, None)
-    variance_a, variance_b = _standard_error(a) ** 2, _standard_error(b) ** 2
-    variance = variance_a + variance_b
+    return Difference(estimate, estimate - max(reaches), estimate + max(reaches))
+
+
+def repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
+    """Return how well means repeat, pooled over groups of the same computation.
+
+    Args:
+        groups: the positive means of each computation's measurements, a process each.
+
+    Returns:
+        None where no computation was measured twice.
+    """
+    repeated = [[math.log(mean) for mean in group] for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in repeated)
+    if not freedom:
+        return None
+    squares = math.fsum((mean - fmean(group)) ** 2 for group in repeated for mean in group)
+    return Repeatability(math.sqrt(squares / freedom), freedom)
+
+
+def _reach_between_processes(
+    means: tuple[float, float], repeats: tuple[Repeatability, Repeatability], confidence: float
+) -> float:
+    variances = [(known.deviation * mean) ** 2 for known, mean in zip(repeats, means, strict=True)]
+    if repeats[0] == repeats[1]:
+        # One estimate serves both: its own uncertainty does not average out.
+        return t_quantile((1 + confidence) / 2, repeats[0].freedom) * math.sqrt(sum(variances))
+    parts = [(variance, known.freedom) for variance, known in zip(variances, repeats, strict=True)]
+    return _reach(parts, confidence)
+
+
+def _reach(parts: Sequence[tuple[float, int]], confidence: float) -> float:
+    """Return the half width of the t interval of a sum of independent variances with freedoms."""
+    variance = math.fsum(part for part, _ in parts)
     if variance == 0:
-        return Difference(estimate, estimate, estimate)
-    freedom = variance**2 / (variance_a**2 / (len(a) - 1) + variance_b**2 / (len(b) - 1))
+        return 0.0
+    freedom = variance**2 / math.fsum(part**2 / degrees for part, degrees in parts)
     # Rounding down would lose a whole degree where the exact value is an integer.
-    reach = t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(variance)
-    return Difference(estimate, estimate - reach, estimate + reach)
+    return t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(variance)
 
 
 @cache

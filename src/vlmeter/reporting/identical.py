@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vlmeter.record import Status
+from vlmeter.repeats import SAME_COMPUTATION
 from vlmeter.reporting.frames import Row
 
-_SAME = ("dataset", "shape_digest", "model", "dtype", "device", "batch_size", "optimization")
+_SAME = ("shape_digest", *SAME_COMPUTATION)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """What a reader must know before the first figure: doubts about the machine and its records."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
 from vlmeter.metrics.uncertainty import difference_of_rounds
 from vlmeter.record import Status
-from vlmeter.reporting.formats import listed, quantity, signed_percent
+from vlmeter.repeats import repeatability_of
+from vlmeter.reporting.formats import listed, percent, quantity, signed_percent
 from vlmeter.reporting.frames import Row
 
 Plain = Mapping[str, Any]
@@ -24,27 +26,40 @@ class Remark(NamedTuple):
 
 
 def remarks(
-    rows: Sequence[Row], machine: Plain, control: Plain | None, base_record: Plain | None
+    rows: Sequence[Row],
+    machine: Plain,
+    repeats: Plain,
+    control: Plain | None,
+    base_record: Plain | None,
 ) -> tuple[Remark, ...]:
     """Return what stands at the report's top, the gravest first.
 
     Args:
         rows: The rows of `summary.csv`.
         machine: `machine.json`.
+        repeats: `repeatability.json`.
         control: The second measurement of the base cell; None where the study has none.
         base_record: The record of the base cell.
     """
-    drift = drift_sentence(control, base_record)
-    found = [*_mixed(rows, machine), *_doubtful(rows), *([drift] if drift else [])]
+    drift = drift_sentence(control, base_record, repeats)
+    found = [
+        *_mixed(rows, machine),
+        *_doubtful(rows),
+        *([drift] if drift else []),
+        *_repeating(repeats),
+    ]
     return tuple(sorted(found, key=_gravest_first))
 
 
-def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark | None:
+def drift_sentence(
+    control: Plain | None, base_record: Plain | None, repeats: Plain
+) -> Remark | None:
     """Say whether the machine drifted between the first and the last measurement.
 
     Args:
         control: `measurement.json` of the base cell's second measurement.
         base_record: The record of its first.
+        repeats: `repeatability.json`, in which the control has no part.
 
     Returns:
         One sentence; None where there is no second measurement.
@@ -61,7 +76,8 @@ def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark |
                 warning=True,
             )
     (first_s, first), (second_s, second) = _latency(base_record), _latency(control)
-    found = difference_of_rounds(second, first)
+    known = repeatability_of(repeats, "latency", str(base_record["cell"]["device"]))
+    found = difference_of_rounds(second, first, repeats=(known, known) if known else None)
     times = f"{quantity(first_s, 's')} at the beginning, {quantity(second_s, 's')} at the end"
     if found.low is None or found.high is None:
         return Remark(
@@ -75,15 +91,44 @@ def drift_sentence(control: Plain | None, base_record: Plain | None) -> Remark |
     if found.significant:
         return Remark(
             f"The machine drifted: the base cell took {times} ({change}), which is beyond the "
-            "noise of both, so latencies that were measured far apart differ by this much for no "
+            "noise, so latencies that were measured far apart differ by this much for no "
             "other reason.",
             warning=True,
         )
     return Remark(
         f"No drift of the machine was seen: the base cell took {times} ({change}), which is "
-        "within the noise of both.",
+        "within the noise.",
         warning=False,
     )
+
+
+def _repeating(repeats: Plain) -> Iterator[Remark]:
+    """Say how well the same computation repeats, which is what every comparison is held against."""
+    by_device = repeats.get("latency") or {}
+    for device, entry in by_device.items():
+        count, computations = entry["cells"], entry["computations"]
+        wrong, pairs = entry["false_differences"], entry["pairs"]
+        energy = repeatability_of(repeats, "energy", device)
+        also = f", energies by {percent(energy.deviation)}" if energy else ""
+        noun = "one computation" if computations == 1 else f"{computations} computations"
+        yield Remark(
+            f"{count} cells on {device} repeat {noun}, each in a process of its own: their "
+            f"latencies vary by {percent(entry['deviation'])} (standard deviation){also}. A "
+            f"difference counts only beyond that; of the {pairs} pairs of such cells {wrong} would "
+            "be called different.",
+            warning=wrong > _false_by_chance(pairs),
+        )
+    if not by_device:
+        yield Remark(
+            "No computation was measured in two processes, so differences of cost are held against "
+            "the spread of rounds within a process alone, which is too small.",
+            warning=False,
+        )
+
+
+def _false_by_chance(pairs: int) -> int:
+    """Return how many false differences of 5 % each are no surprise: at least one."""
+    return max(1, math.ceil(0.05 * pairs))
 
 
 def _latency(cell: Plain) -> tuple[float, list[float]]:

@@ -29,6 +29,7 @@ def render_report(
     summary_csv: Path,
     layers_csv: Path,
     differences_csv: Path,
+    repeatability_json: Path,
     layer_records: Sequence[Path],
     machine_json: Path,
     figures: Mapping[str, Path],
@@ -48,6 +49,7 @@ def render_report(
         summary_csv: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.
+        repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
         figures: SVG files by section name, and `layers`.
@@ -73,6 +75,7 @@ def render_report(
         remarks=remarks(
             list(summary.values()),
             machine,
+            read_json(repeatability_json),
             None if control is None else read_json(control),
             None if base_record is None else read_json(base_record),
         ),

@@ -1,4 +1,5 @@
 import math
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 from vlmeter.metrics.base import mean, median, ratio
 from vlmeter.metrics.uncertainty import (
     Difference,
+    Repeatability,
     bootstrap,
     difference,
     difference_of_rounds,
+    repeatability,
     t_interval,
     t_quantile,
 )
@@ -171,3 +174,55 @@ def test_a_a_rounds_show_at_most_five_percent_false_differences():
         for _ in range(SIMULATIONS)
     )
     assert false / SIMULATIONS <= MOST_FALSE_DIFFERENCES
+
+
+def processes(generator, count):
+    """Rounds of one computation, measured in so many processes that differ from each other."""
+    return [
+        generator.normal(0.1 * generator.normal(1, 0.03), 0.0005, size=3).tolist()
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("groups", [(2, 2), (3, 3, 3), (5, 5, 3)])
+def test_a_a_processes_show_at_most_five_percent_false_differences(groups):
+    generator = np.random.default_rng(13)
+    false, blind = 0, 0
+    for _ in range(SIMULATIONS):
+        repeated = [processes(generator, count) for count in groups]
+        known = repeatability([[fmean(rounds) for rounds in group] for group in repeated])
+        pair = processes(generator, 2)
+        false += difference_of_rounds(*pair, repeats=(known, known)).significant
+        blind += difference_of_rounds(*pair).significant
+    assert false / SIMULATIONS <= MOST_FALSE_DIFFERENCES
+    assert blind / SIMULATIONS > 0.5, "rounds of one process alone see differences everywhere"
+
+
+def test_a_real_difference_is_still_seen():
+    generator = np.random.default_rng(14)
+    repeated = [processes(generator, 4) for _ in range(3)]
+    known = repeatability([[fmean(rounds) for rounds in group] for group in repeated])
+    (slow,), (fast,) = processes(generator, 1), processes(generator, 1)
+    halved = [one / 2 for one in fast]
+    assert difference_of_rounds(slow, halved, repeats=(known, known)).significant
+
+
+def test_repeatability_is_the_pooled_deviation_within_computations():
+    known = repeatability([[1.0, math.exp(0.02)], [5.0], [2.0, 2.0, 2.0]])
+    assert known.freedom == 3
+    assert known.deviation == pytest.approx(math.sqrt(2 * 0.01**2 / 3))
+    assert repeatability([[1.0], [2.0]]) is None
+    assert repeatability([]) is None
+
+
+def test_two_kinds_of_cell_have_each_their_own_repeatability():
+    exact, rough = Repeatability(0.0, 10), Repeatability(0.1, 2)
+    result = difference_of_rounds([2.0], [1.0], repeats=(exact, rough))
+    reach = t_quantile(0.975, 2) * 0.1
+    assert (result.low, result.high) == pytest.approx((1 - reach, 1 + reach))
+
+
+def test_the_wider_of_the_two_intervals_counts():
+    rounds = [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]
+    still = Repeatability(0.001, 10)
+    assert difference_of_rounds(*rounds, repeats=(still, still)) == difference_of_rounds(*rounds)

@@ -499,6 +499,10 @@ class Files:
         return self.folder / "differences.csv"
 
     @property
+    def repeatability(self) -> Path:
+        return self.folder / "repeatability.json"
+
+    @property
     def machine(self) -> Path:
         return self.folder / "machine.json"
 
@@ -540,6 +544,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.summary,
         files.layers,
         files.differences,
+        files.repeatability,
         make_plan(outline),
     )
     figures = {}
@@ -554,6 +559,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.summary,
         files.layers,
         files.differences,
+        files.repeatability,
         files.layer_records,
         files.machine,
         figures,
