@@ -12,6 +12,8 @@ from vlmeter import devices
 from vlmeter.errors import UserError
 from vlmeter.study import Study
 
+_PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_PICTURE_PART_BYTES = 1 << 12
 _WHOLE_BYTES = 16 << 20
 _PART_BYTES = 1 << 16
 _PARTS = 64
@@ -20,16 +22,18 @@ _PARTS = 64
 def content_digest(path: Path) -> str | None:
     """Return a digest of a file, or of all files in a folder; None where there is nothing.
 
-    Up to 16 MiB a file is read whole, of a larger one 64 parts and the size: enough to notice
-    other weights or another table without reading gigabytes each time.
+    Up to 16 MiB a file is read whole, of a larger one 64 parts and the size, of a picture its two
+    ends and the size: enough to notice other weights, another table or another picture without
+    reading gigabytes each time. Hidden files do not count.
     """
     if not path.exists():
         return None
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
-        if file.is_file():
-            digest.update(f"{file.relative_to(path)}\0".encode())
+        below = file.relative_to(path)
+        if file.is_file() and not any(part.startswith(".") for part in below.parts):
+            digest.update(f"{below}\0".encode())
             _add_content(digest, file)
     return digest.hexdigest()[:16]
 
@@ -37,13 +41,16 @@ def content_digest(path: Path) -> str | None:
 def _add_content(digest: "hashlib._Hash", path: Path) -> None:
     size = path.stat().st_size
     digest.update(f"{size}\0".encode())
+    # Compressed data that differs differs in its length or its end, where checksums stand.
+    is_picture = path.suffix.lower() in _PICTURES
+    parts, part_bytes = (2, _PICTURE_PART_BYTES) if is_picture else (_PARTS, _PART_BYTES)
     with path.open("rb") as file:
-        if size <= _WHOLE_BYTES:
+        if size <= (2 * part_bytes if is_picture else _WHOLE_BYTES):
             digest.update(file.read())
             return
-        for part in range(_PARTS):
-            file.seek(part * (size - _PART_BYTES) // (_PARTS - 1))
-            digest.update(file.read(_PART_BYTES))
+        for part in range(parts):
+            file.seek(part * (size - part_bytes) // (parts - 1))
+            digest.update(file.read(part_bytes))
 
 
 def check_sources(study: Study, file: str) -> None:

@@ -91,9 +91,11 @@ def _dataset_needs(study: Study) -> Iterator[Need]:
         except UserError as error:
             yield Need(f"data set {name}", None, None, note=str(error))
             continue
-        read = sum(group.compressed_bytes for group in draw.groups)
+        sizes = [group.compressed_bytes for group in draw.groups]
+        known = [size for size in sizes if size is not None]
+        read = sum(known)
         rows = sum(group.rows for group in draw.groups)
-        kept = read * len(draw.picked) // max(rows, 1)
+        kept = read * len(draw.picked) // max(rows, 1) if len(known) == len(sizes) else None
         local = files.revision is None
         yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
 

@@ -101,3 +101,20 @@ def test_a_model_that_no_device_here_needs_is_not_asked_for(tmp_path: Path, monk
         check_sources(study("photos.parquet", "tiny", device="cuda"), "study.yaml")
 
     assert "models.tiny" not in str(told.value)
+
+
+def test_another_picture_or_table_in_a_folder_is_noticed_and_a_hidden_file_is_not(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "labels.csv").write_bytes(bytes(50_000))
+    (tmp_path / "a.png").write_bytes(bytes(50_000))
+    found = {content_digest(tmp_path)}
+    for name, place in (("labels.csv", 25_000), ("a.png", 49_999), ("a.png", 50_000)):
+        content = bytearray((tmp_path / name).read_bytes())
+        content[place : place + 1] = b"\1"
+        (tmp_path / name).write_bytes(content)
+        found.add(content_digest(tmp_path))
+    assert len(found) == 4
+
+    (tmp_path / ".DS_Store").write_bytes(b"1")
+    assert content_digest(tmp_path) in found

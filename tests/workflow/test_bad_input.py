@@ -54,7 +54,7 @@ MISTAKES: dict[str, tuple[Edit, Iterable[str]]] = {
     "two sections of one name": (("sections", 1, "name", "batch"), ['two have the name "batch"']),
     "a data file that is missing": (
         ("datasets", "coco", "source", "path", "demo/data/cocos.parquet"),
-        ["datasets.coco", "demo/data/cocos.parquet", "no parquet file there"],
+        ["datasets.coco", "demo/data/cocos.parquet", "no table (parquet, CSV, TSV or JSONL) there"],
     ),
     "a model folder that is missing": (
         ("models", "tiny", "source", "path", "demo/modell"),

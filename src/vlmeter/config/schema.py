@@ -1,6 +1,7 @@
 """The whole config: one typed model with defaults, descriptions and cross-field checks."""
 
 import string
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -67,7 +68,7 @@ class Synthetic(Block):
 
 
 class DataSource(Block):
-    """Where a data set comes from: the Hub, parquet files on disk, or nowhere."""
+    """Where a data set comes from: the Hub, files on disk, or nowhere."""
 
     hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
     config: str | None = Field(None, description="Configuration (subset) of the repository.")
@@ -75,7 +76,16 @@ class DataSource(Block):
     revision: Revision | None = Field(
         None, description="Commit of the repository. Left out: resolved at download and recorded."
     )
-    path: str | None = Field(None, description="A parquet file or a folder of them.")
+    path: str | None = Field(
+        None,
+        description="A parquet file, or a folder with parquet files, or with a CSV, TSV or JSONL "
+        "table and the images that it names.",
+    )
+    table: str | None = Field(
+        None,
+        description="Which table of the folder, where it has several: a file, or a pattern such as "
+        "`data/test-*.parquet`.",
+    )
     synthetic: Synthetic | None = Field(
         None, description="Random images and prompts; `columns` and `prompts` are then given."
     )
@@ -88,13 +98,22 @@ class DataSource(Block):
             raise ValueError("`split` is missing, such as split: validation")
         if self.hub is None and (self.revision or self.config or self.split):
             raise ValueError("`config`, `split` and `revision` go with `hub` alone")
+        if self.table is not None and self.path is None:
+            raise ValueError("`table` goes with `path`")
+        below = PurePath(self.table or "a name")
+        if not below.parts or below.is_absolute() or ".." in below.parts:
+            raise ValueError("`table` is a file or a pattern below `path`")
         return self
 
 
 class Columns(Block):
     """Which column of the source holds what."""
 
-    image: str = Field("image", description="The image: the Hub's Image feature, or file bytes.")
+    image: str = Field(
+        "image",
+        description="The image: the Hub's Image feature, a file's bytes, or its name relative to "
+        "the table.",
+    )
     references: str | None = Field(
         None, description="Expected texts: a string or a list. Not for multiple choice."
     )

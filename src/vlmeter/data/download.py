@@ -1,6 +1,7 @@
 """One data set's sample, from its source to `samples.parquet` and a manifest."""
 
 import hashlib
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from vlmeter.data.imagefiles import ImageFiles
 from vlmeter.data.samples import SAMPLES, write_table
 from vlmeter.data.source import Files, Row, draw_sample, open_source, read_draw
 from vlmeter.data.synthetic import synthetic_rows
+from vlmeter.data.texttables import holds_text_alone
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
@@ -30,14 +33,13 @@ def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> 
     """
     columns = {key: name for key, name in params["columns"].items() if name is not None}
     revision, count, drawn = _drawn(params, sorted(set(columns.values())), Path(manifest))
+    files = _image_files(params["source"])
     rows, bad = [], []
-    for number, raw in tqdm(drawn, total=count, desc=params["dataset"], unit="sample"):
-        row = _adapted(number, raw, columns, params["task"])
-        reason = _unusable(row, params["task"])
-        if reason is None:
-            rows.append(row)
-        else:
-            bad.append({"id": row["id"], "reason": reason})
+    for raw in tqdm(drawn, total=count, desc=params["dataset"], unit="sample"):
+        try:
+            rows.append(_adapted(raw, columns, params["task"], files))
+        except _UnusableError as error:
+            bad.append({"id": _id(raw, columns), "reason": str(error)})
     _check(params["dataset"], rows, bad)
     write_table(Path(samples), rows, SAMPLES)
     write_json(Path(manifest), _manifest(params, revision, rows, bad, Path(samples)))
@@ -77,62 +79,95 @@ def _keep_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
     write_json(pin, {"source": dict(source), "revision": files.revision})
 
 
-def _adapted(
-    number: int, raw: Mapping[str, Any], columns: Mapping[str, str], task: str
-) -> dict[str, Any]:
-    """Bring a row of the source into the columns of `samples.parquet`."""
-    fields = {key: raw[name] for key, name in columns.items()}
+class _UnusableError(ValueError):
+    """A sample cannot be used; its words follow the sample's id."""
+
+
+def _image_files(source: Mapping[str, Any]) -> ImageFiles:
+    """Return the files that an image column may name: a folder's own."""
+    path = source.get("path")
+    return ImageFiles(Path(path) if path is not None and Path(path).is_dir() else None)
+
+
+def _id(row: Row, columns: Mapping[str, str]) -> str:
+    value = row.values[columns["id"]] if "id" in columns else None
+    return f"row-{row.number}" if value is None or value == "" else str(value)
+
+
+def _adapted(row: Row, columns: Mapping[str, str], task: str, files: ImageFiles) -> dict[str, Any]:
+    """Bring a row of the source into the columns of `samples.parquet`.
+
+    Raises:
+        _UnusableError: it has no image, or no answer that a prediction could be compared with.
+    """
+    fields = {key: row.values[name] for key, name in columns.items()}
+    if holds_text_alone(row.table):
+        for key in {"choices", "references"} & fields.keys():
+            fields[key] = _list_in_text(fields[key])
+    picture = files.picture(fields["image"], row.table)
+    if picture.data is None:
+        raise _UnusableError(picture.problem)
     index = _whole_number(fields.get("answer_index"))
     listed = fields.get("choices")
-    # A text is a sequence too: of letters, which are no choices.
-    listed = listed if isinstance(listed, list) else []
-    choices = ["" if choice is None else str(choice) for choice in listed]
-    if task == "multiple_choice":
-        right = index is not None and 0 <= index < len(choices)
-        references = _texts(choices[index]) if right else []  # type: ignore[index]
-    else:
-        references = _texts(fields.get("references"))
+    if isinstance(listed, str) and listed:
+        raise _UnusableError(f"has one text as its choices, not a list: {listed[:40]}")
+    choices = ["" if choice is None else str(choice) for choice in listed or []]
     return {
-        "id": f"row-{number}" if fields.get("id") is None else str(fields["id"]),
-        "image": _encoded(fields["image"]),
+        "id": _id(row, columns),
+        "image": picture.data,
+        "file": picture.file,
         "question": str(fields.get("question") or ""),
         "context": str(fields.get("context") or ""),
         "choices": choices,
         "answer_index": index,
-        "references": references,
+        "references": _right_choice(choices, index)
+        if task == "multiple_choice"
+        else _filled_texts(fields.get("references")),
     }
+
+
+def _list_in_text(text: str) -> str | list[str]:
+    """Return what a cell of a CSV holds: one text, or a list of them in JSON.
+
+    Raises:
+        _UnusableError: it stands in brackets but is no such list. Taken for one text, a list in
+            another notation would be a reference that no answer equals.
+    """
+    if not (text.strip().startswith("[") and text.strip().endswith("]")):
+        return text
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _UnusableError(
+            f'has a cell {text.strip()[:40]} that is no JSON list of texts, such as ["a", "b"]'
+        )
+    return values
+
+
+def _right_choice(choices: list[str], index: int | None) -> list[str]:
+    if index is None or not 0 <= index < len(choices):
+        raise _UnusableError(f"answer index {index} is not among its {len(choices)} choices")
+    if not choices[index].strip():
+        raise _UnusableError(f"has an empty text as its right choice {index}")
+    return [choices[index]]
 
 
 def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever the column holds
     try:
-        return None if value is None else int(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return int(number) if number.is_integer() else None
 
 
-def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a string, a list of them, or null
+def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a string, a list of them, or null
     values = [value] if isinstance(value, str) else list(value or [])
-    return [str(text) for text in values if text is not None and str(text).strip()]
-
-
-def _encoded(value: Any) -> bytes | None:  # noqa: ANN401 - the Hub's struct, bytes, or null
-    """Return the encoded image: the Hub's Image feature is a struct of bytes and path."""
-    if isinstance(value, Mapping):
-        value = value.get("bytes")
-    return value if isinstance(value, bytes) and value else None
-
-
-def _unusable(row: Mapping[str, Any], task: str) -> str | None:
-    if row["image"] is None:
-        return "has no image"
-    if row["references"]:
-        return None
-    if task != "multiple_choice":
-        return "has no reference: every expected text is empty"
-    index, count = row["answer_index"], len(row["choices"])
-    if index is not None and 0 <= index < count:
-        return f"has an empty text as its right choice {index}"
-    return f"answer index {index} is not among its {count} choices"
+    texts = [str(text) for text in values if text is not None and str(text).strip()]
+    if not texts:
+        raise _UnusableError("has no reference: every expected text is empty")
+    return texts
 
 
 def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from vlmeter.data.samples import IMAGES, read_images, write_table
+from vlmeter.data.samples import IMAGES, read_images, read_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
@@ -34,6 +34,7 @@ def preprocess_images(samples_manifest: str, image_size: int, images: str, manif
     samples = Path(samples_manifest).with_suffix(".parquet")
     rows, bad = [], []
     encoded = list(read_images(samples))
+    files = {row["id"]: row["file"] for row in read_table(samples, ["id", "file"])}
     results = tqdm(
         _prepared(encoded, image_size), total=len(encoded), desc=f"{image_size} px", unit="image"
     )
@@ -41,8 +42,9 @@ def preprocess_images(samples_manifest: str, image_size: int, images: str, manif
         if isinstance(image, bytes):
             rows.append({"id": sample, "image": image})
         else:
-            _LOG.warning("sample %s: %s; it is left out", sample, image)
-            bad.append({"id": sample, "reason": str(image)})
+            reason = f"{files[sample] or 'its image'} {image}"
+            _LOG.warning("sample %s: %s; it is left out", sample, reason)
+            bad.append({"id": sample, "reason": reason})
     if not rows:
         raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
     write_table(Path(images), rows, IMAGES)
@@ -70,10 +72,10 @@ def _prepared(
             return sample, resized_png(data, image_size)
         except UnidentifiedImageError:
             # Pillow's own words name an address in memory, another one each time.
-            return sample, "its image cannot be decoded (no known image format)"
+            return sample, "cannot be decoded (no known image format)"
         except Exception as error:
             # A decoder meets damaged bytes with whatever exception its format makes likely.
-            return sample, f"its image cannot be decoded ({error})"
+            return sample, f"cannot be decoded ({error})"
 
     # Pillow lets go of the interpreter while it decodes and resizes.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

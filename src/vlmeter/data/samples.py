@@ -14,6 +14,8 @@ SAMPLES = pa.schema(
     [
         ("id", pa.string()),
         ("image", pa.binary()),
+        # The image's file, where the data set names one.
+        ("file", pa.string()),
         ("question", pa.string()),
         ("context", pa.string()),
         ("choices", pa.list_(pa.string())),

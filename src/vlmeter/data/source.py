@@ -1,4 +1,4 @@
-"""Where a data set's parquet files are, on the Hub or on disk, and which rows are sampled.
+"""Where a data set's tables are, on the Hub or on disk, and which rows are sampled.
 
 Only the row groups that the seed picks are read: on the Hub by byte ranges, not whole files.
 """
@@ -6,21 +6,31 @@ Only the row groups that the seed picks are read: on the Hub by byte ranges, not
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from vlmeter.data.localtables import find_tables
+from vlmeter.data.texttables import is_text_table, read_text_table
 from vlmeter.errors import UserError
 
-Row = tuple[int, dict[str, Any]]
-"""A row's number in its split, and its columns."""
+
+class Row(NamedTuple):
+    """A row of a split."""
+
+    number: int
+    """From 0, over all its tables."""
+    values: dict[str, Any]
+    """By column."""
+    table: str
+    """Path of the table that it stands in."""
 
 
 @dataclass(frozen=True)
 class Files:
-    """The parquet files of a split."""
+    """The tables of a split."""
 
     filesystem: Any
     """An fsspec file system."""
@@ -33,22 +43,16 @@ def open_source(source: Mapping[str, Any], pinned: str | None = None) -> Files:
     """Find the files of a data source, as the config describes it.
 
     Args:
-        source: `{hub, config, split, revision}` or `{path}`.
+        source: `{hub, config, split, revision}` or `{path, table}`.
         pinned: The commit that an earlier download resolved, used where `revision` is not given.
 
     Raises:
         UserError: there is no such data set, file, configuration or split.
     """
     if source.get("path") is not None:
-        return _local(Path(source["path"]))
+        tables = find_tables(Path(source["path"]), source.get("table"))
+        return Files(fsspec.filesystem("file"), tuple(map(str, tables)), None)
     return _hub(source, source.get("revision") or pinned)
-
-
-def _local(path: Path) -> Files:
-    paths = sorted(path.glob("**/*.parquet")) if path.is_dir() else [path]
-    if not paths or not all(file.is_file() for file in paths):
-        raise UserError(f"{path}: no parquet file there; check datasets.*.source.path.")
-    return Files(fsspec.filesystem("file"), tuple(map(str, paths)), None)
 
 
 def _hub(source: Mapping[str, Any], revision: str | None) -> Files:
@@ -71,6 +75,21 @@ def _hub(source: Mapping[str, Any], revision: str | None) -> Files:
         )
     paths = tuple(str(path).removeprefix("hf://") for path in files[source["split"]])
     return Files(HfFileSystem(), paths, commit)
+
+
+class Group(Protocol):
+    """Rows that are read together."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    @property
+    def compressed_bytes(self) -> int | None:
+        """Of the columns that are read; None where the images are files of their own."""
+
+    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
+        """Yield the rows at the positions `wanted` within the group."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +118,32 @@ class RowGroup:
                 f"{self.path}: row group {self.number} cannot be read: {error}"
             ) from error
         for offset, row in zip(wanted, table.take(wanted).to_pylist(), strict=True):
-            yield self.first_row + offset, row
+            yield Row(self.first_row + offset, row, self.path)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of text, which is read whole."""
+
+    path: str
+    rows: int
+    first_row: int
+    compressed_bytes: None = None
+
+    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
+        """Yield the rows at the positions `wanted`; text tables are on this disk."""
+        del files
+        _, rows = read_text_table(Path(self.path))
+        for position in wanted:
+            values = {column: rows[position][column] for column in columns}
+            yield Row(self.first_row + position, values, self.path)
 
 
 @dataclass(frozen=True)
 class Draw:
     """Which row groups are read for a sample, and which of their rows are taken."""
 
-    groups: tuple[RowGroup, ...]
+    groups: tuple[Group, ...]
     """In the order of the split."""
     picked: np.ndarray[tuple[int], np.dtype[np.int64]]
     """Ascending positions among the rows of all these groups."""
@@ -115,12 +152,12 @@ class Draw:
 def draw_sample(files: Files, columns: list[str], n: int, seed: int) -> Draw:
     """Pick the fewest row groups that hold `n` rows, in an order drawn by `seed`, and rows in them.
 
-    Only the files' footers are read.
+    Of parquet files only the footers are read.
 
     Raises:
-        UserError: a column is missing, or a file is no parquet.
+        UserError: a column is missing, or a file is not what its name says.
     """
-    groups = list(_row_groups(files, columns))
+    groups = list(_groups(files, columns))
     random = np.random.default_rng(seed)
     chosen, held = [], 0
     for index in random.permutation(len(groups)):
@@ -143,22 +180,36 @@ def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
         first = last
 
 
-def _row_groups(files: Files, columns: list[str]) -> Iterator[RowGroup]:
+def _groups(files: Files, columns: list[str]) -> Iterator[Group]:
     first_row = 0
     for path in files.paths:
-        try:
-            with files.filesystem.open(path) as file:
-                parquet = pq.ParquetFile(file)
-                _check_columns(path, columns, parquet.schema_arrow.names)
-                found = [
-                    (group.num_rows, _compressed_bytes(group, columns))
-                    for group in map(parquet.metadata.row_group, range(parquet.num_row_groups))
-                ]
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read as parquet: {error}") from error
-        for number, (rows, compressed_bytes) in enumerate(found):
-            yield RowGroup(path, number, rows, first_row, compressed_bytes)
-            first_row += rows
+        groups = _text_table if is_text_table(path) else _row_groups
+        for group in groups(files, path, columns, first_row):
+            yield group
+            first_row += group.rows
+
+
+def _text_table(files: Files, path: str, columns: list[str], first_row: int) -> Iterator[TextTable]:
+    del files
+    names, rows = read_text_table(Path(path))
+    _check_columns(path, columns, names)
+    yield TextTable(path, len(rows), first_row)
+
+
+def _row_groups(files: Files, path: str, columns: list[str], first_row: int) -> Iterator[RowGroup]:
+    try:
+        with files.filesystem.open(path) as file:
+            parquet = pq.ParquetFile(file)
+            _check_columns(path, columns, parquet.schema_arrow.names)
+            found = [
+                (group.num_rows, _compressed_bytes(group, columns))
+                for group in map(parquet.metadata.row_group, range(parquet.num_row_groups))
+            ]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as parquet: {error}") from error
+    for number, (rows, compressed_bytes) in enumerate(found):
+        yield RowGroup(path, number, rows, first_row, compressed_bytes)
+        first_row += rows
 
 
 def _compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - Arrow has no types

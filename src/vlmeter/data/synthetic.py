@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from vlmeter.data.source import Row
 from vlmeter.data.words import COMMON
 
 
-def synthetic_rows(
-    source: Mapping[str, Any], n: int, seed: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def synthetic_rows(source: Mapping[str, Any], n: int, seed: int) -> Iterator[Row]:
     """Yield `n` rows as a data set on disk would give them.
 
     Args:
@@ -30,12 +29,10 @@ def synthetic_rows(
         file = io.BytesIO()
         image.save(file, format="PNG")
         words = random.choice(COMMON, size=source["text_tokens"] - 1)
-        yield (
-            number,
-            {
-                "id": f"synthetic-{number}",
-                "image": file.getvalue(),
-                "question": " ".join(words),
-                "answer": ["nothing"],
-            },
-        )
+        values = {
+            "id": f"synthetic-{number}",
+            "image": file.getvalue(),
+            "question": " ".join(words),
+            "answer": ["nothing"],
+        }
+        yield Row(number, values, table="synthetic")

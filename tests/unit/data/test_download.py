@@ -52,6 +52,7 @@ def test_every_column_finds_its_place(download):
         {
             "id": "17",
             "image": b"image 0",
+            "file": None,
             "question": "Which?",
             "context": "",
             "choices": [],
@@ -156,7 +157,7 @@ def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
     with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
         download(letters, "multiple_choice", choices="options", answer_index="answer")
     texts = [row(0, answer=0, options="cat or dog")]
-    with pytest.raises(UserError, match="answer index 0 is not among its 0 choices"):
+    with pytest.raises(UserError, match="has one text as its choices, not a list: cat or dog"):
         download(texts, "multiple_choice", choices="options", answer_index="answer")
 
 

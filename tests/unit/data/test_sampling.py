@@ -77,7 +77,7 @@ def drawn(files, n, seed=0):
 
 
 def numbers(files, n, seed=0):
-    return [number for number, _ in drawn(files, n, seed)]
+    return [number for number, *_ in drawn(files, n, seed)]
 
 
 @settings(max_examples=60)
@@ -90,10 +90,10 @@ def numbers(files, n, seed=0):
 def test_a_sample_has_exactly_its_size_in_the_order_of_the_split(sizes, group_rows, n, seed):
     files = split(*sizes, group_rows=group_rows)
     rows = drawn(files, n, seed)
-    picked = [number for number, _ in rows]
+    picked = [row.number for row in rows]
     assert len(picked) == min(n, sum(sizes))
     assert picked == sorted(set(picked))
-    assert [row["id"] for _, row in rows] == [f"row {number}" for number in picked]
+    assert [row.values["id"] for row in rows] == [f"row {number}" for number in picked]
     assert drawn(files, n, seed) == rows
 
 
@@ -188,5 +188,6 @@ def test_a_source_without_files_is_named(tmp_path, name):
     with pytest.raises(UserError) as told:
         open_source({"path": str(tmp_path / name)})
     assert str(told.value) == (
-        f"{tmp_path / name}: no parquet file there; check datasets.*.source.path."
+        f"{tmp_path / name}: no table (parquet, CSV, TSV or JSONL) there; "
+        "check datasets.*.source.path."
     )
