@@ -47,10 +47,10 @@ def run_cell_job(
             write_failure(failure)
 
     status_file.unlink(missing_ok=True)
-    device = job["cell"]["axes"]["device"]
-    if "model" not in inputs:
+    device, gpus = job["cell"]["axes"]["device"], job["cell"]["gpus"]
+    if "model" not in inputs or not devices.is_present(device, gpus):
         # Known without a child: importing torch to hear it again would take seconds a cell.
-        write_failure(Failure(Status.UNAVAILABLE, f"this machine has no {device} device"))
+        write_failure(Failure(Status.UNAVAILABLE, devices.absence(device, gpus)))
     else:
         ending = run_isolated(guarded, job["cell"]["measure"]["timeout_s"])
         if ending is not None:

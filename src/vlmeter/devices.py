@@ -1,6 +1,7 @@
 """Which devices this machine has, found out without importing torch."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -26,7 +27,10 @@ class Gpu:
 
 @cache
 def visible_gpus() -> tuple[Gpu, ...]:
-    """Return the GPUs that NVML knows and CUDA_VISIBLE_DEVICES leaves; none without a driver."""
+    """Return the GPUs that NVML knows and CUDA_VISIBLE_DEVICES leaves; none without a driver.
+
+    Looked up once: what `show_only` hides later is still a GPU of this machine.
+    """
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -74,9 +78,27 @@ def choose(gpus: list[Gpu], wanted: str | None) -> list[Gpu]:
     return chosen
 
 
-def is_present(device: str) -> bool:
-    """Say whether a cell of this device can run here."""
-    return device == "cpu" or (device == "cuda" and bool(visible_gpus()))
+def show_only(uuids: Sequence[str]) -> None:
+    """Let CUDA see these GPUs and no others, here and in children; before torch is imported.
+
+    By UUID: CUDA may count GPUs in another order than NVML.
+    """
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(uuids)
+
+
+def is_present(device: str, gpus: int = 1) -> bool:
+    """Say whether a cell of this device, with this many GPUs, can run here."""
+    return device == "cpu" or (device == "cuda" and len(visible_gpus()) >= max(gpus, 1))
+
+
+def absence(device: str, gpus: int = 1) -> str:
+    """Say in words what a cell lacks here."""
+    there = len(visible_gpus())
+    if device == "cuda" and 0 < there < gpus:
+        return f"this machine has {there} of the {gpus} GPUs that the cell asks for"
+    if is_present(device, gpus):
+        return f"this machine had no {device} device when the run began"
+    return f"this machine has no {device} device"
 
 
 def fingerprint(device: str) -> list[str]:

@@ -122,7 +122,7 @@ class Jobs:
         """
         note = self._notes[kind].get((cell.dataset, cell.id))
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
-        return opened or devices.is_present(cell.axes.device)
+        return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
     def _with_attempt(self, kind: str, cell: Cell, depends_on: Plain) -> Plain:
         key = attempts.attempt_key(depends_on)

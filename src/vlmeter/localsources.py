@@ -87,7 +87,9 @@ def _dataset_problems(study: Study) -> Iterator[str]:
 def _model_problems(study: Study) -> Iterator[str]:
     cells = (*study.cells, *study.layer_cells)
     wanted = {
-        (cell.axes.model, cell.axes.dtype) for cell in cells if devices.is_present(cell.axes.device)
+        (cell.axes.model, cell.axes.dtype)
+        for cell in cells
+        if devices.is_present(cell.axes.device, study.gpus(cell))
     }
     missing = {
         model

@@ -9,12 +9,12 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _FOLDER = "vlmeter-locks"
-_GPU, _WORK = "gpu-measuring", "working"
+_GPU, _WORK, _CHOOSING = "gpu-measuring", "working", "choosing-cards"
 
 
 @contextmanager
@@ -46,27 +46,38 @@ def _folder() -> Path:
     return folder
 
 
-def _is_free(handle: int) -> bool:
+def _try(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    fcntl.flock(handle, fcntl.LOCK_UN)
     return True
+
+
+def _is_free(handle: int) -> bool:
+    free = _try(handle)
+    if free:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    return free
+
+
+def _pause() -> None:
+    """Wait a little before the next look; at random, so that two do not keep step."""
+    time.sleep(random.uniform(0.05, 0.2))
 
 
 def _join(own: int, other: int) -> None:
     """Share `own` with one's kind while nobody holds `other`.
 
     Each side takes its own lock first and looks at the other's second, so both can never go on
-    at once; both may give way at once, hence the random pause.
+    at once; both may give way at once, hence the pause.
     """
     while True:
         fcntl.flock(own, fcntl.LOCK_SH)
         if _is_free(other):
             return
         fcntl.flock(own, fcntl.LOCK_UN)
-        time.sleep(random.uniform(0.05, 0.2))
+        _pause()
 
 
 @contextmanager
@@ -78,29 +89,46 @@ def working() -> Iterator[None]:
 
 
 @contextmanager
-def measuring(device: str, card: str | None = None) -> Iterator[None]:
-    """Hold the machine for a measurement on `device`.
-
-    A CPU cell is alone on the machine. GPU cells share it with each other, not with other work,
-    and each has its card to itself.
-
-    Args:
-        device: `cpu` or `cuda`.
-        card: What a GPU is known by, such as its UUID; None where there is none.
-    """
-    own = nullcontext() if card is None else _alone(f"card-{card}")
-    with own, _open(_WORK) as work, _open(_GPU) as gpu:
-        if device == "cpu":
-            # Always in this order, so that two cells cannot wait for each other.
-            fcntl.flock(work, fcntl.LOCK_EX)
-            fcntl.flock(gpu, fcntl.LOCK_EX)
-        else:
-            _join(gpu, work)
+def measuring_on_cpu() -> Iterator[None]:
+    """Hold the machine for a measurement on the CPU, which is alone on it."""
+    with _open(_WORK) as work, _open(_GPU) as gpu:
+        # Always in this order, so that two cells cannot wait for each other.
+        fcntl.flock(work, fcntl.LOCK_EX)
+        fcntl.flock(gpu, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    with _open(name) as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def measuring_on_gpus(cards: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
+    """Hold the machine for a measurement on GPUs, and yield the cards it has to itself.
+
+    GPU cells share the machine with each other, not with other work.
+
+    Args:
+        cards: What the GPUs that may be used are known by, such as their UUIDs.
+        count: How many are needed, at most as many as there are.
+    """
+    with ExitStack() as stack:
+        held = _free_cards(cards, count, stack)
+        gpu, work = (stack.enter_context(_open(name)) for name in (_GPU, _WORK))
+        _join(gpu, work)
+        yield held
+
+
+def _free_cards(cards: Sequence[str], count: int, stack: ExitStack) -> tuple[str, ...]:
+    """Take `count` cards at once; while fewer are free hold none, so that nobody waits for them."""
+    if count > len(cards):
+        raise ValueError(f"{count} cards are wanted of {len(cards)}")
+    while True:
+        with ExitStack() as taken:
+            held: list[str] = []
+            # One chooser at a time: two could each hold what the other still needs.
+            with _open(_CHOOSING) as choosing:
+                fcntl.flock(choosing, fcntl.LOCK_EX)
+                for card in cards:
+                    if len(held) < count and _try(taken.enter_context(_open(f"card-{card}"))):
+                        held.append(card)
+                if len(held) == count:
+                    stack.push(taken.pop_all())
+                    return tuple(held)
+        _pause()

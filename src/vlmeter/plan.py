@@ -17,7 +17,7 @@ from vlmeter import devices
 from vlmeter.config.load import load_config
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
-from vlmeter.study import Study
+from vlmeter.study import Cell, Study
 
 _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
 
@@ -38,7 +38,7 @@ class Need:
 
 def plan_text(study: Study) -> str:
     """Return the plan as lines of text."""
-    runnable = [cell for cell in study.cells if devices.is_present(cell.axes.device)]
+    runnable = [cell for cell in study.cells if _runs_here(study, cell)]
     needs = [*_dataset_needs(study), *_model_needs(study)]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
@@ -64,6 +64,10 @@ def plan_text(study: Study) -> str:
         f"{_size(host)} in this machine{_warning(memory, host)}",
     ]
     return "\n".join(lines)
+
+
+def _runs_here(study: Study, cell: Cell) -> bool:
+    return devices.is_present(cell.axes.device, study.gpus(cell))
 
 
 def _by_device(study: Study) -> str:
@@ -104,10 +108,10 @@ def _model_needs(study: Study) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
     for model, dtype in stored:
-        users = {c.axes.device for c in cells if (c.axes.model, c.axes.dtype) == (model, dtype)}
+        users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
         name = f"model {model} {dtype}"
-        if not any(devices.is_present(device) for device in users):
-            here = ", ".join(sorted(users))
+        if not any(_runs_here(study, cell) for cell in users):
+            here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
         elif (study.folder / "models" / f"{model}-{dtype}.json").exists():
             yield Need(name, 0, 0, note="already here")

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ParamSpec
 
@@ -22,15 +22,37 @@ def run_job(log: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 
 
 def run_measuring_job(
-    log: str, device: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+    log: str, device: str, gpus: int, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Run `work`, which measures on `device`, with everything it prints in `log`."""
-    # Not at the top: most scripts measure nothing and need not ask NVML.
-    from vlmeter.devices import fingerprint  # noqa: PLC0415
+    """Run `work`, which measures on `device`, with everything it prints in `log`.
 
-    # Without an index, "cuda" is the first of the cards that this process may see.
-    card = next(iter(fingerprint(device)), None)
-    _run(log, locks.measuring(device, card), work, *args, **kwargs)
+    Args:
+        log: Path of the log.
+        device: `cpu` or `cuda`.
+        gpus: How many GPUs `work` has to itself: it sees no others.
+        work: The job.
+        *args: For `work`.
+        **kwargs: For `work`.
+    """
+    _run(log, _measuring(device, gpus), work, *args, **kwargs)
+
+
+@contextmanager
+def _measuring(device: str, gpus: int) -> Iterator[None]:
+    if device == "cpu":
+        with locks.measuring_on_cpu():
+            yield
+        return
+    # Not at the top: most scripts measure nothing and need not ask NVML.
+    from vlmeter import devices  # noqa: PLC0415
+
+    if not devices.is_present(device, gpus):
+        # Nothing is measured: the job only says why.
+        yield
+        return
+    with locks.measuring_on_gpus(devices.fingerprint(device), gpus) as cards:
+        devices.show_only(cards)
+        yield
 
 
 def _run(

@@ -184,6 +184,10 @@ class Study:
         block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
         return {"model": model, "dtype": dtype, **block}
 
+    def gpus(self, cell: Cell) -> int:
+        """Return how many GPUs a cell has to itself."""
+        return self.config.models[cell.axes.model].gpus if cell.axes.device == "cuda" else 0
+
     def cell_params(self, cell: Cell) -> Plain:
         """Return what a cell's measurement depends on, and nothing else."""
         block = self.config.datasets[cell.dataset]
@@ -191,6 +195,7 @@ class Study:
             "id": cell.id,
             "dataset": cell.dataset,
             "axes": asdict(cell.axes),
+            "gpus": self.gpus(cell),
             "template": block.prompts[cell.axes.prompt],
             "max_new_tokens": block.max_new_tokens,
             "measure": self.config.measure.model_dump(

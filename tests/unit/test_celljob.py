@@ -16,6 +16,7 @@ JOB = {
         "id": "m-bs1",
         "dataset": "photos",
         "axes": {"model": "m", "device": "cpu", "batch_size": 1},
+        "gpus": 0,
         "measure": {"cpu_threads": 3, "timeout_s": 20},
     },
     "attempt": {"count": 2, "key": "k", "note": "attempts/cells/photos/m-bs1.json"},
@@ -98,9 +99,17 @@ def test_a_death_is_a_crash(cell_job, body, reason):
 
 def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
     told, note, _ = cell_job("pathlib.Path('ran').touch()", inputs="{'images': 'i'}")
-    assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cpu device")
+    reason = "this machine had no cpu device when the run began"
+    assert (told["status"], told["reason"]) == ("unavailable", reason)
     assert note["status"] == "unavailable"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable, tmp_path):
+    outputs = {"table": "l/a.csv", "record": "l/a.json"}
+    profile_layers(unavailable, {"images": "i", "model": "m"}, outputs)
+    told = json.loads((tmp_path / "l/a.json").read_text())
+    assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
 
 
 def test_what_an_earlier_try_said_does_not_count(cell_job, tmp_path):
@@ -130,7 +139,7 @@ def test_threads_are_those_of_the_config_or_the_cores_one_may_use():
 @pytest.fixture
 def unavailable(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cell = {**JOB["cell"], "axes": {**JOB["cell"]["axes"], "device": "cuda"}}
+    cell = {**JOB["cell"], "axes": {**JOB["cell"]["axes"], "device": "cuda"}, "gpus": 1}
     return {**JOB, "cell": cell}
 
 

@@ -35,6 +35,15 @@ def test_a_machine_whose_cards_are_hidden_has_a_cpu_alone():
     assert devices.fingerprint("cuda") == devices.fingerprint("cpu") == []
 
 
+def test_what_a_cell_lacks_is_told_in_words(monkeypatch):
+    assert devices.absence("cuda", 2) == "this machine has no cuda device"
+    monkeypatch.setattr(devices, "visible_gpus", lambda: tuple(GPUS[:2]))
+    assert devices.is_present("cuda", 2)
+    assert not devices.is_present("cuda", 3)
+    assert devices.absence("cuda", 3) == ("this machine has 2 of the 3 GPUs that the cell asks for")
+    assert devices.absence("cuda", 1) == "this machine had no cuda device when the run began"
+
+
 def test_a_card_is_told_as_plain_data():
     assert GPUS[0].as_dict() == {
         "index": 0,

@@ -95,7 +95,7 @@ def test_sources_that_were_read_before_may_be_gone(tmp_path: Path, monkeypatch) 
 
 def test_a_model_that_no_device_here_needs_is_not_asked_for(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("vlmeter.devices.is_present", {"cuda": False}.get)
+    monkeypatch.setattr("vlmeter.devices.is_present", lambda device, gpus: False)
 
     with pytest.raises(UserError) as told:
         check_sources(study("photos.parquet", "tiny", device="cuda"), "study.yaml")

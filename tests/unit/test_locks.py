@@ -5,6 +5,7 @@ import select
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,9 +13,10 @@ from vlmeter import locks
 
 SOON_S, NOT_YET_S = 20, 0.25
 WORKING = "working()"
-CPU = "measuring('cpu')"
-GPU_1, GPU_2 = "measuring('cuda', 'GPU-1')", "measuring('cuda', 'GPU-2')"
-NO_CARD = "measuring('cuda')"
+CPU = "measuring_on_cpu()"
+GPU_1, GPU_2 = "measuring_on_gpus(['GPU-1'], 1)", "measuring_on_gpus(['GPU-2'], 1)"
+ONE_OF_TWO = "measuring_on_gpus(['GPU-1', 'GPU-2'], 1)"
+TWO_OF_TWO = "measuring_on_gpus(['GPU-1', 'GPU-2'], 2)"
 
 
 class Holder:
@@ -23,8 +25,8 @@ class Holder:
     def __init__(self, lock, folder):
         code = (
             "import sys\nfrom vlmeter import locks\n"
-            f"print('asks', flush=True)\nwith locks.{lock}:\n"
-            "    print('holds', flush=True)\n    sys.stdin.read()\n"
+            f"print('asks', flush=True)\nwith locks.{lock} as held:\n"
+            "    print('holds', *(held or ()), flush=True)\n    sys.stdin.read()\n"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -35,17 +37,23 @@ class Holder:
         assert self._says(b"asks\n", SOON_S)
 
     def _says(self, words, seconds):
-        for expected in words:
-            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
-            if not ready or os.read(self.process.stdout.fileno(), 1) != bytes([expected]):
-                return False
-        return True
+        return all(self._next(seconds) == bytes([expected]) for expected in words)
+
+    def _next(self, seconds):
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        return os.read(self.process.stdout.fileno(), 1) if ready else b""
 
     def holds(self):
-        return self._says(b"holds\n", SOON_S)
+        return self._says(b"holds", SOON_S)
 
     def waits(self):
-        return not self._says(b"holds\n", NOT_YET_S)
+        return not self._says(b"holds", NOT_YET_S)
+
+    def cards(self):
+        told = b""
+        while not told.endswith(b"\n"):
+            told += self._next(SOON_S)
+        return told.decode().split()
 
     def release(self):
         self.process.stdin.close()
@@ -82,7 +90,9 @@ def holder(tmp_path):
         (GPU_1, WORKING),
         (WORKING, GPU_1),
         (GPU_1, GPU_1),
-        (NO_CARD, WORKING),
+        (ONE_OF_TWO, WORKING),
+        (ONE_OF_TWO, TWO_OF_TWO),
+        (TWO_OF_TWO, GPU_2),
     ],
 )
 def test_one_waits_until_the_other_is_done(holder, first, second):
@@ -94,7 +104,9 @@ def test_one_waits_until_the_other_is_done(holder, first, second):
     assert other.holds()
 
 
-@pytest.mark.parametrize(("first", "second"), [(WORKING, WORKING), (GPU_1, GPU_2)])
+@pytest.mark.parametrize(
+    ("first", "second"), [(WORKING, WORKING), (GPU_1, GPU_2), (GPU_1, ONE_OF_TWO)]
+)
 def test_two_go_on_together(holder, first, second):
     one, other = holder(first), holder(second)
     assert one.holds()
@@ -111,7 +123,43 @@ def test_a_measurement_on_the_cpu_waits_for_the_last_of_many(holder):
     assert cell.holds()
 
 
-@pytest.mark.parametrize("lock", [WORKING, CPU, GPU_1])
+def test_each_cell_has_a_card_to_itself_and_the_next_takes_the_one_that_is_given_back(holder):
+    first, second = holder(ONE_OF_TWO), holder(ONE_OF_TWO)
+    assert first.holds()
+    assert second.holds()
+    cards = [first.cards(), second.cards()]
+    assert sorted(cards) == [["GPU-1"], ["GPU-2"]]
+
+    third = holder(ONE_OF_TWO)
+    assert third.waits()
+    second.kill()
+
+    assert third.holds()
+    assert third.cards() == cards[1]
+
+
+def test_a_cell_that_waits_for_two_cards_keeps_none_from_another(holder):
+    first = holder(GPU_1)
+    assert first.holds()
+    both = holder(TWO_OF_TWO)
+    assert both.waits()
+
+    other = holder(GPU_2)
+    assert other.holds()
+    first.release()
+    assert both.waits()
+    other.release()
+
+    assert both.holds()
+    assert both.cards() == ["GPU-1", "GPU-2"]
+
+
+def test_more_cards_than_there_are_is_a_mistake():
+    with pytest.raises(ValueError, match="2 cards are wanted of 1"), ExitStack() as stack:
+        stack.enter_context(locks.measuring_on_gpus(["GPU-1"], 2))
+
+
+@pytest.mark.parametrize("lock", [WORKING, CPU, GPU_1, TWO_OF_TWO])
 def test_a_killed_holder_holds_nothing(holder, lock):
     killed = holder(lock)
     assert killed.holds()

@@ -1,5 +1,8 @@
 """What surrounds the one call of every script."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 PREAMBLE = """
@@ -7,7 +10,10 @@ import os, subprocess, sys
 from vlmeter.errors import UserError
 from vlmeter.scripting import run_job, run_measuring_job
 """
-JOBS = {"working": "run_job('logs/a.log', ", "measuring": "run_measuring_job('logs/a.log', 'cpu', "}
+JOBS = {
+    "working": "run_job('logs/a.log', ",
+    "measuring": "run_measuring_job('logs/a.log', 'cpu', 0, ",
+}
 
 
 @pytest.fixture(params=JOBS)
@@ -48,3 +54,44 @@ def test_a_bug_shows_its_traceback_in_the_log(job):
 def test_a_second_run_begins_the_log_anew(job):
     job("print('first')")
     assert job("print('second')")[0] == "second\n"
+
+
+FAKE_NVML = Path(__file__).parents[1] / "workflow/fakes/gpu"
+
+
+def uuid(number):
+    return f"GPU-00000000-0000-0000-0000-{number:012}"
+
+
+@pytest.fixture
+def seen_by_cuda(run_python, tmp_path):
+    """Run a measuring job on a machine with three GPUs; return what CUDA would see in it."""
+
+    def run(gpus, visible):
+        done = run_python(
+            f"{PREAMBLE}run_measuring_job('a.log', 'cuda', {gpus}, lambda: "
+            "print(os.environ.get('CUDA_VISIBLE_DEVICES')))",
+            PYTHONPATH=os.pathsep.join([str(FAKE_NVML), os.environ.get("PYTHONPATH", "")]),
+            FAKE_GPUS="3",
+            CUDA_VISIBLE_DEVICES=visible,
+        )
+        assert done.returncode == 0, (tmp_path / "a.log").read_text()
+        return (tmp_path / "a.log").read_text().strip()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("gpus", "visible", "seen"),
+    [
+        (1, "0,1,2", uuid(1)),
+        (1, "2", uuid(3)),
+        (1, f"{uuid(2)},0", uuid(2)),
+        (2, f"2,{uuid(1)}", f"{uuid(3)},{uuid(1)}"),
+        # Too few: nothing is measured, so nothing is hidden.
+        (2, "1", "1"),
+        (1, "", ""),
+    ],
+)
+def test_a_job_sees_its_gpus_alone_of_those_that_it_may_use(seen_by_cuda, gpus, visible, seen):
+    assert seen_by_cuda(gpus, visible) == seen

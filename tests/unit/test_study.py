@@ -213,6 +213,7 @@ def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
             "max_input_len": 200,
             "optimization": "eager",
         },
+        "gpus": 0,
         "template": "{question}",
         "max_new_tokens": 20,
     }
@@ -284,3 +285,12 @@ def test_the_report_is_told_what_it_shows(config):
     assert [entry["cell"] for entry in outline["layers"]["cells"]] == [
         "tiny-bs1-img224-len200-fp32-eager-cpu"
     ]
+
+
+def test_a_model_s_cells_on_cuda_ask_for_its_gpus_and_those_on_a_cpu_for_none(config):
+    config.set("models.tiny.gpus", 2).set("sections.0.vary.device", ["cuda", "cpu"])
+    study = config.study()
+
+    asked = {cell.axes.device: study.cell_params(cell)["gpus"] for cell in study.cells}
+
+    assert asked == {"cuda": 2, "cpu": 0}

@@ -18,7 +18,7 @@ REPOSITORY = HERE.parents[1]
 PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "src", "demo")
 CONFIG = "study.yaml"
 RESULTS = "results/small"
-FAKE_GPU = "GPU-00000000-0000-0000-0000-000000000001"
+FAKE_GPUS = tuple(f"GPU-00000000-0000-0000-0000-{number:012}" for number in (1, 2))
 
 Job = tuple[str, ...]
 """A rule and the values of its wildcards."""
@@ -232,12 +232,15 @@ class Tree:
             assert self.path(name).is_file(), name
             self.path(name).touch()
 
-    def environment(self, *fakes: str, endings: dict[str, str] | None = None) -> dict[str, str]:
+    def environment(
+        self, *fakes: str, endings: dict[str, str] | None = None, gpus: int = 1
+    ) -> dict[str, str]:
         """What the tree's processes see: its own package, the fakes, and locks of its own.
 
         Args:
             fakes: Names of folders below `fakes/` whose modules stand in for others.
             endings: Ends of cells, as `fakes/cells` describes them.
+            gpus: How many GPUs the machine has where `gpu` is among the fakes.
         """
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
         search = [HERE / "fakes" / name for name in (*fakes, *(["cells"] if endings else []))]
@@ -248,7 +251,8 @@ class Tree:
             "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             # A real GPU of the machine stays out of sight, of NVML as of torch.
-            "CUDA_VISIBLE_DEVICES": FAKE_GPU if "gpu" in fakes else "",
+            "CUDA_VISIBLE_DEVICES": ",".join(FAKE_GPUS[:gpus]) if "gpu" in fakes else "",
+            "FAKE_GPUS": str(len(FAKE_GPUS)),
             "CELL_ENDINGS": json.dumps(endings or {}),
             "JOB_EVENTS": str(self.folder / ".jobs"),
             # Whatever asks the network fails at once.
@@ -263,9 +267,10 @@ class Tree:
         configfile: str | None = CONFIG,
         fakes: Iterable[str] = (),
         endings: dict[str, str] | None = None,
+        gpus: int = 1,
     ) -> Outcome:
         """Run a Snakemake command in this tree."""
-        environment = self.environment(*fakes, endings=endings)
+        environment = self.environment(*fakes, endings=endings, gpus=gpus)
         events = Path(environment["JOB_EVENTS"])
         events.unlink(missing_ok=True)
         command = [sys.executable, "-m", "snakemake", *arguments, "--nocolor", "--logger", "jobs"]

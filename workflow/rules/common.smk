@@ -34,6 +34,9 @@ RESULTS = str(STUDY.folder)
 LOGS = f"{RESULTS}/logs"
 JOBS = Jobs(STUDY)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
+# What cells need comes before them, and they before what reads them: a score that is waiting for
+# quiet would keep a core from the cell that its GPU is free for.
+PREPARING, MEASURING = 2, 1
 
 
 wildcard_constraints:
@@ -109,16 +112,12 @@ def section_params(wildcards) -> dict:
     return STUDY.section_outline(wildcards.section)
 
 
-def gpus(cell) -> int:
-    return int(cell.axes.device == "cuda")
-
-
 def cell_gpus(wildcards) -> int:
-    return gpus(STUDY.cell(wildcards.dataset, wildcards.cell))
+    return STUDY.gpus(STUDY.cell(wildcards.dataset, wildcards.cell))
 
 
 def control_gpus(wildcards) -> int:
-    return gpus(STUDY.control_cell)
+    return STUDY.gpus(STUDY.control_cell)
 
 
 def all_cores(wildcards) -> int:
@@ -130,11 +129,9 @@ def threads_beside(gpus: int) -> int:
     """A CPU cell is alone on the machine; GPU cells share its cores with each other."""
     cores = all_cores(None)
     limit = workflow.global_resources.get("gpu")
-    return (
-        max(1, cores // (limit.value if limit and limit.value else 1))
-        if gpus
-        else cores
-    )
+    if not gpus or not limit or not limit.value:
+        return cores
+    return max(1, cores * min(gpus, limit.value) // limit.value)
 
 
 def cell_threads(wildcards) -> int:

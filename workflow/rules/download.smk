@@ -12,6 +12,7 @@ rule describe_machine:
         described=temp(touch(f"{RESULTS}/machine.described")),
     log:
         f"{LOGS}/machine.log",
+    priority: PREPARING
     conda:
         ENVIRONMENT
     params:
@@ -43,6 +44,7 @@ rule download_dataset:
         manifest=f"{RESULTS}/data/{{dataset}}/samples.json",
     log:
         f"{LOGS}/data/{{dataset}}/samples.log",
+    priority: PREPARING
     conda:
         ENVIRONMENT
     params:
@@ -58,6 +60,7 @@ rule fetch_model:
         manifest=f"{RESULTS}/models/{{model}}-{{dtype}}.json",
     log:
         f"{LOGS}/models/{{model}}-{{dtype}}.log",
+    priority: PREPARING
     conda:
         ENVIRONMENT
     params:

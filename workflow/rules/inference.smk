@@ -17,6 +17,7 @@ rule run_inference:
         timings=f"{RESULTS}/cells/{{dataset}}/{{cell}}/timings.parquet",
     log:
         f"{LOGS}/cells/{{dataset}}/{{cell}}/inference.log",
+    priority: MEASURING
     conda:
         ENVIRONMENT
     threads: cell_threads
@@ -62,6 +63,7 @@ rule measure_control:
         timings=f"{RESULTS}/control/timings.parquet",
     log:
         f"{LOGS}/control.log",
+    priority: MEASURING
     conda:
         ENVIRONMENT
     threads: control_threads

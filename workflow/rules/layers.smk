@@ -14,6 +14,7 @@ rule profile_layers:
         record=f"{RESULTS}/layers/{{dataset}}/{{cell}}.json",
     log:
         f"{LOGS}/layers/{{dataset}}/{{cell}}.log",
+    priority: MEASURING
     conda:
         ENVIRONMENT
     threads: cell_threads

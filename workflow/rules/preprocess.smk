@@ -13,6 +13,7 @@ rule preprocess_images:
         manifest=f"{RESULTS}/data/{{dataset}}/img{{size}}/images.json",
     log:
         f"{LOGS}/data/{{dataset}}/img{{size}}.log",
+    priority: PREPARING
     conda:
         ENVIRONMENT
     threads: all_cores

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 run_measuring_job(
     snakemake.log[0],
     "cpu",
+    0,
     describe_machine,
     snakemake.params.machine,
     snakemake.output.machine,

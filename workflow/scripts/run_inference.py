@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 run_measuring_job(
     snakemake.log[0],
     snakemake.params.job["cell"]["axes"]["device"],
+    snakemake.params.job["cell"]["gpus"],
     run_inference,
     snakemake.params.job,
     dict(snakemake.input.items()),

@@ -48,6 +48,13 @@ class Model(Block):
         description="`random`: the architecture of a local `config.json` at full size; its cost is "
         "measured, its answers are not.",
     )
+    gpus: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="GPUs that each of its cells on `cuda` has to itself; more than one for a "
+        "model that one cannot hold: its layers are spread over them.",
+    )
     label: str | None = Field(None, description="Its name in the report; default: its source.")
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 

@@ -2,15 +2,19 @@
 
 Python imports this module by itself at the start of every process, so the code under test stays
 as it is, digest and all. `CELL_ENDINGS` is JSON: the cell's id, and "kill", "raise", or the
-folder of another cell whose figures this one is to have.
+folder of another cell whose figures this one is to have. Before that folder may stand a file and
+"<": there the cell notes when it begins and ends and on which GPUs, and it does not end before
+another one of the file has begun, or all have.
 """
 
+import fcntl
 import importlib.abc
 import importlib.machinery
 import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 ENDINGS = json.loads(os.environ.get("CELL_ENDINGS", "{}"))
@@ -43,9 +47,34 @@ def with_endings(measure_cell):
             os.kill(os.getpid(), signal.SIGKILL)
         if ending == "raise":
             raise UnforeseenError("the moon is in the way")
-        return repeated(Path(ending))
+        log, _, folder = ending.rpartition("<")
+        figures = repeated(Path(folder))
+        if log:
+            meet(Path(log))
+        return figures
 
     return measure
+
+
+def meet(log):
+    gpus = os.environ["CUDA_VISIBLE_DEVICES"]
+    with log.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"begins {gpus}\n")
+        file.flush()
+        number = begun(log)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        expected = sum(ending.startswith(f"{log}<") for ending in ENDINGS.values())
+        deadline = time.monotonic() + 60
+        while begun(log) < min(number + 1, expected):
+            if time.monotonic() > deadline:
+                raise UnforeseenError("no other cell began")
+            time.sleep(0.02)
+        file.write(f"ends {gpus}\n")
+
+
+def begun(log):
+    return log.read_text().count("begins")
 
 
 class Loader(importlib.machinery.SourceFileLoader):

@@ -1,8 +1,7 @@
-"""Stands in for NVML on a machine with one GPU, which no library but this one can see."""
+"""Stands in for NVML on a machine with `FAKE_GPUS` GPUs, which no library but this one can see."""
 
+import os
 from types import SimpleNamespace
-
-UUID = "GPU-00000000-0000-0000-0000-000000000001"
 
 
 class NVMLError(Exception):
@@ -22,7 +21,7 @@ def nvmlShutdown():
 
 
 def nvmlDeviceGetCount():
-    return 1
+    return int(os.environ.get("FAKE_GPUS", "1"))
 
 
 def nvmlDeviceGetHandleByIndex(index):
@@ -34,7 +33,7 @@ def nvmlDeviceGetName(handle):
 
 
 def nvmlDeviceGetUUID(handle):
-    return UUID
+    return f"GPU-00000000-0000-0000-0000-{handle + 1:012}"
 
 
 def nvmlDeviceGetMemoryInfo(handle):
