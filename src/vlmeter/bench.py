@@ -97,6 +97,7 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
         axes,
         random=stored["weights"] == "random",
         seed=measure["seed"],
+        gpus=cell["gpus"],
     )
     feeder = Feeder(loaded, axes)
     images = Path(inputs["images"])

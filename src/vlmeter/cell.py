@@ -22,7 +22,7 @@ from vlmeter.measure.flops import count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
-from vlmeter.measure.nvml import open_device
+from vlmeter.measure.nvml import open_devices
 from vlmeter.models.answer import answers, generate
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.load import attention_in_use, dtypes_in_use
@@ -51,8 +51,8 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     axes, measure = cell["axes"], cell["measure"]
     machine = read_json(Path(inputs["machine"]))
     clock = clock_for(axes["device"])
-    gpu = open_device(axes["device"])
-    memory = memory_probe(axes["device"], gpu)
+    gpus = open_devices(axes["device"])
+    memory = memory_probe(axes["device"], gpus)
     memory.start()
     bench = set_up(job, inputs)
     checks = bench.check_image_is_seen()
@@ -66,7 +66,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     compilation = Compilation(bench.loaded.model, bench.loaded.family)
     if optimization.compiled:
         compilation.start(bench.forwards(), clock)
-    conditions = ConditionsProbe(gpu)
+    conditions = ConditionsProbe(gpus[0] if gpus else None)
     conditions.start()
     latency = measure_latency(
         bench.forwards(), clock, _latency_plan(measure), threads=torch.get_num_threads()

@@ -18,7 +18,7 @@ from vlmeter.files import write_json
 from vlmeter.measure.clock import clock_for
 from vlmeter.measure.energy import measure_idle_watts
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
-from vlmeter.measure.nvml import open_device
+from vlmeter.measure.nvml import open_devices
 from vlmeter.measure.peak import measure_peak
 from vlmeter.provenance import git_state
 
@@ -34,8 +34,7 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
     """
     energy = params["energy"]
     settings = EnergySettings.of(energy)
-    gpus = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
-    seen = [gpu for gpu in gpus if gpu is not None]
+    seen = open_devices("cuda")
     sources = describe_energy_sources(settings, seen)
     # The start of this very process is no idle load.
     time.sleep(_SETTLE_S)

@@ -59,9 +59,11 @@ class Model(Block):
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 
     @model_validator(mode="after")
-    def _architecture_is_local(self) -> "Model":
+    def _random_weights_are_made_here(self) -> "Model":
         if self.weights == "random" and self.source.path is None:
             raise ValueError("weights: random needs source.path, a folder with a config.json")
+        if self.weights == "random" and self.gpus > 1:
+            raise ValueError("weights: random are made on one GPU: leave `gpus` out")
         return self
 
 

@@ -26,7 +26,7 @@ from vlmeter.measure.energy_result import (
     total_idle_w,
 )
 from vlmeter.measure.energy_sources import MEASURED, EnergySettings
-from vlmeter.measure.nvml import Gpu, open_device
+from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spread import interval_95
 
 _CHUNK_S = 0.25
@@ -165,6 +165,8 @@ class EnergyMeter:
     ) -> str | None:
         if _is_short(seconds, self._settings):
             return _too_short(seconds, self._settings)
+        if device.startswith("gpu") and len(self._gpus) > 1:
+            return "the GPU has no energy counter, and codecarbon tells all GPUs in one sum"
         needed_s = self._settings.min_counter_updates * _POWER_SAMPLE_S
         if device.startswith("gpu") and seconds < needed_s:
             return (
@@ -248,10 +250,10 @@ class EnergyMeter:
 def energy_meter(
     machine_energy: Mapping[str, Any], settings: EnergySettings, device: str
 ) -> EnergyMeter:
-    """The meter of a cell's device, `cpu`, `cuda` or `cuda:N`."""
-    gpu = open_device(device)
-    if gpu is not None:
-        return EnergyMeter(machine_energy, settings, [gpu])
+    """The meter of a cell's device: `cpu`, `cuda` (every GPU that it sees) or `cuda:N`."""
+    gpus = open_devices(device)
+    if gpus:
+        return EnergyMeter(machine_energy, settings, gpus)
     on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
     missing = "NVML does not see the GPU that the cell runs on" if on_gpu else None
     return EnergyMeter(machine_energy, settings, missing=missing)

@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -61,7 +61,8 @@ class Memory:
     rss_before_load_bytes: int
     """Resident size at `start`: interpreter and libraries."""
     peak_allocated_bytes: int | None
-    """Largest sum of tensors on the device; None on a CPU, as the next two."""
+    """Largest sum of tensors on the device; None on a CPU, as the next two. Of several devices
+    the largest sums are added up."""
     peak_reserved_bytes: int | None
     """Largest size that the framework's allocator held."""
     device_used_bytes: int | None
@@ -83,7 +84,7 @@ class MemoryProbe:
         self,
         device: str,
         cuda: CudaMemory | None = None,
-        gpu: Gpu | None = None,
+        gpus: Sequence[Gpu] = (),
         proc: Path = Path("/proc/self"),
     ) -> None:
         """Choose what to watch.
@@ -91,12 +92,12 @@ class MemoryProbe:
         Args:
             device: `cpu`, `cuda` or `cuda:N`.
             cuda: `torch.cuda` for a CUDA device, or a fake.
-            gpu: The driver's view of that device.
+            gpus: The driver's view of that device, or of several from it on.
             proc: The process's folder in procfs; where it is missing, `getrusage` serves.
         """
-        self._device = device
+        self._devices = [device] if len(gpus) <= 1 else [f"cuda:{n}" for n in range(len(gpus))]
         self._cuda = cuda
-        self._gpu = gpu
+        self._gpus = gpus
         self._proc = proc
         self._can_reset = False
         self._before_bytes = 0
@@ -111,7 +112,8 @@ class MemoryProbe:
             self._can_reset = False
         if self._cuda is not None:
             self._cuda.init()
-            self._cuda.reset_peak_memory_stats(self._device)
+            for device in self._devices:
+                self._cuda.reset_peak_memory_stats(device)
 
     def stop(self, model: Model) -> Memory:
         """Read the peaks.
@@ -120,16 +122,21 @@ class MemoryProbe:
             model: Its weights are counted.
         """
         high_water = self._status_bytes("VmHWM") if self._can_reset else None
-        cuda, gpu = self._cuda, self._gpu
+        cuda = self._cuda
+        told = [gpu.used_bytes() for gpu in self._gpus]
+        used = [count for count in told if count is not None]
         return Memory(
             peak_rss_bytes=_max_rss_bytes() if high_water is None else high_water,
             rss_before_load_bytes=self._before_bytes,
-            peak_allocated_bytes=None if cuda is None else cuda.max_memory_allocated(self._device),
-            peak_reserved_bytes=None if cuda is None else cuda.max_memory_reserved(self._device),
-            device_used_bytes=None if gpu is None else gpu.used_bytes(),
+            peak_allocated_bytes=None if cuda is None else self._sum(cuda.max_memory_allocated),
+            peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
+            device_used_bytes=sum(used) if used and len(used) == len(told) else None,
             weights_bytes=weights_bytes(model),
             peak_rss_method="ru_maxrss" if high_water is None else "VmHWM",
         )
+
+    def _sum(self, read: Callable[[str], int]) -> int:
+        return sum(read(device) for device in self._devices)
 
     def _status_bytes(self, key: str) -> int | None:
         try:
@@ -155,10 +162,10 @@ def weights_bytes(model: Model) -> int:
     return sum(sizes.values())
 
 
-def memory_probe(device: str, gpu: Gpu | None = None) -> MemoryProbe:
+def memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
     """The probe of a device with the real counters behind it."""
     if device.split(":", maxsplit=1)[0] != "cuda":
         return MemoryProbe(device)
     import torch  # noqa: PLC0415  (a CPU cell's probe starts before torch is loaded)
 
-    return MemoryProbe(device, torch.cuda if torch.cuda.is_available() else None, gpu)
+    return MemoryProbe(device, torch.cuda if torch.cuda.is_available() else None, gpus)

@@ -111,3 +111,13 @@ def open_device(device: str) -> Gpu | None:
         return None
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
     return gpu_of_device(open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0))
+
+
+def open_devices(device: str) -> list[Gpu]:
+    """Every GPU that a cell on this device sees, its first one first; none for a CPU."""
+    if device != "cuda":
+        return [gpu for gpu in [open_device(device)] if gpu is not None]
+    import torch  # noqa: PLC0415  (only a CUDA cell, which has loaded torch already)
+
+    opened = [open_device(f"cuda:{index}") for index in range(torch.cuda.device_count())]
+    return [gpu for gpu in opened if gpu is not None]

@@ -69,7 +69,9 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise UserError(f"{path} is missing or cut short: delete {folder}.json and run again.")
 
 
-def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int) -> LoadedModel:
+def load_model(
+    folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int, gpus: int = 1
+) -> LoadedModel:
     """Load a model that `fetch_model` stored, with the attention that the cell asks for.
 
     Args:
@@ -77,6 +79,7 @@ def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int
         axes: The cell's.
         random: Whether the weights are made here instead of read.
         seed: Of random weights.
+        gpus: How many GPUs it is spread over, layer by layer, where it is more than one.
 
     Raises:
         UnavailableError: the device is not there.
@@ -91,7 +94,11 @@ def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int
         else:
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
             model = AutoModelForImageTextToText.from_pretrained(
-                folder, dtype=dtype, attn_implementation=attention, use_safetensors=True
+                folder,
+                dtype=dtype,
+                attn_implementation=attention,
+                use_safetensors=True,
+                device_map="balanced" if gpus > 1 else None,
             )
     except (ValueError, ImportError) as error:
         if attention == "eager":
@@ -102,7 +109,9 @@ def load_model(folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int
     processor = AutoProcessor.from_pretrained(folder)
     # Answers begin at the same place in every row.
     processor.tokenizer.padding_side = "left"
-    model = model.to(axes["device"]).eval().requires_grad_(False)
+    if gpus <= 1:
+        model = model.to(axes["device"])
+    model = model.eval().requires_grad_(False)
     generation = _effective_generation_config(model)
     ends = generation.eos_token_id
     ends = () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)

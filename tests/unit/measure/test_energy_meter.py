@@ -125,6 +125,22 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
 
 
+def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_told():
+    time = FakeTime()
+    meter = EnergyMeter(
+        MACHINE,
+        EnergySettings(),
+        open_gpus(FakeNvml({}, {})),
+        tracker=FakeTracker(time, WATTS),
+        counters=[],
+    )
+    energy = meter.measure(
+        [time.call(0.5)], FakeClock(time), window_s=12.0, samples_per_batch=1, repeats=1
+    )
+    assert energy.energy_j is None
+    assert "codecarbon tells all GPUs in one sum" in energy.energy_reason
+
+
 def test_a_window_that_is_too_short_gives_no_figure():
     energy = measure(window_s=0.5, cost_s=0.25)
     assert energy.energy_j is None

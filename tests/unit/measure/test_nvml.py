@@ -1,7 +1,7 @@
 import torch
 from measure_fakes import FakeNvml
 
-from vlmeter.measure.nvml import gpu_of_device, open_device, open_gpus
+from vlmeter.measure.nvml import gpu_of_device, open_device, open_devices, open_gpus
 
 
 def test_a_machine_without_a_driver_has_no_gpus():
@@ -37,7 +37,9 @@ def test_without_a_uuid_the_index_decides():
 
 def test_a_cpu_has_no_gpu():
     assert open_device("cpu") is None
+    assert open_devices("cpu") == []
 
 
 def test_a_cuda_device_is_looked_up_only_where_there_is_one():
     assert (open_device("cuda") is None) is not torch.cuda.is_available()
+    assert len(open_devices("cuda")) == torch.cuda.device_count()

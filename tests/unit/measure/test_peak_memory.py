@@ -52,7 +52,7 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
     cuda = FakeCuda()
     cuda.peaks = {"allocated": 999, "reserved": 999}
     (gpu,) = open_gpus(FakeNvml({"used": 5000}))
-    probe = MemoryProbe("cuda:0", cuda, gpu)
+    probe = MemoryProbe("cuda:0", cuda, [gpu])
     probe.start()
     cuda.peaks = {"allocated": 100, "reserved": 120}
     memory = probe.stop(torch.nn.Linear(2, 2))
@@ -61,8 +61,20 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
     assert memory.device_used_bytes == 5000
 
 
+def test_the_memory_of_several_gpus_is_added_up():
+    cuda = FakeCuda()
+    gpus = open_gpus(FakeNvml({"used": 5000}, {"used": 300}))
+    probe = MemoryProbe("cuda", cuda, gpus)
+    probe.start()
+    cuda.peaks = {"allocated": 100, "reserved": 120}
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.peak_allocated_bytes == 200
+    assert memory.peak_reserved_bytes == 240
+    assert memory.device_used_bytes == 5300
+
+
 def test_a_gpu_without_nvml_keeps_the_allocator_s_figures():
-    probe = MemoryProbe("cuda:0", FakeCuda(), None)
+    probe = MemoryProbe("cuda:0", FakeCuda())
     probe.start()
     memory = probe.stop(torch.nn.Linear(2, 2))
     assert memory.peak_allocated_bytes == 0

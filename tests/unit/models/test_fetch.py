@@ -115,6 +115,16 @@ def test_a_source_that_fails_leaves_what_was_stored(fetch, checkpoint, tmp_path)
     assert len(list((tmp_path / "models").iterdir())) == 2
 
 
+def test_a_model_of_several_gpus_that_are_not_there_lies_where_it_can(fetch):
+    folder, _ = fetch()
+    one, spread = (
+        load_model(folder, {**AXES, "dtype": "fp32"}, random=False, seed=0, gpus=gpus).model
+        for gpus in (1, 2)
+    )
+    assert {parameter.device.type for parameter in spread.parameters()} == {"cpu"}
+    assert all(map(torch.equal, one.parameters(), spread.parameters()))
+
+
 def test_a_folder_without_a_model_is_named(fetch, tmp_path):
     with pytest.raises(UserError) as told:
         fetch(tmp_path)
