@@ -10,7 +10,7 @@ import torch
 from vlmeter.data.samples import read_images, read_texts
 from vlmeter.files import read_json
 from vlmeter.measure.clock import Call
-from vlmeter.models.answer import image_changes_logits
+from vlmeter.models.answer import generate, image_changes_logits
 from vlmeter.models.batches import Feeder, Inputs, Item, digests, full_batches
 from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
 
@@ -33,11 +33,28 @@ class Bench:
         """Return one forward pass per cost batch."""
         return [_Forward(self.loaded.model, inputs) for inputs in self.cost_batches]
 
+    def generation(self, new_tokens: int) -> object:
+        """Generate exactly as many tokens for the first cost batch."""
+        with torch.inference_mode():
+            return generate(self.loaded, self.cost_batches[0], new_tokens, forced=True)
+
+    @property
+    def decoder(self) -> tuple[str, Any] | None:
+        """The name and the module that decodes step by step; None where a model has none."""
+        name = "language_model"
+        decoder = getattr(self.loaded.model, name, None)
+        return None if decoder is None else (name, decoder)
+
+    @property
+    def sequence_length(self) -> int:
+        """Positions of a row of the cost batches, image positions included."""
+        return int(self.cost_batches[0]["input_ids"].shape[1])
+
     def described(self) -> dict[str, Any]:
         """Return the `input` block: what the figures are of."""
         first = self.cost_batches[0]
+        batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
-        batch, sequence = first["input_ids"].shape
         return {
             "samples": len(self.items),
             "truncated_samples": sum(item.prompt.truncated for item in self.items),
@@ -47,7 +64,7 @@ class Bench:
             "repeated": len(self.items) < batch,
             "text_tokens": self.text_tokens,
             "image_tokens": self.feeder.image_tokens(first),
-            "sequence_length": sequence,
+            "sequence_length": self.sequence_length,
             "pixel_shape": list(first["pixel_values"].shape[1:]),
             "shape_digest": shape_digest,
             "content_digest": content_digest,

@@ -5,6 +5,7 @@ Runs in the cell's child. Two passes, so that an early end of an answer never lo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import open_devices
-from vlmeter.models.answer import answers, generate
+from vlmeter.models.answer import answers
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.load import attention_in_use, dtypes_in_use
 from vlmeter.models.optimizations import OPTIMIZATIONS
@@ -87,8 +88,8 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         bench.loaded.model,
         bench.cost_batches[0],
         bench.loaded.family.stage_of,
-        decoder=getattr(bench.loaded.model, "language_model", None),
-        prompt_tokens=bench.cost_batches[0]["input_ids"].shape[1],
+        decoder=bench.decoder[1] if bench.decoder else None,
+        prompt_tokens=bench.sequence_length,
     )
     peak = _peak_flop_per_s(machine, axes)
     blocks = {
@@ -124,22 +125,15 @@ def _decoding(
     """Time decoding of a forced length, and put its energy per token beside the forward's."""
     new_tokens = measure["new_tokens"]
 
-    def decode(tokens: int) -> object:
-        with torch.inference_mode():
-            return generate(bench.loaded, bench.cost_batches[0], tokens, forced=True)
-
-    def decode_all() -> object:
-        return decode(new_tokens)
-
     generation = measure_generation(
-        decode,
+        bench.generation,
         clock,
         new_tokens=new_tokens,
         batch_size=axes["batch_size"],
         repeats=measure["repeats"],
     )
     decoding = meter.measure(
-        [decode_all],
+        [partial(bench.generation, new_tokens)],
         clock,
         window_s=measure["energy"]["window_s"],
         samples_per_batch=axes["batch_size"],

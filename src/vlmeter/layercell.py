@@ -1,13 +1,13 @@
-"""One cell's forward pass profiled layer by layer. Runs in the cell's child."""
+"""One cell profiled layer by layer: a forward pass and a decode step. Runs in the cell's child."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.bench import set_up
+from vlmeter.bench import Bench, set_up
 from vlmeter.measure.clock import clock_for
-from vlmeter.measure.flops import count_flops
-from vlmeter.measure.layers import profile_layers
+from vlmeter.measure.flops import count_flops, mean_decode_step
+from vlmeter.measure.layers import LayerProfile, profile_decode, profile_layers
 from vlmeter.measure.marks import stopwatch_for
 
 
@@ -16,24 +16,58 @@ class Profiled:
     """What a profiled cell leaves."""
 
     rows: list[dict[str, object]]
+    """Those of the forward pass, then those of a decode step."""
     blocks: dict[str, Any]
 
 
 def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
     """Profile one cell; hooks and figures are a pass of their own, apart from latency."""
-    device = job["cell"]["axes"]["device"]
+    cell = job["cell"]
     bench = set_up(job, inputs)
     bench.check_image_is_seen()
+    forward = _forward(bench, cell)
+    decode, reason = _decode(bench, cell)
+    rows = [*forward.rows, *(decode.rows if decode else ())]
+    blocks = {
+        **forward.as_dict(),
+        "decode": None if decode is None else decode.as_dict(),
+        "decode_reason": reason,
+        "input": bench.described(),
+    }
+    return Profiled([dict(row._asdict()) for row in rows], blocks)
+
+
+def _forward(bench: Bench, cell: Mapping[str, Any]) -> LayerProfile:
     model, family = bench.loaded.model, bench.loaded.family
+    device = cell["axes"]["device"]
     flops = count_flops(model, bench.cost_batches[0], family.stage_of)
-    profile = profile_layers(
+    return profile_layers(
         model,
         bench.forwards()[0],
         clock=clock_for(device),
         stopwatch=stopwatch_for(device),
         stage_of=family.stage_of,
-        iterations=job["cell"]["iterations"],
+        iterations=cell["iterations"],
         flops_by_module=flops.own_by_module,
     )
-    rows = [dict(row._asdict()) for row in profile.rows]
-    return Profiled(rows, {**profile.as_dict(), "input": bench.described()})
+
+
+def _decode(bench: Bench, cell: Mapping[str, Any]) -> tuple[LayerProfile | None, str | None]:
+    if bench.decoder is None:
+        return None, "the model has no language model that decodes step by step"
+    name, decoder = bench.decoder
+    device, new_tokens = cell["axes"]["device"], cell["measure"]["new_tokens"]
+    step = mean_decode_step(
+        decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
+    )
+    flops = {".".join(filter(None, (name, own))): n for own, n in step.own_by_module.items()}
+    return profile_decode(
+        bench.loaded.model,
+        bench.generation,
+        decoder=decoder,
+        new_tokens=new_tokens,
+        clock=clock_for(device),
+        stopwatch=stopwatch_for(device),
+        iterations=cell["iterations"],
+        flops_by_module=flops or None,
+    )

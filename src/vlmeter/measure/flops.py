@@ -9,22 +9,17 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
-from typing import Any
 
 import torch
 from fvcore.nn import FlopCountAnalysis
-from fvcore.nn.jit_handles import (
-    addmm_flop_jit,
-    batchnorm_flop_jit,
-    bmm_flop_jit,
-    conv_flop_jit,
-    einsum_flop_jit,
-    get_shape,
-    linear_flop_jit,
-    norm_flop_counter,
-)
 from torch import nn
+
+from vlmeter.measure.flop_operators import (
+    MATRIX_HANDLES,
+    NORM_HANDLES,
+    NORM_NAMES,
+    uncounted_reason,
+)
 
 CONVENTION = (
     "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
@@ -38,75 +33,6 @@ UNSTAGED = "other"
 """The key of operations in modules that belong to no stage."""
 
 
-def _sdpa_macs(inputs: list[Any], outputs: list[Any]) -> int:
-    """Multiply-adds of scaled dot product attention, which fvcore has no handle for.
-
-    Query times key and weights times value: batch x heads x Lq x Lk x (d + dv). Masked positions
-    count, as they do in eager mode and in torch's own counter.
-    """
-    query, key, value = (get_shape(tensor) for tensor in inputs[:3])
-    return int(prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
-
-
-def _matmul_macs(inputs: list[Any], outputs: list[Any]) -> int:
-    """Multiply-adds of a matrix product, also where the first operand is the broadcast one."""
-    left, right = (get_shape(tensor) for tensor in inputs[:2])
-    out = get_shape(outputs[0])
-    return int(prod(out) * left[-1]) if len(right) > 1 else int(prod(left))
-
-
-def _baddbmm_macs(inputs: list[Any], outputs: list[Any]) -> int:
-    left = get_shape(inputs[1])
-    return int(prod(left) * get_shape(inputs[2])[-1])
-
-
-_MATRIX_HANDLES: dict[str, Any] = {
-    "aten::_convolution": conv_flop_jit,
-    "aten::addmm": addmm_flop_jit,
-    "aten::baddbmm": _baddbmm_macs,
-    "aten::bmm": bmm_flop_jit,
-    "aten::einsum": einsum_flop_jit,
-    "aten::linear": linear_flop_jit,
-    "aten::matmul": _matmul_macs,
-    "aten::mm": _matmul_macs,
-    "aten::scaled_dot_product_attention": _sdpa_macs,
-}
-
-_NORM_HANDLES: dict[str, Any] = {
-    "aten::batch_norm": batchnorm_flop_jit,
-    "aten::group_norm": norm_flop_counter(2),
-    "aten::instance_norm": norm_flop_counter(1),
-    "aten::layer_norm": norm_flop_counter(2),
-}
-
-_NORM_NAMES = frozenset(name.removeprefix("aten::") for name in _NORM_HANDLES)
-
-HEAVY_OPERATORS = frozenset(
-    f"aten::{name}"
-    for name in (
-        "_native_multi_head_attention", "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd",
-        "_weight_int4pack_mm", "_weight_int8pack_mm", "_scaled_mm", "_int_mm", "addbmm", "addmv",
-        "addr", "bilinear", "cdist", "chain_matmul", "conv1d", "conv2d", "conv3d",
-        "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "cov", "dot",
-        "ger", "gru", "gru_cell", "inner", "kron", "lstm", "lstm_cell", "mkldnn_convolution",
-        "mkldnn_linear", "multi_dot", "mv", "outer", "rnn_relu", "rnn_tanh", "tensordot", "vdot",
-    )
-)  # fmt: skip
-"""Operators that do matrix work and that no handle above counts."""
-
-HEAVY_PREFIXES = (
-    "aten::_flash_attention",
-    "aten::_scaled_dot_product",
-    "aten::fft_",
-    "aten::linalg_",
-    "aten::quantized_",
-    "prim::CallFunction",
-    "prim::PythonOp",
-    "quantized::",
-)
-"""Families of such operators; a Python function or a custom kernel may hold any amount of work."""
-
-
 @dataclass(frozen=True)
 class Flops:
     """The operations of one forward pass of the full batch, and of one decode step."""
@@ -117,7 +43,7 @@ class Flops:
     per_sample: float | None
     by_stage: dict[str, int]
     """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
-    decode_step: int | None
+    decode_step: float | None
     """One new token for every sample of the batch, over a cache of the full prompt."""
     decode_step_reason: str | None
     """Why there is no such count."""
@@ -148,6 +74,18 @@ class Flops:
             "achieved_flop_per_s": achieved,
             "utilisation": achieved / peak_flop_per_s if achieved and peak_flop_per_s else None,
         }
+
+
+@dataclass(frozen=True)
+class DecodeStep:
+    """The operations of one new token for every sample of a batch, over a filled cache."""
+
+    flops: float | None
+    """A whole number for a single step, for a mean of several not always."""
+    reason: str | None
+    """Why there is no such count."""
+    own_by_module: Mapping[str, float]
+    """Exclusive of submodules, by dotted name from the decoder; they sum to `flops`."""
 
 
 @dataclass(frozen=True)
@@ -198,21 +136,25 @@ def count_flops(
     stage_of = stages if callable(stages) else stage_by_prefix(stages)
     with torch.no_grad():
         forward = _count(model, {**inputs, "use_cache": False})
-        decode_step, decode_reason = _decode_step(decoder, batch_size, prompt_tokens)
+    decode = (
+        DecodeStep(None, "no decoder was given", {})
+        if decoder is None or prompt_tokens is None
+        else count_decode_step(decoder, batch_size, prompt_tokens)
+    )
     own = _own(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
         if flops:
             by_stage[stage_of(name) or UNSTAGED] += flops
     total = forward.by_module[""]
-    reason = _uncounted_reason(forward.uncounted)
+    reason = uncounted_reason(forward.uncounted)
     return Flops(
         flops=None if reason else total,
         flops_reason=reason,
         per_sample=None if reason else total / batch_size,
         by_stage=dict(by_stage),
-        decode_step=decode_step,
-        decode_step_reason=decode_reason,
+        decode_step=decode.flops,
+        decode_step_reason=decode.reason,
         normalisation_flops=forward.normalisation,
         convention=CONVENTION,
         uncounted=forward.uncounted,
@@ -237,30 +179,39 @@ def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
     return stage_of
 
 
-def heavy_operators(uncounted: Mapping[str, int]) -> list[str]:
-    """Those of the uncounted operators that do matrix work."""
-    return sorted(
-        name for name in uncounted if name in HEAVY_OPERATORS or name.startswith(HEAVY_PREFIXES)
-    )
+def count_decode_step(decoder: nn.Module, batch_size: int, cached_tokens: int) -> DecodeStep:
+    """Count one decode step.
 
-
-def _uncounted_reason(uncounted: Mapping[str, int]) -> str | None:
-    heavy = heavy_operators(uncounted)
-    if not heavy:
-        return None
-    return f"the counter has no rule for {', '.join(heavy)}, which do matrix work"
-
-
-def _decode_step(
-    decoder: nn.Module | None, batch_size: int, prompt_tokens: int | None
-) -> tuple[int | None, str | None]:
-    if decoder is None or prompt_tokens is None:
-        return None, "no decoder was given"
+    Args:
+        decoder: The language model, from token ids to logits, with a key-value cache.
+        batch_size: Samples that each get one new token.
+        cached_tokens: Positions in the cache before the step, image positions included.
+    """
     if getattr(getattr(decoder, "config", None), "is_encoder_decoder", False):
-        return None, "a decode step is counted for decoder-only language models"
-    decode = _count(decoder, _decode_inputs(decoder, batch_size, prompt_tokens))
-    reason = _uncounted_reason(decode.uncounted)
-    return (None if reason else decode.by_module[""]), reason
+        return DecodeStep(None, "a decode step is counted for decoder-only language models", {})
+    with torch.no_grad():
+        counted = _count(decoder, _decode_inputs(decoder, batch_size, cached_tokens))
+    reason = uncounted_reason(counted.uncounted)
+    own = {} if reason else _own(counted.by_module)
+    return DecodeStep(None if reason else counted.by_module[""], reason, own)
+
+
+def mean_decode_step(
+    decoder: nn.Module, batch_size: int, cached_tokens: int, steps: int
+) -> DecodeStep:
+    """Count the mean of successive decode steps, each over a cache one position longer.
+
+    Attention's work grows linearly with the cache, so the mean is that of the first and the last.
+    """
+    first, last = (
+        count_decode_step(decoder, batch_size, cached_tokens + step) for step in (0, steps - 1)
+    )
+    if first.flops is None or last.flops is None:
+        return DecodeStep(None, first.reason or last.reason, {})
+    own = {
+        name: (flops + last.own_by_module[name]) / 2 for name, flops in first.own_by_module.items()
+    }
+    return DecodeStep((first.flops + last.flops) / 2, None, own)
 
 
 def _batch_size(inputs: Mapping[str, object]) -> int:
@@ -276,7 +227,7 @@ def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
     wrapper = _Positional(model, list(tensors), fixed)
     analysis = FlopCountAnalysis(wrapper, tuple(tensors.values()))
     analysis.clear_op_handles()
-    analysis.set_op_handle(**_MATRIX_HANDLES, **_NORM_HANDLES)
+    analysis.set_op_handle(**MATRIX_HANDLES, **NORM_HANDLES)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
     counted = analysis.by_module_and_operator()
@@ -285,12 +236,12 @@ def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
         for name, operators in counted.items()
         if name
     }
-    norms = sum(count for name, count in counted[""].items() if name in _NORM_NAMES)
+    norms = sum(count for name, count in counted[""].items() if name in NORM_NAMES)
     return _Counted(by_module, int(norms), dict(sorted(analysis.unsupported_ops().items())))
 
 
 def _matrix_macs(operators: Mapping[str, float]) -> int:
-    return int(sum(count for name, count in operators.items() if name not in _NORM_NAMES))
+    return int(sum(count for name, count in operators.items() if name not in NORM_NAMES))
 
 
 def _own(by_module: Mapping[str, int]) -> dict[str, int]:
@@ -302,21 +253,21 @@ def _own(by_module: Mapping[str, int]) -> dict[str, int]:
     return own
 
 
-def _decode_inputs(decoder: nn.Module, batch_size: int, prompt_tokens: int) -> dict[str, object]:
-    """One new token over a cache of the prompt's length.
+def _decode_inputs(decoder: nn.Module, batch_size: int, cached_tokens: int) -> dict[str, object]:
+    """One new token over a cache of this length.
 
     A single position is run for real, which gives the cache its structure; its keys and values
-    are then repeated (as views) to the prompt's length. Counts depend on shapes alone.
+    are then repeated (as views) to that length. Counts depend on shapes alone.
     """
     device = next(decoder.parameters()).device
     token = torch.ones((batch_size, 1), dtype=torch.long, device=device)
     cache = decoder(input_ids=token, use_cache=True).past_key_values
     for layer in cache.layers:
-        layer.keys = layer.keys.expand(-1, -1, prompt_tokens, -1)
-        layer.values = layer.values.expand(-1, -1, prompt_tokens, -1)
+        layer.keys = layer.keys.expand(-1, -1, cached_tokens, -1)
+        layer.values = layer.values.expand(-1, -1, cached_tokens, -1)
     return {
         "input_ids": token,
-        "attention_mask": token.new_ones((batch_size, prompt_tokens + 1)),
+        "attention_mask": token.new_ones((batch_size, cached_tokens + 1)),
         "past_key_values": cache,
         "use_cache": True,
     }

@@ -60,7 +60,7 @@ def measure_generation(
         pairs = [clock.time_calls(calls) for _ in range(repeats)]
     first = statistics.median(pair[0] for pair in pairs)
     whole = statistics.median(pair[1] for pair in pairs)
-    per_token, reason = _per_output_token(first, whole, new_tokens)
+    per_token, reason = per_output_token(first, whole, new_tokens)
     return Generation(
         new_tokens=new_tokens,
         time_to_first_token_s=first,
@@ -76,9 +76,16 @@ def measure_generation(
     )
 
 
-def _per_output_token(
+def per_output_token(
     first_s: float, whole_s: float, new_tokens: int
 ) -> tuple[float | None, str | None]:
+    """The time of each token after the first, or the reason why it cannot be told.
+
+    Args:
+        first_s: Time to generate one token.
+        whole_s: Time to generate `new_tokens`.
+        new_tokens: How many.
+    """
     if new_tokens < 2:
         return None, "a single token was generated, so there is no further one to time"
     if whole_s <= first_s:

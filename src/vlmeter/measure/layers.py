@@ -3,18 +3,21 @@
 Hooks mark the begin and the end of every layer, on the host's clock for a CPU and with CUDA events
 for a GPU, with one synchronise after the last pass. A row's time is the layer's own: what it takes
 less what the layers inside it take. The rest of the whole, which is residual additions, masks,
-reshapes and the Python in between, is the row `(other)`.
+reshapes and the Python in between, is the row `(other)`. Decode steps are profiled apart from the
+forward pass: they read every weight for a single token and so spend their time otherwise.
 """
 
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
 from vlmeter.measure.clock import Call, Clock, quiet_interpreter
+from vlmeter.measure.generation import per_output_token
 from vlmeter.measure.kinds import OTHER, is_layer, kind_of
 from vlmeter.measure.marks import (
     WHOLE,
@@ -33,35 +36,36 @@ DECODE = "decode"
 
 
 class LayerRow(NamedTuple):
-    """One layer's own part of the whole."""
+    """One layer's own part of the whole: of a forward pass, or of a decode step."""
 
     module: str
     """Dotted name, or `(other)`."""
     kind: str
     stage: str
-    """Empty where the module belongs to no stage."""
+    """Empty where the module belongs to no stage; `decode` in every row of a decode step."""
     calls: int
-    """Per pass."""
+    """Per pass or step, as the next ones."""
     time_ms: float
-    """Own time per pass, scaled to the pass without hooks."""
+    """Own time, scaled to the pass without hooks."""
     share: float
     """Of the whole pass."""
-    flops: int | None
-    """Of all calls of a pass, 2 per multiply-add; None where no count was given."""
+    flops: float | None
+    """Of all calls, 2 per multiply-add; None where no count was given."""
     parameters: int
     """Its own; tied weights stand in every row that uses them."""
 
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """The layers of one pass."""
+    """The layers of a forward pass, or of a decode step, which is the pass here."""
 
     rows: list[LayerRow] = field(repr=False)
     """In the model's order, `(other)` last; their times add up to `total_ms`."""
     total_ms: float
     """The whole pass: the unhooked median, to which the rows are scaled."""
     unhooked_ms: float
-    """Median time of a pass without hooks, half of them timed before and half after."""
+    """Median time of a pass without hooks, half of them timed before and half after. Of a decode
+    step: what each token beyond the first adds to a generation."""
     hooked_ms: float
     """Time of a pass with hooks, mean over the kept passes."""
     overhead_share: float
@@ -85,48 +89,95 @@ def profile_layers(
     stopwatch: Stopwatch,
     stage_of: Callable[[str], str | None],
     iterations: int = 10,
-    flops_by_module: Mapping[str, int] | None = None,
-    decoder: nn.Module | None = None,
+    flops_by_module: Mapping[str, float] | None = None,
 ) -> LayerProfile:
-    """Profile the layers of a pass.
+    """Profile the layers of a forward pass.
 
     Args:
         model: The model whose layers are marked; not a compiled one.
-        run: One pass: a forward, or a generation.
+        run: One forward pass.
         clock: Times the passes without hooks.
         stopwatch: Marks the layers; `marks.stopwatch_for` gives the device's.
         stage_of: The stage of a module by its dotted name.
         iterations: Passes with hooks, and as many without.
         flops_by_module: `Flops.own_by_module` of the same pass.
-        decoder: For a generation: the language model inside. Every call of it after the first in
-            a pass is a decode step, whose layers get rows of their own.
 
     Returns:
         The rows and how the pass with hooks compares with the one without. The hooks are gone
         when it returns, also after an exception.
     """
-    layers = [(name, module) for name, module in model.named_modules() if is_layer(module)]
+    layers = _layers(model)
     with quiet_interpreter():
         clock.time_calls([run])
         unhooked = clock.time_calls([run] * math.ceil(iterations / 2))
-        modules = [module for _, module in layers]
-        passes = _marked_passes(modules, decoder, run, stopwatch, iterations)
+        passes = _marked_passes(list(layers.values()), None, run, stopwatch, iterations)
         unhooked += clock.time_calls([run] * max(1, iterations // 2))
-    kept = central_half([own_times_of(marks, stopwatch) for marks in passes])
-    unhooked_s = statistics.median(unhooked)
-    hooked_s = statistics.fmean(pass_seconds(own) for own in kept)
-    rows = _rows(model, dict(layers), _mean(kept), stage_of, flops_by_module)
-    scaled = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in rows]
-    return LayerProfile(
-        rows=scaled,
-        total_ms=1e3 * unhooked_s,
-        unhooked_ms=1e3 * unhooked_s,
-        hooked_ms=1e3 * hooked_s,
-        overhead_share=hooked_s / unhooked_s - 1.0,
-        other_ms=scaled[-1].time_ms,
-        iterations=iterations,
-        kept_iterations=len(kept),
-    )
+    own = [own_times_of(marks, stopwatch) for marks in passes]
+    work = _Work(layers, stage_of, flops_by_module, list(model.parameters()), "")
+    return _profile(work, own, statistics.median(unhooked))
+
+
+def profile_decode(
+    model: nn.Module,
+    generate: Callable[[int], object],
+    *,
+    decoder: nn.Module,
+    new_tokens: int,
+    clock: Clock,
+    stopwatch: Stopwatch,
+    iterations: int = 10,
+    flops_by_module: Mapping[str, float] | None = None,
+) -> tuple[LayerProfile | None, str | None]:
+    """Profile the layers of a decode step: a mean over the steps of a generation.
+
+    Args:
+        model: As in `profile_layers`.
+        generate: Generates exactly as many tokens as it is told, for one full batch.
+        decoder: The language model inside. Its first call in a generation is the prefill, every
+            further one a decode step.
+        new_tokens: Length of a generation, at least 2.
+        clock: As in `profile_layers`.
+        stopwatch: As in `profile_layers`.
+        iterations: Generations with hooks, and as many without.
+        flops_by_module: Operations of a mean step, exclusive of submodules, by dotted name.
+
+    Returns:
+        The profile and None, or None and why there is none.
+    """
+    layers = _layers(model)
+    lengths = [partial(generate, 1), partial(generate, new_tokens)]
+    with quiet_interpreter():
+        clock.time_calls(lengths)
+        pairs = [clock.time_calls(lengths) for _ in range(math.ceil(iterations / 2))]
+        passes = _marked_passes(list(layers.values()), decoder, lengths[-1], stopwatch, iterations)
+        pairs += [clock.time_calls(lengths) for _ in range(max(1, iterations // 2))]
+    first_s, whole_s = (statistics.median(times) for times in zip(*pairs, strict=True))
+    step_s, reason = per_output_token(first_s, whole_s, new_tokens)
+    if step_s is None:
+        return None, reason
+    own = [
+        _per_step(own_times_of(marks, stopwatch, decoding=True), new_tokens - 1) for marks in passes
+    ]
+    if not all(own):
+        return None, "the language model was not called once for each token"
+    weights = list(decoder.parameters())
+    work = _Work(layers, lambda _: DECODE, flops_by_module, weights, DECODE)
+    return _profile(work, own, step_s), None
+
+
+class _Work(NamedTuple):
+    """What the layers are, apart from their times."""
+
+    layers: Mapping[str, nn.Module]
+    stage_of: Callable[[str], str | None]
+    flops_by_module: Mapping[str, float] | None
+    weights: Sequence[nn.Parameter]
+    """All that are used: those of no layer belong to `(other)`."""
+    stage_of_other: str
+
+
+def _layers(model: nn.Module) -> dict[str, nn.Module]:
+    return {name: module for name, module in model.named_modules() if is_layer(module)}
 
 
 def _marked_passes(
@@ -145,6 +196,29 @@ def _marked_passes(
     return passes[1:]
 
 
+def _per_step(own: PassTimes, steps: int) -> PassTimes:
+    return {
+        layer: OwnTime(round(time.calls / steps), time.seconds / steps)
+        for layer, time in own.items()
+    }
+
+
+def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> LayerProfile:
+    kept = central_half(passes)
+    hooked_s = statistics.fmean(pass_seconds(own) for own in kept)
+    rows = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in _rows(work, _mean(kept))]
+    return LayerProfile(
+        rows=rows,
+        total_ms=1e3 * unhooked_s,
+        unhooked_ms=1e3 * unhooked_s,
+        hooked_ms=1e3 * hooked_s,
+        overhead_share=hooked_s / unhooked_s - 1.0,
+        other_ms=rows[-1].time_ms,
+        iterations=len(passes),
+        kept_iterations=len(kept),
+    )
+
+
 def central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
     """The half of the passes (at least one) whose whole times are nearest to the median.
 
@@ -157,66 +231,55 @@ def central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
 
 
 def _mean(passes: Sequence[PassTimes]) -> PassTimes:
-    keys = sorted({key for own in passes for key in own})
     never = OwnTime(0, 0.0)
     return {
-        key: OwnTime(
-            round(statistics.fmean(own.get(key, never).calls for own in passes)),
-            statistics.fmean(own.get(key, never).seconds for own in passes),
+        layer: OwnTime(
+            round(statistics.fmean(own.get(layer, never).calls for own in passes)),
+            statistics.fmean(own.get(layer, never).seconds for own in passes),
         )
-        for key in keys
+        for layer in sorted({layer for own in passes for layer in own})
     }
 
 
-def _rows(
-    model: nn.Module,
-    layers: Mapping[str, nn.Module],
-    own_times: PassTimes,
-    stage_of: Callable[[str], str | None],
-    flops_by_module: Mapping[str, int] | None,
-) -> list[LayerRow]:
+def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
     """The rows with `time_ms` still in seconds with hooks, and no shares yet."""
-    names = list(layers)
+    names = list(work.layers)
     rows = []
-    for (index, decoding), own in own_times.items():
+    for index, own in own_times.items():
         if index == WHOLE:
             continue
-        name, module = names[index], layers[names[index]]
+        name, module = names[index], work.layers[names[index]]
+        flops = work.flops_by_module
         rows.append(
             LayerRow(
                 module=name,
                 kind=kind_of(module),
-                stage=DECODE if decoding else stage_of(name) or "",
+                stage=work.stage_of(name) or "",
                 calls=own.calls,
                 time_ms=own.seconds,
                 share=0.0,
-                flops=None if decoding or flops_by_module is None else flops_by_module[name],
+                flops=None if flops is None else flops.get(name, 0),
                 parameters=sum(weight.numel() for weight in module.parameters(recurse=False)),
             )
         )
-    return [*rows, _other_row(model, layers, own_times, rows, flops_by_module)]
+    return [*rows, _other_row(work, own_times, rows)]
 
 
-def _other_row(
-    model: nn.Module,
-    layers: Mapping[str, nn.Module],
-    own_times: PassTimes,
-    rows: Sequence[LayerRow],
-    flops_by_module: Mapping[str, int] | None,
-) -> LayerRow:
-    seen = {id(weight) for row in rows for weight in layers[row.module].parameters(recurse=False)}
+def _other_row(work: _Work, own_times: PassTimes, rows: Sequence[LayerRow]) -> LayerRow:
+    shown = [work.layers[row.module] for row in rows]
+    seen = {id(weight) for layer in shown for weight in layer.parameters(recurse=False)}
     flops = None
-    if flops_by_module is not None:
-        flops = sum(flops_by_module.values()) - sum(row.flops or 0 for row in rows)
+    if work.flops_by_module is not None:
+        flops = sum(work.flops_by_module.values()) - sum(row.flops or 0 for row in rows)
     return LayerRow(
         module=OTHER_MODULE,
         kind=OTHER,
-        stage="",
+        stage=work.stage_of_other,
         calls=1,
-        time_ms=math.fsum(own.seconds for (index, _), own in own_times.items() if index == WHOLE),
+        time_ms=own_times[WHOLE].seconds,
         share=0.0,
         flops=flops,
-        parameters=sum(weight.numel() for weight in model.parameters() if id(weight) not in seen),
+        parameters=sum(weight.numel() for weight in work.weights if id(weight) not in seen),
     )
 
 

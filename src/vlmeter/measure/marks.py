@@ -15,6 +15,10 @@ WHOLE = -1
 """The layer index of the pass itself, whose own time is what no layer accounts for."""
 
 
+_FIRST_DECODE_STEP = 2
+"""The first call of the decoder is the prefill."""
+
+
 class Mark(NamedTuple):
     """The begin or the end of a layer's call."""
 
@@ -101,10 +105,14 @@ class Recorder:
         self._mark = stopwatch.mark
         self._marks: list[Mark] = []
         self._step = 0
+        self._open = 0
 
     def run(self, run: Call) -> list[Mark]:
-        """The marks of one pass, the pass itself first and last."""
-        self._marks, self._step = [], 0
+        """The marks of one pass, the pass itself first and last.
+
+        Where the decode steps begin, the pass ends and a second one begins.
+        """
+        self._marks, self._step, self._open = [], 0, 0
         self._take(WHOLE, True)
         run()
         self._take(WHOLE, False)
@@ -126,10 +134,15 @@ class Recorder:
                 handle.remove()
 
     def _take(self, layer: int, begins: bool) -> None:
+        self._open += 1 if begins else -1
         self._marks.append(Mark(layer, self._step, begins, self._mark()))
 
     def _count_step(self, *_: object) -> None:
         self._step += 1
+        # Inside a layer there is no place to part the pass: its calls must stay nested.
+        if self._step == _FIRST_DECODE_STEP and self._open == 1:
+            self._take(WHOLE, False)
+            self._take(WHOLE, True)
 
     def _begin(self, index: int) -> Callable[..., None]:
         def begin(*_: object) -> None:
@@ -151,18 +164,21 @@ class OwnTime(NamedTuple):
     seconds: float
 
 
-PassTimes = Mapping[tuple[int, bool], OwnTime]
-"""Own times of one pass by layer and whether in a decode step."""
+PassTimes = Mapping[int, OwnTime]
+"""Own times of one pass, or of its decode steps, by layer."""
 
 
-def own_times_of(marks: Sequence[Mark], stopwatch: Stopwatch) -> PassTimes:
+def own_times_of(
+    marks: Sequence[Mark], stopwatch: Stopwatch, *, decoding: bool = False
+) -> PassTimes:
     """Own times of one pass from its nested marks.
 
     Args:
         marks: Begins and ends in order, the whole pass around them.
         stopwatch: Where the marks came from.
+        decoding: Whether those of the decode steps are wanted, or those of all else.
     """
-    own: dict[tuple[int, bool], OwnTime] = defaultdict(lambda: OwnTime(0, 0.0))
+    own: dict[int, OwnTime] = defaultdict(lambda: OwnTime(0, 0.0))
     open_marks: list[Mark] = []
     inner_s: list[float] = []
     for mark in marks:
@@ -172,9 +188,10 @@ def own_times_of(marks: Sequence[Mark], stopwatch: Stopwatch) -> PassTimes:
             continue
         start = open_marks.pop()
         inclusive = stopwatch.seconds(start.at, mark.at)
-        key = (start.layer, start.step > 1)
-        calls, seconds = own[key]
-        own[key] = OwnTime(calls + 1, seconds + inclusive - inner_s.pop())
+        own_s = inclusive - inner_s.pop()
+        if decoding == (start.step >= _FIRST_DECODE_STEP):
+            calls, seconds = own[start.layer]
+            own[start.layer] = OwnTime(calls + 1, seconds + own_s)
         if inner_s:
             inner_s[-1] += inclusive
     return dict(own)

@@ -36,14 +36,15 @@ LAYER_COLUMNS = (
     Column("dataset", "text", "", "Name of the data set that was fed."),
     Column("module", "text", "", "Name of the module; `(other)` is what no module accounts for."),
     Column("kind", "text", "", "Kind of layer."),
-    Column("stage", "text", "", "Stage of the model."),
-    Column("calls", "number", "", "Calls in one pass."),
-    Column("time_ms", "number", "ms", "Time in one pass, scaled to the pass without hooks."),
-    Column("share", "number", "", "Of the whole pass's time."),
-    Column("flops", "number", "FLOP", "Floating-point operations in one pass."),
+    Column("stage", "text", "", "Stage of the model; `decode` in the rows of a decode step."),
+    Column("calls", "number", "", "Calls in one forward pass, or one decode step."),
+    Column("time_ms", "number", "ms", "Its own time in it, scaled to the time without hooks."),
+    Column("share", "number", "", "Of the time of the whole pass or step."),
+    Column("flops", "number", "FLOP", "Floating-point operations in it."),
     Column("parameters", "number", "", "Parameters of the module."),
 )
-"""A row per module of each profiled cell; a cell's rows add up to the whole pass."""
+"""A row per module of each profiled cell and phase: rows of stage `decode` add up to one decode
+step, which is a mean over the steps of a generation; the others add up to the forward pass."""
 
 _PAIR = (
     Column("dataset", "text", "", "Name of the data set."),

@@ -11,6 +11,7 @@ from vlmeter.reporting.profiles import (
     Profile,
     batch_of,
     batch_series,
+    decode_steps,
     measured,
     without,
 )
@@ -29,7 +30,7 @@ class Finding:
     """One thing that the profiles show."""
 
     topic: str
-    """heavy_kinds, convolutions, batch_scaling or image_size."""
+    """heavy_kinds, convolutions, batch_scaling, decode_step or image_size."""
     verdict: str
     """The same in one word, for whoever does not want to parse sentences."""
     text: str
@@ -51,7 +52,7 @@ def findings(profiles: Sequence[Profile]) -> list[Finding]:
     if not usable:
         return []
     base = usable[0]
-    found = [_heavy_kinds(base), _convolutions(base), _batch_scaling(usable)]
+    found = [_heavy_kinds(base), _convolutions(base), _batch_scaling(usable), _decode_step(usable)]
     found.extend(_image_sizes(profiles))
     return [finding for finding in found if finding is not None]
 
@@ -123,6 +124,28 @@ def _batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
     )
     verdict, words = _scaling_words(fit)
     return Finding("batch_scaling", verdict, f"{words}: {fit_words(fit)}, {per_sample}.")
+
+
+def _decode_step(profiles: Sequence[Profile]) -> Finding | None:
+    """Compare a decode step with the forward pass of the same cell, in time and in work."""
+    series = decode_steps(batch_series(profiles))
+    if not series:
+        return None
+    step = series[0]
+    forward = next(one for one in profiles if one.cell == step.cell)
+    time_share = step.total_ms / forward.total_ms
+    told = (
+        f"A decode step takes {number(step.total_ms)} ms at {step.label}, {percent(time_share)} of "
+        "the time of a forward pass"
+    )
+    verdict = "apart"
+    if step.flops and forward.flops:
+        work_share = step.flops / forward.flops
+        told += f" for {percent(work_share)} of its FLOPs"
+        verdict = "bound_by_memory" if time_share > work_share else "bound_by_work"
+    fit = fit_power([batch_of(one) for one in series], [one.total_ms for one in series])
+    growth = "" if fit is None else f"; its time grows {fit_words(fit)}"
+    return Finding("decode_step", verdict, f"{told}{growth}.")
 
 
 def fit_words(fit: Fit) -> str:

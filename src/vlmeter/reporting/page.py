@@ -21,7 +21,7 @@ from vlmeter.reporting.formats import json_block, listed, value_label
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
 from vlmeter.reporting.origin import Origin, described, origin
-from vlmeter.reporting.profiles import Profile, measured
+from vlmeter.reporting.profiles import Profile, decode_steps, measured
 from vlmeter.reporting.published import Published
 from vlmeter.reporting.published_tables import (
     ComparedSection,
@@ -88,10 +88,15 @@ class LayersView:
     work: Table | None
     modules: Table | None
     modules_of: str
+    decode_kinds: Table | None
+    """As `kinds`, of a decode step."""
+    decode_work: Table | None
+    decode_lost: tuple[tuple[str, str], ...]
+    """Label and reason of each profiled forward pass beside which no decode step stands."""
     lost: tuple[tuple[str, str, str], ...]
     """Label, status and reason of each profile that failed."""
     overhead: float | None
-    """Largest share of time that the hooks added before scaling."""
+    """Largest share of time that the hooks added before scaling, to a pass or a step."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +290,8 @@ def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
     if outline.get("layers") is None:
         return None
     usable = measured(profiles)
-    overheads = [one.overhead_share for one in usable if one.overhead_share is not None]
+    steps = decode_steps(profiles)
+    overheads = [one.overhead_share for one in (*usable, *steps) if one.overhead_share is not None]
     return LayersView(
         dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
         findings=tuple(findings(profiles)),
@@ -293,6 +299,13 @@ def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
         work=work_table(profiles),
         modules=modules_table(usable[0]) if usable else None,
         modules_of=usable[0].label if usable else "",
+        decode_kinds=kinds_table(steps),
+        decode_work=work_table(steps),
+        decode_lost=tuple(
+            (one.label, one.decode.reason)
+            for one in usable
+            if one.decode is not None and not one.decode.measured and one.decode.reason
+        ),
         lost=tuple(
             (one.label, one.status, one.reason or "no time was measured")
             for one in profiles

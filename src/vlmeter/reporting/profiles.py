@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
 
 @dataclass(frozen=True)
 class Profile:
-    """One profiled forward pass: a cell of the layers section with its modules."""
+    """One profiled forward pass, or decode step: a cell of the layers section with its modules."""
 
     cell: str
     label: str
@@ -32,6 +32,8 @@ class Profile:
     """What the hooks added, as a share of the pass without them."""
     rows: tuple[Row, ...] = field(repr=False)
     """The modules of the forward pass; decode steps are no part of it."""
+    decode: "Profile | None" = field(default=None, repr=False)
+    """The same cell's decode step, with the modules of the language model."""
 
     @property
     def measured(self) -> bool:
@@ -101,20 +103,40 @@ def read_profiles(
         record = records[name]
         given = record.get("input")
         shape = given.get("pixel_shape") if isinstance(given, dict) else None
-        overhead = record.get("overhead_share")
-        profiles.append(
-            Profile(
-                cell=name,
-                label=label,
-                axes=entry["axes"],
-                status=str(record.get("status")),
-                reason=None if record.get("reason") is None else str(record["reason"]),
-                pixel_shape=tuple(shape) if shape else None,
-                overhead_share=overhead if isinstance(overhead, float) else None,
-                rows=tuple(row for row in rows if _belongs(row, outline["dataset"], name)),
-            )
+        own = [row for row in rows if (row["dataset"], row["cell"]) == (outline["dataset"], name)]
+        step = tuple(row for row in own if row["stage"] == _DECODE)
+        forward = Profile(
+            cell=name,
+            label=label,
+            axes=entry["axes"],
+            status=str(record.get("status")),
+            reason=_words(record.get("reason")),
+            pixel_shape=tuple(shape) if shape else None,
+            overhead_share=_overhead(record),
+            rows=tuple(row for row in own if row["stage"] != _DECODE),
         )
+        decode = replace(
+            forward,
+            reason=_words(record.get("decode_reason")),
+            overhead_share=_overhead(record.get("decode")),
+            rows=step,
+        )
+        profiles.append(replace(forward, decode=decode))
     return profiles
+
+
+def decode_steps(profiles: Iterable[Profile]) -> list[Profile]:
+    """Return the decode steps of profiles that have one to show."""
+    return measured(one.decode for one in profiles if one.decode is not None)
+
+
+def _words(reason: object) -> str | None:
+    return None if reason is None else str(reason)
+
+
+def _overhead(block: object) -> float | None:
+    share = block.get("overhead_share") if isinstance(block, dict) else None
+    return share if isinstance(share, float) else None
 
 
 def module_groups(profile: Profile) -> list[ModuleGroup]:
@@ -171,10 +193,6 @@ def without(axes: Mapping[str, Any], axis: str) -> dict[str, Any]:
 
 def _longest_first(group: ModuleGroup) -> tuple[float, str]:
     return -group.time_ms, group.name
-
-
-def _belongs(row: Row, dataset: str, cell: str) -> bool:
-    return bool(row["dataset"] == dataset and row["cell"] == cell and row["stage"] != _DECODE)
 
 
 def _total(rows: Iterable[Row], column: str) -> float:

@@ -5,7 +5,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
-from vlmeter.measure.flops import count_flops, heavy_operators, stage_by_prefix
+from vlmeter.measure.flop_operators import heavy_operators
+from vlmeter.measure.flops import (
+    count_decode_step,
+    count_flops,
+    mean_decode_step,
+    stage_by_prefix,
+)
 
 
 def torch_s_count(run):
@@ -72,6 +78,22 @@ def test_a_decode_step_equals_what_a_further_generated_token_costs():
         return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
 
     assert counted.decode_step == generated(2) - generated(1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
+    model, inputs = tiny_blip2(), batch(text_tokens=7)
+
+    def generated(tokens):
+        options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
+        return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
+
+    mean = mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
+    assert mean.flops * steps == generated(1 + steps) - generated(1)
+    assert sum(mean.own_by_module.values()) == mean.flops
+    one = count_decode_step(model.language_model, 3, QUERIES + 7)
+    fc1 = "model.decoder.layers.0.fc1"
+    assert mean.own_by_module[fc1] == one.own_by_module[fc1] == 3 * 2 * 32 * 64
 
 
 def test_without_a_decoder_only_model_there_is_no_decode_step_but_a_reason():

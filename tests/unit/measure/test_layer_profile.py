@@ -10,7 +10,7 @@ from transformers.activations import ACT2FN
 from vlmeter.measure.clock import CudaClock, clock_for
 from vlmeter.measure.flops import count_flops, stage_by_prefix
 from vlmeter.measure.kinds import is_layer, kind_of
-from vlmeter.measure.layers import profile_layers
+from vlmeter.measure.layers import profile_decode, profile_layers
 from vlmeter.measure.marks import CudaStopwatch, stopwatch_for
 
 
@@ -180,21 +180,86 @@ def test_cuda_layers_are_marked_by_events_and_synchronised_once():
     assert len(cuda.synchronised) == 4
 
 
-def test_decode_steps_get_rows_of_their_own():
+class CostlyGenerator(nn.Module):
+    """Vision 5 once; the head 3 and the loop 1 for every token, and hooks cost nothing."""
+
+    def __init__(self, spend):
+        super().__init__()
+        self.vision = Costly(spend, 5.0)
+        self.decoder = nn.Sequential(Costly(spend, 3.0))
+        self.spend = spend
+
+    def generate(self, tokens):
+        x = self.vision(torch.zeros(1, 2))
+        for _ in range(tokens):
+            self.decoder(x)
+            self.spend(1.0)
+
+
+def decode_profile(model, time, generate=None, **options):
+    return profile_decode(
+        model,
+        generate or model.generate,
+        decoder=model.decoder,
+        clock=FakeClock(time),
+        stopwatch=FakeStopwatch(time),
+        **{"new_tokens": 5, "iterations": 4, **options},
+    )
+
+
+def test_a_decode_step_s_rows_add_up_to_what_a_further_token_takes():
     time = FakeTime()
-    model = CostlyModel(time.spend)
+    found, reason = decode_profile(CostlyGenerator(time.spend), time)
+    assert reason is None
+    assert {row.module: row.time_ms / 1e3 for row in found.rows} == pytest.approx(
+        {"decoder.0": 3.0, "(other)": 1.0}
+    )
+    assert found.total_ms == found.hooked_ms == pytest.approx(4e3)
+    assert math.fsum(row.share for row in found.rows) == pytest.approx(1.0)
 
-    def generate():
-        model.attention(torch.zeros(1, 2))
-        for _ in range(3):
-            model.head(torch.zeros(1, 2))
 
-    found = profile(model, time, generate, decoder=model.head)
-    rows = {(row.module, row.stage): row for row in found.rows}
-    assert rows["head", ""].calls == 1
-    assert rows["head", "decode"].calls == 2
-    assert rows["head", "decode"].time_ms == pytest.approx(6e3)
-    assert ("attention", "decode") not in rows
+def test_decode_rows_know_their_stage_calls_work_and_parameters():
+    time = FakeTime()
+    flops = {"decoder.0": 12.0, "decoder": 1.0}
+    found, _ = decode_profile(CostlyGenerator(time.spend), time, flops_by_module=flops)
+    head, other = found.rows
+    assert (head.stage, head.calls, head.flops, head.parameters) == ("decode", 1, 12.0, 6)
+    assert (other.stage, other.calls, other.flops, other.parameters) == ("decode", 1, 1.0, 0)
+
+
+def test_a_generation_that_takes_no_longer_than_its_first_token_has_no_decode_rows():
+    time = FakeTime()
+    model = CostlyGenerator(time.spend)
+
+    def generate(tokens):
+        model.vision(torch.zeros(1, 2))
+
+    found, reason = decode_profile(model, time, generate)
+    assert found is None
+    assert "below the noise" in reason
+
+
+def test_a_decoder_that_is_not_called_for_each_token_has_no_decode_rows():
+    time = FakeTime()
+    model = CostlyGenerator(time.spend)
+    found, reason = decode_profile(model, time, time.spend)
+    assert found is None
+    assert reason == "the language model was not called once for each token"
+
+
+def test_cuda_decode_steps_are_marked_by_events():
+    cuda = FakeCuda()
+    model = CostlyGenerator(cuda.work)
+    found, _ = profile_decode(
+        model,
+        model.generate,
+        decoder=model.decoder,
+        new_tokens=3,
+        clock=CudaClock("cuda:0", cuda),
+        stopwatch=CudaStopwatch("cuda:0", cuda),
+        iterations=2,
+    )
+    assert found.total_ms == pytest.approx(4.0)
 
 
 def test_flops_stand_at_the_layers_that_do_them_and_add_up():

@@ -236,13 +236,28 @@ def test_the_second_measurement_of_the_base_answers_nothing(inputs):
     assert measured.blocks["latency_detail"]["latency_s"] > 0
 
 
-def test_layers_add_up_to_the_whole_forward(inputs):
+def test_layers_add_up_to_the_whole_forward_and_the_whole_decode_step(inputs):
     profiled = profile_cell(job(), inputs)
-    assert math.fsum(row["share"] for row in profiled.rows) == pytest.approx(1.0)
-    assert {"total_ms", "unhooked_ms", "overhead_share", "other_ms", "input"} <= set(
-        profiled.blocks
-    )
-    assert {row["stage"] for row in profiled.rows} >= {"vision", "qformer", "prefill"}
+    blocks = profiled.blocks
+    step = [row for row in profiled.rows if row["stage"] == "decode"]
+    forward = [row for row in profiled.rows if row not in step]
+    for rows, told in ((forward, blocks), (step, blocks["decode"])):
+        assert math.fsum(row["share"] for row in rows) == pytest.approx(1.0)
+        assert math.fsum(row["time_ms"] for row in rows) == pytest.approx(told["total_ms"])
+        assert {"unhooked_ms", "overhead_share", "other_ms"} <= set(told)
+        assert rows[-1]["module"] == "(other)"
+    assert {row["stage"] for row in forward} == {"vision", "qformer", "prefill", ""}
+    assert all(row["module"].startswith(("language_model.", "(other)")) for row in step)
+    assert blocks["decode_reason"] is None
+    assert blocks["input"]["batch_samples"] == 2
+
+
+def test_the_work_of_a_decode_step_stands_at_its_layers(inputs):
+    rows = {row["module"]: row for row in profile_cell(job(), inputs).rows if row["flops"]}
+    fc1 = rows["language_model.model.decoder.layers.0.fc1"]
+    assert fc1["stage"] == "decode", "the later row of the two"
+    assert fc1["parameters"] == 16 * 32 + 32
+    assert fc1["flops"] == 2 * 2 * 16 * 32
 
 
 def test_the_machine_is_described_once_with_its_peaks(study):

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,33 @@ def test_heavy_kinds_are_named_with_their_milliseconds():
         "Heavy kinds of layer, at least 10 % of the 10.0 ms of a forward pass at batch 1: "
         "linear 6.00 ms (60 %) and attention 3.00 ms (30 %).",
     )
+
+
+def with_step(one: Profile, time_ms: float, flops: float) -> Profile:
+    step = replace(one, rows=(row("linear", time_ms, flops),))
+    return replace(one, decode=step)
+
+
+def test_a_decode_step_is_set_against_its_forward_pass():
+    found = [with_step(one, 4.0, 2.0) for one in batches(lambda size: 10.0 * size)]
+    assert told(*found)["decode_step"] == (
+        "bound_by_memory",
+        "A decode step takes 4.00 ms at batch 1, 40 % of the time of a forward pass for 2.0 % of "
+        "its FLOPs; its time grows as batch^0.00 (± less than 0.01, the standard error of the fit "
+        "through 4 batch sizes).",
+    )
+    alone = with_step(profile([row("linear", 10.0)]), 1.0, 50.0)
+    assert told(alone)["decode_step"] == (
+        "bound_by_work",
+        "A decode step takes 1.00 ms at batch 1, 10 % of the time of a forward pass for 50 % of "
+        "its FLOPs.",
+    )
+    uncounted = with_step(profile([row("linear", 10.0)]), 1.0, 0.0)
+    assert told(uncounted)["decode_step"][0] == "apart"
+
+
+def test_without_a_decode_step_nothing_is_said_of_it():
+    assert "decode_step" not in told(profile([row("linear", 1.0)]))
 
 
 def test_no_kind_is_called_heavy_where_none_is():
