@@ -91,6 +91,7 @@ def job(template="question : {question} answer :", **axes):
         "axes": {**AXES, **axes},
         "template": template,
         "max_new_tokens": 4,
+        "gpus": 0,
         "measure": MEASURE,
         "iterations": 2,
     }
