@@ -207,7 +207,28 @@ def _bad_samples(record: Plain) -> dict[str, str] | None:
 
 def _input(record: Plain) -> dict[str, object]:
     shape = _block(record, "input").get("pixel_shape")
-    return {"pixel_shape": "x".join(map(str, shape)) if shape else None}
+    templates = _block(record, "input").get("prompt_templates")
+    return {
+        "pixel_shape": "x".join(map(str, shape)) if shape else None,
+        "prompt_template": _text(list(templates)) if templates else None,
+        "decoding": _decoding(_block(record, "decoding")),
+    }
+
+
+def _decoding(told: Plain) -> str | None:
+    """Say how answers were decoded, leaving out what is as usual."""
+    if not told:
+        return None
+    words = [str(told["method"]), f"at most {told['max_new_tokens']} new tokens"]
+    if told["num_beams"] > 1:
+        words[0] += f" of {told['num_beams']} beams, length penalty {told['length_penalty']:g}"
+    if told["min_new_tokens"]:
+        words.append(f"at least {told['min_new_tokens']}")
+    if told["repetition_penalty"] != 1:
+        words.append(f"repetition penalty {told['repetition_penalty']:g}")
+    ends = ", ".join(map(str, told["eos_token_ids"])) or "none"
+    words += [f"end of answer: token {ends}", f"padding on the {told['padding_side']}"]
+    return "; ".join(words)
 
 
 def _energy(record: Plain) -> dict[str, object]:

@@ -1,17 +1,19 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vlmeter.data.samples import read_images, read_texts
+from vlmeter.data.samples import Text, read_images, read_texts
 from vlmeter.files import read_json
 from vlmeter.measure.clock import Call
 from vlmeter.models.answer import generate, image_changes_logits
 from vlmeter.models.batches import Feeder, Inputs, Item, digests, full_batches
+from vlmeter.models.family_prompts import family_prompts
 from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
 
 
@@ -28,6 +30,8 @@ class Bench:
     """Text tokens of every row of the cost batches."""
     images: Mapping[str, Any]
     """The manifest of the images."""
+    decoding: Mapping[str, Any]
+    """How answers are decoded."""
 
     def forwards(self) -> list[Call]:
         """Return one forward pass per cost batch."""
@@ -36,7 +40,7 @@ class Bench:
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
         with torch.inference_mode():
-            return generate(self.loaded, self.cost_batches[0], new_tokens, forced=True)
+            return generate(self.loaded, self.cost_batches[0], self.decoding, new_tokens)
 
     @property
     def decoder(self) -> tuple[str, Any] | None:
@@ -57,6 +61,7 @@ class Bench:
         shape_digest, content_digest = digests(self.cost_batches)
         return {
             "samples": len(self.items),
+            "prompt_templates": dict(Counter(item.template for item in self.items)),
             "truncated_samples": sum(item.prompt.truncated for item in self.items),
             "bad_samples": list(self.images["bad_samples"]),
             "batch_samples": batch,
@@ -120,11 +125,20 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     images = Path(inputs["images"])
     texts = read_texts(images.parent.parent / "samples.parquet")
     pictures = list(read_images(images.with_name("images.parquet")))
-    items = feeder.items(pictures, texts, cell["template"])
+    items = feeder.items(pictures, texts, _template_of(cell, loaded))
     text_tokens = max(item.prompt.tokens for item in items)
     with torch.inference_mode():
         batches = [
             feeder.batch(batch, text_tokens)
             for batch in full_batches(items, axes["batch_size"], measure["batches"])
         ]
-    return Bench(loaded, feeder, items, batches, text_tokens, read_json(images))
+    return Bench(loaded, feeder, items, batches, text_tokens, read_json(images), cell["decoding"])
+
+
+def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text], str]:
+    """Return what chooses a sample's template: the cell's, or the model family's for the task."""
+    if cell["template"] is not None:
+        return lambda _: str(cell["template"])
+    chat = bool(getattr(loaded.processor, "chat_template", None))
+    prompts = family_prompts(loaded.model.config, chat=chat)
+    return lambda text: prompts.template(cell["task"], text)

@@ -60,7 +60,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     predictions = (
         []
         if job.get("cost_only") or not bench.loaded.answers_mean_something
-        else _predictions(bench, axes["batch_size"], cell["max_new_tokens"])
+        else _predictions(bench, cell)
     )
 
     optimization = OPTIMIZATIONS[axes["optimization"]]
@@ -81,7 +81,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         repeats=measure["repeats"],
     )
     compiled = compilation.stop() if optimization.compiled else None
-    generation, energy = _decoding(bench, axes, measure, clock, meter, energy)
+    generation, energy = _decoding(bench, cell, clock, meter, energy)
     conditions_block = conditions.stop().as_dict()
     memory_block = memory.stop(bench.loaded.model).as_dict()
     flops = count_flops(
@@ -102,6 +102,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         "compile": compiled,
         "checks": checks,
         "model": _model_block(bench, inputs),
+        "decoding": _decoding_block(bench, cell),
         "conditions": conditions_block,
         "provenance": _provenance(job, inputs, bench, machine),
     }
@@ -109,20 +110,21 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     return Measured(predictions, timings, blocks)
 
 
-def _predictions(bench: Bench, batch_size: int, max_new_tokens: int) -> list[dict[str, object]]:
-    rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, max_new_tokens)
+def _predictions(bench: Bench, cell: Mapping[str, Any]) -> list[dict[str, object]]:
+    batch_size = cell["axes"]["batch_size"]
+    rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, cell["decoding"])
     return list(tqdm(rows, total=len(bench.items), desc="answers", unit="sample"))
 
 
 def _decoding(
     bench: Bench,
-    axes: Mapping[str, Any],
-    measure: Mapping[str, Any],
+    cell: Mapping[str, Any],
     clock: Clock,
     meter: EnergyMeter,
     energy: Energy,
 ) -> tuple[Any, Energy]:
     """Time decoding of a forced length, and put its energy per token beside the forward's."""
+    axes, measure = cell["axes"], cell["measure"]
     new_tokens = measure["new_tokens"]
 
     generation = measure_generation(
@@ -175,6 +177,16 @@ def _model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
         "parameters": manifest["parameters"],
         "attention": attention_in_use(loaded.model, loaded.family),
         "dtype_by_stage": dtypes_in_use(loaded.model, loaded.family),
+    }
+
+
+def _decoding_block(bench: Bench, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how answers were decoded, with what the model brings along for it."""
+    loaded = bench.loaded
+    return {
+        "method": "greedy" if cell["decoding"]["num_beams"] == 1 else "beam search",
+        "do_sample": False,
+        **cell["decoding"],
         "eos_token_ids": list(loaded.eos_token_ids),
         "pad_token_id": loaded.pad_token_id,
         "padding_side": loaded.tokenizer.padding_side,

@@ -196,11 +196,20 @@ class Study:
             "dataset": cell.dataset,
             "axes": asdict(cell.axes),
             "gpus": self.gpus(cell),
-            "template": block.prompts[cell.axes.prompt],
-            "max_new_tokens": block.max_new_tokens,
+            "task": block.task,
+            "template": block.prompts.get(cell.axes.prompt),
+            "decoding": self.decoding(cell.dataset),
             "measure": self.config.measure.model_dump(
                 mode="json", exclude={"max_attempts": True, "energy": {"idle_window_s"}}
             ),
+        }
+
+    def decoding(self, dataset: str) -> Plain:
+        """Return how answers on a data set are decoded."""
+        block = self.config.datasets[dataset]
+        return {
+            "max_new_tokens": block.max_new_tokens,
+            **block.generation.model_dump(mode="json"),
         }
 
     def layer_params(self, cell: Cell) -> Plain:
@@ -269,7 +278,6 @@ class Study:
             "datasets": datasets,
             "base": asdict(self._axes({})),
             "base_cells": {name: cell.id for name, cell in self.base_cells.items()},
-            "prompts": {name: block.prompts for name, block in config.datasets.items()},
             "sections": [
                 {
                     **self.section_outline(section.name),

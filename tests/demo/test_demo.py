@@ -99,10 +99,10 @@ def scores(study: tuple[Study, Path], dataset: str, max_input_len: int = 200) ->
     texts = read_texts(samples)
     images = list(read_images(samples.with_name("images.parquet")))
     block = plan.config.datasets[dataset]
-    items = feeder.items(images, texts, block.prompts["bare"])
+    items = feeder.items(images, texts, lambda _: block.prompts["bare"])
     said = {
         row["id"]: row["prediction"]
-        for row in answers(loaded, feeder, items, 16, block.max_new_tokens)
+        for row in answers(loaded, feeder, items, 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])
     examples = [

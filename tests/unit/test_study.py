@@ -214,8 +214,15 @@ def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
             "optimization": "eager",
         },
         "gpus": 0,
+        "task": "vqa",
         "template": "{question}",
-        "max_new_tokens": 20,
+        "decoding": {
+            "max_new_tokens": 20,
+            "num_beams": 1,
+            "length_penalty": 1.0,
+            "min_new_tokens": 0,
+            "repetition_penalty": 1.0,
+        },
     }
     assert "max_attempts" not in measure
     assert "idle_window_s" not in measure["energy"]
@@ -247,6 +254,7 @@ def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
     [
         ("datasets.photos.prompts.bare", "{question}?"),
         ("datasets.photos.max_new_tokens", 3),
+        ("datasets.photos.generation", {"num_beams": 5}),
         ("measure", {"new_tokens": 4}),
         ("measure", {"energy": {"cpu_power_w": 65.0}}),
     ],

@@ -32,7 +32,11 @@ class Base(Block):
     """The base cell: the value of every axis that a section neither fixes nor varies."""
 
     model: Name = Field(description="A name below `models`.")
-    prompt: Name = Field("bare", description="A template's name below the data set's `prompts`.")
+    prompt: Name = Field(
+        "bare",
+        description="A template's name below the data set's `prompts`, or `family`: the model "
+        "family's own for the task.",
+    )
     device: Device = Field("cuda", description="Where the model runs.")
     dtype: Dtype | dict[Device, Dtype] = Field(
         default={"cuda": "fp16", "cpu": "fp32"},

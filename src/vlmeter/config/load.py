@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.base import NAME_PATTERN, did_you_mean
+from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
 
@@ -198,10 +199,11 @@ def _broken_axes(
     for dataset in datasets:
         known = config.datasets.get(dataset)
         for prompt in prompts:
-            if known is not None and prompt not in known.prompts:
+            if known is not None and prompt not in (FAMILY_PROMPT, *known.prompts):
+                names = (FAMILY_PROMPT, *known.prompts)
                 yield (
                     f'{key}: "{prompt}" is not among datasets.{dataset}.prompts'
-                    f"{did_you_mean(str(prompt), known.prompts)}"
+                    f"{did_you_mean(str(prompt), names)}"
                 )
     key, dtypes = values["dtype"]
     for device in values["device"][1]:

@@ -28,11 +28,17 @@ class Prompt:
 
 
 def render(template: str, text: Text) -> str:
-    """Fill `{question}`, `{context}` and `{choices}` of a template."""
-    choices = "\n".join(
-        f"{letter}. {choice}" for letter, choice in zip(_LETTERS, text.choices, strict=False)
+    """Fill a template's fields: the question, its context, and the choices in one of two forms.
+
+    `{choices}` is a line for each, `A. cat`; `{options}` is all in one line, `(A) cat (B) dog`.
+    """
+    lettered = list(zip(_LETTERS, text.choices, strict=False))
+    return template.format(
+        question=text.question,
+        context=text.context,
+        choices="\n".join(f"{letter}. {choice}" for letter, choice in lettered),
+        options=" ".join(f"({letter}) {choice}" for letter, choice in lettered),
     )
-    return template.format(question=text.question, context=text.context, choices=choices)
 
 
 def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str], int]) -> Prompt:

@@ -1,6 +1,6 @@
 """Answers: decoding as a user would run it, and decoding of a forced length for timing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,24 +9,28 @@ from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
 from vlmeter.models.load import LoadedModel
 
 
-def generate(loaded: LoadedModel, inputs: Inputs, max_new_tokens: int, *, forced: bool) -> Any:  # noqa: ANN401
-    """Decode greedily.
+def generate(
+    loaded: LoadedModel,
+    inputs: Inputs,
+    decoding: Mapping[str, Any],
+    forced_tokens: int | None = None,
+) -> Any:  # noqa: ANN401
+    """Decode greedily, or by a beam search where there are several beams.
 
     Args:
         loaded: The model.
         inputs: A batch as `Feeder.batch` makes it.
-        max_new_tokens: Most new tokens; with `forced`, exactly as many.
-        forced: Whether an end of sequence is ignored, so that luck never looks like speed.
+        decoding: The cell's: max_new_tokens, min_new_tokens, num_beams, length_penalty,
+            repetition_penalty.
+        forced_tokens: Generate exactly as many tokens: an end of sequence is ignored, so that luck
+            never looks like speed.
 
     Returns:
         New token ids of shape (batch, new tokens), without the prompt.
     """
     tokens = loaded.model.generate(
         **inputs,
-        max_new_tokens=max_new_tokens,
-        min_new_tokens=max_new_tokens if forced else None,
-        do_sample=False,
-        num_beams=1,
+        **_options(decoding, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,
     )
@@ -35,15 +39,30 @@ def generate(loaded: LoadedModel, inputs: Inputs, max_new_tokens: int, *, forced
     return tokens[:, inputs["input_ids"].shape[1] :]
 
 
+def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str, Any]:
+    """Return the settings by the names that transformers gives them."""
+    options = {**decoding, "do_sample": False}
+    if forced_tokens is not None:
+        options |= {"max_new_tokens": forced_tokens, "min_new_tokens": forced_tokens}
+    if options["num_beams"] == 1:
+        # Without a search it means nothing, and transformers says so each time.
+        del options["length_penalty"]
+    return {**options, "min_new_tokens": options["min_new_tokens"] or None}
+
+
 def answers(
-    loaded: LoadedModel, feeder: Feeder, items: Sequence[Item], batch_size: int, max_new_tokens: int
+    loaded: LoadedModel,
+    feeder: Feeder,
+    items: Sequence[Item],
+    batch_size: int,
+    decoding: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """Yield a row of `predictions.parquet` for every item, in their order."""
     for batch in in_batches(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
         with torch.inference_mode():
-            new = generate(loaded, inputs, max_new_tokens, forced=False).tolist()
+            new = generate(loaded, inputs, decoding).tolist()
         for item, tokens in zip(batch, new, strict=True):
             own = _own_tokens(tokens, loaded)
             text = loaded.tokenizer.decode(own, skip_special_tokens=True).strip()

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Item:
     id: str
     image: bytes
     prompt: Prompt
+    template: str
+    """What the prompt was made from."""
 
 
 class Feeder:
@@ -37,18 +39,23 @@ class Feeder:
         self._max_input_len = int(axes["max_input_len"])
 
     def items(
-        self, images: Sequence[tuple[str, bytes]], texts: Mapping[str, Text], template: str
+        self,
+        images: Sequence[tuple[str, bytes]],
+        texts: Mapping[str, Text],
+        template_of: Callable[[Text], str],
     ) -> list[Item]:
         """Return the samples with their prompts, cut to the cell's length."""
 
         def count(prompt: str) -> int:
             return len(self._loaded.tokenizer(prompt)["input_ids"])
 
+        def item(name: str, data: bytes) -> Item:
+            template = template_of(texts[name])
+            prompt = fit_prompt(template, texts[name], self._max_input_len, count)
+            return Item(name, data, prompt, template)
+
         try:
-            return [
-                Item(name, data, fit_prompt(template, texts[name], self._max_input_len, count))
-                for name, data in images
-            ]
+            return [item(name, data) for name, data in images]
         except TemplateTooLongError as error:
             raise UnsupportedError(str(error)) from error
 

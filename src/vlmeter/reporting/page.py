@@ -22,6 +22,7 @@ from vlmeter.reporting.frames import Row
 from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
 from vlmeter.reporting.origin import Origin, described, origin
 from vlmeter.reporting.profiles import Profile, decode_steps, measured
+from vlmeter.reporting.prompts import prompts_used
 from vlmeter.reporting.published import Published
 from vlmeter.reporting.published_tables import (
     ComparedSection,
@@ -132,6 +133,9 @@ class Page:
     bad_samples: tuple[tuple[str, str], ...]
     """Data set and what was wrong with which samples."""
     quality_definitions: tuple[tuple[str, str], ...]
+    prompts: tuple[tuple[str, str], ...]
+    """Data set with prompt, and the template that was used."""
+    decodings: tuple[tuple[str, str], ...]
     measure: Plain
 
     @property
@@ -202,6 +206,8 @@ def build_page(outline: Plain, found: Found) -> Page:
         ),
         bad_samples=_once_per_dataset(rows, datasets, "bad_sample_reasons"),
         quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
+        prompts=prompts_used((_label(datasets, row), row) for row in rows),
+        decodings=_once_per_dataset(rows, datasets, "decoding"),
         measure=outline.get("measure") or {},
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vlmeter.record import Status
 from vlmeter.reporting.formats import DASH, Scale, interval, listed, number, percent
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.prompts import prompt_words
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, filled, table_of
 
@@ -37,6 +38,7 @@ def section_table(section: SectionRows) -> SectionTable:
     return SectionTable(
         table=table_of(columns),
         notes=(
+            *_prompt_notes(section),
             *_metric_notes(section.places),
             *_group_notes(section),
             *_sample_notes(section.places),
@@ -121,6 +123,21 @@ def _row_notes(section: SectionRows, place: Place) -> str:
     if row["batch_repeats"]:
         notes.append("samples repeat in a batch")
     return "; ".join(note for note in notes if note)
+
+
+def _prompt_notes(section: SectionRows) -> list[str]:
+    """Say what stands behind the prompts' names where a section compares them."""
+    if "prompt" not in section.varied:
+        return []
+    named = [
+        (place.values["prompt"], place.dataset if section.by_dataset else "", words)
+        for place in section.places
+        if (words := prompt_words(place.row)) is not None
+    ]
+    return [
+        f"Prompt {name}{f' of {dataset}' if dataset else ''}: {words}."
+        for name, dataset, words in dict.fromkeys(named)
+    ]
 
 
 def _metric_notes(places: Sequence[Place]) -> list[str]:

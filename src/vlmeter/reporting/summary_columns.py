@@ -72,6 +72,8 @@ _INPUT = (
         "input.sequence_length",
     ),
     Column("pixel_shape", "text", "px", "Channels x height x width that the model got."),
+    Column("prompt_template", "text", "", "What the prompts were made from, as a JSON list."),
+    Column("decoding", "text", "", "How answers were decoded, in words."),
     Column("cost_samples", "integer", "", "Samples behind the cost batches.", "input.samples"),
     Column(
         "truncated_samples",

@@ -98,7 +98,7 @@ MISTAKES = [
         "sections.1.fix",
         {"prompt": "asked"},
         'sections[1] (sizes).fix.prompt: "asked" is not among datasets.exams.prompts; '
-        "known here: bare",
+        "known here: bare, family",
     ),
     (
         "sections.0.fix",
@@ -224,8 +224,35 @@ MISTAKES = [
     ),
     (
         "datasets.photos.prompts",
-        {},
-        'datasets.photos.prompts: names no template; give one, such as bare: "{question}"',
+        {"family": "{question}"},
+        "datasets.photos.prompts: family is the model family's own template; "
+        "give this one another name",
+    ),
+    (
+        "datasets.photos.prompts.bare",
+        "{question} {options}",
+        "datasets.photos: prompts.bare uses {options}: columns.choices is missing",
+    ),
+    (
+        "datasets.photos.generation",
+        {"length_penalty": -1},
+        "datasets.photos.generation: length_penalty needs num_beams above 1: "
+        "greedy decoding has no score",
+    ),
+    (
+        "datasets.photos.generation",
+        {"min_new_tokens": 21},
+        "datasets.photos: generation.min_new_tokens is more than max_new_tokens",
+    ),
+    (
+        "datasets.photos.source.table",
+        "../other.csv",
+        "datasets.photos.source: `table` is a file or a pattern below `path`",
+    ),
+    (
+        "datasets.exams.source.table",
+        "a.csv",
+        "datasets.exams.source: `table` goes with `path`",
     ),
     (
         "datasets.photos.task",
@@ -252,6 +279,23 @@ def test_a_mistake_is_one_sentence_with_file_and_key(config, key, value, sentenc
     with pytest.raises(UserError) as told:
         config.set(key, value).checked()
     assert str(told.value) == f"my.yaml: {sentence}"
+
+
+def test_a_data_set_without_templates_needs_the_family_s(config):
+    config.drop("datasets.photos.prompts").drop("datasets.exams.prompts")
+    with pytest.raises(
+        UserError, match=r'"bare" is not among datasets\.photos\.prompts; known here'
+    ):
+        config.checked()
+    study = config.set("base.prompt", "family").study()
+    assert {study.cell_params(cell)["template"] for cell in study.cells} == {None}
+    assert {study.cell_params(cell)["task"] for cell in study.cells} == {"vqa", "multiple_choice"}
+
+
+def test_the_family_s_prompt_is_a_value_of_the_axis_like_any_other(config):
+    config.set("sections.0.vary", {"prompt": ["bare", "family"]})
+    section = config.study().sections[0]
+    assert [entry.cell.id.partition("-cpu")[2] for entry in section.cells] == ["", "-prompt_family"]
 
 
 def test_a_missing_prompt_of_the_base_is_told_once_per_data_set(config):

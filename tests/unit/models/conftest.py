@@ -173,7 +173,7 @@ def make_items():
     def make(feeder, template="question : {question} answer :", side=SIDE_PX, questions=QUESTIONS):
         texts = {str(i): Text(str(i), question, "", ()) for i, question in enumerate(questions)}
         pictures = [(name, picture(int(name), side)) for name in texts]
-        return feeder.items(pictures, texts, template)
+        return feeder.items(pictures, texts, lambda _: template)
 
     return make
 

@@ -11,6 +11,16 @@ from vlmeter.models.answer import answers, generate, image_changes_logits
 EOS = 2
 
 
+def decoding(max_new_tokens, **settings):
+    greedy = {
+        "num_beams": 1,
+        "length_penalty": 1.0,
+        "min_new_tokens": 0,
+        "repetition_penalty": 1.0,
+    }
+    return {"max_new_tokens": max_new_tokens, **greedy, **settings}
+
+
 class Parrot:
     """A model that answers with the tokens it was given."""
 
@@ -26,7 +36,7 @@ class Parrot:
 
 def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
     model = Parrot(loaded, [9, 10, EOS, 11], [EOS, 0, 0, 0], [12, 13, 14, 15])
-    rows = list(answers(replace(loaded, model=model), feeder, items[:3], 3, 4))
+    rows = list(answers(replace(loaded, model=model), feeder, items[:3], 3, decoding(4)))
     assert [(row["prediction"], row["generated_tokens"]) for row in rows] == [
         ("what colour", 2),
         ("", 0),
@@ -38,7 +48,7 @@ def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
 def test_an_answer_tells_the_prompt_it_was_given(loaded, make_feeder, make_items):
     feeder = make_feeder(loaded, max_input_len=7)
     items = make_items(feeder)
-    row = next(answers(loaded, feeder, items[1:2], 1, 2))
+    row = next(answers(loaded, feeder, items[1:2], 1, decoding(2)))
     assert (row["prompt"], row["text_tokens"], row["truncated"]) == (
         "question : is the answer :",
         7,
@@ -49,26 +59,39 @@ def test_an_answer_tells_the_prompt_it_was_given(loaded, make_feeder, make_items
 def test_decoding_is_asked_for_without_anything_left_to_defaults(loaded, feeder, items):
     model = Parrot(loaded, [9])
     inputs = feeder.batch(items[:1])
-    for forced in (False, True):
-        generate(replace(loaded, model=model), inputs, 5, forced=forced)
+    for forced_tokens in (None, 7):
+        generate(replace(loaded, model=model), inputs, decoding(5), forced_tokens)
     natural, forced = (
         {key: value for key, value in asked.items() if not torch.is_tensor(value)}
         for asked in model.asked
     )
     common = {
-        "max_new_tokens": 5,
         "do_sample": False,
         "num_beams": 1,
+        "repetition_penalty": 1.0,
         "pad_token_id": 0,
         "eos_token_id": [EOS],
     }
-    assert natural == {**common, "min_new_tokens": None}
-    assert forced == {**common, "min_new_tokens": 5}
+    assert natural == {**common, "max_new_tokens": 5, "min_new_tokens": None}
+    assert forced == {**common, "max_new_tokens": 7, "min_new_tokens": 7}
 
 
-def test_the_batch_size_does_not_change_greedy_answers(loaded, feeder, items):
+def test_a_data_set_s_decoding_reaches_the_model(loaded, feeder, items):
+    model = Parrot(loaded, [9])
+    settings = {
+        "num_beams": 5,
+        "length_penalty": -1.0,
+        "min_new_tokens": 2,
+        "repetition_penalty": 1.5,
+    }
+    generate(replace(loaded, model=model), feeder.batch(items[:1]), decoding(8, **settings))
+    assert model.asked[0].items() >= {"max_new_tokens": 8, "do_sample": False, **settings}.items()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_the_batch_size_does_not_change_answers(loaded, feeder, items, beams):
     def predictions(batch_size):
-        rows = list(answers(loaded, feeder, items, batch_size, 8))
+        rows = list(answers(loaded, feeder, items, batch_size, decoding(8, num_beams=beams)))
         return [(row["id"], row["prediction"], row["generated_tokens"]) for row in rows]
 
     alone = predictions(1)
@@ -77,14 +100,25 @@ def test_the_batch_size_does_not_change_greedy_answers(loaded, feeder, items):
     assert len({prediction for _, prediction, _ in alone}) > 1
 
 
+def test_a_search_finds_a_likelier_answer_than_greedy_decoding_at_least_once(loaded, feeder, items):
+    def predictions(**settings):
+        return [
+            row["prediction"]
+            for row in answers(loaded, feeder, items, 5, decoding(6, min_new_tokens=6, **settings))
+        ]
+
+    assert predictions(num_beams=4) != predictions()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
 @pytest.mark.parametrize("tokens", [2, 9])
-def test_a_forced_answer_has_exactly_its_length(loaded, feeder, items, tokens):
+def test_a_forced_answer_has_exactly_its_length(loaded, feeder, items, tokens, beams):
     # Every token ends an answer: natural decoding would stop at the first.
     eager_to_stop = replace(loaded, eos_token_ids=tuple(range(15)))
     inputs = feeder.batch(items[:2])
     with torch.inference_mode():
-        natural = generate(eager_to_stop, inputs, tokens, forced=False)
-        forced = generate(eager_to_stop, inputs, tokens, forced=True)
+        natural = generate(eager_to_stop, inputs, decoding(tokens, num_beams=beams))
+        forced = generate(eager_to_stop, inputs, decoding(3, num_beams=beams), tokens)
     assert natural.shape[1] < tokens + 1
     assert forced.shape == (2, tokens)
 

@@ -89,9 +89,16 @@ def job(template="question : {question} answer :", **axes):
         "id": "c",
         "dataset": "photos",
         "axes": {**AXES, **axes},
-        "template": template,
-        "max_new_tokens": 4,
         "gpus": 0,
+        "task": "vqa",
+        "template": template,
+        "decoding": {
+            "max_new_tokens": 4,
+            "num_beams": 1,
+            "length_penalty": 1.0,
+            "min_new_tokens": 0,
+            "repetition_penalty": 1.0,
+        },
         "measure": MEASURE,
         "iterations": 2,
     }
@@ -105,6 +112,7 @@ def test_a_bench_tells_what_its_figures_are_of(inputs):
     assert all(len(digest) == 16 for digest in digests)
     assert told == {
         "samples": 5,
+        "prompt_templates": {"question : {question} answer :": 5},
         "truncated_samples": 0,
         "bad_samples": [
             {
@@ -167,7 +175,7 @@ def test_a_card_that_torch_cannot_use_is_unavailable(inputs, work):
 
 BLOCKS = [
     "input", "latency_detail", "generation", "energy_detail", "flops_detail", "memory", "compile",
-    "checks", "model", "conditions", "provenance",
+    "checks", "model", "decoding", "conditions", "provenance",
 ]  # fmt: skip
 
 
@@ -218,8 +226,31 @@ def test_the_model_is_described_as_it_ran(measured, checkpoint, study):
     told = measured.blocks["model"]
     assert told["source"] == str(checkpoint)
     assert told["attention"] == {"vision": "eager", "qformer": "eager", "prefill": "eager"}
-    assert (told["eos_token_ids"], told["pad_token_id"], told["padding_side"]) == ([2], 0, "left")
     assert told["parameters"] == read_json(study / "models/tiny-fp32.json")["parameters"]
+
+
+def test_how_answers_were_decoded_is_kept(measured):
+    assert measured.blocks["decoding"] == {
+        "method": "greedy",
+        "do_sample": False,
+        "max_new_tokens": 4,
+        "num_beams": 1,
+        "length_penalty": 1.0,
+        "min_new_tokens": 0,
+        "repetition_penalty": 1.0,
+        "eos_token_ids": [2],
+        "pad_token_id": 0,
+        "padding_side": "left",
+    }
+
+
+def test_without_a_template_the_model_s_family_is_asked_its_own_way(inputs):
+    bench = set_up(job(template=None), inputs)
+    assert [item.prompt.text for item in bench.items[:2]] == [
+        "Question: what colour Answer:",
+        "Question: is the cat red ? one two Answer:",
+    ]
+    assert bench.described()["prompt_templates"] == {"Question: {question} Answer:": 5}
 
 
 def test_the_provenance_names_data_code_and_machine(measured, study):

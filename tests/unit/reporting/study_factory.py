@@ -114,7 +114,6 @@ def make_outline() -> dict[str, Any]:
         "datasets": json.loads(json.dumps(DATASETS)),
         "base": dict(AXES),
         "base_cells": {"textvqa": cell_id(AXES)},
-        "prompts": {"coco": {"bare": ""}, "scienceqa": {"bare": "{question}"}},
         "sections": [
             section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
             section(
@@ -207,6 +206,7 @@ def ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[st
             "image_tokens": 32,
             "sequence_length": 32 + text,
             "pixel_shape": [3, 224, 224],
+            "prompt_templates": {"{question}": 300},
             "truncated_samples": 12 if tokens > text else 0,
             "bad_samples": [{"id": "q17", "reason": "the image is cut short"}],
             "batch_samples": batch,

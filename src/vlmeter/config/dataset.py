@@ -1,0 +1,203 @@
+"""The data sets of a config: where they come from, what they ask, how answers are decoded."""
+
+import string
+from pathlib import PurePath
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vlmeter.config.base import Block, HubId, Name, Revision, did_you_mean
+
+Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
+FAMILY_PROMPT = "family"
+"""The prompt's name that stands for the template of the model's family."""
+SYNTHETIC_COLUMNS = {
+    "id": "id",
+    "image": "image",
+    "question": "question",
+    "references": "answer",
+}
+TEMPLATE_FIELDS = {
+    "question": "question",
+    "context": "context",
+    "choices": "choices",
+    "options": "choices",
+}
+"""What a template may name, and the column that it comes from."""
+
+
+class Synthetic(Block):
+    """Random images, and prompts of an exact length."""
+
+    text_tokens: int = Field(
+        ge=1, description="Text tokens of every prompt, a start token counted as one of them."
+    )
+    image_size: int = Field(448, ge=16, le=4096, description="Pixels a side of the images.")
+
+
+class DataSource(Block):
+    """Where a data set comes from: the Hub, files on disk, or nowhere."""
+
+    hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
+    config: str | None = Field(None, description="Configuration (subset) of the repository.")
+    split: str | None = Field(None, description="Split to sample from; needed with `hub`.")
+    revision: Revision | None = Field(
+        None, description="Commit of the repository. Left out: resolved at download and recorded."
+    )
+    path: str | None = Field(
+        None,
+        description="A parquet file, or a folder with parquet files, or with a CSV, TSV or JSONL "
+        "table and the images that it names.",
+    )
+    table: str | None = Field(
+        None,
+        description="Which table of the folder, where it has several: a file, or a pattern such as "
+        "`data/test-*.parquet`.",
+    )
+    synthetic: Synthetic | None = Field(
+        None, description="Random images and prompts; `columns` and `prompts` are then given."
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "DataSource":
+        if sum(kind is not None for kind in (self.hub, self.path, self.synthetic)) != 1:
+            raise ValueError("give one of `hub`, `path` and `synthetic`")
+        if self.hub is not None and self.split is None:
+            raise ValueError("`split` is missing, such as split: validation")
+        if self.hub is None and (self.revision or self.config or self.split):
+            raise ValueError("`config`, `split` and `revision` go with `hub` alone")
+        if self.table is not None and self.path is None:
+            raise ValueError("`table` goes with `path`")
+        below = PurePath(self.table or "a name")
+        if not below.parts or below.is_absolute() or ".." in below.parts:
+            raise ValueError("`table` is a file or a pattern below `path`")
+        return self
+
+
+class Columns(Block):
+    """Which column of the source holds what."""
+
+    image: str = Field(
+        "image",
+        description="The image: the Hub's Image feature, a file's bytes, or its name relative to "
+        "the table.",
+    )
+    references: str | None = Field(
+        None, description="Expected texts: a string or a list. Not for multiple choice."
+    )
+    id: str | None = Field(None, description="A unique id; default: the row's number.")
+    question: str | None = Field(None, description="The question; without it, an empty text.")
+    context: str | None = Field(None, description="Text to go with the question, such as a hint.")
+    choices: str | None = Field(None, description="Options of a multiple choice: list of strings.")
+    answer_index: str | None = Field(None, description="Index of the right option, from 0.")
+
+
+class Sample(Block):
+    """Which rows of a data set are used."""
+
+    n: int = Field(300, ge=1, description="How many samples; fewer where the split has fewer.")
+    seed: int = Field(0, ge=0, description="Picks row groups, then rows in them.")
+
+
+class Generation(Block):
+    """How answers are decoded; greedily unless it says otherwise. Nothing is drawn at random."""
+
+    num_beams: int = Field(1, ge=1, le=64, description="Beams of a search; 1 is greedy decoding.")
+    length_penalty: float = Field(
+        1.0, description="Exponent of the length that a beam's score is divided by."
+    )
+    min_new_tokens: int = Field(0, ge=0, description="An answer does not end before.")
+    repetition_penalty: float = Field(
+        1.0, gt=0, description="What a token's score is divided by once it was used; 1 is none."
+    )
+
+    @model_validator(mode="after")
+    def _length_counts_in_a_search_alone(self) -> "Generation":
+        if self.length_penalty != 1 and self.num_beams == 1:
+            raise ValueError("length_penalty needs num_beams above 1: greedy decoding has no score")
+        return self
+
+
+class Dataset(Block):
+    """A data set, its task, and the prompts for it."""
+
+    task: Task = Field(description="What is asked; it decides the metrics.")
+    source: DataSource = Field(description="Where it comes from.")
+    columns: Columns = Field(description="Which column holds what.")
+    sample: Sample = Field(Sample(), description="Which rows are used.")
+    prompts: dict[Name, str] = Field(
+        {},
+        description="Named templates; {question}, {context}, {choices} (a line each) and {options} "
+        "(in one line) are filled in. The name `family` is the model family's own template.",
+    )
+    max_new_tokens: int = Field(
+        20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
+    )
+    generation: Generation = Field(Generation(), description="How answers are decoded.")
+    label: str | None = Field(None, description="Its name in the report; default: its key.")
+    licence: str | None = Field(None, description="Licence of the data, for the report.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _synthetic_defaults(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+        source = data.get("source") if isinstance(data, dict) else None
+        if isinstance(source, dict) and source.get("synthetic") is not None:
+            given = {"task": "vqa", "columns": SYNTHETIC_COLUMNS, "prompts": {"bare": "{question}"}}
+            return {**given, **data}
+        return data
+
+    @field_validator("prompts")
+    @classmethod
+    def _fillable(cls, prompts: dict[str, str]) -> dict[str, str]:
+        if FAMILY_PROMPT in prompts:
+            raise ValueError(
+                f"{FAMILY_PROMPT} is the model family's own template; give this one another name"
+            )
+        for name, template in prompts.items():
+            _check_template(name, template)
+        return prompts
+
+    @model_validator(mode="after")
+    def _columns_fit_the_task(self) -> "Dataset":
+        columns = self.columns
+        if self.task == "multiple_choice":
+            if columns.choices is None or columns.answer_index is None:
+                raise ValueError("multiple_choice needs columns.choices and columns.answer_index")
+            if columns.references is not None:
+                raise ValueError("columns.references is not for multiple_choice: drop it")
+        elif columns.references is None:
+            raise ValueError(f"task {self.task} needs columns.references")
+        for name, template in self.prompts.items():
+            for field in _fields(template):
+                column = TEMPLATE_FIELDS[field]
+                if getattr(columns, column) is None:
+                    raise ValueError(
+                        f"prompts.{name} uses {{{field}}}: columns.{column} is missing"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _answers_may_be_as_long_as_they_must(self) -> "Dataset":
+        if self.generation.min_new_tokens > self.max_new_tokens:
+            raise ValueError("generation.min_new_tokens is more than max_new_tokens")
+        return self
+
+
+def _fields(template: str) -> list[str]:
+    return [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
+
+
+def _check_template(name: str, template: str) -> None:
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"prompts.{name}: {error}; write {{{{ for a brace") from None
+    fields = [field for _, field, _, _ in parts if field is not None]
+    if any(form or conversion for _, _, form, conversion in parts):
+        raise ValueError(f"prompts.{name}: a field is a name in braces, without : or !")
+    for field in fields:
+        if field not in TEMPLATE_FIELDS:
+            near = did_you_mean(field, TEMPLATE_FIELDS)
+            raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{near}")
+    if fields.count("question") > 1 or fields.count("context") > 1:
+        raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")

@@ -1,0 +1,31 @@
+"""Which prompts the cells were really given, in words."""
+
+import json
+from collections.abc import Iterable
+
+from vlmeter.reporting.frames import Row
+
+_IMAGE_ALONE = "the image alone"
+
+
+def prompt_words(row: Row) -> str | None:
+    """Return a cell's templates in quotes, or None where none is known."""
+    if row["prompt_template"] is None:
+        return None
+    templates = json.loads(row["prompt_template"])
+    shown = (template.replace("\n", "↵") for template in templates)
+    return " or ".join(f"“{template}”" if template else _IMAGE_ALONE for template in shown)
+
+
+def prompts_used(rows: Iterable[tuple[str, Row]]) -> tuple[tuple[str, str], ...]:
+    """Return each data set's prompts once: its label with the prompt's name, and the template.
+
+    Args:
+        rows: The rows of `summary.csv`, each with its data set's label.
+    """
+    told = {
+        (f"{label}, {row['prompt']}", words): None
+        for label, row in rows
+        if (words := prompt_words(row)) is not None
+    }
+    return tuple(told)
