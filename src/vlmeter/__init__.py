@@ -1,1 +1,12 @@
 """VLMeter: what a vision-language model costs and how well it answers."""
+
+import os
+
+# Read by `huggingface_hub` and `datasets` when they are imported, wherever that is: nothing but
+# what a study names is asked of the network, and all of it in the one way that is tested.
+for _name, _value in {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_HUB_DISABLE_XET": "1",
+}.items():
+    os.environ.setdefault(_name, _value)

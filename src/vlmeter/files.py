@@ -1,5 +1,6 @@
 """Files that are either whole or absent: written to the side, then renamed."""
 
+import errno
 import hashlib
 import json
 import os
@@ -11,6 +12,15 @@ from pathlib import Path
 from vlmeter.errors import UserError
 
 _CHUNK_BYTES = 1 << 20
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def no_room(error: BaseException) -> bool:
+    """Say whether an error is a full disk, a used-up quota or a limit on the size of a file."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return True
+    # Libraries in other languages pass the system's words on, and no number.
+    return any(os.strerror(number) in str(error) for number in _NO_ROOM)
 
 
 @contextmanager

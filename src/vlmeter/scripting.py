@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 from vlmeter import locks
 from vlmeter.errors import UserError
+from vlmeter.files import no_room
 
 P = ParamSpec("P")
 
@@ -68,6 +69,10 @@ def _run(
             work(*args, **kwargs)
     except UserError as error:
         sys.exit(str(error))
+    except Exception as error:
+        if not no_room(error):
+            raise
+        sys.exit(f"There is no room left on the disk ({error}): make some and run again.")
 
 
 def _print_to(log: Path) -> None:

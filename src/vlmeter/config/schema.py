@@ -8,6 +8,8 @@ from vlmeter.config.axes import AXES, Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.dataset import Dataset
 
+Allowance = Literal["pickle", "remote_code"]
+
 
 class ModelSource(Block):
     """Where a model's weights come from: the Hub or a local folder."""
@@ -17,6 +19,11 @@ class ModelSource(Block):
         None, description="Commit of the repository. Left out: resolved at download and recorded."
     )
     path: str | None = Field(None, description="Local folder, from the working directory.")
+    allow: list[Allowance] = Field(
+        [],
+        description="What could run foreign code and is refused otherwise: `pickle`, weights that "
+        "are kept as pickles alone; `remote_code`, a model whose code comes with its weights.",
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "ModelSource":

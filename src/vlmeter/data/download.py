@@ -5,58 +5,76 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from vlmeter.data.imagefiles import ImageFiles
+from vlmeter.data.rowgroups import Files, Row
 from vlmeter.data.samples import SAMPLES, write_table
-from vlmeter.data.source import Files, Row, draw_sample, open_source, read_draw
+from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.data.synthetic import synthetic_rows
 from vlmeter.data.texttables import holds_text_alone
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.hub.patience import USUAL, Patience
 
 _LOG = logging.getLogger(__name__)
 
 
-def download_dataset(params: Mapping[str, Any], samples: str, manifest: str) -> None:
+def download_dataset(
+    params: Mapping[str, Any], samples: str, manifest: str, patience: Patience = USUAL
+) -> None:
     """Write the sample of one data set.
 
     Args:
         params: What `Study.dataset_params` tells of the data set.
         samples: Path of `samples.parquet` to write.
         manifest: Path of its manifest to write, after it.
+        patience: How long the Hub is waited for.
 
     Raises:
         UserError: the source cannot be read, lacks a column, or no sample is usable.
     """
     columns = {key: name for key, name in params["columns"].items() if name is not None}
-    revision, count, drawn = _drawn(params, sorted(set(columns.values())), Path(manifest))
+    names = sorted(set(columns.values()))
+    drawn = _drawn(params, names, Path(manifest), patience)
     files = _image_files(params["source"])
     rows, bad = [], []
-    for raw in tqdm(drawn, total=count, desc=params["dataset"], unit="sample"):
+    for raw in tqdm(drawn.rows, total=drawn.length, desc=params["dataset"], unit="sample"):
         try:
             rows.append(_adapted(raw, columns, params["task"], files))
         except _UnusableError as error:
             bad.append({"id": _id(raw, columns), "reason": str(error)})
     _check(params["dataset"], rows, bad)
     write_table(Path(samples), rows, SAMPLES)
-    write_json(Path(manifest), _manifest(params, revision, rows, bad, Path(samples)))
+    write_json(Path(manifest), _manifest(params, drawn, rows, bad, Path(samples)))
+
+
+class _Drawn(NamedTuple):
+    """The rows of a sample, still to be read."""
+
+    rows: Iterator[Row]
+    length: int
+    revision: str | None = None
+    """The source's commit."""
+    licence: str | None = None
+    """As the source itself tells it."""
 
 
 def _drawn(
-    params: Mapping[str, Any], columns: list[str], manifest: Path
-) -> tuple[str | None, int, Iterator[Row]]:
-    """Return the source's commit, how many rows are drawn, and the rows."""
+    params: Mapping[str, Any], columns: list[str], manifest: Path, patience: Patience
+) -> _Drawn:
     source, sample = params["source"], params["sample"]
     if source.get("synthetic") is not None:
-        return None, sample["n"], synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
+        rows = synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
+        return _Drawn(rows, sample["n"])
     pin = manifest.with_name("revision.json")
-    files = open_source(source, _pinned(pin, source))
+    files = open_source(source, _pinned(pin, source), patience)
     _keep_pin(pin, source, files)
     draw = draw_sample(files, columns, sample["n"], sample["seed"])
-    return files.revision, len(draw.picked), read_draw(files, columns, draw)
+    read = read_draw(files, columns, draw)
+    return _Drawn(read, len(draw.picked), files.revision, files.licence)
 
 
 def _pinned(pin: Path, source: Mapping[str, Any]) -> str | None:
@@ -162,8 +180,8 @@ def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever the colu
     return int(number) if number.is_integer() else None
 
 
-def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a string, a list of them, or null
-    values = [value] if isinstance(value, str) else list(value or [])
+def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a number, a list, or null
+    values = value if isinstance(value, list) else [value]
     texts = [str(text) for text in values if text is not None and str(text).strip()]
     if not texts:
         raise _UnusableError("has no reference: every expected text is empty")
@@ -189,7 +207,7 @@ def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) 
 
 def _manifest(
     params: Mapping[str, Any],
-    revision: str | None,
+    drawn: _Drawn,
     rows: list[dict[str, Any]],
     bad: list[dict[str, Any]],
     samples: Path,
@@ -199,7 +217,8 @@ def _manifest(
         "dataset": params["dataset"],
         "task": params["task"],
         "source": dict(params["source"]),
-        "revision": revision,
+        "revision": drawn.revision,
+        "licence": drawn.licence,
         "content": params.get("content"),
         "sample": dict(params["sample"]),
         "n": len(rows),

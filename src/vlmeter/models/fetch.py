@@ -6,42 +6,50 @@ A cell then maps one file instead of casting for itself.
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.hub.cards import licence_in
+from vlmeter.hub.patience import USUAL, Patience
+from vlmeter.models.allowed import files_to_take, has_safetensors, runs_own_code
 from vlmeter.models.random_weights import store_architecture
 
 _LOG = logging.getLogger(__name__)
+_UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, SafetensorError, UnpicklingError)
 
 
-def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
+def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = USUAL) -> None:
     """Store a model in the wanted number format, beside `manifest`.
 
     Args:
         params: What `Study.model_params` tells: model, dtype, source, weights.
         manifest: Path of the manifest to write; the folder has its name without `.json`.
+        patience: How long the Hub is waited for.
 
     Raises:
         UserError: the model cannot be found or loaded.
     """
     source = params["source"]
-    folder, revision = _located(source, Path(manifest).with_suffix(".revision.json"))
+    pin = Path(manifest).with_suffix(".revision.json")
+    folder, revision = _local(source) if source.get("path") else _on_hub(source, pin, patience)
     target = Path(manifest).with_suffix("")
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         if params["weights"] == "random":
-            parameters = store_architecture(Path(folder), aside)
+            parameters = store_architecture(folder, aside)
         else:
-            parameters = _store(folder, DTYPES[params["dtype"]], aside)
+            parameters = _store(source, folder, DTYPES[params["dtype"]], aside)
         shutil.rmtree(target, ignore_errors=True)
         aside.chmod(0o755)
         aside.replace(target)
@@ -56,6 +64,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
             "source": dict(source),
             "weights": params["weights"],
             "revision": revision,
+            "licence": _licence(folder),
             "content": params.get("content"),
             "parameters": parameters,
             "files": {
@@ -69,49 +78,61 @@ def fetch_model(params: Mapping[str, Any], manifest: str) -> None:
     )
 
 
-def _located(source: Mapping[str, Any], pin: Path) -> tuple[str, str | None]:
-    """Return the local folder of a model, and its commit if it came from the Hub."""
-    if source.get("path") is not None:
-        folder = Path(source["path"])
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder} has no config.json: check models.*.source.path.")
-        return str(folder), None
-    from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - a local model needs no Hub
+def _local(source: Mapping[str, Any]) -> tuple[Path, None]:
+    folder = Path(source["path"])
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} has no config.json: check models.*.source.path.")
+    files_to_take(source["path"], [path.name for path in folder.iterdir()], source["allow"])
+    return folder, None
+
+
+def _on_hub(source: Mapping[str, Any], pin: Path, patience: Patience) -> tuple[Path, str]:
+    """Return the folder of a model's files in the Hub's cache, and their commit."""
+    from vlmeter.hub.model import fetch_snapshot  # noqa: PLC0415 - a local model needs no Hub
 
     name, revision = source["hub"], source.get("revision")
     if revision is None and pin.exists() and read_json(pin).get("hub") == name:
         revision = str(read_json(pin)["revision"])
-    try:
-        commit = HfApi().model_info(name, revision=revision).sha
-        # Pickled weights can run code; safetensors cannot.
-        kept = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.jinja"]
-        folder = Path(snapshot_download(name, revision=commit, allow_patterns=kept))
-    except Exception as error:
-        raise UserError(f"model {name} cannot be fetched from the Hub: {error}") from error
+
+    def choose(files: Iterable[str]) -> list[str]:
+        return files_to_take(name, files, source["allow"])
+
+    snapshot = fetch_snapshot(name, revision, choose, patience)
     if source.get("revision") is None:
-        _LOG.warning("%s names no revision: resolved to %s, used from now on", name, commit)
-        write_json(pin, {"hub": name, "revision": commit})
-    return str(folder), commit
+        _LOG.warning(
+            "%s names no revision: resolved to %s, used from now on", name, snapshot.commit
+        )
+        write_json(pin, {"hub": name, "revision": snapshot.commit})
+    return snapshot.folder, snapshot.commit
 
 
-def _store(folder: str, dtype: torch.dtype, target: Path) -> int:
+def _licence(folder: Path) -> str | None:
+    """Return the licence that the model's card names."""
+    card = folder / "README.md"
+    return licence_in(metadata_load(card) or {}) if card.is_file() else None
+
+
+def _store(source: Mapping[str, Any], folder: Path, dtype: torch.dtype, target: Path) -> int:
     """Cast and write; return the number of parameters."""
+    name = source.get("hub") or source["path"]
+    own_code = runs_own_code(name, folder, source["allow"])
     try:
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
+            # Pickles that are allowed are opened as weights only.
+            use_safetensors=has_safetensors(folder) or "pickle" not in source["allow"],
+            trust_remote_code=own_code,
             output_loading_info=True,
         )
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder} cannot be loaded as a vision-language model: {error}") from error
+        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
+    except _UNLOADABLE as error:
+        raise UserError(f"{name} cannot be loaded as a vision-language model: {error}") from error
     model, told = loaded
     missing = sorted(told["missing_keys"])
     if missing:
         raise UserError(
-            f"{folder} lacks {len(missing)} of the model's weights, {missing[0]} for instance: "
+            f"{name} lacks {len(missing)} of the model's weights, {missing[0]} for instance: "
             "they would be random. Give a checkpoint that fits its config.json."
         )
     model.save_pretrained(target)

@@ -88,6 +88,8 @@ def load_model(
     check_device(axes["device"])
     attention = OPTIMIZATIONS[axes["optimization"]].attention
     dtype = DTYPES[axes["dtype"]]
+    # `fetch_model` stores a model's own code only where the config allows it.
+    own_code = any(folder.glob("*.py"))
     try:
         if random:
             model = build_random_model(folder, dtype, axes["device"], attention, seed)
@@ -98,6 +100,7 @@ def load_model(
                 dtype=dtype,
                 attn_implementation=attention,
                 use_safetensors=True,
+                trust_remote_code=own_code,
                 device_map="balanced" if gpus > 1 else None,
             )
     except (ValueError, ImportError) as error:
@@ -106,7 +109,7 @@ def load_model(
         # What follows the first sentence is advice with addresses that hold local paths.
         words = str(error).split(". ", maxsplit=1)[0]
         raise UnsupportedError(f"{axes['optimization']}: {words}") from error
-    processor = AutoProcessor.from_pretrained(folder)
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
     # Answers begin at the same place in every row.
     processor.tokenizer.padding_side = "left"
     if gpus <= 1:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmeter.data.source import Files, draw_sample, open_source, read_draw
+from vlmeter.data.rowgroups import Files
+from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.errors import UserError
 
 
@@ -33,7 +34,7 @@ class FakeFileSystem:
         self.files = files
         self.read = {path: [] for path in files}
 
-    def open(self, path):
+    def open(self, path, **_):
         return Recorder(self.files[path], self.read[path])
 
 

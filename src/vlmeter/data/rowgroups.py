@@ -1,0 +1,144 @@
+"""Parquet files, read by row groups: what a row group holds, and the rows in it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vlmeter.errors import UserError
+
+# Arrow asks for whole column chunks; reading further ahead would fetch the next ones too.
+_NO_READ_AHEAD = {"cache_type": "none"}
+_FEATURES = b"huggingface"
+
+
+class Row(NamedTuple):
+    """A row of a split."""
+
+    number: int
+    """From 0, over all its tables."""
+    values: dict[str, Any]
+    """By column."""
+    table: str
+    """Path of the table that it stands in."""
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's own words in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Files:
+    """The tables of a split."""
+
+    filesystem: Any
+    """An fsspec file system."""
+    paths: tuple[str, ...]
+    revision: str | None
+    """The commit on the Hub; None for files on disk."""
+    features: Any = None
+    """The columns' features as `datasets` knows them, where the Hub's card tells them."""
+    licence: str | None = None
+    """As the Hub's card says."""
+    in_words: Callable[[Exception], str] = one_line
+    """Says what an error means that reading raises."""
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A part of a parquet file that is read as a whole."""
+
+    path: str
+    number: int
+    rows: int
+    first_row: int
+    """Number of its first row in the split."""
+    compressed_bytes: int
+    """Of the columns that are read."""
+    footer: Any = field(repr=False, compare=False)
+    """Of the file: fetched once, not once more for each group."""
+
+    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
+        """Yield the rows at the positions `wanted` within the group.
+
+        Raises:
+            UserError: the group is damaged, or the connection breaks.
+        """
+        try:
+            with files.filesystem.open(self.path, **_NO_READ_AHEAD) as file:
+                parquet = pq.ParquetFile(file, metadata=self.footer, pre_buffer=True)
+                table = parquet.read_row_group(self.number, columns=columns).take(wanted)
+            rows = _decoded(table, files.features)
+        except (OSError, ValueError, TypeError) as error:
+            told = files.in_words(error)
+            raise UserError(
+                f"{self.path}: row group {self.number} cannot be read: {told}"
+            ) from error
+        for offset, row in zip(wanted, rows, strict=True):
+            yield Row(self.first_row + offset, row, self.path)
+
+
+def row_groups(files: Files, path: str, columns: list[str], first_row: int) -> Iterator[RowGroup]:
+    """Yield the row groups of a file; only its footer is read.
+
+    Raises:
+        UserError: it is no parquet, or lacks a column.
+    """
+    try:
+        with files.filesystem.open(path, **_NO_READ_AHEAD) as file:
+            parquet = pq.ParquetFile(file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as parquet: {files.in_words(error)}") from error
+    check_columns(path, columns, parquet.schema_arrow.names)
+    footer = parquet.metadata
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        size = _compressed_bytes(group, columns)
+        yield RowGroup(path, number, group.num_rows, first_row, size, footer)
+        first_row += group.num_rows
+
+
+def check_columns(path: str, wanted: list[str], present: list[str]) -> None:
+    """See that a table has the columns that are read.
+
+    Raises:
+        UserError: it lacks one.
+    """
+    missing = [column for column in wanted if column not in present]
+    if missing:
+        raise UserError(
+            f'{path} has no column "{missing[0]}"; it has: {", ".join(present)}. '
+            "Correct datasets.*.columns."
+        )
+
+
+def _compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - Arrow has no types
+    parts = (group.column(index) for index in range(group.num_columns))
+    # A column of lists or structs is stored in several parts, named `image.bytes` for instance.
+    return sum(
+        int(part.total_compressed_size)
+        for part in parts
+        if part.path_in_schema.split(".")[0] in columns
+    )
+
+
+def _decoded(table: pa.Table, features: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return rows as `datasets` decodes them, but for images, which stay as they are encoded."""
+    if features is None and _FEATURES not in (table.schema.metadata or {}):
+        return list(table.to_pylist())
+    # Imported here: it takes a second, and most tables on disk need it not.
+    from datasets import Features, Image  # noqa: PLC0415
+    from datasets.table import table_cast  # noqa: PLC0415
+
+    own = Features.from_arrow_schema(table.schema)
+    known = {name: (features or own).get(name, own[name]) for name in table.column_names}
+    kept = Features(
+        {
+            name: Image(decode=False) if isinstance(feature, Image) else feature
+            for name, feature in known.items()
+        }
+    )
+    return [kept.decode_example(row) for row in table_cast(table, kept.arrow_schema).to_pylist()]

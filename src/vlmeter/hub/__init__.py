@@ -1,0 +1,1 @@
+"""The Hugging Face Hub: what is asked of it, how often, and what its refusals mean for the user."""

@@ -1,0 +1,76 @@
+"""Which of a model's files are taken, and what of them would run foreign code."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+
+from vlmeter.errors import UserError
+
+_SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+_PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+_BESIDE_WEIGHTS = re.compile(
+    r"[^/]+\.(json|jinja|txt|model)|additional_chat_templates/.*|README\.md"
+)
+_CODE = re.compile(r"[^/]+\.py")
+
+
+def files_to_take(name: str, files: Iterable[str], allow: Iterable[str]) -> list[str]:
+    """Return which files of a model are needed to load it; the weights in one form only.
+
+    Args:
+        name: The model's, for the sentence.
+        files: Paths of all that it has.
+        allow: What the config allows: pickle, remote_code.
+
+    Raises:
+        UserError: its weights are pickles alone, and those are not allowed.
+    """
+    names = sorted(files)
+    weights = _matching(_SAFETENSORS, names)
+    if not weights and (pickles := _matching(_PICKLES, names)):
+        if "pickle" not in allow:
+            raise UserError(
+                f"model {name} keeps its weights as pickles alone ({pickles[0]}), and a pickle can "
+                "run code when it is opened: give a revision with safetensors, or, if you trust "
+                "its makers, add `allow: [pickle]` to models.*.source."
+            )
+        weights = pickles
+    code = _matching(_CODE, names) if "remote_code" in allow else []
+    return [*_matching(_BESIDE_WEIGHTS, names), *weights, *code]
+
+
+def has_safetensors(folder: Path) -> bool:
+    """Say whether a folder's weights can be read without opening a pickle."""
+    return any(_SAFETENSORS.fullmatch(path.name) for path in folder.iterdir())
+
+
+def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
+    """Say whether a model can only be loaded with code that comes with its weights.
+
+    Raises:
+        UserError: it can, and that is not allowed, or its code lies elsewhere.
+    """
+    config: Any = json.loads((folder / "config.json").read_text())
+    places = config.get("auto_map") or {}
+    if not places or config.get("model_type") in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+        return False
+    place = str(next(iter(places.values())))
+    if "remote_code" not in allow:
+        raise UserError(
+            f"model {name} brings code of its own ({place}), which would run on this machine: if "
+            "you have read it and trust it, add `allow: [remote_code]` to models.*.source."
+        )
+    if "--" in place:
+        raise UserError(
+            f"model {name} takes its code from another repository ({place}), whose commit nobody "
+            "pins: download both into one folder and give it as models.*.source.path."
+        )
+    return True
+
+
+def _matching(pattern: re.Pattern[str], names: Iterable[str]) -> list[str]:
+    return [name for name in names if pattern.fullmatch(name)]
