@@ -3,7 +3,7 @@
 Runs in the cell's child. Two passes, so that an early end of an answer never looks like speed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,18 +12,20 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from vlmeter import devices
 from vlmeter.bench import Bench, set_up
 from vlmeter.files import json_digest, read_json
+from vlmeter.host import describe_host, is_here
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy import EnergyMeter, energy_meter
 from vlmeter.measure.energy_result import Energy, with_generation
-from vlmeter.measure.energy_sources import EnergySettings
+from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.flops import count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
-from vlmeter.measure.nvml import open_devices
+from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.models.answer import answers
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.load import attention_in_use, dtypes_in_use
@@ -50,7 +52,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     """
     cell = job["cell"]
     axes, measure = cell["axes"], cell["measure"]
-    machine = read_json(Path(inputs["machine"]))
+    machine = _machine(inputs, measure)
     clock = clock_for(axes["device"])
     gpus = open_devices(axes["device"])
     memory = memory_probe(axes["device"], gpus)
@@ -63,6 +65,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         else _predictions(bench, cell)
     )
 
+    memory.begin_workload()
     optimization = OPTIMIZATIONS[axes["optimization"]]
     compilation = Compilation(bench.loaded.model, bench.loaded.family)
     if optimization.compiled:
@@ -104,7 +107,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         "model": _model_block(bench, inputs),
         "decoding": _decoding_block(bench, cell),
         "conditions": conditions_block,
-        "provenance": _provenance(job, inputs, bench, machine),
+        "provenance": _provenance(job, bench, machine, gpus),
     }
     timings = [_timing_row(row) for row in (*latency.rows, *generation.rows)]
     return Measured(predictions, timings, blocks)
@@ -193,17 +196,32 @@ def _decoding_block(bench: Bench, cell: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _machine(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of this machine: the stored one, or where that is of another, its own.
+
+    Idle watts and peaks are read while nothing else runs, which a cell cannot see to: those of
+    another machine are left out rather than taken for this one's.
+    """
+    described = read_json(Path(inputs["machine"]))
+    if is_here(described):
+        return described
+    settings = EnergySettings.of(measure["energy"])
+    return {**describe_host(), "energy": describe_energy_sources(settings, open_devices("cuda"))}
+
+
 def _provenance(
-    job: Mapping[str, Any], inputs: Mapping[str, str], bench: Bench, machine: Mapping[str, Any]
+    job: Mapping[str, Any], bench: Bench, machine: Mapping[str, Any], gpus: Sequence[Gpu]
 ) -> dict[str, Any]:
+    """Return where the figures come from; of the machine's GPUs those that the cell had."""
+    held = {gpu.uuid() for gpu in gpus}
     return {
         "git": git_state(),
         "code": job["code"],
         "software": dict(job["software"]),
         "threads": torch.get_num_threads(),
-        "cpu": machine.get("cpu"),
-        "gpus": machine.get("gpus"),
-        "os": machine.get("os"),
+        **{key: machine[key] for key in ("host", "cpu", "memory_bytes", "os", "container")},
+        "python": machine["python"],
+        "gpus": [gpu.as_dict() for gpu in devices.visible_gpus() if gpu.uuid in held],
         "samples_sha256": bench.images["samples_sha256"],
         "images_sha256": bench.images["sha256"],
     }

@@ -1,20 +1,17 @@
 """The machine, described once: what it is, and what it draws when it does nothing."""
 
-import os
-import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cpuinfo
-import psutil
 import torch
 
 from vlmeter import devices
 from vlmeter.celljob import cpu_threads
 from vlmeter.dtypes import DTYPES
 from vlmeter.files import write_json
+from vlmeter.host import describe_host
 from vlmeter.measure.clock import clock_for
 from vlmeter.measure.energy import measure_idle_watts
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
@@ -42,17 +39,9 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
     write_json(
         Path(machine),
         {
-            "cpu": {
-                "name": cpuinfo.get_cpu_info().get("brand_raw", platform.processor()),
-                "physical_cores": psutil.cpu_count(logical=False),
-                "logical_cores": psutil.cpu_count(logical=True),
-                "threads_of_a_cell": cpu_threads(params["cpu_threads"]),
-            },
-            "memory_bytes": psutil.virtual_memory().total,
+            **describe_host(),
+            "threads_of_a_cell": cpu_threads(params["cpu_threads"]),
             "gpus": [gpu.as_dict() for gpu in devices.visible_gpus()],
-            "os": platform.platform(),
-            "container": _container(),
-            "python": platform.python_version(),
             "software": dict(params["software"]),
             "energy": sources,
             "peak_flop_per_s": _peaks(params),
@@ -69,11 +58,3 @@ def _peaks(params: Mapping[str, Any]) -> dict[str, float]:
         for device, dtype in params["peaks"]
         if device == "cpu" or torch.cuda.is_available()
     }
-
-
-def _container() -> str | None:
-    """Return which kind of container this is, where that can be seen."""
-    if Path("/.dockerenv").exists():
-        return "docker"
-    # systemd and podman set this name in lower case.
-    return os.environ.get("container") or os.environ.get("APPTAINER_NAME")  # noqa: SIM112

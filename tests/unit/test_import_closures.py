@@ -15,6 +15,7 @@ WITHOUT_TORCH = [
     "data.images",
     "devices",
     "files",
+    "host",
     "isolation",
     "jobs",
     "locks",

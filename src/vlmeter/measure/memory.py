@@ -45,6 +45,9 @@ class CudaMemory(Protocol):
     def reset_peak_memory_stats(self, device: str) -> None:
         """Set the peaks back to the present use."""
 
+    def empty_cache(self) -> None:
+        """Give back what the allocator holds and no tensor uses."""
+
     def max_memory_allocated(self, device: str) -> int:
         """Peak bytes in tensors."""
 
@@ -57,7 +60,9 @@ class Memory:
     """The memory block of a record."""
 
     peak_rss_bytes: int
-    """Largest resident size of the process on the host since `start`."""
+    """Largest resident size of the process on the host since `begin_workload`."""
+    setup_peak_rss_bytes: int
+    """The same between `start` and `begin_workload`: loading the model, answering the questions."""
     rss_before_load_bytes: int
     """Resident size at `start`: interpreter and libraries."""
     peak_allocated_bytes: int | None
@@ -70,7 +75,7 @@ class Memory:
     weights_bytes: int
     """Parameters and buffers, tied ones once."""
     peak_rss_method: str
-    """`VmHWM` (reset at `start`) or `ru_maxrss` (over the life of the process)."""
+    """`VmHWM` (set back at both beginnings) or `ru_maxrss` (over the life of the process)."""
 
     def as_dict(self) -> dict[str, object]:
         """The `memory` block."""
@@ -78,7 +83,10 @@ class Memory:
 
 
 class MemoryProbe:
-    """Watches the peaks between `start`, before the model is loaded, and `stop`."""
+    """Watches the peaks: from `start`, before the model is loaded, over `begin_workload` to `stop`.
+
+    The figures are of the workload alone, so that they belong to the same shape as all other costs.
+    """
 
     def __init__(
         self,
@@ -101,19 +109,36 @@ class MemoryProbe:
         self._proc = proc
         self._can_reset = False
         self._before_bytes = 0
+        self._setup_bytes = 0
 
     def start(self) -> None:
-        """Forget earlier peaks and note the present size."""
+        """Note the present size and forget earlier peaks."""
         self._before_bytes = self._status_bytes("VmRSS") or _max_rss_bytes()
+        if self._cuda is not None:
+            self._cuda.init()
+        self._forget_peaks()
+
+    def begin_workload(self) -> None:
+        """Keep the peak of what was before as that of the set-up, and forget it."""
+        self._setup_bytes = self._peak_rss_bytes()
+        if self._cuda is not None:
+            # What the allocator holds for earlier shapes would count as reserved.
+            self._cuda.empty_cache()
+        self._forget_peaks()
+
+    def _forget_peaks(self) -> None:
         try:
             (self._proc / "clear_refs").write_text(_RESET_PEAK)
             self._can_reset = True
         except OSError:
             self._can_reset = False
         if self._cuda is not None:
-            self._cuda.init()
             for device in self._devices:
                 self._cuda.reset_peak_memory_stats(device)
+
+    def _peak_rss_bytes(self) -> int:
+        high_water = self._status_bytes("VmHWM") if self._can_reset else None
+        return _max_rss_bytes() if high_water is None else high_water
 
     def stop(self, model: Model) -> Memory:
         """Read the peaks.
@@ -121,18 +146,18 @@ class MemoryProbe:
         Args:
             model: Its weights are counted.
         """
-        high_water = self._status_bytes("VmHWM") if self._can_reset else None
         cuda = self._cuda
         told = [gpu.used_bytes() for gpu in self._gpus]
         used = [count for count in told if count is not None]
         return Memory(
-            peak_rss_bytes=_max_rss_bytes() if high_water is None else high_water,
+            peak_rss_bytes=self._peak_rss_bytes(),
+            setup_peak_rss_bytes=self._setup_bytes,
             rss_before_load_bytes=self._before_bytes,
             peak_allocated_bytes=None if cuda is None else self._sum(cuda.max_memory_allocated),
             peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
             device_used_bytes=sum(used) if used and len(used) == len(told) else None,
             weights_bytes=weights_bytes(model),
-            peak_rss_method="ru_maxrss" if high_water is None else "VmHWM",
+            peak_rss_method="VmHWM" if self._can_reset else "ru_maxrss",
         )
 
     def _sum(self, read: Callable[[str], int]) -> int:

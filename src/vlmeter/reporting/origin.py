@@ -21,6 +21,8 @@ _TRAITS = {
     "machine_gpus": "GPU",
     "machine_driver": "Driver",
     "machine_os": "System",
+    "machine_container": "Container",
+    "machine_python": "Python",
     "threads": "Threads",
     "gpu_power_limit_w": "GPU power limit (W)",
     "attempt": "Attempt",

@@ -1,6 +1,7 @@
 """What a reader must know before the first figure: doubts about the machine and its records."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ Plain = Mapping[str, Any]
 
 _SHOWN = 3
 """Machines or commits that are named."""
+_CARD_COUNT = re.compile(r"^\d+ x ")
 
 
 class Remark(NamedTuple):
@@ -139,18 +141,25 @@ def _latency(cell: Plain) -> tuple[float, list[float]]:
 
 
 def _mixed(rows: Sequence[Row], machine: Plain) -> Iterator[Remark]:
-    machines = list(dict.fromkeys(filter(None, map(_machine_of, rows))))
-    described = _described(machine)
-    if len(machines) > 1:
+    hosts = {row["machine_host"]: str(row["machine_cpu"]) for row in rows if row["machine_host"]}
+    described = machine.get("host")
+    if len(hosts) > 1:
         yield Remark(
-            f"The records come from {len(machines)} machines ({_some(machines)}): compare costs "
-            "within one of them only.",
+            f"The records come from {len(hosts)} machines ({_some(list(hosts.values()))}): compare "
+            "costs within one of them only.",
             warning=True,
         )
-    elif machines and described and machines[0] != described:
+    elif hosts and described and described not in hosts:
         yield Remark(
-            f"The cells were measured on another machine ({machines[0]}) than the one that is "
-            f"described below ({described}).",
+            f"The cells were measured on another machine ({_some(list(hosts.values()))}) than the "
+            f"one that is described below ({(machine.get('cpu') or {}).get('name')}).",
+            warning=True,
+        )
+    cards = {_CARD_COUNT.sub("", row["machine_gpus"]) for row in rows if row["machine_gpus"]}
+    if len(cards) > 1:
+        yield Remark(
+            f"The records come from {len(cards)} kinds of GPU ({_some(sorted(cards))}): compare "
+            "costs within one of them only.",
             warning=True,
         )
     commits = list(dict.fromkeys(row["git_commit"] for row in rows if row["git_commit"]))
@@ -183,18 +192,6 @@ def _doubtful(rows: Sequence[Row]) -> Iterator[Remark]:
         if count:
             verb = "was" if count == 1 else "were"
             yield Remark(f"{count} of {len(measured)} cells {verb} measured {words}.", warning=True)
-
-
-def _machine_of(row: Row) -> str | None:
-    return " with ".join(filter(None, (row["machine_cpu"], row["machine_gpus"]))) or None
-
-
-def _described(machine: Plain) -> str | None:
-    """Return the machine of `machine.json` in the words of `_machine_of`."""
-    gpus = [str(gpu.get("name")) for gpu in machine.get("gpus") or []]
-    told = [f"{gpus.count(n)} x {n}" if gpus.count(n) > 1 else n for n in dict.fromkeys(gpus)]
-    cpu = (machine.get("cpu") or {}).get("name")
-    return " with ".join(filter(None, (cpu, ", ".join(told)))) or None
 
 
 def _some(names: Sequence[str]) -> str:

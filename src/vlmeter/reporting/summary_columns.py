@@ -248,7 +248,8 @@ def _condition(name: str, unit: str, description: str) -> Column:
 
 
 _REST = (
-    _memory("peak_rss_bytes", "Peak resident memory of the process on the host."),
+    _memory("peak_rss_bytes", "Peak resident memory of the process while its cost was measured."),
+    _memory("setup_peak_rss_bytes", "The same while the model was loaded and answered."),
     _memory("rss_before_load_bytes", "The same before the model was loaded."),
     _memory("peak_allocated_bytes", "Peak of tensors on the device."),
     _memory("peak_reserved_bytes", "Peak held by the device's allocator."),
@@ -289,10 +290,13 @@ _REST = (
         "samples_sha256", "text", "", "SHA-256 of the samples' file.", "provenance.samples_sha256"
     ),
     Column("images_sha256", "text", "", "SHA-256 of the images' file.", "provenance.images_sha256"),
+    Column("machine_host", "text", "", "Equal for machines alike in hardware.", "provenance.host"),
     Column("machine_cpu", "text", "", "Processor of the machine.", "provenance.cpu.name"),
-    Column("machine_gpus", "text", "", "GPUs of the machine."),
+    Column("machine_gpus", "text", "", "GPUs that the cell had."),
     Column("machine_driver", "text", "", "Version of their driver."),
     Column("machine_os", "text", "", "Operating system.", "provenance.os"),
+    Column("machine_container", "text", "", "Kind of container.", "provenance.container"),
+    Column("machine_python", "text", "", "Version of Python.", "provenance.python"),
     Column("load_start", "number", "", "Host load before the windows.", "conditions.load_start"),
     Column("load_end", "number", "", "Host load after the windows.", "conditions.load_end"),
     *(

@@ -95,6 +95,9 @@ class FakeCuda:
         assert self.initialised
         self.peaks = {"allocated": 0, "reserved": 0}
 
+    def empty_cache(self):
+        self.peaks["reserved"] = self.peaks["allocated"]
+
     def max_memory_allocated(self, device):
         return self.peaks["allocated"]
 

@@ -31,6 +31,31 @@ def test_the_peak_is_that_since_the_start_and_not_of_earlier_work():
     assert memory.weights_bytes == 24
 
 
+def test_the_workload_s_peak_leaves_out_what_setting_up_took():
+    probe = memory_probe("cpu")
+    probe.start()
+    answers = torch.ones(64 * MIB)
+    del answers
+    probe.begin_workload()
+    work = torch.ones(16 * MIB)
+    del work
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.setup_peak_rss_bytes - memory.rss_before_load_bytes > 192 * MIB
+    assert 48 * MIB < memory.peak_rss_bytes - memory.rss_before_load_bytes < 192 * MIB
+
+
+def test_a_gpu_s_peaks_are_the_workload_s():
+    cuda = FakeCuda()
+    probe = MemoryProbe("cuda:0", cuda)
+    probe.start()
+    cuda.peaks = {"allocated": 700, "reserved": 900}
+    probe.begin_workload()
+    assert cuda.peaks == {"allocated": 0, "reserved": 0}
+    cuda.peaks = {"allocated": 100, "reserved": 120}
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (100, 120)
+
+
 def test_a_cpu_has_no_device_memory():
     probe = memory_probe("cpu")
     probe.start()

@@ -1,6 +1,7 @@
 """A whole cell on a tiny model: every block that the record is made of."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from vlmeter.data.samples import SAMPLES, write_table
 from vlmeter.errors import UserError
 from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.host import host_digest
 from vlmeter.layercell import profile_cell
 from vlmeter.machine import describe_machine
 from vlmeter.models.fetch import fetch_model
@@ -259,7 +261,29 @@ def test_the_provenance_names_data_code_and_machine(measured, study):
     assert told["images_sha256"] == images["sha256"]
     assert told["samples_sha256"] == images["samples_sha256"]
     assert (told["code"], told["software"], told["threads"]) == ("abc", {"torch": "x"}, 1)
-    assert told["cpu"] == read_json(study / "machine.json")["cpu"]
+    machine = read_json(study / "machine.json")
+    for key in ("host", "cpu", "memory_bytes", "os", "container", "python"):
+        assert told[key] == machine[key]
+    assert told["gpus"] == []
+    assert measured.blocks["flops_detail"]["utilisation"] is None, "no peak of fp32 was measured"
+    assert measured.blocks["model"]["digest"]
+
+
+def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inputs, tmp_path):
+    elsewhere = {
+        **read_json(Path(inputs["machine"])),
+        "host": "another",
+        "cpu": {"name": "another"},
+        "peak_flop_per_s": {"cpu-fp32": 1.0},
+    }
+    path = tmp_path / "machine.json"
+    write_json(path, elsewhere)
+    blocks = measure_cell({**job(), "cost_only": True}, {**inputs, "machine": str(path)}).blocks
+    assert blocks["provenance"]["host"] == host_digest()
+    assert blocks["provenance"]["cpu"]["name"] != "another"
+    assert blocks["flops_detail"]["utilisation"] is None
+    assert blocks["energy_detail"]["idle_w"] is None
+    assert blocks["energy_detail"]["energy_net_reason"]
 
 
 def test_the_second_measurement_of_the_base_answers_nothing(inputs):
@@ -294,7 +318,7 @@ def test_the_work_of_a_decode_step_stands_at_its_layers(inputs):
 
 def test_the_machine_is_described_once_with_its_peaks(study):
     machine = read_json(study / "machine.json")
-    assert machine["cpu"]["threads_of_a_cell"] == 1
+    assert machine["threads_of_a_cell"] == 1
     assert machine["gpus"] == []
     assert machine["software"] == {"a": "1"}
     assert list(machine["peak_flop_per_s"]) == ["cpu-bf16"]

@@ -291,6 +291,7 @@ def ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[st
             "git": {"commit": "0123abcdef0123abcdef", "dirty": False},
             "code": "c0dec0dec0dec0de",
             "software": {"torch": "2.13.0", "transformers": "5.23.0"},
+            "host": "4057",
             "cpu": {"name": "Example CPU @ 2.50GHz", "physical_cores": 2},
             "gpus": [],
             "os": "Linux-6.1-x86_64",
@@ -541,6 +542,7 @@ class Files:
 
 MACHINE = {
     "hostname": "must-not-be-shown",
+    "host": "4057",
     "cpu": {"name": "Example CPU @ 2.50GHz", "physical_cores": 2, "logical_cores": 4},
     "memory_bytes": 24_000_000_000,
     "gpus": [],

@@ -114,15 +114,25 @@ def test_an_undisturbed_study_of_one_machine_has_no_warning(tmp_path):
 
 def test_records_of_two_machines_are_a_warning(tmp_path):
     study = MadeStudy()
-    some_record(study)["provenance"]["gpus"] = [{"name": "Card", "driver": "550"}]
+    some_record(study)["provenance"] |= {"host": "e15e", "cpu": {"name": "Another CPU"}}
     assert told(study, tmp_path) == [
-        "The records come from 2 machines (Example CPU @ 2.50GHz with Card and Example CPU @ "
-        "2.50GHz): compare costs within one of them only."
+        "The records come from 2 machines (Another CPU and Example CPU @ 2.50GHz): compare costs "
+        "within one of them only."
+    ]
+
+
+def test_records_of_two_kinds_of_gpu_are_a_warning(tmp_path):
+    study = MadeStudy()
+    measured = [record for record in study.records.values() if record["status"] == "ok"]
+    for record, cards in zip(measured, (["Old"], ["New"], ["New", "New"]), strict=False):
+        record["provenance"]["gpus"] = [{"name": name, "driver": "550"} for name in cards]
+    assert told(study, tmp_path) == [
+        "The records come from 2 kinds of GPU (New and Old): compare costs within one of them only."
     ]
 
 
 def test_a_description_of_another_machine_is_a_warning(tmp_path):
-    other = {**MACHINE, "cpu": {"name": "Another CPU"}}
+    other = {**MACHINE, "host": "e15e", "cpu": {"name": "Another CPU"}}
     assert told(MadeStudy(), tmp_path, other) == [
         "The cells were measured on another machine (Example CPU @ 2.50GHz) than the one that is "
         "described below (Another CPU)."
