@@ -55,7 +55,12 @@ def study(tmp_path_factory, checkpoint, pictures):
     describe_machine(params, str(folder / "machine.json"))
     source = {"path": str(checkpoint), "hub": None, "revision": None}
     fetch_model(
-        {"model": "tiny", "dtype": "fp32", "source": source, "weights": "pretrained"},
+        {
+            "model": "tiny",
+            "dtype": "fp32",
+            "source": {**source, "allow": []},
+            "weights": "pretrained",
+        },
         str(folder / "models/tiny-fp32.json"),
     )
     samples = folder / "data/photos/samples.parquet"
