@@ -30,6 +30,7 @@ from vlmeter.models.answer import answers
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.load import attention_in_use, dtypes_in_use
 from vlmeter.models.optimizations import OPTIMIZATIONS
+from vlmeter.models.options import option_scores
 from vlmeter.provenance import git_state
 
 
@@ -115,8 +116,14 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
 
 def _predictions(bench: Bench, cell: Mapping[str, Any]) -> list[dict[str, object]]:
     batch_size = cell["axes"]["batch_size"]
-    rows = answers(bench.loaded, bench.feeder, bench.items, batch_size, cell["decoding"])
-    return list(tqdm(rows, total=len(bench.items), desc="answers", unit="sample"))
+    parts = bench.loaded, bench.feeder, bench.items, batch_size
+    count = len(bench.items)
+    told = answers(*parts, cell["decoding"])
+    rows = list(tqdm(told, total=count, desc="answers", unit="sample"))
+    if cell["task"] == "multiple_choice":
+        scores = tqdm(option_scores(*parts), total=count, desc="options", unit="sample")
+        rows = [{**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)]
+    return rows
 
 
 def _decoding(

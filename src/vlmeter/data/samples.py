@@ -32,6 +32,8 @@ PREDICTIONS = pa.schema(
         ("text_tokens", pa.int64()),
         ("generated_tokens", pa.int64()),
         ("truncated", pa.bool_()),
+        # Of a multiple choice: how likely the model finds each option.
+        ("option_scores", pa.list_(pa.float64())),
     ]
 )
 TIMINGS = pa.schema(

@@ -1,6 +1,7 @@
 """Multiple choice accuracy by the likelihood that the model gives to each option.
 
-For a base language model, which was never taught to print a letter, this is the fair protocol.
+For a base language model, which was never taught to print a letter, this is the fair protocol:
+Brown et al., 2020 (arXiv 2005.14165), section 2.4, with the likelihood per token.
 """
 
 import math
@@ -52,8 +53,8 @@ def scores(examples: Sequence[Example]) -> list[Score]:
 METRIC = Metric(
     name="accuracy_likelihood",
     definition=(
-        "Accuracy, likeliest option: the option with the highest score by the model is the "
-        "right one; tied options share the point."
+        "Accuracy, likeliest option: the right option has the highest mean log-likelihood of its "
+        "tokens after the prompt, whatever the model wrote; tied options share the point."
     ),
     problem=problem,
     scores=scores,

@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -15,6 +15,7 @@ from vlmeter.failures import UnsupportedError
 from vlmeter.models.families import expected_image_tokens, image_token_id
 from vlmeter.models.load import LoadedModel
 
+T = TypeVar("T")
 Inputs = dict[str, Any]
 """Keyword arguments of a forward: tensors on the model's device, batch first."""
 
@@ -28,6 +29,8 @@ class Item:
     prompt: Prompt
     template: str
     """What the prompt was made from."""
+    choices: tuple[str, ...] = ()
+    """The options of a multiple choice."""
 
 
 class Feeder:
@@ -52,7 +55,7 @@ class Feeder:
         def item(name: str, data: bytes) -> Item:
             template = template_of(texts[name])
             prompt = fit_prompt(template, texts[name], self._max_input_len, count)
-            return Item(name, data, prompt, template)
+            return Item(name, data, prompt, template, texts[name].choices)
 
         try:
             return [item(name, data) for name, data in images]
@@ -122,7 +125,7 @@ def _padded(inputs: Inputs, missing: int, pad_token_id: int) -> Inputs:
     return padded
 
 
-def in_batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Yield the items in batches; the last may be smaller."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

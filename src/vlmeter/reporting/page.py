@@ -30,6 +30,7 @@ from vlmeter.reporting.published_tables import (
     compared_section,
     reproduction,
 )
+from vlmeter.reporting.quality_table import quality_table
 from vlmeter.reporting.remarks import Remark
 from vlmeter.reporting.section_rows import section_rows
 from vlmeter.reporting.section_table import SectionTable, section_table, wer_or_reason
@@ -75,6 +76,8 @@ class SectionView:
     values: tuple[ValueView, ...]
     figures: SectionTable
     differences: DifferenceTable | None
+    quality: Table | None
+    """Every metric; the figures show the task's own alone."""
     costs: CostTables | None
     published: ComparedSection | None
 
@@ -241,6 +244,7 @@ def _sections(outline: Plain, found: Found) -> Iterator[SectionView]:
             values=tuple(_values(section, outline["datasets"], found.summary)),
             figures=section_table(rows),
             differences=difference_table(rows, found.differences),
+            quality=quality_table(rows),
             costs=cost_tables(rows),
             published=(
                 None

@@ -66,7 +66,12 @@ def study(tmp_path_factory, checkpoint, pictures):
     samples = folder / "data/photos/samples.parquet"
     questions = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
     rows = [
-        {"id": f"s{index}", "image": picture, "question": question}
+        {
+            "id": f"s{index}",
+            "image": picture,
+            "question": question,
+            "choices": ["cat", "dog", "red one"][:index],
+        }
         for index, (question, picture) in enumerate(zip(questions, pictures, strict=True))
     ]
     write_table(samples, [*rows, {"id": "broken", "image": b"x", "question": ""}], SAMPLES)
@@ -289,6 +294,16 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inpu
     assert blocks["flops_detail"]["utilisation"] is None
     assert blocks["energy_detail"]["idle_w"] is None
     assert blocks["energy_detail"]["energy_net_reason"]
+
+
+def test_a_multiple_choice_leaves_a_score_per_option(inputs):
+    measured = job()
+    measured["cell"]["task"] = "multiple_choice"
+    rows = measure_cell(measured, inputs).predictions
+    assert [len(row["option_scores"]) for row in rows] == [0, 1, 2, 3, 3]
+    assert all(score < 0 for row in rows for score in row["option_scores"])
+    measured["cost_only"] = True
+    assert measure_cell(measured, inputs).predictions == []
 
 
 def test_the_second_measurement_of_the_base_answers_nothing(inputs):

@@ -1,0 +1,129 @@
+"""How likely a model finds each option of a multiple choice, as the answer to its prompt.
+
+The score is the mean log-likelihood of an option's tokens after the prompt: the per-token
+likelihood by which Brown et al., 2020 (arXiv 2005.14165, section 2.4) choose among completions, so
+that a long option is no worse for its length.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import torch
+
+from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.load import LoadedModel
+
+
+class _Pair(NamedTuple):
+    """An option as the answer to a sample's prompt."""
+
+    item: Item
+    option: str
+
+
+def option_scores(
+    loaded: LoadedModel, feeder: Feeder, items: Sequence[Item], batch_size: int
+) -> Iterator[list[float | None]]:
+    """Yield the scores of each sample's options, in their order.
+
+    Each option is fed with the whole prompt, so that a batch holds options of several samples,
+    however many each has. None stands for an option without a token of its own.
+
+    Args:
+        loaded: The model.
+        feeder: Makes its batches.
+        items: The samples.
+        batch_size: Most options that are fed together.
+    """
+    pairs = [_Pair(item, option) for item in items for option in item.choices]
+    score = _decoder_scores if loaded.model.config.is_encoder_decoder else _continuation_scores
+    scores = chain.from_iterable(
+        score(loaded, feeder, batch) for batch in in_batches(pairs, batch_size)
+    )
+    for item in items:
+        yield list(islice(scores, len(item.choices)))
+
+
+def _continuation_scores(
+    loaded: LoadedModel, feeder: Feeder, pairs: Sequence[_Pair]
+) -> list[float | None]:
+    """Score options that continue the prompt, each behind the end of its row."""
+    inputs = feeder.batch([pair.item for pair in pairs])
+    feeder.image_tokens(inputs)
+    # What a chat template ends with is a place to begin; a text goes on after a space.
+    chat = bool(getattr(loaded.processor, "chat_template", None))
+    targets = [
+        _own_tokens(loaded.tokenizer, "" if chat else pair.item.prompt.text, pair.option)
+        for pair in pairs
+    ]
+    longest = max(map(len, targets))
+    # The logits at a position are those of the next token.
+    logits = _logits(loaded, _continued(inputs, targets))[:, -longest - 1 : -1]
+    return [
+        _mean_log_likelihood(of_row, target) for of_row, target in zip(logits, targets, strict=True)
+    ]
+
+
+def _continued(inputs: Inputs, targets: Sequence[Sequence[int]]) -> Inputs:
+    """Return a batch with more tokens in each row; shorter ones are filled up and masked."""
+    ids = inputs["input_ids"]
+    longest = max(map(len, targets))
+    rows = [[*target, *[0] * (longest - len(target))] for target in targets]
+    masks = [[1] * len(target) + [0] * (longest - len(target)) for target in targets]
+    added = {"input_ids": rows, "attention_mask": masks}
+    continued = dict(inputs)
+    for name, value in inputs.items():
+        if isinstance(value, torch.Tensor) and value.shape == ids.shape:
+            more = added.get(name, [[0] * longest] * len(rows))
+            tensor = torch.tensor(more, dtype=value.dtype, device=value.device)
+            continued[name] = torch.cat([value, tensor.reshape(len(rows), longest)], dim=1)
+    return continued
+
+
+def _decoder_scores(
+    loaded: LoadedModel, feeder: Feeder, pairs: Sequence[_Pair]
+) -> list[float | None]:
+    """Score options that a decoder tells by itself, the prompt being the encoder's."""
+    inputs = feeder.batch([pair.item for pair in pairs])
+    feeder.image_tokens(inputs)
+    targets = [
+        loaded.tokenizer(pair.option, add_special_tokens=False)["input_ids"] for pair in pairs
+    ]
+    longest = max(1, *map(len, targets))
+    labels = [target + [loaded.pad_token_id] * (longest - len(target)) for target in targets]
+    inputs["labels"] = torch.tensor(labels, device=loaded.device)
+    return [
+        _mean_log_likelihood(of_row, target)
+        for of_row, target in zip(_logits(loaded, inputs), targets, strict=True)
+    ]
+
+
+def _logits(loaded: LoadedModel, inputs: Inputs) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = loaded.model(**inputs).logits
+    return logits
+
+
+def _mean_log_likelihood(logits: torch.Tensor, target: Sequence[int]) -> float | None:
+    """Return the mean over a target's tokens; row i of the logits is that of token i."""
+    if not target:
+        return None
+    of_target = logits[: len(target)].float()
+    wanted = torch.tensor(target, device=logits.device)
+    chosen = of_target.gather(1, wanted[:, None])[:, 0]
+    value = float((chosen - of_target.logsumexp(dim=1)).mean())
+    return None if math.isnan(value) else value
+
+
+def _own_tokens(tokenizer: Any, prompt: str, option: str) -> list[int]:  # noqa: ANN401
+    """Return the tokens that an option adds to a prompt; it follows after a space."""
+    space = "" if not prompt or prompt[-1].isspace() or not option else " "
+    alone: list[int] = tokenizer(prompt)["input_ids"]
+    whole: list[int] = tokenizer(f"{prompt}{space}{option}")["input_ids"]
+    # Where the option's first letters merge with the prompt's last, that token counts as its own.
+    shared = 0
+    while shared < min(len(alone), len(whole)) and alone[shared] == whole[shared]:
+        shared += 1
+    return whole[shared:]
