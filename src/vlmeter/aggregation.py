@@ -11,11 +11,18 @@ import pandas as pd
 
 from vlmeter.comparison import compare_cells, task_metric
 from vlmeter.errors import UserError
-from vlmeter.files import read_json, write_json, write_text
+from vlmeter.files import (
+    check_whole,
+    checksums,
+    file_sha256,
+    read_json,
+    write_json,
+    write_text,
+)
 from vlmeter.record import Status
 from vlmeter.repeats import describe_repeats
 from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
-from vlmeter.reporting.frames import PANDAS_TYPES
+from vlmeter.reporting.frames import PANDAS_TYPES, TABLES
 from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 from vlmeter.reporting.text import csv_text
 
@@ -34,6 +41,8 @@ def aggregate(
 ) -> None:
     """Write `summary.csv`, `layers.csv`, `differences.csv` and `repeatability.json`.
 
+    Beside them come to lie their checksums, in `tables.json`.
+
     Args:
         records: `record.json` of every cell, in the order of the rows; `scores.parquet` and
             `predictions.parquet` lie beside each.
@@ -51,6 +60,8 @@ def aggregate(
     read = [read_json(path) for path in records]
     rows = [_summary_row(record, path) for record, path in zip(read, records, strict=True)]
     _refuse_repeats(rows, records)
+    for record, path in zip(read, records, strict=True):
+        _check_tables(record, path)
     keys = [(str(row["dataset"]), str(row["cell"])) for row in rows]
     folders = {key: path.parent for key, path in zip(keys, records, strict=True)}
     repeats = describe_repeats(read)
@@ -61,6 +72,16 @@ def aggregate(
     owners = {path.with_suffix(""): path for path in layer_records}
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
     _write_table(layer_rows, LAYER_COLUMNS, layers_csv)
+    tables = (summary_csv, layers_csv, differences_csv)
+    told = {path.name: file_sha256(path) for path in tables}
+    write_json(summary_csv.with_name(TABLES), {"files": told})
+
+
+def _check_tables(record: Plain, path: Path) -> None:
+    """See that what is compared is what was written."""
+    for name in ("predictions", "scores"):
+        if name in checksums(record):
+            check_whole(path.with_name(f"{name}.parquet"), checksums(record)[name])
 
 
 def _write_table(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -> None:
@@ -283,7 +304,10 @@ def _layer_rows(table: Path, owners: Mapping[Path, Path]) -> list[dict[str, obje
     owner = owners.get(table.with_suffix(""))
     if owner is None:
         raise UserError(f"{table} has no JSON of the same name beside it: profile that cell again.")
-    cell = _block(read_json(owner), "cell")
+    record = read_json(owner)
+    if "table" in checksums(record):
+        check_whole(table, checksums(record)["table"])
+    cell = _block(record, "cell")
     identity = {
         "cell": cell.get("id", table.stem),
         "dataset": cell.get("dataset", table.parent.name),

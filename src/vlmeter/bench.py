@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from vlmeter.data.samples import Text, read_images, read_texts
-from vlmeter.files import read_json
+from vlmeter.files import check_whole, read_json
 from vlmeter.measure.clock import Call
 from vlmeter.models.answer import generate, image_changes_logits
 from vlmeter.models.batches import Feeder, Inputs, Item, digests, full_batches
@@ -123,8 +123,12 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     )
     feeder = Feeder(loaded, axes)
     images = Path(inputs["images"])
-    texts = read_texts(images.parent.parent / "samples.parquet")
-    pictures = list(read_images(images.with_name("images.parquet")))
+    samples = images.parent.parent / "samples.parquet"
+    told = read_json(images)
+    check_whole(samples, told["samples_sha256"], remake=samples.with_suffix(".json"))
+    check_whole(images.with_suffix(".parquet"), told["sha256"], remake=images)
+    texts = read_texts(samples)
+    pictures = list(read_images(images.with_suffix(".parquet")))
     items = feeder.items(pictures, texts, _template_of(cell, loaded))
     text_tokens = max(item.prompt.tokens for item in items)
     with torch.inference_mode():
@@ -132,7 +136,7 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
             feeder.batch(batch, text_tokens)
             for batch in full_batches(items, axes["batch_size"], measure["batches"])
         ]
-    return Bench(loaded, feeder, items, batches, text_tokens, read_json(images), cell["decoding"])
+    return Bench(loaded, feeder, items, batches, text_tokens, told, cell["decoding"])
 
 
 def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text], str]:

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlmeter.errors import UserError
-from vlmeter.files import read_json, write_json
+from vlmeter.files import file_sha256, read_json, write_json
 from vlmeter.record import Status
 
 
-def check_study(records: Sequence[Path], check: Path) -> None:
+def check_study(records: Sequence[Path], check: Path, reports: Sequence[Path] = ()) -> None:
     """Write `check`, a count of the cells by status, unless one ended in an error.
+
+    Args:
+        records: What the cells and the layer profiles left.
+        check: Path to write to.
+        reports: Their checksums are written down.
 
     Raises:
         UserError: naming every cell that did, after the report is written.
@@ -28,4 +33,5 @@ def check_study(records: Sequence[Path], check: Path) -> None:
             "times; to force one, give --forcerun its measurement.json.\n" + "\n".join(broken)
         )
     counts = {status.value: statuses.count(status.value) for status in Status}
-    write_json(check, {"cells": len(told), "by_status": counts})
+    files = {path.name: file_sha256(path) for path in reports}
+    write_json(check, {"cells": len(told), "by_status": counts, "files": files})

@@ -4,14 +4,17 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vlmeter.errors import UserError
 
 _CHUNK_BYTES = 1 << 20
+_SEALED = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
+"""The end of a JSON file as `write_json` leaves it."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -56,23 +59,27 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write `value` to `path` as indented JSON, atomically.
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write `value` to `path` as indented JSON with a checksum of it, atomically.
 
     Raises:
         ValueError: `value` holds NaN or infinity, which JSON cannot hold: say `None` instead.
     """
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    unsealed = {**value, "checksum": ""}
+    text = json.dumps(unsealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    open_quote = text.rindex('"\n}')
+    write_text(path, text[:open_quote] + text_sha256(text) + text[open_quote:])
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """Read a JSON object from `path`.
+    """Read a JSON object from `path`; the checksum that `write_json` gave it is not part of it.
 
     Raises:
-        UserError: the file is missing, cut short or holds something else.
+        UserError: the file is missing, damaged or holds something else.
     """
     try:
-        value = json.loads(path.read_text())
+        text = path.read_text()
+        value = json.loads(text)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None
     except (ValueError, OSError) as error:
@@ -81,7 +88,60 @@ def read_json(path: Path) -> dict[str, object]:
         ) from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object: delete it and run again.")
+    sealed = _SEALED.search(text)
+    if "checksum" in value and (
+        sealed is None or text_sha256(text[: sealed.start(1)] + text[sealed.end(1) :]) != sealed[1]
+    ):
+        raise damaged(path)
+    value.pop("checksum", None)
     return value
+
+
+def damaged(path: Path, remake: Path | None = None) -> UserError:
+    """Return the error for a file that is not what was written.
+
+    Args:
+        path: The file.
+        remake: What to delete so that it is made again, where that is not the file itself.
+    """
+    return UserError(
+        f"{path} is damaged: its checksum is not that of what was written. "
+        f"Delete {remake or path} and run again."
+    )
+
+
+def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
+    """See that a file is what was written, down to its last bit.
+
+    Args:
+        path: The file.
+        sha256: What `file_sha256` said of it when it was written.
+        remake: What to delete so that it is made again, where that is not the file itself.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        whole = file_sha256(path) == sha256
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: delete {remake or path} and run again.") from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): delete {remake or path} and run again."
+        ) from None
+    if not whole:
+        raise damaged(path, remake)
+
+
+def checksums(told: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the checksums of the tables beside a JSON file, by their names; they are in it."""
+    files = told.get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def text_sha256(text: str) -> str:
+    """Return the SHA-256 of a text as UTF-8 in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from vlmeter.celljob import heading, run_cell_job
 from vlmeter.failures import Failure
-from vlmeter.files import write_json
+from vlmeter.files import file_sha256, write_json
 from vlmeter.record import Status
 
 
@@ -28,12 +28,13 @@ def run_inference(
         from vlmeter.cell import measure_cell  # noqa: PLC0415
 
         measured = measure_cell(job, inputs)
-        _write(outputs, measured.predictions, measured.timings)
-        write_json(measurement, {**heading(job, Status.OK), **measured.blocks})
+        files = _write(outputs, measured.predictions, measured.timings)
+        write_json(measurement, {**heading(job, Status.OK), **measured.blocks, "files": files})
 
     def write_failure(failure: Failure) -> None:
-        _write(outputs, [], [])
-        write_json(measurement, heading(job, failure.status, failure.reason, failure.traceback))
+        files = _write(outputs, [], [])
+        told = heading(job, failure.status, failure.reason, failure.traceback)
+        write_json(measurement, {**told, "files": files})
 
     run_cell_job(job, inputs, measurement, work, write_failure)
 
@@ -42,9 +43,11 @@ def _write(
     outputs: Mapping[str, str],
     predictions: list[dict[str, object]],
     timings: list[dict[str, object]],
-) -> None:
+) -> dict[str, str]:
+    """Write both tables; return their checksums by name."""
     # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
     from vlmeter.data.samples import PREDICTIONS, TIMINGS, write_table  # noqa: PLC0415
 
     write_table(Path(outputs["predictions"]), predictions, PREDICTIONS)
     write_table(Path(outputs["timings"]), timings, TIMINGS)
+    return {name: file_sha256(Path(outputs[name])) for name in ("predictions", "timings")}

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vlmeter import attempts, devices
+from vlmeter.errors import UserError
 from vlmeter.files import read_json
 from vlmeter.localsources import content_digest
 from vlmeter.provenance import software_versions, source_digest
@@ -136,19 +137,24 @@ class Jobs:
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
 
 
+def _told(path: Path, key: str) -> object:
+    """Return what a file says under a key; one that is missing or damaged says nothing."""
+    try:
+        return read_json(path).get(key)
+    except UserError:
+        # The job that reads it tells the user.
+        return None
+
+
 def _content(path: str | None, manifest: Path) -> str | None:
     """Return the digest of a local source; one that is gone counts as what was read of it."""
     if path is None:
         return None
     found = content_digest(Path(path))
-    if found is not None or not manifest.exists():
-        return found
-    kept = read_json(manifest).get("content")
-    return kept if isinstance(kept, str) else None
+    kept = _told(manifest, "content")
+    return kept if found is None and isinstance(kept, str) else found
 
 
 def _gpus_in(machine: Path) -> list[str]:
-    if not machine.exists():
-        return []
-    gpus = read_json(machine).get("gpus")
+    gpus = _told(machine, "gpus")
     return [gpu["uuid"] for gpu in gpus] if isinstance(gpus, list) else []

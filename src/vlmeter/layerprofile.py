@@ -8,7 +8,7 @@ from typing import Any
 
 from vlmeter.celljob import heading, run_cell_job
 from vlmeter.failures import Failure
-from vlmeter.files import write_json, write_text
+from vlmeter.files import file_sha256, write_json, write_text
 from vlmeter.record import Status
 
 COLUMNS = ("module", "kind", "stage", "calls", "time_ms", "share", "flops", "parameters")
@@ -31,12 +31,13 @@ def profile_layers(
         from vlmeter.layercell import profile_cell  # noqa: PLC0415
 
         profiled = profile_cell(job, inputs)
-        _write_table(Path(outputs["table"]), profiled.rows)
-        write_json(record, {**_heading(job, Status.OK), **profiled.blocks})
+        files = _write_table(Path(outputs["table"]), profiled.rows)
+        write_json(record, {**_heading(job, Status.OK), **profiled.blocks, "files": files})
 
     def write_failure(failure: Failure) -> None:
-        _write_table(Path(outputs["table"]), [])
-        write_json(record, _heading(job, failure.status, failure.reason, failure.traceback))
+        files = _write_table(Path(outputs["table"]), [])
+        told = _heading(job, failure.status, failure.reason, failure.traceback)
+        write_json(record, {**told, "files": files})
 
     run_cell_job(job, inputs, record, work, write_failure)
 
@@ -49,9 +50,11 @@ def _heading(
     return {**heading(job, status, reason, trace), "cell": told}
 
 
-def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """Write the table; return its checksum by name."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
+    return {"table": file_sha256(path)}

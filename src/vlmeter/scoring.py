@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vlmeter.errors import UserError
-from vlmeter.files import read_json, write_json
+from vlmeter.files import check_whole, checksums, file_sha256, read_json, write_json
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import BadSample, Evaluation, evaluate
 from vlmeter.metrics.tables import read_rows, write_scores
@@ -68,16 +68,29 @@ def score_predictions(
     """
     measurement = _read_measurement(measurement_path)
     ok = measurement["status"] == Status.OK
+    if ok:
+        _check_tables(measurement, predictions_path, samples_path)
     pairs = _read_pairs(samples_path, predictions_path) if ok else _Pairs(0, [], [])
     examples = [] if not_measured else pairs.examples
     evaluation = evaluate(task, examples, seed=seed, resamples=resamples)
     quality = _quality(evaluation, pairs, not_measured) if ok else None
-    write_scores(
-        scores_path or record_path.with_name("scores.parquet"),
-        evaluation,
-        [example.id for example in examples],
-    )
-    write_json(record_path, _record(measurement, cell, quality, evaluation.value_of("wer")))
+    scores_path = scores_path or record_path.with_name("scores.parquet")
+    write_scores(scores_path, evaluation, [example.id for example in examples])
+    record = _record(measurement, cell, quality, evaluation.value_of("wer"))
+    record["files"] = {**checksums(measurement), "scores": file_sha256(scores_path)}
+    write_json(record_path, record)
+
+
+def _check_tables(
+    measurement: Mapping[str, object], predictions_path: Path, samples_path: Path
+) -> None:
+    """See that what is scored is what was written."""
+    told = checksums(measurement)
+    if "predictions" in told:
+        check_whole(predictions_path, told["predictions"])
+    manifest = samples_path.with_suffix(".json")
+    if manifest.exists():
+        check_whole(samples_path, read_json(manifest)["sha256"], remake=manifest)
 
 
 def _read_measurement(path: Path) -> dict[str, object]:

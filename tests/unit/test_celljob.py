@@ -1,6 +1,5 @@
 """Whatever happens to a cell, it leaves a status and a note of the try."""
 
-import json
 import os
 
 import pyarrow.parquet as pq
@@ -8,6 +7,7 @@ import pytest
 
 from vlmeter.celljob import cpu_threads
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
+from vlmeter.files import check_whole, read_json
 from vlmeter.inference import run_inference
 from vlmeter.layerprofile import COLUMNS, profile_layers
 
@@ -47,8 +47,7 @@ def cell_job(run_python, tmp_path):
         )
         assert done.returncode == 0, done.stderr
         note = tmp_path / JOB["attempt"]["note"]
-        told = json.loads((tmp_path / "status.json").read_text())
-        return told, json.loads(note.read_text()), done
+        return read_json(tmp_path / "status.json"), read_json(note), done
 
     return run
 
@@ -108,7 +107,7 @@ def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
 def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable, tmp_path):
     outputs = {"table": "l/a.csv", "record": "l/a.json"}
     profile_layers(unavailable, {"images": "i", "model": "m"}, outputs)
-    told = json.loads((tmp_path / "l/a.json").read_text())
+    told = read_json(tmp_path / "l/a.json")
     assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
 
 
@@ -150,7 +149,9 @@ def test_a_cell_without_figures_leaves_every_file_of_inference(unavailable, tmp_
         "timings": "c/timings.parquet",
     }
     run_inference(unavailable, {"images": "i", "machine": "m"}, outputs)
-    assert json.loads((tmp_path / "c/measurement.json").read_text()) == {
+    told = read_json(tmp_path / "c/measurement.json")
+    files = told.pop("files")
+    assert told == {
         "status": "unavailable",
         "reason": "this machine has no cuda device",
         "traceback": None,
@@ -159,12 +160,15 @@ def test_a_cell_without_figures_leaves_every_file_of_inference(unavailable, tmp_
     for name, schema in (("predictions", PREDICTIONS), ("timings", TIMINGS)):
         table = pq.read_table(tmp_path / outputs[name])
         assert (table.num_rows, table.schema) == (0, schema)
+        check_whole(tmp_path / outputs[name], files[name])
 
 
 def test_a_cell_without_figures_leaves_every_file_of_a_profile(unavailable, tmp_path):
     profile_layers(unavailable, {"images": "i"}, {"table": "l/a.csv", "record": "l/a.json"})
     assert (tmp_path / "l/a.csv").read_text() == f"{','.join(COLUMNS)}\n"
-    assert json.loads((tmp_path / "l/a.json").read_text()) == {
+    told = read_json(tmp_path / "l/a.json")
+    check_whole(tmp_path / "l/a.csv", told.pop("files")["table"])
+    assert told == {
         "status": "unavailable",
         "reason": "this machine has no cuda device",
         "traceback": None,

@@ -6,9 +6,12 @@ import os
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vlmeter.errors import UserError
 from vlmeter.files import (
+    check_whole,
     file_sha256,
     json_digest,
     read_json,
@@ -78,7 +81,8 @@ def test_json_refuses_what_it_cannot_hold_and_keeps_the_old_file(tmp_path, value
 
 def test_json_keeps_the_order_of_keys_and_letters_of_all_scripts(tmp_path):
     write_json(tmp_path / "a.json", {"b": "ä", "a": None})
-    assert (tmp_path / "a.json").read_text() == '{\n  "b": "ä",\n  "a": null\n}\n'
+    text = (tmp_path / "a.json").read_text()
+    assert text.startswith('{\n  "b": "ä",\n  "a": null,\n  "checksum": "')
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -112,3 +116,58 @@ def test_a_files_hash_is_that_of_all_its_bytes(tmp_path):
 def test_a_digest_does_not_depend_on_the_order_of_keys():
     assert json_digest({"a": [1, 2], "b": 2}) == json_digest({"b": 2, "a": [1, 2]})
     assert json_digest([1, 2]) != json_digest([2, 1])
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    path = tmp_path / "sealed.json"
+    write_json(path, {"latency_s": 0.25, "note": "ä b", "rows": [{"a": 1}, None]})
+    return path
+
+
+@given(data=st.data())
+def test_json_of_which_one_byte_changed_is_never_taken_for_what_was_written(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("json") / "a.json"
+    value = {"latency_s": 0.25, "note": "ä b", "rows": [{"a": 1}, None]}
+    write_json(path, value)
+    written = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(written) - 1))
+    written[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(written)
+    try:
+        told = read_json(path)
+    except UserError as error:
+        assert str(path) in str(error)
+        assert "elete it and run again" in str(error) or f"Delete {path}" in str(error)
+        return
+    # Only the name of the checksum's own key can change unseen, or a line's end.
+    assert {key: told[key] for key in value} == value
+
+
+def test_a_changed_figure_is_told_with_what_to_delete(sealed):
+    sealed.write_text(sealed.read_text().replace("0.25", "0.21"))
+    with pytest.raises(UserError) as told:
+        read_json(sealed)
+    assert str(told.value) == (
+        f"{sealed} is damaged: its checksum is not that of what was written. "
+        f"Delete {sealed} and run again."
+    )
+
+
+def test_the_checksum_is_no_part_of_what_is_read(sealed):
+    assert list(read_json(sealed)) == ["latency_s", "note", "rows"]
+
+
+def test_json_that_somebody_wrote_by_hand_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+def test_a_file_is_whole_or_named_with_what_to_delete(tmp_path):
+    path = tmp_path / "a.parquet"
+    with pytest.raises(UserError, match=r"a\.parquet is missing: delete .*a\.json and run again"):
+        check_whole(path, "x", remake=tmp_path / "a.json")
+    path.write_bytes(b"whole")
+    check_whole(path, file_sha256(path))
+    with pytest.raises(UserError, match=r"a\.parquet is damaged.* Delete .*a\.json and run"):
+        check_whole(path, "x", remake=tmp_path / "a.json")

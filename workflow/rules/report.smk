@@ -1,7 +1,8 @@
 """From records to tables, figures and the report.
 
 Reads: every record and layer profile of the study.
-Writes: summary.csv, layers.csv, differences.csv, repeatability.json, figures/*.svg, report.md, study.html, check.json.
+Writes: summary.csv, layers.csv, differences.csv with repeatability.json and their checksums in
+tables.json, figures/*.svg, report.md, study.html, check.json.
 """
 
 
@@ -32,6 +33,7 @@ rule aggregate:
             labels={"item": "cells against each other (table)"},
         ),
         repeatability=f"{RESULTS}/repeatability.json",
+        tables=f"{RESULTS}/tables.json",
     log:
         f"{LOGS}/aggregate.log",
     localrule: True
@@ -49,6 +51,7 @@ rule aggregate:
 rule plot_section:
     input:
         summary=f"{RESULTS}/summary.csv",
+        tables=f"{RESULTS}/tables.json",
     output:
         figure=report(
             f"{RESULTS}/figures/{{section}}.svg",
@@ -74,6 +77,7 @@ rule plot_section:
 rule plot_layers:
     input:
         layers=f"{RESULTS}/layers.csv",
+        tables=f"{RESULTS}/tables.json",
         records=layer_files("json"),
     output:
         figure=report(
@@ -105,6 +109,7 @@ rule render_report:
         layers=f"{RESULTS}/layers.csv",
         differences=f"{RESULTS}/differences.csv",
         repeatability=f"{RESULTS}/repeatability.json",
+        tables=f"{RESULTS}/tables.json",
         layer_records=layer_files("json"),
         manifests=sample_manifests(),
         published=published(),
@@ -145,6 +150,7 @@ rule render_report:
 rule check_study:
     input:
         report=f"{RESULTS}/report.md",
+        page=f"{RESULTS}/study.html",
         records=records(),
         layer_records=layer_files("json"),
     output:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from vlmeter.data.samples import IMAGES, read_images, read_table, write_table
 from vlmeter.errors import UserError
-from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.files import check_whole, file_sha256, read_json, write_json
 
 _LOG = logging.getLogger(__name__)
 _MAX_PIXELS = 100_000_000
@@ -32,6 +32,7 @@ def preprocess_images(samples_manifest: str, image_size: int, images: str, manif
     """
     told = read_json(Path(samples_manifest))
     samples = Path(samples_manifest).with_suffix(".parquet")
+    check_whole(samples, told["sha256"], remake=Path(samples_manifest))
     rows, bad = [], []
     encoded = list(read_images(samples))
     files = {row["id"]: row["file"] for row in read_table(samples, ["id", "file"])}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from vlmeter.files import write_bytes
+from vlmeter.files import write_text
+from vlmeter.reporting.seal import sealed
 from vlmeter.reporting.text import one_line
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
-    write_bytes(path, buffer.getvalue())
+    write_text(path, sealed(buffer.getvalue().decode()))
 
 
 def nothing_measured(reasons: Sequence[str]) -> Figure:

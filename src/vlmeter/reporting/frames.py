@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from vlmeter.errors import UserError
+from vlmeter.files import check_whole, checksums, read_json
 from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
 from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 from vlmeter.reporting.text import csv_original
@@ -16,6 +17,10 @@ Row = dict[str, Any]
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
 """How each kind of column is held in a data frame: all of them know a missing value."""
+
+
+TABLES = "tables.json"
+"""Lies beside the tables and holds their checksums."""
 
 
 def read_summary(path: Path) -> dict[tuple[str, str], Row]:
@@ -47,6 +52,9 @@ def read_differences(path: Path) -> dict[tuple[str, str, str], Row]:
 
 
 def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
+    told = path.with_name(TABLES)
+    if told.exists():
+        check_whole(path, checksums(read_json(told)).get(path.name))
     try:
         frame = pd.read_csv(
             path,

@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from vlmeter.errors import UserError
+from vlmeter.reporting.seal import read_sealed
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -28,7 +29,7 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
         UserError: the file is missing or no SVG.
     """
     try:
-        root = ET.fromstring(path.read_text())
+        root = ET.fromstring(read_sealed(path))
     except (OSError, ValueError, ET.ParseError) as error:
         raise UserError(f"{path} cannot be read as SVG ({error}): plot it again.") from None
     _clean(root)
