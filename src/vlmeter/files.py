@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import xxhash
+
 from vlmeter.errors import UserError
 
 _CHUNK_BYTES = 1 << 20
@@ -146,7 +148,19 @@ def text_sha256(text: str) -> str:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal."""
-    digest = hashlib.sha256()
+    return _file_digest(path, hashlib.sha256())
+
+
+def file_xxh3(path: Path) -> str:
+    """Return the XXH3-128 of a file's content in hexadecimal.
+
+    As fast as the file can be read, so that gigabytes of weights are looked at before each use. It
+    tells damage, not malice.
+    """
+    return _file_digest(path, xxhash.xxh3_128())
+
+
+def _file_digest(path: Path, digest: "hashlib._Hash | xxhash.xxh3_128") -> str:
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)

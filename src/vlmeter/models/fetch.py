@@ -18,7 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
-from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.files import file_sha256, file_xxh3, read_json, write_json
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.patience import USUAL, Patience
 from vlmeter.models.allowed import files_to_take, has_safetensors, runs_own_code
@@ -71,6 +71,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
                 str(path.relative_to(target)): {
                     "bytes": path.stat().st_size,
                     "sha256": file_sha256(path),
+                    "xxh3_128": file_xxh3(path),
                 }
                 for path in files
             },

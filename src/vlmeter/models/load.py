@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.failures import UnavailableError, UnsupportedError
+from vlmeter.files import damaged, file_xxh3
 from vlmeter.models.families import Family, family_of
 from vlmeter.models.optimizations import OPTIMIZATIONS
 from vlmeter.models.random_weights import build_random_model
@@ -58,15 +59,18 @@ def check_device(device: str) -> None:
 
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Compare the stored files' sizes with the manifest, before half a model is loaded.
+    """Compare the stored files with the manifest, before half a model is loaded.
 
     Raises:
-        UserError: a file is missing or has another size.
+        UserError: a file is missing, has another size or another content.
     """
+    remake = folder.with_name(f"{folder.name}.json")
     for name, told in manifest["files"].items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != told["bytes"]:
-            raise UserError(f"{path} is missing or cut short: delete {folder}.json and run again.")
+            raise UserError(f"{path} is missing or cut short: delete {remake} and run again.")
+        if file_xxh3(path) != told["xxh3_128"]:
+            raise damaged(path, remake)
 
 
 def load_model(

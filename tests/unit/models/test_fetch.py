@@ -10,7 +10,7 @@ from transformers import AutoModelForImageTextToText
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
-from vlmeter.files import file_sha256, read_json
+from vlmeter.files import file_sha256, file_xxh3, read_json
 from vlmeter.models.fetch import fetch_model
 from vlmeter.models.load import check_files, load_model
 
@@ -68,6 +68,7 @@ def test_the_manifest_has_every_files_size_and_hash(fetch, checkpoint):
         assert told == {
             "bytes": (folder / name).stat().st_size,
             "sha256": file_sha256(folder / name),
+            "xxh3_128": file_xxh3(folder / name),
         }
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
     assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
@@ -91,6 +92,20 @@ def test_a_cut_or_missing_file_is_noticed_before_it_is_loaded(fetch):
     weights.unlink()
     with pytest.raises(UserError, match=r"model\.safetensors is missing"):
         check_files(folder, manifest)
+
+
+def test_weights_of_which_one_bit_changed_are_noticed_before_they_are_loaded(fetch):
+    folder, manifest = fetch()
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(UserError) as told:
+        check_files(folder, manifest)
+    assert str(told.value) == (
+        f"{weights} is damaged: its checksum is not that of what was written. "
+        f"Delete {folder}.json and run again."
+    )
 
 
 def test_storing_again_replaces_the_folder(fetch, tmp_path):
