@@ -183,6 +183,7 @@ def _model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "source": manifest["source"].get("hub") or manifest["source"].get("path"),
         "revision": manifest["revision"],
+        "licence": manifest.get("licence"),
         "digest": json_digest(manifest["files"])[:16],
         "parameters": manifest["parameters"],
         "attention": attention_in_use(loaded.model, loaded.family),

@@ -126,7 +126,10 @@ def _store(source: Mapping[str, Any], folder: Path, dtype: torch.dtype, target: 
             trust_remote_code=own_code,
             output_loading_info=True,
         )
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
+        # Said because it is stored with the tokenizer: the same with and without a network.
+        processor = AutoProcessor.from_pretrained(
+            folder, trust_remote_code=own_code, local_files_only=True
+        )
     except _UNLOADABLE as error:
         raise UserError(f"{name} cannot be loaded as a vision-language model: {error}") from error
     model, told = loaded

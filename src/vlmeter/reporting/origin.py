@@ -35,6 +35,7 @@ _FOUND_OUT = {
         "parameters": "model_parameters",
         "attention": "model_attention",
         "digest": "model_digest",
+        "licence": "model_licence",
     },
     "dataset": {"digest": "samples_sha256"},
 }
@@ -107,8 +108,12 @@ def described(
         if key == "digest":
             found[key] = listed([str(one)[:12] for one in told]) or None
     known = {key: value for key, value in found.items() if value is not None}
-    if manifest is not None and manifest.get("revision"):
-        known["revision"] = str(manifest["revision"])
+    for key in ("revision", "licence"):
+        if manifest is not None and manifest.get(key):
+            known[key] = str(manifest[key])
+    if block.get("licence"):
+        # What the study says about a licence is more than what a card says.
+        known["licence"] = block["licence"]
     return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
 
 

@@ -72,3 +72,33 @@ def test_two_samples_of_one_data_set_are_both_told():
 def test_a_study_in_which_nothing_was_measured_has_no_origin(failed):
     rows = list(read_summary(failed.summary).values())
     assert origin(rows, {}).shared == ()
+
+
+def test_licences_are_the_study_s_own_words_and_else_those_of_the_cards(tmp_path):
+    def manifest(name):
+        path = tmp_path / "data" / name / "samples.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"revision": "3bdd5827", "licence": f"the card's of {name}"}))
+        return path
+
+    study = MadeStudy()
+    study.outline["models"]["blip2-opt-2.7b"]["licence"] = None
+    for record in study.records.values():
+        if record["status"] == "ok":
+            record["model"]["licence"] = "mit"
+    manifests = [manifest("coco"), manifest("scienceqa")]
+
+    render_all(study, tmp_path, draw=False, manifests=manifests)
+
+    text = (tmp_path / "report.md").read_text()
+    told = {
+        line.split("|")[2].strip(): line.split("|")[-2].strip()
+        for line in text.splitlines()
+        if line.startswith(("| Model", "| Data set,"))
+    }
+    assert told == {
+        study.outline["models"]["blip2-opt-2.7b"]["label"]: "mit",
+        "COCO": "CC BY 4.0",
+        "ScienceQA": "the card's of scienceqa",
+        "TextVQA": "CC BY 4.0",
+    }
