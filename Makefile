@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= config/config.yaml
+# What gpu-study measures and where it is kept.
+GPU_STUDY ?= config/blip2-architecture.yaml
+MEASUREMENTS ?= docs/measurements
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
@@ -63,8 +66,8 @@ bench: setup
 
 # The published study at full size with random weights; on a machine with a GPU all of it runs.
 gpu-study: setup
-	$(BIN)/snakemake --cores all --resources gpu=1 --configfile config/blip2-architecture.yaml
-	$(BIN)/python -m vlmeter.publish results/blip2-architecture docs/measurements
+	$(BIN)/snakemake --cores all --resources gpu=1 --configfile $(GPU_STUDY)
+	$(BIN)/python -m vlmeter.publish $(GPU_STUDY) $(MEASUREMENTS)
 
 reference: setup
 	$(BIN)/python -m vlmeter.config.reference

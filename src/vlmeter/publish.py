@@ -1,7 +1,7 @@
 """A finished study's report, figures and tables, kept with the documentation.
 
-`python -m vlmeter.publish results/blip2-architecture docs/measurements` copies them into a folder
-named after the device that was measured.
+`python -m vlmeter.publish config/blip2-architecture.yaml docs/measurements` copies them into a
+folder named after the device that was measured.
 """
 
 import re
@@ -9,10 +9,12 @@ import shutil
 import sys
 from pathlib import Path
 
+from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, replacing
+from vlmeter.study import Study
 
-_KEPT = ("*.md", "study.html", "*.csv", "machine.json", "figures/*.svg")
+_KEPT = ("*.md", "study.html", "*.csv", "machine.json", "repeatability.json", "figures/*.svg")
 
 
 def device_slug(machine: dict[str, object]) -> str:
@@ -44,7 +46,8 @@ def publish(results: Path, target: Path) -> Path:
 def main() -> None:
     """Publish the study named on the command line."""
     try:
-        print(publish(Path(sys.argv[1]), Path(sys.argv[2])))
+        study = Study(load_config(Path(sys.argv[1])))
+        print(publish(study.folder, Path(sys.argv[2])))
     except UserError as error:
         sys.exit(str(error))
 

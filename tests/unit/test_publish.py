@@ -11,7 +11,8 @@ def finished_study(folder: Path) -> Path:
     results = folder / "results" / "small"
     write_json(results / "check.json", {})
     write_json(results / "machine.json", {"gpus": [{"name": "NVIDIA H200"}], "cpu": {"name": "x"}})
-    for name in ("report.md", "study.html", "summary.csv", "differences.csv", "figures/a.svg"):
+    tables = ("summary.csv", "differences.csv", "repeatability.json")
+    for name in ("report.md", "study.html", *tables, "figures/a.svg"):
         write_text(results / name, name)
     write_text(results / "cells" / "coco" / "record.json", "{}")
     return results
@@ -25,6 +26,7 @@ def test_the_report_its_tables_and_figures_are_kept_under_the_devices_name(tmp_p
         "differences.csv",
         "figures/a.svg",
         "machine.json",
+        "repeatability.json",
         "report.md",
         "study.html",
         "summary.csv",

@@ -240,7 +240,7 @@ class Tree:
         Args:
             fakes: Names of folders below `fakes/` whose modules stand in for others.
             endings: Ends of cells, as `fakes/cells` describes them.
-            gpus: How many GPUs the machine has where `gpu` is among the fakes.
+            gpus: How many GPUs the machine has where `gpu` or `cuda` is among the fakes.
         """
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
         search = [HERE / "fakes" / name for name in (*fakes, *(["cells"] if endings else []))]
@@ -251,7 +251,9 @@ class Tree:
             "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             # A real GPU of the machine stays out of sight, of NVML as of torch.
-            "CUDA_VISIBLE_DEVICES": ",".join(FAKE_GPUS[:gpus]) if "gpu" in fakes else "",
+            "CUDA_VISIBLE_DEVICES": ",".join(
+                FAKE_GPUS[:gpus] if {"gpu", "cuda"}.intersection(fakes) else ()
+            ),
             "FAKE_GPUS": str(len(FAKE_GPUS)),
             "CELL_ENDINGS": json.dumps(endings or {}),
             "JOB_EVENTS": str(self.folder / ".jobs"),

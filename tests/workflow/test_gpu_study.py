@@ -1,0 +1,120 @@
+"""`make gpu-study` on a small stand-in: CUDA events and NVML are fakes, all else is real."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from studytree import REPOSITORY, Tree
+
+STANDIN: dict[str, Any] = {
+    "study": "standin",
+    "models": {"small": {"source": {"path": "demo/model"}, "weights": "random"}},
+    "datasets": {"short": {"source": {"synthetic": {"text_tokens": 9}}, "sample": {"n": 2}}},
+    "base": {"model": "small", "device": "cuda", "dtype": "fp32", "max_input_len": 200},
+    "sections": [
+        {
+            "name": "optimization",
+            "datasets": ["short"],
+            "vary": {"optimization": ["eager", "flash_attention_2"]},
+        },
+        {"name": "device", "datasets": ["short"], "vary": {"device": ["cuda", "cpu"]}},
+    ],
+    "layers": {"dataset": "short", "grids": [{"vary": {"batch_size": [1]}}], "iterations": 2},
+    "measure": {
+        "window_s": 0.1,
+        "min_iterations": 2,
+        "repeats": 2,
+        "max_warmup_s": 0.1,
+        "batches": 2,
+        "new_tokens": 3,
+        "cpu_threads": 1,
+        "energy": {"window_s": 1.1, "idle_window_s": 1.1},
+    },
+}
+CELL = "small-bs1-img224-len200-fp32-{}-{}"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """A folder in which `make gpu-study` has run on the stand-in."""
+    tree = Tree.new(tmp_path_factory.mktemp("gpu-study") / "tree")
+    shutil.copy2(REPOSITORY / "Makefile", tree.folder)
+    tree.write_config(STANDIN, "standin.yaml")
+    # The environment that the tests run in serves: nothing is to be installed.
+    installed = f"{sys.prefix}/.installed"
+    done = subprocess.run(
+        ["make", "-o", installed, f"VENV={sys.prefix}", "GPU_STUDY=standin.yaml", "gpu-study"],
+        cwd=tree.folder,
+        env=tree.environment("cuda"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return tree
+
+
+@pytest.fixture(scope="module")
+def kept(study: Tree) -> Path:
+    """What the documentation keeps of it."""
+    return study.path("docs/measurements/test-gpu/standin")
+
+
+@pytest.fixture(scope="module")
+def cells(kept: Path) -> "pd.DataFrame":
+    """Its summary by cell."""
+    return pd.read_csv(kept / "summary.csv").set_index("cell")
+
+
+def test_report_figures_and_tables_are_kept_under_the_gpu_s_name(kept: Path) -> None:
+    names = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
+    assert names >= {"report.md", "study.html", "summary.csv", "layers.csv", "machine.json"}
+    assert names >= {f"figures/{name}.svg" for name in ("optimization", "device", "layers")}
+
+
+def test_a_cell_on_the_gpu_is_timed_by_events_and_its_energy_counted_by_nvml(
+    cells: "pd.DataFrame",
+) -> None:
+    gpu, cpu = (cells.loc[CELL.format("eager", device)] for device in ("cuda", "cpu"))
+    assert (gpu["latency_clock"], cpu["latency_clock"]) == ("cuda_events", "perf_counter_ns")
+    assert gpu["latency"] > 0
+    assert (gpu["energy_gpu_kind"], gpu["energy_cpu_kind"]) == ("measured", "modelled")
+    # 300 W by a counter that moves every 100 ms, at both ends of each of two windows of 0.55 s.
+    assert gpu["power_gpu_w"] == pytest.approx(300, rel=0.4)
+    assert gpu["energy"] > 5 * cpu["energy"]
+    assert gpu["gpu_power_limit_w"] == 350
+    assert (gpu["machine_gpus"], gpu["gpu_clock_mhz_start"]) == ("Test GPU", 1410)
+    assert gpu["peak_allocated_bytes"] == 3 << 20
+    assert pd.isna(cpu["peak_allocated_bytes"])
+
+
+def test_the_gpu_s_peak_is_measured_and_its_use_told(cells: "pd.DataFrame", kept: Path) -> None:
+    machine = json.loads((kept / "machine.json").read_text())
+    assert {"cpu-fp32", "cuda-fp32"} == set(machine["peak_flop_per_s"])
+    assert machine["energy"]["idle"]["power_w"]["gpu0"] == pytest.approx(300, rel=0.4)
+    assert cells.loc[CELL.format("eager", "cuda")]["utilisation"] > 0
+
+
+def test_the_layers_of_a_gpu_cell_add_up_in_both_phases(kept: Path, cells: "pd.DataFrame") -> None:
+    layers = pd.read_csv(kept / "layers.csv")
+    step = layers["stage"] == "decode"
+    assert layers[~step]["share"].sum() == pytest.approx(1.0)
+    assert layers[step]["share"].sum() == pytest.approx(1.0)
+    flops = cells.loc[CELL.format("eager", "cuda")]["flops"]
+    assert layers[~step]["flops"].sum() == flops
+
+
+def test_random_weights_answer_nothing_and_flash_attention_is_refused(
+    cells: "pd.DataFrame", kept: Path
+) -> None:
+    assert cells["wer_value"].isna().all()
+    assert cells.loc[CELL.format("flash_attention_2", "cuda")]["status"] == "unsupported"
+    text = (kept / "report.md").read_text()
+    assert "not measured: random weights" in text
+    assert "does not support Flash Attention 2" in text
