@@ -10,7 +10,7 @@ from transformers import Blip2Processor
 
 from .checkpoint import IMAGE_SIDE_PX, PATCH_PX, QUERY_TOKENS
 from .drawing import EVALUATION, TRAINING, Sample, pick_distinct, random_stream
-from .make_data import SAMPLES_PER_SET, SETS, draw_samples
+from .make_data import EVALUATION_SETS, SETS, draw_samples
 from .make_data import SEED as EVALUATION_SEED
 from .science import draw_science_sample
 from .signs import draw_sign_sample
@@ -60,8 +60,8 @@ class Batcher:
         self.name_ids = {name: i for i, name in enumerate(names)}
         # Equal pictures tell equal facts, so only pictures of equal facts need comparing.
         self.evaluation_pictures: defaultdict[tuple[str, ...], set[bytes]] = defaultdict(set)
-        for name in SETS:
-            for sample in draw_samples(name, EVALUATION, EVALUATION_SEED, SAMPLES_PER_SET):
+        for name, demo_set in EVALUATION_SETS.items():
+            for sample in draw_samples(name, EVALUATION, EVALUATION_SEED, demo_set.samples):
                 self.evaluation_pictures[tuple(sample.facts)].add(sample.image.tobytes())
         images = processor.image_processor
         self.mean = torch.tensor(images.image_mean).view(1, 3, 1, 1)

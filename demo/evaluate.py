@@ -1,4 +1,4 @@
-"""Recompute the demo checkpoint's scores on the three evaluation sets.
+"""Recompute the demo checkpoint's scores on the evaluation sets.
 
 Usage: python -m demo.evaluate [--model demo/model] [--data demo/data]
 
@@ -18,7 +18,7 @@ from datasets import Dataset
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, Blip2Processor
 
 from .checkpoint import EOS, IMAGE_SIDE_PX
-from .make_data import SETS
+from .make_data import EVALUATION_SETS
 
 BATCH = 16
 NEW_TOKENS_MAX = 30
@@ -158,10 +158,12 @@ def main() -> None:
         Setting(swapped=True),
         Setting(image_side_px=2 * IMAGE_SIDE_PX),
     ]
-    for name in SETS:
+    for name in EVALUATION_SETS:
         rows = list(Dataset.from_parquet(str(arguments.data / f"{name}.parquet")))
         for setting in settings:
-            if name == "coco" and (setting.templated or setting.text_length != TEXT_LENGTHS[0]):
+            if name == "coco" and setting.templated:
+                continue
+            if name in ("coco", "lettering") and setting.text_length != TEXT_LENGTHS[0]:
                 continue
             started_s = time.monotonic()
             answers = answer_rows(

@@ -1,4 +1,4 @@
-"""Draw the three evaluation sets of the demo and write them as parquet files.
+"""Draw the evaluation sets of the demo and write them as parquet files.
 
 Usage: python -m demo.make_data [--folder demo/data]
 """
@@ -21,6 +21,8 @@ from .signs import EVALUATION_SMALL_SHARE, draw_sign_sample
 
 SAMPLES_PER_SET = 108
 """Not a multiple of 16 on purpose: the last batch of 16 is a short one of 12."""
+LETTERING_SAMPLES = 88
+"""As few as show the difference: 64 is 4 batches of 16, and 88 ends in a short one of 8."""
 SEED = 2024
 ROW_GROUP_ROWS = 12
 Row = dict[str, Any]
@@ -141,6 +143,8 @@ class DemoSet(NamedTuple):
     features: Features
     evaluation_draw: Callable[[np.random.Generator], Sample] | None = None
     """Where evaluation draws otherwise than training."""
+    samples: int = SAMPLES_PER_SET
+    """In the evaluation set."""
 
 
 SETS: dict[str, DemoSet] = {
@@ -155,10 +159,23 @@ SETS: dict[str, DemoSet] = {
 }
 
 
+EVALUATION_SETS: dict[str, DemoSet] = {
+    **SETS,
+    # Signs of small lettering alone, for the question whether a larger input reads them.
+    "lettering": DemoSet(
+        partial(draw_sign_sample, small=True),
+        textvqa_row,
+        TEXTVQA_FEATURES,
+        samples=LETTERING_SAMPLES,
+    ),
+}
+"""Also the sets that nothing is trained on."""
+
+
 def draw_samples(name: str, purpose: int, seed: int, count: int) -> Iterator[Sample]:
     """Draw the first samples of one stream of one set."""
-    set_index = list(SETS).index(name)
-    demo_set = SETS[name]
+    set_index = list(EVALUATION_SETS).index(name)
+    demo_set = EVALUATION_SETS[name]
     draw = (purpose == EVALUATION and demo_set.evaluation_draw) or demo_set.draw
     for index in range(count):
         yield draw(random_stream(purpose, set_index, seed, index))
@@ -166,13 +183,12 @@ def draw_samples(name: str, purpose: int, seed: int, count: int) -> Iterator[Sam
 
 def write_set(name: str, folder: Path) -> Path:
     """Write one evaluation set and return its path."""
-    samples = draw_samples(name, EVALUATION, SEED, SAMPLES_PER_SET)
-    rows = [SETS[name].row(sample, index) for index, sample in enumerate(samples)]
+    demo_set = EVALUATION_SETS[name]
+    samples = draw_samples(name, EVALUATION, SEED, demo_set.samples)
+    rows = [demo_set.row(sample, index) for index, sample in enumerate(samples)]
     path = folder / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    Dataset.from_list(rows, features=SETS[name].features).to_parquet(
-        path, batch_size=ROW_GROUP_ROWS
-    )
+    Dataset.from_list(rows, features=demo_set.features).to_parquet(path, batch_size=ROW_GROUP_ROWS)
     return path
 
 
@@ -183,11 +199,11 @@ def _png(sample: Sample, name: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Write the three sets."""
+    """Write the sets."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("demo/data"))
     folder: Path = parser.parse_args().folder
-    for name in SETS:
+    for name in EVALUATION_SETS:
         path = write_set(name, folder)
         questions = Dataset.from_parquet(str(path))["question"]
         lengths = sorted(count_words(question) for question in questions)

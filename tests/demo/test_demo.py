@@ -8,6 +8,7 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 from datasets import Image, List, Value
+from transformers import AutoConfig
 
 from vlmeter.config.load import load_config
 from vlmeter.data.download import download_dataset
@@ -17,12 +18,14 @@ from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.answer import answers
 from vlmeter.models.batches import Feeder
+from vlmeter.models.family_prompts import family_prompts
 from vlmeter.models.fetch import fetch_model
 from vlmeter.models.load import load_model
 from vlmeter.study import Study
 
 ROOT = Path(__file__).parents[2]
 
+ASKED = {"asked": "Question: {question} Answer:"}
 CAPTION_FEATURES = {
     "question_id": Value("string"),
     "image": Image(),
@@ -85,21 +88,24 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
         manifest = samples.with_suffix(".json")
         download_dataset(study.dataset_params(name), str(samples), str(manifest))
         images = samples.with_name("images.parquet")
-        preprocess_images(str(manifest), 224, str(images), str(images.with_suffix(".json")))
+        size = 448 if name == "lettering" else 224
+        preprocess_images(str(manifest), size, str(images), str(images.with_suffix(".json")))
     monkeypatch.undo()
     return study, folder
 
 
-def scores(study: tuple[Study, Path], dataset: str, max_input_len: int = 200) -> dict[str, float]:
+def scores(
+    study: tuple[Study, Path], dataset: str, prompt: str = "bare", **changes: object
+) -> dict[str, float]:
     plan, folder = study
-    axes = asdict(replace(plan.cells[0].axes, max_input_len=max_input_len))
+    axes = asdict(replace(plan.cells[0].axes, **changes))
     loaded = load_model(folder / "model", axes, random=False, seed=0)
     feeder = Feeder(loaded, axes)
     samples = folder / dataset / "samples.parquet"
     texts = read_texts(samples)
     images = list(read_images(samples.with_name("images.parquet")))
     block = plan.config.datasets[dataset]
-    items = feeder.items(images, texts, lambda _: block.prompts["bare"])
+    items = feeder.items(images, texts, lambda _: {**block.prompts, **ASKED}[prompt])
     said = {
         row["id"]: row["prediction"]
         for row in answers(loaded, feeder, items, 16, plan.decoding(dataset))
@@ -115,7 +121,7 @@ def scores(study: tuple[Study, Path], dataset: str, max_input_len: int = 200) ->
         )
         for row in rows
     ]
-    assert len(examples) >= 100
+    assert len(examples) == block.sample.n
     assert len(examples) % 16 != 0
     figures = evaluate(block.task, examples, seed=0, resamples=100).figures
     return {figure.name: figure.value for figure in figures}
@@ -129,12 +135,31 @@ def test_words_in_the_images_are_read(study: tuple[Study, Path]) -> None:
     assert scores(study, "textvqa")["vqa_accuracy"] > 0.6
 
 
+def test_words_are_read_by_the_template_of_the_model_s_family_too(
+    study: tuple[Study, Path],
+) -> None:
+    family = family_prompts(AutoConfig.from_pretrained(ROOT / "demo/model"), chat=False)
+    assert family.question == ASKED["asked"]
+    assert scores(study, "textvqa", "asked")["vqa_accuracy"] > 0.6
+
+
+def test_small_lettering_is_lost_at_the_model_s_size_and_read_at_twice_that(
+    study: tuple[Study, Path],
+) -> None:
+    halved, native = (
+        scores(study, "lettering", image_size=448, image_input=image_input)
+        for image_input in ("processor", "native")
+    )
+    assert halved["vqa_accuracy"] < 0.1
+    assert native["vqa_accuracy"] > 0.6
+
+
 def test_diagrams_are_understood_and_a_cut_question_costs_accuracy(
     study: tuple[Study, Path],
 ) -> None:
-    whole = scores(study, "scienceqa", 200)
-    half = scores(study, "scienceqa", 100)
-    short = scores(study, "scienceqa", 50)
+    whole, half, short = (
+        scores(study, "scienceqa", max_input_len=length) for length in (200, 100, 50)
+    )
     assert whole["accuracy"] > whole["random_baseline"] + 0.2
     assert short["accuracy"] < half["accuracy"] < whole["accuracy"]
     assert short["accuracy"] < whole["accuracy"] - 0.1
@@ -146,6 +171,7 @@ def test_diagrams_are_understood_and_a_cut_question_costs_accuracy(
         ("coco", CAPTION_FEATURES),
         ("scienceqa", SCIENCE_FEATURES),
         ("textvqa", TEXT_FEATURES),
+        ("lettering", TEXT_FEATURES),
     ],
 )
 def test_data_sets_have_the_features_of_the_published_ones(
@@ -161,6 +187,13 @@ def test_the_checkpoint_is_small_and_holds_no_pickle() -> None:
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".jinja", ".txt"}
     config = json.loads((ROOT / "demo/model/config.json").read_text())
     assert config["architectures"] == ["Blip2ForConditionalGeneration"]
+
+
+def test_the_small_signs_are_small_few_and_no_others() -> None:
+    path = ROOT / "demo/data/lettering.parquet"
+    rows = pq.read_table(path, columns=["image_classes"]).to_pylist()
+    assert {tuple(row["image_classes"]) for row in rows} == {("Sign", "Small lettering")}
+    assert path.stat().st_size < 400_000
 
 
 def test_captions_have_five_references_and_signs_ten_answers() -> None:

@@ -4,6 +4,7 @@ import base64
 import re
 from collections import Counter
 
+import yaml
 from studytree import (
     AFTER_MEASURING,
     CELLS,
@@ -79,10 +80,35 @@ def test_the_published_study_has_its_cells_and_is_the_default(fresh: Tree) -> No
     assert default.names == fresh.plan(configfile="config/config.yaml").names
 
 
-def test_the_demo_study_has_the_same_cells_and_needs_a_gpu_for_one(fresh: Tree) -> None:
+def test_the_demo_has_the_published_sections_and_two_of_its_own(fresh: Tree) -> None:
+    published, demo = (
+        yaml.safe_load(fresh.path(f"config/{name}.yaml").read_text()) for name in ("config", "demo")
+    )
+
+    assert demo["sections"][:-2] == published["sections"]
+    assert demo["layers"].items() >= published["layers"].items()
+    own = {section["name"]: section["vary"] for section in demo["sections"][-2:]}
+    assert own == {
+        "prompt": {"prompt": ["bare", "family"]},
+        "image_input": {"image_input": ["processor", "native"]},
+    }
+
+
+def test_the_demo_study_has_three_cells_more_and_needs_a_gpu_for_one(fresh: Tree) -> None:
     demo = fresh.plan(configfile="config/demo.yaml")
 
-    assert cells_of(demo) == (21, 21, 5)
+    assert cells_of(demo) == (24, 24, 5)
+    own = [
+        (job["wildcards"]["dataset"], job["wildcards"]["cell"].partition("-cpu")[2])
+        for job in demo.jobs
+        if job["rule"] == "run_inference"
+        and (job["wildcards"]["dataset"] == "lettering" or "prompt" in job["wildcards"]["cell"])
+    ]
+    assert sorted(own) == [
+        ("lettering", ""),
+        ("lettering", "-native"),
+        ("textvqa", "-prompt_family"),
+    ]
     assert [job["wildcards"]["dataset"] for job in demo.jobs if job["gpu"]] == ["textvqa"]
 
 
