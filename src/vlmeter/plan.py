@@ -9,14 +9,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
+from safetensors import SafetensorError, safe_open
 
 from vlmeter import devices
 from vlmeter.config.load import load_config
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
+from vlmeter.hub.patience import USUAL, Patience
 from vlmeter.study import Cell, Study
 
 _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -36,10 +39,10 @@ class Need:
     note: str = ""
 
 
-def plan_text(study: Study) -> str:
-    """Return the plan as lines of text."""
+def plan_text(study: Study, patience: Patience = USUAL) -> str:
+    """Return the plan as lines of text; `patience` bounds how long the Hub is waited for."""
     runnable = [cell for cell in study.cells if _runs_here(study, cell)]
-    needs = [*_dataset_needs(study), *_model_needs(study)]
+    needs = [*_dataset_needs(study, patience), *_model_needs(study, patience)]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
@@ -78,7 +81,7 @@ def _by_device(study: Study) -> str:
     )
 
 
-def _dataset_needs(study: Study) -> Iterator[Need]:
+def _dataset_needs(study: Study, patience: Patience) -> Iterator[Need]:
     used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
     for name in sorted(used):
         params = study.dataset_params(name)
@@ -90,7 +93,7 @@ def _dataset_needs(study: Study) -> Iterator[Need]:
             continue
         columns = sorted({column for column in params["columns"].values() if column is not None})
         try:
-            files = open_source(params["source"])
+            files = open_source(params["source"], patience=patience)
             draw = draw_sample(files, columns, params["sample"]["n"], params["sample"]["seed"])
         except UserError as error:
             yield Need(f"data set {name}", None, None, note=str(error))
@@ -104,9 +107,11 @@ def _dataset_needs(study: Study) -> Iterator[Need]:
         yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
 
 
-def _model_needs(study: Study) -> Iterator[Need]:
+def _model_needs(study: Study, patience: Patience) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
+    # The Hub's cache keeps what it sent, for the next number format too.
+    fetched: set[str] = set()
     for model, dtype in stored:
         users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
         name = f"model {model} {dtype}"
@@ -116,30 +121,40 @@ def _model_needs(study: Study) -> Iterator[Need]:
         elif (study.folder / "models" / f"{model}-{dtype}.json").exists():
             yield Need(name, 0, 0, note="already here")
         else:
-            yield _model_need(study, model, dtype, name)
+            yield _model_need(study, model, dtype, name, model in fetched, patience)
+            fetched.add(model)
 
 
-def _model_need(study: Study, model: str, dtype: str, name: str) -> Need:
+def _model_need(
+    study: Study, model: str, dtype: str, name: str, is_fetched: bool, patience: Patience
+) -> Need:
     source = study.config.models[model].source
-    try:
-        if source.path is not None and study.config.models[model].weights == "random":
-            return Need(name, 0, 0, note="random weights, made in memory at full size")
-        if source.path is not None:
-            files = list(Path(source.path).glob("*.safetensors"))
-            numbers = sum(_parameters(file) for file in files)
-            fetch = 0
-        else:
-            numbers, fetch = _on_hub(str(source.hub), source.revision)
-    except Exception as error:
-        # A plan tells what it cannot know, whatever the cause.
-        return Need(name, None, None, note=f"its size cannot be found out: {error}")
+    if source.hub is not None:
+        # Imported here: transformers takes a second, and a local model needs no Hub.
+        from vlmeter.hub.model import announced_size  # noqa: PLC0415
+        from vlmeter.models.allowed import files_to_take  # noqa: PLC0415
+
+        choose = partial(files_to_take, source.hub, allow=source.allow)
+        try:
+            told = announced_size(source.hub, source.revision, choose, patience)
+        except UserError as error:
+            return Need(name, None, None, note=str(error))
+        numbers, fetch = told.parameters, 0 if is_fetched else told.bytes
+        if numbers is None:
+            return Need(name, fetch, None, note="the Hub tells no number of parameters")
+    elif study.config.models[model].weights == "random":
+        return Need(name, 0, 0, note="random weights, made in memory at full size")
+    else:
+        try:
+            numbers = sum(map(_parameters, Path(str(source.path)).glob("*.safetensors")))
+        except (OSError, SafetensorError) as error:
+            return Need(name, None, None, note=f"its weights cannot be read: {error}")
+        fetch = 0
     weights = numbers * _BYTES_PER_NUMBER[dtype]
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")
 
 
 def _parameters(file: Path) -> int:
-    from safetensors import safe_open  # noqa: PLC0415 - the plan of a study on the Hub needs none
-
     with safe_open(file, framework="numpy") as tensors:
         return sum(
             _product(tensors.get_slice(name).get_shape())
@@ -152,17 +167,6 @@ def _product(shape: list[int]) -> int:
     for length in shape:
         product *= length
     return product
-
-
-def _on_hub(name: str, revision: str | None) -> tuple[int, int]:
-    """Return a model's number of parameters and the bytes of its safetensors."""
-    from huggingface_hub import HfApi  # noqa: PLC0415 - it takes a second to import
-
-    info = HfApi().model_info(name, revision=revision, files_metadata=True)
-    weights = [file for file in info.siblings or [] if file.rfilename.endswith(".safetensors")]
-    if info.safetensors is None:
-        raise ValueError("the Hub tells no parameter count")
-    return info.safetensors.total, sum(file.size or 0 for file in weights)
 
 
 def _size(count: int | None) -> str:

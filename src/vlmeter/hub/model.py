@@ -36,6 +36,30 @@ class Snapshot:
     commit: str
 
 
+@dataclass(frozen=True)
+class Size:
+    """What the Hub tells of a model before anything is fetched."""
+
+    parameters: int | None
+    bytes: int
+    """Of the files that would be fetched."""
+
+
+def announced_size(name: str, revision: str | None, choose: Choice, patience: Patience) -> Size:
+    """Ask how large a model is.
+
+    Raises:
+        UserError: the Hub refuses it or cannot be reached.
+    """
+    asked = Asked(name, revision, is_dataset=False)
+    connect(patience)
+    with in_one_sentence(asked):
+        info = HfApi().model_info(name, revision=revision, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        wanted = sum(sizes[file] for file in choose(sizes))
+    return Size(None if info.safetensors is None else info.safetensors.total, wanted)
+
+
 def fetch_snapshot(name: str, revision: str | None, choose: Choice, patience: Patience) -> Snapshot:
     """Bring a model into the Hub's cache.
 

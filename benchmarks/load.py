@@ -1,0 +1,124 @@
+"""Compares a cell's load of a stored model with reading the same files; fails if it takes longer.
+
+Run by itself on an otherwise idle machine: `python benchmarks/load.py`.
+A model of BLIP-2's kind with N OPT layers at full width (160 MB each in fp16) is stored by
+`fetch_model`; then reading its files into memory, checking them and loading them take turns. A
+load ends when every page of the weights was touched: mapping alone would be no load.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, Blip2ForConditionalGeneration
+
+from vlmeter.files import read_json
+from vlmeter.models.fetch import fetch_model
+from vlmeter.models.load import check_files, load_model
+
+DEMO = Path(__file__).parents[1] / "demo" / "model"
+LIMIT = 1.5
+TURNS = 7
+PAGE = 1024
+"""Numbers that a page of memory holds at least: 4 kB of fp32."""
+
+
+def model_folder(layers: int, folder: Path) -> Path:
+    """Write a checkpoint whose language model has the real width."""
+    shutil.copytree(DEMO, folder)
+    config = AutoConfig.from_pretrained(folder)
+    text = config.text_config
+    text.hidden_size = text.word_embed_proj_dim = 2560
+    text.ffn_dim, text.num_attention_heads, text.num_hidden_layers = 10240, 32, layers
+    torch.manual_seed(0)
+    Blip2ForConditionalGeneration(config).half().save_pretrained(folder)
+    return folder
+
+
+def stored(source: Path, folder: Path) -> Path:
+    """Store it as a study does; return the manifest."""
+    manifest = folder / "wide-fp16.json"
+    place = {"path": str(source), "hub": None, "revision": None, "allow": []}
+    params = {"model": "wide", "dtype": "fp16", "weights": "pretrained", "source": place}
+    fetch_model(params, str(manifest))
+    return manifest
+
+
+def forget(folder: Path) -> None:
+    """Ask the system to drop the files from its memory."""
+    os.sync()
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    kept = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    taken = time.perf_counter() - start
+    del kept
+    return taken
+
+
+def compare(manifest: Path, device: str, cold: bool) -> dict[str, float]:
+    """Return the median seconds of reading, checking and loading."""
+    folder, told = manifest.with_suffix(""), read_json(manifest)
+    axes = {"device": device, "dtype": "fp16", "optimization": "eager"}
+
+    def read() -> list[bytes]:
+        return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+    def check() -> None:
+        check_files(folder, told)
+
+    def load() -> object:
+        loaded = load_model(folder, axes, random=False, seed=0)
+        for parameter in loaded.model.parameters():
+            parameter.view(-1)[::PAGE].sum()
+        return loaded
+
+    taken: dict[str, list[float]] = {"read": [], "check": [], "load": []}
+    for _ in range(TURNS):
+        for name, work in (("read", read), ("check", check), ("load", load)):
+            # A cell loads right after it checked: only the check finds nothing in memory.
+            if cold and name != "load":
+                forget(folder)
+            taken[name].append(seconds(work))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def main() -> None:
+    """Print the table, and exit with 1 where a load takes too long."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    chosen = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        manifest = stored(model_folder(chosen.layers, Path(name) / "source"), Path(name))
+        files = json.loads(manifest.read_text())["files"]
+        print(f"{sum(file['bytes'] for file in files.values()) / 1e9:.2f} GB, {chosen.device}")
+        for cold in (False, True):
+            took = compare(manifest, chosen.device, cold)
+            ratio = took["load"] / took["read"]
+            failed |= ratio > LIMIT
+            print(
+                f"{'from the disk' if cold else 'from memory':14} read {took['read']:.2f} s, "
+                f"check {took['check']:.2f} s, load {took['load']:.2f} s = {ratio:.2f} of reading, "
+                f"limit {LIMIT}; both {(took['check'] + took['load']) / took['read']:.2f}"
+            )
+    sys.exit(int(failed))
+
+
+if __name__ == "__main__":
+    main()
