@@ -110,3 +110,32 @@ def test_another_reference_never_raises_a_samples_rate(references, prediction, a
     fewer = figures(Example("1", prediction, tuple(references)))["wer"].value
     more = figures(Example("1", prediction, (*references, another)))["wer"].value
     assert more <= fewer
+
+
+@given(
+    st.lists(
+        st.tuples(texts, st.lists(texts.filter(words), min_size=1, max_size=4)),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=50)
+def test_with_several_references_wer_is_jiwers_of_the_best_pairs(samples):
+    def jiwers(references, predictions):
+        return jiwer.process_words(
+            references, predictions, JIWER_NORMALISATION, JIWER_NORMALISATION
+        )
+
+    def rank(reference, prediction):
+        output = jiwers([reference], [prediction])
+        return output.wer, output.substitutions + output.deletions + output.insertions
+
+    best = [
+        min(references, key=lambda reference, given=prediction: rank(reference, given))
+        for prediction, references in samples
+    ]
+    expected = jiwers(best, [prediction for prediction, _ in samples])
+    scores = figures(
+        *(Example(str(i), text, tuple(refs)) for i, (text, refs) in enumerate(samples))
+    )
+    assert scores["wer"].value == pytest.approx(expected.wer, abs=1e-12)
