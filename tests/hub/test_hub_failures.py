@@ -162,6 +162,14 @@ def test_what_passes_is_waited_for_as_long_as_the_hub_asks(hub, noise, fetching,
     assert fetching.waits == [7.0, 7.0]
 
 
+def test_a_rate_limit_is_waited_for_until_it_is_reset(hub, noise, fetching):
+    spent = {"RateLimit": '"api";r=0;t=55', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
+    hub.fail(LISTED, status=429, times=1, headers=spent)
+
+    assert fetching.dataset(noise)[1]["n"] == 12
+    assert fetching.waits == [55.0]
+
+
 def test_without_a_wish_of_the_hub_the_waits_double(hub, model, fetching):
     hub.fail(SHARD, status=503, times=2, method="GET")
 

@@ -44,6 +44,26 @@ def test_a_users_mistake_is_one_sentence_without_a_traceback(job):
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 1)
 
 
+def test_a_full_disk_is_one_sentence_without_a_traceback(job):
+    log, done = job("raise OSError(28, 'No space left on device', 'samples.parquet')")
+    assert log == (
+        "There is no room left on the disk ([Errno 28] No space left on device: "
+        "'samples.parquet'): make some and run again.\n"
+    )
+    assert done.returncode == 1
+
+
+def test_a_file_that_grows_beyond_its_limit_leaves_nothing(job, tmp_path):
+    log, done = job(
+        "import resource; from pathlib import Path; from vlmeter.files import write_bytes; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+        "write_bytes(Path('kept/big.bin'), bytes(2000))"
+    )
+    assert log.startswith("There is no room left on the disk ([Errno 27] File too large")
+    assert done.returncode == 1
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
 def test_a_bug_shows_its_traceback_in_the_log(job):
     log, done = job("raise KeyError('lost')")
     assert log.startswith("Traceback (most recent call last):")

@@ -11,11 +11,13 @@ from typing import Any
 import httpx2
 from huggingface_hub import is_offline_mode, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub.utils._http import parse_ratelimit_headers
 
 from vlmeter.hub.patience import Patience
 
 _LOG = logging.getLogger(__name__)
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_TOO_MANY = 429
+_RETRIED = frozenset({408, _TOO_MANY, 500, 502, 503, 504})
 _BROKEN = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
@@ -172,8 +174,13 @@ def _missing_range(request: httpx2.Request, received: int) -> str:
 
 def _retry_after_s(response: httpx2.Response | None) -> float | None:
     """Return the seconds that a response asks to wait; a date is not understood."""
-    value = "" if response is None else response.headers.get("retry-after", "")
-    return float(value) if value.strip().isdigit() else None
+    if response is None:
+        return None
+    limit = parse_ratelimit_headers(response.headers)
+    if response.status_code == _TOO_MANY and limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds)
+    value = response.headers.get("retry-after", "").strip()
+    return float(value) if value.isdigit() else None
 
 
 def _in_words(error: httpx2.HTTPError) -> str:

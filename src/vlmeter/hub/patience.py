@@ -13,7 +13,7 @@ class Patience:
     """Of one request, or of going on with one body without a new byte."""
     timeout_s: float = 30.0
     """Without a sign of life, for each of connecting, sending and receiving."""
-    longest_wait_s: float = 120.0
+    longest_wait_s: float = 300.0
     """Between two attempts; where the Hub asks for more, it is not asked again."""
     wait: Callable[[float], object] = time.sleep
 
