@@ -8,11 +8,12 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import pynvml
 import torch
+from comparison import HEADING, Comparison, print_all
+from full_size import full_size
 from torch import nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
@@ -24,35 +25,13 @@ from vlmeter.measure.energy import EnergyMeter, energy_meter
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.flops import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
-from vlmeter.measure.layers import profile_layers
+from vlmeter.measure.layers import profile_decode, profile_layers
 from vlmeter.measure.marks import stopwatch_for
 from vlmeter.measure.nvml import open_gpus
 
 IMAGE_TOKEN = 999
 TURNS = 25
 TURN_S = 0.4
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One figure beside an independent one."""
-
-    what: str
-    ours: float
-    reference: float
-    unit: str
-    limit: float
-    """Largest difference allowed, as a share of the reference."""
-
-    @property
-    def difference(self) -> float:
-        """As a share of the reference."""
-        return self.ours / self.reference - 1.0 if self.reference else float(self.ours != 0)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the difference is within its limit."""
-        return abs(self.difference) <= self.limit
 
 
 def model_and_inputs(device: str, attention: str) -> tuple[nn.Module, dict[str, torch.Tensor]]:
@@ -154,6 +133,27 @@ def layers(device: str) -> Iterator[Comparison]:
     yield Comparison("layer rows / whole pass", rows_ms, found.total_ms, "ms", 0.01)
     yield Comparison("pass with hooks / without", found.hooked_ms, found.unhooked_ms, "ms", 0.25)
 
+    def generate(tokens: int) -> object:
+        length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
+        with torch.inference_mode():
+            return model.generate(**inputs, **length, do_sample=False, pad_token_id=1)
+
+    step, reason = profile_decode(
+        model,
+        generate,
+        decoder=model.language_model,
+        new_tokens=16,
+        clock=clock_for(device),
+        stopwatch=stopwatch_for(device),
+        iterations=10,
+    )
+    if step is None:
+        print(f"decode step: {reason}")
+        return
+    rows_ms = sum(row.time_ms for row in step.rows)
+    yield Comparison("decode rows / whole step", rows_ms, step.total_ms, "ms", 0.01)
+    yield Comparison("step with hooks / without", step.hooked_ms, step.unhooked_ms, "ms", 0.5)
+
 
 def energy(device: str) -> Iterator[Comparison]:
     """The meter's codecarbon, which it sets up from a description, beside one that finds out."""
@@ -213,20 +213,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("device", nargs="?", default="cpu")
     device = parser.parse_args().device
-    sections = (known_cost, latency, flops, layers, energy, nothing_else_runs)
-    print(
-        f"{'comparison':38}{'ours':>12}{'reference':>12} {'unit':6}{'difference':>11}{'limit':>8}"
-    )
-    failed = 0
-    for section in sections:
-        for found in section(device):
-            failed += not found.passed
-            print(
-                f"{found.what:38}{found.ours:12.5g}{found.reference:12.5g} {found.unit:6}"
-                f"{found.difference:11.2%}{found.limit:8.0%}  {'ok' if found.passed else 'FAILED'}",
-                flush=True,
-            )
-    return min(failed, 1)
+    sections = (known_cost, latency, flops, layers, energy, nothing_else_runs, full_size)
+    print(HEADING)
+    passed = [print_all(section(device)) for section in sections]
+    return int(not all(passed))
 
 
 if __name__ == "__main__":

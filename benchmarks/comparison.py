@@ -1,0 +1,41 @@
+"""A figure beside an independent one: what every benchmark yields, and how it is printed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HEADING = f"{'comparison':38}{'ours':>12}{'reference':>12} {'unit':6}{'difference':>11}{'limit':>8}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure beside an independent one."""
+
+    what: str
+    ours: float
+    reference: float
+    unit: str
+    limit: float
+    """Largest difference allowed, as a share of the reference."""
+
+    @property
+    def difference(self) -> float:
+        """As a share of the reference."""
+        return self.ours / self.reference - 1.0 if self.reference else float(self.ours != 0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within its limit."""
+        return abs(self.difference) <= self.limit
+
+
+def print_all(found: Iterable[Comparison]) -> bool:
+    """Print each as soon as it is there; say whether all passed."""
+    passed = True
+    for one in found:
+        passed &= one.passed
+        print(
+            f"{one.what:38}{one.ours:12.5g}{one.reference:12.5g} {one.unit:6}"
+            f"{one.difference:11.2%}{one.limit:8.1%}  {'ok' if one.passed else 'FAILED'}",
+            flush=True,
+        )
+    return passed

@@ -1,0 +1,61 @@
+"""The source's architecture at full size, with random weights: does it cost what was published?
+
+Run by `make bench`; needs 9 GB of memory and a minute or two. Published FLOPs are those of
+`report/published/blip2-opt-2.7b.yaml`, per sample and with their numbers of text tokens.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from comparison import Comparison
+
+from vlmeter.measure.flops import count_flops
+from vlmeter.measure.memory import weights_bytes
+from vlmeter.models.families import family_of, image_token_id
+from vlmeter.models.random_weights import build_random_model, store_architecture
+
+ARCHITECTURE = Path("config/architectures/blip2-opt-2.7b")
+NEEDED_BYTES = 10 << 30
+PUBLISHED = ((9, 751.06), (10, 756.4), (16, 788.3), (68, 1066.7))
+"""Text tokens of one sample, and the GFLOP behind the published figure: 751.3 of one sample, then
+9.08 T, 9.46 T and 12.8 T of the last batch of 12."""
+
+
+def full_size(device: str) -> Iterator[Comparison]:
+    """Build the model once, and count one forward pass per number of text tokens."""
+    if psutil.virtual_memory().available < NEEDED_BYTES:
+        print("full size: left out, 10 GB of free memory are needed")
+        return
+    folder = Path(tempfile.mkdtemp())
+    try:
+        parameters = store_architecture(ARCHITECTURE, folder)
+        start = time.perf_counter()
+        model = build_random_model(folder, torch.bfloat16, device, "eager", seed=0)
+        seconds = time.perf_counter() - start
+    finally:
+        shutil.rmtree(folder)
+    model = model.eval().requires_grad_(False)
+    print(f"full size: {parameters / 1e9:.3f} G parameters in bf16 built in {seconds:.1f} s")
+    yield Comparison(
+        "full size / bytes of its weights", weights_bytes(model), 2 * parameters, "B", 0.001
+    )
+    for text_tokens, published in PUBLISHED:
+        inputs = one_sample(model, text_tokens, device)
+        counted = count_flops(model, inputs, family_of(model.config).stage_of)
+        flops = (counted.flops or 0) / 1e9
+        yield Comparison(f"full size, {text_tokens} text tokens", flops, published, "GFLOP", 0.001)
+
+
+def one_sample(model: Any, text_tokens: int, device: str) -> dict[str, torch.Tensor]:
+    """The tensors of one sample: 32 image positions and some text."""
+    image = torch.full((1, model.config.num_query_tokens), image_token_id(model.config))
+    ids = torch.cat([image, torch.full((1, text_tokens), 5)], dim=1)
+    pixels = torch.zeros(1, 3, 224, 224, dtype=torch.bfloat16)
+    inputs = {"pixel_values": pixels, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    return {name: tensor.to(device) for name, tensor in inputs.items()}
