@@ -12,7 +12,8 @@ from vlmeter import devices
 from vlmeter.errors import UserError
 from vlmeter.study import Study
 
-_PICTURES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
+"""Always compressed: what differs in them differs in its length or at its end."""
 _PICTURE_PART_BYTES = 1 << 12
 _WHOLE_BYTES = 16 << 20
 _PART_BYTES = 1 << 16
@@ -41,7 +42,6 @@ def content_digest(path: Path) -> str | None:
 def _add_content(digest: "hashlib._Hash", path: Path) -> None:
     size = path.stat().st_size
     digest.update(f"{size}\0".encode())
-    # Compressed data that differs differs in its length or its end, where checksums stand.
     is_picture = path.suffix.lower() in _PICTURES
     parts, part_bytes = (2, _PICTURE_PART_BYTES) if is_picture else (_PARTS, _PART_BYTES)
     with path.open("rb") as file:

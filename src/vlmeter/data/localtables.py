@@ -25,11 +25,12 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
     """
     if path.is_file():
         return [_parquet_alone(path, pattern)]
-    found = sorted(
-        file
-        for file in path.glob(pattern or "**/*")
-        if file.suffix.lower() in _TABLES and file.is_file() and not _is_hidden(file, path)
-    )
+    try:
+        found = sorted(file for file in path.glob(pattern or "**/*") if _is_table(file, path))
+    except ValueError as error:
+        raise UserError(
+            f'"{pattern}" is no pattern for datasets.*.source.table: {error}.'
+        ) from None
     if not found:
         raise UserError(_nothing_there(path, pattern))
     names = [str(file.relative_to(path)) for file in found]
@@ -66,9 +67,10 @@ def _nothing_there(path: Path, pattern: str | None) -> str:
     return f"{path}: no table ({_KINDS}) there; check datasets.*.source.path."
 
 
+def _is_table(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in _TABLES and not hidden and file.is_file()
+
+
 def _is_text(file: Path) -> bool:
     return file.suffix.lower() in TEXT_TABLES
-
-
-def _is_hidden(file: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -247,6 +247,8 @@ def test_several_tables_are_refused_until_one_is_named(folder, read):
     assert [s["references"] for s in read(table="t*.csv")[0]] == [["test"], ["train"]]
     with pytest.raises(UserError, match=r"is named dev\.csv; check datasets\.\*\.source\.table"):
         read(table="dev.csv")
+    with pytest.raises(UserError, match=r"a\*\*b"):
+        read(table="a**b")
 
 
 def test_a_pattern_picks_a_split_of_a_local_data_set(folder, read):

@@ -1,9 +1,11 @@
 """A whole cell on a tiny model: every block that the record is made of."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from vlmeter.bench import set_up
 from vlmeter.cell import measure_cell
@@ -144,6 +146,24 @@ def test_a_bench_tells_what_its_figures_are_of(inputs):
         "image_tokens_present": True,
         "image_changes_logits": True,
     }
+
+
+def test_a_model_that_does_not_see_the_image_is_told_before_it_is_measured(inputs):
+    bench = set_up(job(), inputs)
+    model = bench.loaded.model
+
+    class Blind:
+        config = model.config
+
+        def __call__(self, pixel_values, **inputs):
+            return model(pixel_values=pixel_values.abs(), **inputs)
+
+    blind = replace(bench, loaded=replace(bench.loaded, model=Blind()))
+    with pytest.raises(ValueError, match="another image gives the same logits"):
+        blind.check_image_is_seen()
+    no_tokens = {**bench.cost_batches[0], "input_ids": torch.zeros(2, 4, dtype=torch.int64)}
+    with pytest.raises(ValueError, match="image tokens"):
+        replace(bench, cost_batches=[no_tokens]).check_image_is_seen()
 
 
 def test_every_cost_batch_is_full_and_of_one_shape(inputs):
