@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[2]
 NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (REPOSITORY / "docs/measuring.md").read_text())
 
 
-def tests_of(name):
+def named_in(name):
     (file,) = (REPOSITORY / "tests").rglob(name)
     tree = ast.parse(file.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
@@ -22,4 +22,4 @@ def test_every_mistake_of_the_field_has_its_test():
 
 @pytest.mark.parametrize(("file", "test"), NAMED)
 def test_a_named_test_is_there(file, test):
-    assert test in tests_of(file)
+    assert test in named_in(file)
