@@ -142,6 +142,16 @@ def test_one_of_several_configurations_has_to_be_named(hub, fetching):
     )
 
 
+def test_a_data_set_that_is_no_parquet_is_refused_with_where_to_find_one(hub, name, fetching):
+    repo = hub.add("datasets", name, {"test.csv": b"key,image\n1,a.png\n"})
+
+    assert refused(fetching, fetching.dataset, repo) == (
+        f"data set {name}: its split is no parquet (test.csv), of which parts could be read: try "
+        "datasets.*.source.revision: refs/convert/parquet, where the Hub keeps a copy of most data "
+        "sets as parquet."
+    )
+
+
 def test_a_file_that_is_gone_is_named(hub, noise, fetching):
     hub.fail("test-00001", status=404, headers={"X_Error_Code": "EntryNotFound"}, method="GET")
 

@@ -36,15 +36,7 @@ def open_source(
     # Imported here: it takes seconds, and a data set on disk needs it not.
     from vlmeter.hub.dataset import find_split  # noqa: PLC0415
 
-    found = find_split(source, source.get("revision") or pinned, patience)
-    return Files(
-        found.filesystem,
-        found.paths,
-        found.commit,
-        found.features,
-        found.licence,
-        found.in_words,
-    )
+    return find_split(source, source.get("revision") or pinned, patience)
 
 
 class Group(Protocol):

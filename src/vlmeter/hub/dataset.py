@@ -2,9 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import OfflineModeIsEnabled, RemoteEntryNotFoundError
 
+from vlmeter.data.rowgroups import Files
 from vlmeter.errors import UserError
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.client import connect
@@ -29,23 +29,7 @@ from vlmeter.hub.refusals import Asked, in_one_sentence, in_words
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class HubFiles:
-    """The files of a split."""
-
-    filesystem: Any
-    """An fsspec file system: the Hub, or the disk with the Hub's cache."""
-    paths: tuple[str, ...]
-    commit: str
-    features: Any
-    """Of `datasets`, where the card tells them."""
-    licence: str | None
-    """As the card says."""
-    in_words: Callable[[Exception], str]
-    """Says what an error means that reading the files raises."""
-
-
-def find_split(source: Mapping[str, Any], revision: str | None, patience: Patience) -> HubFiles:
+def find_split(source: Mapping[str, Any], revision: str | None, patience: Patience) -> Files:
     """Find the files of a split.
 
     Args:
@@ -74,12 +58,12 @@ def find_split(source: Mapping[str, Any], revision: str | None, patience: Patien
     # Not a shared one: it remembers the listings of other data sets of this process too.
     filesystem = HfFileSystem(skip_instance_cache=True)
     licence = licence_in(card or {})
-    return HubFiles(
+    return Files(
         filesystem, paths, commit, builder.info.features, licence, partial(in_words, asked=asked)
     )
 
 
-def _cached(asked: Asked, source: Mapping[str, Any]) -> HubFiles:
+def _cached(asked: Asked, source: Mapping[str, Any]) -> Files:
     """Take what `hf download` left in the Hub's cache, if the split is whole there."""
     folder = _cached_folder(asked, ["README.md"])
     builder = _builder(asked, str(folder), source.get("config"), None)
@@ -91,7 +75,7 @@ def _cached(asked: Asked, source: Mapping[str, Any]) -> HubFiles:
     licence = licence_in(card or {})
     disk, features = fsspec.filesystem("file"), builder.info.features
     told = partial(in_words, asked=asked)
-    return HubFiles(disk, paths, folder.name, features, licence, told)
+    return Files(disk, paths, folder.name, features, licence, told)
 
 
 def _cached_folder(asked: Asked, patterns: list[str]) -> Path:
@@ -125,4 +109,12 @@ def _split_paths(asked: Asked, builder: Any, split: str) -> tuple[str, ...]:  # 
             f'{asked.words}: it has no split "{split}"; it has: {", ".join(files)}. '
             f"Correct {asked.key}.split."
         )
-    return tuple(str(path).removeprefix("hf://") for path in files[split])
+    paths = tuple(str(path).removeprefix("hf://") for path in files[split])
+    other = next((path for path in paths if not path.endswith(".parquet")), None)
+    if other is not None:
+        raise UserError(
+            f"{asked.words}: its split is no parquet ({Path(other).name}), of which parts could be "
+            f"read: try {asked.key}.revision: refs/convert/parquet, where the Hub keeps a copy "
+            "of most data sets as parquet."
+        )
+    return paths
