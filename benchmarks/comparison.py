@@ -16,6 +16,8 @@ class Comparison:
     unit: str
     limit: float
     """Largest difference allowed, as a share of the reference."""
+    at_most: bool = False
+    """Whether a lower figure is no difference."""
 
     @property
     def difference(self) -> float:
@@ -25,7 +27,7 @@ class Comparison:
     @property
     def passed(self) -> bool:
         """Whether the difference is within its limit."""
-        return abs(self.difference) <= self.limit
+        return (self.difference if self.at_most else abs(self.difference)) <= self.limit
 
 
 def print_all(found: Iterable[Comparison]) -> bool:
