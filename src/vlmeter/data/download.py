@@ -19,6 +19,7 @@ from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 from vlmeter.hub.patience import USUAL, Patience
 
+_LETTERS = 26
 _LOG = logging.getLogger(__name__)
 
 
@@ -167,6 +168,8 @@ def _list_in_text(text: str) -> str | list[str]:
 def _right_choice(choices: list[str], index: int | None) -> list[str]:
     if index is None or not 0 <= index < len(choices):
         raise _UnusableError(f"answer index {index} is not among its {len(choices)} choices")
+    if len(choices) > _LETTERS:
+        raise _UnusableError(f"has {len(choices)} choices, and there are {_LETTERS} letters")
     if not choices[index].strip():
         raise _UnusableError(f"has an empty text as its right choice {index}")
     return [choices[index]]

@@ -137,6 +137,7 @@ def test_a_multiple_choice_is_checked(download):
         choice(4, 0, None),
         choice(5, 1, ("cat", " ")),
         choice(6, 1, (None, "dog")),
+        choice(7, 1, ("cat",) * 27),
     ]
     samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
     assert [(sample["choices"], sample["references"]) for sample in samples] == [
@@ -149,6 +150,7 @@ def test_a_multiple_choice_is_checked(download):
         "row-3": "answer index None is not among its 2 choices",
         "row-4": "answer index 0 is not among its 0 choices",
         "row-5": "has an empty text as its right choice 1",
+        "row-7": "has 27 choices, and there are 26 letters",
     }
 
 

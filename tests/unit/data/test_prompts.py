@@ -30,6 +30,7 @@ def test_fields_are_filled_in_and_choices_get_letters():
     assert render("{context} {question}\n{choices}", sample) == (
         "Two were seen. Which?\nA. a cat\nB. a dog"
     )
+    assert render("{question} {options}", sample) == "Which? (A) a cat (B) a dog"
 
 
 def test_braces_within_a_sample_are_no_fields():
