@@ -5,10 +5,13 @@ CONFIG ?= config/config.yaml
 # What gpu-study measures and where it is kept.
 GPU_STUDY ?= config/blip2-architecture.yaml
 MEASUREMENTS ?= docs/measurements
+# How many faults `make faults` lets happen, and which.
+COUNT ?= 250
+SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan lint test bench gpu-study reference clean-demo
+.PHONY: help setup setup-dev demo plan verify lint test faults bench gpu-study reference clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -16,6 +19,8 @@ help:
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
+	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
+	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
 	@echo "make gpu-study  the published study at full size with random weights, for docs/"
 
@@ -57,6 +62,15 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+
+# Lets many things go wrong in a small study; COUNT faults, told again by their SEED.
+faults: setup-dev
+	$(BIN)/python tests/faults/run.py --count $(COUNT) --seed $(SEED)
+
+# Whether every file of a study is still what was written.
+verify: setup
+	@$(BIN)/python -m vlmeter.verify $(CONFIG)
 
 test: setup-dev
 	$(BIN)/python -m pytest

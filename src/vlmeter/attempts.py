@@ -48,16 +48,24 @@ def write_attempt(path: Path, attempt: Attempt) -> None:
     write_json(path, asdict(attempt))
 
 
-def next_count(last: Attempt | None, key: str, max_attempts: int, devices: list[str]) -> int:
+def next_count(last: Attempt | None, key: str, max_attempts: int, devices: list[str] | None) -> int:
     """Return the number of the try that should stand behind a cell's outputs.
 
     A job whose number equals the stored one is at rest. `crashed` and `error` are tried again up
     to `max_attempts` times; `unavailable` when there are devices that were not there before.
+
+    Args:
+        last: The last try, if there was one.
+        key: Of what the cell's job depends on now.
+        max_attempts: Most tries of a cell that may end better the next time.
+        devices: What is here; None where only the job can tell, on a cluster: then a cell that
+            was `unavailable` is tried again as one that crashed is.
     """
     if last is None or last.key != key:
         return 1
-    if last.status in RETRIED and last.count < max_attempts:
+    retried = RETRIED if devices is not None else RETRIED | {Status.UNAVAILABLE}
+    if last.status in retried and last.count < max_attempts:
         return last.count + 1
-    if last.status == Status.UNAVAILABLE and set(devices) - set(last.devices):
+    if last.status == Status.UNAVAILABLE and set(devices or ()) - set(last.devices):
         return last.count + 1
     return last.count

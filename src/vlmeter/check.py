@@ -4,17 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vlmeter.errors import UserError
-from vlmeter.files import file_sha256, read_json, write_json
+from vlmeter.files import read_json, write_json
 from vlmeter.record import Status
 
 
-def check_study(records: Sequence[Path], check: Path, reports: Sequence[Path] = ()) -> None:
+def check_study(records: Sequence[Path], check: Path) -> None:
     """Write `check`, a count of the cells by status, unless one ended in an error.
-
-    Args:
-        records: What the cells and the layer profiles left.
-        check: Path to write to.
-        reports: Their checksums are written down.
 
     Raises:
         UserError: naming every cell that did, after the report is written.
@@ -33,5 +28,4 @@ def check_study(records: Sequence[Path], check: Path, reports: Sequence[Path] = 
             "times; to force one, give --forcerun its measurement.json.\n" + "\n".join(broken)
         )
     counts = {status.value: statuses.count(status.value) for status in Status}
-    files = {path.name: file_sha256(path) for path in reports}
-    write_json(check, {"cells": len(told), "by_status": counts, "files": files})
+    write_json(check, {"cells": len(told), "by_status": counts})

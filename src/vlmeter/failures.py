@@ -4,6 +4,7 @@ import traceback
 from dataclasses import dataclass
 
 from vlmeter.errors import UserError
+from vlmeter.files import refusal_of_disk
 from vlmeter.record import Status
 
 
@@ -32,6 +33,7 @@ _OUT_OF_MEMORY = (
     "Cannot allocate memory",
     "DefaultCPUAllocator: not enough memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "std::bad_alloc",
 )
 _NO_COMPILER = ("InvalidCxxCompiler", "No working C++ compiler", "Cannot find a working triton")
 
@@ -49,6 +51,9 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(Status.UNAVAILABLE, "torch.compile finds no working compiler here")
     if isinstance(error, UserError):
         return Failure(Status.ERROR, words)
+    disk = refusal_of_disk(error)
+    if disk is not None:
+        return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))
     return Failure(Status.ERROR, f"{type(error).__name__}: {words}"[:500], trace)
 

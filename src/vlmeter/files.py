@@ -18,6 +18,7 @@ _CHUNK_BYTES = 1 << 20
 _SEALED = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a JSON file as `write_json` leaves it."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def no_room(error: BaseException) -> bool:
@@ -26,6 +27,15 @@ def no_room(error: BaseException) -> bool:
         return True
     # Libraries in other languages pass the system's words on, and no number.
     return any(os.strerror(number) in str(error) for number in _NO_ROOM)
+
+
+def refusal_of_disk(error: BaseException) -> str | None:
+    """Say in a sentence why the disk took no more; None for an error of another kind."""
+    if no_room(error):
+        return f"There is no room left on the disk ({error}): make some and run again."
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        return f"The results cannot be written ({error}): make their folder writable and run again."
+    return None
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _run_child(work: Callable[[], None], parent: int) -> None:
     code = CHILD_FAILED
     try:
         os.setpgid(0, 0)
-        _die_with(parent)
+        die_with(parent)
         work()
         code = 0
     except BaseException:
@@ -72,8 +72,12 @@ def _run_child(work: Callable[[], None], parent: int) -> None:
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies; Linux only."""
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies; Linux only.
+
+    Args:
+        parent: The parent's id. Where it is dead already, this process ends here.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -24,8 +24,15 @@ _SCORING = ("jiwer", "numpy")
 class Jobs:
     """The jobs of one study on this machine, as they stand when the workflow is read."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, *, elsewhere: bool = False) -> None:
+        """Look at what the study's earlier runs left.
+
+        Args:
+            study: The study.
+            elsewhere: The jobs run on other machines, whose devices cannot be known here.
+        """
         self._study = study
+        self._elsewhere = elsewhere
         self._notes = {
             kind: attempts.read_attempts(self.attempts_folder(kind))
             for kind in ("cells", "layers", "control")
@@ -39,13 +46,14 @@ class Jobs:
     def machine(self) -> Plain:
         """Return what `machine.json` depends on.
 
-        A GPU that goes leaves it as it is; one that was never described makes it new.
+        A GPU that goes leaves it as it is; one that was never described makes it new. Those of
+        other machines are described once.
         """
         measure = self._study.config.measure
-        present = [gpu.uuid for gpu in devices.visible_gpus()]
+        present = {gpu.uuid for gpu in devices.visible_gpus()} | set(self._known_gpus)
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         return {
-            "gpus": sorted({*self._known_gpus, *present}),
+            "gpus": [] if self._elsewhere else sorted(present),
             "energy": measure.energy.model_dump(mode="json"),
             "cpu_threads": measure.cpu_threads,
             "peaks": [list(pair) for pair in sorted(pairs)],
@@ -121,6 +129,8 @@ class Jobs:
         It does not where the device is missing, so that nothing is fetched in vain; it still
         counts as an input of a cell whose last try was before its device went.
         """
+        if self._elsewhere:
+            return True
         note = self._notes[kind].get((cell.dataset, cell.id))
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
@@ -131,7 +141,7 @@ class Jobs:
             self._notes[kind].get((cell.dataset, cell.id)),
             key,
             self._study.config.measure.max_attempts,
-            devices.fingerprint(cell.axes.device),
+            None if self._elsewhere else devices.fingerprint(cell.axes.device),
         )
         note = self.attempts_folder(kind) / cell.dataset / f"{cell.id}.json"
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}

@@ -9,7 +9,8 @@ from typing import ParamSpec
 
 from vlmeter import locks
 from vlmeter.errors import UserError
-from vlmeter.files import no_room
+from vlmeter.files import refusal_of_disk
+from vlmeter.isolation import die_with
 
 P = ParamSpec("P")
 
@@ -63,16 +64,24 @@ def _run(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> None:
-    _print_to(Path(log))
+    # A run that is killed leaves no job behind that would still write when the next one begins.
+    die_with(os.getppid())
+    terminal = os.dup(2)
     try:
+        _print_to(Path(log))
         with lock:
             work(*args, **kwargs)
     except UserError as error:
         sys.exit(str(error))
     except Exception as error:
-        if not no_room(error):
+        words = refusal_of_disk(error)
+        if words is None:
             raise
-        sys.exit(f"There is no room left on the disk ({error}): make some and run again.")
+        # The log lies on the same disk.
+        os.write(terminal, f"{words}\n".encode())
+        sys.exit(words)
+    finally:
+        os.close(terminal)
 
 
 def _print_to(log: Path) -> None:

@@ -79,3 +79,9 @@ def test_a_damaged_note_counts_as_none(tmp_path):
 
 def test_no_folder_means_no_notes(tmp_path):
     assert read_attempts(tmp_path / "nowhere") == {}
+
+
+def test_where_only_the_job_can_see_devices_unavailable_counts_as_a_crash_does():
+    assert next_count(tried("unavailable", 1), "k", 2, None) == 2
+    assert next_count(tried("unavailable", 2), "k", 2, None) == 2
+    assert next_count(tried("ok", 1), "k", 2, None) == 1

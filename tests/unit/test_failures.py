@@ -1,5 +1,8 @@
 """From an exception to a status and a reason in words."""
 
+import errno
+import os
+
 import pytest
 
 from vlmeter.errors import UserError
@@ -102,3 +105,20 @@ def test_anything_else_is_a_bug_with_its_traceback():
 def test_a_reason_stays_short_enough_for_a_table():
     assert len(describe_failure(ValueError("x" * 5000)).reason) == 500
     assert len(describe_failure(MemoryError("x" * 5000)).reason) == 300
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "There is no room left on the disk"),
+        (errno.EDQUOT, "There is no room left on the disk"),
+        (errno.EROFS, "The results cannot be written"),
+        (errno.EACCES, "The results cannot be written"),
+    ],
+)
+def test_what_the_disk_refuses_is_a_sentence_and_no_bug_s_traceback(number, words):
+    failure = describe_failure(OSError(number, os.strerror(number), "results/a.json"))
+    assert failure.status == "error"
+    assert failure.reason.startswith(words)
+    assert "results/a.json" in failure.reason
+    assert failure.traceback is None

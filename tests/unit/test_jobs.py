@@ -165,3 +165,14 @@ def test_a_damaged_description_of_the_machine_is_made_again(config):
     study.folder.mkdir(parents=True)
     (study.folder / "machine.json").write_text("{")
     assert Jobs(study).machine()["gpus"] == []
+
+
+def test_jobs_on_other_machines_do_not_follow_from_the_devices_here(config):
+    study = config.set("base.device", "cuda").study()
+    here, elsewhere = Jobs(study), Jobs(study, elsewhere=True)
+    assert not here.needs_model("cells", study.cells[0])
+    assert elsewhere.needs_model("cells", study.cells[0])
+    # What a node's description holds must not ask for the node to be described again.
+    write_json(study.folder / "machine.json", {"gpus": [{"uuid": "GPU-1"}]})
+    assert Jobs(study, elsewhere=True).machine() == elsewhere.machine()
+    assert Jobs(study).machine() != here.machine()

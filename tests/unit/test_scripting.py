@@ -1,8 +1,12 @@
 """What surrounds the one call of every script."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 PREAMBLE = """
@@ -115,3 +119,32 @@ def seen_by_cuda(run_python, tmp_path):
 )
 def test_a_job_sees_its_gpus_alone_of_those_that_it_may_use(seen_by_cuda, gpus, visible, seen):
     assert seen_by_cuda(gpus, visible) == seen
+
+
+def test_results_that_cannot_be_written_are_told_in_the_log_and_on_the_terminal(job):
+    words = "The results cannot be written ([Errno 30] Read-only file system: 'r.json')"
+    log, done = job("raise OSError(30, 'Read-only file system', 'r.json')")
+    assert log == f"{words}: make their folder writable and run again.\n"
+    assert done.stderr.startswith(words)
+    assert done.returncode == 1
+
+
+def test_a_job_dies_with_the_run_that_started_it(tmp_path):
+    work = "pathlib.Path('pid').write_text(str(os.getpid())), time.sleep(60)"
+    script = f"{PREAMBLE}import pathlib, time\nrun_job('a.log', lambda: ({work}))"
+    run = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; subprocess.run([sys.executable, '-c', {script!r}])",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "VLMETER_LOCK_DIR": str(tmp_path / "locks")},
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    job = psutil.Process(int((tmp_path / "pid").read_text()))
+    run.kill()
+    run.wait()
+    assert psutil.wait_procs([job], timeout=10)[1] == []

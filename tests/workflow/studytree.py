@@ -243,7 +243,7 @@ class Tree:
             gpus: How many GPUs the machine has where `gpu` or `cuda` is among the fakes.
         """
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
-        search = [HERE / "fakes" / name for name in (*fakes, *(["cells"] if endings else []))]
+        search = [HERE / "fakes" / name for name in (*fakes, "cells")]
         search += [self.folder / "src", HERE / "plugins"]
         return {
             **inherited,
@@ -256,6 +256,7 @@ class Tree:
             ),
             "FAKE_GPUS": str(len(FAKE_GPUS)),
             "CELL_ENDINGS": json.dumps(endings or {}),
+            "CAPTURED_JOBS": str(self.folder / ".captured"),
             "JOB_EVENTS": str(self.folder / ".jobs"),
             # Whatever asks the network fails at once.
             "HF_HUB_OFFLINE": "1",

@@ -32,7 +32,9 @@ def read_study(files: list[Path], values: dict) -> Study:
 STUDY = read_study(workflow.configfiles, config)
 RESULTS = str(STUDY.folder)
 LOGS = f"{RESULTS}/logs"
-JOBS = Jobs(STUDY)
+# With a cluster's executor jobs run on nodes, which have other devices than this machine.
+ON_CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not None
+JOBS = Jobs(STUDY, elsewhere=ON_CLUSTER)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
 # What cells need comes before them, and they before what reads them: a score that is waiting for
 # quiet would keep a core from the cell that its GPU is free for.
@@ -118,6 +120,12 @@ def cell_gpus(wildcards) -> int:
 
 def control_gpus(wildcards) -> int:
     return STUDY.gpus(STUDY.control_cell)
+
+
+def machine_gpus(wildcards) -> int:
+    """On a cluster the machine that is described must be one of those that measure."""
+    asked = [STUDY.gpus(cell) for cell in (*STUDY.cells, *STUDY.layer_cells)]
+    return max(asked, default=0) if ON_CLUSTER else 0
 
 
 def all_cores(wildcards) -> int:

@@ -15,6 +15,8 @@ rule describe_machine:
     priority: PREPARING
     conda:
         ENVIRONMENT
+    resources:
+        gpu=machine_gpus,
     params:
         machine=machine_params,
     message:

@@ -2,7 +2,8 @@
 
 Reads: every record and layer profile of the study.
 Writes: summary.csv, layers.csv, differences.csv with repeatability.json and their checksums in
-tables.json, figures/*.svg, report.md, study.html, check.json.
+tables.json, figures/*.svg, report.md and study.html with their checksums in report.json,
+check.json.
 """
 
 
@@ -132,6 +133,7 @@ rule render_report:
             caption="../../report/captions/study.rst",
             labels={"item": "report (page)"},
         ),
+        checksums=f"{RESULTS}/report.json",
     log:
         f"{LOGS}/report.log",
     localrule: True
@@ -150,7 +152,6 @@ rule render_report:
 rule check_study:
     input:
         report=f"{RESULTS}/report.md",
-        page=f"{RESULTS}/study.html",
         records=records(),
         layer_records=layer_files("json"),
     output:

@@ -14,5 +14,4 @@ run_job(
     check_study,
     [Path(path) for path in [*snakemake.input.records, *snakemake.input.layer_records]],
     Path(snakemake.output.check),
-    [Path(snakemake.input.report), Path(snakemake.input.page)],
 )

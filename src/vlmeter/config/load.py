@@ -75,7 +75,9 @@ def read_yaml(path: Path) -> dict[str, object]:
         UserError: it is missing, no YAML, no table, or names a key twice.
     """
     try:
-        value = yaml.load(path.read_text(), Loader=_StrictLoader)
+        text = path.read_text()
+        # _StrictLoader is a SafeLoader: it makes no objects.
+        value = yaml.load(text, Loader=_StrictLoader)  # nosec B506
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a config file.") from None
     except (OSError, UnicodeDecodeError) as error:

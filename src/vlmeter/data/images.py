@@ -5,7 +5,9 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -16,6 +18,11 @@ from vlmeter.errors import UserError
 from vlmeter.files import check_whole, file_sha256, read_json, write_json
 
 _LOG = logging.getLogger(__name__)
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""What an image may be: pixels. Pillow would start Ghostscript for one that is a program (EPS)."""
+_LARGE_PIXELS = 10_000_000
+_ONE_LARGE = Lock()
+"""One large image at a time: all cores at once would take gigabytes."""
 _MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded: a small file can unfold to gigabytes."""
 
@@ -90,11 +97,17 @@ def resized_png(data: bytes, image_size: int) -> bytes:
         OSError: the data is no image, or is cut short.
         ValueError: the image has too many pixels to be decoded safely.
     """
-    with Image.open(io.BytesIO(data)) as image:
-        if image.width * image.height > _MAX_PIXELS:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        pixels = image.width * image.height
+        if pixels > _MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
-        upright = ImageOps.exif_transpose(image)
-        rgb = _on_white(_in_8_bits(upright))
+        with _ONE_LARGE if pixels > _LARGE_PIXELS else nullcontext():
+            return _resized(image, image_size)
+
+
+def _resized(image: Image.Image, image_size: int) -> bytes:
+    upright = ImageOps.exif_transpose(image)
+    rgb = _on_white(_in_8_bits(upright))
     if rgb.size != (image_size, image_size):
         rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
     out = io.BytesIO()

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from vlmeter.files import read_json, write_text
+from vlmeter.files import file_sha256, read_json, write_json, write_text
 from vlmeter.reporting.formats import percent, quantity
 from vlmeter.reporting.frames import read_differences, read_layers, read_summary
 from vlmeter.reporting.machine import machine_lines
@@ -96,6 +96,8 @@ def render_report(
         prose=_as_html(prose),
     )
     write_text(study_html, page)
+    told = {path.name: file_sha256(path) for path in (report_md, study_html)}
+    write_json(report_md.with_suffix(".json"), {"files": told})
 
 
 def _link(figure: Path, folder: Path) -> str:
@@ -112,13 +114,14 @@ def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
 
 def _as_html(text: str) -> Markup:
     """Return the prose, which is ours, as HTML; HTML in it stays text."""
-    return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return Markup(rendered)  # nosec B704
 
 
 def _markdown_environment(templates: Path) -> Environment:
     """Return templates in which every value is escaped for Markdown unless marked `raw`."""
     # Autoescape is HTML's; `finalize` does it for Markdown.
-    environment = Environment(
+    environment = Environment(  # nosec B701
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         finalize=_escaped_markdown,

@@ -18,7 +18,10 @@ def read_sealed(path: Path) -> str:
     Raises:
         UserError: it is not what was written.
     """
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except UnicodeDecodeError:
+        raise damaged(path) from None
     svg, mark, _ = text.rpartition(_MARK)
     if mark and sealed(svg) != text:
         raise damaged(path)

@@ -6,9 +6,9 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from vlmeter.data.images import preprocess_images, resized_png
+from vlmeter.data.images import FORMATS, preprocess_images, resized_png
 from vlmeter.data.samples import IMAGES, SAMPLES, read_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
@@ -122,6 +122,25 @@ def test_a_bomb_is_refused_before_it_is_decoded():
         resized_png(png_that_claims(10_001, 10_000), 8)
     with pytest.raises(Image.DecompressionBombError):
         resized_png(png_that_claims(50_000, 50_000), 8)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+        b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\n",
+        b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    ],
+)
+def test_a_file_that_is_a_program_is_no_image(program):
+    with pytest.raises(UnidentifiedImageError):
+        resized_png(program, 8)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_of_pixels_is_an_image(kind):
+    data = encoded(flat("RGB", (200, 30, 30)), kind)
+    assert resized_png(data, 8)[:4] == b"\x89PNG"
 
 
 GOOD = encoded(Image.effect_noise((32, 32), 90).convert("RGB"))

@@ -1,0 +1,203 @@
+"""A finished study whose jobs can be run again one by one, and compared with what they left."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from studytree import RESULTS, Tree
+
+REPLAY = Path(__file__).with_name("replay.py")
+RESULTS_FOLDER = Path(RESULTS)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job, as the first run called it."""
+
+    name: str
+    """Its log, which is its own."""
+    rule: str
+    kept: Path
+    outputs: tuple[Path, ...]
+    """From the study's folder."""
+    cell: str
+    """The cell that it measures, as `fakes/cells` knows it."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended."""
+
+    code: int
+    told: str
+    """In its log and on the terminal."""
+
+
+class Study:
+    """A copy of a finished study to harm, and the original to compare with."""
+
+    def __init__(self, finished: Tree, folder: Path) -> None:
+        self.original = finished
+        self.tree = finished.copy(folder)
+        self.jobs = {job.name: job for job in _jobs(self.tree)}
+        self.seconds: dict[str, float] = {}
+
+    def renew(self) -> None:
+        """Begin with a new copy of the original."""
+        shutil.rmtree(self.tree.folder)
+        self.tree = self.original.copy(self.tree.folder)
+
+    def named(self, *rules: str) -> list[Job]:
+        """The jobs of these rules, in a fixed order."""
+        return sorted(
+            (job for job in self.jobs.values() if job.rule in rules), key=lambda job: job.name
+        )
+
+    def maker(self, path: Path) -> Job | None:
+        """The job that makes a file."""
+        for job in self.jobs.values():
+            if any(path == output or output in path.parents for output in job.outputs):
+                return job
+        return None
+
+    def environment(
+        self, endings: Mapping[str, str] | None = None, *, quick: bool = True, **more: str
+    ) -> dict[str, str]:
+        """What a job sees: cells have their figures from the original, unless told otherwise."""
+        figures = {
+            job.cell: str(self.original.path(str(job.outputs[0].parent)))
+            for job in self.named("run_inference")
+        }
+        base = self.tree.environment(endings={**figures, **(endings or {})})
+        base.pop("CAPTURED_JOBS")
+        return {**base, **({"CELLS_ARE_QUICK": "1"} if quick else {}), **more}
+
+    def start(
+        self, job: Job, environment: Mapping[str, str] | None = None, *before: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a job without its old outputs, as Snakemake does."""
+        for output in job.outputs:
+            path = self.tree.path(str(output))
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        return subprocess.Popen(
+            [*before, sys.executable, str(REPLAY), str(job.kept)],
+            cwd=self.tree.folder,
+            env=dict(environment or self.environment()),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def finish(self, job: Job, process: subprocess.Popen[bytes]) -> Ended:
+        """Wait for a job's end."""
+        told = process.communicate(timeout=300)[0].decode(errors="replace")
+        log = self.tree.path(job.name)
+        with suppress(OSError):
+            told += log.read_text(errors="replace")
+        return Ended(process.returncode, told)
+
+    def run(self, job: Job, environment: Mapping[str, str] | None = None, *before: str) -> Ended:
+        """Run a job to its end, undisturbed if its environment is."""
+        start = time.monotonic()
+        ended = self.finish(job, self.start(job, environment, *before))
+        self.seconds.setdefault(job.name, time.monotonic() - start)
+        return ended
+
+    def call(self, job: Job) -> None:
+        """Run a job's work in this very process: quickly, and with its exceptions."""
+        _, (_, work, *args), kwargs = pickle.loads(job.kept.read_bytes())
+        with working_in(self.tree.folder):
+            work(*args, **kwargs)
+
+    def differences(self, paths: Iterable[Path] | None = None) -> list[str]:
+        """The results that are not byte for byte those of the undisturbed run."""
+        outputs = paths or [path for job in self.jobs.values() for path in job.outputs]
+        return sorted(
+            str(path)
+            for output in outputs
+            for path in self._files(output)
+            if _content(self.tree.path(str(path))) != _content(self.original.path(str(path)))
+        )
+
+    def _files(self, output: Path) -> list[Path]:
+        folder = self.original.path(str(output))
+        if not folder.is_dir():
+            return [output]
+        return [output / path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+
+    def restore(self, paths: Iterable[Path]) -> None:
+        """Put files of the original back, so that the next fault meets an undisturbed study."""
+        for output in paths:
+            for path in self._files(output):
+                target = self.tree.path(str(path))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(self.original.path(str(path)), target)
+
+
+@contextmanager
+def working_in(folder: Path):
+    """Change the working directory for a while."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """A process's children and theirs."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _jobs(tree: Tree) -> Iterable[Job]:
+    for kept in sorted(tree.path(".captured").glob("*.pickle")):
+        _, (log, *call), _ = pickle.loads(kept.read_bytes())
+        work, args = next(
+            (one, call[place + 1 :]) for place, one in enumerate(call) if callable(one)
+        )
+        rule = work.__name__
+        outputs = tuple(_outputs(rule, args))
+        cell = ""
+        if rule == "run_inference":
+            told = args[0]["cell"]
+            place = "control" if args[0].get("cost_only") else told["dataset"]
+            cell = f"{place}/{told['id']}"
+        yield Job(log, rule, kept, outputs, cell)
+
+
+def _outputs(rule: str, args: list) -> Iterable[Path]:
+    """Where a rule's function is told its outputs, by the order of its arguments."""
+    if rule in ("run_inference", "profile_layers"):
+        return [Path(path) for path in args[2].values()]
+    if rule == "fetch_model":
+        return [Path(args[1]), Path(args[1]).with_suffix("")]
+    if rule == "score_predictions":
+        return [Path(args[3]), Path(args[3]).with_name("scores.parquet")]
+    if rule == "aggregate":
+        names = ("summary.csv", "layers.csv", "differences.csv", "repeatability.json")
+        return [RESULTS_FOLDER / name for name in (*names, "tables.json")]
+    if rule == "render_report":
+        return [RESULTS_FOLDER / name for name in ("report.md", "study.html", "report.json")]
+    place = {
+        "describe_machine": [1],
+        "download_dataset": [1, 2],
+        "preprocess_images": [2, 3],
+        "plot_section": [3],
+        "plot_layers": [3],
+        "check_study": [1],
+    }[rule]
+    return [Path(args[index]) for index in place]

@@ -1,0 +1,31 @@
+"""A short form of `make faults`: every kind of fault that takes little time, by fixed seeds."""
+
+from pathlib import Path
+
+import pytest
+from faults import FAULTS, NEED_MOUNTS, may_mount
+from run import let_happen
+from study import Study
+from studytree import Tree
+
+LONG = ("clock", "host", "NaN", "Snakemake")
+"""In `make faults` alone: each loads torch, or runs the whole workflow."""
+
+
+@pytest.fixture
+def study(finished: Tree, tmp_path: Path) -> Study:
+    return Study(finished, tmp_path / "harmed")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_nothing_is_lost_and_nothing_false_when(study: Study, fault) -> None:
+    if any(word in fault.name for word in LONG):
+        pytest.skip("takes long: make faults")
+    if fault.name in NEED_MOUNTS and not may_mount():
+        pytest.skip("needs the right to mount")
+    count = 16 if fault.name.startswith("a byte") else 2
+
+    tally = let_happen(study, [fault], count, seed=1)[fault.name]
+
+    assert tally.failed == []
+    assert tally.met >= count
