@@ -62,6 +62,7 @@ class Repo:
     files: dict[str, File]
     gated: bool = False
     private: bool = False
+    branch: str = "main"
 
     @property
     def card(self) -> dict[str, Any]:
@@ -307,9 +308,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fault is not None and self.fault.status is not None:
             self.refuse(self.fault.status, "told to fail", **self.fault.headers)
         else:
-            self.answer(path)
+            # Split first: a branch may have slashes in its name, which are quoted then.
+            self.answer([unquote(part) for part in url.path.strip("/").split("/")])
 
-    def answer(self, path: str) -> None:
+    def answer(self, parts: list[str]) -> None:
         raise NotImplementedError
 
     def refuse(self, status: int, message: str, code: str | None = None, **headers: str) -> None:
@@ -366,8 +368,9 @@ class _Handler(BaseHTTPRequestHandler):
 class _StorageHandler(_Handler):
     host = "storage"
 
-    def answer(self, path: str) -> None:
-        kind, owner, name, _, file_path = path.strip("/").split("/", 4)
+    def answer(self, parts: list[str]) -> None:
+        kind, owner, name, _, *rest = parts
+        file_path = "/".join(rest)
         repo = self.server.hub.repos[kind, f"{owner}/{name}"]
         self.note = replace(self.note, file=(repo.name, file_path))
         self.send_file(repo.files[file_path], {})
@@ -376,8 +379,7 @@ class _StorageHandler(_Handler):
 class _HubHandler(_Handler):
     host = "hub"
 
-    def answer(self, path: str) -> None:
-        parts = path.strip("/").split("/")
+    def answer(self, parts: list[str]) -> None:
         if parts[:2] == ["api", "resolve-cache"]:
             kind, owner, name, _, *rest = parts[2:]
             repo = self._admitted(kind, f"{owner}/{name}")
@@ -391,7 +393,7 @@ class _HubHandler(_Handler):
             kind = "datasets" if parts[0] == "datasets" else "models"
             owner, name, verb, *rest = parts[1:] if kind == "datasets" else [*parts, *"???"]
             if verb != "resolve":
-                self.refuse(404, f"nothing is at {path}")
+                self.refuse(404, f"nothing is at {self.path}")
                 return
             repo = self._admitted(kind, f"{owner}/{name}")
             if repo is not None and self._at_its_commit(repo, rest[0]):
@@ -414,7 +416,7 @@ class _HubHandler(_Handler):
         return None
 
     def _at_its_commit(self, repo: Repo, revision: str) -> bool:
-        if revision in ("main", repo.commit):
+        if revision in (repo.branch, repo.commit):
             return True
         self.refuse(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
         return False

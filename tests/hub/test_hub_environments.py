@@ -47,7 +47,24 @@ def cached(hub, noise, model, fetching):
         fetching.model(model, revision=model.commit),
     ]
     hub.asked.clear()
+    move_to_shared_store(model)
     return [fetch_of(noise), fetch_of(model)], manifests
+
+
+def move_to_shared_store(model) -> None:
+    """Leave a link where a file was, as the Hub's own transfer (Xet) leaves one."""
+    [link] = snapshots("model", model).glob("model-00001-*")
+    blob = link.parent / link.readlink()
+    store = Path(constants.HF_HUB_CACHE) / "blobs/ab" / f"ab{int(model.name.split('-')[1]):062}"
+    store.parent.mkdir(parents=True, exist_ok=True)
+    blob.rename(store)
+    blob.symlink_to(os.path.relpath(store, blob.parent))
+
+
+def snapshots(kind: str, repo) -> Path:
+    """Where the Hub's cache has a repository's files."""
+    name = repo.name.replace("/", "--")
+    return Path(constants.HF_HUB_CACHE) / f"{kind}s--{name}/snapshots/{repo.commit}"
 
 
 @pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": NOWHERE}])
@@ -56,11 +73,7 @@ def test_without_a_network_the_cache_is_used_and_what_it_lacks_is_told(
 ):
     fetches, manifests = cached
     absent = ["dataset@maker/absent@" + "b" * 40, "model@maker/absent@" + "b" * 40]
-    shard = next(
-        Path(constants.HF_HUB_CACHE).glob(
-            f"datasets--{noise.name.replace('/', '--')}/snapshots/*/data/test-00002-*"
-        )
-    )
+    [shard] = snapshots("dataset", noise).glob("data/test-00002-*")
 
     told = in_a_process(tmp_path / "there", *fetches, *absent, **environment)
     shard.unlink()
@@ -91,11 +104,7 @@ def test_without_a_network_the_cache_is_used_and_what_it_lacks_is_told(
 
 def test_a_damaged_file_in_the_cache_is_told(hub, model, cached, tmp_path):
     fetches, _ = cached
-    shard = next(
-        Path(constants.HF_HUB_CACHE).glob(
-            f"models--{model.name.replace('/', '--')}/snapshots/*/model-00002-*"
-        )
-    ).resolve()
+    shard = next(snapshots("model", model).glob("model-00002-*")).resolve()
     data = bytearray(shard.read_bytes())
     data[-1] ^= 1
     shard.chmod(0o644)

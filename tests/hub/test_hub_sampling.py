@@ -72,6 +72,18 @@ def test_the_same_seed_takes_the_same_rows_from_the_hub_and_from_disk(hub, noise
     assert {row["id"] for row in other} != {row["id"] for row in from_hub}
 
 
+def test_the_hub_s_own_copy_as_parquet_can_be_read(hub, noise, name, fetching):
+    parts = [file.data for path, file in noise.files.items() if path.endswith(".parquet")]
+    files = {f"default/test/{number:04}.parquet": data for number, data in enumerate(parts)}
+    copy = hub.add("datasets", f"{name}-copied", files)
+    copy.branch = "refs/convert/parquet"
+
+    samples, manifest = fetching.dataset(copy, revision="refs/convert/parquet")
+
+    assert samples == fetching.dataset(noise)[0]
+    assert manifest["revision"] == copy.commit
+
+
 def test_a_sample_larger_than_the_split_is_the_split(hub, name, fetching):
     small = add_noise(hub, name, files=2, groups=2, rows=3, row_bytes=100)
 

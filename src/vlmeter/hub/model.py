@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -99,9 +100,9 @@ def _fetched(
             return snapshot
         _LOG.warning("%s: fetched again, content not as announced: %s", asked.words, wrong)
         for name in wrong:
-            # The file in the cache that the name stands for, or it would be taken again.
-            (snapshot.folder / name).resolve().unlink()
-            (snapshot.folder / name).unlink(missing_ok=True)
+            # With what its name is a link to, or that would be taken again.
+            for link in _links(snapshot.folder / name):
+                link.unlink(missing_ok=True)
     raise UserError(
         f"{asked.words}: {wrong[0]} does not have the content that the Hub announces, fetched "
         f"{patience.attempts} times: run again later, and if it stays so tell the model's makers."
@@ -122,14 +123,24 @@ def _cached(asked: Asked, choose: Choice) -> Snapshot:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise LocalEntryNotFoundError(f"{missing[0]} is not in the cache")
-    # In the cache a file is a link to one that has its hash as its name.
-    hashes = {name: (folder / name).resolve().name for name in names}
+    # In the cache a file is a link to what has its hash as its name.
+    links = {name: _links(folder / name) for name in names}
+    hashes = {name: found[1].name for name, found in links.items() if len(found) > 1}
     for name in _wrong_files(folder, hashes):
         raise UserError(
-            f"{asked.words}: {name} in the Hub's cache is damaged: delete "
-            f"{(folder / name).resolve()} and run again with a network."
+            f"{asked.words}: {name} in the Hub's cache is damaged: delete {links[name][-1]} and "
+            "run again with a network."
         )
     return Snapshot(folder, folder.name)
+
+
+def _links(path: Path) -> list[Path]:
+    """Return a path, what it is a link to, what that is a link to, and so on."""
+    found = [path]
+    while found[-1].is_symlink():
+        link = found[-1]
+        found.append(Path(os.path.normpath(link.parent / link.readlink())))
+    return found
 
 
 def _known_files(name: str, folder: Path) -> list[str]:
@@ -154,7 +165,7 @@ def _wrong_files(folder: Path, hashes: Mapping[str, str | None]) -> Iterable[str
 
 
 def _has_hash(path: Path, announced: str) -> bool:
-    """Compare a file with its hash; the name of a file that is no link says nothing."""
+    """Compare a file with its hash; a name that is no hash says nothing."""
     if not _HASH.fullmatch(announced):
         return True
     if len(announced) == 64:
