@@ -85,6 +85,7 @@ gpu-study: setup
 
 reference: setup
 	$(BIN)/python -m vlmeter.config.reference
+	$(BIN)/python -m vlmeter.columns_reference
 
 clean-demo:
 	rm -rf results/demo

@@ -17,14 +17,13 @@ from vlmeter.files import (
     file_sha256,
     read_json,
     write_json,
-    write_text,
 )
 from vlmeter.record import Status
 from vlmeter.repeats import describe_repeats
 from vlmeter.reporting.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
-from vlmeter.reporting.frames import PANDAS_TYPES, TABLES
+from vlmeter.reporting.frames import TABLES
 from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
-from vlmeter.reporting.text import csv_text
+from vlmeter.tables import write_csv, write_parquet
 
 Plain = Mapping[str, Any]
 
@@ -41,7 +40,8 @@ def aggregate(
 ) -> None:
     """Write `summary.csv`, `layers.csv`, `differences.csv` and `repeatability.json`.
 
-    Beside them come to lie their checksums, in `tables.json`.
+    Beside them come to lie `summary.parquet`, in which each text is as it is, and the checksums of
+    them all, in `tables.json`.
 
     Args:
         records: `record.json` of every cell, in the order of the rows; `scores.parquet` and
@@ -66,13 +66,14 @@ def aggregate(
     folders = {key: path.parent for key, path in zip(keys, records, strict=True)}
     repeats = describe_repeats(read)
     compared = compare_cells(dict(zip(keys, read, strict=True)), folders, comparison, repeats)
-    _write_table(rows, SUMMARY_COLUMNS, summary_csv)
-    _write_table(compared, DIFFERENCE_COLUMNS, differences_csv)
+    write_csv(rows, SUMMARY_COLUMNS, summary_csv)
+    write_parquet(rows, SUMMARY_COLUMNS, summary_csv.with_suffix(".parquet"))
+    write_csv(compared, DIFFERENCE_COLUMNS, differences_csv)
     write_json(repeatability_json, repeats)
     owners = {path.with_suffix(""): path for path in layer_records}
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
-    _write_table(layer_rows, LAYER_COLUMNS, layers_csv)
-    tables = (summary_csv, layers_csv, differences_csv)
+    write_csv(layer_rows, LAYER_COLUMNS, layers_csv)
+    tables = (summary_csv, summary_csv.with_suffix(".parquet"), layers_csv, differences_csv)
     told = {path.name: file_sha256(path) for path in tables}
     write_json(summary_csv.with_name(TABLES), {"files": told})
 
@@ -82,23 +83,6 @@ def _check_tables(record: Plain, path: Path) -> None:
     for name in ("predictions", "scores"):
         if name in checksums(record):
             check_whole(path.with_name(f"{name}.parquet"), checksums(record)[name])
-
-
-def _write_table(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            column.name: pd.array(
-                [_storable(row.get(column.name)) for row in rows],
-                dtype=PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
-            )
-            for column in columns
-        }
-    )
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-
-
-def _storable(value: object) -> object:
-    return csv_text(value) if isinstance(value, str) else value
 
 
 def _summary_row(record: Plain, path: Path) -> dict[str, object]:
@@ -145,7 +129,7 @@ def _derived(record: Plain, path: Path) -> dict[str, object]:
     """Return the columns that stand nowhere in a record as they are."""
     row: dict[str, object] = {}
     try:
-        for derive in (_quality, _input, _energy, _details, _gpus):
+        for derive in (_quality, _input, _energy, _memory, _details, _gpus):
             row |= derive(record)
         for column in SUMMARY_COLUMNS:
             if not column.path and row[column.name] is not None:
@@ -275,6 +259,13 @@ def _energy(record: Plain) -> dict[str, object]:
 def _sum(values: Any) -> float | None:  # noqa: ANN401 - numbers and Nones
     given = list(values)
     return None if not given or None in given else float(sum(given))
+
+
+def _memory(record: Plain) -> dict[str, object]:
+    """Derive the peak that decides whether a cell fits: of the GPU's tensors, or of the process."""
+    on_gpu = _block(record, "cell").get("device") == "cuda"
+    peak = "peak_allocated_bytes" if on_gpu else "peak_rss_bytes"
+    return {"peak_memory_bytes": _block(record, "memory").get(peak)}
 
 
 def _details(record: Plain) -> dict[str, object]:

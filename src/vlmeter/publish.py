@@ -14,7 +14,15 @@ from vlmeter.errors import UserError
 from vlmeter.files import read_json, replacing
 from vlmeter.study import Study
 
-_KEPT = ("*.md", "study.html", "*.csv", "machine.json", "repeatability.json", "figures/*.svg")
+_KEPT = (
+    "*.md",
+    "study.html",
+    "study.json",
+    "*.csv",
+    "machine.json",
+    "repeatability.json",
+    "figures/*.svg",
+)
 
 
 def device_slug(machine: dict[str, object]) -> str:

@@ -119,6 +119,7 @@ LAYERS = ("profile_layers", "textvqa", cell_id())
 REPORT: frozenset[Job] = frozenset(
     {
         ("aggregate",),
+        ("export_study",),
         ("plot_section", "batch"),
         ("plot_section", "size"),
         ("plot_section", "device"),

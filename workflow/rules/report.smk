@@ -1,9 +1,9 @@
 """From records to tables, figures and the report.
 
 Reads: every record and layer profile of the study.
-Writes: summary.csv, layers.csv, differences.csv with repeatability.json and their checksums in
-tables.json, figures/*.svg, report.md and study.html with their checksums in report.json,
-check.json.
+Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
+their checksums in tables.json, all of them in study.json, figures/*.svg, report.md and study.html
+with their checksums in report.json, check.json.
 """
 
 
@@ -21,6 +21,7 @@ rule aggregate:
             caption="../../report/captions/summary.rst",
             labels={"item": "all cells (table)"},
         ),
+        parquet=f"{RESULTS}/summary.parquet",
         layers=report(
             f"{RESULTS}/layers.csv",
             category="4. Tables",
@@ -47,6 +48,31 @@ rule aggregate:
         "Collecting the records of all cells"
     script:
         "../scripts/aggregate.py"
+
+
+rule export_study:
+    input:
+        summary=f"{RESULTS}/summary.parquet",
+        layers=f"{RESULTS}/layers.csv",
+        differences=f"{RESULTS}/differences.csv",
+        repeatability=f"{RESULTS}/repeatability.json",
+        tables=f"{RESULTS}/tables.json",
+        machine=f"{RESULTS}/machine.json",
+        machine_noted=f"{RESULTS}/machine.noted",
+    output:
+        study=f"{RESULTS}/study.json",
+    log:
+        f"{LOGS}/export.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        outline=STUDY.report_outline(),
+        code=source_digest("vlmeter.exports"),
+    message:
+        "Putting the whole study into one JSON file"
+    script:
+        "../scripts/export_study.py"
 
 
 rule plot_section:
@@ -152,6 +178,7 @@ rule render_report:
 rule check_study:
     input:
         report=f"{RESULTS}/report.md",
+        study=f"{RESULTS}/study.json",
         records=records(),
         layer_records=layer_files("json"),
     output:

@@ -21,6 +21,7 @@ RESERVED_NAMES = frozenset(
         "check_study",
         "describe_machine",
         "download_dataset",
+        "export_study",
         "fetch_model",
         "layers",
         "measure_control",

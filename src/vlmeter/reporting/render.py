@@ -86,10 +86,10 @@ def render_report(
         "machine": machine_lines(machine),
     }
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
-    text = _markdown_environment(templates)
+    text = markdown_environment(templates)
     write_text(report_md, text.get_template("report.md.j2").render(**context, figures=links))
     prose = text.get_template(_PROSE).render(**context)
-    html = _html_environment(templates)
+    html = html_environment(templates)
     page = html.get_template("study.html.j2").render(
         **context,
         figures=_inlined(figures, context["page"]),
@@ -118,7 +118,7 @@ def _as_html(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
-def _markdown_environment(templates: Path) -> Environment:
+def markdown_environment(templates: Path) -> Environment:
     """Return templates in which every value is escaped for Markdown unless marked `raw`."""
     # Autoescape is HTML's; `finalize` does it for Markdown.
     environment = Environment(  # nosec B701
@@ -133,7 +133,8 @@ def _markdown_environment(templates: Path) -> Environment:
     return environment
 
 
-def _html_environment(templates: Path) -> Environment:
+def html_environment(templates: Path) -> Environment:
+    """Return templates in which every value is escaped for HTML."""
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,

@@ -118,6 +118,7 @@ _LATENCY = (
     _latency("latency_max_s", "number", "s", "Longest pass."),
     _latency("latency_low_s", "number", "s", "Lower end of the 95 % interval over rounds."),
     _latency("latency_high_s", "number", "s", "Upper end of the 95 % interval over rounds."),
+    _latency("latency_rounds_s", "text", "s", "Mean of each round, as a JSON list."),
     _latency("latency_iterations", "integer", "", "Timed passes."),
     _latency("latency_warmup_iterations", "integer", "", "Passes before the window."),
     _latency("latency_steady", "flag", "", "Whether times had settled before the window."),
@@ -175,6 +176,7 @@ _ENERGY = (
     _energy(
         "energy_high_j", "number", "J", "Upper end of the 95 % interval over rounds.", "high_j"
     ),
+    _energy("energy_rounds_j", "text", "J", "Of each round, as a JSON list."),
     _energy("energy_reason", "text", "", "Why energy was not measured.", "energy_reason"),
     _energy(
         "energy_per_token_j", "number", "J", "Energy per generated token.", "energy_per_token_j"
@@ -248,6 +250,12 @@ def _condition(name: str, unit: str, description: str) -> Column:
 
 
 _REST = (
+    Column(
+        "peak_memory_bytes",
+        "integer",
+        "B",
+        "Peak of tensors on the GPU; for a cell on the CPU, of the process.",
+    ),
     _memory("peak_rss_bytes", "Peak resident memory of the process while its cost was measured."),
     _memory("setup_peak_rss_bytes", "The same while the model was loaded and answered."),
     _memory("rss_before_load_bytes", "The same before the model was loaded."),

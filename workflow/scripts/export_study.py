@@ -1,0 +1,22 @@
+"""Put the whole study into one JSON file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.exports import export_study
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    export_study,
+    snakemake.params.outline,
+    Path(snakemake.input.summary),
+    Path(snakemake.input.layers),
+    Path(snakemake.input.differences),
+    Path(snakemake.input.repeatability),
+    Path(snakemake.input.machine),
+    Path(snakemake.output.study),
+)
