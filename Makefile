@@ -11,12 +11,13 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan verify lint test faults bench gpu-study reference clean-demo
+.PHONY: help setup setup-dev demo plan compare verify lint test faults bench gpu-study reference clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
 	@echo "make setup    install the pinned environment into $(VENV)"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
+	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
@@ -55,6 +56,10 @@ demo: setup
 
 plan: setup
 	@$(BIN)/python -m vlmeter.plan $(CONFIG)
+
+compare: setup
+	@test -n "$(A)" -a -n "$(B)" || { echo "Say which: make compare A=results/x B=results/y"; exit 1; }
+	@$(BIN)/python -m vlmeter.compare "$(A)" "$(B)" $(if $(INTO),--into "$(INTO)")
 
 lint: setup-dev
 	$(BIN)/snakemake --lint

@@ -188,8 +188,8 @@ def _outputs(rule: str, args: list) -> Iterable[Path]:
     if rule == "score_predictions":
         return [Path(args[3]), Path(args[3]).with_name("scores.parquet")]
     if rule == "aggregate":
-        names = ("summary.csv", "layers.csv", "differences.csv", "repeatability.json")
-        return [RESULTS_FOLDER / name for name in (*names, "tables.json")]
+        names = ("summary.csv", "summary.parquet", "layers.csv", "differences.csv")
+        return [RESULTS_FOLDER / name for name in (*names, "repeatability.json", "tables.json")]
     if rule == "render_report":
         return [RESULTS_FOLDER / name for name in ("report.md", "study.html", "report.json")]
     place = {
@@ -198,6 +198,7 @@ def _outputs(rule: str, args: list) -> Iterable[Path]:
         "preprocess_images": [2, 3],
         "plot_section": [3],
         "plot_layers": [3],
+        "export_study": [6],
         "check_study": [1],
     }[rule]
     return [Path(args[index]) for index in place]

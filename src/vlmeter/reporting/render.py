@@ -93,7 +93,7 @@ def render_report(
     page = html.get_template("study.html.j2").render(
         **context,
         figures=_inlined(figures, context["page"]),
-        prose=_as_html(prose),
+        prose=prose_html(prose),
     )
     write_text(study_html, page)
     told = {path.name: file_sha256(path) for path in (report_md, study_html)}
@@ -112,7 +112,7 @@ def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
     }
 
 
-def _as_html(text: str) -> Markup:
+def prose_html(text: str) -> Markup:
     """Return the prose, which is ours, as HTML; HTML in it stays text."""
     rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return Markup(rendered)  # nosec B704

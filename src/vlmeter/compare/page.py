@@ -1,0 +1,163 @@
+"""What the report on two studies says, as plain values: the templates only lay it out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vlmeter.compare.cells import Matched, Pair, match_cells
+from vlmeter.compare.figures import same_samples
+from vlmeter.compare.origins import Trait, traits
+from vlmeter.compare.parts import Part, figure_parts, measured_in_both
+from vlmeter.exports import Exported
+from vlmeter.record import Status
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.table import Table, TextColumn, table_of
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two studies."""
+
+    letter: str
+    name: str
+    folder: str
+    title: str
+    cells: int
+    measured: int
+
+
+@dataclass(frozen=True)
+class ComparePage:
+    """The whole report."""
+
+    sides: tuple[Side, Side]
+    matched: int
+    doubts: tuple[str, ...]
+    """What must be known before the first figure."""
+    parts: tuple[Part, ...]
+    statuses: Table | None
+    """Cells that ended otherwise."""
+    only: Table | None
+    """Cells that stand in one study alone."""
+    differing: Table | None
+    shared: Table | None
+
+    @property
+    def verdicts(self) -> tuple[tuple[str, str], ...]:
+        """Title and verdict of each part."""
+        return tuple((part.title, part.verdict) for part in self.parts)
+
+
+def build_compare_page(a: Exported, b: Exported) -> ComparePage:
+    """Return what is to be said about two studies.
+
+    Raises:
+        UserError: a table of scores or predictions is damaged; the message names it.
+    """
+    matched = match_cells(a.rows, b.rows)
+    told = traits(a, b)
+    differing, shared = ([one for one in told if one.differs is sort] for sort in (True, False))
+    return ComparePage(
+        sides=(_side("A", a), _side("B", b)),
+        matched=len(matched.pairs),
+        doubts=tuple(_doubts(a, b, matched)),
+        parts=tuple(figure_parts(a, b, matched.pairs)),
+        statuses=_statuses(matched.pairs),
+        only=_only(matched),
+        differing=_traits_table(differing) if differing else None,
+        shared=table_of(
+            [
+                TextColumn("What", [one.name for one in shared]),
+                TextColumn("In both", [one.a for one in shared]),
+            ]
+        )
+        if shared
+        else None,
+    )
+
+
+def _side(letter: str, study: Exported) -> Side:
+    rows = study.rows.values()
+    return Side(
+        letter=letter,
+        name=str(study.outline.get("study", "")),
+        folder=str(study.folder),
+        title=str(study.outline.get("title", "")),
+        cells=len(rows),
+        measured=sum(row["status"] == Status.OK for row in rows),
+    )
+
+
+def _doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
+    hosts = [
+        {row["machine_host"] for row in one.rows.values() if row["machine_host"]} for one in (a, b)
+    ]
+    if all(hosts) and hosts[0] != hosts[1]:
+        yield (
+            "The two were measured on machines of different hardware: differences of cost are the "
+            "machines' as much as the software's."
+        )
+    both = [pair for pair in matched.pairs if measured_in_both(pair)]
+    other = [pair for pair in both if pair.a["shape_digest"] != pair.b["shape_digest"]]
+    if other:
+        yield (
+            f"{len(other)} of {len(both)} cells did not get the same tokens in the same shapes in "
+            "both (marked *): their costs are of different work."
+        )
+    samples = [pair for pair in both if not same_samples(pair)]
+    if samples:
+        names = ", ".join(dict.fromkeys(pair.dataset for pair in samples))
+        yield f"The samples are not the same ({names}): quality is compared without pairing them."
+    models = {(pair.a["model"], pair.b["model"]) for pair in matched.pairs}
+    renamed = sorted({(one, other) for one, other in models if one != other})
+    if renamed:
+        told = ", ".join(f"{one} with {other}" for one, other in renamed)
+        yield f"Cells whose models have different names are compared by their other axes: {told}."
+    disturbed = sum(bool(pair.a["disturbed"]) or bool(pair.b["disturbed"]) for pair in both)
+    if disturbed:
+        yield (
+            f"{disturbed} of {len(both)} cells were measured while other work ran on the machine, "
+            "in one study or both, which puts their costs in doubt."
+        )
+
+
+def _statuses(pairs: Sequence[Pair]) -> Table | None:
+    changed = [pair for pair in pairs if pair.a["status"] != pair.b["status"]]
+    if not changed:
+        return None
+    return table_of(
+        [
+            TextColumn("Data set", [pair.dataset for pair in changed]),
+            TextColumn("Cell", [pair.label for pair in changed]),
+            TextColumn("A", [_status(pair.a) for pair in changed]),
+            TextColumn("B", [_status(pair.b) for pair in changed]),
+        ]
+    )
+
+
+def _status(row: Row) -> str:
+    status = str(row["status"]).replace("_", " ")
+    return f"{status}: {row['reason']}" if row["reason"] else status
+
+
+def _only(matched: Matched) -> Table | None:
+    rows = [*(("A", row) for row in matched.only_a), *(("B", row) for row in matched.only_b)]
+    if not rows:
+        return None
+    return table_of(
+        [
+            TextColumn("Only in", [letter for letter, _ in rows]),
+            TextColumn("Data set", [str(row["dataset"]) for _, row in rows]),
+            TextColumn("Cell", [str(row["cell"]) for _, row in rows]),
+            TextColumn("How it ended", [_status(row) for _, row in rows]),
+        ]
+    )
+
+
+def _traits_table(told: Sequence[Trait]) -> Table:
+    return table_of(
+        [
+            TextColumn("What", [one.name for one in told]),
+            TextColumn("A", [one.a for one in told]),
+            TextColumn("B", [one.b for one in told]),
+        ]
+    )
