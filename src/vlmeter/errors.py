@@ -7,3 +7,8 @@ class UserError(Exception):
     The message is one clear sentence or a short list of them: it names the file and the key or
     the sample, and says what to do. It is shown without a traceback.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's own words in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -62,7 +62,7 @@ class Fetching:
 
     folder: Path
     waits: list[float] = field(default_factory=list)
-    timeout_s: float = 5.0
+    timeout_s: float = 20.0
     wait: Callable[[float], object] | None = None
 
     @property

@@ -152,6 +152,17 @@ def test_a_data_set_that_is_no_parquet_is_refused_with_where_to_find_one(hub, na
     )
 
 
+def test_a_data_set_that_is_made_by_a_script_is_refused_and_the_script_not_run(
+    hub, noise, fetching
+):
+    noise.put(f"{noise.name.split('/')[1]}.py", b"raise SystemError('this ran')")
+
+    assert refused(fetching, fetching.dataset, noise).startswith(
+        f"data set {noise.name}: it is made by a script, which is not run: try "
+        "datasets.*.source.revision: refs/convert/parquet"
+    )
+
+
 def test_a_file_that_is_gone_is_named(hub, noise, fetching):
     hub.fail("test-00001", status=404, headers={"X_Error_Code": "EntryNotFound"}, method="GET")
 
@@ -214,7 +225,7 @@ def test_a_wait_that_is_too_long_is_told_and_not_waited(hub, noise, fetching):
     ids=["cut short", "cut at once", "stalled"],
 )
 def test_a_body_that_breaks_off_goes_on_from_there(hub, model, fetching, fault):
-    fetching.timeout_s = 0.3
+    fetching.timeout_s = 1.0
     hub.fail(f"/{SHARD}", method="GET", times=1, **fault)
 
     manifest = fetching.model(model)
@@ -228,7 +239,7 @@ def test_a_body_that_breaks_off_goes_on_from_there(hub, model, fetching, fault):
 
 @pytest.mark.parametrize("fault", [{"cut": 100}, {"stall": True}], ids=["cut short", "stalled"])
 def test_a_row_group_that_breaks_off_is_fetched_again(hub, noise, fetching, fault):
-    fetching.timeout_s = 0.3
+    fetching.timeout_s = 1.0
     hub.fail("/datasets/", times=2, **fault)
 
     assert fetching.dataset(noise)[1]["n"] == 12

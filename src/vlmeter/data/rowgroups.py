@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 
 # Arrow asks for whole column chunks; reading further ahead would fetch the next ones too.
 _NO_READ_AHEAD = {"cache_type": "none"}
@@ -23,11 +23,6 @@ class Row(NamedTuple):
     """By column."""
     table: str
     """Path of the table that it stands in."""
-
-
-def one_line(error: Exception) -> str:
-    """Return an error's own words in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 @dataclass(frozen=True)

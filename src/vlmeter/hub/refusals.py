@@ -9,7 +9,7 @@ import httpx2
 from huggingface_hub import constants, is_offline_mode
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.files import no_room
 from vlmeter.hub.client import HubUnreachableError
 
@@ -78,7 +78,13 @@ def in_words(error: BaseException, asked: Asked) -> str:
             f"HF_HUB_OFFLINE is set, and it is not, or not whole, in the Hub's cache "
             f"{constants.HF_HUB_CACHE}: unset it, or first run `{asked.command}` with a network."
         )
-    told = " ".join(str(error).split()) or type(error).__name__
+    told = one_line(error)
+    if told.startswith("Dataset scripts are no longer supported"):
+        return (
+            "it is made by a script, which is not run: try "
+            f"{asked.key}.revision: refs/convert/parquet, where the Hub keeps a copy of many as "
+            "parquet, or another repository of the same data."
+        )
     return f"it cannot be read: {told}"
 
 
