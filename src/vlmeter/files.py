@@ -90,7 +90,8 @@ def read_json(path: Path) -> dict[str, object]:
         UserError: the file is missing, damaged or holds something else.
     """
     try:
-        text = path.read_text()
+        # As it is: reading as text would take one end of a line for another.
+        text = path.read_bytes().decode()
         value = json.loads(text)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None

@@ -140,7 +140,7 @@ def test_json_of_which_one_byte_changed_is_never_taken_for_what_was_written(data
         assert str(path) in str(error)
         assert "elete it and run again" in str(error) or f"Delete {path}" in str(error)
         return
-    # Only the name of the checksum's own key can change unseen, or a line's end.
+    # Only the name of the checksum's own key can change unseen.
     assert {key: told[key] for key in value} == value
 
 

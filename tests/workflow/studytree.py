@@ -23,6 +23,13 @@ FAKE_GPUS = tuple(f"GPU-00000000-0000-0000-0000-{number:012}" for number in (1, 
 Job = tuple[str, ...]
 """A rule and the values of its wildcards."""
 
+AIDS = ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")
+"""What keeps libraries off the network, or makes them fail there at once."""
+NETWORK_LOG = ".network"
+SECRET = "hf_this_must_stand_nowhere"
+WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
+"""Runs a command in a network namespace of its own, which has no routes."""
+
 STUDY: dict[str, Any] = {
     "study": "small",
     "models": {"tiny": {"source": {"path": "demo/model"}}},
@@ -131,6 +138,15 @@ REPORT: frozenset[Job] = frozenset(
 """What follows from any new record."""
 AFTER_MEASURING = REPORT | {("measure_control",)}
 """What follows from any new measurement, besides its score."""
+
+
+def can_leave_the_network() -> bool:
+    """Say whether this machine lets a command have a network namespace of its own."""
+    try:
+        done = subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
 
 
 def inference(cells: Iterable[tuple[str, str]]) -> set[Job]:
@@ -272,12 +288,31 @@ class Tree:
         fakes: Iterable[str] = (),
         endings: dict[str, str] | None = None,
         gpus: int = 1,
+        unaided: bool = False,
     ) -> Outcome:
-        """Run a Snakemake command in this tree."""
+        """Run a Snakemake command in this tree.
+
+        Args:
+            arguments: Of the command.
+            configfile: The study.
+            fakes: As `environment` takes them, and so `endings` and `gpus`.
+            endings: Of cells.
+            gpus: Of the machine.
+            unaided: Nothing tells the libraries to stay off the network, and there is a secret in
+                the environment. Who asks the network is noted in `NETWORK_LOG`.
+        """
         environment = self.environment(*fakes, endings=endings, gpus=gpus)
+        if unaided:
+            environment = {
+                **{key: environment[key] for key in environment if key not in AIDS},
+                "NETWORK_LOG": str(self.path(NETWORK_LOG)),
+                "HF_TOKEN": SECRET,
+            }
         events = Path(environment["JOB_EVENTS"])
         events.unlink(missing_ok=True)
         command = [sys.executable, "-m", "snakemake", *arguments, "--nocolor", "--logger", "jobs"]
+        if unaided and can_leave_the_network():
+            command = [*WITHOUT_NETWORK, *command]
         if configfile is not None:
             command += ["--configfile", configfile]
         done = subprocess.run(

@@ -2,7 +2,10 @@
 
 import base64
 import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import yaml
 from studytree import (
@@ -12,13 +15,17 @@ from studytree import (
     CUDA_CELL,
     LAYERS,
     MACHINE,
+    NETWORK_LOG,
     REPORT,
+    SECRET,
     STUDY,
     Outcome,
     Tree,
     inference,
     scores,
 )
+
+from vlmeter.verify import damages
 
 LOADED = re.compile(
     r"""(?:<(?:script|img|iframe|source|embed|object|image|use)\b[^>]*?\b(?:src|href|data)\s*=\s*"""
@@ -53,6 +60,35 @@ def test_the_first_run_runs_each_job_once(first_run: tuple[Tree, Outcome]) -> No
     assert outcome.names == prepared | inference(CELLS) | scores(CELLS) | {LAYERS} | AFTER_MEASURING
     ran = [job for job in outcome.jobs if job["has_output"]]
     assert len(ran) == len(outcome.names)
+
+
+def test_nothing_asks_the_network_of_its_own_accord(finished: Tree) -> None:
+    """Nothing told codecarbon, huggingface_hub, transformers or Snakemake to stay off it."""
+    asked = finished.path(NETWORK_LOG)
+
+    assert not asked.exists(), asked.read_text()
+
+
+def test_whoever_asks_the_network_would_be_noted(finished: Tree, tmp_path: Path) -> None:
+    asking = "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9')"
+    environment = {**finished.environment(), "NETWORK_LOG": str(tmp_path / "log")}
+
+    asked = subprocess.run([sys.executable, "-c", asking], env=environment, check=False)
+
+    assert asked.returncode == 1
+    assert "127.0.0.1" in (tmp_path / "log").read_text()
+
+
+def test_a_token_stands_in_no_result_log_or_note(finished: Tree) -> None:
+    places = [finished.path("results"), finished.path(".snakemake"), finished.path(".captured")]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+
+    assert len(files) > 50
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_every_file_of_a_finished_study_is_what_was_written(finished: Tree) -> None:
+    assert list(damages(finished.result(""))) == []
 
 
 def test_every_cell_leaves_a_record_with_the_source_s_four_keys_first(finished: Tree) -> None:

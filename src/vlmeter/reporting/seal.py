@@ -19,7 +19,7 @@ def read_sealed(path: Path) -> str:
         UserError: it is not what was written.
     """
     try:
-        text = path.read_text()
+        text = path.read_bytes().decode()
     except UnicodeDecodeError:
         raise damaged(path) from None
     svg, mark, _ = text.rpartition(_MARK)

@@ -10,7 +10,8 @@ GPUs, and it does not end before another one of the file has begun, or all have.
 the cell notes in the file on which node of a cluster it is and goes on for ever, the first time.
 With `CELLS_ARE_QUICK` the module that measures is not even imported, and torch neither.
 
-`CAPTURED_JOBS` names a folder in which each job leaves what it was called with.
+`CAPTURED_JOBS` names a folder in which each job leaves what it was called with, `NETWORK_LOG` a
+file in which every attempt to ask a network is noted; all are refused then.
 """
 
 import fcntl
@@ -182,6 +183,19 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+def refuse_networks(event, arguments):
+    """Note who asks a network for something, and let nobody."""
+    asks = event in ("socket.getaddrinfo", "socket.gethostbyname") or (
+        event == "socket.connect" and isinstance(arguments[1], tuple)
+    )
+    if asks:
+        with Path(os.environ["NETWORK_LOG"]).open("a") as log:
+            log.write(f"{sys.argv[:2]} {event} {arguments}\n")
+        raise OSError("there is no network")
+
+
+if "NETWORK_LOG" in os.environ:
+    sys.addaudithook(refuse_networks)
 HOOKED = {*(["vlmeter.cell"] if ENDINGS else []), *(["vlmeter.scripting"] if CAPTURED else [])}
 if HOOKED:
     sys.meta_path.insert(0, Finder(HOOKED))
