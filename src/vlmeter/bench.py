@@ -9,12 +9,16 @@ from typing import Any
 import torch
 
 from vlmeter.data.samples import Text, read_images, read_texts
+from vlmeter.failures import UnsupportedError
 from vlmeter.files import check_whole, read_json
 from vlmeter.measure.clock import Call
-from vlmeter.models.answer import generate, image_changes_logits
-from vlmeter.models.batches import Feeder, Inputs, Item, digests, full_batches
+from vlmeter.models.answer import cache_in_use, generate, image_changes_logits
+from vlmeter.models.batches import Feeder, Inputs, Item, digests
+from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.family_prompts import family_prompts
+from vlmeter.models.kernels import check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
+from vlmeter.models.optimizations import Optimization
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,11 @@ class Bench:
             return generate(self.loaded, self.cost_batches[0], self.decoding, new_tokens)
 
     @property
-    def decoder(self) -> tuple[str, Any] | None:
-        """The name and the module that decodes step by step; None where a model has none."""
-        name = "language_model"
-        decoder = getattr(self.loaded.model, name, None)
-        return None if decoder is None else (name, decoder)
-
-    @property
     def sequence_length(self) -> int:
         """Positions of a row of the cost batches, image positions included."""
-        return int(self.cost_batches[0]["input_ids"].shape[1])
+        first, loaded = self.cost_batches[0], self.loaded
+        outside = loaded.family.image_positions_outside_text(loaded.model.config, first)
+        return int(first["input_ids"].shape[1]) + outside
 
     def described(self) -> dict[str, Any]:
         """Return the `input` block: what the figures are of."""
@@ -87,6 +86,28 @@ class Bench:
             raise ValueError("another image gives the same logits: the model does not see it")
         return {"image_tokens_present": True, "image_changes_logits": True}
 
+    def check_forward(self) -> dict[str, Any]:
+        """Return what a forward pass really ran with, in one pass apart from the timed ones.
+
+        Raises:
+            UnsupportedError: what was asked for had no effect.
+        """
+        loaded = self.loaded
+        kernels = kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
+        return {
+            "kernels": kernels,
+            "not_as_asked": list(check_attention(loaded.optimization, kernels)),
+        }
+
+    def check_generation(self) -> dict[str, Any]:
+        """Return what the model decodes with, told by a generation apart from the timed ones.
+
+        Raises:
+            UnsupportedError: what was asked for had no effect.
+        """
+        cache = cache_in_use(self.loaded, self.cost_batches[0], self.decoding)
+        return {"quantization": self.loaded.quantization, "cache": cache}
+
 
 @dataclass(frozen=True)
 class _Forward:
@@ -97,7 +118,9 @@ class _Forward:
 
     def __call__(self) -> object:
         with torch.inference_mode():
-            return self.model(**self.inputs)
+            # A cache, which nothing reads here, would make each layer a program of its own to
+            # torch.compile: after eight of them it gives up, and the rest runs uncompiled.
+            return self.model(**self.inputs, use_cache=False)
 
 
 def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
@@ -113,10 +136,13 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     check_device(axes["device"])
     manifest = Path(inputs["model"])
     stored = read_json(manifest)
+    if stored.get("unsupported"):
+        raise UnsupportedError(stored["unsupported"])
     check_files(manifest.with_suffix(""), stored)
     loaded = load_model(
         manifest.with_suffix(""),
         axes,
+        Optimization.of(cell),
         random=stored["weights"] == "random",
         seed=measure["seed"],
         gpus=cell["gpus"],
@@ -132,10 +158,7 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     items = feeder.items(pictures, texts, _template_of(cell, loaded))
     text_tokens = max(item.prompt.tokens for item in items)
     with torch.inference_mode():
-        batches = [
-            feeder.batch(batch, text_tokens)
-            for batch in full_batches(items, axes["batch_size"], measure["batches"])
-        ]
+        batches = feeder.workload(items, axes["batch_size"], measure["batches"])
     return Bench(loaded, feeder, items, batches, text_tokens, told, cell["decoding"])
 
 
@@ -143,6 +166,5 @@ def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text
     """Return what chooses a sample's template: the cell's, or the model family's for the task."""
     if cell["template"] is not None:
         return lambda _: str(cell["template"])
-    chat = bool(getattr(loaded.processor, "chat_template", None))
-    prompts = family_prompts(loaded.model.config, chat=chat)
+    prompts = family_prompts(loaded.model.config, chat=uses_chat_template(loaded.processor))
     return lambda text: prompts.template(cell["task"], text)

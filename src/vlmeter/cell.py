@@ -28,8 +28,8 @@ from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.models.answer import answers
 from vlmeter.models.compilation import Compilation
+from vlmeter.models.countable import countable
 from vlmeter.models.load import attention_in_use, dtypes_in_use
-from vlmeter.models.optimizations import OPTIMIZATIONS
 from vlmeter.models.options import option_scores
 from vlmeter.provenance import git_state
 
@@ -66,11 +66,14 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         else _predictions(bench, cell)
     )
 
-    memory.begin_workload()
-    optimization = OPTIMIZATIONS[axes["optimization"]]
-    compilation = Compilation(bench.loaded.model, bench.loaded.family)
+    optimization = bench.loaded.optimization
+    # Before anything is compiled: a generation would compile every layer for lengths of its own.
+    effects = bench.check_generation()
+    compilation = Compilation(bench.loaded.model, optimization)
     if optimization.compiled:
         compilation.start(bench.forwards(), clock)
+    effects |= bench.check_forward()
+    memory.begin_workload()
     conditions = ConditionsProbe(gpus[0] if gpus else None)
     conditions.start()
     latency = measure_latency(
@@ -88,13 +91,14 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     generation, energy = _decoding(bench, cell, clock, meter, energy)
     conditions_block = conditions.stop().as_dict()
     memory_block = memory.stop(bench.loaded.model).as_dict()
-    flops = count_flops(
-        bench.loaded.model,
-        bench.cost_batches[0],
-        bench.loaded.family.stage_of,
-        decoder=bench.decoder[1] if bench.decoder else None,
-        prompt_tokens=bench.sequence_length,
-    )
+    with countable(bench.loaded):
+        flops = count_flops(
+            bench.loaded.model,
+            bench.cost_batches[0],
+            bench.loaded.family.stage_of,
+            decoder=bench.loaded.generator,
+            prompt_tokens=bench.sequence_length,
+        )
     peak = _peak_flop_per_s(machine, axes)
     blocks = {
         "input": bench.described(),
@@ -105,7 +109,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         "memory": memory_block,
         "compile": compiled,
         "checks": checks,
-        "model": _model_block(bench, inputs),
+        "model": {**_model_block(bench, inputs), **effects},
         "decoding": _decoding_block(bench, cell),
         "conditions": conditions_block,
         "provenance": _provenance(job, bench, machine, gpus),
@@ -187,7 +191,9 @@ def _model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
         "digest": json_digest(manifest["files"])[:16],
         "parameters": manifest["parameters"],
         "attention": attention_in_use(loaded.model, loaded.family),
-        "dtype_by_stage": dtypes_in_use(loaded.model, loaded.family),
+        "dtype_by_stage": dtypes_in_use(
+            loaded.model, loaded.family, loaded.optimization.quantization
+        ),
     }
 
 

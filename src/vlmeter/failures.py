@@ -37,6 +37,8 @@ _OUT_OF_MEMORY = (
 )
 _NO_COMPILER = ("InvalidCxxCompiler", "No working C++ compiler", "Cannot find a working triton")
 
+_COMPILER = ("torch._dynamo", "torch._inductor")
+
 
 def describe_failure(error: BaseException) -> Failure:
     """Return the status and the reason that an exception amounts to."""
@@ -49,6 +51,8 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(Status.OUT_OF_MEMORY, _first_sentence(words) or "the memory ran out")
     if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
         return Failure(Status.UNAVAILABLE, "torch.compile finds no working compiler here")
+    if type(error).__module__.startswith(_COMPILER):
+        return Failure(Status.UNSUPPORTED, f"torch.compile fails on this model: {_words(words)}")
     if isinstance(error, UserError):
         return Failure(Status.ERROR, words)
     disk = refusal_of_disk(error)
@@ -60,3 +64,10 @@ def describe_failure(error: BaseException) -> Failure:
 
 def _first_sentence(words: str) -> str:
     return words.split(". ", maxsplit=1)[0][:300]
+
+
+def _words(text: str) -> str:
+    """Return a compiler's complaint without its command line and what to set to see more."""
+    for mark in (" Command:", " Set TORCH", " from user code:"):
+        text = text.split(mark, maxsplit=1)[0]
+    return text[:300]

@@ -16,7 +16,16 @@ from vlmeter.provenance import software_versions, source_digest
 from vlmeter.record import Status
 from vlmeter.study import Cell, Plain, Study
 
-_MEASURING = ("torch", "transformers", "tokenizers", "numpy", "pillow", "codecarbon", "fvcore")
+_MEASURING = (
+    "torch",
+    "torchao",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "pillow",
+    "codecarbon",
+    "fvcore",
+)
 _IMAGES = ("pillow", "pyarrow")
 _SCORING = ("jiwer", "numpy")
 
@@ -87,7 +96,7 @@ class Jobs:
             **params,
             "content": _content(params["source"]["path"], manifest),
             "code": source_digest("vlmeter.models.fetch"),
-            "software": software_versions(("torch", "transformers")),
+            "software": software_versions(("torch", "torchvision", "transformers")),
         }
 
     def inference(self, cell: Cell) -> Plain:

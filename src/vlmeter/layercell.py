@@ -9,6 +9,7 @@ from vlmeter.measure.clock import clock_for
 from vlmeter.measure.flops import count_flops, mean_decode_step
 from vlmeter.measure.layers import LayerProfile, profile_decode, profile_layers
 from vlmeter.measure.marks import stopwatch_for
+from vlmeter.models.countable import countable
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
 def _forward(bench: Bench, cell: Mapping[str, Any]) -> LayerProfile:
     model, family = bench.loaded.model, bench.loaded.family
     device = cell["axes"]["device"]
-    flops = count_flops(model, bench.cost_batches[0], family.stage_of)
+    with countable(bench.loaded):
+        flops = count_flops(model, bench.cost_batches[0], family.stage_of)
     return profile_layers(
         model,
         bench.forwards()[0],
@@ -53,13 +55,12 @@ def _forward(bench: Bench, cell: Mapping[str, Any]) -> LayerProfile:
 
 
 def _decode(bench: Bench, cell: Mapping[str, Any]) -> tuple[LayerProfile | None, str | None]:
-    if bench.decoder is None:
-        return None, "the model has no language model that decodes step by step"
-    name, decoder = bench.decoder
+    name, decoder = bench.loaded.family.generator, bench.loaded.generator
     device, new_tokens = cell["axes"]["device"], cell["measure"]["new_tokens"]
-    step = mean_decode_step(
-        decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
-    )
+    with countable(bench.loaded):
+        step = mean_decode_step(
+            decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
+        )
     flops = {".".join(filter(None, (name, own))): n for own, n in step.own_by_module.items()}
     return profile_decode(
         bench.loaded.model,

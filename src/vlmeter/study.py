@@ -196,6 +196,9 @@ class Study:
             "dataset": cell.dataset,
             "axes": asdict(cell.axes),
             "gpus": self.gpus(cell),
+            "optimization": self.config.known_optimizations[cell.axes.optimization].model_dump(
+                mode="json"
+            ),
             "task": block.task,
             "template": block.prompts.get(cell.axes.prompt),
             "decoding": self.decoding(cell.dataset),

@@ -214,6 +214,12 @@ def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
             "optimization": "eager",
         },
         "gpus": 0,
+        "optimization": {
+            "attention": "eager",
+            "compile": None,
+            "cache": "dynamic",
+            "quantization": None,
+        },
         "task": "vqa",
         "template": "{question}",
         "decoding": {

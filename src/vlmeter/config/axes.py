@@ -9,7 +9,6 @@ from vlmeter.config.base import Block, Name
 Device = Literal["cuda", "cpu"]
 Dtype = Literal["fp32", "fp16", "bf16"]
 ImageInput = Literal["processor", "native"]
-Optimization = Literal["eager", "sdpa", "compile", "flash_attention_2"]
 ImageSize = Annotated[int, Field(ge=16, le=4096)]
 BatchSize = Annotated[int, Field(ge=1, le=65536)]
 InputLength = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -55,7 +54,11 @@ class Base(Block):
     max_input_len: InputLength = Field(
         200, description="Most *text* tokens of a prompt; the question is cut, not the template."
     )
-    optimization: Optimization = Field("eager", description="How the model is executed.")
+    optimization: Name = Field(
+        "eager",
+        description="How the model is executed: `eager`, `sdpa`, `compile`, `flash_attention_2`, "
+        "`flex_attention`, `static_cache`, `int8`, `int4`, or a name below `optimizations`.",
+    )
 
     @field_validator("dtype")
     @classmethod
@@ -76,7 +79,7 @@ class Fixed(Block):
     image_input: ImageInput | None = None
     batch_size: BatchSize | None = None
     max_input_len: InputLength | None = None
-    optimization: Optimization | None = None
+    optimization: Name | None = None
 
 
 class Varied(Block):
@@ -90,7 +93,7 @@ class Varied(Block):
     image_input: list[ImageInput] | None = None
     batch_size: list[BatchSize] | None = None
     max_input_len: list[InputLength] | None = None
-    optimization: list[Optimization] | None = None
+    optimization: list[Name] | None = None
 
     @model_validator(mode="after")
     def _distinct_values(self) -> "Varied":

@@ -198,6 +198,9 @@ def _broken_axes(
     key, models = values["model"]
     for model in models:
         yield from _unknown(key, str(model), config.models)
+    key, optimizations = values["optimization"]
+    for name in optimizations:
+        yield from _unknown(key, str(name), config.known_optimizations)
     key, prompts = values["prompt"]
     for dataset in datasets:
         known = config.datasets.get(dataset)

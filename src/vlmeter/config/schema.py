@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vlmeter.config.axes import AXES, Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.dataset import Dataset
+from vlmeter.config.optimizations import BUILT_IN, Optimization
 
 Allowance = Literal["pickle", "remote_code"]
 
@@ -168,8 +169,25 @@ class StudyConfig(Block):
     study: Name = Field(description="Name of the study; its results lie in `results/<study>/`.")
     models: dict[Name, Model] = Field(min_length=1, description="The models, by name.")
     datasets: dict[Name, Dataset] = Field(min_length=1, description="The data sets, by name.")
+    optimizations: dict[Name, Optimization] = Field(
+        default={},
+        description="Optimisations of your own, by name, beside those that every study knows.",
+    )
     base: Base = Field(description="The base cell.")
     sections: list[Section] = Field(min_length=1, description="The tables of the report.")
     layers: Layers | None = Field(None, description="Which cells are profiled layer by layer.")
     measure: Measure = Field(Measure(), description="How things are measured.")
     report: Report = Field(Report(), description="What the report says about itself.")
+
+    @field_validator("optimizations")
+    @classmethod
+    def _names_of_their_own(cls, own: dict[str, Optimization]) -> dict[str, Optimization]:
+        for name in own:
+            if name in BUILT_IN:
+                raise ValueError(f'"{name}" is known already and stays what it is: choose another')
+        return own
+
+    @property
+    def known_optimizations(self) -> dict[str, Optimization]:
+        """Every optimisation that a cell may name."""
+        return {**BUILT_IN, **self.optimizations}

@@ -61,7 +61,13 @@ def announced_size(name: str, revision: str | None, choose: Choice, patience: Pa
     return Size(None if info.safetensors is None else info.safetensors.total, wanted)
 
 
-def fetch_snapshot(name: str, revision: str | None, choose: Choice, patience: Patience) -> Snapshot:
+def fetch_snapshot(
+    name: str,
+    revision: str | None,
+    choose: Choice,
+    patience: Patience,
+    accept: Callable[[str | None], None] = lambda _: None,
+) -> Snapshot:
     """Bring a model into the Hub's cache.
 
     Args:
@@ -69,6 +75,8 @@ def fetch_snapshot(name: str, revision: str | None, choose: Choice, patience: Pa
         revision: A commit, branch or tag; None for the newest.
         choose: Says which of the repository's files are taken.
         patience: How long the Hub is waited for.
+        accept: Told the model's type before anything is fetched, where the Hub knows it; raises if
+            the model is of no use.
 
     Raises:
         UserError: the Hub refuses it, cannot be reached, or sends other files than it announces.
@@ -81,6 +89,7 @@ def fetch_snapshot(name: str, revision: str | None, choose: Choice, patience: Pa
         except OfflineModeIsEnabled as error:
             _LOG.warning("%s: %s; the Hub's cache is looked into", asked.words, error)
             return _cached(asked, choose)
+        accept((info.config or {}).get("model_type"))
         hashes = {file.rfilename: _announced(file) for file in info.siblings or []}
         wanted = {file: hashes[file] for file in choose(hashes)}
         return _fetched(asked, str(info.sha), wanted, patience)

@@ -41,8 +41,14 @@ def _baddbmm_macs(inputs: list[Any], outputs: list[Any]) -> int:
     return int(prod(left) * get_shape(inputs[2])[-1])
 
 
+def _conv_mode_macs(inputs: list[Any], outputs: list[Any]) -> int:
+    """Multiply-adds of a convolution whose padding is given by name."""
+    return int(prod(get_shape(outputs[0])) * prod(get_shape(inputs[1])[1:]))
+
+
 MATRIX_HANDLES: dict[str, Any] = {
     "aten::_convolution": conv_flop_jit,
+    "aten::_convolution_mode": _conv_mode_macs,
     "aten::addmm": addmm_flop_jit,
     "aten::baddbmm": _baddbmm_macs,
     "aten::bmm": bmm_flop_jit,

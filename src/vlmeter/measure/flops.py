@@ -8,12 +8,14 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
+from vlmeter.measure.decode_inputs import decode_inputs
+from vlmeter.measure.flop_dispatch import dispatched_flops
 from vlmeter.measure.flop_operators import (
     MATRIX_HANDLES,
     NORM_HANDLES,
@@ -50,6 +52,8 @@ class Flops:
     normalisation_flops: int
     """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
     convention: str
+    counter: str
+    """`fvcore`, or `torch` where its own counter sees work that fvcore's trace leaves out."""
     uncounted: dict[str, int]
     """Operators without a count and how often they ran; fvcore's list of free ones left out."""
     batch_size: int
@@ -93,6 +97,7 @@ class _Counted:
     by_module: dict[str, int]
     normalisation: int
     uncounted: dict[str, int]
+    counter: str = "fvcore"
 
 
 class _Positional(nn.Module):
@@ -135,7 +140,7 @@ def count_flops(
     batch_size = _batch_size(inputs)
     stage_of = stages if callable(stages) else stage_by_prefix(stages)
     with torch.no_grad():
-        forward = _count(model, {**inputs, "use_cache": False})
+        forward = _counted(model, lambda: {**inputs, "use_cache": False})
     decode = (
         DecodeStep(None, "no decoder was given", {})
         if decoder is None or prompt_tokens is None
@@ -157,6 +162,7 @@ def count_flops(
         decode_step_reason=decode.reason,
         normalisation_flops=forward.normalisation,
         convention=CONVENTION,
+        counter=forward.counter,
         uncounted=forward.uncounted,
         batch_size=batch_size,
         by_module=forward.by_module,
@@ -179,32 +185,35 @@ def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
     return stage_of
 
 
-def count_decode_step(decoder: nn.Module, batch_size: int, cached_tokens: int) -> DecodeStep:
+def count_decode_step(
+    decoder: nn.Module, batch_size: int, prompt_tokens: int, decoded_tokens: int = 0
+) -> DecodeStep:
     """Count one decode step.
 
     Args:
         decoder: The language model, from token ids to logits, with a key-value cache.
         batch_size: Samples that each get one new token.
-        cached_tokens: Positions in the cache before the step, image positions included.
+        prompt_tokens: Positions of the prompt, image positions included.
+        decoded_tokens: Tokens decoded and cached before the step.
     """
-    if getattr(getattr(decoder, "config", None), "is_encoder_decoder", False):
-        return DecodeStep(None, "a decode step is counted for decoder-only language models", {})
     with torch.no_grad():
-        counted = _count(decoder, _decode_inputs(decoder, batch_size, cached_tokens))
+        counted = _counted(
+            decoder, lambda: decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
+        )
     reason = uncounted_reason(counted.uncounted)
     own = {} if reason else _own(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
 
 
 def mean_decode_step(
-    decoder: nn.Module, batch_size: int, cached_tokens: int, steps: int
+    decoder: nn.Module, batch_size: int, prompt_tokens: int, steps: int
 ) -> DecodeStep:
     """Count the mean of successive decode steps, each over a cache one position longer.
 
     Attention's work grows linearly with the cache, so the mean is that of the first and the last.
     """
     first, last = (
-        count_decode_step(decoder, batch_size, cached_tokens + step) for step in (0, steps - 1)
+        count_decode_step(decoder, batch_size, prompt_tokens, step) for step in (0, steps - 1)
     )
     if first.flops is None or last.flops is None:
         return DecodeStep(None, first.reason or last.reason, {})
@@ -215,10 +224,36 @@ def mean_decode_step(
 
 
 def _batch_size(inputs: Mapping[str, object]) -> int:
-    sizes = {value.shape[0] for value in inputs.values() if isinstance(value, torch.Tensor)}
+    """The samples of a batch; pixels that come as patches of all its images tell nothing of it."""
+    names = {"input_ids"} if "image_grid_thw" in inputs else inputs.keys()
+    tensors = (inputs[name] for name in names)
+    sizes = {value.shape[0] for value in tensors if isinstance(value, torch.Tensor)}
     if len(sizes) != 1:
         raise ValueError(f"the inputs' first dimensions differ: {sorted(sizes)}")
     return int(sizes.pop())
+
+
+def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
+    """Count by fvcore, held against what torch dispatches.
+
+    Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
+    layers whose result nothing reads, such as LLaVA's last of the vision tower, which run all the
+    same; and some models build masks that the tracer cannot follow.
+
+    Args:
+        model: What is counted.
+        make_inputs: Makes its keyword arguments anew: a pass may change a cache among them.
+    """
+    dispatched = dispatched_flops(model, make_inputs())
+    try:
+        counted = _count(model, make_inputs())
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return _Counted(dispatched, 0, {}, counter="torch")
+    if dispatched[""] > counted.by_module[""]:
+        return replace(counted, by_module=dispatched, counter="torch")
+    return counted
 
 
 def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
@@ -251,23 +286,3 @@ def _own(by_module: Mapping[str, int]) -> dict[str, int]:
         if name:
             own[name.rpartition(".")[0]] -= flops
     return own
-
-
-def _decode_inputs(decoder: nn.Module, batch_size: int, cached_tokens: int) -> dict[str, object]:
-    """One new token over a cache of this length.
-
-    A single position is run for real, which gives the cache its structure; its keys and values
-    are then repeated (as views) to that length. Counts depend on shapes alone.
-    """
-    device = next(decoder.parameters()).device
-    token = torch.ones((batch_size, 1), dtype=torch.long, device=device)
-    cache = decoder(input_ids=token, use_cache=True).past_key_values
-    for layer in cache.layers:
-        layer.keys = layer.keys.expand(-1, -1, cached_tokens, -1)
-        layer.values = layer.values.expand(-1, -1, cached_tokens, -1)
-    return {
-        "input_ids": token,
-        "attention_mask": token.new_ones((batch_size, cached_tokens + 1)),
-        "past_key_values": cache,
-        "use_cache": True,
-    }

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vlmeter.measure.nvml import Gpu
 
@@ -180,11 +180,22 @@ def _max_rss_bytes() -> int:
 
 def weights_bytes(model: Model) -> int:
     """Bytes of a model's parameters and buffers; tied weights count once."""
+    plain = [
+        tensor for weight in [*model.parameters(), *model.buffers()] for tensor in _plain(weight)
+    ]
     sizes = {
-        (weight.data_ptr(), weight.numel()): weight.numel() * weight.element_size()
-        for weight in [*model.parameters(), *model.buffers()]
+        (tensor.data_ptr(), tensor.numel()): tensor.numel() * tensor.element_size()
+        for tensor in plain
     }
     return sum(sizes.values())
+
+
+def _plain(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
+    """Return the tensors that a weight is stored in: a quantised one is packed into several."""
+    if not hasattr(weight, "__tensor_flatten__"):
+        return [weight]
+    names, _ = weight.__tensor_flatten__()
+    return [part for name in names for part in _plain(getattr(weight, name))]
 
 
 def memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from vlmeter.failures import UnsupportedError
 from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
 from vlmeter.models.load import LoadedModel
 
@@ -26,17 +27,48 @@ def generate(
             never looks like speed.
 
     Returns:
-        New token ids of shape (batch, new tokens), without the prompt.
+        New token ids of shape (batch, new tokens), without what came before.
     """
-    tokens = loaded.model.generate(
-        **inputs,
+    tokens = _decoded(loaded, inputs, decoding, forced_tokens)
+    before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
+    return tokens[:, before.shape[1] :]
+
+
+def _decoded(
+    loaded: LoadedModel,
+    inputs: Inputs,
+    decoding: Mapping[str, Any],
+    forced_tokens: int | None = None,
+    *,
+    cache_too: bool = False,
+) -> Any:  # noqa: ANN401
+    return loaded.model.generate(
+        # An encoder-decoder's generation makes the decoder's start by itself.
+        **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
         **_options(decoding, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,
+        cache_implementation="static" if loaded.optimization.static_cache else None,
+        # A static cache makes transformers compile decoding on a GPU, which no one asked for.
+        disable_compile=True,
+        return_dict_in_generate=cache_too,
     )
-    if loaded.model.config.is_encoder_decoder:
-        return tokens
-    return tokens[:, inputs["input_ids"].shape[1] :]
+
+
+def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Mapping[str, Any]) -> str:
+    """Return the class of the key-value cache that a generation really uses.
+
+    Raises:
+        UnsupportedError: a static one was asked for and another was used.
+    """
+    with torch.inference_mode():
+        cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+    used = type(getattr(cache, "self_attention_cache", cache)).__name__
+    if loaded.optimization.static_cache and "Static" not in used:
+        raise UnsupportedError(
+            f"{loaded.optimization.name}: accepted, but generation used a {used}"
+        )
+    return used
 
 
 def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str, Any]:

@@ -12,12 +12,27 @@ from PIL import Image
 from vlmeter.data.prompts import Prompt, TemplateTooLongError, fit_prompt
 from vlmeter.data.samples import Text
 from vlmeter.failures import UnsupportedError
-from vlmeter.models.families import expected_image_tokens, image_token_id
+from vlmeter.models.families import (
+    expected_image_tokens,
+    image_token_id,
+    is_encoder_decoder,
+)
 from vlmeter.models.load import LoadedModel
 
 T = TypeVar("T")
 Inputs = dict[str, Any]
 """Keyword arguments of a forward: tensors on the model's device, batch first."""
+
+
+_PADDING = {
+    "input_ids": 0,
+    "attention_mask": 0,
+    "token_type_ids": 0,
+    "mm_token_type_ids": 0,
+    "qformer_input_ids": 0,
+    "qformer_attention_mask": 0,
+}
+"""The inputs that are as long as a text, and what masked places hold in them."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,9 @@ class Feeder:
 
     def __init__(self, loaded: LoadedModel, axes: Mapping[str, Any]) -> None:
         self._loaded = loaded
-        self._native = axes["image_input"] == "native"
         self._max_input_len = int(axes["max_input_len"])
+        self._native = axes["image_input"] == "native"
+        self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
     def items(
         self,
@@ -47,10 +63,14 @@ class Feeder:
         texts: Mapping[str, Text],
         template_of: Callable[[Text], str],
     ) -> list[Item]:
-        """Return the samples with their prompts, cut to the cell's length."""
+        """Return the samples with their prompts, cut to the cell's length.
+
+        The length is of the user's text: neither the image nor a chat template takes from it.
+        """
+        family, processor = self._loaded.family, self._loaded.processor
 
         def count(prompt: str) -> int:
-            return len(self._loaded.tokenizer(prompt)["input_ids"])
+            return family.text_tokens(processor, prompt)
 
         def item(name: str, data: bytes) -> Item:
             template = template_of(texts[name])
@@ -62,38 +82,67 @@ class Feeder:
         except TemplateTooLongError as error:
             raise UnsupportedError(str(error)) from error
 
-    def batch(self, items: Sequence[Item], text_tokens: int | None = None) -> Inputs:
+    def batch(self, items: Sequence[Item]) -> Inputs:
         """Return one batch.
 
-        Args:
-            items: The samples; the batch has as many rows.
-            text_tokens: Text tokens that every row is padded to; default: the longest's.
-
         Returns:
-            input_ids and attention_mask of shape (batch, image + text tokens), pixel_values as
-            the processor makes them, and what the forward needs to take a larger image.
+            What the processor makes of images and texts, on the model's device: input_ids and
+            attention_mask of shape (batch, image + text tokens), pixel_values and what else the
+            family takes; for an encoder-decoder the decoder's start; what the forward needs to
+            take a larger image.
+
+        Raises:
+            UnsupportedError: the model takes images of its own size alone.
         """
-        images = [Image.open(io.BytesIO(item.image)) for item in items]
-        options: dict[str, Any] = {}
+        loaded = self._loaded
+        options: dict[str, Any] = dict(loaded.family.processor_options)
         if self._native:
-            options = {"do_resize": False, "do_center_crop": False}
-        inputs = self._loaded.processor(
-            images=images,
-            text=[item.prompt.text for item in items],
+            options |= {"do_resize": False, "do_center_crop": False}
+        made = loaded.processor(
+            images=loaded.family.images([Image.open(io.BytesIO(item.image)) for item in items]),
+            text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
             **options,
         )
-        fed: Inputs = dict(inputs.to(self._loaded.device, self._loaded.dtype))
-        if text_tokens is not None:
-            longest = max(item.prompt.tokens for item in items)
-            fed = _padded(fed, text_tokens - longest, self._loaded.pad_token_id)
+        fed: Inputs = dict(made.to(loaded.device, loaded.dtype))
+        # Made for training: with labels the forward would compute a loss.
+        fed.pop("labels", None)
+        if self._decodes_apart:
+            start = loaded.decoder_start_token_id
+            fed["decoder_input_ids"] = fed["input_ids"].new_full((len(items), 1), start)
         if self._native:
+            if not loaded.interpolates_positions:
+                raise UnsupportedError(
+                    f"image_input native: {loaded.model.config.model_type} takes images at its "
+                    "own size alone, its position encodings are not interpolated"
+                )
             fed["interpolate_pos_encoding"] = True
         return fed
 
+    def workload(self, items: Sequence[Item], batch_size: int, most: int) -> list[Inputs]:
+        """Return up to `most` distinct full batches of one shape: that of the longest prompt."""
+        batches = [self.batch(batch) for batch in full_batches(items, batch_size, most)]
+        longest = self.batch([max(items, key=lambda item: item.prompt.tokens)])
+        widths = {
+            name: max(inputs[name].shape[1] for inputs in (longest, *batches))
+            for name in _PADDING
+            if name in longest
+        }
+        return [self._padded(inputs, widths) for inputs in batches]
+
+    def _padded(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
+        """Pad every row to these lengths with masked tokens, on the tokenizer's side."""
+        padded = dict(inputs)
+        for name, width in widths.items():
+            missing = width - inputs[name].shape[1]
+            sides = (missing, 0) if self._loaded.tokenizer.padding_side == "left" else (0, missing)
+            value = self._loaded.pad_token_id if name == "input_ids" else _PADDING[name]
+            padded[name] = torch.nn.functional.pad(inputs[name], sides, value=value)
+        return padded
+
     def image_tokens(self, inputs: Inputs) -> int:
-        """Return how many image tokens each row has, having checked that they are there.
+        """Return how many positions the image takes in each row, having seen that they are there.
 
         Without them the forward runs silently without the image.
 
@@ -103,7 +152,7 @@ class Feeder:
         config = self._loaded.model.config
         token = image_token_id(config)
         if token is None:
-            return 0
+            return self._loaded.family.image_positions_outside_text(config, inputs)
         counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):
@@ -112,17 +161,6 @@ class Feeder:
                 "this revision's processor does not fit the model"
             )
         return int(max(counts))
-
-
-def _padded(inputs: Inputs, missing: int, pad_token_id: int) -> Inputs:
-    """Pad every row on the left by `missing` masked tokens."""
-    if missing <= 0:
-        return inputs
-    padded = dict(inputs)
-    for name, value in (("input_ids", pad_token_id), ("attention_mask", 0), ("token_type_ids", 0)):
-        if name in inputs:
-            padded[name] = torch.nn.functional.pad(inputs[name], (missing, 0), value=value)
-    return padded
 
 
 def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -18,11 +18,13 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.failures import UnsupportedError
 from vlmeter.files import file_sha256, file_xxh3, read_json, write_json
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.patience import USUAL, Patience
 from vlmeter.models.allowed import files_to_take, has_safetensors, runs_own_code
 from vlmeter.models.random_weights import store_architecture
+from vlmeter.models.support import check_model_type
 
 _LOG = logging.getLogger(__name__)
 _UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, SafetensorError, UnpicklingError)
@@ -36,12 +38,20 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
         manifest: Path of the manifest to write; the folder has its name without `.json`.
         patience: How long the Hub is waited for.
 
+    A model of a type that is not supported leaves a manifest that says so, in words for its cells.
+
     Raises:
         UserError: the model cannot be found or loaded.
     """
     source = params["source"]
     pin = Path(manifest).with_suffix(".revision.json")
-    folder, revision = _local(source) if source.get("path") else _on_hub(source, pin, patience)
+    try:
+        folder, revision = _local(source) if source.get("path") else _on_hub(source, pin, patience)
+        _check_support(source, folder)
+    except UnsupportedError as error:
+        _LOG.warning("%s", error)
+        write_json(Path(manifest), {**_heading(params), "unsupported": str(error), "files": {}})
+        return
     target = Path(manifest).with_suffix("")
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -59,13 +69,9 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
     write_json(
         Path(manifest),
         {
-            "model": params["model"],
-            "dtype": params["dtype"],
-            "source": dict(source),
-            "weights": params["weights"],
+            **_heading(params),
             "revision": revision,
             "licence": _licence(folder),
-            "content": params.get("content"),
             "parameters": parameters,
             "files": {
                 str(path.relative_to(target)): {
@@ -77,6 +83,27 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
             },
         },
     )
+
+
+def _heading(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a manifest says of any model, also of one that is not supported."""
+    return {
+        "model": params["model"],
+        "dtype": params["dtype"],
+        "source": dict(params["source"]),
+        "weights": params["weights"],
+        "revision": None,
+        "licence": None,
+        "content": params.get("content"),
+        "parameters": None,
+    }
+
+
+def _check_support(source: Mapping[str, Any], folder: Path) -> None:
+    name = source.get("hub") or source["path"]
+    config: Any = read_json(folder / "config.json")
+    own_code = bool(config.get("auto_map")) and "remote_code" in source["allow"]
+    check_model_type(name, config.get("model_type"), own_code=own_code)
 
 
 def _local(source: Mapping[str, Any]) -> tuple[Path, None]:
@@ -98,7 +125,10 @@ def _on_hub(source: Mapping[str, Any], pin: Path, patience: Patience) -> tuple[P
     def choose(files: Iterable[str]) -> list[str]:
         return files_to_take(name, files, source["allow"])
 
-    snapshot = fetch_snapshot(name, revision, choose, patience)
+    def accept(model_type: str | None) -> None:
+        check_model_type(name, model_type, own_code="remote_code" in source["allow"])
+
+    snapshot = fetch_snapshot(name, revision, choose, patience, accept)
     if source.get("revision") is None:
         _LOG.warning(
             "%s names no revision: resolved to %s, used from now on", name, snapshot.commit

@@ -1,5 +1,6 @@
 """A stored model, ready to be fed on its device."""
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.files import damaged, file_xxh3
-from vlmeter.models.families import Family, family_of
-from vlmeter.models.optimizations import OPTIMIZATIONS
+from vlmeter.models.families import Family, family_of, is_encoder_decoder
+from vlmeter.models.optimizations import EAGER, Optimization
+from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 
 
@@ -26,12 +28,27 @@ class LoadedModel:
     model: Any
     processor: Any
     family: Family
+    optimization: Optimization
     device: torch.device
     pad_token_id: int
     eos_token_ids: tuple[int, ...]
     """What ends an answer; empty where the model never ends one by itself."""
+    decoder_start_token_id: int | None = None
+    """What the decoder of an encoder-decoder begins with."""
     answers_mean_something: bool = True
     """False where the weights are random."""
+    quantization: Mapping[str, Any] | None = None
+    """What was quantised, and what was not."""
+
+    @property
+    def generator(self) -> Any:  # noqa: ANN401
+        """The module that decodes, whose settings `generate` goes by."""
+        return self.model.get_submodule(self.family.generator)
+
+    @property
+    def interpolates_positions(self) -> bool:
+        """Whether the forward takes larger images by interpolated position encodings."""
+        return "interpolate_pos_encoding" in inspect.signature(self.model.forward).parameters
 
     @property
     def tokenizer(self) -> Any:  # noqa: ANN401 - any transformers tokenizer
@@ -74,26 +91,34 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def load_model(
-    folder: Path, axes: Mapping[str, Any], *, random: bool, seed: int, gpus: int = 1
+    folder: Path,
+    axes: Mapping[str, Any],
+    optimization: Optimization = EAGER,
+    *,
+    random: bool,
+    seed: int,
+    gpus: int = 1,
 ) -> LoadedModel:
-    """Load a model that `fetch_model` stored, with the attention that the cell asks for.
+    """Load a model that `fetch_model` stored, to be executed as the cell asks.
 
     Args:
         folder: With the weights, or with an architecture that has none.
         axes: The cell's.
+        optimization: The attention that is asked for, and the quantisation.
         random: Whether the weights are made here instead of read.
         seed: Of random weights.
         gpus: How many GPUs it is spread over, layer by layer, where it is more than one.
 
     Raises:
         UnavailableError: the device is not there.
-        UnsupportedError: transformers refuses the attention for this model.
+        UnsupportedError: transformers or torchao refuses the optimisation for this model.
     """
     check_device(axes["device"])
-    attention = OPTIMIZATIONS[axes["optimization"]].attention
     dtype = DTYPES[axes["dtype"]]
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=own_code)
+    attention = optimization.attention_for(config)
     try:
         if random:
             model = build_random_model(folder, dtype, axes["device"], attention, seed)
@@ -112,33 +137,45 @@ def load_model(
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
         words = str(error).split(". ", maxsplit=1)[0]
-        raise UnsupportedError(f"{axes['optimization']}: {words}") from error
-    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
-    # Answers begin at the same place in every row.
-    processor.tokenizer.padding_side = "left"
+        raise UnsupportedError(f"{optimization.name}: {words}") from error
     if gpus <= 1:
         model = model.to(axes["device"])
     model = model.eval().requires_grad_(False)
-    generation = _effective_generation_config(model)
+    quantized = None
+    if optimization.quantization is not None:
+        quantized = quantize(model, optimization.quantization, axes["device"])
+    family = family_of(model.config)
+    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
+    # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
+    # absolute positions.
+    side = "right" if is_encoder_decoder(model.config) else "left"
+    processor.tokenizer.padding_side = side
+    generation = model.get_submodule(family.generator).generation_config
     ends = generation.eos_token_id
     ends = () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)
     return LoadedModel(
         model=model,
         processor=processor,
-        family=family_of(model.config),
+        family=family,
+        optimization=optimization,
         device=torch.device(axes["device"]),
         pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
         eos_token_ids=ends,
+        decoder_start_token_id=_decoder_start(model, generation),
         answers_mean_something=not random,
+        quantization=quantized,
     )
 
 
-def _effective_generation_config(model: Any) -> Any:  # noqa: ANN401
-    """Return the config that `generate` goes by: BLIP-2 hands over to its language model's."""
-    inner = getattr(model, "language_model", None)
-    if inner is not None and inner.can_generate():
-        return inner.generation_config
-    return model.generation_config
+def _decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
+    if not is_encoder_decoder(model.config):
+        return None
+    text = getattr(model.config, "text_config", None)
+    for config in (generation, model.config, text):
+        value = getattr(config, "decoder_start_token_id", None)
+        if value is not None:
+            return int(value)
+    raise ValueError("the model names no decoder_start_token_id: its answers have no beginning")
 
 
 def _pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
@@ -159,10 +196,12 @@ def attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN
     return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
 
 
-def dtypes_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
+def dtypes_in_use(model: Any, family: Family, quantization: str | None = None) -> dict[str, str]:  # noqa: ANN401
     """Return the number formats of each stage's parameters."""
+    packed = {id(module.weight) for module in model.modules() if is_quantized(module)}
     found: dict[str, set[str]] = {}
     for name, parameter in model.named_parameters():
         stage = family.stage_of(name) or "other"
-        found.setdefault(stage, set()).add(str(parameter.dtype).removeprefix("torch."))
+        plain = str(parameter.dtype).removeprefix("torch.")
+        found.setdefault(stage, set()).add(str(quantization) if id(parameter) in packed else plain)
     return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}

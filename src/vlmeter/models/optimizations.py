@@ -1,46 +1,63 @@
-"""The optimisation axis: what each value does to a model."""
+"""The optimisation axis: what a value asks for, told as plain data by the cell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.models.families import Family
+_PARTS = {"vision": "vision_config", "qformer": "qformer_config", "text": "text_config"}
+"""The config inside a model's config that each part goes by."""
 
 
 @dataclass(frozen=True)
 class Optimization:
     """How a model is executed."""
 
-    attention: str
-    """The attention implementation that is asked of transformers."""
-    compiled: bool = False
-    """Whether the timed forward runs compiled."""
+    name: str
+    attention: str | Mapping[str, str]
+    """The attention implementation that is asked of transformers, for all or for each part."""
+    compile_mode: str | None = None
+    """The mode of `torch.compile`; None where nothing is compiled."""
+    compile_whole: bool = False
+    """Whether the model is compiled as one instead of layer by layer."""
+    static_cache: bool = False
+    quantization: str | None = None
+    """`int8` or `int4`: what the weights of linear layers are brought to."""
+
+    @classmethod
+    def of(cls, cell: Mapping[str, Any]) -> "Optimization":
+        """Return what a cell's `optimization` block asks for."""
+        told = cell["optimization"]
+        compiled = told["compile"]
+        return cls(
+            name=cell["axes"]["optimization"],
+            attention=told["attention"],
+            compile_mode=compiled["mode"] if compiled else None,
+            compile_whole=bool(compiled) and compiled["form"] == "whole",
+            static_cache=told["cache"] == "static",
+            quantization=told["quantization"],
+        )
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the timed forward runs compiled."""
+        return self.compile_mode is not None
+
+    def attention_for(self, config: Any) -> str | dict[str, str]:  # noqa: ANN401
+        """Return `attn_implementation` for a model of this config."""
+        if isinstance(self.attention, str):
+            return self.attention
+        own = set(getattr(config, "sub_configs", ()))
+        parts = {_PARTS[part]: kind for part, kind in self.attention.items()}
+        # What is no part of its own, such as a projector, does no attention.
+        return {"": self.attention["text"], **{k: v for k, v in parts.items() if k in own}}
+
+    def attention_of(self, stage: str) -> str:
+        """Return the attention that is asked of a stage."""
+        if isinstance(self.attention, str):
+            return self.attention
+        part = {"vision": "vision", "qformer": "qformer"}.get(stage, "text")
+        return self.attention[part]
 
 
-OPTIMIZATIONS = {
-    "eager": Optimization("eager"),
-    "sdpa": Optimization("sdpa"),
-    # Attention as in `eager`, so that the two differ in nothing but the compilation.
-    "compile": Optimization("eager", compiled=True),
-    "flash_attention_2": Optimization("flash_attention_2"),
-}
-
-
-def compile_blocks(model: Any, family: Family) -> int:  # noqa: ANN401 - any torch module
-    """Compile the blocks that repeat, each kind once (torch's regional compilation).
-
-    The same graph serves every layer of a kind, so a cold start costs seconds instead of the
-    minute that the whole model takes, for nearly the same steady speed.
-
-    Returns:
-        How many modules were compiled; the whole model counts as one.
-    """
-    blocks = [module for module in model.modules() if type(module).__name__ in family.blocks]
-    for block in blocks or [model]:
-        block.compile(dynamic=False)
-    return len(blocks) or 1
-
-
-def uncompile(model: Any) -> None:  # noqa: ANN401
-    """Undo `compile_blocks`: forwards are eager again."""
-    for module in model.modules():
-        module._compiled_call_impl = None
+EAGER = Optimization("eager", "eager")
+"""Nothing but the model as it is written."""

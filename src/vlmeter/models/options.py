@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import torch
 
 from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.families import is_encoder_decoder
+from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import LoadedModel
 
 
@@ -38,7 +40,7 @@ def option_scores(
         batch_size: Most options that are fed together.
     """
     pairs = [_Pair(item, option) for item in items for option in item.choices]
-    score = _decoder_scores if loaded.model.config.is_encoder_decoder else _continuation_scores
+    score = _decoder_scores if is_encoder_decoder(loaded.model.config) else _continuation_scores
     scores = chain.from_iterable(
         score(loaded, feeder, batch) for batch in in_batches(pairs, batch_size)
     )
@@ -53,7 +55,7 @@ def _continuation_scores(
     inputs = feeder.batch([pair.item for pair in pairs])
     feeder.image_tokens(inputs)
     # What a chat template ends with is a place to begin; a text goes on after a space.
-    chat = bool(getattr(loaded.processor, "chat_template", None))
+    chat = uses_chat_template(loaded.processor)
     targets = [
         _own_tokens(loaded.tokenizer, "" if chat else pair.item.prompt.text, pair.option)
         for pair in pairs
@@ -93,6 +95,8 @@ def _decoder_scores(
     ]
     longest = max(1, *map(len, targets))
     labels = [target + [loaded.pad_token_id] * (longest - len(target)) for target in targets]
+    # The model shifts the labels into what its decoder reads.
+    del inputs["decoder_input_ids"]
     inputs["labels"] = torch.tensor(labels, device=loaded.device)
     return [
         _mean_log_likelihood(of_row, target)
@@ -120,8 +124,8 @@ def _mean_log_likelihood(logits: torch.Tensor, target: Sequence[int]) -> float |
 def _own_tokens(tokenizer: Any, prompt: str, option: str) -> list[int]:  # noqa: ANN401
     """Return the tokens that an option adds to a prompt; it follows after a space."""
     space = "" if not prompt or prompt[-1].isspace() or not option else " "
-    alone: list[int] = tokenizer(prompt)["input_ids"]
-    whole: list[int] = tokenizer(f"{prompt}{space}{option}")["input_ids"]
+    alone: list[int] = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    whole: list[int] = tokenizer(f"{prompt}{space}{option}", add_special_tokens=False)["input_ids"]
     # Where the option's first letters merge with the prompt's last, that token counts as its own.
     shared = 0
     while shared < min(len(alone), len(whole)) and alone[shared] == whole[shared]:

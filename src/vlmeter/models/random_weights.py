@@ -32,7 +32,7 @@ _SCALE = 0.02
 
 
 def build_random_model(
-    folder: Path, dtype: torch.dtype, device: str, attention: str, seed: int
+    folder: Path, dtype: torch.dtype, device: str, attention: str | dict[str, str], seed: int
 ) -> Any:  # noqa: ANN401 - any transformers model
     """Build the architecture of `folder/config.json` with random weights, straight in `dtype`.
 

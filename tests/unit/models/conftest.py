@@ -17,9 +17,11 @@ from transformers import (
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
+from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.data.samples import Text
 from vlmeter.models.batches import Feeder
 from vlmeter.models.load import load_model
+from vlmeter.models.optimizations import Optimization
 
 SIDE_PX, QUERIES = 28, 4
 SPECIAL = ("<pad>", "<s>", "\n", "<unk>", "<image>")
@@ -127,7 +129,10 @@ class Loader:
     folder: object
 
     def __call__(self, random=False, **axes):
-        return load_model(self.folder, {**AXES, **axes}, random=random, seed=0)
+        axes = {**AXES, **axes}
+        how = BUILT_IN[axes["optimization"]].model_dump(mode="json")
+        optimization = Optimization.of({"axes": axes, "optimization": how})
+        return load_model(self.folder, axes, optimization, random=random, seed=0)
 
 
 @pytest.fixture(scope="session")

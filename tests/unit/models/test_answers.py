@@ -71,6 +71,9 @@ def test_decoding_is_asked_for_without_anything_left_to_defaults(loaded, feeder,
         "repetition_penalty": 1.0,
         "pad_token_id": 0,
         "eos_token_id": [EOS],
+        "cache_implementation": None,
+        "disable_compile": True,
+        "return_dict_in_generate": False,
     }
     assert natural == {**common, "max_new_tokens": 5, "min_new_tokens": None}
     assert forced == {**common, "max_new_tokens": 7, "min_new_tokens": 7}

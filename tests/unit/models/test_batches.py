@@ -54,17 +54,22 @@ def test_a_template_that_does_not_fit_is_unsupported(loaded, make_feeder, make_i
         make_items(make_feeder(loaded, max_input_len=4))
 
 
-def test_every_row_has_the_text_tokens_that_are_asked_for(feeder, items):
-    inputs = feeder.batch(items[:2], text_tokens=20)
-    assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, 24)
-    assert feeder.image_tokens(inputs) == 4
+def test_every_batch_of_the_workload_is_as_long_as_the_longest_prompt(feeder, items):
+    longest = max(item.prompt.tokens for item in items)
+    batches = feeder.workload(items, 2, 9)
+    for inputs in batches:
+        assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, 4 + longest)
+        assert feeder.image_tokens(inputs) == 4
+    assert len(batches) == 2
 
 
 def test_padding_does_not_change_what_comes_next(loaded, feeder, items):
+    longest = max(items, key=lambda item: item.prompt.tokens)
     for item in items:
         plain = logits(loaded, feeder.batch([item]))[0, -1]
-        padded = logits(loaded, feeder.batch([item], text_tokens=30))[0, -1]
-        assert torch.allclose(plain, padded, atol=1e-4, rtol=0)
+        (padded, *_) = feeder.workload([item, longest], 1, 1)
+        assert padded["input_ids"].shape[1] == 4 + longest.prompt.tokens
+        assert torch.allclose(plain, logits(loaded, padded)[0, -1], atol=1e-4, rtol=0)
 
 
 def test_a_row_does_not_depend_on_the_others(loaded, feeder, items):
@@ -163,7 +168,7 @@ def test_another_token_or_mask_is_another_computation(feeder, items, name):
 def test_another_length_or_number_format_or_size_is_another_computation(
     loaded, load, make_feeder, make_items, feeder, items
 ):
-    found = {digests([feeder.batch(items[:1])])[0], digests([feeder.batch(items[:1], 20)])[0]}
+    found = {digests([feeder.batch(items[:1])])[0], digests([feeder.batch(items[1:2])])[0]}
     half = make_feeder(load(dtype="bf16"))
     found.add(digests([half.batch(make_items(half)[:1])])[0])
     native = make_feeder(loaded, image_input="native")

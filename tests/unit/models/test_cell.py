@@ -9,6 +9,7 @@ import torch
 
 from vlmeter.bench import set_up
 from vlmeter.cell import measure_cell
+from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
 from vlmeter.data.images import preprocess_images
 from vlmeter.data.samples import SAMPLES, write_table
@@ -105,6 +106,7 @@ def job(template="question : {question} answer :", **axes):
         "axes": {**AXES, **axes},
         "gpus": 0,
         "task": "vqa",
+        "optimization": BUILT_IN[{**AXES, **axes}["optimization"]].model_dump(mode="json"),
         "template": template,
         "decoding": {
             "max_new_tokens": 4,

@@ -1,11 +1,12 @@
 """Compilation is regional, can be undone, and is never only claimed."""
 
-from dataclasses import replace
-
 import pytest
 
-from vlmeter.models.compilation import Compilation
-from vlmeter.models.optimizations import OPTIMIZATIONS, compile_blocks, uncompile
+from vlmeter.models.compilation import Compilation, compile_model, uncompile
+from vlmeter.models.optimizations import Optimization
+
+REGIONAL = Optimization("compile", "eager", compile_mode="default")
+WHOLE = Optimization("whole", "eager", compile_mode="default", compile_whole=True)
 
 
 class StillClock:
@@ -21,9 +22,9 @@ def compiled(model):
     ]
 
 
-def test_the_blocks_that_repeat_are_compiled_and_nothing_else(load):
+def test_the_layers_that_repeat_are_compiled_and_nothing_else(load):
     loaded = load(optimization="compile")
-    assert compile_blocks(loaded.model, loaded.family) == 6
+    assert compile_model(loaded.model, REGIONAL) == 6
     assert sorted(compiled(loaded.model)) == [
         "Blip2EncoderLayer",
         "Blip2EncoderLayer",
@@ -36,22 +37,13 @@ def test_the_blocks_that_repeat_are_compiled_and_nothing_else(load):
     assert compiled(loaded.model) == []
 
 
-def test_a_family_without_known_blocks_is_compiled_as_a_whole(load):
+def test_a_model_can_be_compiled_as_one(load):
     loaded = load()
-    assert compile_blocks(loaded.model, replace(loaded.family, blocks=())) == 1
+    assert compile_model(loaded.model, WHOLE) == 1
     assert compiled(loaded.model) == ["Blip2ForConditionalGeneration"]
 
 
 def test_a_forward_without_a_captured_graph_is_an_error(load):
-    loaded = load()
-    compilation = Compilation(loaded.model, loaded.family)
+    compilation = Compilation(load().model, REGIONAL)
     with pytest.raises(RuntimeError, match=r"torch\.compile captured no graph"):
         compilation.start([list], StillClock())
-
-
-def test_every_optimisation_of_the_config_is_known(repository):
-    from typing import get_args
-
-    from vlmeter.config.axes import Optimization
-
-    assert tuple(OPTIMIZATIONS) == get_args(Optimization)

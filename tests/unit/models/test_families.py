@@ -43,8 +43,3 @@ def test_the_image_token_goes_by_either_name():
     assert image_token_id(SimpleNamespace(image_token_index=None)) is None
     assert expected_image_tokens(SimpleNamespace()) is None
     assert expected_image_tokens(SimpleNamespace(num_query_tokens=32)) == 32
-
-
-def test_the_blocks_that_are_compiled_are_there(loaded):
-    kinds = {type(module).__name__ for module in loaded.model.modules()}
-    assert set(loaded.family.blocks) <= kinds

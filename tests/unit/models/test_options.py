@@ -122,7 +122,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     torch.manual_seed(0)
     model = Blip2ForConditionalGeneration(type(loaded.model.config)(**config)).eval()
     assert model.config.is_encoder_decoder
-    t5: LoadedModel = replace(loaded, model=model)
+    t5: LoadedModel = replace(loaded, model=model, decoder_start_token_id=0)
     feeder = Feeder(t5, {"image_input": "processor", "max_input_len": 50})
     [item] = make_items(feeder, questions=("what colour",))
     item = replace(item, choices=("red", "one two dog"))
@@ -130,6 +130,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     for option, score in zip(item.choices, own, strict=True):
         words = t5.tokenizer(option, add_special_tokens=False)["input_ids"]
         inputs = feeder.batch([item])
+        del inputs["decoder_input_ids"]
         with torch.inference_mode():
             loss = model(**inputs, labels=torch.tensor([words])).loss
         assert score == pytest.approx(-loss.item(), abs=1e-5)

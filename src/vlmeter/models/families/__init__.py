@@ -1,0 +1,60 @@
+"""What differs between model families: stages, prompts, and which part decodes.
+
+A model type that is not in the table is served by `Family`, by the names and habits that most
+models in transformers share.
+"""
+
+from typing import Any
+
+from vlmeter.models.families.base import CONNECTOR, PREFILL, QFORMER, VISION, Family
+from vlmeter.models.families.blip2 import Blip2, InstructBlip
+from vlmeter.models.families.florence2 import Florence2
+from vlmeter.models.families.git import Git
+
+__all__ = [
+    "CONNECTOR",
+    "FAMILIES",
+    "PREFILL",
+    "QFORMER",
+    "VISION",
+    "Family",
+    "expected_image_tokens",
+    "family_of",
+    "image_token_id",
+    "is_encoder_decoder",
+]
+
+FAMILIES: dict[str, Family] = {
+    "blip-2": Blip2(),
+    "florence2": Florence2(),
+    "git": Git(),
+    "instructblip": InstructBlip(),
+}
+"""The families that differ, by `model_type` of their configs."""
+_SHARED = Family()
+
+
+def family_of(config: Any) -> Family:  # noqa: ANN401 - any transformers config
+    """Return the family of a model's config."""
+    return FAMILIES.get(config.model_type, _SHARED)
+
+
+def is_encoder_decoder(config: Any) -> bool:  # noqa: ANN401
+    """Say whether a prompt is read by an encoder and answered by a decoder of its own."""
+    text = getattr(config, "text_config", None) or config
+    return any(bool(getattr(part, "is_encoder_decoder", False)) for part in (config, text))
+
+
+def image_token_id(config: Any) -> int | None:  # noqa: ANN401
+    """Return the id that marks an image's places in the text; None where a family has none."""
+    for name in ("image_token_id", "image_token_index"):
+        value = getattr(config, name, None)
+        if value is not None:
+            return int(value)
+    return None
+
+
+def expected_image_tokens(config: Any) -> int | None:  # noqa: ANN401
+    """Return how many image tokens every sample must have, where the family fixes it."""
+    value = getattr(config, "num_query_tokens", None)
+    return None if value is None else int(value)

@@ -1,0 +1,104 @@
+"""What may differ between model families, with the names and habits that most of them share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from PIL.Image import Image
+
+VISION, QFORMER, CONNECTOR, PREFILL = "vision", "qformer", "connector", "prefill"
+
+
+class Family:
+    """A family as most models in transformers are built; a file of its own says what is different.
+
+    A vision tower, a projector, a language model, and a processor that puts the image's tokens
+    where the text has a placeholder.
+    """
+
+    name: ClassVar[str] = "shared names"
+    """How the family is called in words."""
+    stages: ClassVar[Mapping[str, str]] = {
+        "vision_tower": VISION,
+        "vision_model": VISION,
+        "visual": VISION,
+        "model.vision_tower": VISION,
+        "model.vision_model": VISION,
+        "model.visual": VISION,
+        "multi_modal_projector": CONNECTOR,
+        "connector": CONNECTOR,
+        "model.multi_modal_projector": CONNECTOR,
+        "model.connector": CONNECTOR,
+        "language_model": PREFILL,
+        "text_model": PREFILL,
+        "model.language_model": PREFILL,
+        "model.text_model": PREFILL,
+        "lm_head": PREFILL,
+    }
+    """The stage of everything below a module or parameter, by its name from the top."""
+    processor_options: ClassVar[Mapping[str, Any]] = {}
+    """What the processor is told besides images and texts."""
+
+    generator: ClassVar[str] = ""
+    """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
+
+    def stage_of(self, name: str) -> str | None:
+        """Return the stage of a module or parameter; None for what stands above the stages."""
+        best = max(
+            (prefix for prefix in self.stages if name == prefix or name.startswith(f"{prefix}.")),
+            key=len,
+            default=None,
+        )
+        return None if best is None else self.stages[best]
+
+    def text(self, processor: Any, prompt: str) -> str:  # noqa: ANN401 - any transformers processor
+        """Return what the processor is given for a prompt: its chat template filled, if it has one.
+
+        Without a chat template the image comes first, as base models were trained.
+        """
+        if uses_chat_template(processor):
+            content = [{"type": "image"}, {"type": "text", "text": prompt}]
+            return str(
+                processor.apply_chat_template(
+                    [{"role": "user", "content": content}],
+                    add_generation_prompt=True,
+                    tokenize=False,
+                )
+            )
+        return f"{processor.image_token}{prompt}"
+
+    def text_tokens(self, processor: Any, prompt: str) -> int:  # noqa: ANN401
+        """Return how many tokens of the user's text a prompt has.
+
+        A start token that the tokenizer adds counts; a chat template's own words do not.
+        """
+        special = not uses_chat_template(processor)
+        return len(processor.tokenizer(prompt, add_special_tokens=special)["input_ids"])
+
+    def images(self, pictures: Sequence[Image]) -> list[Any]:
+        """Return a batch's pictures as the processor wants them: those of each sample together."""
+        return [[picture] for picture in pictures]
+
+    def image_positions_outside_text(self, config: Any, inputs: Mapping[str, Any]) -> int:  # noqa: ANN401
+        """Return how many positions of each row the image takes that `input_ids` does not show."""
+        return 0
+
+
+class SelfPlacing(Family):
+    """A family whose processor puts the image's tokens before a plain prompt by itself."""
+
+    def text(self, processor: Any, prompt: str) -> str:  # noqa: ANN401
+        """Return the prompt as it is."""
+        return prompt
+
+    def text_tokens(self, processor: Any, prompt: str) -> int:  # noqa: ANN401
+        """Return the tokens of a prompt with those that the tokenizer adds."""
+        return len(processor.tokenizer(prompt)["input_ids"])
+
+    def images(self, pictures: Sequence[Image]) -> list[Any]:
+        """Return the pictures, one a sample."""
+        return list(pictures)
+
+
+def uses_chat_template(processor: Any) -> bool:  # noqa: ANN401
+    """Say whether prompts go through the processor's chat template."""
+    return getattr(processor, "chat_template", None) is not None

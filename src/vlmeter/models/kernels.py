@@ -1,0 +1,157 @@
+"""Which kernels a forward pass really ran in each stage, as torch's profiler saw them.
+
+What was asked for stands in a model's config; what ran is decided in torch, by shapes, number
+format and device. One pass under the profiler tells, apart from every timed one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from vlmeter.failures import UnsupportedError
+from vlmeter.models.families import Family
+from vlmeter.models.optimizations import Optimization
+
+_STAGE = "stage "
+_KERNELS = {
+    "aten::_scaled_dot_product_flash_attention_for_cpu": "sdpa flash",
+    "aten::_scaled_dot_product_flash_attention": "sdpa flash",
+    "aten::_scaled_dot_product_efficient_attention": "sdpa memory-efficient",
+    "aten::_scaled_dot_product_cudnn_attention": "sdpa cudnn",
+    "aten::_scaled_dot_product_attention_math": "sdpa math",
+    "aten::_scaled_dot_product_attention_math_for_mps": "sdpa math",
+    "aten::_scaled_dot_product_fused_attention_overrideable": "sdpa fused",
+    "aten::_flash_attention_forward": "flash",
+    "flash_attn::_flash_attn_forward": "flash_attention_2",
+    "flash_attn::_flash_attn_varlen_forward": "flash_attention_2",
+    "aten::_weight_int4pack_mm_for_cpu": "int4 matmul",
+    "aten::_weight_int4pack_mm": "int4 matmul",
+    "aten::_weight_int8pack_mm": "int8 matmul",
+    "aten::_int_mm": "int8 matmul",
+}
+"""Operators that do a kernel's work, and how they are told."""
+_COMPILED = "Torch-Compiled Region"
+_SOFTMAX = "aten::_softmax"
+_WHOLE = "model"
+"""Where a kernel is told that ran in no stage: a model that is compiled as one has none."""
+COMPILED, EAGER = "compiled", "eager matmul and softmax"
+
+
+def kernels_by_stage(
+    model: Any,  # noqa: ANN401 - any torch module
+    family: Family,
+    forward: Callable[[], object],
+) -> dict[str, list[str]]:
+    """Run one forward pass and return the attention and quantised kernels of each stage."""
+    with _stages_marked(model, family), profile(activities=[ProfilerActivity.CPU]) as told:
+        forward()
+    found: dict[str, set[str]] = {}
+    for event in told.events() or ():
+        kernel = _kernel(event.name)
+        if kernel is None or (kernel == EAGER and _inside(event, "scaled_dot_product")):
+            continue
+        found.setdefault(_stage(event) or _WHOLE, set()).add(kernel)
+    return {stage: sorted(kernels) for stage, kernels in found.items()}
+
+
+def check_attention(
+    optimization: Optimization, kernels: Mapping[str, list[str]]
+) -> tuple[str, ...]:
+    """Compare what was asked for with what ran.
+
+    Returns:
+        A sentence for every stage that ran with something else.
+
+    Raises:
+        UnsupportedError: no stage ran with what was asked for, so that the figures would be of
+            something else under its name.
+    """
+    if optimization.compiled:
+        return tuple(
+            f"{stage} ran in part uncompiled, with {EAGER}"
+            for stage, ran in kernels.items()
+            if EAGER in ran
+        )
+    asked = {stage: optimization.attention_of(stage) for stage in kernels}
+    strayed = {stage: kind for stage, kind in asked.items() if not _ran(kind, kernels[stage])}
+    if strayed and len(strayed) == len(asked):
+        told = "; ".join(f"{stage}: {', '.join(kernels[stage])}" for stage in strayed)
+        raise UnsupportedError(
+            f"{optimization.name}: accepted, but no stage of the model ran with it ({told})"
+        )
+    return tuple(
+        f"{stage} was to run with {kind} and ran with {', '.join(kernels[stage])}"
+        for stage, kind in strayed.items()
+    )
+
+
+def _ran(asked: str, kernels: list[str]) -> bool:
+    attention = [kernel for kernel in kernels if not kernel.endswith("matmul")]
+    marks = {
+        "eager": EAGER,
+        "sdpa": "sdpa ",
+        "flash_attention_2": "flash_attention_2",
+        "flex_attention": COMPILED,
+    }
+    return not attention or any(kernel.startswith(marks[asked]) for kernel in attention)
+
+
+def _kernel(name: str) -> str | None:
+    if name.startswith(_COMPILED):
+        return COMPILED
+    return EAGER if name == _SOFTMAX else _KERNELS.get(name)
+
+
+def _stage(event: Any) -> str | None:  # noqa: ANN401 - the profiler's event
+    for above in _above(event):
+        if above.name.startswith(_STAGE):
+            return str(above.name.removeprefix(_STAGE))
+    return None
+
+
+def _inside(event: Any, word: str) -> bool:  # noqa: ANN401
+    return any(word in above.name for above in _above(event))
+
+
+def _above(event: Any) -> Iterator[Any]:  # noqa: ANN401
+    while (event := event.cpu_parent) is not None:
+        yield event
+
+
+@contextmanager
+def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN401
+    """Mark what belongs to a stage until the end of the block.
+
+    Every module, since a model may call parts of a stage one by one; none that is compiled, for
+    which a hook would be another program.
+    """
+    handles = []
+    compiled = [
+        name for name, module in model.named_modules() if module._compiled_call_impl is not None
+    ]
+    for name, module in model.named_modules():
+        stage = family.stage_of(name)
+        inside = any(not top or name == top or name.startswith(f"{top}.") for top in compiled)
+        if stage is not None and not inside:
+            handles += _marked(module, f"{_STAGE}{stage}")
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _marked(module: torch.nn.Module, label: str) -> list[Any]:
+    ranges: list[Any] = []
+
+    def begin(*_: object) -> None:
+        ranges.append(record_function(label))
+        ranges[-1].__enter__()
+
+    def end(*_: object) -> None:
+        ranges.pop().__exit__(None, None, None)
+
+    return [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]

@@ -1,0 +1,202 @@
+"""Every optimisation runs as what it says, is refused in the software's words, or is caught."""
+
+import pytest
+import torch
+
+from vlmeter.cell import measure_cell
+from vlmeter.config.optimizations import AttentionByPart, Compile, Optimization
+from vlmeter.failures import UnsupportedError, describe_failure
+from vlmeter.measure.flops import count_flops
+from vlmeter.models.answer import cache_in_use
+from vlmeter.models.countable import countable
+from vlmeter.models.kernels import check_attention, kernels_by_stage
+from vlmeter.models.optimizations import Optimization as Asked
+from vlmeter.record import Status
+
+EAGER, FLASH = "eager matmul and softmax", "sdpa flash"
+MIXED = Optimization(attention=AttentionByPart(vision="sdpa", qformer="eager", text="sdpa"))
+
+
+@pytest.fixture(scope="module")
+def blocks(inputs, job):
+    """The blocks of a BLIP-2's cell under an optimisation, measured once."""
+    done = {}
+
+    def measured(optimization, how=None):
+        if optimization not in done:
+            cell = job(optimization, how)
+            done[optimization] = measure_cell(cell, inputs("blip2-opt")).blocks
+        return done[optimization]
+
+    return measured
+
+
+@pytest.mark.parametrize(("optimization", "kernel"), [("eager", EAGER), ("sdpa", FLASH)])
+def test_the_kernel_that_ran_is_told_for_every_stage(blocks, optimization, kernel):
+    told = blocks(optimization)["model"]
+    assert told["kernels"] == {"vision": [kernel], "qformer": [kernel], "prefill": [kernel]}
+    assert told["not_as_asked"] == []
+
+
+def test_parts_of_a_model_can_differ(blocks):
+    told = blocks("mixed", MIXED)["model"]
+    assert told["attention"] == {"vision": "sdpa", "qformer": "eager", "prefill": "sdpa"}
+    assert told["kernels"] == {"vision": [FLASH], "qformer": [EAGER], "prefill": [FLASH]}
+
+
+def test_a_static_cache_is_the_one_that_generation_uses(blocks):
+    assert blocks("static_cache")["model"]["cache"] == "StaticCache"
+    assert blocks("eager")["model"]["cache"] == "DynamicCache"
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_weights_are_quantised_and_it_is_told_which(blocks, kind):
+    plain, packed = blocks("eager"), blocks(kind)
+    told = packed["model"]["quantization"]
+    assert told["kind"] == kind
+    assert told["library"].startswith("torchao ")
+    assert (told["layers"], told["layers_left"]) == (37, [])
+    for stage in ("vision", "qformer", "prefill"):
+        assert kind in packed["model"]["dtype_by_stage"][stage]
+    assert packed["memory"]["weights_bytes"] < plain["memory"]["weights_bytes"]
+    if kind == "int4":
+        assert all("int4 matmul" in of_stage for of_stage in packed["model"]["kernels"].values())
+
+
+@pytest.mark.parametrize("optimization", ["sdpa", "static_cache", "int8", "int4"])
+def test_the_work_is_the_same_however_it_is_done(blocks, optimization):
+    eager, other = blocks("eager")["flops_detail"], blocks(optimization)["flops_detail"]
+    for key in ("flops", "by_stage", "decode_step"):
+        assert other[key] == eager[key]
+
+
+def test_flex_attention_is_counted_as_its_products(bench, blocks):
+    flex = bench("blip2-opt", "flex_attention")
+    assert flex.loaded.model.config._attn_implementation == "flex_attention"
+    with countable(flex.loaded):
+        counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
+    assert counted.flops == blocks("eager")["flops_detail"]["flops"]
+    assert flex.loaded.model.config._attn_implementation == "flex_attention"
+
+
+def test_quantised_weights_come_back_after_counting(bench):
+    packed = bench("llava", "int4")
+    before = packed.forwards()[0]().logits
+    with countable(packed.loaded):
+        pass
+    assert torch.equal(packed.forwards()[0]().logits, before)
+
+
+def test_regions_that_are_compiled_are_told_as_such(measured, inputs, job):
+    cell = measure_cell(job("compile"), inputs("git")).blocks
+    kernels = cell["model"]["kernels"]
+    assert set(kernels) == {"vision", "prefill"}
+    # Inductor may turn plain attention into a kernel of its own choice, which is told as well.
+    assert all("compiled" in ran and EAGER not in ran for ran in kernels.values())
+    assert cell["model"]["not_as_asked"] == []
+    told = cell["compile"]
+    assert (told["form"], told["mode"], told["compiled_modules"]) == ("regional", "default", 4)
+    assert told["graphs"] >= 2
+    assert told["recompiles"] == 0
+    eager = measured("git").blocks["flops_detail"]
+    for key in ("flops", "by_stage", "decode_step"):
+        assert cell["flops_detail"][key] == eager[key]
+
+
+def test_layers_that_run_uncompiled_beside_compiled_ones_are_told():
+    asked = Asked("compile", "eager", compile_mode="default")
+    told = check_attention(asked, {"vision": ["compiled"], "prefill": ["compiled", EAGER]})
+    assert told == (f"prefill ran in part uncompiled, with {EAGER}",)
+
+
+REFUSED = [
+    ("blip2-opt", "flash_attention_2", "flash_attention_2: "),
+    ("git", "sdpa", "sdpa: GitForCausalLM does not support an attention implementation"),
+    ("git", "flex_attention", "flex_attention: GitForCausalLM does not support"),
+]
+
+
+@pytest.mark.parametrize(("family", "optimization", "words"), REFUSED)
+def test_what_the_software_refuses_is_unsupported_in_its_words(bench, family, optimization, words):
+    with pytest.raises(UnsupportedError) as told:
+        bench(family, optimization)
+    assert str(told.value).startswith(words)
+    assert "/" not in str(told.value)
+
+
+def test_a_model_that_the_compiler_cannot_take_is_unsupported():
+    from torch._inductor.exc import CppCompileError
+
+    failure = describe_failure(CppCompileError(["g++", "/tmp/x.cpp"], "error: 'x' is not declared"))
+    assert failure.status == Status.UNSUPPORTED
+    assert failure.reason == "torch.compile fails on this model: C++ compile error"
+
+
+def test_attention_that_ran_nowhere_is_caught(bench):
+    eager = bench("blip2-opt")
+    kernels = kernels_by_stage(eager.loaded.model, eager.loaded.family, eager.forwards()[0])
+    with pytest.raises(UnsupportedError, match="sdpa: accepted, but no stage of the model ran"):
+        check_attention(Asked("sdpa", "sdpa"), kernels)
+
+
+def test_attention_that_ran_in_some_stages_alone_is_told(bench):
+    mixed = bench("blip2-opt", "mixed", MIXED)
+    kernels = kernels_by_stage(mixed.loaded.model, mixed.loaded.family, mixed.forwards()[0])
+    assert check_attention(Asked("sdpa", "sdpa"), kernels) == (
+        f"qformer was to run with sdpa and ran with {EAGER}",
+    )
+
+
+def test_layers_that_are_too_narrow_for_int4_are_told_or_the_cell_is_refused(bench):
+    # The widths of its first vision block are no multiple of a group.
+    told = bench("florence2", "int4").loaded.quantization
+    assert told["layers"] > 0
+    assert all(name.startswith("model.vision_tower.blocks.0") for name in told["layers_left"])
+    assert told["layers_left"]
+
+
+def test_quantisation_that_replaces_nothing_is_refused(bench):
+    from vlmeter.models.quantization import quantize
+
+    model = torch.nn.Sequential(torch.nn.Linear(24, 24))
+    model.get_output_embeddings = lambda: None
+    with pytest.raises(UnsupportedError, match="int4: torchao replaced none of 1 linear layers"):
+        quantize(model, "int4", "cpu")
+
+
+def test_a_static_cache_that_is_ignored_is_caught(bench):
+    plain = bench("blip2-opt")
+
+    class Deaf:
+        """A model that takes every setting and goes on as before."""
+
+        def generate(self, **options):
+            options["cache_implementation"] = None
+            return plain.loaded.model.generate(**options)
+
+    from dataclasses import replace
+
+    asked = Asked("static_cache", "eager", static_cache=True)
+    loaded = replace(plain.loaded, model=Deaf(), optimization=asked)
+    with pytest.raises(UnsupportedError, match="accepted, but generation used a DynamicCache"):
+        cache_in_use(loaded, plain.cost_batches[0], plain.decoding)
+
+
+def test_a_compile_block_is_a_mode_and_a_form():
+    whole = Optimization(compile=Compile(mode="max-autotune", form="whole"))
+    cell = {"axes": {"optimization": "w"}, "optimization": whole.model_dump(mode="json")}
+    asked = Asked.of(cell)
+    assert (asked.compile_mode, asked.compile_whole, asked.compiled) == ("max-autotune", True, True)
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
+def test_every_number_format_answers(inputs, job, dtype):
+    cell = measure_cell(job(dtype=dtype), inputs("blip2-flan-t5", dtype))
+    assert len(cell.predictions) == 5
+    assert (
+        cell.blocks["model"]["dtype_by_stage"]["vision"]
+        == {
+            "fp16": "float16",
+            "bf16": "bfloat16",
+        }[dtype]
+    )

@@ -1,0 +1,301 @@
+"""Tiny checkpoints of real model classes, random and built offline: a folder as the Hub has it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
+from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+SIDE_PX, PATCH_PX, WIDTH = 28, 7, 32
+PAD, START, END, UNKNOWN, IMAGE = range(5)
+SPECIAL = (
+    "<pad>",
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<image>",
+    "<fake_token_around_image>",
+    "<end_of_utterance>",
+    "<global-img>",
+    "<start_of_image>",
+    "<end_of_image>",
+    "<image_soft_token>",
+    *(f"<row_{row}_col_{column}>" for row in (1, 2) for column in (1, 2)),
+)
+WORDS = (
+    *("question", "answer", ":", "?", "what", "colour", "is", "the", "cat", "dog", "red", "one"),
+    *("two", "user", "assistant", ".", ",", "a", "of", "in", "sign", "shop", "blue", "green"),
+)
+VOCABULARY = len(SPECIAL) + len(WORDS)
+CHAT = (
+    "{% for message in messages %}{{ message['role'] }} : "
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %} {% endfor %}{% if add_generation_prompt %}assistant :{% endif %}"
+)
+LAYERS = {
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "hidden_size": WIDTH,
+    "intermediate_size": 2 * WIDTH,
+}
+ENDS = {"pad_token_id": PAD, "bos_token_id": START, "eos_token_id": END}
+DECODER = {
+    **LAYERS,
+    **ENDS,
+    "num_key_value_heads": 2,
+    "vocab_size": VOCABULARY,
+    "max_position_embeddings": 512,
+}
+LLAMA = {"model_type": "llama", **DECODER}
+OPT = {
+    "model_type": "opt",
+    **ENDS,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "hidden_size": WIDTH,
+    "vocab_size": VOCABULARY,
+    "word_embed_proj_dim": WIDTH,
+    "ffn_dim": 2 * WIDTH,
+    "max_position_embeddings": 512,
+}
+T5 = {
+    "model_type": "t5",
+    "vocab_size": VOCABULARY,
+    "d_model": WIDTH,
+    "d_kv": WIDTH // 2,
+    "d_ff": 2 * WIDTH,
+    "num_layers": 2,
+    "num_heads": 2,
+    "feed_forward_proj": "gated-gelu",
+    "pad_token_id": PAD,
+    "eos_token_id": END,
+    "decoder_start_token_id": PAD,
+}
+VISION = {**LAYERS, "image_size": SIDE_PX, "patch_size": PATCH_PX}
+QFORMER = {
+    **LAYERS,
+    "encoder_hidden_size": WIDTH,
+    "vocab_size": VOCABULARY,
+    "max_position_embeddings": 512,
+}
+QUERIES = 4
+SQUARE = {"height": SIDE_PX, "width": SIDE_PX}
+
+Built = tuple[Any, Any]
+"""A model and its processor."""
+
+
+def tokenizer(*, start: bool = True, **extra: Any) -> PreTrainedTokenizerFast:
+    """A tokenizer in which every word is a token."""
+    words = {word: number for number, word in enumerate((*SPECIAL, *WORDS))}
+    core = Tokenizer(WordLevel(words, unk_token="<unk>"))
+    core.pre_tokenizer = pre_tokenizers.Whitespace()
+    if start:
+        core.post_processor = processors.TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", START)]
+        )
+    core.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in SPECIAL])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        **({"extra_special_tokens": extra} if extra else {}),
+    )
+
+
+def _blip2(text: dict[str, Any]) -> Built:
+    config = transformers.Blip2Config(
+        vision_config=VISION,
+        qformer_config=QFORMER,
+        text_config=text,
+        num_query_tokens=QUERIES,
+        image_token_index=IMAGE,
+    )
+    processor = transformers.Blip2Processor(
+        BlipImageProcessorPil(size=SQUARE), tokenizer(), num_query_tokens=QUERIES
+    )
+    return transformers.Blip2ForConditionalGeneration(config), processor
+
+
+def _instructblip() -> Built:
+    config = transformers.InstructBlipConfig(
+        vision_config=VISION,
+        qformer_config=QFORMER,
+        text_config=LLAMA,
+        num_query_tokens=QUERIES,
+        image_token_index=IMAGE,
+    )
+    processor = transformers.InstructBlipProcessor(
+        BlipImageProcessorPil(size=SQUARE), tokenizer(), tokenizer(), num_query_tokens=QUERIES
+    )
+    return transformers.InstructBlipForConditionalGeneration(config), processor
+
+
+def _clip(**options: Any) -> CLIPImageProcessorPil:
+    return CLIPImageProcessorPil(size={"shortest_edge": SIDE_PX}, crop_size=SQUARE, **options)
+
+
+def _llava() -> Built:
+    config = transformers.LlavaConfig(
+        vision_config={"model_type": "clip_vision_model", **VISION, "projection_dim": WIDTH},
+        text_config=LLAMA,
+        image_token_index=IMAGE,
+        image_seq_length=(SIDE_PX // PATCH_PX) ** 2,
+    )
+    processor = transformers.LlavaProcessor(
+        _clip(),
+        tokenizer(image_token="<image>"),
+        patch_size=PATCH_PX,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=CHAT,
+    )
+    return transformers.LlavaForConditionalGeneration(config), processor
+
+
+def _idefics3() -> Built:
+    config = transformers.Idefics3Config(
+        vision_config=VISION, text_config=LLAMA, image_token_id=IMAGE, scale_factor=2
+    )
+    processor = transformers.Idefics3Processor(
+        Idefics3ImageProcessorPil(
+            size={"longest_edge": 2 * SIDE_PX}, max_image_size={"longest_edge": SIDE_PX}
+        ),
+        tokenizer(),
+        image_seq_len=4,
+        chat_template=CHAT,
+    )
+    return transformers.Idefics3ForConditionalGeneration(config), processor
+
+
+def _paligemma() -> Built:
+    config = transformers.PaliGemmaConfig(
+        vision_config={
+            "model_type": "siglip_vision_model",
+            **VISION,
+            "vision_use_head": False,
+            "projection_dim": WIDTH,
+        },
+        text_config={"model_type": "gemma", **DECODER, "head_dim": WIDTH // 2},
+        image_token_index=IMAGE,
+        projection_dim=WIDTH,
+        hidden_size=WIDTH,
+    )
+    images = SiglipImageProcessorPil(size=SQUARE)
+    images.image_seq_length = (SIDE_PX // PATCH_PX) ** 2
+    processor = transformers.PaliGemmaProcessor(
+        images, tokenizer(start=False, image_token="<image>")
+    )
+    return transformers.PaliGemmaForConditionalGeneration(config), processor
+
+
+def _gemma3() -> Built:
+    config = transformers.Gemma3Config(
+        vision_config={**VISION, "vision_use_head": False},
+        text_config={**DECODER, "head_dim": WIDTH // 2},
+        mm_tokens_per_image=4,
+        boi_token_index=SPECIAL.index("<start_of_image>"),
+        eoi_token_index=SPECIAL.index("<end_of_image>"),
+        image_token_index=SPECIAL.index("<image_soft_token>"),
+    )
+    processor = transformers.Gemma3Processor(
+        Gemma3ImageProcessorPil(size=SQUARE),
+        tokenizer(
+            image_token="<image_soft_token>",
+            boi_token="<start_of_image>",
+            eoi_token="<end_of_image>",
+        ),
+        image_seq_length=4,
+        chat_template=CHAT.replace("<image>", "<start_of_image>"),
+    )
+    return transformers.Gemma3ForConditionalGeneration(config), processor
+
+
+def _git() -> Built:
+    config = transformers.GitConfig(
+        vision_config=VISION,
+        **LAYERS,
+        **ENDS,
+        vocab_size=VOCABULARY,
+        max_position_embeddings=512,
+    )
+    return transformers.GitForCausalLM(config), transformers.GitProcessor(_clip(), tokenizer())
+
+
+def _florence2() -> Built:
+    config = transformers.Florence2Config(
+        vision_config={
+            "depths": [1, 1],
+            "embed_dim": [16, WIDTH],
+            "num_heads": [2, 2],
+            "num_groups": [2, 2],
+            "patch_size": [PATCH_PX, 3],
+            "patch_stride": [4, 2],
+            "patch_padding": [3, 1],
+            "patch_prenorm": [False, True],
+            "window_size": 4,
+            "projection_dim": WIDTH,
+            "max_temporal_embeddings": 10,
+            "max_position_embeddings": 16,
+        },
+        text_config={
+            "model_type": "bart",
+            **ENDS,
+            "vocab_size": VOCABULARY,
+            "d_model": WIDTH,
+            "encoder_layers": 2,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 2 * WIDTH,
+            "decoder_ffn_dim": 2 * WIDTH,
+            "max_position_embeddings": 512,
+            # The very token that ends an answer starts it, as in the published checkpoints.
+            "decoder_start_token_id": END,
+            "forced_eos_token_id": None,
+        },
+        image_token_id=IMAGE,
+    )
+    images = CLIPImageProcessorPil(size=SQUARE, do_center_crop=False)
+    images.image_seq_length = 17
+    processor = transformers.Florence2Processor(images, tokenizer(image_token="<image>"))
+    return transformers.Florence2ForConditionalGeneration(config), processor
+
+
+FAMILIES: dict[str, Callable[[], Built]] = {
+    "blip2-opt": lambda: _blip2(OPT),
+    "blip2-flan-t5": lambda: _blip2(T5),
+    "instructblip": _instructblip,
+    "llava": _llava,
+    "idefics3": _idefics3,
+    "paligemma": _paligemma,
+    "gemma3": _gemma3,
+    "git": _git,
+    "florence2": _florence2,
+}
+"""Every family that is proved here, by the name of its tiny checkpoint."""
+
+
+def write_checkpoint(name: str, folder: Path) -> None:
+    """Write a family's tiny checkpoint; the same weights every time."""
+    torch.manual_seed(0)
+    model, processor = FAMILIES[name]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            # Far from zero, so that the image and every word make a difference.
+            if parameter.dim() > 1:
+                torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
