@@ -233,6 +233,7 @@ def add_noise(
             "key": Value("int32"),
             "image": Image(),
             "label": ClassLabel(names=["cat", "dog"]),
+            "choices": List(Value("string")),
             "other": Value("binary"),
         }
     )
@@ -243,6 +244,7 @@ def add_noise(
             "key": number,
             "image": {"bytes": random.bytes(row_bytes), "path": None},
             "label": number % 2,
+            "choices": ["a cat", "a dog"],
             "other": random.bytes(row_bytes // 4),
         }
         for number in range(count)

@@ -128,8 +128,8 @@ def test_a_split_a_configuration_and_a_column_that_are_gone_are_named_with_what_
     columns = {"image": "picture", "references": "key"}
     told = refused(fetching, fetching.dataset, noise, columns)
     assert told.endswith(
-        'test-00000-of-00003.parquet has no column "picture"; it has: key, image, label, other. '
-        "Correct datasets.*.columns."
+        'test-00000-of-00003.parquet has no column "picture"; it has: key, image, label, choices, '
+        "other. Correct datasets.*.columns."
     )
 
 
@@ -215,7 +215,7 @@ def test_a_wait_that_is_too_long_is_told_and_not_waited(hub, noise, fetching):
 
     told = refused(fetching, fetching.dataset, noise)
 
-    assert "answers 429 (Too Many Requests), and wants 3600 s of quiet, asked 1 times" in told
+    assert "answers 429 (Too Many Requests), and wants 3600 s of quiet, asked once for" in told
     assert fetching.waits == []
 
 

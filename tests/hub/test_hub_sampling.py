@@ -230,3 +230,18 @@ def test_a_column_of_numbers_is_compared_as_text(noise, fetching):
     samples, _ = fetching.dataset(noise)
 
     assert all(sample["references"] == [sample["id"]] for sample in samples)
+
+
+def test_a_class_label_is_a_text_by_its_name_and_an_index_by_its_number(noise, fetching):
+    columns = {"id": "key", "image": "image"}
+    texts, _ = fetching.dataset(noise, {**columns, "references": "label"})
+    chosen, _ = fetching.dataset(
+        noise,
+        {**columns, "choices": "choices", "answer_index": "label"},
+        task="multiple_choice",
+    )
+
+    for sample, choice in zip(texts, chosen, strict=True):
+        animal = ["cat", "dog"][int(sample["id"]) % 2]
+        assert sample["references"] == [animal]
+        assert choice["references"] == [f"a {animal}"]

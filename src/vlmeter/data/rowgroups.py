@@ -1,6 +1,6 @@
 """Parquet files, read by row groups: what a row group holds, and the rows in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,6 +23,21 @@ class Row(NamedTuple):
     """By column."""
     table: str
     """Path of the table that it stands in."""
+
+
+class Label(int):
+    """A class label of `datasets`: a number, as an index, that reads as its name."""
+
+    name: str
+
+    def __new__(cls, number: int, names: Sequence[str]) -> "Label":
+        """Return the label of a number among the names of all."""
+        label = super().__new__(cls, number)
+        label.name = names[number]
+        return label
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,7 @@ def _decoded(table: pa.Table, features: Any) -> list[dict[str, Any]]:  # noqa: A
     if features is None and _FEATURES not in (table.schema.metadata or {}):
         return list(table.to_pylist())
     # Imported here: it takes a second, and most tables on disk need it not.
-    from datasets import Features, Image  # noqa: PLC0415
+    from datasets import ClassLabel, Features, Image  # noqa: PLC0415
     from datasets.table import table_cast  # noqa: PLC0415
 
     own = Features.from_arrow_schema(table.schema)
@@ -136,4 +151,16 @@ def _decoded(table: pa.Table, features: Any) -> list[dict[str, Any]]:  # noqa: A
             for name, feature in known.items()
         }
     )
-    return [kept.decode_example(row) for row in table_cast(table, kept.arrow_schema).to_pylist()]
+    labels = {
+        name: feature.names for name, feature in kept.items() if isinstance(feature, ClassLabel)
+    }
+    rows = [kept.decode_example(row) for row in table_cast(table, kept.arrow_schema).to_pylist()]
+    for row in rows:
+        for name, names in labels.items():
+            row[name] = _label(row[name], names)
+    return rows
+
+
+def _label(number: int | None, names: Sequence[str]) -> Label | None:
+    """Return a class label; a negative one means that there is none."""
+    return None if number is None or number < 0 else Label(number, names)

@@ -86,8 +86,9 @@ class _PatientClient(httpx2.Client):
         where = f"{request.url.scheme}://{request.url.netloc.decode()}"
         if seconds is None:
             later = "" if asked_for_s is None else f", and wants {asked_for_s:g} s of quiet"
+            times = "once" if attempt == 2 else f"{attempt - 1} times"
             raise HubUnreachableError(
-                f"{where} {problem}{later}, asked {attempt - 1} times for {request.url.path}"
+                f"{where} {problem}{later}, asked {times} for {request.url.path}"
             )
         _LOG.warning("%s %s: asked again in %g s for %s", where, problem, seconds, request.url.path)
         self._patience.wait(seconds)
