@@ -36,6 +36,9 @@ QUICK_RULES = (
 """Jobs that take little time where cells have their figures from elsewhere."""
 
 
+OPENING_THE_MODEL = ("run_inference", "measure_control", "profile_layers")
+
+
 class NoticedTooLittle(AssertionError):
     """A fault that VLMeter did not meet as it should."""
 
@@ -125,7 +128,7 @@ def _told_by_readers(study: Study, relative: Path) -> str | None:
     told = None
     for job in _readers(study, relative):
         try:
-            if job.rule in ("run_inference", "profile_layers"):
+            if job.rule in OPENING_THE_MODEL:
                 _set_up(study, job)
             else:
                 study.call(job)
@@ -149,7 +152,7 @@ def _readers(study: Study, relative: Path) -> list[Job]:
         if relative not in job.outputs and any(_is_named(name, kept) for name in names):
             readers.append(job)
     # A model takes a second to be opened: one job of those that do is enough.
-    slow = [job for job in readers if job.rule in ("run_inference", "profile_layers")]
+    slow = [job for job in readers if job.rule in OPENING_THE_MODEL]
     makers = ("describe_machine", "download_dataset", "fetch_model")
     return [
         *(job for job in readers if job not in slow and job.rule not in makers),

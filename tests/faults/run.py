@@ -4,6 +4,7 @@
 """
 
 import argparse
+import json
 import random
 import sys
 import tempfile
@@ -98,7 +99,8 @@ def main() -> None:
             outcome = finished.run()
             if outcome.code != 0:
                 sys.exit(outcome.text)
-        study = Study(finished, Path(folder) / "harmed")
+        events = map(json.loads, finished.path(".jobs").read_text().splitlines())
+        study = Study(finished, events, Path(folder) / "harmed")
         tallies = let_happen(study, kinds, asked.count, asked.seed)
     print(table(tallies))
     if left_out:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from studytree import RESULTS, Tree
@@ -44,10 +45,17 @@ class Ended:
 class Study:
     """A copy of a finished study to harm, and the original to compare with."""
 
-    def __init__(self, finished: Tree, folder: Path) -> None:
+    def __init__(self, finished: Tree, events: Iterable[Mapping[str, Any]], folder: Path) -> None:
+        """Copy it.
+
+        Args:
+            finished: The study after its first run.
+            events: Of the jobs of that run.
+            folder: Where the copy is to lie.
+        """
         self.original = finished
         self.tree = finished.copy(folder)
-        self.jobs = {job.name: job for job in _jobs(self.tree)}
+        self.jobs = {job.name: job for job in _jobs(self.tree, events)}
         self.seconds: dict[str, float] = {}
 
     def renew(self) -> None:
@@ -74,7 +82,8 @@ class Study:
         """What a job sees: cells have their figures from the original, unless told otherwise."""
         figures = {
             job.cell: str(self.original.path(str(job.outputs[0].parent)))
-            for job in self.named("run_inference")
+            for job in self.jobs.values()
+            if job.cell
         }
         base = self.tree.environment(endings={**figures, **(endings or {})})
         base.pop("CAPTURED_JOBS")
@@ -163,42 +172,21 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _jobs(tree: Tree) -> Iterable[Job]:
-    for kept in sorted(tree.path(".captured").glob("*.pickle")):
-        _, (log, *call), _ = pickle.loads(kept.read_bytes())
-        work, args = next(
-            (one, call[place + 1 :]) for place, one in enumerate(call) if callable(one)
-        )
-        rule = work.__name__
-        outputs = tuple(_outputs(rule, args))
-        cell = ""
-        if rule == "run_inference":
-            told = args[0]["cell"]
-            place = "control" if args[0].get("cost_only") else told["dataset"]
-            cell = f"{place}/{told['id']}"
-        yield Job(log, rule, kept, outputs, cell)
+def _jobs(tree: Tree, events: Iterable[Mapping[str, Any]]) -> Iterable[Job]:
+    """The jobs that left their call, with the outputs that Snakemake told of them."""
+    for event in events:
+        for log in event["log"]:
+            kept = tree.path(f".captured/{log.replace('/', '+')}.pickle")
+            outputs = [Path(path) for path in event["output"]]
+            if event["rule"] == "fetch_model":
+                outputs.append(outputs[0].with_suffix(""))
+            measures = event["rule"] in ("run_inference", "measure_control")
+            cell = _cell(kept) if measures else ""
+            yield Job(log, event["rule"], kept, tuple(outputs), cell)
 
 
-def _outputs(rule: str, args: list) -> Iterable[Path]:
-    """Where a rule's function is told its outputs, by the order of its arguments."""
-    if rule in ("run_inference", "profile_layers"):
-        return [Path(path) for path in args[2].values()]
-    if rule == "fetch_model":
-        return [Path(args[1]), Path(args[1]).with_suffix("")]
-    if rule == "score_predictions":
-        return [Path(args[3]), Path(args[3]).with_name("scores.parquet")]
-    if rule == "aggregate":
-        names = ("summary.csv", "summary.parquet", "layers.csv", "differences.csv")
-        return [RESULTS_FOLDER / name for name in (*names, "repeatability.json", "tables.json")]
-    if rule == "render_report":
-        return [RESULTS_FOLDER / name for name in ("report.md", "study.html", "report.json")]
-    place = {
-        "describe_machine": [1],
-        "download_dataset": [1, 2],
-        "preprocess_images": [2, 3],
-        "plot_section": [3],
-        "plot_layers": [3],
-        "export_study": [6],
-        "check_study": [1],
-    }[rule]
-    return [Path(args[index]) for index in place]
+def _cell(kept: Path) -> str:
+    _, args, _ = pickle.loads(kept.read_bytes())
+    job = args[4]
+    place = "control" if job.get("cost_only") else job["cell"]["dataset"]
+    return f"{place}/{job['cell']['id']}"

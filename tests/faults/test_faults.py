@@ -6,15 +6,16 @@ import pytest
 from faults import FAULTS, NEED_MOUNTS, may_mount
 from run import let_happen
 from study import Study
-from studytree import Tree
+from studytree import Outcome, Tree
 
 LONG = ("clock", "host", "NaN", "Snakemake")
 """In `make faults` alone: each loads torch, or runs the whole workflow."""
 
 
 @pytest.fixture
-def study(finished: Tree, tmp_path: Path) -> Study:
-    return Study(finished, tmp_path / "harmed")
+def study(first_run: tuple[Tree, Outcome], tmp_path: Path) -> Study:
+    finished, outcome = first_run
+    return Study(finished, outcome.jobs, tmp_path / "harmed")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -35,7 +35,7 @@ SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
 MinJobAge=300
 SlurmdTimeout=4
-AuthInfo=cred_expire=10
+AuthInfo=cred_expire=5
 KillWait=2
 SchedulerParameters=sched_interval=2,batch_sched_delay=0
 AccountingStorageType=accounting_storage/none

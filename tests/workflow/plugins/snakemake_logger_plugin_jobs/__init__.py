@@ -26,6 +26,8 @@ class LogHandler(LogHandlerBase):
             "rule": record.rule_name,
             "wildcards": dict(record.wildcards),
             "has_output": bool(record.output),
+            "output": [str(path) for path in record.output],
+            "log": [str(path) for path in record.log],
             "gpu": record.resources.get("gpu"),
             "reason": record.reason,
         }

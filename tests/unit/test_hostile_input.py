@@ -1,0 +1,135 @@
+"""Names, texts and templates that mean harm, found by a search."""
+
+import copy
+import html
+import os
+import re
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import DictLoader
+from markdown_it import MarkdownIt
+
+from vlmeter.config.load import check_config
+from vlmeter.data.prompts import render
+from vlmeter.data.samples import Text
+from vlmeter.errors import UserError
+from vlmeter.jobs import Jobs
+from vlmeter.reporting.render import html_environment
+from vlmeter.reporting.text import csv_original, csv_text, markdown, one_line, printable
+from vlmeter.study import Study
+
+NASTY = (
+    *("..", ".", "/", "/etc/passwd", "../../x", "a/../../b", "~root", "-rf", "a\nb", "a\x00b", ""),
+    *("$(id)", "`id`", "; rm -rf .", "{wildcards}", "{{7*7}}", "{% raw %}", "a" * 300, "CON", "ä"),
+    *("<script>alert(1)</script>", "](javascript:alert(1))", "'; DROP TABLE", "%2e%2e%2f", "a b"),
+)
+NAMES = st.one_of(st.sampled_from(NASTY), st.text(max_size=12))
+TEXTS = st.one_of(st.sampled_from(NASTY), st.text())
+PLACES = ("study", "model", "dataset", "prompt", "section", "published")
+
+
+def with_name(values, place, name):
+    """A config in which one name is this one, wherever it is used."""
+    values = copy.deepcopy(values)
+    if place == "study":
+        values["study"] = name
+    elif place == "model":
+        values["models"] = {name: values["models"]["tiny"]}
+        values["base"]["model"] = name
+    elif place == "dataset":
+        values["datasets"] = {name: values["datasets"]["photos"]}
+        values["layers"]["dataset"] = name
+        values["sections"] = [{**values["sections"][0], "datasets": [name]}]
+    elif place == "prompt":
+        values["datasets"]["photos"]["prompts"][name] = "{question}"
+        values["sections"][0]["vary"]["prompt"] = [name]
+    elif place == "section":
+        values["sections"][0]["name"] = name
+    else:
+        values["report"] = {"published": name}
+    return values
+
+
+def paths_of(study):
+    """Every place below the results that follows from a name."""
+    root = study.folder
+    jobs = Jobs(study)
+    for cell in (*study.cells, *study.layer_cells):
+        yield root / "cells" / cell.dataset / cell.id / "record.json"
+        yield root / "data" / cell.dataset / "samples.json"
+        yield root / "models" / f"{cell.axes.model}-{cell.axes.dtype}.json"
+        yield Path(jobs.inference(cell)["attempt"]["note"])
+    for section in study.sections:
+        yield root / "figures" / f"{section.name}.svg"
+
+
+@given(place=st.sampled_from(PLACES), name=NAMES)
+def test_no_name_leads_out_of_the_results_folder(values, place, name):
+    try:
+        study = Study(check_config(with_name(values, place, name), "my.yaml"))
+    except UserError as error:
+        assert "my.yaml" in str(error) or "name" in str(error)
+        return
+    results = Path("results").absolute()
+    for path in paths_of(study):
+        inside = Path(os.path.normpath(path.absolute()))
+        assert inside.is_relative_to(results / study.name)
+        assert len(inside.relative_to(results).parts) > 1
+        assert re.fullmatch(r"[A-Za-z0-9_./-]+", str(path)), path
+        assert all(len(part) < 256 for part in path.parts)
+    published = study.config.report.published
+    assert published is None or "/" not in published
+
+
+@given(template=st.one_of(NAMES, st.text(alphabet="{}!:.[]question_")), question=TEXTS)
+def test_a_template_is_refused_or_shows_a_sample_as_it_is(values, template, question):
+    values = copy.deepcopy(values)
+    values["datasets"]["photos"]["prompts"]["bare"] = template
+    try:
+        config = check_config(values, "my.yaml")
+    except UserError as error:
+        assert "prompts" in str(error)
+        return
+    kept = config.datasets["photos"].prompts["bare"]
+    shown = render(kept, Text("a", question, "", ()))
+    if "question" in [field for _, field, _, _ in string.Formatter().parse(kept)]:
+        # What a sample says is no template: braces in it stay braces.
+        assert question in shown
+
+
+@pytest.mark.parametrize("template", ["{question.__class__}", "{question[0]}", "{0}", "{}"])
+def test_a_template_reaches_into_no_object(values, template):
+    values = copy.deepcopy(values)
+    values["datasets"]["photos"]["prompts"]["bare"] = template
+    with pytest.raises(UserError, match="prompts"):
+        check_config(values, "my.yaml")
+
+
+@given(text=TEXTS)
+def test_markdown_shows_any_text_as_it_is(text):
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown(text))
+    children = [child for token in tokens for child in token.children or ()]
+    assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}
+    assert {child.type for child in children} <= {"text"}
+    assert "".join(child.content for child in children) == one_line(text)
+
+
+@given(text=TEXTS)
+def test_a_page_shows_any_text_as_it_is_and_takes_none_for_a_template(text):
+    environment = html_environment(Path("nowhere"))
+    environment.loader = DictLoader({"page": "<p title='{{ text }}'>{{ text }}</p>"})
+    page = environment.get_template("page").render(text=text)
+    shown = re.fullmatch(r"<p title='([^'<>]*)'>([^<>]*)</p>", page, re.DOTALL)
+    assert shown is not None, page
+    assert html.unescape(shown[2]) == printable(text)
+
+
+@given(text=TEXTS)
+def test_a_table_holds_any_text_and_no_spreadsheet_runs_it(text):
+    kept = csv_text(text)
+    assert not kept.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert csv_original(kept) == printable(text)
