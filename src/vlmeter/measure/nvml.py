@@ -97,6 +97,7 @@ def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -
         for gpu in gpus:
             if (gpu.uuid() or "").removeprefix("GPU-") == wanted:
                 return gpu
+        return None
     return gpus[device_index] if device_index < len(gpus) else None
 
 

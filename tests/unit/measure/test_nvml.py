@@ -29,6 +29,11 @@ def test_the_uuid_finds_the_gpu_where_torch_counts_differently():
     assert gpu_of_device(gpus, "GPU-aa", 1).index == 0
 
 
+def test_a_uuid_that_nvml_does_not_know_is_no_other_gpu_s():
+    gpus = open_gpus(FakeNvml({"uuid": "GPU-aa"}))
+    assert gpu_of_device(gpus, "MIG-bb", 0) is None
+
+
 def test_without_a_uuid_the_index_decides():
     gpus = open_gpus(FakeNvml({}, {}))
     assert gpu_of_device(gpus, None, 1).index == 1
