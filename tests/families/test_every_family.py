@@ -1,5 +1,7 @@
 """Every family goes through a whole cell: its stages, its answers, its work, its lengths."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_families import FAMILIES
@@ -8,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vlmeter.layercell import profile_cell
 from vlmeter.measure.flop_dispatch import dispatched_flops
 from vlmeter.models.answer import answers
+from vlmeter.models.options import option_scores
 
 STAGES = {
     "blip2-opt": {"vision", "qformer", "prefill"},
@@ -130,3 +133,21 @@ def test_the_batch_size_does_not_change_answers(bench, name):
     )
     assert together == alone
     assert any(alone)
+
+
+@EVERY
+def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
+    set_up = bench(name)
+    choices = ("red", "what is the dog", "cat")
+    items = [
+        replace(item, choices=choices[:count])
+        for item, count in zip(set_up.items, (3, 2, 1, 0, 3), strict=True)
+    ]
+    alone, together = (
+        list(option_scores(set_up.loaded, set_up.feeder, items, size)) for size in (1, 4)
+    )
+    assert [len(own) for own in alone] == [3, 2, 1, 0, 3]
+    for one, other in zip(alone, together, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert max(score for own in alone for score in own) < 0
+    assert alone[0] != pytest.approx(alone[4], abs=1e-4)

@@ -61,8 +61,11 @@ def _continuation_scores(
         for pair in pairs
     ]
     longest = max(map(len, targets))
+    continued = _continued(inputs, targets)
+    if loaded.family.takes_positions:
+        continued["position_ids"] = (continued["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
     # The logits at a position are those of the next token.
-    logits = _logits(loaded, _continued(inputs, targets))[:, -longest - 1 : -1]
+    logits = _logits(loaded, continued)[:, -longest - 1 : -1]
     return [
         _mean_log_likelihood(of_row, target) for of_row, target in zip(logits, targets, strict=True)
     ]

@@ -41,6 +41,13 @@ class Family:
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
 
+    takes_positions: ClassVar[bool] = False
+    """Whether a forward has to be told where tokens stand in a padded row, as generation tells it.
+
+    Needed where positions count from a row's start, padding included, or where padding lies between
+    the image and the text.
+    """
+
     def stage_of(self, name: str) -> str | None:
         """Return the stage of a module or parameter; None for what stands above the stages."""
         best = max(

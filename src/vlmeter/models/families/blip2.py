@@ -22,3 +22,4 @@ class InstructBlip(Blip2):
     """BLIP-2 whose Q-Former reads the question too."""
 
     name = "InstructBLIP"
+    takes_positions = True

@@ -21,6 +21,7 @@ class Git(SelfPlacing):
         "git.encoder": PREFILL,
         "output": PREFILL,
     }
+    takes_positions = True
     processor_options = {"add_special_tokens": False}
 
     def text(self, processor: Any, prompt: str) -> str:  # noqa: ANN401
