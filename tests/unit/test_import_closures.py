@@ -18,6 +18,8 @@ WITHOUT_TORCH = [
     "devices",
     "exports",
     "files",
+    "gateplan",
+    "gates",
     "host",
     "isolation",
     "jobs",

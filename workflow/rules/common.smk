@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
+from vlmeter.gateplan import baselines, check_gates, gate_plan
 from vlmeter.jobs import Jobs
 from vlmeter.localsources import check_sources
 from vlmeter.pairs import comparison_plan
@@ -24,6 +25,7 @@ def read_study(files: list[Path], values: dict) -> Study:
         read_yaml(Path(file))
         study = Study(check_config(values, file))
         check_sources(study, file)
+        check_gates(study, file)
     except UserError as error:
         sys.exit(str(error))
     return study
@@ -185,6 +187,10 @@ def sample_manifests() -> list[str]:
 def published() -> list[str]:
     name = STUDY.config.report.published
     return [f"report/published/{name}.yaml"] if name else []
+
+
+def gates() -> list[str]:
+    return [f"{RESULTS}/gates.json"] if STUDY.config.gates else []
 
 
 def layer_files(suffix: str) -> list[str]:

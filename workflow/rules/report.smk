@@ -2,8 +2,8 @@
 
 Reads: every record and layer profile of the study.
 Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
-their checksums in tables.json, all of them in study.json, figures/*.svg, report.md and study.html
-with their checksums in report.json, check.json.
+their checksums in tables.json, all of them in study.json, gates.json, figures/*.svg, report.md and
+study.html with their checksums in report.json, check.json.
 """
 
 
@@ -73,6 +73,28 @@ rule export_study:
         "Putting the whole study into one JSON file"
     script:
         "../scripts/export_study.py"
+
+
+rule judge_gates:
+    input:
+        summary=f"{RESULTS}/summary.csv",
+        repeatability=f"{RESULTS}/repeatability.json",
+        tables=f"{RESULTS}/tables.json",
+        baselines=baselines(STUDY),
+    output:
+        gates=f"{RESULTS}/gates.json",
+    log:
+        f"{LOGS}/gates.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        gates=gate_plan(STUDY),
+        code=source_digest("vlmeter.gates"),
+    message:
+        "Holding the figures against the gates"
+    script:
+        "../scripts/judge_gates.py"
 
 
 rule plot_section:
@@ -179,6 +201,7 @@ rule check_study:
     input:
         report=f"{RESULTS}/report.md",
         study=f"{RESULTS}/study.json",
+        gates=gates(),
         records=records(),
         layer_records=layer_files("json"),
     output:
@@ -191,6 +214,6 @@ rule check_study:
     params:
         code=source_digest("vlmeter.check"),
     message:
-        "Checking that no cell ended in an error"
+        "Checking that no cell ended in an error and no gate is broken"
     script:
         "../scripts/check_study.py"

@@ -1,4 +1,4 @@
-"""Fail, naming them, when cells ended in an error."""
+"""Fail, naming them, when cells ended in an error or gates are broken."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,4 +14,5 @@ run_job(
     check_study,
     [Path(path) for path in [*snakemake.input.records, *snakemake.input.layer_records]],
     Path(snakemake.output.check),
+    next(map(Path, snakemake.input.gates), None),
 )

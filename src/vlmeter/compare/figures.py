@@ -91,7 +91,7 @@ def compared_plain(pair: Pair, column: str) -> Compared:
     return Compared(a, b, Difference(b - a, None, None), a)
 
 
-def compared_quality(pair: Pair, figure: str, a: Exported, b: Exported) -> Compared:
+def compared_quality(pair: Pair, figure: str, folder_a: Path, folder_b: Path) -> Compared:
     """Compare a figure of quality: sample by sample where both scored the same samples.
 
     Where they did not, or the scores of samples are not there, the two intervals are combined
@@ -103,8 +103,8 @@ def compared_quality(pair: Pair, figure: str, a: Exported, b: Exported) -> Compa
     if values[0] is None or values[1] is None:
         return Compared(*values, None)
     paths = [
-        study.folder / "cells" / row["dataset"] / row["cell"] / "scores.parquet"
-        for study, row in ((a, pair.a), (b, pair.b))
+        folder / "cells" / row["dataset"] / row["cell"] / "scores.parquet"
+        for folder, row in ((folder_a, pair.a), (folder_b, pair.b))
     ]
     if same_samples(pair) and all(path.exists() for path in paths):
         for path in paths:

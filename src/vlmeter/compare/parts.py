@@ -110,7 +110,7 @@ def _quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[P
             figures.setdefault(name, []).append(pair)
             labels.setdefault(name, str(pair.a["task_metric_label"]))
     for name, pairs in figures.items():
-        found = [(pair, compared_quality(pair, name, a, b)) for pair in pairs]
+        found = [(pair, compared_quality(pair, name, a.folder, b.folder)) for pair in pairs]
         told = [(pair, one) for pair, one in found if one.difference is not None]
         if not told:
             continue

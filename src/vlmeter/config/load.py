@@ -23,6 +23,7 @@ RESERVED_NAMES = frozenset(
         "download_dataset",
         "export_study",
         "fetch_model",
+        "judge_gates",
         "layers",
         "measure_control",
         "note_machine",

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from vlmeter.config.axes import AXES, Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.dataset import Dataset
+from vlmeter.config.gates import Gate
 from vlmeter.config.optimizations import BUILT_IN, Optimization
 
 Allowance = Literal["pickle", "remote_code"]
@@ -176,6 +177,9 @@ class StudyConfig(Block):
     base: Base = Field(description="The base cell.")
     sections: list[Section] = Field(min_length=1, description="The tables of the report.")
     layers: Layers | None = Field(None, description="Which cells are profiled layer by layer.")
+    gates: list[Gate] = Field(
+        [], description="Limits: where one is broken the run fails, after the report is written."
+    )
     measure: Measure = Field(Measure(), description="How things are measured.")
     report: Report = Field(Report(), description="What the report says about itself.")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import hostile_study
 from study_factory import AXES, TEMPLATES, MadeStudy, cell_id
 
 from vlmeter.aggregation import aggregate
@@ -189,8 +188,10 @@ def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: P
     (note,) = part(told, "Word error rate").notes
     assert note.startswith("8 of 19 cells without pairing samples")
     pairs = {(pair.dataset, pair.label): pair for pair in match_cells(a.rows, b.rows).pairs}
-    paired = compared_quality(pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a, b)
-    loose = compared_quality(pairs[BASE], "wer", a, b)
+    paired = compared_quality(
+        pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a.folder, b.folder
+    )
+    loose = compared_quality(pairs[BASE], "wer", a.folder, b.folder)
     assert (paired.how, loose.how) == ("paired", "unpaired")
     # 5 % more of every sample: certain where samples are paired, lost in the spread where not.
     assert paired.difference.significant
@@ -345,11 +346,17 @@ def test_the_report_is_the_same_every_time(first: Path, second: Path, tmp_path: 
 
 
 def test_hostile_texts_stay_in_their_place(first: Path, tmp_path: Path) -> None:
-    study = hostile_study()
-    for record in study.records.values():
-        if record["status"] == "ok":
-            record["provenance"]["os"] = "<script>alert(1)</script> | `x` [a](http://evil)"
-    hostile = finish(study, tmp_path / "b")
+    bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m'
+
+    def spoil(study: MadeStudy) -> None:
+        study.outline["study"] = study.outline["title"] = bad
+        study.records[FLASH] |= {"status": "error", "reason": bad}
+        for record in measured(study):
+            record["provenance"]["os"] = record["quality"]["definition"] = bad
+            record["cell"]["model"] = bad
+            record["quality"]["metrics"][3]["label"] = bad
+
+    hostile = finished(tmp_path / "b", spoil)
     text, html = (path.read_text() for path in compare(first, hostile, tmp_path / "out", TEMPLATES))
     _Outline().feed(html)
     assert "<script" not in text + html

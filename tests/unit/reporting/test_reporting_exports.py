@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import hostile_study
 from study_factory import Files, MadeStudy, render_all
 
 from vlmeter.columns_reference import COLUMNS, columns_text
@@ -78,7 +77,7 @@ def test_a_hostile_text_stands_as_it_is_in_json_and_parquet_and_is_no_formula_in
 
 
 def test_half_a_character_is_replaced_where_no_file_can_hold_it(tmp_path: Path) -> None:
-    study = hostile_study()
+    study = MadeStudy()
     lost = next(record for record in study.records.values() if record["status"] != "ok")
     lost["reason"] = "cut \ud800 in half"
     files = render_all(study, tmp_path, draw=False)

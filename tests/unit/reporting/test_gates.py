@@ -1,0 +1,261 @@
+"""Gates: a limit is kept or broken by the figure and the noise, and broken by what is not there."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_factory import AXES, MadeStudy, cell_id
+from test_reporting_compare import finish, measured
+
+from vlmeter.check import check_study
+from vlmeter.errors import UserError
+from vlmeter.files import read_json, write_json
+from vlmeter.gates import judge_gates
+
+BASE = ["textvqa", cell_id(AXES)]
+SIXTEEN = ["textvqa", cell_id({**AXES, "batch_size": 16})]
+CUDA = ["textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"})]
+COLUMNS = {"latency": "s", "energy": "J", "wer_value": "", "peak_memory_bytes": "B"}
+
+
+def gate(metric: str, *cells: list[str], **limits: Any) -> dict[str, Any]:
+    every = dict.fromkeys(
+        ("max", "min", "baseline", "max_increase_percent", "max_decrease_percent")
+    )
+    return {
+        "metric": metric,
+        "unit": COLUMNS.get(metric, ""),
+        "is_column": metric in COLUMNS,
+        **every,
+        **{key: str(value) if key == "baseline" else value for key, value in limits.items()},
+        "cells": list(cells),
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finish(MadeStudy(), tmp_path_factory.mktemp("gated") / "study")
+
+
+@pytest.fixture(scope="module")
+def figures(study: Path) -> Callable[[list[str]], dict[str, Any]]:
+    return lambda key: read_json(study / "cells" / key[0] / key[1] / "record.json")
+
+
+def judged(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
+    target = study.parent / "gates.json"
+    judge_gates(plan, study / "summary.csv", study / "repeatability.json", target)
+    told = read_json(target)
+    assert told["kept"] + told["broken"] == len(told["limits"])
+    return told["limits"]
+
+
+def other(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    made = MadeStudy()
+    for record in measured(made):
+        edit(record)
+    return finish(made, folder) / "summary.csv"
+
+
+def times(factor: float) -> Callable[[dict[str, Any]], None]:
+    """A baseline that took this many times as long."""
+
+    def edit(record: dict[str, Any]) -> None:
+        record["latency"] *= factor
+        rounds = record["latency_detail"]["rounds_s"]
+        record["latency_detail"]["rounds_s"] = [one * factor for one in rounds]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"max": 1.01}, [True]),
+        ({"max": 1.0}, [True]),
+        ({"max": 0.99}, [False]),
+        ({"min": 0.99}, [True]),
+        ({"min": 1.01}, [False]),
+        ({"min": 0.5, "max": 0.6}, [False, True]),
+    ],
+)
+def test_an_absolute_limit_is_held_against_the_figure(study, figures, limits, kept) -> None:
+    latency = figures(BASE)["latency"]
+    shares = {key: share * latency for key, share in limits.items()}
+    found = judged(study, gate("latency", BASE, **shares))
+    assert [one["kept"] for one in found] == kept
+    assert {one["value"] for one in found} == {latency}
+
+
+def test_a_broken_limit_says_what_was_asked_and_what_was_found(study) -> None:
+    (found,) = judged(study, gate("latency", BASE, max=0.001))
+    assert found["limit"] == "latency at most 1.00 ms"
+    assert (found["dataset"], found["cell"]) == tuple(BASE)
+    assert found["why"].endswith(" ms")
+
+
+@pytest.mark.parametrize("metric", ["energy", "wer_value", "peak_memory_bytes", "vqa_accuracy"])
+def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
+    broken, kept = judged(study, gate(metric, BASE, max=1e-6), gate(metric, BASE, max=1e15))
+    assert (broken["kept"], kept["kept"]) == (False, True)
+    assert broken["value"] == kept["value"] > 0
+
+
+@pytest.mark.parametrize(
+    ("factor", "limits", "kept"),
+    [
+        # 25 % more than the baseline: beyond 10 % and beyond the noise.
+        (0.8, {"max_increase_percent": 10}, False),
+        (0.8, {"max_increase_percent": 30}, True),
+        # 0.5 % more: beyond the allowance of nothing, and within the noise.
+        (0.995, {"max_increase_percent": 0}, True),
+        # less is no increase, and is a decrease
+        (1.25, {"max_increase_percent": 0}, True),
+        (1.25, {"max_decrease_percent": 10}, False),
+        (1.25, {"max_decrease_percent": 30}, True),
+    ],
+)
+def test_a_relative_limit_is_broken_beyond_the_allowance_and_the_noise(
+    study, tmp_path: Path, factor: float, limits: dict[str, float], kept: bool
+) -> None:
+    baseline = other(tmp_path / "base", times(factor))
+    (found,) = judged(study, gate("latency", SIXTEEN, baseline=baseline, **limits))
+    assert found["kept"] is kept
+    assert found["difference"] / found["base"] == pytest.approx(1 / factor - 1)
+    assert found["low"] < found["difference"] < found["high"]
+
+
+def test_a_summary_alone_will_do_as_a_baseline(study, tmp_path: Path) -> None:
+    baseline = other(tmp_path / "base", times(0.8))
+    alone = tmp_path / "kept.csv"
+    shutil.copy(baseline, alone)
+    limits = {"max_increase_percent": 10, "baseline": alone}
+    latency, wer = judged(study, gate("latency", BASE, **limits), gate("wer_value", BASE, **limits))
+    assert latency["kept"] is False
+    assert latency["limit"] == f"latency at most 10 % above {alone}"
+    assert wer["kept"] is True
+    assert wer["low"] < 0 < wer["high"]
+
+
+def test_quality_is_held_sample_by_sample_where_the_samples_are_there(
+    study, tmp_path: Path
+) -> None:
+    def better(record: dict[str, Any]) -> None:
+        for metric in record["quality"]["metrics"]:
+            if metric["name"] == "vqa_accuracy":
+                metric |= {key: metric[key] * 1.05 for key in ("value", "low", "high")}
+
+    baseline = other(tmp_path / "base", better)
+    alone = tmp_path / "kept.csv"
+    shutil.copy(baseline, alone)
+    paired, loose = (
+        judged(study, gate("vqa_accuracy", BASE, baseline=one, max_decrease_percent=1))[0]
+        for one in (baseline, alone)
+    )
+    assert paired["difference"] == pytest.approx(loose["difference"])
+    assert paired["kept"] is False
+    assert loose["kept"] is True
+
+
+def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) -> None:
+    def smaller(record: dict[str, Any]) -> None:
+        record["memory"]["peak_rss_bytes"] *= 0.9
+
+    baseline = other(tmp_path / "base", smaller)
+    strict, wide = judged(
+        study,
+        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=5),
+        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
+    )
+    assert (strict["kept"], wide["kept"]) == (False, True)
+    assert strict["why"].endswith("+11 % no interval")
+
+
+def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
+    study, tmp_path: Path
+) -> None:
+    baseline = other(tmp_path / "base", times(1))
+    found = judged(
+        study,
+        gate("latency", CUDA, max=1e9),
+        gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
+    )
+    assert [one["kept"] for one in found] == [False, False]
+    assert {one["why"] for one in found} == {
+        "not measured: unavailable: this machine has no cuda device"
+    }
+
+
+def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_path: Path) -> None:
+    made = MadeStudy()
+    made.take_weights_away()
+    record = made.records[tuple(BASE)]
+    record["energy"] = None
+    record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
+    folder = finish(made, tmp_path / "study")
+    found = judged(folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0))
+    assert [(one["kept"], one["why"]) for one in found] == [
+        (False, "not measured: the window was too short"),
+        (False, "not measured: random weights"),
+    ]
+
+
+def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_path: Path) -> None:
+    made = MadeStudy()
+    del made.records[tuple(BASE)]
+    baseline = finish(made, tmp_path / "base") / "summary.csv"
+    limits = {"baseline": baseline, "max_increase_percent": 50}
+    missing, lost = judged(study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits))
+    assert (missing["kept"], missing["why"]) == (False, "the baseline has no such cell")
+    assert lost["why"].startswith("not measured: unavailable")
+
+
+def test_a_damaged_baseline_is_named(study, tmp_path: Path) -> None:
+    baseline = other(tmp_path / "base", times(1))
+    baseline.write_text(baseline.read_text()[:-2])
+    with pytest.raises(UserError, match=r"base/summary\.csv is damaged"):
+        judged(study, gate("latency", BASE, baseline=baseline, max_increase_percent=1))
+
+
+def ok_record(folder: Path) -> Path:
+    write_json(folder / "record.json", {"status": "ok", "reason": None})
+    return folder / "record.json"
+
+
+def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
+    found = judged(
+        study, gate("latency", BASE, SIXTEEN, max=0.05), gate("energy", BASE, min=5, max=9)
+    )
+    assert [one["kept"] for one in found] == [True, False, True, False]
+    record = ok_record(tmp_path)
+    with pytest.raises(UserError) as told:
+        check_study([record], tmp_path / "check.json", study.parent / "gates.json")
+    first, heading, *rows = str(told.value).splitlines()
+    assert first.startswith("2 of 4 limits are broken; the report is written, and ")
+    assert [row.split("  ")[0] for row in (heading, *rows)] == [
+        "limit",
+        "latency at most 50.0 ms",
+        "energy at least 5.00 J",
+    ]
+    starts = {row.index("textvqa") for row in rows} | {heading.index("data set")}
+    assert len(starts) == 1
+    assert not (tmp_path / "check.json").exists()
+
+
+def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
+    judged(study, gate("latency", BASE, SIXTEEN, max=10))
+    check_study([ok_record(tmp_path)], tmp_path / "check.json", study.parent / "gates.json")
+    assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
+
+
+def test_a_bug_and_a_broken_limit_are_both_told(study, tmp_path: Path) -> None:
+    judged(study, gate("latency", BASE, max=1e-9))
+    record = ok_record(tmp_path)
+    write_json(record, {"status": "error", "reason": "as it goes"})
+    with pytest.raises(UserError) as told:
+        check_study([record], tmp_path / "check.json", study.parent / "gates.json")
+    text = str(told.value)
+    assert "1 of 1 cells ended in an error" in text
+    assert "1 of 1 limits are broken" in text
