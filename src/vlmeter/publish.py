@@ -16,12 +16,12 @@ from vlmeter.study import Study
 
 _KEPT = (
     "*.md",
-    "study.html",
+    "study*.html",
     "study.json",
     "*.csv",
     "machine.json",
     "repeatability.json",
-    "figures/*.svg",
+    "figures/**/*.svg",
 )
 
 

@@ -10,6 +10,7 @@ from vlmeter.jobs import Jobs
 from vlmeter.localsources import check_sources
 from vlmeter.pairs import comparison_plan
 from vlmeter.provenance import source_digest
+from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study import Study
 
 
@@ -205,6 +206,19 @@ def figures() -> dict[str, str]:
     if STUDY.layer_cells:
         names.append("layers")
     return {name: f"{RESULTS}/figures/{name}.svg" for name in names}
+
+
+def translated(*paths: str) -> list[str]:
+    """Figures in the languages that are not in the files' names."""
+    return [
+        str(figure_in_language(Path(path), language))
+        for language in LANGUAGES[1:]
+        for path in paths
+    ]
+
+
+def locales() -> list[str]:
+    return [str(LOCALES / f"{language}.yaml") for language in LANGUAGES]
 
 
 def report_templates() -> list[str]:

@@ -2,8 +2,8 @@
 
 Reads: every record and layer profile of the study.
 Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
-their checksums in tables.json, all of them in study.json, gates.json, figures/*.svg, report.md and
-study.html with their checksums in report.json, check.json.
+their checksums in tables.json, all of them in study.json; gates.json; figures/*.svg, report.md and
+study.html in each language with their checksums in report.json; check.json.
 """
 
 
@@ -101,6 +101,7 @@ rule plot_section:
     input:
         summary=f"{RESULTS}/summary.csv",
         tables=f"{RESULTS}/tables.json",
+        locales=locales(),
     output:
         figure=report(
             f"{RESULTS}/figures/{{section}}.svg",
@@ -108,6 +109,7 @@ rule plot_section:
             caption="../../report/captions/section.rst",
             labels={"section": "{section}"},
         ),
+        translated=translated(f"{RESULTS}/figures/{{section}}.svg"),
     log:
         f"{LOGS}/figures/{{section}}.log",
     localrule: True
@@ -128,6 +130,7 @@ rule plot_layers:
         layers=f"{RESULTS}/layers.csv",
         tables=f"{RESULTS}/tables.json",
         records=layer_files("json"),
+        locales=locales(),
     output:
         figure=report(
             f"{RESULTS}/figures/layers.svg",
@@ -135,6 +138,7 @@ rule plot_layers:
             caption="../../report/captions/layers.rst",
             labels={"item": "time by kind of layer"},
         ),
+        translated=translated(f"{RESULTS}/figures/layers.svg"),
     log:
         f"{LOGS}/figures/layers.log",
     localrule: True
@@ -167,7 +171,9 @@ rule render_report:
         machine=f"{RESULTS}/machine.json",
         machine_noted=f"{RESULTS}/machine.noted",
         figures=list(figures().values()),
+        translated_figures=translated(*figures().values()),
         templates=report_templates(),
+        locales=locales(),
     output:
         markdown=report(
             f"{RESULTS}/report.md",
@@ -175,11 +181,23 @@ rule render_report:
             caption="../../report/captions/report.rst",
             labels={"item": "report (Markdown)"},
         ),
+        markdown_ru=report(
+            f"{RESULTS}/report.ru.md",
+            category="1. Summary",
+            caption="../../report/captions/report_ru.rst",
+            labels={"item": "report in Russian (Markdown)"},
+        ),
         page=report(
             f"{RESULTS}/study.html",
             category="1. Summary",
             caption="../../report/captions/study.rst",
             labels={"item": "report (page)"},
+        ),
+        page_ru=report(
+            f"{RESULTS}/study.ru.html",
+            category="1. Summary",
+            caption="../../report/captions/study_ru.rst",
+            labels={"item": "report in Russian (page)"},
         ),
         checksums=f"{RESULTS}/report.json",
     log:

@@ -16,4 +16,5 @@ run_job(
     Path(snakemake.input.layers),
     [Path(path) for path in snakemake.input.records],
     Path(snakemake.output.figure),
+    Path(snakemake.input.locales[0]).parent,
 )

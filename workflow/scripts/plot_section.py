@@ -16,4 +16,5 @@ run_job(
     snakemake.params.datasets,
     Path(snakemake.input.summary),
     Path(snakemake.output.figure),
+    Path(snakemake.input.locales[0]).parent,
 )

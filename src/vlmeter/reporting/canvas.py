@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from vlmeter.files import write_text
+from vlmeter.reporting.language import say
 from vlmeter.reporting.seal import sealed
 from vlmeter.reporting.text import one_line
 
@@ -56,7 +57,7 @@ def nothing_measured(reasons: Sequence[str]) -> Figure:
     """Return a figure that says so, with up to three reasons."""
     figure = Figure(figsize=(9.6, 1.6), layout="constrained")
     told = list(dict.fromkeys(reasons))
-    lines = ["Nothing was measured.", *(short(reason, 110) for reason in told[:3])]
+    lines = [say("figure.nothing"), *(short(reason, 110) for reason in told[:3])]
     figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=GREY, fontsize=11)
     return figure
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vlmeter.reporting.formats import DASH, Scale, number, percent, quantity
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, filled, table_of
 
@@ -23,8 +24,8 @@ def cost_tables(section: SectionRows) -> CostTables | None:
     rows = [place.row for place in places]
     lead = section.lead(places)
     captioned = (
-        ("Work and memory", filled(_work_and_memory(rows))),
-        ("Generation of a forced length", filled(_generation(rows))),
+        (say("cost.work_and_memory"), filled(_work_and_memory(rows))),
+        (say("cost.generation"), filled(_generation(rows))),
     )
     tables = tuple(
         (caption, table_of([*lead, *columns])) for caption, columns in captioned if columns
@@ -34,24 +35,24 @@ def cost_tables(section: SectionRows) -> CostTables | None:
 
 def _work_and_memory(rows: Sequence[Row]) -> list[TextColumn]:
     return [
-        TextColumn("Tokens", [_tokens(row) for row in rows], numeric=True),
-        _scaled("Work", "FLOP", "/batch", rows, "flops"),
-        _scaled("Achieved", "FLOP/s", "", rows, "achieved_flop_per_s"),
-        _plain("Of the peak", rows, "utilisation", percent),
-        _scaled("Host peak", "B", "", rows, "peak_rss_bytes"),
-        _scaled("Device peak", "B", "", rows, "peak_allocated_bytes"),
-        _scaled("Weights", "B", "", rows, "weights_bytes"),
+        TextColumn(say("cost.tokens"), [_tokens(row) for row in rows], numeric=True),
+        _scaled(say("cost.work"), "FLOP", say("per.batch"), rows, "flops"),
+        _scaled(say("cost.achieved"), "FLOP/s", "", rows, "achieved_flop_per_s"),
+        _plain(say("cost.of_the_peak"), rows, "utilisation", percent),
+        _scaled(say("cost.host_peak"), "B", "", rows, "peak_rss_bytes"),
+        _scaled(say("cost.device_peak"), "B", "", rows, "peak_allocated_bytes"),
+        _scaled(say("cost.weights"), "B", "", rows, "weights_bytes"),
     ]
 
 
 def _generation(rows: Sequence[Row]) -> list[TextColumn]:
     return [
-        _plain("New tokens", rows, "new_tokens", str),
-        _scaled("First token", "s", "", rows, "time_to_first_token_s"),
-        _scaled("Each further", "s", "", rows, "time_per_output_token_s"),
-        _plain("Tokens/s", rows, "tokens_per_s", number),
-        _plain("Samples/s", rows, "samples_per_s", number),
-        _scaled("Energy", "J", "/token", rows, "energy_per_token_j"),
+        _plain(say("cost.new_tokens"), rows, "new_tokens", str),
+        _scaled(say("cost.first_token"), "s", "", rows, "time_to_first_token_s"),
+        _scaled(say("cost.each_further"), "s", "", rows, "time_per_output_token_s"),
+        _plain(say("cost.tokens_per_s"), rows, "tokens_per_s", number),
+        _plain(say("cost.samples_per_s"), rows, "samples_per_s", number),
+        _scaled(say("cost.energy"), "J", say("per.token"), rows, "energy_per_token_j"),
     ]
 
 
@@ -76,11 +77,14 @@ def _tokens(row: Row) -> str:
 
 def _compile_notes(section: SectionRows, places: Sequence[Place]) -> list[str]:
     return [
-        f"{place.label}{f', {place.dataset}' if section.by_dataset else ''}: compiled in "
-        f"{quantity(place.row['compile_time_s'], 's')}, which no latency holds; graphs "
-        f"{_count(place.row['graphs'])}, breaks {_count(place.row['graph_breaks'])}, "
-        f"recompilations {_count(place.row['recompiles'])}; decoding "
-        f"{'is' if place.row['decode_compiled'] else 'is not'} compiled."
+        say(
+            "cost.compiled_decoding" if place.row["decode_compiled"] else "cost.compiled",
+            cell=f"{place.label}{f', {place.dataset}' if section.by_dataset else ''}",
+            time=quantity(place.row["compile_time_s"], "s"),
+            graphs=_count(place.row["graphs"]),
+            breaks=_count(place.row["graph_breaks"]),
+            again=_count(place.row["recompiles"]),
+        )
         for place in places
         if place.row["compile_time_s"] is not None
     ]

@@ -4,8 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.reporting.formats import DASH, listed, signed, signed_percent
+from vlmeter.reporting.formats import (
+    DASH,
+    listed,
+    signed,
+    signed_percent,
+    status_label,
+)
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 from vlmeter.reporting.profiles import listed_axes
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.section_table import task_heading
@@ -15,7 +22,6 @@ Plain = Mapping[str, Any]
 Differences = Mapping[tuple[str, str, str], Row]
 """The rows of `differences.csv` by data set, cell and base."""
 
-NONE = "no difference"
 _HARMLESS = {"batch_size", "optimization"}
 """Axes that are not supposed to change an answer."""
 
@@ -49,9 +55,9 @@ def difference_table(section: SectionRows, differences: Differences) -> Differen
     found = [(place, differences.get((*place.key, first.row["cell"]))) for place, first in others]
     told = [(place, row) for place, row in found if row and _says_something(row)]
     bases = listed(list(dict.fromkeys(_setting(first) for _, first in others)))
-    noun = "the same data set at " if section.by_dataset else ""
+    key = "difference.caption_by_dataset" if section.by_dataset else "difference.caption"
     return DifferenceTable(
-        caption=f"Difference from {noun}{bases}, with its 95 % interval",
+        caption=say(key, bases=bases),
         table=_table(section, told) if told else None,
         notes=(*_against_chance(section, told), *_without_base(section, others)),
     )
@@ -76,27 +82,28 @@ def drift_table(
     base = outline["base"]
     labels = {name: block["label"] for name, block in outline["datasets"].items()}
     columns = [
-        TextColumn("Cell", [listed_axes(row, _changed_axes(row, base)) for row, _ in rows]),
-        TextColumn("Data set", [labels[row["dataset"]] for row, _ in rows]),
-        TextColumn("WER", [_words(found, "wer") for _, found in rows], numeric=True),
+        TextColumn(
+            say("table.cell"), [listed_axes(row, _changed_axes(row, base)) for row, _ in rows]
+        ),
+        TextColumn(say("table.dataset"), [labels[row["dataset"]] for row, _ in rows]),
+        TextColumn(say("table.wer"), [_words(found, "wer") for _, found in rows], numeric=True),
         TextColumn(
             task_heading(row for row, _ in rows),
             [_words(found, "task") for _, found in rows],
             numeric=True,
         ),
-        TextColumn("Answers changed", [_changed(found) for _, found in rows], numeric=True),
+        TextColumn(
+            say("table.answers_changed"), [_changed(found) for _, found in rows], numeric=True
+        ),
     ]
     alike = [found for row, found in rows if _HARMLESS.issuperset(_changed_axes(row, base))]
     changed = sum(bool(found["changed_predictions"]) for found in alike)
     differ = sum(bool(found["wer_differs"]) for found in alike)
     without = [label for name, label in labels.items() if name not in bases]
-    rest = f" No cell of {listed(without)} has the base's values." if without else ""
-    text = (
-        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
-        f"from the base's values in nothing else, {changed} of {len(alike)} gave other answers, "
-        f"and in {differ} the word error rate differs by more than chance.{rest}"
-    )
-    return DriftTable(text, table_of(filled(columns)))
+    text = [say("drift.text", changed=changed, cells=len(alike), differ=differ)]
+    if without:
+        text.append(say("drift.without_base", datasets=listed(without)))
+    return DriftTable(" ".join(text), table_of(filled(columns)))
 
 
 def difference_words(row: Row, name: str, suffix: str, write: Callable[[float], str]) -> str:
@@ -107,8 +114,8 @@ def difference_words(row: Row, name: str, suffix: str, write: Callable[[float], 
     if estimate is None:
         return DASH
     if low is None or high is None:
-        return f"{write(estimate)}, no interval"
-    head = write(estimate) if row[f"{name}_differs"] else NONE
+        return say("difference.no_interval", value=write(estimate))
+    head = write(estimate) if row[f"{name}_differs"] else say("difference.none")
     return head if low == high == 0 else f"{head} [{write(low)}, {write(high)}]"
 
 
@@ -116,16 +123,20 @@ def _table(section: SectionRows, told: Sequence[tuple[Place, Row]]) -> Table:
     places = [place for place, _ in told]
     found = [row for _, row in told]
     figures = [
-        TextColumn("Latency", [_share(row, "latency", "_s") for row in found], numeric=True),
-        TextColumn("Energy", [_share(row, "energy", "_j") for row in found], numeric=True),
-        TextColumn("WER", [_words(row, "wer") for row in found], numeric=True),
+        TextColumn(
+            say("table.latency"), [_share(row, "latency", "_s") for row in found], numeric=True
+        ),
+        TextColumn(
+            say("table.energy"), [_share(row, "energy", "_j") for row in found], numeric=True
+        ),
+        TextColumn(say("table.wer"), [_words(row, "wer") for row in found], numeric=True),
         TextColumn(
             task_heading(place.row for place in places),
             [_words(row, "task") for row in found],
             numeric=True,
         ),
-        TextColumn("Answers changed", [_changed(row) for row in found], numeric=True),
-        TextColumn("Notes", [section.mark(place) for place in places]),
+        TextColumn(say("table.answers_changed"), [_changed(row) for row in found], numeric=True),
+        TextColumn(say("table.notes"), [section.mark(place) for place in places]),
     ]
     return table_of([*section.lead(places), *filled(figures)])
 
@@ -150,7 +161,9 @@ def _words(row: Row, name: str) -> str:
 def _changed(row: Row) -> str:
     if row["shared_predictions"] is None:
         return DASH
-    return f"{row['changed_predictions']} of {row['shared_predictions']}"
+    return say(
+        "difference.changed", changed=row["changed_predictions"], shared=row["shared_predictions"]
+    )
 
 
 def _changed_axes(row: Row, base: Plain) -> list[str]:
@@ -174,17 +187,18 @@ def _against_chance(section: SectionRows, told: Sequence[tuple[Place, Row]]) -> 
     ]
     if not odd:
         return ()
-    return (
-        f"{listed(odd)}: the same computation as what it is compared with. Such a difference comes "
-        "from the machine, and others of its size may too.",
-    )
+    return (say("difference.against_chance", cells=listed(odd)),)
 
 
 def _without_base(section: SectionRows, others: Sequence[tuple[Place, Place]]) -> tuple[str, ...]:
     """Say which cells cannot be compared because what they are compared with has no figures."""
     lost = {first.key: first for _, first in others if first.row["latency"] is None}
     return tuple(
-        f"Nothing to compare with{f' for {first.dataset}' if section.by_dataset else ''}: "
-        f"{_setting(first)} has no figures ({str(first.row['status']).replace('_', ' ')})."
+        say(
+            "difference.without_base_of" if section.by_dataset else "difference.without_base",
+            dataset=first.dataset,
+            base=_setting(first),
+            status=status_label(first.row["status"]),
+        )
         for first in lost.values()
     )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vlmeter.reporting.formats import listed, number, percent, quantity
+from vlmeter.reporting.formats import listed, number, percent, quantity, status_label
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.profiles import (
     OTHER_KIND,
     Profile,
@@ -84,32 +85,36 @@ def fit_power(batches: Sequence[float], times: Sequence[float]) -> Fit | None:
 def _heavy_kinds(profile: Profile) -> Finding:
     total = profile.total_ms
     heavy = [
-        f"{kind} {number(ms)} ms ({percent(ms / total)})"
+        f"{recorded(kind)} {number(ms)} ms ({percent(ms / total)})"
         for kind, ms in profile.ms_by_kind().items()
         if kind != OTHER_KIND and ms / total >= HEAVY_SHARE
     ]
-    where = f"of the {number(total)} ms of a forward pass at {profile.label}"
-    if not heavy:
-        text = f"No kind of layer is heavy: none takes {percent(HEAVY_SHARE)} {where}."
-        return Finding("heavy_kinds", "none", text)
-    text = f"Heavy kinds of layer, at least {percent(HEAVY_SHARE)} {where}: {listed(heavy)}."
-    return Finding("heavy_kinds", "some", text)
+    text = say(
+        "finding.heavy" if heavy else "finding.not_heavy",
+        least=percent(HEAVY_SHARE),
+        ms=number(total),
+        profile=profile.label,
+        kinds=listed(heavy),
+    )
+    return Finding("heavy_kinds", "some" if heavy else "none", text)
 
 
 def _convolutions(profile: Profile) -> Finding:
     ms = profile.ms_by_kind().get("convolution", 0.0)
     share = ms / profile.total_ms
     if not ms:
-        text = f"Convolutions take no time at {profile.label}: the profile has none."
+        text = say("finding.no_convolutions", profile=profile.label)
         return Finding("convolutions", "absent", text)
     work = profile.flops_by_kind().get("convolution", 0.0)
-    beside = f" and {percent(work / profile.flops)} of its FLOPs" if work else ""
-    figures = (
-        f"{number(ms)} ms per forward pass at {profile.label}, {percent(share)} of its time{beside}"
+    verdict = "heavy" if share >= HEAVY_SHARE else "light"
+    text = say(
+        f"finding.convolutions_{verdict}",
+        ms=number(ms),
+        profile=profile.label,
+        share=percent(share),
+        work=say("finding.and_of_flops", share=percent(work / profile.flops)) if work else "",
     )
-    if share >= HEAVY_SHARE:
-        return Finding("convolutions", "heavy", f"Convolutions are heavy: they take {figures}.")
-    return Finding("convolutions", "light", f"Convolutions are light: they take {figures}.")
+    return Finding("convolutions", verdict, text)
 
 
 def _batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
@@ -118,12 +123,16 @@ def _batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
     if fit is None:
         return None
     first, last = series[0], series[-1]
-    per_sample = (
-        f"from {number(first.total_ms / batch_of(first))} ms per sample at batch {batch_of(first)} "
-        f"to {number(last.total_ms / batch_of(last))} ms at batch {batch_of(last)}"
+    verdict = _scaling(fit)
+    text = say(
+        f"finding.{verdict}",
+        fit=fit_words(fit),
+        first_ms=number(first.total_ms / batch_of(first)),
+        first=batch_of(first),
+        last_ms=number(last.total_ms / batch_of(last)),
+        last=batch_of(last),
     )
-    verdict, words = _scaling_words(fit)
-    return Finding("batch_scaling", verdict, f"{words}: {fit_words(fit)}, {per_sample}.")
+    return Finding("batch_scaling", verdict, text)
 
 
 def _decode_step(profiles: Sequence[Profile]) -> Finding | None:
@@ -134,43 +143,46 @@ def _decode_step(profiles: Sequence[Profile]) -> Finding | None:
     step = series[0]
     forward = next(one for one in profiles if one.cell == step.cell)
     time_share = step.total_ms / forward.total_ms
-    told = (
-        f"A decode step takes {number(step.total_ms)} ms at {step.label}, {percent(time_share)} of "
-        "the time of a forward pass"
-    )
-    verdict = "apart"
+    verdict, work = "apart", ""
     if step.flops and forward.flops:
         work_share = step.flops / forward.flops
-        told += f" for {percent(work_share)} of its FLOPs"
+        work = say("finding.for_of_flops", share=percent(work_share))
         verdict = "bound_by_memory" if time_share > work_share else "bound_by_work"
     fit = fit_power([batch_of(one) for one in series], [one.total_ms for one in series])
-    growth = "" if fit is None else f"; its time grows {fit_words(fit)}"
-    return Finding("decode_step", verdict, f"{told}{growth}.")
+    text = say(
+        "finding.decode_step",
+        ms=number(step.total_ms),
+        profile=step.label,
+        share=percent(time_share),
+        work=work,
+        growth="" if fit is None else say("finding.grows", fit=fit_words(fit)),
+    )
+    return Finding("decode_step", verdict, text)
 
 
 def fit_words(fit: Fit) -> str:
     """Return an exponent with its error as the report writes it."""
     if fit.standard_error is None:
-        return f"as batch^{fit.exponent:.2f} (two batch sizes: no fit error)"
-    return (
-        f"as batch^{fit.exponent:.2f} ({error_words(fit.standard_error)}, "
-        f"the standard error of the fit through {fit.points} batch sizes)"
+        return say("finding.fit_of_two", exponent=f"{fit.exponent:.2f}")
+    return say(
+        "finding.fit",
+        exponent=f"{fit.exponent:.2f}",
+        error=error_words(fit.standard_error),
+        count=fit.points,
     )
 
 
 def error_words(standard_error: float) -> str:
     """Return a standard error as the report writes it."""
-    return f"± {standard_error:.2f}" if standard_error >= 0.005 else "± less than 0.01"
+    return f"± {standard_error:.2f}" if standard_error >= 0.005 else "± <0.01"
 
 
-def _scaling_words(fit: Fit) -> tuple[str, str]:
+def _scaling(fit: Fit) -> str:
     if fit.standard_error is not None and fit.standard_error > _CLEAR:
-        return "unclear", "The time follows no clear power of the batch size"
+        return "unclear"
     if fit.exponent < 1 - _PROPORTIONAL:
-        return "sublinear", "The time grows more slowly than the batch, so batching pays"
-    if fit.exponent > 1 + _PROPORTIONAL:
-        return "superlinear", "The time grows faster than the batch, so batching costs"
-    return "proportional", "The time grows in proportion to the batch"
+        return "sublinear"
+    return "superlinear" if fit.exponent > 1 + _PROPORTIONAL else "proportional"
 
 
 def _image_sizes(profiles: Sequence[Profile]) -> list[Finding]:
@@ -191,11 +203,15 @@ def _image_size(profile: Profile) -> int:
 
 
 def _image_pair(small: Profile, large: Profile) -> Finding:
-    sizes = f"{_image_size(small)} and {_image_size(large)} px"
+    sizes = say("finding.sizes", small=_image_size(small), large=_image_size(large))
     if len(measured([small, large])) < 2:
         lost = large if large.status != "ok" or not large.measured else small
-        why = f"the profile at {_image_size(lost)} px is missing ({lost.status.replace('_', ' ')})"
-        text = f"Whether the image size reaches the model cannot be told for {sizes}: {why}."
+        text = say(
+            "finding.size_unknown",
+            sizes=sizes,
+            lost=_image_size(lost),
+            status=status_label(lost.status),
+        )
         return Finding("image_size", "unknown", text)
     figures = listed(
         [_shape_words(small, large), _flop_words(small, large), _time_words(small, large)]
@@ -203,38 +219,40 @@ def _image_pair(small: Profile, large: Profile) -> Finding:
     same_flops = math.isclose(small.flops, large.flops, rel_tol=1e-6)
     shapes_known = small.pixel_shape is not None and large.pixel_shape is not None
     same_shape = small.pixel_shape == large.pixel_shape if shapes_known else same_flops
-    if not same_shape:
-        return Finding(
-            "image_size", "reaches", f"The image size reaches the model: at {sizes} {figures}."
-        )
-    if not same_flops:
-        text = f"The image size changes the work, though not the pixels: at {sizes} {figures}."
-        return Finding("image_size", "contradictory", text)
-    text = f"The image size does not reach the model: at {sizes} {figures}."
-    return Finding("image_size", "fixed", text)
+    verdict = "reaches" if not same_shape else "fixed" if same_flops else "contradictory"
+    return Finding(
+        "image_size", verdict, say(f"finding.size_{verdict}", sizes=sizes, figures=figures)
+    )
 
 
 def _shape_words(small: Profile, large: Profile) -> str:
     shapes = [_shape(profile) for profile in (small, large)]
     if shapes[0] == shapes[1]:
-        return f"the model gets {shapes[0]} pixels both times"
-    return f"the model gets {shapes[0]} and {shapes[1]} pixels"
+        return say("finding.same_pixels", pixels=shapes[0])
+    return say("finding.other_pixels", small=shapes[0], large=shapes[1])
 
 
 def _shape(profile: Profile) -> str:
-    return (
-        " x ".join(map(str, profile.pixel_shape)) if profile.pixel_shape else "an unknown number of"
-    )
+    if not profile.pixel_shape:
+        return say("finding.unknown_pixels")
+    return " x ".join(map(str, profile.pixel_shape))
 
 
 def _flop_words(small: Profile, large: Profile) -> str:
     if math.isclose(small.flops, large.flops, rel_tol=1e-6):
-        return f"the work is {quantity(small.flops, 'FLOP')} both times"
-    return f"the work is {quantity(small.flops, 'FLOP')} and {quantity(large.flops, 'FLOP')}"
+        return say("finding.same_work", work=quantity(small.flops, "FLOP"))
+    return say(
+        "finding.other_work",
+        small=quantity(small.flops, "FLOP"),
+        large=quantity(large.flops, "FLOP"),
+    )
 
 
 def _time_words(small: Profile, large: Profile) -> str:
     change = large.total_ms / small.total_ms - 1
-    times = f"{number(small.total_ms)} and {number(large.total_ms)} ms"
-    same = "about the same" if abs(change) <= _SAME_TIME else "not the same"
-    return f"the time is {same}, {times} ({change * 100:+.1f} %)"
+    return say(
+        "finding.same_time" if abs(change) <= _SAME_TIME else "finding.other_time",
+        small=number(small.total_ms),
+        large=number(large.total_ms),
+        change=f"{change * 100:+.1f} %",
+    )

@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from vlmeter.reporting.language import say
+
 DASH = "\u2013"
 """Stands where there is no figure."""
 
@@ -18,17 +20,6 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
         "flash_attention_2": "Flash",
     },
     "device": {"cuda": "GPU", "cpu": "CPU"},
-}
-AXIS_LABELS = {
-    "model": "Model",
-    "prompt": "Prompt",
-    "device": "Device",
-    "dtype": "Number format",
-    "image_size": "Image size (px)",
-    "image_input": "Image input",
-    "batch_size": "Batch size (samples)",
-    "max_input_len": "Input length (text tokens)",
-    "optimization": "Optimization",
 }
 
 
@@ -108,11 +99,21 @@ def value_label(axis: str, value: object) -> str:
     return _VALUE_LABELS.get(axis, {}).get(value, str(value))
 
 
+def axis_label(axis: str) -> str:
+    """Return an axis' name with its unit, as figures write it."""
+    return say(f"axis_label.{axis}")
+
+
+def status_label(status: str) -> str:
+    """Return how a cell ended, in words."""
+    return say(f"status.{status}")
+
+
 def listed(words: Sequence[str]) -> str:
     """Join words as a sentence does: `a, b and c`."""
-    return (
-        " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part) if words else ""
-    )
+    if len(words) < 2:
+        return "".join(words)
+    return say("list.last_two", rest=", ".join(words[:-1]), last=words[-1])
 
 
 def json_block(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vlmeter.record import Status
 from vlmeter.repeats import SAME_COMPUTATION
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 
 _SAME = ("shape_digest", *SAME_COMPUTATION)
 
@@ -52,10 +53,10 @@ def _distinct(rows: Sequence[Row]) -> list[Row]:
 def _words(rows: Sequence[Row]) -> str:
     contents = {row["content_digest"] for row in rows}
     if len(contents) == 1 and None not in contents:
-        return "identical input"
+        return say("identical.input")
     if len({row["image_size"] for row in rows}) > 1:
-        return "identical input after the processor's resize"
-    return "identical shapes, other pixels"
+        return say("identical.resized")
+    return say("identical.shapes")
 
 
 def _spread(values: Sequence[float | None]) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from vlmeter.reporting.canvas import GREY, SIZE_INCHES, set_logarithmic, set_places, short
-from vlmeter.reporting.formats import AXIS_LABELS
+from vlmeter.reporting.formats import axis_label
 from vlmeter.reporting.profiles import Profile, batch_of, batch_series, kinds_of, measured
 
 if TYPE_CHECKING:
@@ -88,5 +88,5 @@ def _growth(axes: "Axes", profiles: Sequence[Profile]) -> None:
         set_logarithmic(axes)
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel(AXIS_LABELS["batch_size"])
+    axes.set_xlabel(axis_label("batch_size"))
     axes.set_ylabel("Time (ms per forward pass)")

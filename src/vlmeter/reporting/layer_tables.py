@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from vlmeter.reporting.findings import error_words, fit_power
 from vlmeter.reporting.formats import DASH, number, percent, quantity
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.profiles import (
     OTHER_KIND,
     Profile,
@@ -29,7 +30,7 @@ def kinds_table(profiles: Sequence[Profile]) -> Table | None:
         return None
     kinds = kinds_of(usable)
     times = [one.ms_by_kind() for one in usable]
-    columns = [TextColumn("Kind of layer", [*kinds, "all"])]
+    columns = [TextColumn(say("layers.kind"), [*map(recorded, kinds), say("layers.all")])]
     for one, by_kind in zip(usable, times, strict=True):
         cells = [_ms_and_share(by_kind.get(kind, 0.0), one.total_ms) for kind in kinds]
         columns.append(
@@ -41,7 +42,7 @@ def kinds_table(profiles: Sequence[Profile]) -> Table | None:
             _exponent(series, [one.ms_by_kind().get(kind, 0.0) for one in series]) for kind in kinds
         ]
         whole = _exponent(series, [one.total_ms for one in series])
-        columns.append(TextColumn("Growth with batch (exponent)", [*growth, whole], numeric=True))
+        columns.append(TextColumn(say("layers.growth"), [*growth, whole], numeric=True))
     return table_of(columns)
 
 
@@ -59,18 +60,22 @@ def work_table(profiles: Sequence[Profile]) -> Table | None:
     kinds = [kind for kind in kinds if any(one.flops_by_kind().get(kind) for one in ends)]
     parameters = ends[0].parameters_by_kind()
     columns = [
-        TextColumn("Kind of layer", kinds),
-        TextColumn("Parameters", [count(parameters.get(kind)) for kind in kinds], numeric=True),
+        TextColumn(say("layers.kind"), [recorded(kind) for kind in kinds]),
+        TextColumn(
+            say("layers.parameters"), [count(parameters.get(kind)) for kind in kinds], numeric=True
+        ),
     ]
     for one in ends:
         work, times = one.flops_by_kind(), one.ms_by_kind()
         cells = [quantity(work.get(kind) or None, "FLOP") for kind in kinds]
-        columns.append(TextColumn(f"Work, batch {batch_of(one)}", cells, numeric=True))
+        columns.append(TextColumn(say("layers.work_at", batch=batch_of(one)), cells, numeric=True))
         cells = [_rate(work.get(kind, 0.0), times.get(kind, 0.0)) for kind in kinds]
-        columns.append(TextColumn(f"Achieved, batch {batch_of(one)}", cells, numeric=True))
+        columns.append(
+            TextColumn(say("layers.achieved_at", batch=batch_of(one)), cells, numeric=True)
+        )
         cells = [_intensity(one, work.get(kind, 0.0), parameters.get(kind)) for kind in kinds]
         columns.append(
-            TextColumn(f"FLOP per weight byte, batch {batch_of(one)}", cells, numeric=True)
+            TextColumn(say("layers.intensity_at", batch=batch_of(one)), cells, numeric=True)
         )
     return table_of(columns)
 
@@ -93,7 +98,7 @@ def _exponent(series: Sequence[Profile], times: Sequence[float]) -> str:
     if fit is None:
         return DASH
     error = "" if fit.standard_error is None else f" {error_words(fit.standard_error)}"
-    return f"{fit.exponent:.2f}{error}".replace("less than ", "<")
+    return f"{fit.exponent:.2f}{error}"
 
 
 def modules_table(profile: Profile, rows: int = 12) -> Table:
@@ -101,16 +106,28 @@ def modules_table(profile: Profile, rows: int = 12) -> Table:
     groups = module_groups(profile)[:rows]
     return table_of(
         [
-            TextColumn("Module", [group.name for group in groups]),
-            TextColumn("Kind", [group.kind for group in groups]),
-            TextColumn("Stage", [group.stage for group in groups]),
-            TextColumn("Modules", [str(group.modules) for group in groups], numeric=True),
-            TextColumn("Time (ms)", [number(group.time_ms) for group in groups], numeric=True),
-            TextColumn("Share", [percent(group.share) for group in groups], numeric=True),
+            TextColumn(say("layers.module"), [group.name for group in groups]),
+            TextColumn(say("layers.kind"), [recorded(group.kind) for group in groups]),
+            TextColumn(say("layers.stage"), [recorded(group.stage) for group in groups]),
             TextColumn(
-                "Work", [quantity(group.flops or None, "FLOP") for group in groups], numeric=True
+                say("layers.modules"), [str(group.modules) for group in groups], numeric=True
             ),
-            TextColumn("Parameters", [count(group.parameters) for group in groups], numeric=True),
+            TextColumn(
+                say("layers.time_ms"), [number(group.time_ms) for group in groups], numeric=True
+            ),
+            TextColumn(
+                say("layers.share"), [percent(group.share) for group in groups], numeric=True
+            ),
+            TextColumn(
+                say("layers.work"),
+                [quantity(group.flops or None, "FLOP") for group in groups],
+                numeric=True,
+            ),
+            TextColumn(
+                say("layers.parameters"),
+                [count(group.parameters) for group in groups],
+                numeric=True,
+            ),
         ]
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vlmeter.reporting.formats import quantity
+from vlmeter.reporting.language import recorded, say
 
 Plain = Mapping[str, Any]
 
@@ -15,24 +16,28 @@ def machine_lines(machine: Plain) -> list[tuple[str, str]]:
 
 def _lines(machine: Plain) -> Iterator[tuple[str, str]]:
     cpu = machine.get("cpu") or {}
-    yield "CPU", _words(cpu.get("name"), _cores(cpu))
+    yield say("machine.cpu"), _words(cpu.get("name"), _cores(cpu))
     memory = machine.get("memory_bytes")
-    yield "Memory", quantity(memory, "B") if memory else ""
+    yield say("machine.memory"), quantity(memory, "B") if memory else ""
     for gpu in machine.get("gpus") or []:
         size = gpu.get("memory_bytes")
         driver = gpu.get("driver")
         yield (
-            "GPU",
-            _words(gpu.get("name"), size and quantity(size, "B"), driver and f"driver {driver}"),
+            say("machine.gpu"),
+            _words(
+                gpu.get("name"),
+                size and quantity(size, "B"),
+                driver and say("machine.driver", version=driver),
+            ),
         )
     if not machine.get("gpus"):
-        yield "GPU", "none"
-    yield "System", _words(machine.get("os"))
-    yield "Container", _words(machine.get("container"))
-    yield "Python", _words(machine.get("python"))
-    yield "Libraries", _pairs(machine.get("software"), "{} {}")
-    yield "Idle power", _pairs(_idle(machine), "{} {}")
-    yield "Energy is known by", "; ".join(_sources(machine))
+        yield say("machine.gpu"), say("machine.none")
+    yield say("machine.system"), _words(machine.get("os"))
+    yield say("machine.container"), _words(machine.get("container"))
+    yield say("machine.python"), _words(machine.get("python"))
+    yield say("machine.libraries"), _pairs(machine.get("software"), "{} {}")
+    yield say("machine.idle_power"), _pairs(_idle(machine), "{} {}")
+    yield say("machine.energy_by"), "; ".join(_sources(machine))
 
 
 def _words(*parts: object) -> str:
@@ -42,12 +47,11 @@ def _words(*parts: object) -> str:
 def _cores(cpu: Plain) -> str:
     physical, logical = cpu.get("physical_cores"), cpu.get("logical_cores")
     if not physical:
-        return f"{logical} logical cores" if logical else ""
-    return (
-        f"{physical} cores"
-        if logical in (None, physical)
-        else f"{physical} cores, {logical} threads"
-    )
+        return say("machine.logical_cores", count=logical) if logical else ""
+    cores = say("machine.cores", count=physical)
+    if logical in (None, physical):
+        return cores
+    return f"{cores}, {say('machine.threads', count=logical)}"
 
 
 def _pairs(table: Plain | None, form: str) -> str:
@@ -65,8 +69,8 @@ def _sources(machine: Plain) -> Iterator[str]:
     for name, source in (("cpu", energy.get("cpu")), *gpus, ("ram", energy.get("ram"))):
         if source:
             method = f" ({source['method']})" if source.get("method") else ""
-            yield f"{_device(name)}: {source.get('kind')}{method}"
+            yield f"{_device(name)}: {recorded(source.get('kind'))}{method}"
 
 
 def _device(name: str) -> str:
-    return {"cpu": "CPU", "ram": "memory"}.get(name, name.upper())
+    return say("machine.of_memory") if name == "ram" else name.upper()

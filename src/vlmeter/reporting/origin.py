@@ -8,25 +8,26 @@ from typing import Any
 
 from vlmeter.reporting.formats import listed
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 from vlmeter.reporting.table import Table, TextColumn, table_of
 
 Plain = Mapping[str, Any]
 
-_TRAITS = {
-    "git_commit": "Commit",
-    "git_dirty": "Uncommitted changes",
-    "code_digest": "Measuring code",
-    "software": "Libraries",
-    "machine_cpu": "CPU",
-    "machine_gpus": "GPU",
-    "machine_driver": "Driver",
-    "machine_os": "System",
-    "machine_container": "Container",
-    "machine_python": "Python",
-    "threads": "Threads",
-    "gpu_power_limit_w": "GPU power limit (W)",
-    "attempt": "Attempt",
-}
+_TRAITS = (
+    "git_commit",
+    "git_dirty",
+    "code_digest",
+    "software",
+    "machine_cpu",
+    "machine_gpus",
+    "machine_driver",
+    "machine_os",
+    "machine_container",
+    "machine_python",
+    "threads",
+    "gpu_power_limit_w",
+    "attempt",
+)
 """What may differ from cell to cell, by its column."""
 
 _FOUND_OUT = {
@@ -61,7 +62,7 @@ def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
     """
     common: dict[str, object] = {}
     apart: dict[tuple[str, str], list[str]] = {}
-    for column, heading in _TRAITS.items():
+    for column in _TRAITS:
         counts = Counter(row[column] for row in rows if row[column] is not None)
         if not counts:
             continue
@@ -70,19 +71,17 @@ def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
             if row[column] not in (None, common[column]):
                 label = str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
                 apart.setdefault((label, row["cell"]), []).append(
-                    f"{heading}: {_words(column, row[column], common[column])}"
+                    f"{say(f'trait.{column}')}: {_words(column, row[column], common[column])}"
                 )
     shared = tuple(
-        (_TRAITS[column], _words(column, value))
+        (say(f"trait.{column}"), _words(column, value))
         for column, value in common.items()
         if column in ("git_commit", "code_digest", "threads", "gpu_power_limit_w")
     )
     if common.get("git_dirty"):
+        commit = say("trait.git_commit")
         shared = tuple(
-            (
-                heading,
-                f"{text}, with changes that are not committed" if heading == "Commit" else text,
-            )
+            (heading, say("origin.not_committed", commit=text) if heading == commit else text)
             for heading, text in shared
         )
     return Origin(shared, _differing(apart))
@@ -119,7 +118,7 @@ def described(
 
 def _words(column: str, value: object, common: object = None) -> str:
     if column == "git_dirty":
-        return "yes" if value else "no"
+        return say("origin.dirty" if value else "origin.clean")
     if column == "software":
         return _versions(str(value), None if common is None else str(common))
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -138,8 +137,8 @@ def _differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table | None:
         return None
     return table_of(
         [
-            TextColumn("Data set", [dataset for dataset, _ in apart]),
-            TextColumn("Cell", [cell for _, cell in apart]),
-            TextColumn("What differs", ["; ".join(told) for told in apart.values()]),
+            TextColumn(say("table.dataset"), [dataset for dataset, _ in apart]),
+            TextColumn(say("table.cell"), [cell for _, cell in apart]),
+            TextColumn(say("origin.what_differs"), ["; ".join(told) for told in apart.values()]),
         ]
     )

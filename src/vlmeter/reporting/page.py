@@ -19,6 +19,7 @@ from vlmeter.reporting.difference_table import (
 from vlmeter.reporting.findings import Finding, findings
 from vlmeter.reporting.formats import json_block, listed, value_label
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
 from vlmeter.reporting.origin import Origin, described, origin
 from vlmeter.reporting.profiles import Profile, decode_steps, measured
@@ -265,14 +266,13 @@ def _title(section: Plain) -> str:
 
 def _setting(section: Plain, datasets: Plain) -> str:
     labels = [datasets[name]["label"] for name in section["datasets"]]
-    noun = "Data set" if len(labels) == 1 else "Data sets"
     fixed = [f"{axis} {value_label(axis, value)}" for axis, value in section["fixed"].items()]
-    rest = (
-        f"{listed(fixed)}; all else as in the base config"
-        if fixed
-        else "all else as in the base config"
+    return say(
+        "section.setting_fixed" if fixed else "section.setting",
+        count=len(labels),
+        datasets=listed(labels),
+        fixed=listed(fixed),
     )
-    return f"{noun}: {listed(labels)}; {rest}."
 
 
 def _values(section: Plain, datasets: Plain, summary: Summary) -> Iterator[ValueView]:
@@ -287,12 +287,12 @@ def _cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
     label = datasets[entry["dataset"]]["label"]
     row = summary.get((entry["dataset"], entry["cell"]))
     if row is None:
-        return CellView(label, "no record", None, "no record of this cell was found")
+        return CellView(label, "no_record", None, say("section.no_record"))
     four = (wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
     block = None if four == (None,) * 4 else json_block(*four)
     reason = row["reason"]
     if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
-        reason = f"energy not measured: {row['energy_reason']}"
+        reason = say("section.no_energy", reason=recorded(row["energy_reason"]))
     return CellView(label, row["status"], block, reason)
 
 
@@ -317,7 +317,7 @@ def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
             if one.decode is not None and not one.decode.measured and one.decode.reason
         ),
         lost=tuple(
-            (one.label, one.status, one.reason or "no time was measured")
+            (one.label, one.status, one.reason or say("layers.no_time"))
             for one in profiles
             if one not in usable
         ),

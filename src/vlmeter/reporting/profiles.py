@@ -11,8 +11,11 @@ from vlmeter.files import read_json
 from vlmeter.record import Status
 from vlmeter.reporting.formats import listed, value_label
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 
 OTHER_KIND = "other"
+_WORDED = frozenset({"batch_size", "image_size", "max_input_len"})
+"""Axes whose bare values do not say what they are."""
 _DECODE = "decode"
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
 
@@ -221,8 +224,13 @@ def _batch_first(axis: str) -> bool:
     return axis != "batch_size"
 
 
+def axis_words(axis: str, value: object) -> str:
+    """Return a value of an axis so that it speaks for itself, e.g. `batch 4`."""
+    label = value_label(axis, value)
+    return say(f"axis_words.{axis}", value=label) if axis in _WORDED else label
+
+
 def listed_axes(axes: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return values of some axes in words, e.g. `batch 4, 224 px`."""
-    words = {"batch_size": "batch {}", "image_size": "{} px", "max_input_len": "{} tokens"}
-    parts = [words.get(name, "{}").format(value_label(name, axes[name])) for name in names]
+    parts = [axis_words(name, axes[name]) for name in names]
     return ", ".join(parts) or listed([str(axes.get("model", ""))])

@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable
 
 from vlmeter.reporting.frames import Row
-
-_IMAGE_ALONE = "the image alone"
+from vlmeter.reporting.language import say
 
 
 def prompt_words(row: Row) -> str | None:
@@ -14,7 +13,9 @@ def prompt_words(row: Row) -> str | None:
         return None
     templates = json.loads(row["prompt_template"])
     shown = (template.replace("\n", "↵") for template in templates)
-    return " or ".join(f"“{template}”" if template else _IMAGE_ALONE for template in shown)
+    return say("prompt.or").join(
+        f"“{template}”" if template else say("prompt.image_alone") for template in shown
+    )
 
 
 def prompts_used(rows: Iterable[tuple[str, Row]]) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from vlmeter.errors import UserError
+from vlmeter.reporting.language import LANGUAGES, language
 
 Plain = Mapping[str, Any]
 
@@ -89,12 +90,12 @@ def _published(data: Plain) -> Published:
         text: Count(text, float(one["count"]), int(one["samples"]), int(one["text_tokens"]))
         for text, one in (data.get("flops") or {}).items()
     }
-    notes = {str(name): str(text) for name, text in (data.get("notes") or {}).items()}
+    notes = {str(name): _text(text) for name, text in (data.get("notes") or {}).items()}
     return Published(
-        label=str(data["label"]),
+        label=_text(data["label"]),
         base=dict(data.get("base") or {}),
         notes=notes,
-        general=tuple(str(text) for text in data.get("general") or ()),
+        general=tuple(_text(text) for text in data.get("general") or ()),
         counts=tuple(counts.values()),
         sections={
             str(name): PublishedSection(
@@ -104,6 +105,13 @@ def _published(data: Plain) -> Published:
             for name, section in data["sections"].items()
         },
     )
+
+
+def _text(given: object) -> str:
+    """Return a text, or of a text by language the one that is spoken."""
+    if isinstance(given, dict):
+        return str(given.get(language(), given[LANGUAGES[0]]))
+    return str(given)
 
 
 def _named(block: Plain, notes: Plain) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from vlmeter.reporting.formats import (
     Scale,
     listed,
     number,
+    status_label,
     value_label,
 )
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.published import Count, Published, PublishedCell
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.section_table import wer_or_reason
@@ -71,8 +73,10 @@ def compared_section(
     columns = [
         *section.lead([place for _, place in pairs]),
         *_figures(pairs),
-        *filled([TextColumn("Published FLOPs are of", [_of(cell.flops) for cell, _ in pairs])]),
-        *filled([TextColumn("Notes", [_marks(cell, names) for cell, _ in pairs])]),
+        *filled(
+            [TextColumn(say("published.flops_are_of"), [_of(cell.flops) for cell, _ in pairs])]
+        ),
+        *filled([TextColumn(say("table.notes"), [_marks(cell, names) for cell, _ in pairs])]),
     ]
     numbered = [f"{place}: {published.notes[note]}" for place, note in enumerate(names, start=1)]
     notes = (*(published.notes[note] for note in printed.notes), *numbered)
@@ -106,16 +110,16 @@ def _same(cell: PublishedCell, place: Place, by_dataset: bool) -> bool:
 
 def _figures(pairs: Sequence[Pair]) -> Iterator[TextColumn]:
     wers = [
-        f"{cell.status} / {place.row['status']}"
+        f"{recorded(cell.status)} / {status_label(place.row['status'])}"
         if cell.status
         else _beside(cell.wer, wer_or_reason(place.row), 1.0)
         for cell, place in pairs
     ]
-    yield TextColumn("WER", wers, numeric=True)
+    yield TextColumn(say("table.wer"), wers, numeric=True)
     for name, unit, per, column in (
-        ("Latency", "s", "/batch", "latency"),
-        ("Energy", "J", "/sample", "energy"),
-        ("FLOPs", "FLOP", "/batch", "flops"),
+        (say("table.latency"), "s", say("per.batch"), "latency"),
+        (say("table.energy"), "J", say("per.sample"), "energy"),
+        (say("table.flops"), "FLOP", say("per.batch"), "flops"),
     ):
         both = [(_printed(cell, column), place.row[column]) for cell, place in pairs]
         scale = Scale.of([value for values in both for value in values], unit)
@@ -143,8 +147,7 @@ def _beside(printed: float | None, measured: float | str | None, factor: float) 
 def _of(count: Count | None) -> str:
     if count is None:
         return DASH
-    noun = "sample" if count.samples == 1 else "samples"
-    return f"{count.samples} {noun} of {count.text_tokens} text tokens"
+    return say("published.of", count=count.samples, tokens=count.text_tokens)
 
 
 def _marks(cell: PublishedCell, names: Sequence[str]) -> str:
@@ -171,14 +174,18 @@ def _counts_table(found: Sequence[tuple[Count, float | None]]) -> Table:
     totals = [None if one is None else count.samples * one for count, one in found]
     return table_of(
         [
-            TextColumn("Published", [count.text for count, _ in found], numeric=True),
-            TextColumn("Stands for", [_of(count) for count, _ in found]),
-            TextColumn("One such sample here", [_exact(one) for _, one in found], numeric=True),
-            TextColumn("Together", [_exact(total) for total in totals], numeric=True),
             TextColumn(
-                "Deviation",
+                say("published.published"), [count.text for count, _ in found], numeric=True
+            ),
+            TextColumn(say("published.stands_for"), [_of(count) for count, _ in found]),
+            TextColumn(say("published.one_here"), [_exact(one) for _, one in found], numeric=True),
+            TextColumn(
+                say("published.together"), [_exact(total) for total in totals], numeric=True
+            ),
+            TextColumn(
+                say("published.deviation"),
                 [
-                    "no cell has that many text tokens"
+                    say("published.no_such_cell")
                     if total is None
                     else f"{(total / count.flops - 1) * 100:+.2f} %"
                     for (count, _), total in zip(found, totals, strict=True)
@@ -200,29 +207,31 @@ def _exact(flops: float | None) -> str:
 def _verdict(counts: int, shares: Sequence[float]) -> str:
     good = [share for share in shares if abs(share) <= _REPRODUCED]
     if not shares:
-        return (
-            "None of the published FLOPs can be computed: no cell has as many text tokens as they "
-            "stand for."
-        )
-    worst = f"within {max(abs(share) for share in good) * 100:.2f} %" if good else ""
+        return say("published.none")
+    worst = f"{max(map(abs, good)) * 100:.2f} %" if good else ""
     if len(good) == counts:
-        return f"Every published FLOP count is reproduced: all {counts}, {worst}."
-    rest = [f"{len(good)} of the {counts} published FLOP counts are reproduced"]
-    if worst:
-        rest[0] += f", {worst}"
+        return say("published.all", counts=counts, worst=worst)
+    some = "published.some" if good else "published.not_one"
+    rest = [say(some, good=len(good), counts=counts, worst=worst)]
     if len(shares) > len(good):
-        rest.append(f"{len(shares) - len(good)} off by more than {_REPRODUCED * 100:g} %")
+        limit = f"{_REPRODUCED * 100:g} %"
+        rest.append(say("published.beyond", off=len(shares) - len(good), limit=limit))
     if counts > len(shares):
-        rest.append(f"for {counts - len(shares)} no cell has that many text tokens")
+        rest.append(say("published.without", without=counts - len(shares)))
     return f"{'; '.join(rest)}."
 
 
 def _setting(published: Plain, base: Plain) -> str:
     other = [
-        f"{axis} {value_label(axis, value)} (here {value_label(axis, base[axis])})"
+        say(
+            "published.here",
+            axis=axis,
+            value=value_label(axis, value),
+            here=value_label(axis, base[axis]),
+        )
         for axis, value in published.items()
         if axis in base and base[axis] != value
     ]
     if not other:
-        return "Its base has the same settings as this study's."
-    return f"Its base has other settings: {listed(other)}. Ratios compare across them."
+        return say("published.same_base")
+    return say("published.other_base", settings=listed(other))

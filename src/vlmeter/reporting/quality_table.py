@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vlmeter.reporting.formats import DASH, interval, number
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, table_of
 
@@ -18,15 +19,19 @@ def quality_table(section: SectionRows) -> Table | None:
     for place in section.places:
         for metric in _metrics(place):
             if metric["value"] is not None:
-                row = told.setdefault((place.dataset, metric["label"]), {})
+                row = told.setdefault((place.dataset, recorded(metric["label"])), {})
                 row[place.label] = _figure(metric)
     if not told:
         return None
-    lead = [TextColumn("Data set", [dataset for dataset, _ in told])] if section.by_dataset else []
+    lead = (
+        [TextColumn(say("table.dataset"), [dataset for dataset, _ in told])]
+        if section.by_dataset
+        else []
+    )
     return table_of(
         [
             *lead,
-            TextColumn("Metric", [label for _, label in told]),
+            TextColumn(say("table.metric"), [label for _, label in told]),
             *(
                 TextColumn(column, [row.get(column, DASH) for row in told.values()], numeric=True)
                 for column in columns

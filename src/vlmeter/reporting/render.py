@@ -11,8 +11,18 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.files import file_sha256, read_json, write_json, write_text
-from vlmeter.reporting.formats import percent, quantity
+from vlmeter.reporting.formats import percent, quantity, status_label
 from vlmeter.reporting.frames import read_differences, read_layers, read_summary
+from vlmeter.reporting.language import (
+    LANGUAGES,
+    LOCALES,
+    figure_in_language,
+    in_language,
+    language,
+    recorded,
+    say,
+    speaking,
+)
 from vlmeter.reporting.machine import machine_lines
 from vlmeter.reporting.page import Found, Page, anchor, build_page
 from vlmeter.reporting.profiles import read_profiles
@@ -20,6 +30,8 @@ from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import remarks
 from vlmeter.reporting.svg import inline_svg
 from vlmeter.reporting.text import markdown, printable
+
+Plain = Mapping[str, Any]
 
 _PROSE = "_prose.md.j2"
 
@@ -37,12 +49,13 @@ def render_report(
     study_html: Path,
     templates: Path = Path("report/templates"),
     *,
+    locales: Path = LOCALES,
     manifests: Sequence[Path] = (),
     published: Path | None = None,
     control: Path | None = None,
     base_record: Path | None = None,
 ) -> None:
-    """Write `report.md` and `study.html`.
+    """Write `report.md` and `study.html`, and their forms in the other languages beside them.
 
     Args:
         outline: `Study.report_outline()`.
@@ -52,10 +65,12 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, and `layers`.
+        figures: SVG files by section name, and `layers`; those in other languages lie where
+            `figure_in_language` says.
         report_md: Written; it refers to the figures by relative paths.
         study_html: Written; it holds the figures.
         templates: Folder of the templates.
+        locales: Folder of the catalogues.
         manifests: `samples.json` of the data sets.
         published: Figures that others published, to be set beside the measured ones.
         control: `measurement.json` of the base cell's second measurement.
@@ -65,39 +80,62 @@ def render_report(
         UserError: a file is missing or damaged; the message names it.
     """
     summary = read_summary(summary_csv)
+    layer_rows = read_layers(layers_csv)
+    differences = read_differences(differences_csv)
     machine = read_json(machine_json)
-    found = Found(
-        summary=summary,
-        differences=read_differences(differences_csv),
-        profiles=read_profiles(outline.get("layers"), read_layers(layers_csv), layer_records),
-        manifests={path.parent.name: read_json(path) for path in manifests},
-        published=None if published is None else read_published(published),
-        remarks=remarks(
-            list(summary.values()),
-            machine,
-            read_json(repeatability_json),
-            None if control is None else read_json(control),
-            None if base_record is None else read_json(base_record),
+    repeats = read_json(repeatability_json)
+    told = {path.parent.name: read_json(path) for path in manifests}
+    twice = [None if path is None else read_json(path) for path in (control, base_record)]
+    for spoken in LANGUAGES:
+        with speaking(spoken, locales):
+            found = Found(
+                summary=summary,
+                differences=differences,
+                profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
+                manifests=told,
+                published=None if published is None else read_published(published),
+                remarks=remarks(list(summary.values()), machine, repeats, *twice),
+            )
+            context = {"page": build_page(outline, found), "machine": machine_lines(machine)}
+            drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
+            _write_markdown(in_language(report_md, spoken), templates, drawn, context)
+            _write_page(in_language(study_html, spoken), templates, drawn, context)
+    pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
+    write_json(
+        report_md.with_suffix(".json"), {"files": {one.name: file_sha256(one) for one in pages}}
+    )
+
+
+def _write_markdown(
+    report_md: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+) -> None:
+    links = {name: _link(path, report_md.parent) for name, path in figures.items()}
+    template = markdown_environment(templates).get_template("report.md.j2")
+    write_text(report_md, template.render(**context, figures=links))
+
+
+def _write_page(
+    study_html: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+) -> None:
+    prose = markdown_environment(templates).get_template(_PROSE).render(**context)
+    template = html_environment(templates).get_template("study.html.j2")
+    inlined = _inlined(figures, context["page"])
+    write_text(
+        study_html,
+        template.render(
+            **context,
+            figures=inlined,
+            prose=prose_html(prose),
+            language=language(),
+            languages={name: _in_folder(study_html, name) for name in LANGUAGES},
         ),
     )
-    context: dict[str, Any] = {
-        "page": build_page(outline, found),
-        "language": outline.get("language", "en"),
-        "machine": machine_lines(machine),
-    }
-    links = {name: _link(path, report_md.parent) for name, path in figures.items()}
-    text = markdown_environment(templates)
-    write_text(report_md, text.get_template("report.md.j2").render(**context, figures=links))
-    prose = text.get_template(_PROSE).render(**context)
-    html = html_environment(templates)
-    page = html.get_template("study.html.j2").render(
-        **context,
-        figures=_inlined(figures, context["page"]),
-        prose=prose_html(prose),
-    )
-    write_text(study_html, page)
-    told = {path.name: file_sha256(path) for path in (report_md, study_html)}
-    write_json(report_md.with_suffix(".json"), {"files": told})
+
+
+def _in_folder(study_html: Path, name: str) -> str:
+    """Return the page's file in another language, from the page in any language."""
+    stem = study_html.name.split(".")[0]
+    return quote(in_language(Path(f"{stem}.html"), name).name)
 
 
 def _link(figure: Path, folder: Path) -> str:
@@ -106,8 +144,9 @@ def _link(figure: Path, folder: Path) -> str:
 
 def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
     titles = {section.name: section.title for section in page.sections}
+    rest = say("layers.title")
     return {
-        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles.get(name, "Per layer")))
+        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles.get(name, rest)))
         for name, path in figures.items()
     }
 
@@ -130,6 +169,7 @@ def markdown_environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"raw": Markup, **_FILTERS}
+    environment.globals |= {"say": say, "prose": _prose, "recorded": recorded}
     return environment
 
 
@@ -145,10 +185,16 @@ def html_environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= _FILTERS
+    environment.globals |= {"say": say}
     return environment
 
 
-_FILTERS = {"percent": percent, "quantity": quantity, "anchor": anchor}
+_FILTERS = {"percent": percent, "quantity": quantity, "anchor": anchor, "status": status_label}
+
+
+def _prose(key: str, **values: object) -> Markup:
+    """Return a text that is Markdown itself, with values that are not."""
+    return Markup(say(key, **{name: markdown(str(value)) for name, value in values.items()}))
 
 
 def _escaped_markdown(value: object) -> object:

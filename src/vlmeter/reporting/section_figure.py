@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from vlmeter.record import Status
 from vlmeter.reporting.canvas import GREY, SIZE_INCHES, scale_values, set_places, short
-from vlmeter.reporting.formats import AXIS_LABELS, value_label
+from vlmeter.reporting.formats import axis_label, status_label, value_label
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,10 +45,10 @@ def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, st
         scale_values(axes, values)
         if not values:
             _say_nothing(axes, [row for row in _rows(section, summary) if column == "wer_value"])
-        set_places(axes, headings, " · ".join(AXIS_LABELS[axis] for axis in section["varied"]))
+        set_places(axes, headings, " · ".join(axis_label(axis) for axis in section["varied"]))
         _mark_missing(axes, headings, section, summary, datasets)
-    left.set_ylabel("Latency (ms per batch)")
-    right.set_ylabel("Word error rate (lower is better)")
+    left.set_ylabel(say("figure.latency"))
+    right.set_ylabel(say("figure.wer"))
     if len(present) > 1:
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=len(present))
@@ -69,7 +70,7 @@ def _look(index: int, label: str, joined: bool) -> dict[str, Any]:
         "marker": _MARKERS[index % len(_MARKERS)],
         "linestyle": "-" if joined else "none",
         # A leading underscore would keep a label out of the legend.
-        "label": label.lstrip("_") or "(no name)",
+        "label": label.lstrip("_") or say("figure.no_name"),
         "linewidth": 1.4,
         "markersize": 6,
         "capsize": 3,
@@ -106,7 +107,7 @@ def _say_nothing(axes: "Axes", rows: Sequence[Row]) -> None:
     """Write that nothing was measured, with the reason that quality may have."""
     axes.set_yticks([])
     reasons = [row["wer_note"] for row in rows if row["status"] == Status.OK and row["wer_note"]]
-    words = short(reasons[0], 60) if reasons else "not measured"
+    words = short(reasons[0], 60) if reasons else say("figure.not_measured")
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
@@ -123,16 +124,17 @@ def _mark_missing(
         lost = {}
         for entry in entries:
             row = summary.get((entry["dataset"], entry["cell"]))
-            status = "no record" if row is None else row["status"]
+            status = "no_record" if row is None else row["status"]
             if status != Status.OK:
                 lost[short(datasets[entry["dataset"]]["label"], 20)] = status
         alike = len(lost) == len(entries) and len(set(lost.values())) == 1
-        words = list(lost.values())[:1] if alike else [f"{k}: {v}" for k, v in lost.items()]
+        told = {label: status_label(status) for label, status in lost.items()}
+        words = list(told.values())[:1] if alike else [f"{k}: {v}" for k, v in told.items()]
         if words:
             axes.text(
                 place,
                 0.04,
-                "\n".join(words).replace("_", " "),
+                "\n".join(words),
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="bottom",

@@ -7,23 +7,12 @@ from typing import Any
 from vlmeter.reporting.formats import value_label
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.identical import Group, identical_groups
+from vlmeter.reporting.language import say
 from vlmeter.reporting.table import TextColumn
 
 Plain = Mapping[str, Any]
 Key = tuple[str, str]
 """Data set and cell."""
-
-_AXIS_HEADINGS = {
-    "model": "Model",
-    "prompt": "Prompt",
-    "device": "Device",
-    "dtype": "dtype",
-    "image_size": "Image (px)",
-    "image_input": "Image input",
-    "batch_size": "Batch",
-    "max_input_len": "Input length",
-    "optimization": "Optimization",
-}
 
 
 @dataclass(frozen=True)
@@ -65,13 +54,13 @@ class SectionRows:
         shown = self.places if places is None else places
         columns = [
             TextColumn(
-                _AXIS_HEADINGS[axis],
+                say(f"axis_heading.{axis}"),
                 [value_label(axis, place.values[axis]) for place in shown],
             )
             for axis in self.varied
         ]
         if self.by_dataset:
-            columns.append(TextColumn("Data set", [place.dataset for place in shown]))
+            columns.append(TextColumn(say("table.dataset"), [place.dataset for place in shown]))
         return columns
 
     def first_of(self, place: Place) -> Place:

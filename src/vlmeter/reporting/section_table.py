@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from vlmeter.record import Status
 from vlmeter.reporting.formats import DASH, Scale, interval, listed, number, percent
 from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.prompts import prompt_words
 from vlmeter.reporting.section_rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, filled, table_of
@@ -29,11 +30,17 @@ def section_table(section: SectionRows) -> SectionTable:
     """
     columns = section.lead()
     if any(row["status"] != Status.OK for row in section.rows):
-        statuses = [str(row["status"]).replace("_", " ") for row in section.rows]
-        columns.append(TextColumn("Status", statuses))
+        statuses = [str(row["status"]) for row in section.rows]
+        columns.append(TextColumn(say("table.status"), statuses, status=True))
     columns.extend(_figures(section.rows))
     columns.extend(
-        filled([TextColumn("Notes", [_row_notes(section, place) for place in section.places])])
+        filled(
+            [
+                TextColumn(
+                    say("table.notes"), [_row_notes(section, place) for place in section.places]
+                )
+            ]
+        )
     )
     return SectionTable(
         table=table_of(columns),
@@ -58,7 +65,8 @@ def task_heading(rows: Iterable[Row]) -> str:
     """Return the task metric's name where a table has but one, and it is short."""
     labels = {row["task_metric_label"] for row in rows if row["task_value"] is not None}
     label = str(next(iter(labels))) if len(labels) == 1 else ""
-    return label if 0 < len(label) <= _SHORT else "Task metric"
+    label = recorded(label)
+    return label if 0 < len(label) <= _SHORT else say("table.task_metric")
 
 
 def peak_memory(row: Row) -> float | None:
@@ -69,12 +77,12 @@ def peak_memory(row: Row) -> float | None:
 
 
 def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
-    yield TextColumn("WER", [_wer(row) for row in rows], numeric=True)
+    yield TextColumn(say("table.wer"), [_wer(row) for row in rows], numeric=True)
     task = [_with_interval(row, "task_value", "task_low", "task_high") for row in rows]
     yield from filled([TextColumn(task_heading(rows), task, numeric=True)])
     seconds = Scale.of([row["latency"] for row in rows], "s")
     yield TextColumn(
-        f"Latency ({seconds.unit}/batch)",
+        f"{say('table.latency')} ({seconds.unit}{say('per.batch')})",
         [
             _with_interval(row, "latency", "latency_low_s", "latency_high_s", seconds.factor)
             for row in rows
@@ -83,7 +91,7 @@ def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
     )
     joules = Scale.of([row["energy"] for row in rows], "J")
     yield TextColumn(
-        f"Energy ({joules.unit}/sample)",
+        f"{say('table.energy')} ({joules.unit}{say('per.sample')})",
         [
             _with_interval(row, "energy", "energy_low_j", "energy_high_j", joules.factor)
             for row in rows
@@ -93,7 +101,9 @@ def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
     memory = [peak_memory(row) for row in rows]
     size = Scale.of(memory, "B")
     yield TextColumn(
-        f"Peak memory ({size.unit})", [size.text(value) for value in memory], numeric=True
+        f"{say('table.peak_memory')} ({size.unit})",
+        [size.text(value) for value in memory],
+        numeric=True,
     )
 
 
@@ -115,13 +125,13 @@ def _row_notes(section: SectionRows, place: Place) -> str:
     row = place.row
     notes = [section.mark(place)]
     if row["latency_steady"] is False:
-        notes.append("times not steady")
+        notes.append(say("note.not_steady"))
     if row["disturbed"]:
-        notes.append("disturbed")
+        notes.append(say("note.disturbed"))
     if row["truncated_samples"]:
-        notes.append(f"{row['truncated_samples']} texts cut")
+        notes.append(say("note.cut", count=row["truncated_samples"]))
     if row["batch_repeats"]:
-        notes.append("samples repeat in a batch")
+        notes.append(say("note.repeats"))
     return "; ".join(note for note in notes if note)
 
 
@@ -135,7 +145,7 @@ def _prompt_notes(section: SectionRows) -> list[str]:
         if (words := prompt_words(place.row)) is not None
     ]
     return [
-        f"Prompt {name}{f' of {dataset}' if dataset else ''}: {words}."
+        say("prompt.of" if dataset else "prompt.named", name=name, dataset=dataset, words=words)
         for name, dataset, words in dict.fromkeys(named)
     ]
 
@@ -143,14 +153,15 @@ def _prompt_notes(section: SectionRows) -> list[str]:
 def _metric_notes(places: Sequence[Place]) -> list[str]:
     """Name the task metric of each data set where the heading does not."""
     measured = [place for place in places if place.row["task_value"] is not None]
-    if not measured or task_heading(place.row for place in measured) != "Task metric":
+    if not measured or task_heading(place.row for place in measured) != say("table.task_metric"):
         return []
     labels = dict.fromkeys(
-        (str(place.row["task_metric_label"]), place.dataset) for place in measured
+        (recorded(place.row["task_metric_label"]), place.dataset) for place in measured
     )
     if len({dataset for _, dataset in labels}) == 1:
-        return [f"Task metric: {listed([label for label, _ in labels])}."]
-    return [f"Task metric: {listed([f'{label} for {dataset}' for label, dataset in labels])}."]
+        return [say("note.task_metric", labels=listed([label for label, _ in labels]))]
+    told = [say("note.label_for", label=label, dataset=dataset) for label, dataset in labels]
+    return [say("note.task_metric", labels=listed(told))]
 
 
 def _group_notes(section: SectionRows) -> list[str]:
@@ -159,13 +170,16 @@ def _group_notes(section: SectionRows) -> list[str]:
     for group in section.groups:
         members = [by_key[key] for key in group.cells]
         values = listed([place.label for place in members])
-        chance = (
-            ""
-            if group.latency_spread is None
-            else f"; their latencies differ by {percent(group.latency_spread)}, which is noise"
+        notes.append(
+            say(
+                "identical.note" if group.latency_spread is None else "identical.note_spread",
+                mark=group.mark,
+                words=group.words,
+                dataset=members[0].dataset,
+                values=values,
+                spread=percent(group.latency_spread),
+            )
         )
-        where = f"{members[0].dataset} at {values}"
-        notes.append(f"{group.mark}: {group.words} ({where}){chance}.")
     return notes
 
 
@@ -177,19 +191,25 @@ def _sample_notes(places: Sequence[Place]) -> list[str]:
         label, row = place.dataset, place.row
         left_out[label] = max(left_out.get(label, 0), row["bad_samples"] or 0)
         totals[label] = max(totals.get(label, 0), row["quality_samples"] or 0)
-    told = [f"{n} of {totals[label]} of {label}" for label, n in left_out.items() if n]
-    return [f"Samples that could not be scored: {listed(told)}."] if told else []
+    told = [
+        say("note.unscored_of", count=n, total=totals[label], dataset=label)
+        for label, n in left_out.items()
+        if n
+    ]
+    return [say("note.unscored", told=listed(told))] if told else []
 
 
 def _energy_notes(rows: Sequence[Row]) -> list[str]:
     """Say how energy is known, and why it is not where it is not."""
     known = [
-        f"{device.upper()} {row[f'energy_{device}_kind']}"
+        f"{device.upper()} {recorded(row[f'energy_{device}_kind'])}"
         for row in rows
         for device in ("cpu", "gpu", "ram")
         if row["energy"] is not None and row[f"energy_{device}_kind"]
     ]
     reasons = [row["energy_reason"] for row in rows if row["energy_reason"]]
-    notes = [f"Energy: {listed(list(dict.fromkeys(known)))}."] if known else []
-    notes.extend(f"Energy not measured: {reason}." for reason in dict.fromkeys(reasons))
+    notes = [say("note.energy", known=listed(list(dict.fromkeys(known))))] if known else []
+    notes.extend(
+        say("note.no_energy", reason=recorded(reason)) for reason in dict.fromkeys(reasons)
+    )
     return notes

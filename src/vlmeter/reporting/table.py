@@ -15,6 +15,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
     """Columns that are set flush right."""
+    statuses: frozenset[int] = frozenset()
+    """Columns that hold the statuses of cells, by the names of `Status`."""
 
 
 class TextColumn(NamedTuple):
@@ -23,6 +25,7 @@ class TextColumn(NamedTuple):
     heading: str
     cells: Sequence[str]
     numeric: bool = False
+    status: bool = False
 
 
 def table_of(columns: Sequence[TextColumn]) -> Table:
@@ -31,6 +34,7 @@ def table_of(columns: Sequence[TextColumn]) -> Table:
         headings=tuple(column.heading for column in columns),
         rows=tuple(zip(*(column.cells for column in columns), strict=True)),
         numeric=frozenset(place for place, column in enumerate(columns) if column.numeric),
+        statuses=frozenset(place for place, column in enumerate(columns) if column.status),
     )
 
 

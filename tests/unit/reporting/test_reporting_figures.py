@@ -58,14 +58,14 @@ def test_nothing_measured_is_a_figure_that_says_so(failed, name):
 
 
 def test_no_figure_tells_a_date_or_a_version(rendered):
-    for path in (rendered.folder / "figures").iterdir():
+    for path in (rendered.folder / "figures").rglob("*.svg"):
         text = path.read_text()
         assert "<dc:date>" not in text
         assert "<dc:creator>" not in text
 
 
 def test_hostile_labels_stay_text(hostile):
-    for path in (hostile.folder / "figures").iterdir():
+    for path in (hostile.folder / "figures").rglob("*.svg"):
         root = ET.fromstring(path.read_text())
         assert {element.tag for element in root.iter()} & {f"{SVG}script", f"{SVG}image"} == set()
     assert any("COCO <script>alert" in text for text in texts(hostile.figure("image_size")))

@@ -65,7 +65,7 @@ def test_a_decode_step_is_set_against_its_forward_pass():
     assert told(*found)["decode_step"] == (
         "bound_by_memory",
         "A decode step takes 4.00 ms at batch 1, 40 % of the time of a forward pass for 2.0 % of "
-        "its FLOPs; its time grows as batch^0.00 (± less than 0.01, the standard error of the fit "
+        "its FLOPs; its time grows as batch^0.00 (± <0.01, the standard error of the fit "
         "through 4 batch sizes).",
     )
     alone = with_step(profile([row("linear", 10.0)]), 1.0, 50.0)
@@ -159,7 +159,7 @@ def test_the_sentence_about_the_batch_follows_the_exponent(time_of, verdict, sta
 def test_the_exponent_has_its_error_and_the_time_per_sample_at_both_ends():
     assert told(*batches(cheap_at_scale))["batch_scaling"][1] == (
         "The time grows more slowly than the batch, so batching pays: as batch^0.50 "
-        "(± less than 0.01, the standard error of the fit through 4 batch sizes), "
+        "(± <0.01, the standard error of the fit through 4 batch sizes), "
         "from 10.0 ms per sample at batch 1 to 2.50 ms at batch 16."
     )
 

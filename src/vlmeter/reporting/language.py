@@ -1,0 +1,122 @@
+"""The languages of the report: every sentence of ours by a key, one catalogue per language.
+
+Texts of users, models, data sets and records are data: they are shown as they are.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vlmeter.errors import UserError
+
+LANGUAGES = ("en", "ru")
+"""The first is that of the files without a language in their name."""
+LOCALES = Path("report/locales")
+_FORMS = frozenset({"one", "few", "many", "other"})
+"""Plural forms, by the names that CLDR gives them."""
+
+Message = str | Mapping[str, str]
+"""A text with `{placeholders}`, or such a text per plural form."""
+
+
+class Catalogue:
+    """The texts of one language."""
+
+    def __init__(self, language: str, messages: Mapping[str, Message]) -> None:
+        self.language = language
+        self.messages = messages
+
+    def text(self, key: str, values: Mapping[str, object]) -> str:
+        """Return a text with its values; `count` chooses among plural forms."""
+        message = self.messages[key]
+        if not isinstance(message, str):
+            message = message[plural_form(self.language, int(str(values["count"])))]
+        return message.format_map(values)
+
+
+@cache
+def read_catalogue(language: str, folder: Path) -> Catalogue:
+    """Read a language's catalogue.
+
+    Raises:
+        UserError: the file is missing or is no catalogue.
+    """
+    path = folder / f"{language}.yaml"
+    try:
+        return Catalogue(language, dict(_flat(yaml.safe_load(path.read_text()), "")))
+    except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
+        words = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be read as a catalogue of texts: {words}") from None
+
+
+_spoken: ContextVar[tuple[str, Path]] = ContextVar("spoken", default=(LANGUAGES[0], LOCALES))
+
+
+@contextmanager
+def speaking(language: str, folder: Path = LOCALES) -> Iterator[None]:
+    """Let `say` answer in a language, from the catalogues in `folder`."""
+    token = _spoken.set((language, folder))
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def language() -> str:
+    """Return the language that is spoken."""
+    return _spoken.get()[0]
+
+
+def say(key: str, **values: object) -> str:
+    """Return the text of a key in the language that is spoken."""
+    return read_catalogue(*_spoken.get()).text(key, values)
+
+
+def recorded(text: object) -> str:
+    """Return a text of a record in the language that is spoken, where the catalogues have it.
+
+    Records are written in English: labels of metrics, kinds of layer, how an energy is known.
+    """
+    language, folder = _spoken.get()
+    key = _recorded_keys(folder).get(str(text))
+    return str(text) if key is None else read_catalogue(language, folder).text(key, {})
+
+
+@cache
+def _recorded_keys(folder: Path) -> dict[str, str]:
+    messages = read_catalogue(LANGUAGES[0], folder).messages
+    return {str(text): key for key, text in messages.items() if key.startswith("recorded.")}
+
+
+def in_language(path: Path, language: str) -> Path:
+    """Return where a file's form in another language lies: `report.md`, `report.ru.md`."""
+    return path if language == LANGUAGES[0] else path.with_suffix(f".{language}{path.suffix}")
+
+
+def figure_in_language(path: Path, language: str) -> Path:
+    """Return where a figure in another language lies: in a folder of that name beside it."""
+    return path if language == LANGUAGES[0] else path.parent / language / path.name
+
+
+def plural_form(language: str, count: int) -> str:
+    """Return the plural form of a whole number, by CLDR's rules."""
+    if language == "ru":
+        if count % 10 == 1 and count % 100 != 11:
+            return "one"
+        few = count % 10 in (2, 3, 4) and count % 100 not in (12, 13, 14)
+        return "few" if few else "many"
+    return "one" if count == 1 else "other"
+
+
+def _flat(block: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Message]]:
+    for name, value in block.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, str) or (isinstance(value, dict) and value.keys() <= _FORMS):
+            yield key, value
+        else:
+            yield from _flat(value, f"{key}.")

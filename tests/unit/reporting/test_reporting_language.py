@@ -1,0 +1,177 @@
+"""The report says the same in every language."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from study_factory import MadeStudy
+
+from vlmeter.config.axes import AXES
+from vlmeter.config.dataset import Task
+from vlmeter.errors import UserError
+from vlmeter.record import Status
+from vlmeter.reporting.language import (
+    LANGUAGES,
+    Message,
+    figure_in_language,
+    in_language,
+    plural_form,
+    read_catalogue,
+    recorded,
+    say,
+    speaking,
+)
+from vlmeter.reporting.origin import _TRAITS
+
+REPOSITORY = Path(__file__).parents[3]
+LOCALES = REPOSITORY / "report" / "locales"
+FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many"}}
+CODE = [*(REPOSITORY / "src/vlmeter").rglob("*.py"), *(REPOSITORY / "report/templates").iterdir()]
+FAMILIES = {
+    "axis_label": set(AXES),
+    "axis_heading": set(AXES),
+    "axis_words": {"batch_size", "image_size", "max_input_len"},
+    "status": {*Status, "no_record"},
+    "task": set(Task.__args__),
+    "trait": set(_TRAITS),
+    "finding.convolutions": set(),
+}
+"""Keys that are put together: a prefix, and all that may follow its dot."""
+
+
+def messages(language: str) -> dict[str, Message]:
+    return dict(read_catalogue(language, LOCALES).messages)
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def forms(message: Message) -> dict[str, str]:
+    return {"other": message} if isinstance(message, str) else dict(message)
+
+
+def test_the_catalogues_have_the_same_keys():
+    keys = [list(messages(language)) for language in LANGUAGES]
+    assert keys[1:] == keys[:-1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_has_its_placeholders_and_its_languages_plurals(language):
+    english = messages(LANGUAGES[0])
+    for key, message in messages(language).items():
+        expected = set().union(*(fields(text) for text in forms(english[key]).values()))
+        told = [fields(text) for text in forms(message).values()]
+        assert set().union(*told) - {"count"} == expected - {"count"}, key
+        if not isinstance(message, str):
+            assert set(message) == FORMS[language], key
+            assert all(one - {"count"} == expected - {"count"} for one in told), key
+        elif isinstance(english[key], str):
+            assert fields(message) == expected, key
+
+
+def test_nothing_is_left_in_english():
+    english, russian = (messages(language) for language in LANGUAGES)
+    same = {key for key, text in russian.items() if text == english[key]}
+    latin = {key for key in same if re.search("[A-Za-z]{3,}", str(english[key]))}
+    assert {re.sub("{[a-z_]+}", "", str(english[key])).strip("() ") for key in latin} <= {
+        *("WER", "FLOPs", "CPU", "GPU", "Python", "dtype", "px"),
+        *("", "; {}", "{}: {}"),
+        *(str(english[key]) for key in latin if key.startswith("recorded.")),
+    }
+
+
+def test_every_key_is_used_and_every_used_key_is_there():
+    code = "\n".join(path.read_text() for path in CODE)
+    known = set(messages("en"))
+    literal = {key for key in known if re.search(f"[\"']{re.escape(key)}[\"']", code)}
+    put_together = {f"{prefix}.{name}" for prefix, names in FAMILIES.items() for name in names}
+    starts = {match.rstrip("{") for match in re.findall(r'f"([a-z_]+\.[a-z_]*\{)', code)}
+    starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
+    built = {key for key in known if any(key.startswith(start) for start in starts)}
+    assert put_together <= known
+    assert known - literal - built - {key for key in known if key.startswith("recorded.")} == set()
+    asked = set(re.findall(r'(?:say|prose)\(\s*"([a-z_.]+)"', code))
+    assert {key for key in asked if not key.endswith(".")} - known == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "form"),
+    [
+        *(("en", 1, "one"), ("en", 0, "other"), ("en", 21, "other")),
+        *(("ru", 1, "one"), ("ru", 21, "one"), ("ru", 11, "many"), ("ru", 3, "few")),
+        *(("ru", 13, "many"), ("ru", 5, "many"), ("ru", 0, "many"), ("ru", 102, "few")),
+    ],
+)
+def test_numbers_choose_the_plural_form(language, count, form):
+    assert plural_form(language, count) == form
+
+
+def test_a_language_is_spoken_until_it_is_no_more():
+    with speaking("ru", LOCALES):
+        assert say("machine.cores", count=2) == "2 ядра"
+    assert say("machine.cores", count=2) == "2 cores"
+
+
+def test_a_text_of_a_record_that_no_one_translated_stays_as_it_is():
+    with speaking("ru", LOCALES):
+        assert recorded("{not} a format") == "{not} a format"
+
+
+def test_values_are_no_placeholders():
+    assert say("prompt.named", name="{x}", words="{0}") == "Prompt {x}: {0}."
+
+
+def test_files_in_the_first_language_have_no_language_in_their_name():
+    assert in_language(Path("a/report.md"), "en") == Path("a/report.md")
+    assert in_language(Path("a/report.md"), "ru") == Path("a/report.ru.md")
+    assert figure_in_language(Path("a/b.svg"), "ru") == Path("a/ru/b.svg")
+
+
+@pytest.mark.parametrize("text", ["[", "- a list", None])
+def test_a_catalogue_that_is_none_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / "en.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"en\.yaml cannot be read as a catalogue"):
+        read_catalogue("en", tmp_path)
+
+
+def shape(path: Path) -> list[tuple[str, str]]:
+    """A report's parts in their order, without their words."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
+    kinds = ("heading_open", "table_open", "tr_open", "fence", "list_item_open", "td_open")
+    return [(token.type, token.tag) for token in tokens if token.type in kinds]
+
+
+@pytest.mark.parametrize("which", ["rendered", "failed", "hostile"])
+def test_both_reports_have_the_same_parts(which, request):
+    folder = request.getfixturevalue(which).folder
+    english, russian = (shape(folder / name) for name in ("report.md", "report.ru.md"))
+    assert russian == english
+
+
+def test_both_reports_have_the_same_figures(rendered):
+    numbers = [
+        re.findall(r"\d+\.\d+", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
+        for path in (rendered.folder / "report.md", rendered.folder / "report.ru.md")
+    ]
+    assert sorted(numbers[0]) == sorted(numbers[1])
+
+
+def test_the_pages_lead_to_each_other(rendered):
+    english, russian = (
+        (rendered.folder / name).read_text() for name in ("study.html", "study.ru.html")
+    )
+    assert '<html lang="en">' in english
+    assert '<html lang="ru">' in russian
+    assert 'href="study.ru.html"' in english
+    assert 'href="study.html"' in russian
+
+
+def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
+    text = (rendered.folder / "study.ru.html").read_text()
+    assert "Задержка (ms на батч)" in text
+    assert "Latency (ms per batch)" not in text
+    assert MadeStudy().outline["title"] in text
