@@ -1,0 +1,91 @@
+"""A cell ends badly: no memory, no time, no numbers, no GPU, another clock, or a bug."""
+
+import pickle
+import random
+from dataclasses import replace
+
+from expectations import expect, expect_status, run_again
+from study import RESULTS_FOLDER, Job, Study
+
+from vlmeter.files import read_json
+
+
+def end_badly(ending: str, status: str, *words: str):
+    """A fault of the measuring code itself; torch is loaded where it is a real one."""
+
+    def happen(study: Study, dice: random.Random) -> str:
+        job = dice.choice([one for one in study.named("run_inference") if "-cuda" not in one.cell])
+        quick = ending in ("cuda memory", "raise")
+        ended = study.run(job, study.environment({job.cell: ending}, quick=quick))
+        expect(ended.code == 0, ended.told[-500:])
+        told = expect_status(study, job, status, *words)
+        run_again(study, job)
+        return told
+
+    return happen
+
+
+def run_out_of_memory(study: Study, dice: random.Random) -> str:
+    """The process may have a little more memory than it has; a library may die of that itself."""
+    job = dice.choice([one for one in study.named("run_inference") if "-cuda" not in one.cell])
+    spare = str(dice.randrange(1, 40))
+    ended = study.run(
+        job, study.environment({job.cell: "host memory"}, quick=False, SPARE_MIB=spare)
+    )
+    expect(ended.code == 0, ended.told[-500:])
+    told = read_json(study.tree.path(str(job.outputs[0])))
+    status, reason = str(told["status"]), str(told["reason"])
+    expect(status != "ok", "there was enough memory")
+    known = status == "out_of_memory" or "killed by SIG" in reason or "new thread" in reason
+    expect(known or "ended with exit code" in reason, f"{status}: {reason}")
+    expect_status(study, job, status)
+    run_again(study, job)
+    return f"{status}: {reason}"
+
+
+def hang(study: Study, dice: random.Random) -> str:
+    job = dice.choice(study.named("run_inference"))
+    short = _with_timeout(study, job, 1)
+    ended = study.run(short, study.environment({job.cell: "hang"}))
+    expect(ended.code == 0, ended.told)
+    told = expect_status(study, job, "crashed", "took longer than the 1 s of measure.timeout_s")
+    run_again(study, job)
+    return told
+
+
+def _with_timeout(study: Study, job: Job, seconds: int) -> Job:
+    name, args, kwargs = pickle.loads(job.kept.read_bytes())
+    args[4]["cell"]["measure"]["timeout_s"] = seconds
+    kept = job.kept.with_suffix(".short")
+    kept.write_bytes(pickle.dumps((name, args, kwargs)))
+    return replace(job, kept=kept)
+
+
+def change_the_clock(study: Study, dice: random.Random) -> str:
+    """Figures are taken from a clock that nobody can set."""
+    job = dice.choice([one for one in study.named("run_inference") if one.cell.startswith("text")])
+    ended = study.run(job, study.environment({job.cell: "clock"}, quick=False))
+    expect(ended.code == 0, ended.told[-500:])
+    told = read_json(study.tree.path(str(job.outputs[0])))
+    if "-cuda" not in job.cell:
+        expect(told["status"] == "ok", f"{told['status']}: {told['reason']}")
+        detail = told["latency_detail"]
+        assert isinstance(detail, dict)
+        expect(0 < detail["latency_s"] < 60, f"latency {detail['latency_s']}")
+        expect(0 < detail["window_s"] < 600, f"window {detail['window_s']}")
+    run_again(study, job)
+    return "the wall clock jumped; no figure did"
+
+
+def lose_the_gpu(study: Study, dice: random.Random) -> str:
+    """The GPU was there when the run began, and is not when the cell's turn comes."""
+    job = next(one for one in study.named("run_inference") if "-cuda" in one.cell)
+    name, args, kwargs = pickle.loads(job.kept.read_bytes())
+    args[5]["model"] = str(RESULTS_FOLDER / "models/tiny-fp32.json")
+    kept = job.kept.with_suffix(".gone")
+    kept.write_bytes(pickle.dumps((name, args, kwargs)))
+    ended = study.run(replace(job, kept=kept), study.environment())
+    expect(ended.code == 0, ended.told)
+    told = expect_status(study, job, "unavailable", "this machine has no cuda device")
+    run_again(study, job)
+    return told

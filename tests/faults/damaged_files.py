@@ -1,0 +1,152 @@
+"""A byte of a stored file changes, or a note is cut short."""
+
+import pickle
+import random
+import re
+from pathlib import Path
+
+from expectations import expect
+from study import RESULTS_FOLDER, Job, Study, working_in
+
+from vlmeter.config.load import load_config
+from vlmeter.errors import UserError
+from vlmeter.files import read_json
+from vlmeter.jobs import Jobs
+from vlmeter.study import Study as Config
+from vlmeter.verify import damages
+
+ADVICE = re.compile(r"[Dd]elete (\S+) and run again")
+OPENING_THE_MODEL = ("run_inference", "measure_control", "profile_layers")
+
+
+def corrupt(study: Study, dice: random.Random) -> str:
+    kinds: dict[str, list[Path]] = {}
+    for path in sorted(study.tree.path(str(RESULTS_FOLDER)).rglob("*")):
+        relative = path.relative_to(study.tree.folder)
+        # Logs are read by nobody; notes of tries have a fault of their own.
+        stored = not {"logs", "attempts"} & {*relative.parts}
+        if path.is_file() and path.stat().st_size and stored:
+            kinds.setdefault(_kind(relative), []).append(relative)
+    kind = dice.choice(sorted(kinds))
+    relative = dice.choice(kinds[kind])
+    path = study.tree.path(str(relative))
+    content = bytearray(path.read_bytes())
+    seal = max(content.rfind(mark) for mark in (b'"checksum": "', b"<!-- checksum: "))
+    place = dice.randrange(len(content))
+    content[place] ^= dice.randrange(1, 256)
+    path.write_bytes(content)
+    try:
+        words = _told_by_readers(study, relative) or _told_by_verify(study, relative)
+        if words is not None:
+            _follow_advice(study, relative, words)
+        else:
+            expect(0 <= seal <= place, f"nobody noticed byte {place} of {relative}")
+            words = "the name of the checksum changed, and nothing else"
+    finally:
+        study.restore([relative, *_made_with(study, relative)])
+    expect(not study.differences(), f"{relative} left traces")
+    return words
+
+
+def _kind(path: Path) -> str:
+    """Files of one kind differ in nothing but the names of cells and data sets."""
+    top = path.parts[2]
+    return top if path.parent == RESULTS_FOLDER else f"{top}/…/{path.name}"
+
+
+def _told_by_readers(study: Study, relative: Path) -> str | None:
+    """What the jobs say that read the file; they must not take another figure from it."""
+    told = None
+    for job in _readers(study, relative):
+        try:
+            if job.rule in OPENING_THE_MODEL:
+                _set_up(study, job)
+            else:
+                study.call(job)
+        except UserError as error:
+            told = told or str(error)
+            expect(relative.name in str(error), f"{job.name} says only: {error}")
+        else:
+            changed = study.differences(job.outputs)
+            expect(not changed, f"{job.name} took other figures from {relative}: {changed}")
+        study.restore(path for path in job.outputs if path != relative)
+    return told
+
+
+def _readers(study: Study, relative: Path) -> list[Job]:
+    """The jobs of which an argument is the file, its manifest or its folder."""
+    names = {str(relative), str(relative.with_suffix(".json"))}
+    names |= {f"{parent}.json" for parent in relative.parents}
+    readers = []
+    for job in study.jobs.values():
+        kept = job.kept.read_bytes().decode("latin-1")
+        if relative not in job.outputs and any(_is_named(name, kept) for name in names):
+            readers.append(job)
+    # A model takes a second to be opened: one job of those that do is enough.
+    slow = [job for job in readers if job.rule in OPENING_THE_MODEL]
+    makers = ("describe_machine", "download_dataset", "fetch_model")
+    return [
+        *(job for job in readers if job not in slow and job.rule not in makers),
+        *slow[:1],
+    ]
+
+
+def _is_named(name: str, pickled: str) -> bool:
+    """A path is pickled whole, or in its parts."""
+    return name in pickled or (Path(name).name in pickled and Path(name).parent.name in pickled)
+
+
+def _set_up(study: Study, job: Job) -> None:
+    """Read what a cell reads, up to the point where its measurement would begin."""
+    # Here alone: a fault of another kind needs no torch.
+    from vlmeter.bench import set_up
+
+    _, (_, *call), _ = pickle.loads(job.kept.read_bytes())
+    told, inputs = call[3], call[4]
+    if "model" not in inputs:
+        return
+    with working_in(study.tree.folder):
+        if "machine" in inputs:
+            read_json(Path(inputs["machine"]))
+        set_up(told, inputs)
+
+
+def _told_by_verify(study: Study, relative: Path) -> str | None:
+    with working_in(study.tree.folder):
+        told = [words for words in damages(RESULTS_FOLDER) if str(relative) in words]
+    return told[0] if told else None
+
+
+def _follow_advice(study: Study, relative: Path, words: str) -> None:
+    """Delete what one is told to, and see that the job which makes it makes the file again."""
+    advice = ADVICE.search(words)
+    expect(advice is not None, f"no advice in: {words}")
+    assert advice is not None
+    deleted = relative if advice[1] == "it" else Path(advice[1])
+    job = study.maker(deleted)
+    expect(job is not None, f"nothing makes {deleted} again")
+    assert job is not None
+    study.tree.path(str(deleted)).unlink()
+    if job.rule in ("run_inference", "score_predictions", "aggregate", "preprocess_images"):
+        ended = study.run(job, study.environment())
+        expect(ended.code == 0, f"{job.name} failed: {ended.told[-500:]}")
+        expect(not study.differences(job.outputs), f"{job.name} made other files")
+
+
+def _made_with(study: Study, relative: Path) -> tuple[Path, ...]:
+    job = study.maker(relative)
+    return job.outputs if job else ()
+
+
+def damage_a_note(study: Study, dice: random.Random) -> str:
+    notes = sorted(study.tree.path(str(RESULTS_FOLDER / "attempts")).rglob("*.json"))
+    note = dice.choice(notes)
+    content = note.read_bytes()
+    note.write_bytes(content[: dice.randrange(len(content))])
+    with working_in(study.tree.folder):
+        config = Config(load_config(Path("study.yaml")))
+        jobs = Jobs(config)
+        counts = {jobs.inference(cell)["attempt"]["count"] for cell in config.cells}
+    note.write_bytes(content)
+    expect(counts == {1}, f"tries are counted as {counts}")
+    return "a damaged note costs one more try at most"

@@ -1,0 +1,62 @@
+"""What must be so after any fault."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+from study import RESULTS_FOLDER, Job, Study, working_in
+
+from vlmeter.files import read_json
+from vlmeter.verify import damages
+
+
+class NoticedTooLittle(AssertionError):
+    """A fault that VLMeter did not meet as it should."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault."""
+
+    name: str
+    happen: Callable[[Study, random.Random], str]
+    """Does it, sees that it is met well, and returns what was told."""
+    share: int
+    """How often it comes, compared with the others."""
+
+
+def expect(condition: object, words: str) -> None:
+    if not condition:
+        raise NoticedTooLittle(words)
+
+
+def run_again(study: Study, job: Job) -> None:
+    """What one does after any fault; the study is then as if nothing had happened."""
+    ended = study.run(job, study.environment())
+    expect(ended.code == 0, f"running {job.name} again failed: {ended.told[-500:]}")
+    changed = study.differences()
+    expect(not changed, f"after running again other files than in an undisturbed run: {changed}")
+
+
+def expect_whole_or_absent(study: Study) -> None:
+    with working_in(study.tree.folder):
+        halves = [words for words in damages(RESULTS_FOLDER) if "is missing" not in words]
+    expect(not halves, f"half-written files look finished: {halves}")
+
+
+def expect_status(study: Study, job: Job, status: str, *words: str) -> str:
+    """A cell that ended badly says so, has no figure and no traceback where none is due."""
+    told = read_json(study.tree.path(str(job.outputs[0])))
+    expect(told["status"] == status, f"{job.cell}: {told['status']} ({told['reason']})")
+    for word in words:
+        expect(word in str(told["reason"]), f"{told['reason']!r} does not tell {word!r}")
+    expect(
+        set(told) <= {*("status", "reason", "traceback", "attempt", "files")}, "figures invented"
+    )
+    return f"{status}: {told['reason']}"
+
+
+def expect_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    expect(not alive, f"processes outlive their job: {alive}")
