@@ -22,7 +22,8 @@ from vlmeter.failures import UnsupportedError
 from vlmeter.files import file_sha256, file_xxh3, read_json, write_json
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.patience import USUAL, Patience
-from vlmeter.models.allowed import files_to_take, has_safetensors, runs_own_code
+from vlmeter.models.allowed import files_to_take, has_safetensors
+from vlmeter.models.owncode import runs_own_code
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type
 
@@ -101,9 +102,9 @@ def _heading(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_support(source: Mapping[str, Any], folder: Path) -> None:
     name = source.get("hub") or source["path"]
-    config: Any = read_json(folder / "config.json")
-    own_code = bool(config.get("auto_map")) and "remote_code" in source["allow"]
-    check_model_type(name, config.get("model_type"), own_code=own_code)
+    own_code = runs_own_code(name, folder, source["allow"])
+    model_type: Any = read_json(folder / "config.json").get("model_type")
+    check_model_type(name, model_type, own_code=own_code)
 
 
 def _local(source: Mapping[str, Any]) -> tuple[Path, None]:
