@@ -42,6 +42,13 @@ GPU_LAYERS = [
 ]
 
 
+DEMO_CELLS = [
+    "textvqa/tiny-blip2-bs16-img224-len200-fp32-eager-cpu-prompt_family",
+    "lettering/tiny-blip2-bs16-img448-len200-fp32-eager-cpu",
+    "lettering/tiny-blip2-bs16-img448-len200-fp32-eager-cpu-native",
+]
+
+
 def on_the_cpu(name):
     """Return what a cell of the published study is called in the tiny one."""
     base, tiny = name.replace("blip2-opt-2.7b", "tiny-blip2"), "fp32-eager-cuda"
@@ -58,10 +65,16 @@ def names(cells):
     ("file", "cells", "layers"),
     [
         ("config.yaml", GPU_CELLS, GPU_LAYERS),
-        ("demo.yaml", [*map(on_the_cpu, GPU_CELLS)], [*map(on_the_cpu, GPU_LAYERS)]),
+        (
+            "demo.yaml",
+            [*map(on_the_cpu, GPU_CELLS), *DEMO_CELLS],
+            [*map(on_the_cpu, GPU_LAYERS)],
+        ),
     ],
 )
-def test_the_published_study_has_exactly_its_cells(repository, file, cells, layers):
+def test_the_published_study_has_exactly_its_cells_and_the_demo_three_more(
+    repository, file, cells, layers
+):
     study = Study(load_config(repository / "config" / file))
     assert names(study.cells) == cells
     assert names(study.layer_cells) == layers
