@@ -56,7 +56,7 @@ def _broken(judged: Plain, gates: Path | None) -> Iterator[str]:
             f"{len(limits)} of {len(judged['limits'])} limits are broken; the report is written, "
             f"and {gates} holds every figure."
         )
-        columns = ("limit", "dataset", "cell", "why")
+        columns = ("limit", "dataset", "cell", "found")
         rows = [[str(one[column]) for column in columns] for one in limits]
         yield from _aligned([["limit", "data set", "cell", "found"], *rows])
 

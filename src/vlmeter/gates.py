@@ -25,6 +25,16 @@ Plain = Mapping[str, Any]
 Key = tuple[str, str]
 """Data set and cell."""
 
+_LIMITS = {
+    "max": "max",
+    "min": "min",
+    "increase": "max_increase_percent",
+    "decrease": "max_decrease_percent",
+}
+"""The key of each kind of limit."""
+_RELATIVE = {"increase": "above", "decrease": "below"}
+"""The kinds that are held against a baseline, in words."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -32,20 +42,27 @@ class Verdict:
 
     gate: int
     """Place of the gate in the config, from 0."""
-    limit: str
-    """What is asked, in words."""
+    metric: str
+    unit: str
+    kind: str
+    """max, min, increase or decrease."""
+    bound: float
+    """The limit itself, or the percent of a relative one."""
+    baseline: str | None
     dataset: str
     cell: str
-    kept: bool
+    limit: str
+    """What is asked, in words."""
     value: float | None
-    allowed: float | None
-    """The limit itself; of a relative one, the largest difference."""
+    kept: bool = False
     base: float | None = None
     """The baseline's figure, as it was compared."""
     difference: float | None = None
     low: float | None = None
     high: float | None = None
-    why: str = ""
+    why_not: str = ""
+    """Why it could not be judged, which breaks it."""
+    found: str = ""
     """What was found, in words."""
 
 
@@ -88,63 +105,61 @@ class _Results:
 
 
 def _judged(place: int, gate: Plain, here: _Results) -> Iterator[Verdict]:
-    partners = _partners(gate, here)
-    for dataset, cell in gate["cells"]:
-        row = here.rows[dataset, cell]
-        value = _value(row, gate)
-        known = Verdict(place, "", dataset, cell, False, value, None)
-        for kind, limit in (("max", gate["max"]), ("min", gate["min"])):
-            if limit is not None:
-                yield _absolute(known, kind, limit, row, gate)
-        for kind in ("increase", "decrease"):
-            limit = gate[f"max_{kind}_percent"]
-            if limit is not None:
-                yield _relative(known, kind, limit, gate, row, partners, here)
+    there, partners = _partners(gate, here)
+    for kind, key in _LIMITS.items():
+        bound = gate[key]
+        for dataset, cell in gate["cells"] if bound is not None else ():
+            row = here.rows[dataset, cell]
+            asked = Verdict(
+                gate=place,
+                metric=gate["metric"],
+                unit=gate["unit"],
+                kind=kind,
+                bound=bound,
+                baseline=gate["baseline"] if kind in _RELATIVE else None,
+                dataset=dataset,
+                cell=cell,
+                limit=_limit_words(kind, bound, gate),
+                value=_value(row, gate),
+            )
+            if asked.value is None:
+                yield _unjudged(asked, _why_not(row, gate))
+            elif kind in _RELATIVE:
+                yield _relative(asked, gate, row, partners.get((dataset, cell)), there, here)
+            else:
+                kept = asked.value <= bound if kind == "max" else asked.value >= bound
+                yield replace(asked, kept=kept, found=_written(asked.value, gate))
 
 
-def _absolute(known: Verdict, kind: str, limit: float, row: Row, gate: Plain) -> Verdict:
+def _limit_words(kind: str, bound: float, gate: Plain) -> str:
+    if kind in _RELATIVE:
+        return f"{gate['metric']} at most {bound:g} % {_RELATIVE[kind]} {gate['baseline']}"
     word = "at most" if kind == "max" else "at least"
-    asked = replace(known, limit=f"{gate['metric']} {word} {_written(limit, gate)}", allowed=limit)
-    if known.value is None:
-        return replace(asked, why=_why_not(row, gate))
-    kept = known.value <= limit if kind == "max" else known.value >= limit
-    return replace(asked, kept=kept, why=_written(known.value, gate))
+    return f"{gate['metric']} {word} {_written(bound, gate)}"
+
+
+def _unjudged(asked: Verdict, why: str) -> Verdict:
+    return replace(asked, why_not=why, found=why)
 
 
 def _relative(
-    known: Verdict,
-    kind: str,
-    percent: float,
-    gate: Plain,
-    row: Row,
-    partners: tuple[_Results, dict[Key, Row]],
-    here: _Results,
+    asked: Verdict, gate: Plain, row: Row, base: Row | None, there: _Results, here: _Results
 ) -> Verdict:
-    there, rows = partners
-    word = "above" if kind == "increase" else "below"
-    asked = replace(
-        known, limit=f"{gate['metric']} at most {percent:g} % {word} {gate['baseline']}"
-    )
-    base = rows.get((known.dataset, known.cell))
-    if known.value is None:
-        return replace(asked, why=_why_not(row, gate))
     if base is None:
-        return replace(asked, why="the baseline has no such cell")
+        return _unjudged(asked, "the baseline has no such cell")
     if _value(base, gate) is None:
-        return replace(asked, why=f"of the baseline: {_why_not(base, gate)}")
+        return _unjudged(asked, f"of the baseline: {_why_not(base, gate)}")
     start, found = _difference(Pair(a=base, b=row), gate, there, here)
-    allowed = abs(start) * percent / 100
-    beyond = (found.estimate if kind == "increase" else -found.estimate) > allowed
-    kept = not beyond or (found.low is not None and not found.significant)
+    further = found.estimate if asked.kind == "increase" else -found.estimate
+    within_noise = found.low is not None and not found.significant
     return replace(
         asked,
-        kept=kept,
-        allowed=allowed,
+        kept=within_noise or further <= abs(start) * asked.bound / 100,
         base=start,
         difference=found.estimate,
         low=found.low,
         high=found.high,
-        why=_difference_words(known.value, start, found, gate),
+        found=f"{_written(asked.value or 0.0, gate)}, {_difference_words(start, found)}",
     )
 
 
@@ -212,11 +227,11 @@ def _written(value: float, gate: Plain) -> str:
     return quantity(value, gate["unit"]) if gate["unit"] else number(value)
 
 
-def _difference_words(value: float, start: float, found: Difference, gate: Plain) -> str:
+def _difference_words(start: float, found: Difference) -> str:
     def share(difference: float) -> str:
         return signed_percent(difference / abs(start)) if start else number(difference)
 
     ends = "no interval"
     if found.low is not None and found.high is not None:
         ends = f"[{share(found.low)}, {share(found.high)}]"
-    return f"{_written(value, gate)}, {share(found.estimate)} {ends}"
+    return f"{share(found.estimate)} {ends}"

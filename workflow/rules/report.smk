@@ -168,6 +168,7 @@ rule render_report:
         published=published(),
         control=control(),
         control_base=control_base(),
+        gates=gates(),
         machine=f"{RESULTS}/machine.json",
         machine_noted=f"{RESULTS}/machine.noted",
         figures=list(figures().values()),

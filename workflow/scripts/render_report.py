@@ -28,4 +28,5 @@ run_job(
     published=next(map(Path, snakemake.input.published), None),
     control=next(map(Path, snakemake.input.control), None),
     base_record=next(map(Path, snakemake.input.control_base), None),
+    gates=next(map(Path, snakemake.input.gates), None),
 )

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from vlmeter.files import file_sha256, read_json, write_json, write_text
 from vlmeter.reporting.formats import percent, quantity, status_label
 from vlmeter.reporting.frames import read_differences, read_layers, read_summary
+from vlmeter.reporting.gate_remarks import gate_remarks
 from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
@@ -54,6 +55,7 @@ def render_report(
     published: Path | None = None,
     control: Path | None = None,
     base_record: Path | None = None,
+    gates: Path | None = None,
 ) -> None:
     """Write `report.md` and `study.html`, and their forms in the other languages beside them.
 
@@ -75,6 +77,7 @@ def render_report(
         published: Figures that others published, to be set beside the measured ones.
         control: `measurement.json` of the base cell's second measurement.
         base_record: `record.json` of its first.
+        gates: `gates.json`, where the study has gates.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
@@ -85,6 +88,7 @@ def render_report(
     machine = read_json(machine_json)
     repeats = read_json(repeatability_json)
     told = {path.parent.name: read_json(path) for path in manifests}
+    judged = None if gates is None else read_json(gates)
     twice = [None if path is None else read_json(path) for path in (control, base_record)]
     for spoken in LANGUAGES:
         with speaking(spoken, locales):
@@ -94,7 +98,10 @@ def render_report(
                 profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
                 manifests=told,
                 published=None if published is None else read_published(published),
-                remarks=remarks(list(summary.values()), machine, repeats, *twice),
+                remarks=(
+                    *(() if judged is None else gate_remarks(judged)),
+                    *remarks(list(summary.values()), machine, repeats, *twice),
+                ),
             )
             context = {"page": build_page(outline, found), "machine": machine_lines(machine)}
             drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}

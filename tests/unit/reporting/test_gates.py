@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import AXES, MadeStudy, cell_id
+from study_factory import AXES, MadeStudy, cell_id, render_all
 from test_reporting_compare import finish, measured
 
 from vlmeter.check import check_study
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_json
 from vlmeter.gates import judge_gates
+from vlmeter.reporting.gate_remarks import gate_remarks
 
 BASE = ["textvqa", cell_id(AXES)]
 SIXTEEN = ["textvqa", cell_id({**AXES, "batch_size": 16})]
@@ -93,7 +94,7 @@ def test_a_broken_limit_says_what_was_asked_and_what_was_found(study) -> None:
     (found,) = judged(study, gate("latency", BASE, max=0.001))
     assert found["limit"] == "latency at most 1.00 ms"
     assert (found["dataset"], found["cell"]) == tuple(BASE)
-    assert found["why"].endswith(" ms")
+    assert found["found"].endswith(" ms")
 
 
 @pytest.mark.parametrize("metric", ["energy", "wer_value", "peak_memory_bytes", "vqa_accuracy"])
@@ -170,7 +171,7 @@ def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) 
         gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
     )
     assert (strict["kept"], wide["kept"]) == (False, True)
-    assert strict["why"].endswith("+11 % no interval")
+    assert strict["found"].endswith("+11 % no interval")
 
 
 def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
@@ -183,7 +184,7 @@ def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
         gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
     )
     assert [one["kept"] for one in found] == [False, False]
-    assert {one["why"] for one in found} == {
+    assert {one["found"] for one in found} == {
         "not measured: unavailable: this machine has no cuda device"
     }
 
@@ -196,7 +197,7 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
     record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
     folder = finish(made, tmp_path / "study")
     found = judged(folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0))
-    assert [(one["kept"], one["why"]) for one in found] == [
+    assert [(one["kept"], one["found"]) for one in found] == [
         (False, "not measured: the window was too short"),
         (False, "not measured: random weights"),
     ]
@@ -208,8 +209,8 @@ def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_pat
     baseline = finish(made, tmp_path / "base") / "summary.csv"
     limits = {"baseline": baseline, "max_increase_percent": 50}
     missing, lost = judged(study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits))
-    assert (missing["kept"], missing["why"]) == (False, "the baseline has no such cell")
-    assert lost["why"].startswith("not measured: unavailable")
+    assert (missing["kept"], missing["found"]) == (False, "the baseline has no such cell")
+    assert lost["found"].startswith("not measured: unavailable")
 
 
 def test_a_damaged_baseline_is_named(study, tmp_path: Path) -> None:
@@ -259,3 +260,45 @@ def test_a_bug_and_a_broken_limit_are_both_told(study, tmp_path: Path) -> None:
     text = str(told.value)
     assert "1 of 1 cells ended in an error" in text
     assert "1 of 1 limits are broken" in text
+
+
+def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> None:
+    made = MadeStudy()
+    made.records[tuple(CUDA)]["reason"] = "<b>no</b> | device"
+    study = finish(made, tmp_path / "study")
+    judged(
+        study,
+        gate("latency", BASE, SIXTEEN, max=0.05),
+        gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
+        gate("wer_value", CUDA, max=1),
+    )
+    files = render_all(made, tmp_path / "again", draw=False, gates=study.parent / "gates.json")
+    text, russian, html = (
+        (files.folder / name).read_text() for name in ("report.md", "report.ru.md", "study.html")
+    )
+    head = text.split("### 1)")[0]
+    assert "**Warning**: Gates: 2 of 4 limits are broken, so the run fails." in head
+    cell = SIXTEEN[1]
+    assert f"**Warning**: latency at most 50.0 ms: textvqa, {cell}: 250 ms" in head
+    assert "&lt;b&gt;no&lt;/b&gt; \\| device" in head
+    assert "Пороги: нарушены 2 из 4" in russian
+    assert f"latency не больше 50.0 ms: textvqa, {cell}: 250 ms" in russian
+    assert "Gates: 2 of 4 limits are broken" in html
+    assert "<b>no</b>" not in html + text
+
+
+def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
+    limits = judged(study, *[gate("latency", BASE, max=1e-9)] * 8)
+    told = [one.text for one in gate_remarks({"limits": limits})]
+    assert told[0] == "Gates: 8 of 8 limits are broken, so the run fails."
+    assert told[-1] == "3 more broken limits stand in gates.json."
+    assert len(told) == 7
+    (kept,) = gate_remarks({"limits": judged(study, gate("latency", BASE, SIXTEEN, max=9))})
+    assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
+
+
+def test_a_relative_limit_is_told_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
+    baseline = other(tmp_path / "base", times(0.8))
+    limits = judged(study, gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10))
+    told = gate_remarks({"limits": limits})[1].text
+    assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in told
