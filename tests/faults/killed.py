@@ -41,7 +41,7 @@ def kill_a_job(study: Study, dice: random.Random) -> str:
 
 
 def kill_a_cell_s_child(study: Study, dice: random.Random) -> str:
-    job = dice.choice(study.named("run_inference"))
+    job = dice.choice(study.measurable())
     process = study.start(job, study.environment({job.cell: "hang"}))
     child = next(iter(_wait_for_children(process)), None)
     expect(child is not None, f"{job.name} has no child")

@@ -69,6 +69,10 @@ class Study:
             (job for job in self.jobs.values() if job.rule in rules), key=lambda job: job.name
         )
 
+    def measurable(self) -> list[Job]:
+        """The cells that this machine can measure: the others need no child to say so."""
+        return [job for job in self.named("run_inference") if "-cuda" not in job.cell]
+
     def maker(self, path: Path) -> Job | None:
         """The job that makes a file."""
         for job in self.jobs.values():
