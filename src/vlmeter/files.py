@@ -1,13 +1,15 @@
 """Files that are either whole or absent: written to the side, then renamed."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import xxhash
@@ -17,6 +19,7 @@ from vlmeter.errors import UserError
 _CHUNK_BYTES = 1 << 20
 _SEALED = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a JSON file as `write_json` leaves it."""
+_ASIDE = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -43,13 +46,15 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it takes the place of `path`.
 
     The content reaches the disk before the rename, so that a power cut leaves the old file or
-    the new one, never an empty one. On any exception the side file is removed.
+    the new one, never an empty one. On any exception the side file is removed; what a killed
+    process left beside `path` is removed by the next one that writes it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
+    _sweep(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_ASIDE, dir=path.parent)
     aside = Path(name)
     try:
+        _try_lock(handle)
         yield aside
         with aside.open("rb") as file:
             os.fsync(file.fileno())
@@ -58,6 +63,52 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder beside `folder` to fill; on success it takes the place of `folder`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_ASIDE, dir=folder.parent))
+    handle = os.open(aside, os.O_RDONLY)
+    try:
+        _try_lock(handle)
+        yield aside
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.chmod(0o755)
+        aside.replace(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        os.close(handle)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left beside `path`: whoever still writes holds a lock on it."""
+    for left in path.parent.iterdir():
+        if not (left.name.startswith(f".{path.name}.") and left.name.endswith(_ASIDE)):
+            continue
+        with suppress(OSError):
+            handle = os.open(left, os.O_RDONLY)
+            try:
+                if not _try_lock(handle):
+                    continue
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink()
+            finally:
+                os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    """Lock an open file or folder, where nobody else has and the file system knows locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def write_bytes(path: Path, data: bytes) -> None:

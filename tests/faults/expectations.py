@@ -35,6 +35,8 @@ def run_again(study: Study, job: Job) -> None:
     """What one does after any fault; the study is then as if nothing had happened."""
     ended = study.run(job, study.environment())
     expect(ended.code == 0, f"running {job.name} again failed: {ended.told[-500:]}")
+    left = [path for path in study.tree.path(str(RESULTS_FOLDER)).rglob(".*.part")]
+    expect(not left, f"left behind: {left}")
     changed = study.differences()
     expect(not changed, f"after running again other files than in an undisturbed run: {changed}")
 

@@ -16,6 +16,7 @@ from vlmeter.files import (
     json_digest,
     read_json,
     replacing,
+    replacing_folder,
     write_bytes,
     write_json,
     write_text,
@@ -171,3 +172,54 @@ def test_a_file_is_whole_or_named_with_what_to_delete(tmp_path):
     check_whole(path, file_sha256(path))
     with pytest.raises(UserError, match=r"a\.parquet is damaged.* Delete .*a\.json and run"):
         check_whole(path, "x", remake=tmp_path / "a.json")
+
+
+@pytest.fixture
+def killed_writer(tmp_path, run_python):
+    """Let a process that writes `a.txt`, or fills the folder `a.txt`, be killed."""
+
+    def kill(way):
+        run_python(
+            "import os, pathlib, signal\n"
+            f"from vlmeter.files import {way}\n"
+            f"with {way}(pathlib.Path('a.txt')) as aside:\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        (left,) = tmp_path.iterdir()
+        return left
+
+    return kill
+
+
+@pytest.mark.parametrize("way", [replacing, replacing_folder])
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path, killed_writer, way):
+    left = killed_writer(way.__name__)
+    assert left.name.startswith(".a.txt.")
+    with way(tmp_path / "a.txt"):
+        assert not left.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("way", [replacing, replacing_folder])
+def test_what_another_one_is_writing_is_left_alone(tmp_path, way):
+    with way(tmp_path / "a.txt") as first:
+        with way(tmp_path / "a.txt") as second:
+            assert first.exists()
+            assert second.exists()
+        if way is replacing:
+            first.write_text("the last one counts")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path):
+    folder = tmp_path / "model"
+    with replacing_folder(folder) as aside:
+        (aside / "old").touch()
+    with pytest.raises(KeyError), replacing_folder(folder) as aside:
+        (aside / "new").touch()
+        raise KeyError
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    with replacing_folder(folder) as aside:
+        (aside / "new").touch()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]

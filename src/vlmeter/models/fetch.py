@@ -4,8 +4,6 @@ A cell then maps one file instead of casting for itself.
 """
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,7 +17,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.failures import UnsupportedError
-from vlmeter.files import file_sha256, file_xxh3, read_json, write_json
+from vlmeter.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.patience import USUAL, Patience
 from vlmeter.models.allowed import files_to_take, has_safetensors
@@ -54,18 +52,11 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
         write_json(Path(manifest), {**_heading(params), "unsupported": str(error), "files": {}})
         return
     target = Path(manifest).with_suffix("")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with replacing_folder(target) as aside:
         if params["weights"] == "random":
             parameters = store_architecture(folder, aside)
         else:
             parameters = _store(source, folder, DTYPES[params["dtype"]], aside)
-        shutil.rmtree(target, ignore_errors=True)
-        aside.chmod(0o755)
-        aside.replace(target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     files = sorted(path for path in target.rglob("*") if path.is_file())
     write_json(
         Path(manifest),
