@@ -14,7 +14,7 @@ Plain = Mapping[str, Any]
 Key = tuple[str, str]
 """Data set and cell."""
 _WORD_ERRORS = ("wer", "mer")
-_SUFFIXES = {"latency": "_s", "energy": "_j"}
+_SUFFIXES = {"latency": "_s", "sample_time": "_s", "energy": "_j"}
 """How a cost's columns end."""
 
 
@@ -64,15 +64,27 @@ def _metrics(record: Plain) -> dict[str, Plain]:
 def _costs(cell: Plain, base: Plain, repeats: Plain) -> dict[str, object]:
     row: dict[str, object] = {}
     for name, suffix in _SUFFIXES.items():
-        of_cell, of_base = (rounds_of(record, name) for record in (cell, base))
+        source = "latency" if name == "sample_time" else name
+        of_cell, of_base = (_rounds(record, name) for record in (cell, base))
         if of_cell and of_base:
             known = [
-                repeatability_of(repeats, name, record["cell"]["device"]) for record in (cell, base)
+                repeatability_of(repeats, source, record["cell"]["device"])
+                for record in (cell, base)
             ]
             both = (known[0], known[1]) if known[0] and known[1] else None
             found = difference_of_rounds(of_cell, of_base, repeats=both)
             row |= _columns(name, suffix, fmean(of_base), found)
     return row
+
+
+def _rounds(record: Plain, name: str) -> list[float] | None:
+    """Return a cost's rounds; the time per sample is the latency's over the batch size."""
+    if name != "sample_time":
+        return rounds_of(record, name)
+    rounds = rounds_of(record, "latency")
+    if not rounds or not record["cell"].get("batch_size"):
+        return None
+    return [one / record["cell"]["batch_size"] for one in rounds]
 
 
 def _quality(cell: Plain, base: Plain, places: Sequence[Path], plan: Plain) -> dict[str, object]:

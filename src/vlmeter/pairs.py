@@ -8,8 +8,9 @@ from vlmeter.study import Cell, Plain, Section, Study
 def comparison_plan(study: Study) -> Plain:
     """Return which cells are compared with which, and how; no order of sections changes it.
 
-    A cell is compared with the first of its data set in each section where it stands, and with
-    the cell of its data set that has the base's values, where the study has one.
+    A cell is compared with the first of its data set in each section where it stands, with the
+    cell of its data set that has the base's values, where the study has one, and with the
+    reference of its data set and model.
     """
     pairs = {pair for section in study.sections for pair in _within(section)}
     pairs |= {
@@ -17,6 +18,7 @@ def comparison_plan(study: Study) -> Plain:
         for cell in study.cells
         if cell.dataset in study.base_cells
     }
+    pairs |= {(cell, study.reference_cells[cell.dataset, cell.axes.model]) for cell in study.cells}
     told = sorted((cell.dataset, cell.id, base.id) for cell, base in pairs if cell != base)
     return {
         "pairs": [{"dataset": name, "cell": cell, "base": base} for name, cell, base in told],

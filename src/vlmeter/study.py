@@ -14,6 +14,7 @@ from typing import Any
 from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
+from vlmeter.references import by_dataset, reference_cells
 
 Plain = dict[str, Any]
 """A dict that holds only what JSON can hold."""
@@ -100,6 +101,11 @@ class Study:
         """The cell with the base's values, by data set, where a section has it."""
         base = self._axes({})
         return {cell.dataset: cell for cell in self.cells if cell.axes == base}
+
+    @cached_property
+    def reference_cells(self) -> dict[tuple[str, str], Cell]:
+        """What each data set's and model's cells are compared with."""
+        return reference_cells(self.cells, lambda model: self._axes({"model": model}))
 
     @cached_property
     def control_cell(self) -> Cell | None:
@@ -248,6 +254,13 @@ class Study:
             for name, block in self.config.datasets.items()
         }
 
+    def decision_outline(self) -> Plain:
+        """Return what the figure of quality against cost needs to know, as plain data."""
+        outline = self.report_outline()
+        labels = {name: {"label": model["label"]} for name, model in outline["models"].items()}
+        known = {key: outline[key] for key in ("base", "references")}
+        return {**known, "datasets": self.dataset_outline(), "models": labels}
+
     def report_outline(self) -> Plain:
         """Return the study as plain data, in the order in which the report tells it."""
         config = self.config
@@ -281,6 +294,7 @@ class Study:
             "datasets": datasets,
             "base": asdict(self._axes({})),
             "base_cells": {name: cell.id for name, cell in self.base_cells.items()},
+            "references": by_dataset(self.reference_cells),
             "sections": [
                 {
                     **self.section_outline(section.name),

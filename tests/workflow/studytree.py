@@ -131,6 +131,7 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_section", "size"),
         ("plot_section", "device"),
         ("plot_layers",),
+        ("plot_pareto",),
         ("render_report",),
         ("check_study",),
     }

@@ -202,7 +202,7 @@ def layer_files(suffix: str) -> list[str]:
 
 
 def figures() -> dict[str, str]:
-    names = [section.name for section in STUDY.sections]
+    names = ["pareto", *(section.name for section in STUDY.sections)]
     if STUDY.layer_cells:
         names.append("layers")
     return {name: f"{RESULTS}/figures/{name}.svg" for name in names}

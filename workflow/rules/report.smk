@@ -17,7 +17,7 @@ rule aggregate:
     output:
         summary=report(
             f"{RESULTS}/summary.csv",
-            category="1. Summary",
+            category="1. Answer",
             caption="../../report/captions/summary.rst",
             labels={"item": "all cells (table)"},
         ),
@@ -125,6 +125,34 @@ rule plot_section:
         "../scripts/plot_section.py"
 
 
+rule plot_pareto:
+    input:
+        summary=f"{RESULTS}/summary.csv",
+        differences=f"{RESULTS}/differences.csv",
+        tables=f"{RESULTS}/tables.json",
+        locales=locales(),
+    output:
+        figure=report(
+            f"{RESULTS}/figures/pareto.svg",
+            category="1. Answer",
+            caption="../../report/captions/pareto.rst",
+            labels={"item": "quality against latency and energy (figure)"},
+        ),
+        translated=translated(f"{RESULTS}/figures/pareto.svg"),
+    log:
+        f"{LOGS}/figures/pareto.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        outline=STUDY.decision_outline(),
+        code=source_digest("vlmeter.reporting.figures"),
+    message:
+        "Drawing quality against latency and energy"
+    script:
+        "../scripts/plot_pareto.py"
+
+
 rule plot_layers:
     input:
         layers=f"{RESULTS}/layers.csv",
@@ -154,6 +182,7 @@ rule plot_layers:
 
 
 ruleorder: plot_layers > plot_section
+ruleorder: plot_pareto > plot_section
 
 
 rule render_report:
@@ -178,25 +207,25 @@ rule render_report:
     output:
         markdown=report(
             f"{RESULTS}/report.md",
-            category="1. Summary",
+            category="1. Answer",
             caption="../../report/captions/report.rst",
             labels={"item": "report (Markdown)"},
         ),
         markdown_ru=report(
             f"{RESULTS}/report.ru.md",
-            category="1. Summary",
+            category="1. Answer",
             caption="../../report/captions/report_ru.rst",
             labels={"item": "report in Russian (Markdown)"},
         ),
         page=report(
             f"{RESULTS}/study.html",
-            category="1. Summary",
+            category="1. Answer",
             caption="../../report/captions/study.rst",
             labels={"item": "report (page)"},
         ),
         page_ru=report(
             f"{RESULTS}/study.ru.html",
-            category="1. Summary",
+            category="1. Answer",
             caption="../../report/captions/study_ru.rst",
             labels={"item": "report in Russian (page)"},
         ),

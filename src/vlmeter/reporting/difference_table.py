@@ -11,7 +11,7 @@ from vlmeter.reporting.formats import (
     signed_percent,
     status_label,
 )
-from vlmeter.reporting.frames import Row
+from vlmeter.reporting.frames import Differences, Row
 from vlmeter.reporting.language import say
 from vlmeter.reporting.profiles import listed_axes
 from vlmeter.reporting.section_rows import Place, SectionRows
@@ -19,9 +19,6 @@ from vlmeter.reporting.section_table import task_heading
 from vlmeter.reporting.table import Table, TextColumn, filled, table_of
 
 Plain = Mapping[str, Any]
-Differences = Mapping[tuple[str, str, str], Row]
-"""The rows of `differences.csv` by data set, cell and base."""
-
 _HARMLESS = {"batch_size", "optimization"}
 """Axes that are not supposed to change an answer."""
 

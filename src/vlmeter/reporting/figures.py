@@ -7,11 +7,14 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from vlmeter.record import Status
 from vlmeter.reporting.canvas import STYLE, nothing_measured, save
+from vlmeter.reporting.decision import decide
 from vlmeter.reporting.formats import status_label
-from vlmeter.reporting.frames import Row, read_layers, read_summary
+from vlmeter.reporting.frames import Row, read_differences, read_layers, read_summary
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language, speaking
 from vlmeter.reporting.layer_figure import draw_layers
+from vlmeter.reporting.pareto_figure import draw_pareto
 from vlmeter.reporting.profiles import measured, read_profiles
 from vlmeter.reporting.section_figure import draw_section
 
@@ -42,6 +45,37 @@ def plot_section(
         if all(row["latency"] is None and row["wer_value"] is None for row in rows):
             return nothing_measured([_why(row) for row in rows])
         return draw_section(section, datasets, summary)
+
+    _save_in_all_languages(draw, out_svg, locales)
+
+
+def plot_pareto(
+    outline: Plain,
+    summary_csv: Path,
+    differences_csv: Path,
+    out_svg: Path,
+    locales: Path = LOCALES,
+) -> None:
+    """Draw quality over latency and energy in every language, for each data set and model.
+
+    Args:
+        outline: The study's outline: `base`, `references`, and how data sets and models are named.
+        summary_csv: The table of all cells.
+        differences_csv: The table of their differences.
+        out_svg: Written, with its forms in other languages in folders beside it.
+        locales: Folder of the catalogues.
+
+    Raises:
+        UserError: a table is missing or damaged.
+    """
+    rows = list(read_summary(summary_csv).values())
+    found = decide(rows, read_differences(differences_csv), outline["references"])
+    judged = [one for one in found if one.quality is not None]
+
+    def draw() -> Figure:
+        if judged:
+            return draw_pareto(outline, judged)
+        return nothing_measured([_why(row) for row in rows if row["status"] != Status.OK])
 
     _save_in_all_languages(draw, out_svg, locales)
 

@@ -1,6 +1,6 @@
 """Reads the tables of a study back into rows of plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from vlmeter.reporting.text import csv_original
 
 Row = dict[str, Any]
 """A row by column name; None where the table has no value."""
+Differences = Mapping[tuple[str, str, str], Row]
+"""The rows of `differences.csv` by data set, cell and base."""
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
 """How each kind of column is held in a data frame: all of them know a missing value."""

@@ -8,9 +8,10 @@ from operator import itemgetter
 from typing import Any
 
 from vlmeter.record import Status
+from vlmeter.reporting.answer import Answer, answer
 from vlmeter.reporting.cost_tables import CostTables, cost_tables
+from vlmeter.reporting.decision import decide
 from vlmeter.reporting.difference_table import (
-    Differences,
     DifferenceTable,
     DriftTable,
     difference_table,
@@ -18,7 +19,7 @@ from vlmeter.reporting.difference_table import (
 )
 from vlmeter.reporting.findings import Finding, findings
 from vlmeter.reporting.formats import json_block, listed, value_label
-from vlmeter.reporting.frames import Row
+from vlmeter.reporting.frames import Differences, Row
 from vlmeter.reporting.language import recorded, say
 from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
 from vlmeter.reporting.origin import Origin, described, origin
@@ -122,6 +123,8 @@ class Page:
     title: str
     remarks: tuple[Remark, ...]
     """What must be known before the first figure."""
+    answer: Answer
+    """Which setting to deploy."""
     speed: tuple[tuple[str, str], ...]
     quality: tuple[tuple[str, str], ...]
     datasets: tuple[Plain, ...]
@@ -181,6 +184,7 @@ def build_page(outline: Plain, found: Found) -> Page:
         study=outline["study"],
         title=outline["title"],
         remarks=found.remarks,
+        answer=answer(outline, decide(rows, found.differences, outline["references"]), rows),
         speed=(
             ("device", base["device"]),
             ("optimization", f"{base['dtype']}, {base['optimization']}"),

@@ -67,8 +67,8 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, and `layers`; those in other languages lie where
-            `figure_in_language` says.
+        figures: SVG files by section name, `layers` and `pareto`; `figure_in_language` says where
+            those in other languages lie.
         report_md: Written; it refers to the figures by relative paths.
         study_html: Written; it holds the figures.
         templates: Folder of the templates.
@@ -151,9 +151,9 @@ def _link(figure: Path, folder: Path) -> str:
 
 def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
     titles = {section.name: section.title for section in page.sections}
-    rest = say("layers.title")
+    titles |= {"layers": say("layers.title"), "pareto": say("pareto.title")}
     return {
-        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles.get(name, rest)))
+        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
 

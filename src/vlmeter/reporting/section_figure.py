@@ -10,16 +10,12 @@ from vlmeter.reporting.canvas import GREY, SIZE_INCHES, scale_values, set_places
 from vlmeter.reporting.formats import axis_label, status_label, value_label
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.language import say
+from vlmeter.reporting.palette import colour_of, marker_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Plain = Mapping[str, Any]
-
-# Okabe and Ito's palette, told apart with every common form of colour blindness; its yellow is
-# left out, which is faint on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
@@ -27,17 +23,18 @@ def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, st
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     left, right = figure.subplots(1, 2)
     headings = list(dict.fromkeys(_heading(entry) for entry in section["cells"]))
+    places = {heading: place for place, heading in enumerate(headings)}
     ordered = len(section["varied"]) == 1 and all(
         isinstance(value, int) for values in section["varied"].values() for value in values
     )
     names = list(datasets)
     present = [name for name in names if any(c["dataset"] == name for c in section["cells"])]
     for place, name in enumerate(present):
-        look = _look(names.index(name), short(datasets[name]["label"], 30), ordered)
+        look = _look(name, names, short(datasets[name]["label"], 30), ordered)
         shift = (place - (len(present) - 1) / 2) * 0.09
         entries = [entry for entry in section["cells"] if entry["dataset"] == name]
         rows = [summary.get((name, entry["cell"])) for entry in entries]
-        positions = [headings.index(_heading(entry)) + shift for entry in entries]
+        positions = [places[_heading(entry)] + shift for entry in entries]
         _series(left, positions, rows, ("latency", "latency_low_s", "latency_high_s", 1e3), look)
         _series(right, positions, rows, ("wer_value", "wer_low", "wer_high", 1.0), look)
     for axes, column in ((left, "latency"), (right, "wer_value")):
@@ -64,10 +61,10 @@ def _heading(entry: Plain) -> str:
     return short(" · ".join(value_label(axis, v) for axis, v in entry["values"].items()), 24)
 
 
-def _look(index: int, label: str, joined: bool) -> dict[str, Any]:
+def _look(name: str, names: Sequence[str], label: str, joined: bool) -> dict[str, Any]:
     return {
-        "color": _COLOURS[index % len(_COLOURS)],
-        "marker": _MARKERS[index % len(_MARKERS)],
+        "color": colour_of(name, names),
+        "marker": marker_of(name, names),
         "linestyle": "-" if joined else "none",
         # A leading underscore would keep a label out of the legend.
         "label": label.lstrip("_") or say("figure.no_name"),
@@ -119,8 +116,11 @@ def _mark_missing(
     datasets: Plain,
 ) -> None:
     """Write the status where a figure would stand."""
+    by_heading: dict[str, list[Plain]] = {}
+    for entry in section["cells"]:
+        by_heading.setdefault(_heading(entry), []).append(entry)
     for place, heading in enumerate(headings):
-        entries = [entry for entry in section["cells"] if _heading(entry) == heading]
+        entries = by_heading[heading]
         lost = {}
         for entry in entries:
             row = summary.get((entry["dataset"], entry["cell"]))

@@ -114,6 +114,10 @@ def make_outline() -> dict[str, Any]:
         "datasets": json.loads(json.dumps(DATASETS)),
         "base": dict(AXES),
         "base_cells": {"textvqa": cell_id(AXES)},
+        "references": {
+            name: {AXES["model"]: cell_id({**AXES, "batch_size": 1 if name == "textvqa" else 16})}
+            for name in DATASETS
+        },
         "sections": [
             section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
             section(
@@ -502,6 +506,7 @@ def make_plan(outline: dict[str, Any]) -> dict[str, Any]:
         for entry in block["cells"]:
             dataset, cell = entry["dataset"], entry["cell"]
             bases = {first.setdefault(dataset, cell), outline["base_cells"].get(dataset)}
+            bases.add(outline["references"][dataset][entry["axes"]["model"]])
             pairs |= {(dataset, cell, base) for base in bases if base not in (cell, None)}
     rows = [{"dataset": one, "cell": cell, "base": base} for one, cell, base in sorted(pairs)]
     return {"pairs": rows, "seed": 0, "resamples": 200}
@@ -563,7 +568,7 @@ MACHINE = {
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run everything from the records to the pages, with figures or without."""
     from vlmeter.aggregation import aggregate
-    from vlmeter.reporting.figures import plot_layers, plot_section
+    from vlmeter.reporting.figures import plot_layers, plot_pareto, plot_section
     from vlmeter.reporting.render import render_report
 
     files = study.write(folder)
@@ -578,7 +583,9 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.repeatability,
         make_plan(outline),
     )
-    figures = {}
+    figures = {"pareto": files.figure("pareto")} if draw else {}
+    if draw:
+        plot_pareto(outline, files.summary, files.differences, files.figure("pareto"))
     for block in outline["sections"] if draw else []:
         figures[block["name"]] = files.figure(block["name"])
         plot_section(block, outline["datasets"], files.summary, files.figure(block["name"]))

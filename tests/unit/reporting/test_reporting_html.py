@@ -107,6 +107,7 @@ def test_a_part_of_the_page_is_reached_from_the_top(rendered):
     targets = [attrs.get("href") for tag, attrs in page_of(rendered).elements if tag == "a"]
     assert targets == [
         "study.ru.html",
+        "#answer",
         *("#s-batch_size", "#s-image_size", "#s-input_length", "#s-optimization", "#s-device"),
         *("#layers", "#drift", "#about"),
     ]

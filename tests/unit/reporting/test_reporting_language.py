@@ -88,7 +88,7 @@ def test_every_key_is_used_and_every_used_key_is_there():
     known = set(messages("en"))
     literal = {key for key in known if re.search(f"[\"']{re.escape(key)}[\"']", code)}
     put_together = {f"{prefix}.{name}" for prefix, names in FAMILIES.items() for name in names}
-    starts = {match.rstrip("{") for match in re.findall(r'f"([a-z_]+\.[a-z_]*\{)', code)}
+    starts = {match.rstrip("{") for match in re.findall(r"f[\"']([a-z_]+\.[a-z_]*\{)", code)}
     starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
     built = {key for key in known if any(key.startswith(start) for start in starts)}
     assert put_together <= known

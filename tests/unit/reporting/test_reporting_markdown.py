@@ -29,6 +29,9 @@ def by_value(values: list[str]) -> list[tuple[str, str]]:
 def test_headings_stand_in_the_sources_order(rendered):
     assert headings((rendered.folder / "report.md").read_text()) == [
         ("h2", "Salesforce/blip2-opt-2.7b"),
+        ("h3", "The answer"),
+        *(("h4", name) for name in ("TextVQA", "COCO", "ScienceQA")),
+        *(("h4", name) for name in ("What was not measured, and why", "About this run")),
         ("h3", "1) batch_size: 1, 4, 8, 16"),
         *(("h4", value) for value in ("1", "4", "8", "16")),
         ("h3", "2) Image size"),
@@ -55,6 +58,7 @@ def test_the_base_config_reads_as_in_the_source(rendered):
         "Speed:\n- device - **cpu**\n- optimization - **fp32, eager**\n\n"
         "Quality (3 datasets: COCO, ScienceQA, TextVQA):\n"
         "- img_size - **224**\n- batch_size - **1**\n- max_input_len - **200**\n\n"
+        "### The answer\n\n"
         "19 of 21 cells were measured, 1 unsupported, 1 unavailable."
     )
 
@@ -116,13 +120,16 @@ def test_one_figure_stands_under_each_section(rendered):
     text = (rendered.folder / "report.md").read_text()
     assert re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE) == [
         f"figures/{name}.svg"
-        for name in ("batch_size", "image_size", "input_length", "optimization", "device", "layers")
+        for name in (
+            *("pareto", "batch_size", "image_size", "input_length", "optimization", "device"),
+            "layers",
+        )
     ]
 
 
 def test_what_was_not_measured_is_listed_with_bad_samples(rendered):
     text = (rendered.folder / "report.md").read_text()
-    lost = text.split("### What was not measured")[1].split("### Where")[0]
+    lost = text.split("\n### What was not measured")[1].split("### Where")[0]
     assert lost.count("**unsupported**") == 1
     assert lost.count("**unavailable**") == 1
     assert "- COCO: q17: the image is cut short\n" in lost
@@ -177,7 +184,7 @@ def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):
     assert not {child.type for child in inline} & {"html_inline", "link_open"}
     images = [child.attrs["src"] for child in inline if child.type == "image"]
     assert all(str(source).startswith("figures/") for source in images)
-    assert len(images) == 6
+    assert len(images) == 7
 
 
 def test_hostile_texts_do_not_add_columns(rendered, hostile):

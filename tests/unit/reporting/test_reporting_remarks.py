@@ -176,7 +176,7 @@ def test_warnings_stand_at_the_top_of_both_forms(tmp_path):
         path.write_text(json.dumps(one))
     files = render_all(study, tmp_path, draw=False, control=paths[0], base_record=paths[1])
     text = (files.folder / "report.md").read_text()
-    top = text.split("\n### ")[0]
+    top = text.split("\n### 1)")[0]
     assert "\n- **Warning**: 1 of 19 cells was measured while" in top
     assert "\n- No drift of the machine was seen: the base cell took" in top
     page = (files.folder / "study.html").read_text()

@@ -1,0 +1,218 @@
+"""Quality against cost as a figure: a row per data set and model, latency left, energy right."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from vlmeter.reporting.canvas import GREY, plain_number, short
+from vlmeter.reporting.decision import Decision, Interval, Quality, energy, front, latency
+from vlmeter.reporting.formats import Scale
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.naming import group_title, setting_words
+from vlmeter.reporting.palette import colour_of, marker_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Plain = Mapping[str, Any]
+
+MOST_ROWS = 12
+"""Data sets and models that are drawn."""
+_LABELLED = 9
+"""Up to so many points, all of them are labelled; of more, those on the front alone."""
+_FAINT = 0.3
+_INCHES = 3.1
+_LETTER = (0.0158, 0.075)
+"""About the width and the height of a letter of a label, as shares of a panel."""
+
+
+class _Point(NamedTuple):
+    row: Row
+    cost: Interval
+    quality: Interval
+    on_front: bool
+
+
+def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
+    """Draw quality over latency and over energy; the better a cell, the higher it stands.
+
+    Args:
+        outline: The study's outline.
+        decisions: Those that have a quality; cells that another one beats in both are faint.
+    """
+    shown = decisions[:MOST_ROWS]
+    figure = Figure(
+        figsize=(9.6, 0.4 + _INCHES * len(shown)), layout=ConstrainedLayoutEngine(hspace=0.08)
+    )
+    grid = figure.subplots(len(shown), 2, squeeze=False)
+    labels = []
+    for axes, decision in zip(grid, shown, strict=True):
+        title = group_title(outline, decision.dataset, decision.model)
+        axes[0].set_title(short(title, 60), loc="left", fontsize=11, fontweight="bold")
+        for panel, cost, unit, key in (
+            (axes[0], latency, "s", "pareto.latency"),
+            (axes[1], energy, "J", "pareto.energy"),
+        ):
+            labels.append((panel, _panel(panel, decision, outline, cost, (unit, key))))
+    figure.draw_without_rendering()
+    for panel, told in labels:
+        _place_labels(panel, told)
+    return figure
+
+
+def _panel(
+    axes: "Axes",
+    decision: Decision,
+    outline: Plain,
+    cost: Callable[[Row], Interval | None],
+    words: tuple[str, str],
+) -> list[tuple[float, float, str, bool]]:
+    """Draw one panel; return the labels that its points should have."""
+    assert decision.quality is not None
+    unit, key = words
+    points = _points(decision.rows, decision.quality, cost)
+    scale = Scale.of([point.cost.value for point in points], unit)
+    _describe_axes(axes, decision.quality, say(key, unit=scale.unit))
+    if not points:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        middle: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "color": GREY,
+            "transform": axes.transAxes,
+        }
+        axes.text(0.5, 0.5, say("figure.not_measured"), **middle)
+        return []
+    names = list(outline["datasets"])
+    look: dict[str, Any] = {
+        "color": colour_of(decision.dataset, names),
+        "marker": marker_of(decision.dataset, names),
+        "linestyle": "none",
+    }
+    x = [point.cost.value / scale.factor for point in points]
+    faint = [place for place, point in enumerate(points) if not point.on_front]
+    axes.plot(
+        [x[place] for place in faint],
+        [points[place].quality.value for place in faint],
+        **{**look, "alpha": _FAINT, "markersize": 6, "zorder": 2},
+    )
+    best = sorted((x[place], points[place]) for place in range(len(x)) if points[place].on_front)
+    _draw_front(axes, best, scale.factor, look)
+    if len(points) > 1 and min(x) > 0 and max(x) / min(x) > 15:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(plain_number)
+    axes.margins(x=0.14, y=0.22)
+    return [
+        (x[place], point.quality.value, _label(point, outline["base"]), point.on_front)
+        for place, point in enumerate(points)
+        if point.on_front or len(points) <= _LABELLED
+    ]
+
+
+def _points(
+    rows: Sequence[Row], quality: Quality, cost: Callable[[Row], Interval | None]
+) -> list[_Point]:
+    known = [
+        (row, found, row[quality.value])
+        for row in rows
+        if (found := cost(row)) is not None and row[quality.value] is not None
+    ]
+    sign = -1.0 if quality.higher_is_better else 1.0
+    best = set(front([[found.value, sign * value] for _, found, value in known])) if known else ()
+    return [
+        _Point(row, found, _quality(row, quality), place in best)
+        for place, (row, found, _) in enumerate(known)
+    ]
+
+
+def _quality(row: Row, quality: Quality) -> Interval:
+    value = row[quality.value]
+    ends = [row[f"{quality.prefix}_{end}"] for end in ("low", "high")]
+    return Interval(value, *(value if end is None else end for end in ends))
+
+
+def _draw_front(
+    axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Plain
+) -> None:
+    """Draw the points that none beats, with their intervals, joined by steps."""
+    x = [place for place, _ in best]
+    y = [point.quality.value for _, point in best]
+    axes.step(x, y, where="post", color=look["color"], linewidth=1, alpha=0.5, zorder=1)
+    across = [_reach(point.cost, factor) for _, point in best]
+    along = [_reach(point.quality, 1.0) for _, point in best]
+    axes.errorbar(
+        *(x, y),
+        xerr=list(zip(*across, strict=True)),
+        yerr=list(zip(*along, strict=True)),
+        **{**look, "markersize": 7, "capsize": 2, "elinewidth": 0.8, "zorder": 3},
+    )
+
+
+def _reach(of: Interval, factor: float) -> tuple[float, float]:
+    """Return how far the ends are from the figure; never beyond zero."""
+    return max(0.0, of.value - max(0.0, of.low)) / factor, max(0.0, of.high - of.value) / factor
+
+
+def _describe_axes(axes: "Axes", quality: Quality, cost: str) -> None:
+    axes.set_xlabel(cost)
+    axes.grid(visible=True, axis="both")
+    name = short(recorded(quality.label), 26)
+    key = "pareto.higher" if quality.higher_is_better else "pareto.lower"
+    axes.set_ylabel(say(key, metric=name), fontsize=9)
+    if not quality.higher_is_better:
+        # The better cell stands higher in every panel.
+        axes.yaxis.set_inverted(True)
+
+
+def _label(point: _Point, base: Plain) -> str:
+    return short(setting_words(point.row, base), 40)
+
+
+def _place_labels(axes: "Axes", labels: Sequence[tuple[float, float, str, bool]]) -> None:
+    """Write labels beside their points where no other label stands; those on the front first."""
+    taken: list[tuple[float, float, float, float]] = []
+    to_share = axes.transAxes.inverted()
+    for x, y, words, on_front in sorted(labels, key=_front_first):
+        left, bottom = to_share.transform(axes.transData.transform((x, y)))
+        width, height = _LETTER[0] * len(words), _LETTER[1]
+        spots = [
+            (left + side * 0.02 - (width if side < 0 else 0), bottom + step * height)
+            for step in (0.7, -0.7, 1.6, -1.6, 2.5, -2.5, 3.4, -3.4)
+            for side in (1, -1)
+        ]
+        spot = next((one for one in spots if _is_free(one, width, height, taken)), None)
+        if spot is None:
+            continue
+        taken.append((spot[0], spot[1] - height / 2, spot[0] + width, spot[1] + height / 2))
+        axes.text(
+            *(*spot, words),
+            transform=axes.transAxes,
+            fontsize=8,
+            va="center",
+            color="#1F2933" if on_front else GREY,
+            alpha=1.0 if on_front else 0.75,
+            in_layout=False,
+        )
+
+
+def _front_first(label: tuple[float, float, str, bool]) -> tuple[bool, float]:
+    return not label[3], label[0]
+
+
+def _is_free(
+    spot: tuple[float, float],
+    width: float,
+    height: float,
+    taken: Sequence[tuple[float, float, float, float]],
+) -> bool:
+    left, middle = spot
+    right, low, high = left + width, middle - height / 2, middle + height / 2
+    inside = left >= 0 and right <= 1.01 and low >= 0 and high <= 1
+    return inside and not any(
+        left < other[2] and other[0] < right and low < other[3] and other[1] < high
+        for other in taken
+    )
