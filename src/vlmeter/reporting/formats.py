@@ -18,6 +18,10 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
         "sdpa": "SDPA",
         "compile": "Compile",
         "flash_attention_2": "Flash",
+        "flex_attention": "Flex",
+        "static_cache": "Static cache",
+        "int8": "INT8",
+        "int4": "INT4",
     },
     "device": {"cuda": "GPU", "cpu": "CPU"},
 }

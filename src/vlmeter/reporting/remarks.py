@@ -48,6 +48,7 @@ def remarks(
     found = [
         *_mixed(rows, machine),
         *_doubtful(rows),
+        *_not_as_asked(rows),
         *([drift] if drift else []),
         *_repeating(repeats),
     ]
@@ -156,6 +157,13 @@ def _doubtful(rows: Sequence[Row]) -> Iterator[Remark]:
         count = sum(row[column] is doubt for row in measured)
         if count:
             yield Remark(say(key, count=count, cells=len(measured)), warning=True)
+
+
+def _not_as_asked(rows: Sequence[Row]) -> Iterator[Remark]:
+    told = {row["model_not_as_asked"]: row["optimization"] for row in rows}
+    for words, optimization in told.items():
+        if words:
+            yield Remark(f"{optimization} was not all that ran: {words}.", warning=True)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -218,6 +218,7 @@ _FLOPS = (
     _flops(
         "flops_normalisation", "Of normalisations, which flops leaves out.", "normalisation_flops"
     ),
+    Column("flops_counter", "text", "", "Whose count it is.", "flops_detail.counter"),
     Column("flops_convention", "text", "", "What was counted, how.", "flops_detail.convention"),
     Column("flops_uncounted", "text", "", "Operators without a count, with their calls."),
     Column(
@@ -288,6 +289,16 @@ _REST = (
     Column("model_digest", "text", "", "Digest of the model's files.", "model.digest"),
     Column("model_parameters", "integer", "", "Parameters of the model.", "model.parameters"),
     Column("model_attention", "text", "", "Attention implementation per stage."),
+    Column("model_kernels", "text", "", "Kernels that ran per stage, as the profiler saw them."),
+    Column("model_not_as_asked", "text", "", "What ran otherwise than asked for."),
+    Column("model_cache", "text", "", "Key-value cache of generation.", "model.cache"),
+    Column(
+        "quantized_layers",
+        "integer",
+        "",
+        "Linear layers with quantised weights.",
+        "model.quantization.layers",
+    ),
     Column("model_dtypes", "text", "", "Number format per stage."),
     Column("model_licence", "text", "", "Licence of the weights.", "model.licence"),
     Column("git_commit", "text", "", "Commit of the working directory.", "provenance.git.commit"),

@@ -153,6 +153,15 @@ def test_records_of_two_commits_are_a_warning_that_says_whether_the_code_differs
     assert text == "The records come from 2 versions of the measuring code."
 
 
+def test_what_ran_otherwise_than_asked_for_is_told(tmp_path):
+    study = MadeStudy()
+    some_record(study)["model"]["not_as_asked"] = [
+        "qformer was to run with sdpa and ran with eager"
+    ]
+    (text,) = told(study, tmp_path)
+    assert text.endswith(" was not all that ran: qformer was to run with sdpa and ran with eager.")
+
+
 def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     study = MadeStudy()
     some_record(study)["conditions"]["disturbed"] = True

@@ -1,0 +1,85 @@
+"""A model that cannot be measured is told so by name, with what can, before it is fetched."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import transformers
+from tiny_families import FAMILIES, tokenizer
+
+from vlmeter.bench import set_up
+from vlmeter.failures import UnsupportedError
+from vlmeter.files import read_json
+from vlmeter.hub import model as hub_model
+from vlmeter.hub.patience import USUAL
+from vlmeter.models.fetch import fetch_model
+from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, why_not
+
+
+def test_what_is_called_proved_is_what_these_tests_prove(checkpoint):
+    types = {read_json(checkpoint(name) / "config.json")["model_type"] for name in FAMILIES}
+    assert types == set(PROVED)
+    assert set(PROVED) <= set(MODEL_TYPES)
+    assert [name for name in PROVED if why_not(name)] == []
+
+
+@pytest.mark.parametrize("model_type", ["qwen2_vl", "smolvlm", "internvl"])
+def test_a_processor_with_a_part_for_videos_is_refused_for_the_true_reason(tmp_path, model_type):
+    assert why_not(model_type) == (
+        "its processor has a part for videos, which needs torchvision, not installed"
+    )
+    tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    with pytest.raises(ImportError, match=r"(?i)torchvision"):
+        transformers.AutoVideoProcessor.from_pretrained(tmp_path)
+
+
+def test_a_type_that_answers_no_images_is_named_with_what_does():
+    with pytest.raises(UnsupportedError) as told:
+        check_model_type("maker/words", "bert")
+    assert str(told.value) == (
+        "model maker/words is of the type bert: transformers "
+        f"{transformers.__version__} has no model of it for image and text; types known to work: "
+        "blip-2, florence2, gemma3, git, idefics3, instructblip, llava, paligemma"
+    )
+
+
+def test_a_type_that_is_not_known_yet_or_brings_its_code_is_let_through():
+    check_model_type("maker/any", None)
+    check_model_type("maker/own", "own_thing", own_code=True)
+    check_model_type("maker/other", "vipllava")
+
+
+@pytest.fixture
+def words(tmp_path):
+    """A model of words alone."""
+    folder = tmp_path / "words"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    return folder
+
+
+def test_its_cells_are_unsupported_and_the_study_goes_on(words, tmp_path, inputs, job):
+    manifest = tmp_path / "models/words-fp32.json"
+    source = {"path": str(words), "hub": None, "revision": None, "allow": []}
+    params = {"model": "words", "dtype": "fp32", "source": source, "weights": "pretrained"}
+    fetch_model(params, str(manifest))
+    assert read_json(manifest)["files"] == {}
+    with pytest.raises(UnsupportedError, match="words is of the type bert: "):
+        set_up(job(), {**inputs("git"), "model": str(manifest)})
+
+
+def test_on_the_hub_it_is_told_before_anything_is_fetched(monkeypatch):
+    class Api:
+        def model_info(self, *_, **__):
+            return SimpleNamespace(config={"model_type": "bert"}, siblings=[], sha="0" * 40)
+
+    monkeypatch.setattr(hub_model, "HfApi", Api)
+    monkeypatch.setattr(hub_model, "connect", lambda _: None)
+
+    def accept(model_type):
+        check_model_type("maker/words", model_type)
+
+    with pytest.raises(UnsupportedError, match="maker/words is of the type bert"):
+        hub_model.fetch_snapshot("maker/words", None, list, USUAL, accept)

@@ -1,0 +1,76 @@
+"""README's tables of what is known to work: each row is a test, and no row is missing."""
+
+import ast
+import re
+
+import pytest
+from tiny_families import FAMILIES
+
+from vlmeter.config.optimizations import BUILT_IN
+from vlmeter.metrics.registry import TASK_METRICS
+from vlmeter.models.support import PROVED
+
+
+@pytest.fixture(scope="module")
+def tables(repository):
+    """The rows of each table, by its first heading; cells without their marks."""
+    text = (repository / "README.md").read_text().split("## What is known to work")[1]
+    found, rows = {}, []
+    for line in text.split("\n## ")[0].splitlines():
+        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            rows = []
+        elif not rows:
+            rows = found.setdefault(cells[0], [cells])
+        elif not set(line) <= set("|-"):
+            rows.append(cells)
+    return {heading: rows[1:] for heading, rows in found.items()}
+
+
+@pytest.fixture(scope="module")
+def tests(repository):
+    """The names of the tests in each file."""
+    return {
+        file.name: {
+            node.name
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.FunctionDef)
+        }
+        for file in (repository / "tests").rglob("test_*.py")
+    }
+
+
+def test_there_are_four_tables(tables):
+    assert list(tables) == ["models", "optimisations", "data", "metrics"]
+
+
+def test_every_row_names_a_test_that_there_is(tables, tests):
+    for rows in tables.values():
+        for row in rows:
+            file, name, case = re.fullmatch(
+                r"(test_\w+\.py)(?:::(test_\w+))?(?:\[([\w-]+)\])?", row[-1]
+            ).groups()
+            assert file in tests, row
+            assert name is None or name in tests[file], row
+            assert name is not None or case in FAMILIES, row
+
+
+def test_the_models_are_those_that_are_proved(tables):
+    rows = [row for row in tables["models"] if row[1]]
+    assert {re.search(r"\[(.+)\]", row[-1])[1] for row in rows} == set(FAMILIES)
+    assert {row[1] for row in rows} == set(PROVED)
+
+
+def test_the_optimisations_are_those_that_every_study_knows(tables):
+    assert {row[0] for row in tables["optimisations"][:-1]} == set(BUILT_IN)
+
+
+def test_the_metrics_are_those_of_the_tasks(tables):
+    tasks = {}
+    for task, metrics in TASK_METRICS.items():
+        for metric in metrics:
+            tasks.setdefault(metric.name, []).append(task)
+    told = {row[0]: row[1] for row in tables["metrics"]}
+    assert told.pop("wer") == "all"
+    assert len(tasks.pop("wer")) == len(TASK_METRICS)
+    assert told == {name: ", ".join(of) for name, of in tasks.items()}

@@ -1,0 +1,123 @@
+"""The worked studies of `config/`, run whole on tiny models and local data instead of the Hub."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from studytree import STUDY, Tree
+from tiny_families import write_checkpoint
+
+MEASURE = {
+    **STUDY["measure"],
+    # A cold start of the compiler on a shared machine.
+    "timeout_s": 900,
+    "energy": {**STUDY["measure"]["energy"], "cpu_power_w": 65, "ram_power_w": 5},
+}
+THREE = {"smolvlm-256m": "idefics3", "llava-0.5b": "llava", "blip2-2.7b": "blip2-opt"}
+MORE = ("blip2-flan-t5", "instructblip", "paligemma", "florence2")
+FEATURES = {
+    "eager": "ok",
+    "sdpa": "ok",
+    "flash_attention_2": "unsupported",
+    "flex_attention": "ok",
+    "mixed": "ok",
+    "compile": "ok",
+    "sdpa_compile": "ok",
+    "static_cache": "ok",
+    "int8": "ok",
+    "int4": "ok",
+    "sdpa_int4": "ok",
+}
+
+
+def twin(tree: Tree, file: str, models: dict[str, str]) -> dict[str, Any]:
+    """A worked study with tiny models, the demo's data and short windows, on the CPU."""
+    values = yaml.safe_load(tree.path(f"config/{file}").read_text())
+    assert set(values["models"]) == set(models)
+    for name, family in models.items():
+        values["models"][name]["source"] = {"path": tiny(tree, family)}
+    (dataset,) = values["datasets"].values()
+    dataset["source"] = {"path": "demo/data/textvqa.parquet"}
+    dataset |= {"sample": {"n": 3, "seed": 0}, "max_new_tokens": 4}
+    values["base"] |= {"device": "cpu", "image_size": 56, "max_input_len": 60}
+    values["measure"] = MEASURE
+    values.setdefault("report", {})["bootstrap_resamples"] = 100
+    return values
+
+
+def tiny(tree: Tree, family: str) -> str:
+    """Write a family's tiny checkpoint into the tree."""
+    write_checkpoint(family, tree.path(f"tiny/{family}"))
+    return f"tiny/{family}"
+
+
+def records(tree: Tree, study: str, axis: str) -> dict[str, dict[str, Any]]:
+    """The records of a study by the value of one axis."""
+    found = tree.path(f"results/{study}/cells").glob("*/*/record.json")
+    read = [json.loads(path.read_text()) for path in found]
+    return {record["cell"][axis]: record for record in read}
+
+
+@pytest.fixture
+def run(fresh: Tree) -> Any:
+    """Run a study in the tree, and return what its report says."""
+
+    def done(values: dict[str, Any]) -> str:
+        fresh.write_config(values)
+        outcome = fresh.run()
+        assert outcome.code == 0, outcome.text
+        return Path(fresh.path(f"results/{values['study']}/report.md")).read_text()
+
+    return done
+
+
+def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None:
+    values = twin(fresh, "three-models.yaml", THREE)
+    for family in MORE:
+        values["models"][family] = {"source": {"path": tiny(fresh, family)}}
+    videos = fresh.path("tiny/videos")
+    videos.mkdir(parents=True)
+    (videos / "config.json").write_text(json.dumps({"model_type": "qwen2_vl"}))
+    values["models"]["with-videos"] = {"source": {"path": "tiny/videos"}}
+    values["sections"][0]["vary"]["model"] += [*MORE, "with-videos"]
+
+    report = run(values)
+
+    found = records(fresh, "three-models", "model")
+    assert set(found) == {*THREE, *MORE, "with-videos"}
+    refused = found.pop("with-videos")
+    assert refused["status"] == "unsupported"
+    assert "type qwen2_vl: its processor has a part for videos" in refused["reason"]
+    assert "types known to work: blip-2, " in refused["reason"]
+    assert {name: record["status"] for name, record in found.items()} == dict.fromkeys(found, "ok")
+    for name, record in found.items():
+        assert record["wer_value"] is not None, name
+        assert record["flops_detail"]["decode_step"] > 0, name
+        assert name in report
+    assert "torchvision" in report
+    assert "HuggingFaceTB/SmolVLM-256M-Instruct" in report
+    layers = fresh.path("results/three-models/layers.csv").read_text()
+    assert all(name in layers for name in THREE)
+
+
+def test_one_model_runs_under_every_optimisation(fresh: Tree, run: Any) -> None:
+    values = twin(fresh, "optimizations.yaml", {"blip2-opt-2.7b": "blip2-opt"})
+
+    report = run(values)
+
+    found = records(fresh, "optimizations", "optimization")
+    assert {name: record["status"] for name, record in found.items()} == FEATURES
+    assert found["flash_attention_2"]["reason"].startswith("flash_attention_2: ")
+    done = [record for record in found.values() if record["status"] == "ok"]
+    assert len({record["flops"] for record in done}) == 1
+    kernels = {
+        name: record["model"]["kernels"] for name, record in found.items() if "model" in record
+    }
+    assert kernels["mixed"]["qformer"] == kernels["eager"]["qformer"]
+    assert kernels["mixed"]["vision"] == kernels["sdpa"]["vision"] == ["sdpa flash"]
+    assert all("compiled" in ran for ran in kernels["sdpa_compile"].values())
+    assert all("int4 matmul" in ran for ran in kernels["sdpa_int4"].values())
+    assert found["static_cache"]["model"]["cache"] == "StaticCache"
+    assert "Quantisation" in report
