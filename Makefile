@@ -11,7 +11,7 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan compare verify lint test faults bench gpu-study reference clean-demo
+.PHONY: help setup setup-dev demo plan compare verify lint test faults bench gpu-study reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -23,6 +23,7 @@ help:
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
 	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
+	@echo "make sample, make pictures  keep the demo's report and pictures of it for docs/"
 	@echo "make gpu-study  the published study at full size with random weights, for docs/"
 
 $(VENV)/.installed: envs/requirements.lock pyproject.toml
@@ -91,6 +92,17 @@ gpu-study: setup
 reference: setup
 	$(BIN)/python -m vlmeter.config.reference
 	$(BIN)/python -m vlmeter.columns_reference
+
+# What the documentation shows of a demo that ran: kept, so that it can be read without running one.
+sample: setup
+	@test -f results/demo/check.json || { echo "Run make demo first."; exit 1; }
+	rm -rf docs/sample
+	mkdir -p docs/sample/figures
+	cp results/demo/report.md results/demo/study.html docs/sample
+	cp results/demo/figures/*.svg docs/sample/figures
+
+pictures: setup
+	$(BIN)/python docs/make_pictures.py results/demo/study.html docs/images
 
 clean-demo:
 	rm -rf results/demo

@@ -19,6 +19,7 @@ from vlmeter import devices
 from vlmeter.config.load import load_config
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
+from vlmeter.gateplan import check_gates
 from vlmeter.hub.patience import USUAL, Patience
 from vlmeter.study import Cell, Study
 
@@ -186,7 +187,9 @@ def main() -> None:
     """Print the plan of the config file named on the command line."""
     file = Path(sys.argv[1] if len(sys.argv) > 1 else "config/config.yaml")
     try:
-        print(plan_text(Study(load_config(file))))
+        study = Study(load_config(file))
+        check_gates(study, str(file))
+        print(plan_text(study))
     except UserError as error:
         sys.exit(str(error))
 

@@ -21,6 +21,7 @@ from vlmeter.reporting.formats import DASH, Scale, number, percent, signed, sign
 from vlmeter.reporting.table import Table, TextColumn, table_of
 
 SAME = "no difference"
+_WITHIN_NOISE = "within the noise"
 EQUAL = "equal"
 _BETTER, _WORSE = "better in B", "worse in B"
 _LESS, _MORE = "less in B", "more in B"
@@ -64,7 +65,7 @@ def _cost_part(
     verdict = _counted([_judged(one, _LESS, _MORE) for _, one in told])
     alike = all(one.a == one.b for _, one in told)
     if together is not None and not alike:
-        verdict += f"; B takes x {number(together)} of A (geometric mean)"
+        verdict += f"; together B takes {number(together)} times as much (geometric mean)"
     yield Part(
         title=title,
         verdict=verdict,
@@ -195,13 +196,15 @@ def _judged(one: Compared, less: str, more: str) -> str:
     if one.a == one.b:
         return EQUAL
     if known and not found.significant:
-        return SAME
+        return _WITHIN_NOISE
     word = more if found.estimate > 0 else less
     return word if known else f"{word} (no interval)"
 
 
 def _counted(judged: Sequence[str]) -> str:
-    counts = {word: judged.count(word) for word in dict.fromkeys(judged)}
+    # What differs is told first.
+    words = sorted(dict.fromkeys(judged), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
+    counts = {word: judged.count(word) for word in words}
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"{len(judged)} cell{'' if len(judged) == 1 else 's'}: {told}"
 

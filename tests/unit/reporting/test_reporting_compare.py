@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -118,7 +119,7 @@ def test_a_latency_beyond_the_noise_is_a_difference_and_one_within_it_is_none(pa
     assert same["B less A [95 %]"] == "equal"
     assert re.fullmatch(r"\+50 % \[\+4\d %, \+5\d %\]", slow["B less A [95 %]"])
     assert part(page, "Latency").verdict.startswith(
-        "19 cells: 3 equal, 16 more in B; B takes x 1.4"
+        "19 cells: 16 more in B, 3 equal; together B takes 1.4"
     )
 
 
@@ -133,7 +134,7 @@ def test_rounds_that_differ_within_their_spread_are_no_difference(
 
     other = finished(tmp_path / "b", a_little)
     told = part(build_compare_page(read_exported(first), read_exported(other)), "Latency")
-    assert told.verdict.startswith("19 cells: 19 no difference")
+    assert told.verdict.startswith("19 cells: 19 within the noise")
     assert all("no difference [-" in row[4] for row in told.table.rows)
 
 
@@ -332,7 +333,7 @@ def test_markdown_and_html_say_the_same_and_the_page_needs_nothing_else(reports)
     of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
     assert [one for one in parser.headings if one in of_text] == of_text
     assert {one for one in parser.outside if not one.startswith("#")} == {"data:,"}
-    for verdict in ("3 equal, 16 more in B", "19 equal", "Another CPU", "out of memory"):
+    for verdict in ("16 more in B, 3 equal", "19 equal", "Another CPU", "out of memory"):
         assert verdict in text.replace("\\", "")
         assert verdict in html
 
@@ -408,3 +409,15 @@ def test_what_is_no_finished_study_is_told_in_a_sentence(
 def test_it_says_where_to_start_it(first: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert_refused([str(first), str(first)], "start from the repository's root")
+
+
+def test_make_passes_on_what_it_is_given(repository: Path) -> None:
+    def make(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "--no-print-directory", "-o", "setup", "compare", *words]
+        return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+
+    told = make("-n", "A=results/x", "B=results/y", "INTO=there").stdout
+    assert 'python -m vlmeter.compare "results/x" "results/y" --into "there"' in told
+    refused = make("A=results/x")
+    assert refused.returncode != 0
+    assert refused.stdout.strip() == "Say which: make compare A=results/x B=results/y"

@@ -1,0 +1,32 @@
+"""Two finished studies are compared by one command, from what a real run left."""
+
+import shutil
+import subprocess
+import sys
+
+from studytree import Tree, cell_id
+
+
+def test_a_study_is_compared_with_one_that_has_another_cell(tree: Tree) -> None:
+    shutil.copytree(tree.result(""), tree.path("before"))
+    with tree.config() as config:
+        config["sections"][0]["vary"]["batch_size"].append(3)
+    assert tree.run("results/small/study.json").code == 0
+
+    command = [sys.executable, "-m", "vlmeter.compare", "before", "results/small", "--into", "told"]
+    done = subprocess.run(
+        command,
+        cwd=tree.folder,
+        env=tree.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["told/compare.md", "told/compare.html"]
+    text = tree.path("told/compare.md").read_text()
+    assert "6 cells stand in both." in text
+    assert f"| B | textvqa | {cell_id(batch_size=3)} | ok |" in text
+    assert "Nothing that was recorded differs." in text
+    assert tree.path("told/compare.html").read_text().startswith("<!doctype html>")
