@@ -1,4 +1,4 @@
-"""README's tables of what is known to work: each row is a test, and no row is missing."""
+"""The tables of what is known to work: each row is a test, and no row is missing."""
 
 import ast
 import re
@@ -14,9 +14,9 @@ from vlmeter.models.support import PROVED
 @pytest.fixture(scope="module")
 def tables(repository):
     """The rows of each table, by its first heading; cells without their marks."""
-    text = (repository / "README.md").read_text().split("## What is known to work")[1]
+    text = (repository / "docs/supported.md").read_text()
     found, rows = {}, []
-    for line in text.split("\n## ")[0].splitlines():
+    for line in text.splitlines():
         cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
         if not line.startswith("|"):
             rows = []
@@ -74,3 +74,15 @@ def test_the_metrics_are_those_of_the_tasks(tables):
     assert told.pop("wer") == "all"
     assert len(tasks.pop("wer")) == len(TASK_METRICS)
     assert told == {name: ", ".join(of) for name, of in tasks.items()}
+
+
+def test_the_readme_names_what_the_tables_hold(repository, tables):
+    section = (repository / "README.md").read_text().split("## What is known to work")[1]
+    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", section.split("\n## ")[0], re.MULTILINE))
+    assert list(rows) == list(tables)
+    for kind in ("optimisations", "metrics"):
+        named = [row[0] for row in tables[kind] if " " not in row[0]]
+        assert re.findall(r"`(\w+)`", rows[kind]) == named
+    named = {name.split(" with ")[0] for row in tables["models"] if row[1] for name in [row[0]]}
+    told = rows["models"].split(";")[0].replace(" and ", ", ").split(", ")
+    assert set(told) == {one for name in named for one in name.split(", ")}
