@@ -14,6 +14,7 @@ import pynvml
 import torch
 from comparison import HEADING, Comparison, print_all
 from full_size import full_size
+from load import load
 from repeats import repeats
 from torch import nn
 from torch.utils.benchmark import Timer
@@ -214,7 +215,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("device", nargs="?", default="cpu")
     device = parser.parse_args().device
-    sections = (known_cost, latency, flops, layers, energy, nothing_else_runs, repeats, full_size)
+    sections = (
+        *(known_cost, latency, flops, layers, energy),
+        *(nothing_else_runs, repeats, load, full_size),
+    )
     print(HEADING)
     passed = [print_all(section(device)) for section in sections]
     return int(not all(passed))

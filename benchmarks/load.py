@@ -1,23 +1,20 @@
-"""Compares a cell's load of a stored model with reading the same files; fails if it takes longer.
+"""A cell's load of a stored model beside reading the same files.
 
-Run by itself on an otherwise idle machine: `python benchmarks/load.py`.
-A model of BLIP-2's kind with N OPT layers at full width (160 MB each in fp16) is stored by
+A model of BLIP-2's kind with six OPT layers at full width (160 MB each in fp16) is stored by
 `fetch_model`; then reading its files into memory, checking them and loading them take turns. A
 load ends when every page of the weights was touched: mapping alone would be no load.
 """
 
-import argparse
-import json
 import os
 import shutil
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from comparison import Comparison
 from transformers import AutoConfig, Blip2ForConditionalGeneration
 
 from vlmeter.files import read_json
@@ -26,6 +23,7 @@ from vlmeter.models.load import check_files, load_model
 
 DEMO = Path(__file__).parents[1] / "demo" / "model"
 LIMIT = 1.5
+LAYERS = 6
 TURNS = 7
 PAGE = 1024
 """Numbers that a page of memory holds at least: 4 kB of fp32."""
@@ -97,28 +95,12 @@ def compare(manifest: Path, device: str, cold: bool) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def main() -> None:
-    """Print the table, and exit with 1 where a load takes too long."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    chosen = parser.parse_args()
-    failed = False
+def load(device: str) -> Iterator[Comparison]:
+    """A cell checks the files and loads them: together at most 1.5 times as long as reading."""
     with tempfile.TemporaryDirectory() as name:
-        manifest = stored(model_folder(chosen.layers, Path(name) / "source"), Path(name))
-        files = json.loads(manifest.read_text())["files"]
-        print(f"{sum(file['bytes'] for file in files.values()) / 1e9:.2f} GB, {chosen.device}")
-        for cold in (False, True):
-            took = compare(manifest, chosen.device, cold)
-            ratio = took["load"] / took["read"]
-            failed |= ratio > LIMIT
-            print(
-                f"{'from the disk' if cold else 'from memory':14} read {took['read']:.2f} s, "
-                f"check {took['check']:.2f} s, load {took['load']:.2f} s = {ratio:.2f} of reading, "
-                f"limit {LIMIT}; both {(took['check'] + took['load']) / took['read']:.2f}"
-            )
-    sys.exit(int(failed))
-
-
-if __name__ == "__main__":
-    main()
+        manifest = stored(model_folder(LAYERS, Path(name) / "source"), Path(name))
+        for words, cold in (("memory", False), ("disk", True)):
+            took = compare(manifest, device, cold)
+            both = took["check"] + took["load"]
+            what = f"model load / reading it from {words}"
+            yield Comparison(what, both, took["read"], "s", LIMIT - 1.0, at_most=True)
