@@ -14,6 +14,7 @@ from vlmeter.compare.figures import (
     metrics_in,
     rounds_in,
 )
+from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_json
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.record import Status
@@ -83,7 +84,7 @@ def judge_gates(
         gates_json: Written.
 
     Raises:
-        UserError: a summary is missing or damaged; the message names it.
+        UserError: the study's own summary is missing or damaged; the message names it.
     """
     rows = read_summary(summary_csv)
     here = _Results(summary_csv.parent, rows, read_json(repeatability_json))
@@ -104,8 +105,34 @@ class _Results:
     repeatability: Plain
 
 
+@dataclass(frozen=True)
+class _Baseline:
+    """What a gate's cells are held against."""
+
+    results: _Results
+    partners: dict[Key, Row]
+    """The row of the baseline, by the cell that is held against it."""
+    unreadable: str = ""
+    """Why there is none: no reason to leave the study without its report."""
+
+    @classmethod
+    def of(cls, gate: Plain, here: _Results) -> "_Baseline":
+        """Read a gate's baseline; an absolute gate has none."""
+        if gate["baseline"] is None:
+            return cls(here, {})
+        path = Path(gate["baseline"])
+        repeats = path.with_name("repeatability.json")
+        try:
+            rows = read_summary(path)
+            there = _Results(path.parent, rows, read_json(repeats) if repeats.exists() else {})
+        except UserError as error:
+            return cls(here, {}, str(error))
+        pairs = match_cells(there.rows, here.rows).pairs
+        return cls(there, {(str(pair.b["dataset"]), str(pair.b["cell"])): pair.a for pair in pairs})
+
+
 def _judged(place: int, gate: Plain, here: _Results) -> Iterator[Verdict]:
-    there, partners = _partners(gate, here)
+    baseline = _Baseline.of(gate, here)
     for kind, key in _LIMITS.items():
         bound = gate[key]
         for dataset, cell in gate["cells"] if bound is not None else ():
@@ -125,7 +152,7 @@ def _judged(place: int, gate: Plain, here: _Results) -> Iterator[Verdict]:
             if asked.value is None:
                 yield _unjudged(asked, _why_not(row, gate))
             elif kind in _RELATIVE:
-                yield _relative(asked, gate, row, partners.get((dataset, cell)), there, here)
+                yield _relative(asked, gate, row, baseline, here)
             else:
                 kept = asked.value <= bound if kind == "max" else asked.value >= bound
                 yield replace(asked, kept=kept, found=_written(asked.value, gate))
@@ -143,13 +170,16 @@ def _unjudged(asked: Verdict, why: str) -> Verdict:
 
 
 def _relative(
-    asked: Verdict, gate: Plain, row: Row, base: Row | None, there: _Results, here: _Results
+    asked: Verdict, gate: Plain, row: Row, baseline: "_Baseline", here: _Results
 ) -> Verdict:
+    base = baseline.partners.get((asked.dataset, asked.cell))
+    if baseline.unreadable:
+        return _unjudged(asked, baseline.unreadable)
     if base is None:
         return _unjudged(asked, "the baseline has no such cell")
     if _value(base, gate) is None:
         return _unjudged(asked, f"of the baseline: {_why_not(base, gate)}")
-    start, found = _difference(Pair(a=base, b=row), gate, there, here)
+    start, found = _difference(Pair(a=base, b=row), gate, baseline.results, here)
     further = found.estimate if asked.kind == "increase" else -found.estimate
     within_noise = found.low is not None and not found.significant
     return replace(
@@ -161,19 +191,6 @@ def _relative(
         high=found.high,
         found=f"{_written(asked.value or 0.0, gate)}, {_difference_words(start, found)}",
     )
-
-
-def _partners(gate: Plain, here: _Results) -> tuple[_Results, dict[Key, Row]]:
-    """Return the baseline, and of each cell the row that it is held against."""
-    if gate["baseline"] is None:
-        return here, {}
-    path = Path(gate["baseline"])
-    repeats = path.with_name("repeatability.json")
-    there = _Results(
-        path.parent, read_summary(path), read_json(repeats) if repeats.exists() else {}
-    )
-    pairs = match_cells(there.rows, here.rows).pairs
-    return there, {(str(pair.b["dataset"]), str(pair.b["cell"])): pair.a for pair in pairs}
 
 
 def _difference(

@@ -213,11 +213,15 @@ def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_pat
     assert lost["found"].startswith("not measured: unavailable")
 
 
-def test_a_damaged_baseline_is_named(study, tmp_path: Path) -> None:
+def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
+    study, tmp_path: Path
+) -> None:
     baseline = other(tmp_path / "base", times(1))
     baseline.write_text(baseline.read_text()[:-2])
-    with pytest.raises(UserError, match=r"base/summary\.csv is damaged"):
-        judged(study, gate("latency", BASE, baseline=baseline, max_increase_percent=1))
+    relative = {"baseline": baseline, "max_increase_percent": 1}
+    limits = judged(study, gate("latency", BASE, **relative), gate("latency", BASE, max=9))
+    assert [one["kept"] for one in limits] == [False, True]
+    assert f"{baseline} is damaged" in limits[0]["found"]
 
 
 def ok_record(folder: Path) -> Path:
