@@ -72,6 +72,7 @@ def _told(study: Exported) -> Iterator[tuple[str, str]]:
     rows = list(study.rows.values())
     yield "VLMeter", study.version
     yield from _from_rows("", _OF_ALL_CELLS, rows)
+    yield from _machine(study.machine)
     yield from _software(rows)
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
@@ -91,6 +92,16 @@ def _from_rows(
         values = dict.fromkeys(row[column] for row in rows if row[column] is not None)
         if values:
             yield f"{prefix}{heading}", " | ".join(sorted(map(_words, values)))
+
+
+def _machine(machine: Plain) -> Iterator[tuple[str, str]]:
+    """Yield what the cells' own provenance leaves out of the machine that was described."""
+    cpu = machine.get("cpu") or {}
+    if cpu.get("physical_cores"):
+        yield "Cores", str(cpu["physical_cores"])
+    if machine.get("memory_bytes"):
+        # The kernel's own share differs a little from boot to boot.
+        yield "Memory", f"{machine['memory_bytes'] / 2**30:.0f} GiB"
 
 
 def _software(rows: list[Row]) -> Iterator[tuple[str, str]]:

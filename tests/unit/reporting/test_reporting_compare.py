@@ -240,6 +240,7 @@ def test_what_differs_in_origin_and_what_does_not_stand_apart(page) -> None:
     same = {row[0]: row[1] for row in page.shared.rows}
     assert same["Library transformers"] == "5.23.0"
     assert same["Commit"] == "0123abcdef0123abcdef"
+    assert (same["Cores"], same["Memory"]) == ("2", "22 GiB")
     assert same["measure.window_s"] == "10.0"
     assert "Data set coco: SHA-256 of its samples" in same
     assert any("machines of different hardware" in doubt for doubt in page.doubts)
