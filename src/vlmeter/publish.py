@@ -22,6 +22,7 @@ _KEPT = (
     "machine.json",
     "repeatability.json",
     "figures/**/*.svg",
+    "gallery/*",
 )
 
 

@@ -261,6 +261,11 @@ class Study:
         known = {key: outline[key] for key in ("base", "references")}
         return {**known, "datasets": self.dataset_outline(), "models": labels}
 
+    def gallery_plan(self) -> Plain:
+        """Return which samples and answers the report shows."""
+        references = by_dataset(self.reference_cells)
+        return {"samples": self.config.report.gallery_samples, "references": references}
+
     def report_outline(self) -> Plain:
         """Return the study as plain data, in the order in which the report tells it."""
         config = self.config

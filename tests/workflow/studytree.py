@@ -132,6 +132,7 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_section", "device"),
         ("plot_layers",),
         ("plot_pareto",),
+        ("collect_answers",),
         ("render_report",),
         ("check_study",),
     }

@@ -3,7 +3,8 @@
 Reads: every record and layer profile of the study.
 Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
 their checksums in tables.json, all of them in study.json; gates.json; figures/*.svg, report.md and
-study.html in each language with their checksums in report.json; check.json.
+study.html in each language with their checksums in report.json; gallery/answers.json with pictures;
+check.json.
 """
 
 
@@ -185,8 +186,35 @@ ruleorder: plot_layers > plot_section
 ruleorder: plot_pareto > plot_section
 
 
+rule collect_answers:
+    input:
+        summary=f"{RESULTS}/summary.csv",
+        differences=f"{RESULTS}/differences.csv",
+        tables=f"{RESULTS}/tables.json",
+        manifests=sample_manifests(),
+        predictions=beside_records("predictions.parquet"),
+        scores=beside_records("scores.parquet"),
+    output:
+        # The pictures lie beside it; their checksums are in it.
+        answers=f"{RESULTS}/gallery/answers.json",
+    log:
+        f"{LOGS}/gallery.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        plan=STUDY.gallery_plan(),
+        cells=f"{RESULTS}/cells",
+        code=source_digest("vlmeter.gallery"),
+    message:
+        "Choosing samples and answers to look at"
+    script:
+        "../scripts/collect_answers.py"
+
+
 rule render_report:
     input:
+        answers=f"{RESULTS}/gallery/answers.json",
         summary=f"{RESULTS}/summary.csv",
         layers=f"{RESULTS}/layers.csv",
         differences=f"{RESULTS}/differences.csv",

@@ -23,6 +23,7 @@ run_job(
     Path(snakemake.output.markdown),
     Path(snakemake.output.page),
     Path(snakemake.input.templates[0]).parent,
+    answers=Path(snakemake.input.answers),
     locales=Path(snakemake.input.locales[0]).parent,
     manifests=[Path(path) for path in snakemake.input.manifests],
     published=next(map(Path, snakemake.input.published), None),

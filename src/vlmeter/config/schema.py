@@ -162,6 +162,12 @@ class Report(Block):
         description="Published figures to set beside the measured ones: a file of this name in "
         "`report/published/`, without `.yaml`.",
     )
+    gallery_samples: int = Field(
+        12,
+        ge=0,
+        le=50,
+        description="Samples per data set whose images and answers the report shows; 0 for none.",
+    )
 
 
 class StudyConfig(Block):

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 
@@ -97,22 +97,46 @@ def resized_png(data: bytes, image_size: int) -> bytes:
         OSError: the data is no image, or is cut short.
         ValueError: the image has too many pixels to be decoded safely.
     """
+    with _opened(data) as image:
+        return _resized(image, image_size)
+
+
+def thumbnail_jpeg(data: bytes, side: int) -> bytes:
+    """Return an encoded image as a small JPEG that fits into `side` x `side`, EXIF applied.
+
+    Raises:
+        OSError: the data is no image, or is cut short.
+        ValueError: the image has too many pixels to be decoded safely.
+    """
+    with _opened(data) as image:
+        small = _upright_rgb(image)
+    small.thumbnail((side, side), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    small.save(out, format="JPEG", quality=80)
+    return out.getvalue()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         pixels = image.width * image.height
         if pixels > _MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
         with _ONE_LARGE if pixels > _LARGE_PIXELS else nullcontext():
-            return _resized(image, image_size)
+            yield image
 
 
 def _resized(image: Image.Image, image_size: int) -> bytes:
-    upright = ImageOps.exif_transpose(image)
-    rgb = _on_white(_in_8_bits(upright))
+    rgb = _upright_rgb(image)
     if rgb.size != (image_size, image_size):
         rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     rgb.save(out, format="PNG", compress_level=1)
     return out.getvalue()
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    return _on_white(_in_8_bits(ImageOps.exif_transpose(image)))
 
 
 def _in_8_bits(image: Image.Image) -> Image.Image:

@@ -235,7 +235,7 @@ def _missing(outline: Plain, rows: Sequence[Row]) -> Iterator[Missing]:
         yield Missing(
             count=len(lost),
             status=status,
-            reason=reason or say("section.no_reason"),
+            reason=recorded(reason) if reason else say("section.no_reason"),
             example=f"{labels[lost[0]['dataset']]['label']}: "
             f"{setting_words(lost[0], outline['base'])}",
         )

@@ -75,7 +75,7 @@ def scale_values(axes: "Axes", values: Sequence[float]) -> None:
     if positive and len(positive) == len(values) and max(values) / min(values) > _LOG_FROM_RATIO:
         set_logarithmic(axes)
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(axes.get_ylim()[1], 1.12 * max(values, default=0.0)) or 1.0)
 
 
 def set_logarithmic(axes: "Axes") -> None:

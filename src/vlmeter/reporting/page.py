@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from vlmeter.record import Status
 from vlmeter.reporting.answer import Answer, answer
+from vlmeter.reporting.answers import ShownDataset, shown_answers
 from vlmeter.reporting.cost_tables import CostTables, cost_tables
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.difference_table import (
@@ -133,6 +135,8 @@ class Page:
     layers: LayersView | None
     published: Reproduction | None
     drift: DriftTable | None
+    answers: tuple[ShownDataset, ...]
+    """Samples with the answers of some cells."""
     origin: Origin
     statuses: tuple[tuple[str, int], ...]
     """How many cells ended how; ok first."""
@@ -170,6 +174,8 @@ class Found:
     """What was written beside the samples, by data set."""
     published: Published | None
     """Figures that others published, where the study names some."""
+    answers: Path | None
+    """`answers.json`, where answers were collected."""
     remarks: tuple[Remark, ...]
     """What must be known before the first figure."""
 
@@ -204,11 +210,12 @@ def build_page(outline: Plain, found: Found) -> Page:
         sections=tuple(_sections(outline, found)),
         layers=_layers(outline, found.profiles),
         published=None if published is None else reproduction(published, base, rows),
+        answers=tuple(shown_answers(found.answers, outline, found.summary)),
         drift=drift_table(outline, rows, found.differences),
         origin=origin(rows, datasets),
         statuses=_statuses(rows),
         lost=tuple(
-            Lost(_label(datasets, row), row["cell"], row["status"], row["reason"] or "")
+            Lost(_label(datasets, row), row["cell"], row["status"], recorded(row["reason"] or ""))
             for row in rows
             if row["status"] != Status.OK
         ),
@@ -294,7 +301,7 @@ def _cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
         return CellView(label, "no_record", None, say("section.no_record"))
     four = (wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
     block = None if four == (None,) * 4 else json_block(*four)
-    reason = row["reason"]
+    reason = recorded(row["reason"]) if row["reason"] else None
     if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
         reason = say("section.no_energy", reason=recorded(row["energy_reason"]))
     return CellView(label, row["status"], block, reason)

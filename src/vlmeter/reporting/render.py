@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.files import file_sha256, read_json, write_json, write_text
+from vlmeter.reporting.answers import read_pictures
 from vlmeter.reporting.formats import percent, quantity, status_label
 from vlmeter.reporting.frames import read_differences, read_layers, read_summary
 from vlmeter.reporting.gate_remarks import gate_remarks
@@ -51,6 +52,7 @@ def render_report(
     templates: Path = Path("report/templates"),
     *,
     locales: Path = LOCALES,
+    answers: Path | None = None,
     manifests: Sequence[Path] = (),
     published: Path | None = None,
     control: Path | None = None,
@@ -73,6 +75,7 @@ def render_report(
         study_html: Written; it holds the figures.
         templates: Folder of the templates.
         locales: Folder of the catalogues.
+        answers: `answers.json`, with the pictures beside it.
         manifests: `samples.json` of the data sets.
         published: Figures that others published, to be set beside the measured ones.
         control: `measurement.json` of the base cell's second measurement.
@@ -90,6 +93,8 @@ def render_report(
     told = {path.parent.name: read_json(path) for path in manifests}
     judged = None if gates is None else read_json(gates)
     twice = [None if path is None else read_json(path) for path in (control, base_record)]
+    pictures = read_pictures(answers)
+    gallery = Path() if answers is None else answers.parent
     for spoken in LANGUAGES:
         with speaking(spoken, locales):
             found = Found(
@@ -98,15 +103,21 @@ def render_report(
                 profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
                 manifests=told,
                 published=None if published is None else read_published(published),
+                answers=answers,
                 remarks=(
                     *(() if judged is None else gate_remarks(judged)),
                     *remarks(list(summary.values()), machine, repeats, *twice),
                 ),
             )
             context = {"page": build_page(outline, found), "machine": machine_lines(machine)}
+            linked = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
-            _write_markdown(in_language(report_md, spoken), templates, drawn, context)
-            _write_page(in_language(study_html, spoken), templates, drawn, context)
+            _write_markdown(
+                in_language(report_md, spoken), templates, drawn, {**context, "pictures": linked}
+            )
+            _write_page(
+                in_language(study_html, spoken), templates, drawn, {**context, "pictures": pictures}
+            )
     pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {one.name: file_sha256(one) for one in pages}}

@@ -28,6 +28,7 @@ def hostile_study() -> MadeStudy:
     study = MadeStudy()
     bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m $x$'
     outline = study.outline
+    study.words = f"=1+1 {bad}\n\n| # <b>not</b> a heading"
     outline["title"] = f"=T {bad}"
     outline["study"] = f"S {bad}"
     outline["models"]["blip2-opt-2.7b"]["label"] = f"M {bad}"

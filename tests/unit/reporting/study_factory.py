@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import random
 from dataclasses import dataclass, field
@@ -10,7 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
+from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.files import file_sha256
 from vlmeter.units import format_flops
 
 TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
@@ -405,6 +409,8 @@ class MadeStudy:
     has_gpu: bool = False
     odd_answers: set[tuple[str, str]] = field(default_factory=set)
     """Cells that give another last answer than the rest; a cut question does too."""
+    words: str = ""
+    """What the texts of the data sets and of the model end with."""
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)
@@ -456,7 +462,9 @@ class MadeStudy:
             path.write_text(json.dumps(record))
             files.records.append(path)
             odd = (dataset, cell) in self.odd_answers or record["cell"]["max_input_len"] == 50
-            write_answers(path.parent, record, odd=odd)
+            write_answers(path.parent, record, odd=odd, words=self.words)
+        for dataset in dict.fromkeys(dataset for dataset, _ in self.records):
+            files.manifests.append(write_samples(folder / "samples" / dataset, self.words))
         for cell, (rows, record) in self.profiles.items():
             table = folder / "layers" / self.outline["layers"]["dataset"] / f"{cell}.csv"
             table.parent.mkdir(parents=True, exist_ok=True)
@@ -481,11 +489,31 @@ class MadeStudy:
         return files
 
 
-def write_answers(folder: Path, record: dict[str, Any], *, odd: bool) -> None:
+def write_samples(folder: Path, words: str) -> Path:
+    """Write four samples with their manifest; the last has no picture that can be decoded."""
+    picture = io.BytesIO()
+    Image.new("RGB", (300, 200), "teal").save(picture, format="PNG")
+    rows = [
+        {
+            "id": f"q{place}{words}",
+            "image": b"no picture" if place == 3 else picture.getvalue(),
+            "question": f"What is on sample {place}?{words}",
+            "references": [f"r{place}{words}", "r", "r"],
+        }
+        for place in range(4)
+    ]
+    write_table(folder / "samples.parquet", rows, SAMPLES)
+    manifest = folder / "samples.json"
+    told = {"dataset": folder.name, "sha256": file_sha256(folder / "samples.parquet")}
+    manifest.write_text(json.dumps({**told, "revision": None}))
+    return manifest
+
+
+def write_answers(folder: Path, record: dict[str, Any], *, odd: bool, words: str = "") -> None:
     """Write four samples' scores, which average to the record's figures, and their answers."""
     quality = record["quality"] or {"metrics": []}
     metrics = [one for one in quality["metrics"] if one["value"] is not None]
-    ids = ["q0", "q1", "q2", "q3"] if metrics else []
+    ids = [f"q{place}{words}" for place in range(4)] if metrics else []
     scores: dict[str, Any] = {"id": pa.array(ids, pa.string())}
     for metric in metrics:
         spread = (0.9, 1.0, 1.1, 1.0)
@@ -493,8 +521,12 @@ def write_answers(folder: Path, record: dict[str, Any], *, odd: bool) -> None:
         scores[metric["name"]] = pa.array(values, pa.float64())
         scores[f"{metric['name']}_weight"] = pa.array([1.0] * len(ids), pa.float64())
     pq.write_table(pa.table(scores), folder / "scores.parquet")
-    answers = ["a", "b", "c", "another" if odd else "d"][: len(ids)]
-    columns = {"id": pa.array(ids, pa.string()), "prediction": pa.array(answers, pa.string())}
+    answers = [f"{one}{words}" for one in ("a", "b", "c", "another" if odd else "d")][: len(ids)]
+    prompts = [f"What is on sample {place}?{words}" for place in range(len(ids))]
+    columns = {
+        name: pa.array(texts, pa.string())
+        for name, texts in (("id", ids), ("prediction", answers), ("prompt", prompts))
+    }
     pq.write_table(pa.table(columns), folder / "predictions.parquet")
 
 
@@ -520,6 +552,11 @@ class Files:
     records: list[Path] = field(default_factory=list)
     layer_tables: list[Path] = field(default_factory=list)
     layer_records: list[Path] = field(default_factory=list)
+    manifests: list[Path] = field(default_factory=list)
+
+    @property
+    def answers(self) -> Path:
+        return self.folder / "gallery" / "answers.json"
 
     @property
     def summary(self) -> Path:
@@ -565,6 +602,15 @@ MACHINE = {
 }
 
 
+def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
+    from vlmeter.gallery import collect_answers
+
+    plan = {"samples": samples, "references": study.outline["references"]}
+    cells = files.folder / "cells"
+    tables = (files.summary, files.differences)
+    collect_answers(plan, files.manifests, *tables, cells, files.answers)
+
+
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run everything from the records to the pages, with figures or without."""
     from vlmeter.aggregation import aggregate
@@ -586,6 +632,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     figures = {"pareto": files.figure("pareto")} if draw else {}
     if draw:
         plot_pareto(outline, files.summary, files.differences, files.figure("pareto"))
+        collect(study, files)
+        more.setdefault("answers", files.answers)
     for block in outline["sections"] if draw else []:
         figures[block["name"]] = files.figure(block["name"])
         plot_section(block, outline["datasets"], files.summary, files.figure(block["name"]))

@@ -1,0 +1,144 @@
+"""Samples with the answers of some cells side by side, as the report shows them."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vlmeter.files import check_whole, checksums, read_json
+from vlmeter.reporting.formats import DASH, number
+from vlmeter.reporting.frames import Row
+from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.naming import setting_words
+
+Plain = Mapping[str, Any]
+Rows = Mapping[tuple[str, str], Row]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer, and the cells that gave it."""
+
+    cells: str
+    text: str
+    score: str
+
+
+@dataclass(frozen=True)
+class ShownSample:
+    """A sample with its answers."""
+
+    id: str
+    picture: str | None
+    """A file's name."""
+    prompt: str
+    references: str
+    changed: bool
+    """Whether the cells answered otherwise."""
+    answers: tuple[Answered, ...]
+
+
+@dataclass(frozen=True)
+class ShownDataset:
+    """A data set's samples, the worst first."""
+
+    title: str
+    lead: str
+    changes: tuple[str, ...]
+    """What changed between the first cell and each of the others."""
+    samples: tuple[ShownSample, ...]
+
+
+def shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) -> list[ShownDataset]:
+    """Return what `collect_answers` chose, in words.
+
+    Args:
+        answers_json: What it wrote; None where nothing was collected.
+        outline: The study's outline.
+        rows: The rows of `summary.csv` by data set and cell.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    if answers_json is None:
+        return []
+    told = read_json(answers_json)
+    blocks: Sequence[Plain] = told["datasets"]  # type: ignore[assignment]
+    return [_dataset(block, outline, rows) for block in blocks]
+
+
+def read_pictures(answers_json: Path | None) -> dict[str, str]:
+    """Return the pictures as addresses that hold them, by their names.
+
+    Raises:
+        UserError: a picture is missing or damaged.
+    """
+    if answers_json is None:
+        return {}
+    found = {}
+    for name, sha256 in checksums(read_json(answers_json)).items():
+        path = answers_json.with_name(name)
+        check_whole(path, sha256, remake=answers_json)
+        found[name] = f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"
+    return found
+
+
+def _dataset(block: Plain, outline: Plain, rows: Rows) -> ShownDataset:
+    cells: Sequence[Plain] = block["cells"]
+    names = [_name(rows.get((block["dataset"], one["cell"])), one, outline) for one in cells]
+    metric = recorded(block["metric"])
+    return ShownDataset(
+        title=str(outline["datasets"][block["dataset"]]["label"]),
+        lead=say("gallery.lead", metric=metric, cell=names[0], count=len(block["samples"])),
+        changes=tuple(_changes(cells, names)),
+        samples=tuple(_sample(sample, names) for sample in block["samples"]),
+    )
+
+
+def _name(row: Row | None, cell: Plain, outline: Plain) -> str:
+    if row is None:
+        return str(cell["cell"])
+    words = setting_words(row, outline["base"])
+    several = len(outline["models"]) > 1
+    return f"{outline['models'][row['model']]['label']}: {words}" if several else words
+
+
+def _changes(cells: Sequence[Plain], names: Sequence[str]) -> Iterator[str]:
+    same = []
+    for cell, name in list(zip(cells, names, strict=True))[1:]:
+        if cell["changed"]:
+            keys = ("changed", "shared", "better", "worse")
+            counts = {key: cell[key] for key in keys}
+            yield say("gallery.change", cell=name, first=names[0], **counts)
+        else:
+            same.append(name)
+    if same:
+        yield say("gallery.same", cells="; ".join(same), first=names[0], count=len(same))
+
+
+def _sample(sample: Plain, names: Sequence[str]) -> ShownSample:
+    by_text: dict[tuple[str | None, float | None], list[str]] = {}
+    for name, answer in zip(names, sample["answers"], strict=True):
+        by_text.setdefault((answer["text"], answer["score"]), []).append(name)
+    return ShownSample(
+        id=sample["id"],
+        picture=sample["image"],
+        prompt=sample["prompt"] or say("prompt.image_alone"),
+        references=" · ".join(sample["references"]) or DASH,
+        changed=sample["changed"],
+        answers=tuple(
+            Answered(
+                cells=_together(cells, names),
+                text=say("gallery.no_answer") if text is None else text or say("gallery.empty"),
+                score=number(score),
+            )
+            for (text, score), cells in by_text.items()
+        ),
+    )
+
+
+def _together(cells: Sequence[str], names: Sequence[str]) -> str:
+    if len(cells) == len(names) > 1:
+        return say("gallery.all_cells")
+    return "; ".join(dict.fromkeys(cells))
