@@ -7,10 +7,13 @@ import torch
 from tiny_families import FAMILIES
 from torch.utils.flop_counter import FlopCounterMode
 
+from vlmeter.bench import set_up
+from vlmeter.failures import UnsupportedError
 from vlmeter.layercell import profile_cell
 from vlmeter.measure.flop_dispatch import dispatched_flops
 from vlmeter.models.answer import answers
-from vlmeter.models.options import option_scores
+from vlmeter.models.fetch import fetch_model
+from vlmeter.models.options import _continued, option_scores
 
 STAGES = {
     "blip2-opt": {"vision", "qformer", "prefill"},
@@ -151,3 +154,52 @@ def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
         assert one == pytest.approx(other, abs=1e-4)
     assert max(score for own in alone for score in own) < 0
     assert alone[0] != pytest.approx(alone[4], abs=1e-4)
+
+
+@EVERY
+def test_options_are_scored_without_a_look_ahead(bench, name):
+    set_up = bench(name)
+    loaded, feeder = set_up.loaded, set_up.feeder
+
+    def scores(*choices):
+        [item] = [replace(set_up.items[0], choices=choices)]
+        [own] = option_scores(loaded, feeder, [item], len(choices))
+        return own
+
+    # Equal first tokens: what comes after them must not change how likely they are.
+    (alone,) = scores("cat")
+    both = scores("cat", "cat dog red")
+    assert both[0] == pytest.approx(alone, abs=1e-4)
+    continued = {} if "decoder_input_ids" in set_up.cost_batches[0] else first_logits(set_up)
+    for one, other in continued.values():
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def first_logits(set_up):
+    """The logits of an option's second token, with two different tokens after it."""
+    inputs = set_up.feeder.batch(set_up.items[:1])
+    cat, dog, red = set_up.loaded.tokenizer("cat dog red", add_special_tokens=False)["input_ids"]
+    token_type = set_up.loaded.family.answer_token_type
+    found = []
+    for last in (dog, red):
+        continued = _continued(inputs, [[cat, last]], token_type)
+        with torch.inference_mode():
+            found.append(set_up.loaded.model(**continued).logits[0, -2])
+    return {"second": tuple(found)}
+
+
+@EVERY
+def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp_path, name):
+    manifest = tmp_path / f"{name}-bf16.json"
+    source = {"path": str(checkpoint(name)), "hub": None, "revision": None, "allow": []}
+    params = {"model": name, "dtype": "bf16", "source": source, "weights": "random"}
+    fetch_model(params, str(manifest))
+    alone = set_up(job(dtype="bf16"), {**inputs(name), "model": str(manifest)})
+    assert not alone.loaded.answers_mean_something
+    assert torch.isfinite(alone.forwards()[0]().logits.float()).all()
+
+
+def test_images_of_another_size_are_refused_where_positions_are_fixed(bench):
+    with pytest.raises(UnsupportedError, match="llava takes images at its own size alone"):
+        bench("llava", image_input="native")
+    assert bench("instructblip", image_input="native").cost_batches[0]["interpolate_pos_encoding"]

@@ -16,16 +16,15 @@ MEASURE = {
     "energy": {**STUDY["measure"]["energy"], "cpu_power_w": 65, "ram_power_w": 5},
 }
 THREE = {"smolvlm-256m": "idefics3", "llava-0.5b": "llava", "blip2-2.7b": "blip2-opt"}
-MORE = ("blip2-flan-t5", "instructblip", "paligemma", "florence2")
+MORE = ("blip2-flan-t5", "instructblip", "florence2")
 FEATURES = {
     "eager": "ok",
     "sdpa": "ok",
     "flash_attention_2": "unsupported",
-    "flex_attention": "ok",
     "mixed": "ok",
     "compile": "ok",
-    "sdpa_compile": "ok",
     "static_cache": "ok",
+    "sdpa_static": "ok",
     "int8": "ok",
     "int4": "ok",
     "sdpa_int4": "ok",
@@ -108,16 +107,21 @@ def test_one_model_runs_under_every_optimisation(fresh: Tree, run: Any) -> None:
     report = run(values)
 
     found = records(fresh, "optimizations", "optimization")
+    flex = found.pop("flex_attention")
+    # torch 2.13 writes C++ for its decode steps that no compiler takes, on some CPUs at least.
+    assert flex["status"] in ("ok", "unsupported")
+    assert flex["reason"] is None or flex["reason"].startswith("torch.compile fails on this model")
     assert {name: record["status"] for name, record in found.items()} == FEATURES
-    assert found["flash_attention_2"]["reason"].startswith("flash_attention_2: ")
-    done = [record for record in found.values() if record["status"] == "ok"]
-    assert len({record["flops"] for record in done}) == 1
-    kernels = {
-        name: record["model"]["kernels"] for name, record in found.items() if "model" in record
-    }
+    refused = found.pop("flash_attention_2")
+    assert refused["reason"].startswith("flash_attention_2: ")
+    assert refused["reason"] in report
+    assert len({record["flops"] for record in found.values()}) == 1
+    models = {name: record["model"] for name, record in found.items()}
+    kernels = {name: model["kernels"] for name, model in models.items()}
     assert kernels["mixed"]["qformer"] == kernels["eager"]["qformer"]
     assert kernels["mixed"]["vision"] == kernels["sdpa"]["vision"] == ["sdpa flash"]
-    assert all("compiled" in ran for ran in kernels["sdpa_compile"].values())
+    assert all("compiled" in ran for ran in kernels["compile"].values())
     assert all("int4 matmul" in ran for ran in kernels["sdpa_int4"].values())
-    assert found["static_cache"]["model"]["cache"] == "StaticCache"
+    assert models["static_cache"]["cache"] == models["sdpa_static"]["cache"] == "StaticCache"
+    assert all(model["not_as_asked"] == [] for model in models.values())
     assert "Quantisation" in report

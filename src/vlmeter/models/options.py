@@ -61,7 +61,7 @@ def _continuation_scores(
         for pair in pairs
     ]
     longest = max(map(len, targets))
-    continued = _continued(inputs, targets)
+    continued = _continued(inputs, targets, loaded.family.answer_token_type)
     if loaded.family.takes_positions:
         continued["position_ids"] = (continued["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
     # The logits at a position are those of the next token.
@@ -71,13 +71,14 @@ def _continuation_scores(
     ]
 
 
-def _continued(inputs: Inputs, targets: Sequence[Sequence[int]]) -> Inputs:
+def _continued(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int) -> Inputs:
     """Return a batch with more tokens in each row; shorter ones are filled up and masked."""
     ids = inputs["input_ids"]
     longest = max(map(len, targets))
     rows = [[*target, *[0] * (longest - len(target))] for target in targets]
     masks = [[1] * len(target) + [0] * (longest - len(target)) for target in targets]
-    added = {"input_ids": rows, "attention_mask": masks}
+    types = [[token_type] * longest for _ in targets]
+    added = {"input_ids": rows, "attention_mask": masks, "token_type_ids": types}
     continued = dict(inputs)
     for name, value in inputs.items():
         if isinstance(value, torch.Tensor) and value.shape == ids.shape:

@@ -38,6 +38,8 @@ class Family:
     processor_options: ClassVar[Mapping[str, Any]] = {}
     """What the processor is told besides images and texts."""
 
+    answer_token_type: ClassVar[int] = 0
+    """In `token_type_ids`, what a token of an answer is: attended to by what follows alone."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
 
