@@ -5,8 +5,9 @@ finished study keeps, which no job will read again.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
@@ -15,23 +16,31 @@ from vlmeter.reporting.seal import read_sealed
 from vlmeter.study import Study
 
 
-def damages(results: Path) -> Iterator[str]:
-    """Yield a sentence for every file below `results` that is damaged or missing."""
+class Damage(NamedTuple):
+    """A file that is not what was written."""
+
+    words: str
+    remake: Path
+    """What is to be made again: the file, or the manifest of it."""
+
+
+def damages(results: Path) -> Iterator[Damage]:
+    """Yield every file below `results` that is damaged or missing."""
     for path in sorted(results.rglob("*.json")):
         try:
             told = read_json(path)
         except UserError as error:
-            yield str(error)
+            yield Damage(str(error), path)
             continue
         yield from _of_files(path, told)
     for path in sorted(results.rglob("*.svg")):
         try:
             read_sealed(path)
         except UserError as error:
-            yield str(error)
+            yield Damage(str(error), path)
 
 
-def _of_files(path: Path, told: Mapping[str, object]) -> Iterator[str]:
+def _of_files(path: Path, told: Mapping[str, object]) -> Iterator[Damage]:
     """Yield what is wrong with the files whose checksums a JSON file holds."""
     own = path.with_suffix(".parquet")
     known = [(own, told.get("sha256"), path)] if "sha256" in told else []
@@ -45,7 +54,7 @@ def _of_files(path: Path, told: Mapping[str, object]) -> Iterator[str]:
         try:
             check_whole(file, sha256, remake)
         except UserError as error:
-            yield str(error)
+            yield Damage(str(error), remake)
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -66,8 +75,16 @@ def main() -> None:
         sys.exit(f"{results} does not exist: run the study first.")
     found = list(damages(results))
     if found:
-        sys.exit("\n".join(found))
+        sys.exit("\n".join([*(damage.words for damage in found), _advice(found, file)]))
     print(f"{results}: every file is what was written.")
+
+
+def _advice(found: Sequence[Damage], file: Path) -> str:
+    """Return the command that makes them again: a file that no job asks for is not missed."""
+    # The note of a try is made by no rule of its own, and does no harm.
+    files = {str(damage.remake): None for damage in found if "attempts" not in damage.remake.parts}
+    command = f"snakemake --cores all --configfile {file} --forcerun {' '.join(files)}"
+    return f"All of them are made again by\n  {command}" if files else "No figure follows from it."
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """A byte of a stored file changes, or a note is cut short."""
 
+import os
 import pickle
 import random
 import re
+import sys
 from pathlib import Path
 
 from expectations import expect
@@ -19,7 +21,8 @@ ADVICE = re.compile(r"[Dd]elete (\S+) and run again")
 OPENING_THE_MODEL = ("run_inference", "measure_control", "profile_layers")
 
 
-def corrupt(study: Study, dice: random.Random) -> str:
+def _change_a_byte(study: Study, dice: random.Random) -> tuple[Path, int, int]:
+    """Change a byte of a file of any kind; return the file, the place and where its seal is."""
     kinds: dict[str, list[Path]] = {}
     for path in sorted(study.tree.path(str(RESULTS_FOLDER)).rglob("*")):
         relative = path.relative_to(study.tree.folder)
@@ -35,6 +38,12 @@ def corrupt(study: Study, dice: random.Random) -> str:
     place = dice.randrange(len(content))
     content[place] ^= dice.randrange(1, 256)
     path.write_bytes(content)
+    return relative, place, seal
+
+
+def corrupt(study: Study, dice: random.Random) -> str:
+    """The file is noticed by whoever reads it, and made again as one is told to."""
+    relative, place, seal = _change_a_byte(study, dice)
     try:
         words = _told_by_readers(study, relative) or _told_by_verify(study, relative)
         if words is not None:
@@ -113,8 +122,8 @@ def _set_up(study: Study, job: Job) -> None:
 
 def _told_by_verify(study: Study, relative: Path) -> str | None:
     with working_in(study.tree.folder):
-        told = [words for words in damages(RESULTS_FOLDER) if str(relative) in words]
-    return told[0] if told else None
+        told = [damage.words for damage in damages(RESULTS_FOLDER)]
+    return next((words for words in told if str(relative) in words), None)
 
 
 def _follow_advice(study: Study, relative: Path, words: str) -> None:
@@ -150,3 +159,28 @@ def damage_a_note(study: Study, dice: random.Random) -> str:
     note.write_bytes(content)
     expect(counts == {1}, f"tries are counted as {counts}")
     return "a damaged note costs one more try at most"
+
+
+def corrupt_at_rest(study: Study, dice: random.Random) -> str:
+    """Nothing is to be done, and no file looks new: the study is looked at, and mended."""
+    times = {path: path.stat() for path in study.tree.path(str(RESULTS_FOLDER)).rglob("*")}
+    relative, place, seal = _change_a_byte(study, dice)
+    path = study.tree.path(str(relative))
+    os.utime(path, ns=(times[path].st_atime_ns, times[path].st_mtime_ns))
+    command = [sys.executable, "-m", "vlmeter.verify", "study.yaml"]
+    looked, told = study.say(*command)
+    if looked == 0:
+        expect(0 <= seal <= place, f"nobody noticed byte {place} of {relative}")
+        study.renew()
+        return "the name of the checksum changed, and nothing else"
+    expect(str(relative) in told, told)
+    advice = told.strip().splitlines()[-1].split()
+    expect(advice[0] == "snakemake", told)
+    code, said = study.say(sys.executable, "-m", *advice, "--nocolor")
+    expect(code == 0, said[-800:])
+    code, said = study.say(*command)
+    expect(code == 0, said)
+    changed = study.differences([RESULTS_FOLDER / "summary.csv"])
+    study.renew()
+    expect(not changed, "another summary than in an undisturbed run")
+    return told.splitlines()[0]

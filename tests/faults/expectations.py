@@ -43,7 +43,8 @@ def run_again(study: Study, job: Job) -> None:
 
 def expect_whole_or_absent(study: Study) -> None:
     with working_in(study.tree.folder):
-        halves = [words for words in damages(RESULTS_FOLDER) if "is missing" not in words]
+        found = [damage.words for damage in damages(RESULTS_FOLDER)]
+    halves = [words for words in found if "is missing" not in words]
     expect(not halves, f"half-written files look finished: {halves}")
 
 

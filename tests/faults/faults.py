@@ -5,7 +5,7 @@ and running again ends in the very files of an undisturbed run.
 """
 
 from cells import change_the_clock, end_badly, hang, lose_the_gpu, run_out_of_memory
-from damaged_files import corrupt, damage_a_note
+from damaged_files import corrupt, corrupt_at_rest, damage_a_note
 from disks import fill_the_disk, make_it_read_only, may_mount
 from expectations import Fault
 from killed import kill_a_cell_s_child, kill_a_job, kill_snakemake, two_at_once
@@ -14,6 +14,7 @@ __all__ = ["FAULTS", "NEED_MOUNTS", "Fault", "may_mount"]
 
 FAULTS = (
     Fault("a byte of a stored file changes", corrupt, 110),
+    Fault("a byte changes in a study at rest", corrupt_at_rest, 4),
     Fault("a note of a try is cut short", damage_a_note, 4),
     Fault("a job is killed (SIGKILL)", kill_a_job, 60),
     Fault("a cell's child is killed", kill_a_cell_s_child, 20),

@@ -71,6 +71,8 @@ def _wait_for_children(process: subprocess.Popen[bytes]) -> list[psutil.Process]
 def _workflow(study: Study) -> subprocess.Popen[bytes]:
     """Start Snakemake on the study, in which all cells are to be measured."""
     shutil.rmtree(study.tree.path(str(RESULTS_FOLDER / "cells")), ignore_errors=True)
+    # Without this nothing asks for the cells.
+    study.tree.path(str(RESULTS_FOLDER / "summary.csv")).unlink()
     return _snakemake(study)
 
 

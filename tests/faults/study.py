@@ -123,6 +123,19 @@ class Study:
         self.seconds.setdefault(job.name, time.monotonic() - start)
         return ended
 
+    def say(self, *command: str) -> tuple[int, str]:
+        """Run a command in the study; return its exit code and what it says."""
+        done = subprocess.run(
+            command,
+            cwd=self.tree.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
     def call(self, job: Job) -> None:
         """Run a job's work in this very process: quickly, and with its exceptions."""
         _, (_, work, *args), kwargs = pickle.loads(job.kept.read_bytes())
@@ -181,7 +194,8 @@ def _jobs(tree: Tree, events: Iterable[Mapping[str, Any]]) -> Iterable[Job]:
     for event in events:
         for log in event["log"]:
             kept = tree.path(f".captured/{log.replace('/', '+')}.pickle")
-            outputs = [Path(path) for path in event["output"]]
+            # Snakemake has removed those that were needed for a while only.
+            outputs = [Path(path) for path in event["output"] if tree.path(path).exists()]
             if event["rule"] == "fetch_model":
                 outputs.append(outputs[0].with_suffix(""))
             measures = event["rule"] in ("run_inference", "measure_control")

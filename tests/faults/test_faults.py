@@ -8,7 +8,7 @@ from run import let_happen
 from study import Study
 from studytree import Outcome, Tree
 
-LONG = ("clock", "host", "NaN", "Snakemake")
+LONG = ("clock", "host", "NaN", "Snakemake", "at rest")
 """In `make faults` alone: each loads torch, or runs the whole workflow."""
 
 

@@ -49,7 +49,7 @@ def test_each_changed_file_is_told_with_what_to_delete(results):
     for path in changed:
         before = path.read_bytes()
         path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
-        told = [words for words in damages(results) if str(path) in words]
+        told = [damage.words for damage in damages(results) if str(path) in damage.words]
         assert len(told) == 1, path
         assert f"elete {path.parent / path.name}" in told[0] or (
             manifests.get(path.name, "it and run again") in told[0]
@@ -72,3 +72,7 @@ def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp
     )
     assert damaged.returncode == 1
     assert "results/small/summary.csv is damaged" in damaged.stderr
+    assert damaged.stderr.endswith(
+        "All of them are made again by\n  snakemake --cores all --configfile my.yaml "
+        "--forcerun results/small/summary.csv\n"
+    )
