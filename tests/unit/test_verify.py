@@ -18,6 +18,7 @@ def results(tmp_path):
     files = {
         "data/photos/samples.parquet": b"samples",
         "models/tiny-2.7b-fp32/model.safetensors": b"weights",
+        "models/tiny-2.7b-fp32/tokenizer.json": b"another's JSON",
         "cells/photos/a/predictions.parquet": b"answers",
         "layers/photos/a.csv": b"module",
         "summary.csv": b"cell",
@@ -27,8 +28,11 @@ def results(tmp_path):
         (folder / name).write_bytes(content)
     of = {name: file_sha256(folder / name) for name in files}
     write_json(folder / "data/photos/samples.json", {"sha256": of["data/photos/samples.parquet"]})
-    weights = {"sha256": of["models/tiny-2.7b-fp32/model.safetensors"], "bytes": 7}
-    write_json(folder / "models/tiny-2.7b-fp32.json", {"files": {"model.safetensors": weights}})
+    model = {
+        name: {"sha256": of[f"models/tiny-2.7b-fp32/{name}"], "bytes": 7}
+        for name in ("model.safetensors", "tokenizer.json")
+    }
+    write_json(folder / "models/tiny-2.7b-fp32.json", {"files": model})
     write_json(
         folder / "cells/photos/a/measurement.json",
         {"files": {"predictions": of["cells/photos/a/predictions.parquet"]}},
@@ -44,7 +48,11 @@ def test_whole_results_have_no_damages(results):
 
 
 def test_each_changed_file_is_told_with_what_to_delete(results):
-    manifests = {"samples.parquet": "samples.json", "model.safetensors": "tiny-2.7b-fp32.json"}
+    manifests = {
+        "samples.parquet": "samples.json",
+        "model.safetensors": "tiny-2.7b-fp32.json",
+        "tokenizer.json": "tiny-2.7b-fp32.json",
+    }
     changed = [path for path in results.rglob("*") if path.is_file()]
     for path in changed:
         before = path.read_bytes()
@@ -55,7 +63,7 @@ def test_each_changed_file_is_told_with_what_to_delete(results):
             manifests.get(path.name, "it and run again") in told[0]
         )
         path.write_bytes(before)
-    assert len(changed) == 11
+    assert len(changed) == 12
 
 
 def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp_path):
