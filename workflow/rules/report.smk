@@ -159,6 +159,8 @@ rule plot_layers:
         layers=f"{RESULTS}/layers.csv",
         tables=f"{RESULTS}/tables.json",
         records=layer_files("json"),
+        machine=f"{RESULTS}/machine.json",
+        machine_noted=f"{RESULTS}/machine.noted",
         locales=locales(),
     output:
         figure=report(

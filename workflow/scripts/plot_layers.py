@@ -15,6 +15,7 @@ run_job(
     snakemake.params.layers,
     Path(snakemake.input.layers),
     [Path(path) for path in snakemake.input.records],
+    Path(snakemake.input.machine),
     Path(snakemake.output.figure),
     Path(snakemake.input.locales[0]).parent,
 )

@@ -53,11 +53,11 @@ def save(figure: Figure, path: Path) -> None:
     write_text(path, sealed(buffer.getvalue().decode()))
 
 
-def nothing_measured(reasons: Sequence[str]) -> Figure:
-    """Return a figure that says so, with up to three reasons."""
+def nothing_measured(reasons: Sequence[str], headline: str | None = None) -> Figure:
+    """Return a figure that says so, or what else is missing, with up to three reasons."""
     figure = Figure(figsize=(9.6, 1.6), layout="constrained")
     told = list(dict.fromkeys(reasons))
-    lines = [say("figure.nothing"), *(short(reason, 110) for reason in told[:3])]
+    lines = [headline or say("figure.nothing"), *(short(reason, 110) for reason in told[:3])]
     figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=GREY, fontsize=11)
     return figure
 
@@ -78,12 +78,13 @@ def scale_values(axes: "Axes", values: Sequence[float]) -> None:
         axes.set_ylim(0, max(axes.get_ylim()[1], 1.12 * max(values, default=0.0)) or 1.0)
 
 
-def set_logarithmic(axes: "Axes") -> None:
-    """Make the vertical axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(plain_number)
+def set_logarithmic(axes: "Axes", which: str = "y") -> None:
+    """Make an axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    axis = axes.yaxis if which == "y" else axes.xaxis
+    (axes.set_yscale if which == "y" else axes.set_xscale)("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(plain_number)
 
 
 def plain_number(value: float, _position: float | None = None) -> str:

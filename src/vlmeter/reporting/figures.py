@@ -7,15 +7,24 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from vlmeter.files import read_json
 from vlmeter.record import Status
 from vlmeter.reporting.canvas import STYLE, nothing_measured, save
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.formats import status_label
 from vlmeter.reporting.frames import Row, read_differences, read_layers, read_summary
-from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language, speaking
+from vlmeter.reporting.language import (
+    LANGUAGES,
+    LOCALES,
+    figure_in_language,
+    recorded,
+    say,
+    speaking,
+)
 from vlmeter.reporting.layer_figure import draw_layers
 from vlmeter.reporting.pareto_figure import draw_pareto
 from vlmeter.reporting.profiles import measured, read_profiles
+from vlmeter.reporting.roofline import peak_of
 from vlmeter.reporting.section_figure import draw_section
 
 Plain = Mapping[str, Any]
@@ -75,6 +84,9 @@ def plot_pareto(
     def draw() -> Figure:
         if judged:
             return draw_pareto(outline, judged)
+        if any(one.rows for one in found):
+            notes = [recorded(row["wer_note"]) for row in rows if row["wer_note"]]
+            return nothing_measured(notes, say("pareto.no_quality"))
         return nothing_measured([_why(row) for row in rows if row["status"] != Status.OK])
 
     _save_in_all_languages(draw, out_svg, locales)
@@ -84,15 +96,17 @@ def plot_layers(
     layers: Plain | None,
     layers_csv: Path,
     layer_records: Sequence[Path],
+    machine_json: Path,
     out_svg: Path,
     locales: Path = LOCALES,
 ) -> None:
-    """Draw the layer profiles: time per sample by kind on the left, time over batch on the right.
+    """Draw the layer profiles by stage and kind, a decode step, and what is achieved of the peak.
 
     Args:
         layers: The `layers` block of the study's outline; None where it has none.
         layers_csv: The table of all modules.
         layer_records: The JSON beside each profile's table.
+        machine_json: Knows the device's peak.
         out_svg: Written, with its forms in other languages in folders beside it.
         locales: Folder of the catalogues.
 
@@ -100,11 +114,12 @@ def plot_layers(
         UserError: a file is missing or damaged.
     """
     rows = read_layers(layers_csv)
+    machine = read_json(machine_json)
 
     def draw() -> Figure:
         profiles = read_profiles(layers, rows, layer_records)
         if measured(profiles):
-            return draw_layers(profiles)
+            return draw_layers(profiles, peak_of(machine, profiles))
         return nothing_measured([f"{one.label}: {status_label(one.status)}" for one in profiles])
 
     _save_in_all_languages(draw, out_svg, locales)

@@ -1,92 +1,171 @@
-"""The layer profiles as a figure: where the time goes, and how it grows with the batch."""
+"""The layer profiles as a figure: where the time goes by stage and kind, and how near the roof."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vlmeter.reporting.canvas import GREY, SIZE_INCHES, set_logarithmic, set_places, short
-from vlmeter.reporting.formats import axis_label
-from vlmeter.reporting.profiles import Profile, batch_of, batch_series, kinds_of, measured
+from vlmeter.reporting.canvas import GREY, set_logarithmic, short
+from vlmeter.reporting.formats import quantity, status_label
+from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.profiles import (
+    OTHER_KIND,
+    Profile,
+    batch_of,
+    batch_series,
+    decode_steps,
+    kinds_of,
+    measured,
+    stages_of,
+)
+from vlmeter.reporting.roofline import Work, work_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_KIND_LOOKS = {
+_LOOKS: Mapping[str, tuple[str, str | None]] = {
     "linear": ("#0072B2", None),
     "attention": ("#E69F00", "//"),
     "convolution": ("#D55E00", "xx"),
     "normalisation": ("#009E73", ".."),
     "activation": ("#CC79A7", "\\\\"),
     "embedding": ("#56B4E9", None),
-    "other": ("#BBBBBB", None),
+    "vision": ("#44AA99", None),
+    "qformer": ("#DDCC77", "//"),
+    "connector": ("#DDCC77", "//"),
+    "prefill": ("#332288", None),
+    OTHER_KIND: ("#BBBBBB", None),
 }
-"""Colour and hatch of each kind of layer: the figure is read without colour too."""
+"""Colour and hatch of each kind of layer and stage: the figure is read without colour too."""
+_LEGEND_COLUMNS = 4
+_ABOVE: dict[str, Any] = {
+    "loc": "lower left",
+    "bbox_to_anchor": (-0.02, 0.98),
+    "fontsize": 8,
+    "handlelength": 1.4,
+    "columnspacing": 1.0,
+}
+"""A legend between a panel and its title."""
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def draw_layers(profiles: Sequence[Profile]) -> Figure:
-    """Draw time per sample by kind on the left, and time over the batch size on the right."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    kinds = kinds_of(measured(profiles))
-    _stacks(left, profiles, kinds)
-    _growth(right, measured(profiles))
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=min(len(labels), 7), fontsize=9)
+def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> Figure:
+    """Draw the forward pass by stage and by kind, a decode step by kind, and the roofline.
+
+    Args:
+        profiles: At least one of them was measured.
+        peak_flop_per_s: What the device can do at best; None where it is not known.
+    """
+    layout = ConstrainedLayoutEngine(hspace=0.08, wspace=0.04)
+    figure = Figure(figsize=(9.6, 7.4), layout=layout)
+    (by_stage, by_kind), (decode, roof) = figure.subplots(2, 2)
+    usable, steps = measured(profiles), decode_steps(profiles)
+    per_sample = say("layer_figure.per_sample")
+    _stacks(by_stage, profiles, [one.ms_by_stage() for one in profiles], stages_of(usable))
+    _describe(by_stage, say("layer_figure.by_stage"), per_sample)
+    _stacks(by_kind, profiles, [one.ms_by_kind() for one in profiles], kinds_of(usable))
+    _describe(by_kind, say("layer_figure.by_kind"), per_sample)
+    _stacks(decode, steps, [one.ms_by_kind() for one in steps], kinds_of(steps))
+    _describe(decode, say("layer_figure.decode"), per_sample)
+    if not steps:
+        _say(decode, say("figure.not_measured"))
+    _roofline(roof, work_of(batch_series(usable)), peak_flop_per_s)
+    _describe(roof, say("layer_figure.roofline"), say("layer_figure.rate"))
     return figure
 
 
-def _stacks(axes: "Axes", profiles: Sequence[Profile], kinds: Sequence[str]) -> None:
-    """Draw the time per sample of each profile, stacked by kind of layer."""
+def _describe(axes: "Axes", title: str, ylabel: str) -> None:
+    legend = axes.get_legend()
+    entries = len(legend.get_texts()) if legend else 0
+    rows = -(-entries // _LEGEND_COLUMNS)
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=6 + 13 * rows)
+    axes.set_ylabel(ylabel)
+
+
+def _stacks(
+    axes: "Axes",
+    profiles: Sequence[Profile],
+    times: Sequence[Mapping[str, float]],
+    parts: Sequence[str],
+) -> None:
+    """Draw the time per sample of each profile, stacked by part."""
     bottoms = [0.0] * len(profiles)
-    for kind in kinds:
-        colour, hatch = _KIND_LOOKS.get(kind, ("#000000", None))
+    for part in parts:
+        colour, hatch = _LOOKS.get(part, ("#000000", None))
         heights = [
-            one.ms_by_kind().get(kind, 0.0) / one.axes["batch_size"] if one.measured else 0.0
-            for one in profiles
+            one.get(part, 0.0) / batch_of(profile)
+            for one, profile in zip(times, profiles, strict=True)
         ]
         axes.bar(
             range(len(profiles)),
             heights,
-            bottom=bottoms,
             width=0.62,
-            label=kind,
+            bottom=bottoms,
+            label=short(recorded(part), 24).lstrip("_") or "?",
             color=colour,
             hatch=hatch,
             edgecolor="white",
             linewidth=0.6,
         )
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    set_places(axes, [short(one.label, 24).replace(", ", "\n") for one in profiles], "Profile")
-    axes.set_ylabel("Time (ms per sample)")
+    labels = [short(one.label, 24).replace(", ", "\n") for one in profiles]
+    axes.set_xticks(range(len(profiles)), labels, fontsize=9)
+    axes.set_xlim(-0.5, max(len(profiles), 1) - 0.5)
     for place, one in enumerate(profiles):
         if not one.measured:
-            words = one.status.replace("_", " ")
+            words = status_label(one.status)
             axes.text(place, 0, words, rotation=90, ha="center", va="bottom", color=GREY)
+    if parts:
+        axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
 
 
-def _growth(axes: "Axes", profiles: Sequence[Profile]) -> None:
-    """Draw the time of a whole pass over the batch size, against proportional growth."""
-    series = batch_series(profiles)
-    batches = [batch_of(one) for one in series]
-    times = [one.total_ms for one in series]
-    axes.plot(batches, times, color="#0072B2", marker="o", label="forward pass")
-    if len(batches) > 1:
-        ideal = [times[0] * batch / batches[0] for batch in batches]
-        axes.plot(batches, ideal, color=GREY, linestyle="--", linewidth=1)
-        axes.annotate(
-            "proportional",
-            (batches[-1], ideal[-1]),
-            ha="right",
-            va="bottom",
-            textcoords="offset points",
-            xytext=(-6, 0),
-            color=GREY,
-            fontsize=9,
+def _roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
+    """Draw what each kind of layer achieves over its arithmetic intensity, below the roof."""
+    axes.set_xlabel(say("layer_figure.intensity"))
+    axes.grid(visible=True, axis="both")
+    if not works:
+        _say(axes, say("figure.not_measured"))
+        return
+    kinds = list(dict.fromkeys(work.kind for work in works))
+    for place, kind in enumerate(kinds):
+        own = [work for work in works if work.kind == kind]
+        axes.plot(
+            [work.intensity for work in own],
+            [work.flop_per_s / 1e9 for work in own],
+            color=_LOOKS.get(kind, ("#000000", None))[0],
+            marker=_MARKERS[place % len(_MARKERS)],
+            linewidth=0.8,
+            label=short(recorded(kind), 24).lstrip("_") or "?",
         )
-        axes.set_xscale("log")
-        set_logarithmic(axes)
-    axes.set_xticks(batches, [str(batch) for batch in batches])
-    axes.set_xticks([], minor=True)
-    axes.set_xlabel(axis_label("batch_size"))
-    axes.set_ylabel("Time (ms per forward pass)")
+        for work in (own[0], own[-1]) if len(own) > 1 else own:
+            axes.annotate(
+                str(work.batch),
+                (work.intensity, work.flop_per_s / 1e9),
+                **_NEARBY,
+            )
+    set_logarithmic(axes, "x")
+    set_logarithmic(axes)
+    axes.margins(x=0.12, y=0.15)
+    if peak is None:
+        words = say("layer_figure.no_peak")
+    else:
+        axes.axhline(peak / 1e9, color=GREY, linestyle="--", linewidth=1)
+        words = say("layer_figure.peak", peak=quantity(peak, "FLOP/s"))
+    axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=GREY)
+    axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
+
+
+_NEARBY: dict[str, Any] = {
+    "textcoords": "offset points",
+    "xytext": (5, 5),
+    "fontsize": 8,
+    "color": GREY,
+}
+"""How a batch size stands beside its point."""
+
+
+def _say(axes: "Axes", words: str) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)

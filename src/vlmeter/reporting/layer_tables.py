@@ -14,10 +14,8 @@ from vlmeter.reporting.profiles import (
     measured,
     module_groups,
 )
+from vlmeter.reporting.roofline import intensity
 from vlmeter.reporting.table import Table, TextColumn, table_of
-
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-"""Bytes of a weight by number format."""
 
 
 def kinds_table(profiles: Sequence[Profile]) -> Table | None:
@@ -85,8 +83,7 @@ def _rate(flops: float, ms: float) -> str:
 
 
 def _intensity(profile: Profile, flops: float, parameters: float | None) -> str:
-    size = _BYTES.get(str(profile.axes["dtype"]))
-    return number(flops / (parameters * size)) if flops and parameters and size else DASH
+    return number(intensity(profile, flops, parameters))
 
 
 def _ms_and_share(ms: float, total: float) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vlmeter.reporting.canvas import GREY, plain_number, short
+from vlmeter.reporting.canvas import GREY, set_logarithmic, short
 from vlmeter.reporting.decision import Decision, Interval, Quality, energy, front, latency
 from vlmeter.reporting.formats import Scale
 from vlmeter.reporting.frames import Row
@@ -103,8 +103,7 @@ def _panel(
     best = sorted((x[place], points[place]) for place in range(len(x)) if points[place].on_front)
     _draw_front(axes, best, scale.factor, look)
     if len(points) > 1 and min(x) > 0 and max(x) / min(x) > 15:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(plain_number)
+        set_logarithmic(axes, "x")
     axes.margins(x=0.14, y=0.22)
     return [
         (x[place], point.quality.value, _label(point, outline["base"]), point.on_front)

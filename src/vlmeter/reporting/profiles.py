@@ -17,6 +17,7 @@ OTHER_KIND = "other"
 _WORDED = frozenset({"batch_size", "image_size", "max_input_len"})
 """Axes whose bare values do not say what they are."""
 _DECODE = "decode"
+_STAGES = ("vision", "qformer", "connector", "prefill")
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -56,6 +57,10 @@ class Profile:
     def ms_by_kind(self) -> dict[str, float]:
         """Return the time of each kind of layer, the longest first."""
         return _sums(self.rows, "kind", "time_ms")
+
+    def ms_by_stage(self) -> dict[str, float]:
+        """Return the time of each stage, the longest first."""
+        return _sums(self.rows, "stage", "time_ms")
 
     def flops_by_kind(self) -> dict[str, float]:
         """Return the operations of each kind of layer, the most first."""
@@ -98,6 +103,10 @@ def read_profiles(
         return []
     records = {path.stem: read_json(path) for path in layer_records}
     labels = _labels([entry["axes"] for entry in outline["cells"]])
+    by_cell: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["dataset"] == outline["dataset"]:
+            by_cell.setdefault(row["cell"], []).append(row)
     profiles = []
     for entry, label in zip(outline["cells"], labels, strict=True):
         name = entry["cell"]
@@ -106,7 +115,7 @@ def read_profiles(
         record = records[name]
         given = record.get("input")
         shape = given.get("pixel_shape") if isinstance(given, dict) else None
-        own = [row for row in rows if (row["dataset"], row["cell"]) == (outline["dataset"], name)]
+        own = by_cell.get(name, [])
         step = tuple(row for row in own if row["stage"] == _DECODE)
         forward = Profile(
             cell=name,
@@ -173,6 +182,16 @@ def kinds_of(profiles: Iterable[Profile]) -> list[str]:
     """Return every kind of layer, by its time in the first profile that has it; `other` last."""
     kinds = dict.fromkeys(kind for one in profiles for kind in one.ms_by_kind())
     return sorted(kinds, key=OTHER_KIND.__eq__)
+
+
+def stages_of(profiles: Iterable[Profile]) -> list[str]:
+    """Return every stage in the model's order, as far as it is known; `other` last."""
+    stages = dict.fromkeys(stage for one in profiles for stage in one.ms_by_stage())
+    return sorted(stages, key=_stage_order)
+
+
+def _stage_order(stage: str) -> int:
+    return _STAGES.index(stage) if stage in _STAGES else len(_STAGES) + (stage == OTHER_KIND)
 
 
 def batch_series(profiles: Sequence[Profile]) -> list[Profile]:

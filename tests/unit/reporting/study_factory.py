@@ -639,7 +639,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         plot_section(block, outline["datasets"], files.summary, files.figure(block["name"]))
     if draw and outline["layers"] is not None:
         figures["layers"] = files.figure("layers")
-        plot_layers(outline["layers"], files.layers, files.layer_records, files.figure("layers"))
+        tables = (files.layers, files.layer_records, files.machine)
+        plot_layers(outline["layers"], *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,

@@ -1,10 +1,14 @@
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from study_factory import DATASETS, MadeStudy, render_all
+from study_factory import DATASETS, MadeStudy, cell_id, render_all
 
-from vlmeter.reporting.figures import plot_layers, plot_section
+from vlmeter.reporting.figures import plot_layers, plot_pareto, plot_section
+from vlmeter.reporting.frames import read_layers
+from vlmeter.reporting.profiles import read_profiles
+from vlmeter.reporting.roofline import peak_of, work_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -47,9 +51,83 @@ def test_a_status_stands_where_a_figure_would(rendered):
 
 def test_the_layers_figure_names_kinds_and_profiles(rendered):
     shown = texts(rendered.figure("layers"))
-    for label in ("linear", "convolution", "other", "Time (ms per sample)", "proportional"):
+    for label in ("linear", "convolution", "other", "vision", "prefill", "Time (ms per sample)"):
         assert label in shown
-    assert "448 px" in shown
+    assert shown.count("448 px") == 3
+    assert [title for title in shown if title.startswith(("Forward", "Decode", "Roofline"))] == [
+        "Forward pass by stage",
+        "Forward pass by kind of layer",
+        "Decode step by kind of layer",
+        "Roofline of the forward pass",
+    ]
+
+
+def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
+    assert "no roof: the device's peak is not known" in texts(rendered.figure("layers"))
+    machine = tmp_path / "machine.json"
+    machine.write_text(json.dumps({"peak_flop_per_s": {"cpu-fp32": 2e14, "cuda-fp16": 1.0}}))
+    tables = (rendered.layers, rendered.layer_records, machine)
+    plot_layers(MadeStudy().outline["layers"], *tables, tmp_path / "a.svg")
+    roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"
+    assert roof in texts(tmp_path / "a.svg")
+
+
+def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
+    outline = MadeStudy().outline["layers"]
+    profiles = read_profiles(outline, read_layers(rendered.layers), rendered.layer_records)
+    work = {(one.kind, one.batch): one for one in work_of(profiles[:4])}
+    linear = work["linear", 1]
+    # 80 % of 751.06 GFLOP in 55 % of 21 ms, with four million weights of four bytes.
+    assert linear.intensity == pytest.approx(0.8 * 751.06e9 / 16e6)
+    assert linear.flop_per_s == pytest.approx(0.8 * 751.06e9 / (0.55 * 21e-3))
+    assert work["linear", 16].intensity == pytest.approx(16 * linear.intensity)
+    assert {kind for kind, _ in work} == {"linear", "attention", "convolution"}
+    assert peak_of({}, profiles) is None
+    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, profiles) == 3.0
+    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, []) is None
+
+
+def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
+    shown = texts(rendered.figure("pareto"))
+    for label in ("TextVQA", "COCO", "Latency (ms per batch)", "Energy (J per sample)"):
+        assert label in shown
+    assert "base config" in shown
+    assert shown.count("VQA accuracy") == 2
+    assert shown.count("(higher is better)") == 6
+    assert colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
+
+
+def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
+    study = MadeStudy()
+    outline = study.outline
+    first = outline["sections"][0]
+    base = first["cells"][0]
+    rows = []
+    for size in range(2, 62):
+        axes = {**base["axes"], "batch_size": size}
+        entry = {**base, "cell": cell_id(axes), "axes": axes, "values": {"batch_size": size}}
+        record = json.loads(json.dumps(study.records["textvqa", base["cell"]]))
+        record["cell"] |= {"id": entry["cell"], "batch_size": size}
+        record["latency"] *= 1 + size / 10
+        study.records["textvqa", entry["cell"]] = record
+        rows.append(entry)
+    first["cells"] += rows
+    files = render_all(study, tmp_path, draw=False)
+    plot_pareto(outline, files.summary, files.differences, tmp_path / "a.svg")
+    shown = texts(tmp_path / "a.svg")
+    assert "base config" in shown
+    assert "batch 61" not in shown
+
+
+def test_without_quality_there_is_no_front_to_draw(tmp_path):
+    study = MadeStudy()
+    study.take_weights_away()
+    files = render_all(study, tmp_path, draw=False)
+    plot_pareto(study.outline, files.summary, files.differences, tmp_path / "a.svg")
+    assert texts(tmp_path / "a.svg") == [
+        "Quality was not measured.",
+        "not measured: random weights",
+    ]
 
 
 @pytest.mark.parametrize("name", ["batch_size", "image_size", "device", "layers"])
@@ -88,7 +166,7 @@ def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
 
 
 def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
-    plot_layers(None, rendered.layers, [], tmp_path / "a.svg")
+    plot_layers(None, rendered.layers, [], rendered.machine, tmp_path / "a.svg")
     assert texts(tmp_path / "a.svg") == ["Nothing was measured."]
 
 
