@@ -19,6 +19,7 @@ RESERVED_NAMES = frozenset(
         "all",
         "aggregate",
         "check_study",
+        "collect_answers",
         "describe_machine",
         "download_dataset",
         "export_study",
@@ -27,7 +28,9 @@ RESERVED_NAMES = frozenset(
         "layers",
         "measure_control",
         "note_machine",
+        "pareto",
         "plot_layers",
+        "plot_pareto",
         "plot_section",
         "preprocess_images",
         "profile_layers",
@@ -36,7 +39,7 @@ RESERVED_NAMES = frozenset(
         "score_predictions",
     }
 )
-"""The workflow's rules, and the figure of the layers: a section is a rule and a figure too."""
+"""The workflow's rules, and its figures of no section: a section is a rule and a figure too."""
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 """Of the key `<<`, which brings the keys of another table."""
