@@ -270,11 +270,11 @@ def _memory(record: Plain) -> dict[str, object]:
 
 def _details(record: Plain) -> dict[str, object]:
     model = _block(record, "model")
-    kernels = model.get("kernels") or {}
+    kernels = {**(model.get("kernels") or {}), "decode": model.get("decode_kernels")}
     return {
         "flops_uncounted": _pairs(_block(record, "flops_detail").get("uncounted")),
         "model_attention": _pairs(model.get("attention")),
-        "model_kernels": _pairs({stage: " + ".join(ran) for stage, ran in kernels.items()}),
+        "model_kernels": _pairs({stage: " + ".join(ran) for stage, ran in kernels.items() if ran}),
         "model_not_as_asked": "; ".join(model.get("not_as_asked") or ()) or None,
         "model_dtypes": _pairs(model.get("dtype_by_stage")),
     }

@@ -16,7 +16,7 @@ from vlmeter.models.answer import cache_in_use, generate, image_changes_logits
 from vlmeter.models.batches import Feeder, Inputs, Item, digests
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.family_prompts import family_prompts
-from vlmeter.models.kernels import check_attention, kernels_by_stage
+from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
 from vlmeter.models.optimizations import Optimization
 
@@ -94,10 +94,11 @@ class Bench:
         """
         loaded = self.loaded
         kernels = kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
-        return {
-            "kernels": kernels,
-            "not_as_asked": list(check_attention(loaded.optimization, kernels)),
-        }
+        strayed = list(check_attention(loaded.optimization, kernels))
+        left = (loaded.quantization or {}).get("layers_left")
+        if left:
+            strayed.append(f"{len(left)} linear layers kept their weights, {left[0]} among them")
+        return {"kernels": kernels, "not_as_asked": strayed}
 
     def check_generation(self) -> dict[str, Any]:
         """Return what the model decodes with, told by a generation apart from the timed ones.
@@ -105,8 +106,17 @@ class Bench:
         Raises:
             UnsupportedError: what was asked for had no effect.
         """
-        cache = cache_in_use(self.loaded, self.cost_batches[0], self.decoding)
-        return {"quantization": self.loaded.quantization, "cache": cache}
+        cache: list[str] = []
+
+        def run() -> None:
+            cache.append(cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
+
+        kernels = kernels_by_stage(self.loaded.model, self.loaded.family, run)
+        return {
+            "quantization": self.loaded.quantization,
+            "cache": cache[0],
+            "decode_kernels": kernels.get(DECODE, []),
+        }
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def test_the_work_is_what_torch_counts_too(measured, bench, name):
     inputs = {**set_up.cost_batches[0], "use_cache": False}
     told = measured(name).blocks["flops_detail"]
     assert told["flops"] == dispatched_flops(set_up.loaded.model, inputs)[""]
-    # Gemma 3's mask is made by a function that fvcore's tracer cannot follow. LLaVA does not read
-    # its vision tower's last layer, and Idefics3 not all of a mask, which the trace leaves out.
+    # Gemma 3's mask is made by a function that fvcore's tracer cannot follow; LLaVA does not read
+    # the last layer of its vision tower, which the trace leaves out.
     assert (told["counter"] == "torch") == (name in {"gemma3", "llava"})
 
 
@@ -80,6 +80,7 @@ def test_every_stage_with_attention_tells_its_kernels(measured, name):
     expected = STAGES[name] - {"connector"}
     assert told["kernels"] == {stage: ["eager matmul and softmax"] for stage in expected}
     assert told["not_as_asked"] == []
+    assert told["decode_kernels"] == ["eager matmul and softmax"]
 
 
 @EVERY

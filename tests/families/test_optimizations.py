@@ -35,6 +35,7 @@ def blocks(inputs, job):
 def test_the_kernel_that_ran_is_told_for_every_stage(blocks, optimization, kernel):
     told = blocks(optimization)["model"]
     assert told["kernels"] == {"vision": [kernel], "qformer": [kernel], "prefill": [kernel]}
+    assert told["decode_kernels"] == [kernel]
     assert told["not_as_asked"] == []
 
 
@@ -149,10 +150,15 @@ def test_attention_that_ran_in_some_stages_alone_is_told(bench):
 
 def test_layers_that_are_too_narrow_for_int4_are_told_or_the_cell_is_refused(bench):
     # The widths of its first vision block are no multiple of a group.
-    told = bench("florence2", "int4").loaded.quantization
+    narrow = bench("florence2", "int4")
+    told = narrow.loaded.quantization
     assert told["layers"] > 0
     assert all(name.startswith("model.vision_tower.blocks.0") for name in told["layers_left"])
-    assert told["layers_left"]
+    left = told["layers_left"]
+    assert left
+    assert narrow.check_forward()["not_as_asked"] == [
+        f"{len(left)} linear layers kept their weights, {left[0]} among them"
+    ]
 
 
 def test_quantisation_that_replaces_nothing_is_refused(bench):

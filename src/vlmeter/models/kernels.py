@@ -4,7 +4,7 @@ What was asked for stands in a model's config; what ran is decided in torch, by 
 format and device. One pass under the profiler tells, apart from every timed one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +12,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from vlmeter.failures import UnsupportedError
-from vlmeter.models.families import Family
+from vlmeter.models.families import PREFILL, Family
 from vlmeter.models.optimizations import Optimization
 
+DECODE = "decode"
+"""The stage of what the language model does after its first call in a pass."""
 _STAGE = "stage "
 _KERNELS = {
     "aten::_scaled_dot_product_flash_attention_for_cpu": "sdpa flash",
@@ -43,11 +45,17 @@ COMPILED, EAGER = "compiled", "eager matmul and softmax"
 def kernels_by_stage(
     model: Any,  # noqa: ANN401 - any torch module
     family: Family,
-    forward: Callable[[], object],
+    run: Callable[[], object],
 ) -> dict[str, list[str]]:
-    """Run one forward pass and return the attention and quantised kernels of each stage."""
+    """Return the attention and quantised kernels of each stage of a pass.
+
+    Args:
+        model: What runs.
+        family: Knows the stages.
+        run: One forward pass, or a generation, whose steps after the first are the stage `decode`.
+    """
     with _stages_marked(model, family), profile(activities=[ProfilerActivity.CPU]) as told:
-        forward()
+        run()
     found: dict[str, set[str]] = {}
     for event in told.events() or ():
         kernel = _kernel(event.name)
@@ -128,7 +136,10 @@ def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN40
     Every module, since a model may call parts of a stage one by one; none that is compiled, for
     which a hook would be another program.
     """
-    handles = []
+    handles: list[Any] = []
+    steps: list[None] = []
+    generator = model.get_submodule(family.generator)
+    handles.append(generator.register_forward_pre_hook(lambda *_: steps.append(None)))
     compiled = [
         name for name, module in model.named_modules() if module._compiled_call_impl is not None
     ]
@@ -136,7 +147,7 @@ def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN40
         stage = family.stage_of(name)
         inside = any(not top or name == top or name.startswith(f"{top}.") for top in compiled)
         if stage is not None and not inside:
-            handles += _marked(module, f"{_STAGE}{stage}")
+            handles += _marked(module, stage, steps)
     try:
         yield
     finally:
@@ -144,11 +155,12 @@ def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN40
             handle.remove()
 
 
-def _marked(module: torch.nn.Module, label: str) -> list[Any]:
+def _marked(module: torch.nn.Module, stage: str, steps: Sequence[None]) -> list[Any]:
     ranges: list[Any] = []
 
     def begin(*_: object) -> None:
-        ranges.append(record_function(label))
+        now = DECODE if stage == PREFILL and len(steps) > 1 else stage
+        ranges.append(record_function(f"{_STAGE}{now}"))
         ranges[-1].__enter__()
 
     def end(*_: object) -> None:
