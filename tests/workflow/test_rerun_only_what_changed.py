@@ -160,7 +160,7 @@ def test_the_edited_layer_profiler_profiles_again(tree: Tree) -> None:
 def test_an_edited_figure_draws_again(tree: Tree) -> None:
     tree.append("src/vlmeter/reporting/layer_figure.py", "\nEDITED = True\n")
 
-    assert tree.plan().names == REPORT - {("aggregate",), ("export_study",)}
+    assert tree.plan().names == REPORT - {("aggregate",), ("export_study",), ("collect_answers",)}
 
 
 def test_an_edited_module_that_no_job_imports_runs_nothing(tree: Tree) -> None:

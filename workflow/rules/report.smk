@@ -206,7 +206,6 @@ rule collect_answers:
         ENVIRONMENT
     params:
         plan=STUDY.gallery_plan(),
-        cells=f"{RESULTS}/cells",
         code=source_digest("vlmeter.gallery"),
     message:
         "Choosing samples and answers to look at"
