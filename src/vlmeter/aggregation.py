@@ -12,6 +12,7 @@ import pandas as pd
 from vlmeter.comparison import compare_cells, task_metric
 from vlmeter.errors import UserError
 from vlmeter.files import (
+    check_tables,
     check_whole,
     checksums,
     file_sha256,
@@ -61,7 +62,7 @@ def aggregate(
     rows = [_summary_row(record, path) for record, path in zip(read, records, strict=True)]
     _refuse_repeats(rows, records)
     for record, path in zip(read, records, strict=True):
-        _check_tables(record, path)
+        check_tables(record, path)
     keys = [(str(row["dataset"]), str(row["cell"])) for row in rows]
     folders = {key: path.parent for key, path in zip(keys, records, strict=True)}
     repeats = describe_repeats(read)
@@ -76,13 +77,6 @@ def aggregate(
     tables = (summary_csv, summary_csv.with_suffix(".parquet"), layers_csv, differences_csv)
     told = {path.name: file_sha256(path) for path in tables}
     write_json(summary_csv.with_name(TABLES), {"files": told})
-
-
-def _check_tables(record: Plain, path: Path) -> None:
-    """See that what is compared is what was written."""
-    for name in ("predictions", "scores"):
-        if name in checksums(record):
-            check_whole(path.with_name(f"{name}.parquet"), checksums(record)[name])
 
 
 def _summary_row(record: Plain, path: Path) -> dict[str, object]:

@@ -203,6 +203,21 @@ def checksums(told: Mapping[str, object]) -> Mapping[str, object]:
     return files if isinstance(files, dict) else {}
 
 
+def check_tables(told: Mapping[str, object], path: Path) -> None:
+    """See that a cell's predictions and scores are what was written.
+
+    Args:
+        told: The cell's record.
+        path: The record's file; the tables lie beside it.
+
+    Raises:
+        UserError: one is missing or damaged.
+    """
+    for name in ("predictions", "scores"):
+        if name in checksums(told):
+            check_whole(path.with_name(f"{name}.parquet"), checksums(told)[name])
+
+
 def text_sha256(text: str) -> str:
     """Return the SHA-256 of a text as UTF-8 in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()

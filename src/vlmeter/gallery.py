@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
 from vlmeter.data.images import thumbnail_jpeg
-from vlmeter.files import check_whole, file_sha256, read_json, write_bytes, write_json
+from vlmeter.files import check_tables, check_whole, file_sha256, read_json, write_bytes, write_json
 from vlmeter.metrics.tables import FigureScores, read_rows, read_scores
 from vlmeter.record import Status
 from vlmeter.reporting.frames import Differences, Row, read_differences, read_summary
@@ -107,6 +107,8 @@ def chosen_cells(
 
 
 def _read_answers(row: Row, folder: Path) -> _Answers:
+    record = folder / "record.json"
+    check_tables(read_json(record), record)
     predictions = read_rows(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
     judge = row["task_metric"] if row["task_value"] is not None else "wer"
     return _Answers(

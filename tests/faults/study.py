@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,13 @@ from studytree import RESULTS, Tree
 
 REPLAY = Path(__file__).with_name("replay.py")
 RESULTS_FOLDER = Path(RESULTS)
+
+
+BESIDE: dict[str, list[Callable[[Path], Path]]] = {
+    "fetch_model": [lambda manifest: manifest.with_suffix("")],
+    "collect_answers": [lambda answers: answers.parent],
+}
+"""What a rule makes beside the outputs that Snakemake knows, by the first of them."""
 
 
 @dataclass(frozen=True)
@@ -196,8 +203,7 @@ def _jobs(tree: Tree, events: Iterable[Mapping[str, Any]]) -> Iterable[Job]:
             kept = tree.path(f".captured/{log.replace('/', '+')}.pickle")
             # Snakemake has removed those that were needed for a while only.
             outputs = [Path(path) for path in event["output"] if tree.path(path).exists()]
-            if event["rule"] == "fetch_model":
-                outputs.append(outputs[0].with_suffix(""))
+            outputs += [folder(outputs[0]) for folder in BESIDE.get(event["rule"], [])]
             measures = event["rule"] in ("run_inference", "measure_control")
             cell = _cell(kept) if measures else ""
             yield Job(log, event["rule"], kept, tuple(outputs), cell)
