@@ -12,6 +12,9 @@ from vlmeter.measure.nvml import Gpu
 
 _FOREIGN_SHARE = 0.10
 """Of the machine's processors: above this, other processes have slowed the measurement."""
+_FULL_SHARE = 0.90
+"""A cell on a GPU needs the processors little: others, the cells on other GPUs for instance, slow
+it only where hardly any of them is left."""
 
 
 class CpuSeconds(NamedTuple):
@@ -114,7 +117,8 @@ class ConditionsProbe:
             raise RuntimeError("stop was called before start")
         start, end = self._start, self._read()
         share = foreign_share(start.host.cpu, end.host.cpu)
-        disturbance = _disturbance(share, start.foreign_pids | end.foreign_pids)
+        room = self._gpu is not None and not _is_full(start.host.cpu, end.host.cpu)
+        disturbance = _disturbance(None if room else share, start.foreign_pids | end.foreign_pids)
         return Conditions(
             load_start=start.host.load,
             load_end=end.host.load,
@@ -166,6 +170,10 @@ def foreign_share(start: CpuSeconds, end: CpuSeconds) -> float | None:
         return None
     foreign = (end.busy_s - start.busy_s) - (end.own_s - start.own_s)
     return min(1.0, max(0.0, foreign / total))
+
+
+def _is_full(start: CpuSeconds, end: CpuSeconds) -> bool:
+    return end.busy_s - start.busy_s > _FULL_SHARE * (end.total_s - start.total_s)
 
 
 def _disturbance(share: float | None, foreign_pids: frozenset[int]) -> str | None:

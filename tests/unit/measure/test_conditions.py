@@ -60,6 +60,13 @@ def test_a_little_load_of_others_is_none():
     assert not conditions(busy_s=11.0, own_s=10.0).disturbed
 
 
+def test_cells_on_other_gpus_disturb_one_only_where_no_processor_is_left():
+    assert not conditions(busy_s=12.0, own_s=2.0, pids=[7]).disturbed
+    assert conditions(busy_s=12.0, own_s=2.0, pids=[7]).foreign_cpu_share == 0.5
+    full = conditions(busy_s=19.0, own_s=2.0, pids=[7])
+    assert full.disturbance == "other processes took 85% of the machine's processor time"
+
+
 def test_another_process_on_the_gpu_is_a_disturbance():
     found = conditions(pids=[7, 4242])
     assert found.disturbance == "other processes were on the GPU (ids 4242)"
