@@ -1,11 +1,14 @@
 """Which cells a gate holds, and what is told of a gate that cannot be."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from vlmeter import plan
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
 from vlmeter.gateplan import baselines, check_gates, gate_plan
@@ -142,3 +145,12 @@ def test_a_baseline_is_read_with_what_lies_beside_it(study, tmp_path: Path) -> N
     assert baselines(study(gate, gate)) == [str(kept)]
     (tmp_path / "repeatability.json").touch()
     assert baselines(study(gate)) == [str(kept), str(tmp_path / "repeatability.json")]
+
+
+def test_the_plan_tells_it_too(values, tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "my.yaml"
+    gates = [{"metric": "latencyy", "max": 1}]
+    file.write_text(yaml.safe_dump({**values, "gates": gates}))
+    monkeypatch.setattr(sys, "argv", ["plan", str(file)])
+    with pytest.raises(SystemExit, match=r"gates\[0\]\.metric"):
+        plan.main()
