@@ -103,14 +103,12 @@ def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None
 
 def test_one_model_runs_under_every_optimisation(fresh: Tree, run: Any) -> None:
     values = twin(fresh, "optimizations.yaml", {"blip2-opt-2.7b": "blip2-opt"})
+    # On a CPU torch 2.13 compiles it for half a minute, and then fails at decode steps.
+    values["sections"][0]["vary"]["optimization"].remove("flex_attention")
 
     report = run(values)
 
     found = records(fresh, "optimizations", "optimization")
-    flex = found.pop("flex_attention")
-    # torch 2.13 writes C++ for its decode steps that no compiler takes, on some CPUs at least.
-    assert flex["status"] in ("ok", "unsupported")
-    assert flex["reason"] is None or flex["reason"].startswith("torch.compile fails on this model")
     assert {name: record["status"] for name, record in found.items()} == FEATURES
     refused = found.pop("flash_attention_2")
     assert refused["reason"].startswith("flash_attention_2: ")
@@ -121,6 +119,10 @@ def test_one_model_runs_under_every_optimisation(fresh: Tree, run: Any) -> None:
     assert kernels["mixed"]["qformer"] == kernels["eager"]["qformer"]
     assert kernels["mixed"]["vision"] == kernels["sdpa"]["vision"] == ["sdpa flash"]
     assert all("compiled" in ran for ran in kernels["compile"].values())
+    compiled = found["compile"]["compile"]
+    # Of a vision layer, of Q-Former layers with and without cross attention, of a decoder layer.
+    assert (compiled["graphs"], compiled["graph_breaks"], compiled["recompiles"]) == (4, 0, 0)
+    assert (compiled["form"], compiled["compiled_modules"]) == ("regional", 6)
     assert all("int4 matmul" in ran for ran in kernels["sdpa_int4"].values())
     assert models["static_cache"]["cache"] == models["sdpa_static"]["cache"] == "StaticCache"
     assert all(model["not_as_asked"] == [] for model in models.values())
