@@ -98,7 +98,7 @@ sample: setup
 	@test -f results/demo/check.json || { echo "Run make demo first."; exit 1; }
 	rm -rf docs/sample
 	mkdir -p docs/sample/figures
-	cp results/demo/report.md results/demo/study.html docs/sample
+	cp -r results/demo/report.md results/demo/study.html results/demo/gallery docs/sample
 	cp results/demo/figures/*.svg docs/sample/figures
 
 pictures: setup

@@ -14,7 +14,8 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = {
     "answer": ("", 1280, 1180),
     "section": ("s-image_input", 1280, 980),
-    "layers": ("layers", 1280, 1000),
+    "layers": ("layers", 1280, 1240),
+    "gallery": ("gallery", 1280, 900),
 }
 """Of each picture: the part of the page, none for its beginning, and width and height."""
 COLOURS = 96

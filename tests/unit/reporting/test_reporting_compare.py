@@ -22,6 +22,8 @@ from vlmeter.exports import export_study, read_exported
 BASE = ("textvqa", cell_id(AXES))
 FLASH = ("scienceqa", cell_id({**AXES, "batch_size": 16, "optimization": "flash_attention_2"}))
 Edit = Callable[[MadeStudy], None]
+NO_PAIRS: dict[str, Any] = {"pairs": [], "seed": 0, "resamples": 100}
+"""Of cells within a study, which a comparison of two does not need."""
 
 
 def finished(folder: Path, edit: Edit = lambda _: None, **more: Any) -> Path:
@@ -31,7 +33,7 @@ def finished(folder: Path, edit: Edit = lambda _: None, **more: Any) -> Path:
     return finish(study, folder)
 
 
-def finish(study: MadeStudy, folder: Path) -> Path:
+def finish(study: MadeStudy, folder: Path, plan: dict[str, Any] = NO_PAIRS) -> Path:
     """Put a study's tables and its JSON where the workflow would."""
     files = study.write(folder)
     aggregate(
@@ -42,7 +44,7 @@ def finish(study: MadeStudy, folder: Path) -> Path:
         files.layers,
         files.differences,
         files.repeatability,
-        {"pairs": [], "seed": 0, "resamples": 100},
+        plan,
     )
     export_study(
         study.outline,
