@@ -390,7 +390,7 @@ def test_no_section_can_have_the_name_of_a_rule(repository):
         for line in file.read_text().splitlines()
         if line.startswith("rule ")
     }
-    assert rules | {"layers"} == RESERVED_NAMES
+    assert rules | {"layers", "pareto"} == RESERVED_NAMES
 
 
 def test_synthetic_data_bring_their_columns_and_prompts(config):
