@@ -12,6 +12,7 @@ from vlmeter.files import json_digest, read_json
 from vlmeter.host import describe_host, is_here
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import attention_in_use, dtypes_in_use
 from vlmeter.provenance import git_state
 
@@ -26,6 +27,9 @@ def model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
         "licence": manifest.get("licence"),
         "digest": json_digest(manifest["files"])[:16],
         "parameters": manifest["parameters"],
+        "type": loaded.model.config.model_type,
+        "family": loaded.family.name,
+        "asked_by": "chat template" if uses_chat_template(loaded.processor) else "plain prompt",
         "attention": attention_in_use(loaded.model, loaded.family),
         "dtype_by_stage": dtypes_in_use(
             loaded.model, loaded.family, loaded.optimization.quantization

@@ -50,6 +50,8 @@ def test_a_cell_is_measured_whole(measured, name):
     assert cell.blocks["generation"]["new_tokens"] == 3
     assert cell.blocks["checks"] == {"image_tokens_present": True, "image_changes_logits": True}
     assert cell.blocks["input"]["image_tokens"] == IMAGE_TOKENS[name]
+    chats = name in {"llava", "idefics3", "gemma3"}
+    assert cell.blocks["model"]["asked_by"] == ("chat template" if chats else "plain prompt")
 
 
 @EVERY

@@ -288,6 +288,8 @@ _REST = (
     Column("model_revision", "text", "", "Their commit.", "model.revision"),
     Column("model_digest", "text", "", "Digest of the model's files.", "model.digest"),
     Column("model_parameters", "integer", "", "Parameters of the model.", "model.parameters"),
+    Column("model_type", "text", "", "Type of the model in transformers.", "model.type"),
+    Column("model_asked_by", "text", "", "Chat template or plain prompt.", "model.asked_by"),
     Column("model_attention", "text", "", "Attention implementation per stage."),
     Column("model_kernels", "text", "", "Kernels that ran per stage, as the profiler saw them."),
     Column("model_not_as_asked", "text", "", "What ran otherwise than asked for."),

@@ -37,12 +37,10 @@ class Family:
     """The stage of everything below a module or parameter, by its name from the top."""
     processor_options: ClassVar[Mapping[str, Any]] = {}
     """What the processor is told besides images and texts."""
-
     answer_token_type: ClassVar[int] = 0
     """In `token_type_ids`, what a token of an answer is: attended to by what follows alone."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
-
     takes_positions: ClassVar[bool] = False
     """Whether a forward has to be told where tokens stand in a padded row, as generation tells it.
 
