@@ -212,7 +212,8 @@ _FILTERS = {"percent": percent, "quantity": quantity, "anchor": anchor, "status"
 
 def _prose(key: str, **values: object) -> Markup:
     """Return a text that is Markdown itself, with values that are not."""
-    return Markup(say(key, **{name: markdown(str(value)) for name, value in values.items()}))
+    text = say(key, **{name: markdown(str(value)) for name, value in values.items()})
+    return Markup(text)  # nosec B704
 
 
 def _escaped_markdown(value: object) -> object:
