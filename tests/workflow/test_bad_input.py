@@ -161,7 +161,7 @@ def test_samples_that_cannot_be_used_are_told_by_id_and_left_out(fresh: Tree) ->
     assert images["n"] == 3
     assert reasons == {
         unanswered: "has no reference: every expected text is empty",
-        undecodable: "its image cannot be decoded (no known image format)",
+        undecodable: "000000000001.png cannot be decoded (no known image format)",
     }
     record = fresh.record(("coco", cell_id()))
     assert {bad["id"]: bad["reason"] for bad in record["input"]["bad_samples"]} == reasons
