@@ -11,9 +11,10 @@ from vlmeter.data.samples import read_table
 
 
 def block(language: str) -> str:
-    """The text of the README's only block in a language."""
+    """The text of the only block in a language of the README's part on one's own data."""
     readme = (REPOSITORY / "config/README.md").read_text()
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    part = readme.split("\n## Your own data\n")[1].split("\n## ")[0]
+    (text,) = re.findall(rf"^```{language}\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
     return text
 
 
