@@ -215,12 +215,13 @@ def _notes(decision: Decision, base: Plain) -> Iterator[str]:
         yield say("answer.no_quality")
         return
     label = recorded(decision.quality.label)
-    for rows, key in ((decision.worse, "answer.worse"), (decision.unjudged, "answer.unjudged")):
+    kinds = ("better", decision.better), ("worse", decision.worse), ("unjudged", decision.unjudged)
+    for kind, rows in kinds:
         if rows:
             names = [setting_words(row, base) for row in rows[:_SHOWN]]
             if len(rows) > _SHOWN:
                 names.append(say("list.more", count=len(rows) - _SHOWN))
-            yield say(key, count=len(rows), settings="; ".join(names), metric=label)
+            yield say(f"answer.{kind}", count=len(rows), settings="; ".join(names), metric=label)
     if not decision.worse and decision.reference is not None and len(decision.rows) > 1:
         yield say("answer.none_worse", metric=label)
 

@@ -89,6 +89,8 @@ class Decision:
     quality: Quality | None
     """None where no cell's quality was measured."""
     choices: tuple[Choice, ...]
+    better: tuple[Row, ...]
+    """Eligible cells that answer better than the reference beyond the noise."""
     worse: tuple[Row, ...]
     """Measured cells that answer worse beyond the noise, and are not eligible for that."""
     unjudged: tuple[Row, ...]
@@ -189,7 +191,7 @@ def _decision(
     }
     changes = {cell: _changes(row, quality) for cell, row in found.items() if row is not None}
     judged = {row["cell"]: _judged(row, reference, quality, changes) for row in rows}
-    eligible = [row for row in rows if judged[row["cell"]] == "eligible"]
+    eligible = [row for row in rows if judged[row["cell"]] in ("as_good", "better")]
     return Decision(
         dataset=dataset,
         model=model,
@@ -197,6 +199,7 @@ def _decision(
         reference_cell=reference_cell,
         quality=quality,
         choices=tuple(_choices(eligible, reference, changes)),
+        better=tuple(row for row in rows if judged[row["cell"]] == "better"),
         worse=tuple(row for row in rows if judged[row["cell"]] == "worse"),
         unjudged=tuple(row for row in rows if judged[row["cell"]] == "unjudged"),
         rows=tuple(rows),
@@ -209,16 +212,17 @@ def _judged(
     quality: Quality | None,
     changes: Mapping[str, Mapping[str, Change]],
 ) -> str:
-    """Say whether a cell's answers let it be named."""
+    """Say how a cell's answers are, which decides whether it may be named."""
     if quality is None or reference is None or row is reference:
-        return "eligible"
+        return "as_good"
     if reference[quality.value] is None:
-        return "eligible" if row[quality.value] is None else "unjudged"
+        return "as_good" if row[quality.value] is None else "unjudged"
     change = changes.get(row["cell"], {}).get("quality")
     if change is None:
         return "unjudged"
-    better = change.value > 0 if quality.higher_is_better else change.value < 0
-    return "worse" if change.differs and not better else "eligible"
+    if not change.differs:
+        return "as_good"
+    return "better" if (change.value > 0) == quality.higher_is_better else "worse"
 
 
 def _choices(

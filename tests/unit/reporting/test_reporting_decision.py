@@ -137,12 +137,13 @@ def test_an_exact_tie_goes_to_the_first():
 def test_a_cell_that_answers_worse_beyond_the_noise_is_not_named(higher, task, worse):
     found = decided(row("base", higher=higher), row("a", latency=0.001, task=task, higher=higher))
     assert [one["cell"] for one in found.worse] == (["a"] if worse else [])
+    assert [one["cell"] for one in found.better] == ([] if worse else ["a"])
     assert named(found)["latency"] == ("base" if worse else "a")
 
 
 def test_a_loss_within_the_noise_is_none():
     found = decided(row("base"), row("a", latency=0.001, task=0.59), task=0.05)
-    assert found.worse == ()
+    assert found.worse == found.better == ()
     assert named(found)["latency"] == "a"
 
 
