@@ -87,6 +87,16 @@ def recorded(text: object) -> str:
     return str(text) if key is None else read_catalogue(language, folder).text(key, {})
 
 
+def recorded_parts(text: str) -> str:
+    """Return a text of a record with each part that the catalogues have in place of the English."""
+    language, folder = _spoken.get()
+    catalogue = read_catalogue(language, folder)
+    for english, key in _recorded_keys(folder).items():
+        if key.startswith("recorded.definition."):
+            text = text.replace(english, catalogue.text(key, {}))
+    return text
+
+
 @cache
 def _recorded_keys(folder: Path) -> dict[str, str]:
     messages = read_catalogue(LANGUAGES[0], folder).messages

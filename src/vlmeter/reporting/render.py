@@ -21,7 +21,7 @@ from vlmeter.reporting.language import (
     figure_in_language,
     in_language,
     language,
-    recorded,
+    recorded_parts,
     say,
     speaking,
 )
@@ -187,7 +187,7 @@ def markdown_environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say, "prose": _prose, "recorded": recorded}
+    environment.globals |= {"say": say, "prose": _prose, "recorded_parts": recorded_parts}
     return environment
 
 

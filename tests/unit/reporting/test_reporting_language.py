@@ -11,6 +11,7 @@ from study_factory import MadeStudy
 from vlmeter.config.axes import AXES
 from vlmeter.config.dataset import Task
 from vlmeter.errors import UserError
+from vlmeter.metrics.registry import TASK_METRICS
 from vlmeter.record import Status
 from vlmeter.reporting.language import (
     LANGUAGES,
@@ -20,6 +21,7 @@ from vlmeter.reporting.language import (
     plural_form,
     read_catalogue,
     recorded,
+    recorded_parts,
     say,
     speaking,
 )
@@ -118,6 +120,28 @@ def test_a_language_is_spoken_until_it_is_no_more():
 def test_a_text_of_a_record_that_no_one_translated_stays_as_it_is():
     with speaking("ru", LOCALES):
         assert recorded("{not} a format") == "{not} a format"
+
+
+def test_every_metric_s_definition_and_what_records_call_things_is_known():
+    english = {str(text) for key, text in messages("en").items() if key.startswith("recorded.")}
+    definitions = {metric.definition for found in TASK_METRICS.values() for metric in found}
+    assert definitions <= english
+    code = " ".join("\n".join(path.read_text() for path in CODE).split())
+    words = {text for text in english if text not in definitions}
+    # "can't be used" is what the published study printed.
+    unknown = {text for text in words if text not in code.replace('" "', "")}
+    assert unknown <= {"can't be used", "not measured: random weights"} | {
+        text for text in words if text.startswith("Intervals: 95")
+    }
+
+
+def test_a_definition_is_translated_part_by_part():
+    told = "Exact match: no. " + next(iter(TASK_METRICS["caption"])).definition + " And more."
+    with speaking("ru", LOCALES):
+        shown = recorded_parts(told)
+    assert shown.startswith("Exact match: no. WER: ошибочные слова")
+    assert shown.endswith(" And more.")
+    assert recorded_parts(told) == told
 
 
 def test_values_are_no_placeholders():
