@@ -51,7 +51,8 @@ _BLIP_2_T5 = FamilyPrompts(
     question="Question: {question} Short answer:",
     multiple_choice="Question: {question} Options: {options} Short answer:",
 )
-# Dai et al., 2023 (arXiv 2305.06500), the instructions of the evaluation.
+# In the manner of the evaluation's instructions in Dai et al., 2023 (arXiv 2305.06500); the wording
+# was not compared with the paper's.
 _INSTRUCTBLIP = FamilyPrompts(
     caption="A short image description.",
     question="Question: {question} Short answer:",
