@@ -1,0 +1,177 @@
+"""What cells would leave that nobody measured: plausible figures in the form of real ones."""
+
+import random
+from typing import Any
+
+from vlmeter.record import Status
+from vlmeter.study import Axes
+
+ROUNDS = 3
+_IMAGE_TOKENS = 32
+_MODEL_PX = 224
+_FAST = {"compile": 0.7, "sdpa": 0.85, "flex_attention": 0.9, "int8": 0.8, "int4": 0.75}
+"""Share of eager's time."""
+
+
+def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict[str, Any]:
+    """Return `measurement.json` of a cell, without the checksums of its tables.
+
+    Args:
+        axes: The cell's values. The largest batch of the largest images does not fit.
+        question_tokens: Length of the data set's longest text.
+        chance: What differs from process to process.
+    """
+    if axes.batch_size >= 64 and axes.image_size >= 448:
+        reason = "the allocator found no 4.0 GiB: made up, like all of this study"
+        return _heading(Status.OUT_OF_MEMORY, reason)
+    text = min(question_tokens, axes.max_input_len)
+    batch = axes.batch_size
+    flops = float(batch * (703_200 + 5_320 * text))
+    share = _FAST.get(axes.optimization, 1.0) * chance.gauss(1, 0.02)
+    latency_s = share * 0.021 * batch**0.86 * (1 + text / 150)
+    return {
+        **_heading(Status.OK, None),
+        "input": _input(axes, text),
+        "latency_detail": _latency(latency_s, chance),
+        "generation": _generation(latency_s, batch),
+        "energy_detail": _energy(latency_s * 28 / batch, batch, chance),
+        "flops_detail": _flops(flops, batch, latency_s),
+        "memory": {
+            "peak_rss_bytes": 500_000_000 + batch * 9_000_000,
+            "rss_before_load_bytes": 390_000_000,
+            "weights_bytes": 4_041_600,
+            "peak_rss_method": "VmHWM",
+        },
+        "compile": None,
+        "checks": {"image_tokens_present": True, "image_changes_logits": True},
+        "model": {
+            "source": "demo/model",
+            "revision": None,
+            "digest": "9c20e257a710df0f",
+            "parameters": 1_010_400,
+            "attention": dict.fromkeys(("vision", "qformer", "prefill"), "eager"),
+            "dtype_by_stage": dict.fromkeys(("vision", "qformer", "prefill"), "float32"),
+        },
+        "conditions": {"disturbed": False, "disturbance": None, "foreign_cpu_share": 0.0},
+        "provenance": {
+            "git": {"commit": "0" * 40, "dirty": False},
+            "code": "0" * 16,
+            "software": {"torch": "made up", "transformers": "made up"},
+            "threads": 1,
+            "cpu": {"name": "made up", "physical_cores": 2, "logical_cores": 2},
+            "gpus": [],
+            "os": "made up",
+        },
+    }
+
+
+def _heading(status: Status, reason: str | None) -> dict[str, Any]:
+    return {"status": status.value, "reason": reason, "traceback": None, "attempt": 1}
+
+
+def _input(axes: Axes, text: int) -> dict[str, Any]:
+    return {
+        "samples": 300,
+        "truncated_samples": 0,
+        "bad_samples": [],
+        "batch_samples": axes.batch_size,
+        "distinct_batches": 4,
+        "repeated": False,
+        "text_tokens": text,
+        "image_tokens": _IMAGE_TOKENS,
+        "sequence_length": text + _IMAGE_TOKENS,
+        # Whatever the size on disk, the processor feeds one: such cells repeat a computation.
+        "pixel_shape": [3, _MODEL_PX, _MODEL_PX],
+        "prompt_templates": {"{question}": 300},
+        "shape_digest": f"{text:08x}{axes.batch_size:08x}",
+        "content_digest": f"{text:08x}{axes.image_size:08x}",
+    }
+
+
+def _spread(value: float, chance: random.Random) -> list[float]:
+    return [value * chance.gauss(1, 0.01) for _ in range(ROUNDS)]
+
+
+def _latency(latency_s: float, chance: random.Random) -> dict[str, Any]:
+    return {
+        "latency_s": latency_s,
+        "mean_s": latency_s * 1.01,
+        "p50_s": latency_s,
+        "p90_s": latency_s * 1.04,
+        "p99_s": latency_s * 1.1,
+        "stdev_s": latency_s * 0.02,
+        "min_s": latency_s * 0.97,
+        "max_s": latency_s * 1.2,
+        "iterations": 120,
+        "rounds_s": _spread(latency_s, chance),
+        "low_s": latency_s * 0.975,
+        "high_s": latency_s * 1.025,
+        "warmup_iterations": 9,
+        "steady": True,
+        "window_s": 10.2,
+        "clock": "perf_counter_ns",
+        "threads": 1,
+    }
+
+
+def _generation(latency_s: float, batch: int) -> dict[str, Any]:
+    return {
+        "new_tokens": 8,
+        "time_to_first_token_s": latency_s * 1.1,
+        "time_per_output_token_s": 0.002,
+        "time_per_output_token_reason": None,
+        "generation_s": latency_s * 1.1 + 0.014,
+        "tokens_per_s": batch * 240.0,
+        "samples_per_s": batch * 30.0,
+    }
+
+
+def _energy(energy_j: float, batch: int, chance: random.Random) -> dict[str, Any]:
+    samples = 100 * batch
+    parts = [("cpu", 0.3, "modelled", "cpu_load"), ("ram", 0.7, "constant", "20 W")]
+    return {
+        "energy_j": energy_j,
+        "energy_net_j": energy_j * 0.2,
+        "energy_reason": None,
+        "energy_net_reason": None,
+        "energy_per_token_j": energy_j * 0.12,
+        "energy_per_token_reason": None,
+        "window_s": 10.0,
+        "batches": 100,
+        "samples": samples,
+        "power_w": 28.0,
+        "idle_w": 22.4,
+        "co2e_g": energy_j * 1e-4,
+        "grid_kg_per_kwh": 0.37,
+        "components": [
+            {
+                "device": device,
+                "energy_j": energy_j * share * samples,
+                "power_w": 28.0 * share,
+                "kind": kind,
+                "method": method,
+                "reason": None,
+            }
+            for device, share, kind, method in parts
+        ],
+        "rounds_j": _spread(energy_j, chance),
+        "low_j": energy_j * 0.96,
+        "high_j": energy_j * 1.04,
+    }
+
+
+def _flops(flops: float, batch: int, latency_s: float) -> dict[str, Any]:
+    return {
+        "flops": flops,
+        "flops_reason": None,
+        "per_sample": flops / batch,
+        "by_stage": {"vision": flops * 0.7, "qformer": flops * 0.02, "prefill": flops * 0.28},
+        "decode_step": batch * 5_320,
+        "decode_step_reason": None,
+        "normalisation_flops": flops * 0.01,
+        "convention": "made up",
+        "uncounted": {"aten::softmax": 11},
+        "batch_size": batch,
+        "achieved_flop_per_s": flops / latency_s,
+        "utilisation": None,
+    }
