@@ -17,6 +17,7 @@ from vlmeter.files import (
     checksums,
     file_sha256,
     read_json,
+    text_sha256,
     write_json,
 )
 from vlmeter.record import Status
@@ -75,8 +76,12 @@ def aggregate(
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
     write_csv(layer_rows, LAYER_COLUMNS, layers_csv)
     tables = (summary_csv, summary_csv.with_suffix(".parquet"), layers_csv, differences_csv)
-    told = {path.name: file_sha256(path) for path in tables}
-    write_json(summary_csv.with_name(TABLES), {"files": told})
+    told = {
+        "files": {path.name: file_sha256(path) for path in tables},
+        # Tells what reads the answers that lie beside the records that they changed.
+        "records": text_sha256("".join(file_sha256(path) for path in records)),
+    }
+    write_json(summary_csv.with_name(TABLES), told)
 
 
 def _summary_row(record: Plain, path: Path) -> dict[str, object]:

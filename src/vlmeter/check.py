@@ -7,15 +7,19 @@ from typing import Any
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_json
 from vlmeter.record import Status
+from vlmeter.reporting.frames import read_summary
 
 Plain = Mapping[str, Any]
 
 
-def check_study(records: Sequence[Path], check: Path, gates: Path | None = None) -> None:
+def check_study(
+    summary: Path, layer_records: Sequence[Path], check: Path, gates: Path | None = None
+) -> None:
     """Write `check`, a count of the cells by status, unless one is a bug or breaks a gate.
 
     Args:
-        records: What the cells and the layer profiles left.
+        summary: The table of all cells; their records lie below `cells` beside it.
+        layer_records: What the layer profiles left.
         check: Path to write to.
         gates: `gates.json`, where the study has gates.
 
@@ -23,7 +27,12 @@ def check_study(records: Sequence[Path], check: Path, gates: Path | None = None)
         UserError: naming every cell that ended in an error, and every limit that is broken; the
             report is written by then.
     """
-    told = {path: read_json(path) for path in records}
+    cells = summary.parent / "cells"
+    told: dict[Path, Plain] = {
+        cells / dataset / cell / "record.json": row
+        for (dataset, cell), row in read_summary(summary).items()
+    }
+    told |= {path: read_json(path) for path in layer_records}
     judged: Plain = {"kept": 0, "broken": 0, "limits": []} if gates is None else read_json(gates)
     problems = [*_errors(told), *_broken(judged, gates)]
     if problems:

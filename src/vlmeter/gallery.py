@@ -47,7 +47,7 @@ def collect_answers(
     manifests: Sequence[Path],
     summary_csv: Path,
     differences_csv: Path,
-    predictions: Sequence[Path],
+    cells: Path,
     answers_json: Path,
 ) -> None:
     """Write `answers.json`, and the samples' pictures beside it.
@@ -57,7 +57,7 @@ def collect_answers(
         manifests: `samples.json` of the data sets; the samples lie beside them.
         summary_csv: The table of all cells.
         differences_csv: The table of their differences.
-        predictions: `<dataset>/<cell>/predictions.parquet`; the scores lie beside each.
+        cells: Holds `<dataset>/<cell>/predictions.parquet` and the scores beside each.
         answers_json: Written.
 
     Raises:
@@ -65,7 +65,6 @@ def collect_answers(
     """
     summary = read_summary(summary_csv)
     differences = read_differences(differences_csv)
-    folders = {(path.parts[-3], path.parts[-2]): path.parent for path in predictions}
     for old in answers_json.parent.glob("*.jpg"):
         old.unlink()
     told, files = [], {}
@@ -73,7 +72,7 @@ def collect_answers(
         dataset = manifest.parent.name
         rows = [row for (name, _), row in summary.items() if name == dataset]
         chosen = chosen_cells(rows, differences, plan["references"].get(dataset, {}))
-        answers = [_read_answers(row, folders[dataset, row["cell"]]) for row in chosen]
+        answers = [_read_answers(row, cells / dataset / row["cell"]) for row in chosen]
         if answers:
             told.append(_dataset(dataset, manifest, answers, plan["samples"], answers_json.parent))
     for name in (sample["image"] for block in told for sample in block["samples"]):

@@ -5,7 +5,6 @@ the job depends on: its part of the config, a digest of the modules that do its 
 versions of the libraries that decide its figures.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 from vlmeter import attempts, devices
@@ -126,7 +125,7 @@ class Jobs:
     def score(self, cell: Cell) -> Plain:
         """Return what a cell's scores depend on, besides its predictions."""
         return {
-            "cell": {"id": cell.id, "dataset": cell.dataset, **asdict(cell.axes)},
+            "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
             **self._study.score_params(cell),
             "code": source_digest("vlmeter.scoring"),
             "software": software_versions(_SCORING),

@@ -6,7 +6,7 @@ JSON-plain dict, because Snakemake reruns a job when the text of its params chan
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ class Axes:
     batch_size: int
     max_input_len: int
     optimization: str
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the values by axis, in the order of the axes."""
+        # Not `asdict`, which copies in depth: a large study asks for thousands of these.
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -200,18 +205,26 @@ class Study:
         return {
             "id": cell.id,
             "dataset": cell.dataset,
-            "axes": asdict(cell.axes),
+            "axes": cell.axes.as_dict(),
             "gpus": self.gpus(cell),
-            "optimization": self.config.known_optimizations[cell.axes.optimization].model_dump(
-                mode="json"
-            ),
+            "optimization": self._optimizations[cell.axes.optimization],
             "task": block.task,
             "template": block.prompts.get(cell.axes.prompt),
             "decoding": self.decoding(cell.dataset),
-            "measure": self.config.measure.model_dump(
-                mode="json", exclude={"max_attempts": True, "energy": {"idle_window_s"}}
-            ),
+            "measure": self._measure,
         }
+
+    @cached_property
+    def _optimizations(self) -> dict[str, Plain]:
+        known = self.config.known_optimizations
+        return {name: block.model_dump(mode="json") for name, block in known.items()}
+
+    @cached_property
+    def _measure(self) -> Plain:
+        """What of `measure` a cell's own measurement depends on."""
+        return self.config.measure.model_dump(
+            mode="json", exclude={"max_attempts": True, "energy": {"idle_window_s"}}
+        )
 
     def decoding(self, dataset: str) -> Plain:
         """Return how answers on a data set are decoded."""
@@ -256,7 +269,7 @@ class Study:
 
     def decision_outline(self) -> Plain:
         """Return what the figure of quality against cost needs to know, as plain data."""
-        outline = self.report_outline()
+        outline = self.report_outline
         labels = {name: {"label": model["label"]} for name, model in outline["models"].items()}
         known = {key: outline[key] for key in ("base", "references")}
         return {**known, "datasets": self.dataset_outline(), "models": labels}
@@ -266,8 +279,9 @@ class Study:
         references = by_dataset(self.reference_cells)
         return {"samples": self.config.report.gallery_samples, "references": references}
 
+    @cached_property
     def report_outline(self) -> Plain:
-        """Return the study as plain data, in the order in which the report tells it."""
+        """The study as plain data, in the order in which the report tells it."""
         config = self.config
         base_model = config.models[config.base.model]
         title = config.report.title or base_model.label or _source_words(base_model.source)
@@ -281,7 +295,7 @@ class Study:
         }
         layers = None
         if config.layers is not None:
-            cells = [{"cell": cell.id, "axes": asdict(cell.axes)} for cell in self.layer_cells]
+            cells = [{"cell": cell.id, "axes": cell.axes.as_dict()} for cell in self.layer_cells]
             layers = {"dataset": config.layers.dataset, "cells": cells}
         return {
             "study": config.study,
@@ -297,7 +311,7 @@ class Study:
                 for name, model in config.models.items()
             },
             "datasets": datasets,
-            "base": asdict(self._axes({})),
+            "base": self._axes({}).as_dict(),
             "base_cells": {name: cell.id for name, cell in self.base_cells.items()},
             "references": by_dataset(self.reference_cells),
             "sections": [
@@ -323,7 +337,7 @@ def _entry(entry: SectionCell) -> Plain:
         "values": entry.values,
         "label": entry.label,
         "cell": entry.cell.id,
-        "axes": asdict(entry.cell.axes),
+        "axes": entry.cell.axes.as_dict(),
     }
 
 

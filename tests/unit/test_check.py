@@ -5,22 +5,27 @@ import pytest
 from vlmeter.check import check_study
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_json
+from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
+from vlmeter.tables import write_csv
 
 
 @pytest.fixture
-def records(tmp_path):
+def summary(tmp_path):
     def make(*statuses):
-        paths = [tmp_path / f"{index}.json" for index in range(len(statuses))]
-        for path, status in zip(paths, statuses, strict=True):
-            write_json(path, {"status": status, "reason": f"{status}, as it goes"})
-        return paths
+        rows = [
+            {"dataset": "coco", "cell": f"c{place}", "status": one, "reason": f"{one}, as it goes"}
+            for place, one in enumerate(statuses)
+        ]
+        every = {column.name: None for column in SUMMARY_COLUMNS}
+        write_csv([every | row for row in rows], SUMMARY_COLUMNS, tmp_path / "summary.csv")
+        return tmp_path / "summary.csv"
 
     return make
 
 
-def test_cells_that_could_not_run_do_not_fail_the_study(records, tmp_path):
+def test_cells_that_could_not_run_do_not_fail_the_study(summary, tmp_path):
     told = ["ok", "ok", "unsupported", "out_of_memory", "unavailable", "crashed"]
-    check_study(records(*told), tmp_path / "check.json")
+    check_study(summary(*told), [], tmp_path / "check.json")
     assert read_json(tmp_path / "check.json") == {
         "cells": 6,
         "by_status": {
@@ -34,16 +39,21 @@ def test_cells_that_could_not_run_do_not_fail_the_study(records, tmp_path):
     }
 
 
-def test_every_cell_with_a_bug_is_named(records, tmp_path):
-    paths = records("ok", "error", "error")
+def test_every_cell_and_profile_with_a_bug_is_named_by_its_record(summary, tmp_path):
+    layers = [tmp_path / "layers" / "coco" / f"{name}.json" for name in ("good", "bad")]
+    for path, status in zip(layers, ("ok", "error"), strict=True):
+        write_json(path, {"status": status, "reason": "as it goes"})
     with pytest.raises(UserError) as told:
-        check_study(paths, tmp_path / "check.json")
+        check_study(summary("ok", "error"), layers, tmp_path / "check.json")
     lines = str(told.value).splitlines()
-    assert lines[0].startswith("2 of 3 cells ended in an error; the report is written")
-    assert lines[1:] == [f"{path}: error, as it goes" for path in paths[1:]]
+    assert lines[0].startswith("2 of 4 cells ended in an error; the report is written")
+    assert lines[1:] == [
+        f"{tmp_path / 'cells' / 'coco' / 'c1' / 'record.json'}: error, as it goes",
+        f"{layers[1]}: as it goes",
+    ]
     assert not (tmp_path / "check.json").exists()
 
 
-def test_a_record_that_is_missing_is_told(tmp_path):
+def test_a_profile_that_is_missing_is_told(summary, tmp_path):
     with pytest.raises(UserError, match="is missing"):
-        check_study([tmp_path / "a.json"], tmp_path / "check.json")
+        check_study(summary("ok"), [tmp_path / "a.json"], tmp_path / "check.json")

@@ -91,7 +91,7 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
         "jobs = Jobs(study); cell = study.cells[0]\n"
         "print(jobs.inference(cell), jobs.score(cell), jobs.machine(), jobs.dataset('coco'))\n"
         "print(jobs.layers(cell), jobs.model('tiny-blip2', 'fp32'), jobs.images(3))\n"
-        "print(study.report_outline())"
+        "print(study.report_outline)"
     )
     first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert first.stdout == second.stdout

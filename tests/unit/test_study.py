@@ -299,7 +299,7 @@ def test_scores_of_random_weights_are_not_measured(config):
 
 
 def test_the_report_is_told_what_it_shows(config):
-    outline = config.study().report_outline()
+    outline = config.study().report_outline
     assert outline["title"] == "somewhere/tiny"
     assert outline["datasets"]["exams"] == {
         "label": "exams",

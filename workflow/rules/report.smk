@@ -68,7 +68,7 @@ rule export_study:
     conda:
         ENVIRONMENT
     params:
-        outline=STUDY.report_outline(),
+        outline=STUDY.report_outline,
         code=source_digest("vlmeter.exports"),
     message:
         "Putting the whole study into one JSON file"
@@ -176,7 +176,7 @@ rule plot_layers:
     conda:
         ENVIRONMENT
     params:
-        layers=STUDY.report_outline()["layers"],
+        layers=STUDY.report_outline["layers"],
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing the layer profiles"
@@ -194,8 +194,6 @@ rule collect_answers:
         differences=f"{RESULTS}/differences.csv",
         tables=f"{RESULTS}/tables.json",
         manifests=sample_manifests(),
-        predictions=beside_records("predictions.parquet"),
-        scores=beside_records("scores.parquet"),
     output:
         # The pictures lie beside it; their checksums are in it.
         answers=f"{RESULTS}/gallery/answers.json",
@@ -206,6 +204,7 @@ rule collect_answers:
         ENVIRONMENT
     params:
         plan=STUDY.gallery_plan(),
+        cells=f"{RESULTS}/cells",
         code=source_digest("vlmeter.gallery"),
     message:
         "Choosing samples and answers to look at"
@@ -265,7 +264,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        outline=STUDY.report_outline(),
+        outline=STUDY.report_outline,
         figures=figures(),
         code=source_digest("vlmeter.reporting.render"),
     message:
@@ -279,7 +278,8 @@ rule check_study:
         report=f"{RESULTS}/report.md",
         study=f"{RESULTS}/study.json",
         gates=gates(),
-        records=records(),
+        summary=f"{RESULTS}/summary.csv",
+        tables=f"{RESULTS}/tables.json",
         layer_records=layer_files("json"),
     output:
         check=f"{RESULTS}/check.json",

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     check_study,
-    [Path(path) for path in [*snakemake.input.records, *snakemake.input.layer_records]],
+    Path(snakemake.input.summary),
+    [Path(path) for path in snakemake.input.layer_records],
     Path(snakemake.output.check),
     next(map(Path, snakemake.input.gates), None),
 )

@@ -16,6 +16,6 @@ run_job(
     [Path(path) for path in snakemake.input.manifests],
     Path(snakemake.input.summary),
     Path(snakemake.input.differences),
-    [Path(path) for path in snakemake.input.predictions],
+    Path(snakemake.params.cells),
     Path(snakemake.output.answers),
 )

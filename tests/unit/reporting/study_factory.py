@@ -606,9 +606,8 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     from vlmeter.gallery import collect_answers
 
     plan = {"samples": samples, "references": study.outline["references"]}
-    predictions = [path.with_name("predictions.parquet") for path in files.records]
     tables = (files.summary, files.differences)
-    collect_answers(plan, files.manifests, *tables, predictions, files.answers)
+    collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
 
 
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:

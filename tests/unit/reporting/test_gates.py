@@ -13,6 +13,7 @@ from vlmeter.check import check_study
 from vlmeter.errors import UserError
 from vlmeter.files import read_json, write_json
 from vlmeter.gates import judge_gates
+from vlmeter.reporting.frames import read_summary
 from vlmeter.reporting.gate_remarks import gate_remarks
 
 BASE = ["textvqa", cell_id(AXES)]
@@ -224,19 +225,13 @@ def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
     assert f"{baseline} is damaged" in limits[0]["found"]
 
 
-def ok_record(folder: Path) -> Path:
-    write_json(folder / "record.json", {"status": "ok", "reason": None})
-    return folder / "record.json"
-
-
 def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
     found = judged(
         study, gate("latency", BASE, SIXTEEN, max=0.05), gate("energy", BASE, min=5, max=9)
     )
     assert [one["kept"] for one in found] == [True, False, True, False]
-    record = ok_record(tmp_path)
     with pytest.raises(UserError) as told:
-        check_study([record], tmp_path / "check.json", study.parent / "gates.json")
+        check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
     first, heading, *rows = str(told.value).splitlines()
     assert first.startswith("2 of 4 limits are broken; the report is written, and ")
     assert [row.split("  ")[0] for row in (heading, *rows)] == [
@@ -251,18 +246,19 @@ def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> Non
 
 def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
     judged(study, gate("latency", BASE, SIXTEEN, max=10))
-    check_study([ok_record(tmp_path)], tmp_path / "check.json", study.parent / "gates.json")
+    check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
     assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
 
 
 def test_a_bug_and_a_broken_limit_are_both_told(study, tmp_path: Path) -> None:
     judged(study, gate("latency", BASE, max=1e-9))
-    record = ok_record(tmp_path)
-    write_json(record, {"status": "error", "reason": "as it goes"})
+    profile = tmp_path / "layers.json"
+    write_json(profile, {"status": "error", "reason": "as it goes"})
+    summary = study / "summary.csv"
     with pytest.raises(UserError) as told:
-        check_study([record], tmp_path / "check.json", study.parent / "gates.json")
+        check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
     text = str(told.value)
-    assert "1 of 1 cells ended in an error" in text
+    assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
     assert "1 of 1 limits are broken" in text
 
 

@@ -141,5 +141,5 @@ def test_random_weights_have_no_answers_to_compare(tmp_path):
 
 def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
-    outline = study.report_outline()
+    outline = study.report_outline
     assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]

@@ -23,7 +23,7 @@ TOKENS = {"coco": 10, "scienceqa": 68, "textvqa": 16, "textvqa_first": 9}
 def architecture(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The published study's architecture with random weights, on a machine with a GPU."""
     study = Study(load_config(ROOT / "config" / "blip2-architecture.yaml"))
-    outline = json.loads(json.dumps(study.report_outline()))
+    outline = json.loads(json.dumps(study.report_outline))
     made = MadeStudy(outline=outline, tokens=TOKENS, has_gpu=True)
     made.take_weights_away()
     folder = tmp_path_factory.mktemp("architecture")
