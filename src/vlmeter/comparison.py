@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from vlmeter.metrics.drift import changed_predictions, quality_difference
+from vlmeter.metrics.drift import Answers
 from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
 from vlmeter.record import Status
 from vlmeter.repeats import repeatability_of, rounds_of
@@ -36,13 +36,14 @@ def compare_cells(
         UserError: a table of scores or predictions is missing or damaged.
     """
     rows = []
+    answers = Answers(seed=plan["seed"], resamples=plan["resamples"])
     for pair in plan["pairs"]:
         keys = [(pair["dataset"], pair[name]) for name in ("cell", "base")]
         if all(key in records for key in keys):
             cell, base = (records[key] for key in keys)
             places = [folders[key] for key in keys]
             rows.append(
-                {**pair, **_costs(cell, base, repeats), **_quality(cell, base, places, plan)}
+                {**pair, **_costs(cell, base, repeats), **_quality(cell, base, places, answers)}
             )
     return rows
 
@@ -87,16 +88,18 @@ def _rounds(record: Plain, name: str) -> list[float] | None:
     return [one / record["cell"]["batch_size"] for one in rounds]
 
 
-def _quality(cell: Plain, base: Plain, places: Sequence[Path], plan: Plain) -> dict[str, object]:
+def _quality(
+    cell: Plain, base: Plain, places: Sequence[Path], answers: Answers
+) -> dict[str, object]:
     if any(record.get("status") != Status.OK for record in (cell, base)):
         return {}
     own = task_metric(cell)
-    row = _figure(cell, base, places, plan, "wer", "wer")
+    row = _figure(cell, base, places, answers, "wer", "wer")
     if own is not None:
-        row |= _figure(cell, base, places, plan, "task", own["name"])
+        row |= _figure(cell, base, places, answers, "task", own["name"])
     if "task_difference" in row and own is not None:
         row["task_metric"] = own["name"]
-    changed = changed_predictions(*(folder / "predictions.parquet" for folder in places))
+    changed = answers.changed_predictions(*(folder / "predictions.parquet" for folder in places))
     if changed.shared:
         row["changed_predictions"] = changed.changed
         row["shared_predictions"] = changed.shared
@@ -104,16 +107,14 @@ def _quality(cell: Plain, base: Plain, places: Sequence[Path], plan: Plain) -> d
 
 
 def _figure(
-    cell: Plain, base: Plain, places: Sequence[Path], plan: Plain, name: str, figure: str
+    cell: Plain, base: Plain, places: Sequence[Path], answers: Answers, name: str, figure: str
 ) -> dict[str, object]:
     """Return the columns of one figure of quality; none where one of the two has no value."""
     of_cell, of_base = (_metrics(record).get(figure, {}).get("value") for record in (cell, base))
     if of_cell is None or of_base is None:
         return {}
     of_cell_scores, of_base_scores = (folder / "scores.parquet" for folder in places)
-    found = quality_difference(
-        of_cell_scores, of_base_scores, figure, seed=plan["seed"], resamples=plan["resamples"]
-    )
+    found = answers.quality_difference(of_cell_scores, of_base_scores, figure)
     return {} if found is None else _columns(name, "", of_base, found.difference)
 
 

@@ -38,8 +38,7 @@ class _Answers:
         return None if found is None else found["prediction"]
 
     def score(self, sample: str) -> float | None:
-        found = self.scores.by_id.get(sample)
-        return None if found is None else found[0]
+        return self.scores.by_id.get(sample)
 
 
 def collect_answers(

@@ -11,7 +11,7 @@ from typing import Any
 from vlmeter.compare.cells import Pair
 from vlmeter.exports import Exported
 from vlmeter.files import check_whole, checksums, read_json
-from vlmeter.metrics.drift import Changed, changed_predictions, quality_difference
+from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
 from vlmeter.repeats import COSTS, repeatability_of, rounds_of
 from vlmeter.reporting.frames import Row
@@ -109,7 +109,7 @@ def compared_quality(pair: Pair, figure: str, folder_a: Path, folder_b: Path) ->
     if same_samples(pair) and all(path.exists() for path in paths):
         for path in paths:
             _check_scores(path)
-        found = quality_difference(paths[1], paths[0], figure, seed=SEED)
+        found = Answers(seed=SEED).quality_difference(paths[1], paths[0], figure)
         if found is not None:
             return Compared(*values, found.difference, values[0], PAIRED)
     return Compared(*values, _unpaired(*told), values[0], UNPAIRED)
@@ -129,7 +129,7 @@ def compared_answers(pair: Pair, a: Exported, b: Exported) -> Changed | None:
     ]
     if not same_samples(pair) or not all(path.exists() for path in paths):
         return None
-    found = changed_predictions(paths[1], paths[0])
+    found = Answers(seed=SEED).changed_predictions(paths[1], paths[0])
     return found if found.shared else None
 
 

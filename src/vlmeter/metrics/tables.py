@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vlmeter.errors import UserError
 from vlmeter.files import replacing
-from vlmeter.metrics.base import Statistic
+from vlmeter.metrics.base import FloatArray, Statistic
 
 if TYPE_CHECKING:
     # At run time the tables need no metric: who only reads them starts faster.
@@ -20,28 +23,46 @@ _STATISTIC = b"statistic"
 """Metadata of a figure's column: how its values become the figure."""
 
 
-class FigureScores(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class FigureScores:
     """A figure's value and weight for each sample that was scored."""
 
-    by_id: dict[str, tuple[float, float]]
+    ids: tuple[str, ...]
+    values: FloatArray
+    weights: FloatArray
     statistic: Statistic
 
+    @cached_property
+    def by_id(self) -> dict[str, float]:
+        """The value of each sample."""
+        return dict(zip(self.ids, self.values.tolist(), strict=True))
 
-def read_rows(
-    path: Path, required: Sequence[str], optional: Sequence[str] = ()
-) -> list[dict[str, Any]]:
+
+def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
     """Read some columns of a parquet file; others, such as images, are never touched.
 
     Raises:
         UserError: the file is missing, cut short or lacks a required column.
     """
-    with _explained(path):
-        names = pq.read_schema(path).names
+    with _explained(path), pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
         missing = [name for name in required if name not in names]
         if missing:
             raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
         columns = [*required, *(name for name in optional if name in names)]
-        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
+        # The tables are small: handing them to threads takes longer than reading them.
+        return file.read(columns, use_threads=False)
+
+
+def read_rows(
+    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Read some columns of a parquet file as rows.
+
+    Raises:
+        UserError: the file is missing, cut short or lacks a required column.
+    """
+    rows: list[dict[str, Any]] = read_columns(path, required, optional).to_pylist()
     return rows
 
 
@@ -65,13 +86,16 @@ def read_scores(path: Path, figure: str) -> FigureScores:
     Raises:
         UserError: the file is missing, cut short or has no such figure.
     """
-    rows = read_rows(path, ["id", figure, f"{figure}_weight"])
-    with _explained(path):
-        metadata = pq.read_schema(path).field(figure).metadata or {}
-    by_id = {
-        row["id"]: (row[figure], row[f"{figure}_weight"]) for row in rows if row[figure] is not None
-    }
-    return FigureScores(by_id, Statistic(metadata.get(_STATISTIC, b"ratio").decode()))
+    table = read_columns(path, ["id", figure, f"{figure}_weight"])
+    scored = table.filter(pc.is_valid(table.column(figure)))
+    ids, values, weights = scored.columns
+    metadata = table.schema.field(figure).metadata or {}
+    return FigureScores(
+        ids=tuple(ids.to_pylist()),
+        values=values.to_numpy(),
+        weights=weights.to_numpy(),
+        statistic=Statistic(metadata.get(_STATISTIC, b"ratio").decode()),
+    )
 
 
 @contextmanager

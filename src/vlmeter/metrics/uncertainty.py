@@ -5,9 +5,9 @@ Nothing here knows a metric: it takes what each sample contributed and never sco
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from statistics import NormalDist, fmean, stdev
 
 import numpy as np
@@ -80,14 +80,12 @@ def bootstrap(
     Raises:
         ValueError: there is no sample, or no resample.
     """
-    estimate = contributions.value
-    count = len(contributions)
-    if count == 1:
-        return Interval(estimate, None, None)
-    figures = np.concatenate(
-        [_figures(contributions, draws) for draws in _draws(count, seed, resamples)]
+    known = resample(contributions, seed=seed, resamples=resamples)
+    if known.samples == 1:
+        return Interval(known.value, None, None)
+    return Interval(
+        known.value, *_percentiles(known.figures, known.value, known.samples, confidence)
     )
-    return Interval(estimate, *_percentiles(figures, estimate, count, confidence))
 
 
 def difference(
@@ -112,16 +110,48 @@ def difference(
     Raises:
         ValueError: the two are not equally long, or empty.
     """
-    count = len(a)
-    if count != len(b):
-        raise ValueError(f"{count} samples cannot be paired with {len(b)}")
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} samples cannot be paired with {len(b)}")
+    known = [resample(one, seed=seed, resamples=resamples) for one in (a, b)]
+    return difference_of_resampled(*known, confidence=confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """A figure with what it is in each resample, kept where it is compared with several others."""
+
+    value: float
+    samples: int
+    figures: FloatArray
+    """A value per resample; none where one sample is all there is."""
+
+
+def resample(contributions: Contributions, *, seed: int, resamples: int = RESAMPLES) -> Resampled:
+    """Return a figure under resamples that are the same for each figure over as many samples.
+
+    Args:
+        contributions: what each sample adds to the figure.
+        seed: of the random stream.
+        resamples: number of resamples.
+
+    Raises:
+        ValueError: there is no sample, or no resample.
+    """
+    value, count = contributions.value, len(contributions)
+    blocks = [] if count == 1 else _draws(count, seed, resamples)
+    figures = [_figures(contributions, draws) for draws in blocks]
+    return Resampled(value, count, np.concatenate(figures or [np.empty(0)]))
+
+
+def difference_of_resampled(
+    a: Resampled, b: Resampled, *, confidence: float = CONFIDENCE
+) -> Difference:
+    """Return `difference` of two figures that were resampled alike, over the same samples."""
     estimate = a.value - b.value
-    if count == 1:
+    if a.samples == 1:
         return Difference(estimate, None, None)
-    differences = np.concatenate(
-        [_figures(a, draws) - _figures(b, draws) for draws in _draws(count, seed, resamples)]
-    )
-    return Difference(estimate, *_percentiles(differences, estimate, count, confidence))
+    ends = _percentiles(a.figures - b.figures, estimate, a.samples, confidence)
+    return Difference(estimate, *ends)
 
 
 def t_interval(rounds: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
@@ -135,7 +165,7 @@ def t_interval(rounds: Sequence[float], *, confidence: float = CONFIDENCE) -> In
     centre = fmean(rounds)
     if len(rounds) == 1:
         return Interval(centre, None, None)
-    reach = t_quantile((1 + confidence) / 2, len(rounds) - 1) * _standard_error(rounds)
+    reach = t_quantile((1 + confidence) / 2, len(rounds) - 1) * _standard_error(tuple(rounds))
     return Interval(centre, centre - reach, centre + reach)
 
 
@@ -166,7 +196,7 @@ def difference_of_rounds(
     estimate = fmean(a) - fmean(b)
     reaches = []
     if len(a) > 1 and len(b) > 1:
-        parts = [(_standard_error(rounds) ** 2, len(rounds) - 1) for rounds in (a, b)]
+        parts = [(_standard_error(tuple(rounds)) ** 2, len(rounds) - 1) for rounds in (a, b)]
         reaches.append(_reach(parts, confidence))
     if repeats is not None:
         reaches.append(_reach_between_processes((fmean(a), fmean(b)), repeats, confidence))
@@ -253,18 +283,31 @@ def _t_inside(angle: float, freedom: int) -> float:
     return 2 / math.pi * (angle + series) if odd else series
 
 
-def _standard_error(rounds: Sequence[float]) -> float:
+@lru_cache(maxsize=1 << 14)
+def _standard_error(rounds: tuple[float, ...]) -> float:
+    """Return the standard error of the mean; a cell's rounds are compared many times over."""
     return stdev(rounds) / math.sqrt(len(rounds))
 
 
-def _draws(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield blocks of resamples, each row the positions of `count` drawn samples."""
+def _draws(count: int, seed: int, resamples: int) -> Iterable[npt.NDArray[np.int64]]:
+    """Return blocks of resamples, each row the positions of `count` drawn samples."""
     if resamples < 1:
         raise ValueError("a bootstrap needs at least one resample")
+    many = count * resamples > _CHUNK_DRAWS
+    return (_blocks if many else _kept_blocks)(count, seed, resamples)
+
+
+def _blocks(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int64]]:
     generator = np.random.default_rng(seed)
     rows = max(1, _CHUNK_DRAWS // count)
     for start in range(0, resamples, rows):
         yield generator.integers(0, count, size=(min(rows, resamples - start), count))
+
+
+@lru_cache(maxsize=2)
+def _kept_blocks(count: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return what `_blocks` yields: drawing takes longer than what is done with the draws."""
+    return tuple(_blocks(count, seed, resamples))
 
 
 def _figures(contributions: Contributions, draws: npt.NDArray[np.int64]) -> FloatArray:

@@ -4,7 +4,7 @@ import pytest
 
 from vlmeter.errors import UserError
 from vlmeter.metrics.base import Example
-from vlmeter.metrics.drift import changed_predictions, quality_difference
+from vlmeter.metrics.drift import Answers
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.tables import write_scores
 
@@ -18,7 +18,7 @@ def scored(path, predictions):
 def test_a_cell_is_compared_over_the_ids_that_both_scored(tmp_path):
     cell = scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "a b c d", "only": "x"})
     base = scored(tmp_path / "b.parquet", {"2": "a b c d e f g h", "1": "a b c d e f g h"})
-    paired = quality_difference(cell, base, "wer", seed=0, resamples=100)
+    paired = Answers(seed=0, resamples=100).quality_difference(cell, base, "wer")
     assert paired.samples == 2
     assert paired.difference.estimate == 0.5
     assert paired.difference.significant
@@ -28,22 +28,25 @@ def test_a_median_is_compared_as_a_median(tmp_path):
     texts = {str(index): "a b c d" for index in range(2)}
     cell = scored(tmp_path / "a.parquet", texts | {"2": ""})
     base = scored(tmp_path / "b.parquet", texts | {"2": "a b c d e f g h"})
-    assert quality_difference(cell, base, "wer_median", seed=0).difference.estimate == 0.0
+    assert Answers(seed=0).quality_difference(cell, base, "wer_median").difference.estimate == 0.0
 
 
 def test_cells_without_a_common_sample_are_not_compared(tmp_path):
     cell, base = scored(tmp_path / "a.parquet", {"1": "a"}), scored(tmp_path / "b.parquet", {})
-    assert quality_difference(cell, base, "wer", seed=0) is None
+    assert Answers(seed=0).quality_difference(cell, base, "wer") is None
 
 
 def test_a_figure_that_a_table_lacks_is_named(tmp_path):
     cell = scored(tmp_path / "a.parquet", {"1": "a"})
     with pytest.raises(UserError, match=r"a\.parquet lacks the column anls, anls_weight"):
-        quality_difference(cell, cell, "anls", seed=0)
+        Answers(seed=0).quality_difference(cell, cell, "anls")
 
 
 def test_changed_predictions_are_counted_over_common_ids(tmp_path):
     for name, texts in {"a": ["x", "y", "z"], "b": ["x", "Y"]}.items():
         table = {"id": [str(index) for index in range(len(texts))], "prediction": texts}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
-    assert changed_predictions(tmp_path / "a.parquet", tmp_path / "b.parquet") == (1, 2)
+    assert Answers(seed=0).changed_predictions(tmp_path / "a.parquet", tmp_path / "b.parquet") == (
+        1,
+        2,
+    )
