@@ -23,7 +23,8 @@ from made_up_records import measurement
 from vlmeter.attempts import Attempt, write_attempt
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.data.download import download_dataset
-from vlmeter.data.samples import IMAGES, PREDICTIONS, TIMINGS, read_table, write_table
+from vlmeter.data.samples import IMAGES, PREDICTIONS, TIMINGS
+from vlmeter.data.tables import read_table, write_table
 from vlmeter.files import file_sha256, read_json, write_json
 from vlmeter.host import describe_host
 from vlmeter.jobs import Jobs

@@ -1,6 +1,5 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +7,15 @@ from typing import Any
 
 import torch
 
-from vlmeter.data.samples import Text, read_images, read_texts
+from vlmeter.data.samples import Pictured, Text
 from vlmeter.failures import UnsupportedError
 from vlmeter.files import check_whole, read_json
 from vlmeter.measure.clock import Call
 from vlmeter.models.answer import cache_in_use, generate, image_changes_logits
-from vlmeter.models.batches import Feeder, Inputs, Item, digests
+from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.family_prompts import family_prompts
+from vlmeter.models.items import Items
 from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
 from vlmeter.models.optimizations import Optimization
@@ -27,11 +27,9 @@ class Bench:
 
     loaded: LoadedModel
     feeder: Feeder
-    items: Sequence[Item]
+    items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
-    text_tokens: int
-    """Text tokens of every row of the cost batches."""
     images: Mapping[str, Any]
     """The manifest of the images."""
     decoding: Mapping[str, Any]
@@ -60,13 +58,13 @@ class Bench:
         shape_digest, content_digest = digests(self.cost_batches)
         return {
             "samples": len(self.items),
-            "prompt_templates": dict(Counter(item.template for item in self.items)),
-            "truncated_samples": sum(item.prompt.truncated for item in self.items),
+            "prompt_templates": dict(self.items.templates),
+            "truncated_samples": self.items.truncated,
             "bad_samples": list(self.images["bad_samples"]),
             "batch_samples": batch,
             "distinct_batches": len(self.cost_batches),
             "repeated": len(self.items) < batch,
-            "text_tokens": self.text_tokens,
+            "text_tokens": self.items.text_tokens,
             "image_tokens": self.feeder.image_tokens(first),
             "sequence_length": self.sequence_length,
             "pixel_shape": list(first["pixel_values"].shape[1:]),
@@ -82,7 +80,8 @@ class Bench:
         """
         for inputs in self.cost_batches:
             self.feeder.image_tokens(inputs)
-        if not image_changes_logits(self.loaded, self.feeder, self.items):
+        first = next(self.items.read(0, 1))
+        if not image_changes_logits(self.loaded, self.feeder, first):
             raise ValueError("another image gives the same logits: the model does not see it")
         return {"image_tokens_present": True, "image_changes_logits": True}
 
@@ -133,8 +132,41 @@ class _Forward:
             return self.model(**self.inputs, use_cache=False)
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A cell's model on its device, and where its samples lie."""
+
+    loaded: LoadedModel
+    feeder: Feeder
+    stored: Pictured
+    template_of: Callable[[Text], str]
+    images: Mapping[str, Any]
+    """The manifest of the images."""
+
+    def items(self, start: int = 0, stop: int | None = None) -> Items:
+        """Return a run of the samples, with their prompts."""
+        return Items(self.stored, self.feeder, self.template_of, start, stop)
+
+
 def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
     """Load a cell's model and samples.
+
+    Raises:
+        UnavailableError: torch cannot use the device.
+        UnsupportedError: the software refuses the setting.
+    """
+    cell = job["cell"]
+    opened = open_cell(job, inputs)
+    items, size, most = opened.items(), cell["axes"]["batch_size"], cell["measure"]["batches"]
+    with torch.inference_mode():
+        batches = opened.feeder.workload(
+            list(items.read(0, size * most)), items.longest(), size, most
+        )
+    return Bench(opened.loaded, opened.feeder, items, batches, opened.images, cell["decoding"])
+
+
+def open_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Opened:
+    """Load a cell's model, having seen that all files are what was written.
 
     Raises:
         UnavailableError: torch cannot use the device.
@@ -157,19 +189,13 @@ def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
         seed=measure["seed"],
         gpus=cell["gpus"],
     )
-    feeder = Feeder(loaded, axes)
     images = Path(inputs["images"])
-    samples = images.parent.parent / "samples.parquet"
+    pictured = Pictured(images.parent.parent / "samples.parquet", images.with_suffix(".parquet"))
     told = read_json(images)
+    samples = pictured.samples
     check_whole(samples, told["samples_sha256"], remake=samples.with_suffix(".json"))
-    check_whole(images.with_suffix(".parquet"), told["sha256"], remake=images)
-    texts = read_texts(samples)
-    pictures = list(read_images(images.with_suffix(".parquet")))
-    items = feeder.items(pictures, texts, _template_of(cell, loaded))
-    text_tokens = max(item.prompt.tokens for item in items)
-    with torch.inference_mode():
-        batches = feeder.workload(items, axes["batch_size"], measure["batches"])
-    return Bench(loaded, feeder, items, batches, text_tokens, told, cell["decoding"])
+    check_whole(pictured.images, told["sha256"], remake=images)
+    return Opened(loaded, Feeder(loaded, axes), pictured, _template_of(cell, loaded), told)
 
 
 def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text], str]:

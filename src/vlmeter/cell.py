@@ -4,8 +4,10 @@ Runs in the cell's child. Two passes, so that an early end of an answer never lo
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +20,8 @@ from vlmeter.cellblocks import (
     model_block,
     provenance_block,
 )
+from vlmeter.data.samples import PREDICTIONS
+from vlmeter.data.tables import write_table
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy import EnergyMeter, energy_meter
@@ -29,27 +33,29 @@ from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.models.answer import answers
+from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.countable import countable
-from vlmeter.models.options import option_scores
+from vlmeter.models.items import Items
+from vlmeter.models.load import LoadedModel
 
 
 @dataclass(frozen=True)
 class Measured:
     """What a cell that went well leaves."""
 
-    predictions: list[dict[str, object]]
     timings: list[dict[str, object]]
     blocks: dict[str, Any]
     """The blocks of `measurement.json`."""
 
 
-def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
+def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str], predictions: Path) -> Measured:
     """Measure one cell.
 
     Args:
         job: What `Jobs.inference` tells.
         inputs: Paths of the manifests `images`, `model` and of `machine`.
+        predictions: The table to write answers to, as they come.
     """
     cell = job["cell"]
     device = cell["axes"]["device"]
@@ -59,10 +65,9 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
     memory.start()
     bench = set_up(job, inputs)
     checks = bench.check_image_is_seen()
-    predictions = (
-        []
-        if job.get("cost_only") or not bench.loaded.answers_mean_something
-        else _predictions(bench, cell)
+    answered = not job.get("cost_only") and bench.loaded.answers_mean_something
+    write_predictions(
+        predictions, bench.loaded, bench.feeder, bench.items if answered else None, cell
     )
     compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
     effects = _compile_and_check(bench, compilation, clock_for(device))
@@ -79,7 +84,7 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Measured:
         "decoding": decoding_block(bench, cell),
         "provenance": provenance_block(job, bench, machine, gpus),
     }
-    return Measured(predictions, [dict(row._asdict()) for row in costs.timings], blocks)
+    return Measured([dict(row._asdict()) for row in costs.timings], blocks)
 
 
 def _compile_and_check(bench: Bench, compilation: Compilation, clock: Clock) -> dict[str, Any]:
@@ -148,16 +153,24 @@ def _flops_block(
     return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
 
 
-def _predictions(bench: Bench, cell: Mapping[str, Any]) -> list[dict[str, object]]:
-    batch_size = cell["axes"]["batch_size"]
-    parts = bench.loaded, bench.feeder, bench.items, batch_size
-    count = len(bench.items)
-    told = answers(*parts, cell["decoding"])
-    rows = list(tqdm(told, total=count, desc="answers", unit="sample"))
-    if cell["task"] == "multiple_choice":
-        scores = tqdm(option_scores(*parts), total=count, desc="options", unit="sample")
-        rows = [{**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)]
-    return rows
+def write_predictions(
+    path: Path, loaded: LoadedModel, feeder: Feeder, items: Items | None, cell: Mapping[str, Any]
+) -> None:
+    """Write the answers to these samples, as they come; without samples an empty table."""
+    if items is None:
+        write_table(path, [], PREDICTIONS)
+        return
+    told = answers(
+        loaded,
+        feeder,
+        items.read(),
+        cell["axes"]["batch_size"],
+        cell["decoding"],
+        ranked=cell["task"] == "multiple_choice",
+    )
+    with closing(told):
+        rows = tqdm(told, total=len(items), desc="answers", unit="sample")
+        write_table(path, rows, PREDICTIONS)
 
 
 def _decoding(

@@ -27,27 +27,27 @@ def run_inference(
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell import measure_cell  # noqa: PLC0415
 
-        measured = measure_cell(job, inputs)
-        files = _write(outputs, measured.predictions, measured.timings)
+        measured = measure_cell(job, inputs, Path(outputs["predictions"]))
+        files = _write_timings(outputs, measured.timings)
         write_json(measurement, {**heading(job, Status.OK), **measured.blocks, "files": files})
 
     def write_failure(failure: Failure) -> None:
-        files = _write(outputs, [], [])
+        # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
+        from vlmeter.data.samples import PREDICTIONS  # noqa: PLC0415
+        from vlmeter.data.tables import write_table  # noqa: PLC0415
+
+        write_table(Path(outputs["predictions"]), [], PREDICTIONS)
+        files = _write_timings(outputs, [])
         told = heading(job, failure.status, failure.reason, failure.traceback)
         write_json(measurement, {**told, "files": files})
 
     run_cell_job(job, inputs, measurement, work, write_failure)
 
 
-def _write(
-    outputs: Mapping[str, str],
-    predictions: list[dict[str, object]],
-    timings: list[dict[str, object]],
-) -> dict[str, str]:
-    """Write both tables; return their checksums by name."""
-    # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
-    from vlmeter.data.samples import PREDICTIONS, TIMINGS, write_table  # noqa: PLC0415
+def _write_timings(outputs: Mapping[str, str], timings: list[dict[str, object]]) -> dict[str, str]:
+    """Write the timings; return the checksums of both tables by name."""
+    from vlmeter.data.samples import TIMINGS  # noqa: PLC0415
+    from vlmeter.data.tables import write_table  # noqa: PLC0415
 
-    write_table(Path(outputs["predictions"]), predictions, PREDICTIONS)
     write_table(Path(outputs["timings"]), timings, TIMINGS)
     return {name: file_sha256(Path(outputs[name])) for name in ("predictions", "timings")}

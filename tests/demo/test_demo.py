@@ -13,13 +13,15 @@ from transformers import AutoConfig
 from vlmeter.config.load import load_config
 from vlmeter.data.download import download_dataset
 from vlmeter.data.images import preprocess_images
-from vlmeter.data.samples import read_images, read_table, read_texts
+from vlmeter.data.samples import Pictured
+from vlmeter.data.tables import read_table
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.answer import answers
 from vlmeter.models.batches import Feeder
 from vlmeter.models.family_prompts import family_prompts
 from vlmeter.models.fetch import fetch_model
+from vlmeter.models.items import Items
 from vlmeter.models.load import load_model
 from vlmeter.study import Study
 
@@ -106,15 +108,15 @@ def scores(
     loaded = load_model(folder / "model", axes, random=False, seed=0)
     feeder = Feeder(loaded, axes)
     samples = folder / dataset / "samples.parquet"
-    texts = read_texts(samples)
-    images = list(read_images(samples.with_name("images.parquet")))
-    assert len(images) == plan.config.datasets[dataset].sample.n
-    assert len(images) % 16 != 0
+    stored = Pictured(samples, samples.with_name("images.parquet"))
+    assert len(stored) == plan.config.datasets[dataset].sample.n
+    assert len(stored) % 16 != 0
     block = plan.config.datasets[dataset]
-    items = feeder.items(images, texts, lambda _: {**block.prompts, **ASKED}[prompt])
+    template = {**block.prompts, **ASKED}[prompt]
+    items = Items(stored, feeder, lambda _: template, 0, samples_used)
     said = {
         row["id"]: row["prediction"]
-        for row in answers(loaded, feeder, items[:samples_used], 16, plan.decoding(dataset))
+        for row in answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])
     examples = [
@@ -128,7 +130,7 @@ def scores(
         for row in rows
         if row["id"] in said
     ]
-    assert len(examples) == len(images[:samples_used])
+    assert len(examples) == len(items)
     figures = evaluate(block.task, examples, seed=0, resamples=100).figures
     return {figure.name: figure.value for figure in figures}
 

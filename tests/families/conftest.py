@@ -1,6 +1,7 @@
 """Tiny checkpoints of every family, and what the rules before a cell leave for each."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from vlmeter.config.dataset import Generation
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
 from vlmeter.data.images import preprocess_images
-from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.data.samples import SAMPLES
+from vlmeter.data.tables import read_table, write_table
 from vlmeter.files import file_sha256, write_json
 from vlmeter.machine import describe_machine
 from vlmeter.models.fetch import fetch_model
@@ -142,13 +144,15 @@ def job():
 
 
 @pytest.fixture(scope="session")
-def measured(inputs, job):
-    """A family's cell, measured once for all tests."""
+def measured(inputs, job, tmp_path_factory):
+    """A family's cell and its answers, measured once for all tests."""
     done = {}
 
     def cell(name):
         if name not in done:
-            done[name] = measure_cell(job(), inputs(name))
+            predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
+            found = measure_cell(job(), inputs(name), predictions)
+            done[name] = SimpleNamespace(blocks=found.blocks, answers=read_table(predictions))
         return done[name]
 
     return cell

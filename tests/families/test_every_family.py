@@ -12,6 +12,7 @@ from vlmeter.failures import UnsupportedError
 from vlmeter.layercell import profile_cell
 from vlmeter.measure.flop_dispatch import dispatched_flops
 from vlmeter.models.answer import answers
+from vlmeter.models.batches import in_batches
 from vlmeter.models.fetch import fetch_model
 from vlmeter.models.options import _continued, option_scores
 
@@ -45,7 +46,7 @@ EVERY = pytest.mark.parametrize("name", FAMILIES)
 @EVERY
 def test_a_cell_is_measured_whole(measured, name):
     cell = measured(name)
-    assert [row["id"] for row in cell.predictions] == ["s0", "s1", "s2", "s3", "s4"]
+    assert [row["id"] for row in cell.answers] == ["s0", "s1", "s2", "s3", "s4"]
     assert cell.blocks["latency_detail"]["latency_s"] > 0
     assert cell.blocks["generation"]["new_tokens"] == 3
     assert cell.blocks["checks"] == {"image_tokens_present": True, "image_changes_logits": True}
@@ -110,8 +111,8 @@ def test_layers_are_profiled_with_the_decode_step_apart(inputs, job, name):
 @EVERY
 def test_the_length_is_of_the_users_text_alone(bench, name):
     long, short = (bench(name, max_input_len=length) for length in (30, 8))
-    assert (short.text_tokens, short.described()["truncated_samples"] > 0) == (8, True)
-    cut = long.text_tokens - short.text_tokens
+    assert (short.items.text_tokens, short.described()["truncated_samples"] > 0) == (8, True)
+    cut = long.items.text_tokens - short.items.text_tokens
     assert long.sequence_length - short.sequence_length == cut
     assert short.described()["image_tokens"] == IMAGE_TOKENS[name]
 
@@ -130,12 +131,9 @@ def test_the_cost_batches_are_of_one_shape(bench, name):
 @EVERY
 def test_the_batch_size_does_not_change_answers(bench, name):
     set_up = bench(name)
+    parts = set_up.loaded, set_up.feeder, list(set_up.items.read())
     alone, together = (
-        [
-            row["prediction"]
-            for row in answers(set_up.loaded, set_up.feeder, set_up.items, size, set_up.decoding)
-        ]
-        for size in (1, 5)
+        [row["prediction"] for row in answers(*parts, size, set_up.decoding)] for size in (1, 5)
     )
     assert together == alone
     assert any(alone)
@@ -147,10 +145,15 @@ def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
     choices = ("red", "what is the dog", "cat")
     items = [
         replace(item, choices=choices[:count])
-        for item, count in zip(set_up.items, (3, 2, 1, 0, 3), strict=True)
+        for item, count in zip(set_up.items.read(), (3, 2, 1, 0, 3), strict=True)
     ]
     alone, together = (
-        list(option_scores(set_up.loaded, set_up.feeder, items, size)) for size in (1, 4)
+        [
+            own
+            for batch in in_batches(items, size)
+            for own in option_scores(set_up.loaded, set_up.feeder.batch(batch), batch)
+        ]
+        for size in (1, 4)
     )
     assert [len(own) for own in alone] == [3, 2, 1, 0, 3]
     for one, other in zip(alone, together, strict=True):
@@ -162,11 +165,11 @@ def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
 @EVERY
 def test_options_are_scored_without_a_look_ahead(bench, name):
     set_up = bench(name)
-    loaded, feeder = set_up.loaded, set_up.feeder
+    loaded, feeder, first = set_up.loaded, set_up.feeder, next(set_up.items.read())
 
     def scores(*choices):
-        [item] = [replace(set_up.items[0], choices=choices)]
-        [own] = option_scores(loaded, feeder, [item], len(choices))
+        item = replace(first, choices=choices)
+        [own] = option_scores(loaded, feeder.batch([item]), [item])
         return own
 
     # Equal first tokens: what comes after them must not change how likely they are.
@@ -180,7 +183,7 @@ def test_options_are_scored_without_a_look_ahead(bench, name):
 
 def first_logits(set_up):
     """The logits of an option's second token, with two different tokens after it."""
-    inputs = set_up.feeder.batch(set_up.items[:1])
+    inputs = set_up.feeder.batch(list(set_up.items.read(0, 1)))
     cat, dog, red = set_up.loaded.tokenizer("cat dog red", add_special_tokens=False)["input_ids"]
     token_type = set_up.loaded.family.answer_token_type
     found = []

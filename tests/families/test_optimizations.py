@@ -5,6 +5,7 @@ import torch
 
 from vlmeter.cell import measure_cell
 from vlmeter.config.optimizations import AttentionByPart, Compile, Optimization
+from vlmeter.data.tables import read_table
 from vlmeter.failures import UnsupportedError, describe_failure
 from vlmeter.measure.flops import count_flops
 from vlmeter.models.answer import cache_in_use
@@ -18,14 +19,15 @@ MIXED = Optimization(attention=AttentionByPart(vision="sdpa", qformer="eager", t
 
 
 @pytest.fixture(scope="module")
-def blocks(inputs, job):
+def blocks(inputs, job, tmp_path_factory):
     """The blocks of a BLIP-2's cell under an optimisation, measured once."""
     done = {}
+    predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
 
     def measured(optimization, how=None):
         if optimization not in done:
             cell = job(optimization, how)
-            done[optimization] = measure_cell(cell, inputs("blip2-opt")).blocks
+            done[optimization] = measure_cell(cell, inputs("blip2-opt"), predictions).blocks
         return done[optimization]
 
     return measured
@@ -183,9 +185,10 @@ def test_a_compile_block_is_a_mode_and_a_form():
 
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
-def test_every_number_format_answers(inputs, job, dtype):
-    cell = measure_cell(job(dtype=dtype), inputs("blip2-flan-t5", dtype))
-    assert len(cell.predictions) == 5
+def test_every_number_format_answers(inputs, job, tmp_path, dtype):
+    predictions = tmp_path / "predictions.parquet"
+    cell = measure_cell(job(dtype=dtype), inputs("blip2-flan-t5", dtype), predictions)
+    assert len(read_table(predictions)) == 5
     assert (
         cell.blocks["model"]["dtype_by_stage"]["vision"]
         == {

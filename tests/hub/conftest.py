@@ -11,7 +11,7 @@ from hubcontent import add_model, add_noise
 from hubserver import Hub, Repo
 
 from vlmeter.data.download import download_dataset
-from vlmeter.data.samples import read_table
+from vlmeter.data.tables import read_table
 from vlmeter.files import read_json
 from vlmeter.hub.patience import Patience
 from vlmeter.models.fetch import fetch_model

@@ -1,6 +1,5 @@
 """One data set's sample, from its source to `samples.parquet` and a manifest."""
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,10 @@ from tqdm import tqdm
 
 from vlmeter.data.imagefiles import ImageFiles
 from vlmeter.data.rowgroups import Files, Row
-from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.data.samples import SAMPLES
 from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.data.synthetic import synthetic_rows
+from vlmeter.data.tables import count_rows, write_table
 from vlmeter.data.texttables import holds_text_alone
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
@@ -40,16 +40,43 @@ def download_dataset(
     columns = {key: name for key, name in params["columns"].items() if name is not None}
     names = sorted(set(columns.values()))
     drawn = _drawn(params, names, Path(manifest), patience)
+    bad: list[dict[str, str]] = []
+    write_table(Path(samples), _usable(params, drawn, columns, bad), SAMPLES)
+    write_json(Path(manifest), _manifest(params, drawn, bad, Path(samples)))
+
+
+def _usable(
+    params: Mapping[str, Any],
+    drawn: "_Drawn",
+    columns: Mapping[str, str],
+    bad: list[dict[str, str]],
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `samples.parquet`; what cannot be used goes to `bad`.
+
+    Raises:
+        UserError: no sample is usable, or two have one id.
+    """
+    dataset = params["dataset"]
     files = _image_files(params["source"])
-    rows, bad = [], []
-    for raw in tqdm(drawn.rows, total=drawn.length, desc=params["dataset"], unit="sample"):
+    names: set[str] = set()
+    for raw in tqdm(drawn.rows, total=drawn.length, desc=dataset, unit="sample"):
         try:
-            rows.append(_adapted(raw, columns, params["task"], files))
+            row = _adapted(raw, columns, params["task"], files)
         except _UnusableError as error:
-            bad.append({"id": _id(raw, columns), "reason": str(error)})
-    _check(params["dataset"], rows, bad)
-    write_table(Path(samples), rows, SAMPLES)
-    write_json(Path(manifest), _manifest(params, drawn, rows, bad, Path(samples)))
+            name = _id(raw, columns)
+            _LOG.warning("%s: sample %s %s; it is left out", dataset, name, error)
+            bad.append({"id": name, "reason": str(error)})
+            continue
+        if row["id"] in names:
+            raise UserError(
+                f'data set {dataset}: the id "{row["id"]}" stands more than once; '
+                f"give datasets.{dataset}.columns.id a unique column or leave it out."
+            )
+        names.add(row["id"])
+        yield row
+    if not names:
+        first = f"; the first: sample {bad[0]['id']} {bad[0]['reason']}" if bad else ""
+        raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
 
 
 class _Drawn(NamedTuple):
@@ -191,31 +218,12 @@ def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a number, 
     return texts
 
 
-def _check(dataset: str, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:
-    for entry in bad:
-        _LOG.warning("%s: sample %s %s; it is left out", dataset, entry["id"], entry["reason"])
-    if not rows:
-        first = f"; the first: sample {bad[0]['id']} {bad[0]['reason']}" if bad else ""
-        raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
-    ids = [row["id"] for row in rows]
-    twice = (
-        sorted({name for name in ids if ids.count(name) > 1}) if len(set(ids)) < len(ids) else []
-    )
-    if twice:
-        raise UserError(
-            f'data set {dataset}: the id "{twice[0]}" stands more than once; '
-            f"give datasets.{dataset}.columns.id a unique column or leave it out."
-        )
-
-
 def _manifest(
     params: Mapping[str, Any],
     drawn: _Drawn,
-    rows: list[dict[str, Any]],
-    bad: list[dict[str, Any]],
+    bad: list[dict[str, str]],
     samples: Path,
 ) -> dict[str, Any]:
-    hashes = {row["id"]: hashlib.sha256(row["image"]).hexdigest()[:16] for row in rows}
     return {
         "dataset": params["dataset"],
         "task": params["task"],
@@ -224,8 +232,7 @@ def _manifest(
         "licence": drawn.licence,
         "content": params.get("content"),
         "sample": dict(params["sample"]),
-        "n": len(rows),
+        "n": count_rows(samples),
         "bad_samples": bad,
-        "image_sha256": hashes,
         "sha256": file_sha256(samples),
     }

@@ -3,17 +3,20 @@
 import io
 import logging
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from vlmeter.data.samples import IMAGES, read_images, read_table, write_table
+from vlmeter.data.samples import IMAGES
+from vlmeter.data.tables import count_rows, stream_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.files import check_whole, file_sha256, read_json, write_json
 
@@ -25,6 +28,8 @@ _ONE_LARGE = Lock()
 """One large image at a time: all cores at once would take gigabytes."""
 _MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decoded: a small file can unfold to gigabytes."""
+_AHEAD = 4
+"""Images a core that are read before the first of them is written."""
 
 
 def preprocess_images(samples_manifest: str, image_size: int, images: str, manifest: str) -> None:
@@ -40,54 +45,66 @@ def preprocess_images(samples_manifest: str, image_size: int, images: str, manif
     told = read_json(Path(samples_manifest))
     samples = Path(samples_manifest).with_suffix(".parquet")
     check_whole(samples, told["sha256"], remake=Path(samples_manifest))
-    rows, bad = [], []
-    encoded = list(read_images(samples))
-    files = {row["id"]: row["file"] for row in read_table(samples, ["id", "file"])}
-    results = tqdm(
-        _prepared(encoded, image_size), total=len(encoded), desc=f"{image_size} px", unit="image"
-    )
-    for sample, image in results:
-        if isinstance(image, bytes):
-            rows.append({"id": sample, "image": image})
-        else:
-            reason = f"{files[sample] or 'its image'} {image}"
-            _LOG.warning("sample %s: %s; it is left out", sample, reason)
-            bad.append({"id": sample, "reason": reason})
-    if not rows:
-        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
-    write_table(Path(images), rows, IMAGES)
+    bad: list[dict[str, str]] = []
+    write_table(Path(images), _prepared_rows(samples, image_size, bad), IMAGES)
     write_json(
         Path(manifest),
         {
             "dataset": told["dataset"],
             "image_size": image_size,
             "samples_sha256": told["sha256"],
-            "n": len(rows),
+            "n": count_rows(Path(images)),
             "bad_samples": [*told["bad_samples"], *bad],  # type: ignore[misc]
             "sha256": file_sha256(Path(images)),
         },
     )
 
 
-def _prepared(
-    encoded: Iterable[tuple[str, bytes]], image_size: int
-) -> Iterator[tuple[str, bytes | str]]:
-    """Yield (id, PNG) in order, or (id, reason) where there is no image to be had."""
+def _prepared_rows(
+    samples: Path, image_size: int, bad: list[dict[str, str]]
+) -> Iterator[dict[str, object]]:
+    """Yield the rows of the images' table; samples without an image to be had go to `bad`."""
+    count = count_rows(samples)
+    stored = stream_table(samples, ["id", "image", "file"])
+    for row, image in tqdm(
+        _prepared(stored, image_size), total=count, desc=f"{image_size} px", unit="image"
+    ):
+        if isinstance(image, bytes):
+            yield {"id": row["id"], "image": image}
+        else:
+            reason = f"{row['file'] or 'its image'} {image}"
+            _LOG.warning("sample %s: %s; it is left out", row["id"], reason)
+            bad.append({"id": row["id"], "reason": reason})
+    if len(bad) == count:
+        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
 
-    def prepare(entry: tuple[str, bytes]) -> tuple[str, bytes | str]:
-        sample, data = entry
+
+def _prepared(
+    rows: Iterable[dict[str, Any]], image_size: int
+) -> Iterator[tuple[dict[str, Any], bytes | str]]:
+    """Yield rows in order, each with its PNG or the reason why there is none."""
+
+    def prepare(data: bytes) -> bytes | str:
         try:
-            return sample, resized_png(data, image_size)
+            return resized_png(data, image_size)
         except UnidentifiedImageError:
             # Pillow's own words name an address in memory, another one each time.
-            return sample, "cannot be decoded (no known image format)"
+            return "cannot be decoded (no known image format)"
         except Exception as error:
             # A decoder meets damaged bytes with whatever exception its format makes likely.
-            return sample, f"cannot be decoded ({error})"
+            return f"cannot be decoded ({error})"
 
+    cores = os.cpu_count() or 1
     # Pillow lets go of the interpreter while it decodes and resizes.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(prepare, encoded)
+    with ThreadPoolExecutor(cores) as pool:
+        under_way: deque[tuple[dict[str, Any], Future[bytes | str]]] = deque()
+        for row in rows:
+            under_way.append((row, pool.submit(prepare, row["image"])))
+            if len(under_way) > _AHEAD * cores:
+                done, image = under_way.popleft()
+                yield done, image.result()
+        for done, image in under_way:
+            yield done, image.result()
 
 
 def resized_png(data: bytes, image_size: int) -> bytes:

@@ -5,7 +5,7 @@ What is cut is the question or its context, from the right; the template's own w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vlmeter.data.samples import Text
 
@@ -27,6 +27,33 @@ class Prompt:
     truncated: bool
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How much of its texts a sample's prompt keeps: it is made again without a tokenizer."""
+
+    tokens: int
+    """Text tokens of the prompt, the start token among them."""
+    question: int | None = None
+    """Characters kept; None where nothing is cut."""
+    context: int | None = None
+    """As for the question."""
+
+    def prompt(self, template: str, text: Text) -> Prompt:
+        """Return the prompt of the sample that this was found for."""
+        kept = Text(
+            text.id,
+            _cut(text.question, self.question),
+            _cut(text.context, self.context),
+            text.choices,
+        )
+        truncated = self.question is not None or self.context is not None
+        return Prompt(render(template, kept), self.tokens, truncated)
+
+
+def _cut(text: str, length: int | None) -> str:
+    return text if length is None else text[:length].rstrip()
+
+
 def render(template: str, text: Text) -> str:
     """Fill a template's fields: the question, its context, and the choices in one of two forms.
 
@@ -41,8 +68,8 @@ def render(template: str, text: Text) -> str:
     )
 
 
-def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str], int]) -> Prompt:
-    """Render a prompt of at most `max_tokens` text tokens.
+def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str], int]) -> Fit:
+    """Find what a prompt of at most `max_tokens` text tokens can keep.
 
     The context is cut before the question: it is the lesser loss.
 
@@ -55,47 +82,40 @@ def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str]
     Raises:
         TemplateTooLongError: even without question and context the prompt is too long.
     """
-    whole = render(template, text)
-    tokens = count(whole)
-    if tokens <= max_tokens:
-        return Prompt(whole, tokens, truncated=False)
-    if "{context}" in template:
-        without = Text(text.id, text.question, "", text.choices)
-        if count(render(template, without)) <= max_tokens:
-            return _longest(template, text, "context", max_tokens, count)
-        text = without
-    return _longest(template, text, "question", max_tokens, count)
+
+    def fit(question: int | None = None, context: int | None = None) -> Fit:
+        """Return what is kept, with the tokens that it has."""
+        kept = Fit(0, question, context)
+        return replace(kept, tokens=count(kept.prompt(template, text).text))
+
+    whole = fit()
+    if whole.tokens <= max_tokens:
+        return whole
+    if "{context}" not in template:
+        return _longest(text.question, fit, text.id, max_tokens)
+    if fit(context=0).tokens <= max_tokens:
+        return _longest(text.context, lambda length: fit(context=length), text.id, max_tokens)
+    return _longest(text.question, lambda length: fit(length, 0), text.id, max_tokens)
 
 
-def _longest(
-    template: str, text: Text, field: str, max_tokens: int, count: Callable[[str], int]
-) -> Prompt:
-    """Keep as many characters of `field` as fit, found by halving."""
-    whole: str = getattr(text, field)
-
-    def cut(length: int) -> str:
-        fields = {name: getattr(text, name) for name in ("id", "question", "context", "choices")}
-        fields[field] = whole[:length].rstrip()
-        return render(template, Text(**fields))
-
-    shortest = count(cut(0))
+def _longest(whole: str, fit: Callable[[int], Fit], name: str, max_tokens: int) -> Fit:
+    """Keep as many characters of a field as fit, found by halving."""
+    shortest = fit(0).tokens
     if shortest > max_tokens:
         raise TemplateTooLongError(
-            f"sample {text.id}: without question and context its prompt still has {shortest} "
+            f"sample {name}: without question and context its prompt still has {shortest} "
             f"text tokens, more than max_input_len {max_tokens}"
         )
     low, high = 0, len(whole)
     while low < high:
         middle = (low + high + 1) // 2
-        if count(cut(middle)) <= max_tokens:
+        if fit(middle).tokens <= max_tokens:
             low = middle
         else:
             high = middle - 1
-    kept = cut(_word_end(whole, low))
-    if count(kept) > max_tokens:
-        # Where a text ends, a shorter one can have more tokens.
-        kept = cut(low)
-    return Prompt(kept, count(kept), truncated=True)
+    kept = fit(_word_end(whole, low))
+    # Where a text ends, a shorter one can have more tokens.
+    return kept if kept.tokens <= max_tokens else fit(low)
 
 
 def _word_end(text: str, length: int) -> int:

@@ -1,14 +1,13 @@
-"""The tables in which samples, images and predictions are kept between jobs."""
+"""What the tables hold in which samples, images and predictions are kept between jobs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from vlmeter.data.tables import count_rows, stream_table
 from vlmeter.errors import UserError
-from vlmeter.files import replacing
 
 SAMPLES = pa.schema(
     [
@@ -56,44 +55,49 @@ class Text:
     choices: tuple[str, ...]
 
 
-def write_table(path: Path, rows: Sequence[dict[str, object]], schema: pa.Schema) -> None:
-    """Write `rows` as parquet, atomically; an empty list gives an empty table with its columns."""
-    table = pa.Table.from_pylist(list(rows), schema=schema)
-    with replacing(path) as aside:
-        pq.write_table(table, aside, compression="zstd")
-
-
-def read_table(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, object]]:
-    """Read a parquet table as a list of rows.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        table = pq.read_table(path, columns=None if columns is None else list(columns))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: delete its manifest and run again.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} cannot be read ({error}): delete it and run again.") from None
-    rows: list[dict[str, object]] = table.to_pylist()
-    return rows
-
-
-def read_texts(path: Path) -> dict[str, Text]:
-    """Return the texts of a `samples.parquet` by id, without reading its images."""
-    rows = read_table(path, ["id", "question", "context", "choices"])
-    return {
-        str(row["id"]): Text(
-            id=str(row["id"]),
-            question=str(row["question"] or ""),
-            context=str(row["context"] or ""),
-            choices=tuple(row["choices"] or ()),  # type: ignore[arg-type]
+def read_texts(path: Path) -> Iterator[Text]:
+    """Yield the texts of a `samples.parquet`, without reading its images."""
+    for row in stream_table(path, ["id", "question", "context", "choices"]):
+        yield Text(
+            id=row["id"],
+            question=row["question"] or "",
+            context=row["context"] or "",
+            choices=tuple(row["choices"] or ()),
         )
-        for row in rows
-    }
 
 
-def read_images(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (id, encoded image) of an `images.parquet` or `samples.parquet`, in its order."""
-    for row in read_table(path, ["id", "image"]):
-        yield str(row["id"]), row["image"]  # type: ignore[misc]
+@dataclass(frozen=True)
+class Pictured:
+    """The samples of a data set that have an image of one size, in their order."""
+
+    samples: Path
+    """`samples.parquet`"""
+    images: Path
+    """`images.parquet`: what could not be decoded is missing in it."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return count_rows(self.images)
+
+    def texts(self, start: int, stop: int) -> Iterator[Text]:
+        """Yield the texts of these samples; no image is read."""
+        names = (row["id"] for row in stream_table(self.images, ["id"], start, stop))
+        return self._texts_of(names)
+
+    def read(self, start: int, stop: int) -> Iterator[tuple[Text, bytes]]:
+        """Yield these samples' texts and encoded images."""
+        images = stream_table(self.images, ["image"], start, stop)
+        for text, row in zip(self.texts(start, stop), images, strict=True):
+            yield text, row["image"]
+
+    def _texts_of(self, names: Iterator[str]) -> Iterator[Text]:
+        """Find the texts on the way through the samples: both tables have one order."""
+        texts = read_texts(self.samples)
+        for name in names:
+            found = next((text for text in texts if text.id == name), None)
+            if found is None:
+                raise UserError(
+                    f"{self.samples} has no sample {name}, of which {self.images} has the image: "
+                    f"delete {self.images.with_suffix('.json')} and run again."
+                )
+            yield found

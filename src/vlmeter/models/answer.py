@@ -1,13 +1,15 @@
 """Answers: decoding as a user would run it, and decoding of a forced length for timing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 
 from vlmeter.failures import UnsupportedError
+from vlmeter.models.ahead import one_ahead
 from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
 from vlmeter.models.load import LoadedModel
+from vlmeter.models.options import option_scores
 
 
 def generate(
@@ -85,27 +87,57 @@ def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str
 def answers(
     loaded: LoadedModel,
     feeder: Feeder,
-    items: Sequence[Item],
+    items: Iterable[Item],
     batch_size: int,
     decoding: Mapping[str, Any],
-) -> Iterator[dict[str, Any]]:
-    """Yield a row of `predictions.parquet` for every item, in their order."""
+    *,
+    ranked: bool = False,
+) -> Generator[dict[str, Any]]:
+    """Yield a row of `predictions.parquet` for every item, in their order.
+
+    Each batch is prepared once, while the model works on the one before it. Close what is returned:
+    with it ends the thread that prepares.
+
+    Args:
+        loaded: The model.
+        feeder: Makes its batches.
+        items: The samples.
+        batch_size: Samples of a batch.
+        decoding: The cell's.
+        ranked: Say too how likely the options of a multiple choice are.
+    """
+    with one_ahead(_prepared(feeder, items, batch_size)) as batches:
+        for batch, inputs in batches:
+            with torch.inference_mode():
+                new = generate(loaded, inputs, decoding).tolist()
+            rows = [_row(loaded, item, tokens) for item, tokens in zip(batch, new, strict=True)]
+            if ranked:
+                scores = option_scores(loaded, inputs, batch)
+                rows = [
+                    {**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)
+                ]
+            yield from rows
+
+
+def _prepared(
+    feeder: Feeder, items: Iterable[Item], batch_size: int
+) -> Iterator[tuple[list[Item], Inputs]]:
     for batch in in_batches(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
-        with torch.inference_mode():
-            new = generate(loaded, inputs, decoding).tolist()
-        for item, tokens in zip(batch, new, strict=True):
-            own = _own_tokens(tokens, loaded)
-            text = loaded.tokenizer.decode(own, skip_special_tokens=True).strip()
-            yield {
-                "id": item.id,
-                "prediction": text,
-                "prompt": item.prompt.text,
-                "text_tokens": item.prompt.tokens,
-                "generated_tokens": len(own),
-                "truncated": item.prompt.truncated,
-            }
+        yield batch, inputs
+
+
+def _row(loaded: LoadedModel, item: Item, tokens: list[int]) -> dict[str, Any]:
+    own = _own_tokens(tokens, loaded)
+    return {
+        "id": item.id,
+        "prediction": loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
+        "prompt": item.prompt.text,
+        "text_tokens": item.prompt.tokens,
+        "generated_tokens": len(own),
+        "truncated": item.prompt.truncated,
+    }
 
 
 def _own_tokens(tokens: list[int], loaded: LoadedModel) -> list[int]:
@@ -116,13 +148,13 @@ def _own_tokens(tokens: list[int], loaded: LoadedModel) -> list[int]:
     return tokens
 
 
-def image_changes_logits(loaded: LoadedModel, feeder: Feeder, items: Sequence[Item]) -> bool:
+def image_changes_logits(loaded: LoadedModel, feeder: Feeder, item: Item) -> bool:
     """Say whether another image under the same prompt gives other logits.
 
     It is the one sign that the picture reaches the words: without image tokens a forward runs
     without complaint and without the image.
     """
-    inputs = feeder.batch(items[:1])
+    inputs = feeder.batch([item])
     other = dict(inputs)
     pixels = inputs["pixel_values"]
     # The negative differs from the image wherever the image is not a flat grey.

@@ -2,14 +2,15 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 import torch
 from PIL import Image
 
-from vlmeter.data.prompts import Prompt, TemplateTooLongError, fit_prompt
+from vlmeter.data.prompts import Fit, Prompt, fit_prompt
 from vlmeter.data.samples import Text
 from vlmeter.failures import UnsupportedError
 from vlmeter.models.families import (
@@ -57,30 +58,21 @@ class Feeder:
         self._native = axes["image_input"] == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
-    def items(
-        self,
-        images: Sequence[tuple[str, bytes]],
-        texts: Mapping[str, Text],
-        template_of: Callable[[Text], str],
-    ) -> list[Item]:
-        """Return the samples with their prompts, cut to the cell's length.
+    def fit(self, template: str, text: Text) -> Fit:
+        """Find what a sample's prompt keeps, cut to the cell's length.
 
         The length is of the user's text: neither the image nor a chat template takes from it.
+
+        Raises:
+            TemplateTooLongError: even without the sample's texts it is too long.
         """
         family, processor = self._loaded.family, self._loaded.processor
-
-        def count(prompt: str) -> int:
-            return family.text_tokens(processor, prompt)
-
-        def item(name: str, data: bytes) -> Item:
-            template = template_of(texts[name])
-            prompt = fit_prompt(template, texts[name], self._max_input_len, count)
-            return Item(name, data, prompt, template, texts[name].choices)
-
-        try:
-            return [item(name, data) for name, data in images]
-        except TemplateTooLongError as error:
-            raise UnsupportedError(str(error)) from error
+        return fit_prompt(
+            template,
+            text,
+            self._max_input_len,
+            lambda prompt: family.text_tokens(processor, prompt),
+        )
 
     def batch(self, items: Sequence[Item]) -> Inputs:
         """Return one batch.
@@ -99,7 +91,7 @@ class Feeder:
         if self._native:
             options |= {"do_resize": False, "do_center_crop": False}
         made = loaded.processor(
-            images=loaded.family.images([Image.open(io.BytesIO(item.image)) for item in items]),
+            images=loaded.family.images([_picture(item) for item in items]),
             text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
@@ -120,14 +112,23 @@ class Feeder:
             fed["interpolate_pos_encoding"] = True
         return fed
 
-    def workload(self, items: Sequence[Item], batch_size: int, most: int) -> list[Inputs]:
-        """Return up to `most` distinct full batches of one shape: that of the longest prompt."""
+    def workload(
+        self, items: Sequence[Item], longest: Item, batch_size: int, most: int
+    ) -> list[Inputs]:
+        """Return up to `most` distinct full batches of one shape: that of the longest prompt.
+
+        Args:
+            items: The first samples: those of these batches, or all where they are fewer.
+            longest: The sample with the longest prompt of all.
+            batch_size: Rows of a batch.
+            most: Most batches.
+        """
         batches = [self.batch(batch) for batch in full_batches(items, batch_size, most)]
-        longest = self.batch([max(items, key=lambda item: item.prompt.tokens)])
+        alone = self.batch([longest])
         widths = {
-            name: max(inputs[name].shape[1] for inputs in (longest, *batches))
+            name: max(inputs[name].shape[1] for inputs in (alone, *batches))
             for name in _PADDING
-            if name in longest
+            if name in alone
         }
         return [self._padded(inputs, widths) for inputs in batches]
 
@@ -163,10 +164,20 @@ class Feeder:
         return int(max(counts))
 
 
-def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def _picture(item: Item) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(item.image))
+        picture.load()
+    except OSError as error:
+        raise ValueError(f"sample {item.id}: its image cannot be decoded ({error})") from error
+    return picture
+
+
+def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in batches; the last may be smaller."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:

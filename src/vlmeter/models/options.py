@@ -6,59 +6,77 @@ that a long option is no worse for its length.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import torch
 
-from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.batches import Inputs, Item, in_batches
 from vlmeter.models.families import is_encoder_decoder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import LoadedModel
 
 
 class _Pair(NamedTuple):
-    """An option as the answer to a sample's prompt."""
+    """An option as the answer to a prompt of a batch."""
 
-    item: Item
+    row: int
+    """The prompt's in the batch."""
+    prompt: str
     option: str
 
 
 def option_scores(
-    loaded: LoadedModel, feeder: Feeder, items: Sequence[Item], batch_size: int
-) -> Iterator[list[float | None]]:
-    """Yield the scores of each sample's options, in their order.
+    loaded: LoadedModel, inputs: Inputs, items: Sequence[Item]
+) -> list[list[float | None]]:
+    """Return the scores of each sample's options, in their order.
 
-    Each option is fed with the whole prompt, so that a batch holds options of several samples,
-    however many each has. None stands for an option without a token of its own.
+    Each option is fed with the whole prompt, as many at once as the batch has rows, however many
+    options each sample has. None stands for an option without a token of its own.
 
     Args:
         loaded: The model.
-        feeder: Makes its batches.
+        inputs: The samples' batch, as `Feeder.batch` makes it.
         items: The samples.
-        batch_size: Most options that are fed together.
     """
-    pairs = [_Pair(item, option) for item in items for option in item.choices]
+    pairs = [
+        _Pair(row, item.prompt.text, option)
+        for row, item in enumerate(items)
+        for option in item.choices
+    ]
     score = _decoder_scores if is_encoder_decoder(loaded.model.config) else _continuation_scores
     scores = chain.from_iterable(
-        score(loaded, feeder, batch) for batch in in_batches(pairs, batch_size)
+        score(loaded, _rows_of(inputs, [pair.row for pair in batch]), batch)
+        for batch in in_batches(pairs, len(items))
     )
-    for item in items:
-        yield list(islice(scores, len(item.choices)))
+    return [list(islice(scores, len(item.choices))) for item in items]
+
+
+def _rows_of(inputs: Inputs, rows: Sequence[int]) -> Inputs:
+    """Return a batch of these rows of a batch, each as often as it is named."""
+    length = len(inputs["input_ids"])
+
+    def chosen(value: torch.Tensor) -> torch.Tensor:
+        index = torch.tensor(rows, device=value.device)
+        # The parts of all images may stand in one row after another: each sample has as many.
+        parts = value.reshape(length, -1, *value.shape[1:]).index_select(0, index)
+        return parts.flatten(0, 1)
+
+    return {
+        name: chosen(value) if isinstance(value, torch.Tensor) else value
+        for name, value in inputs.items()
+    }
 
 
 def _continuation_scores(
-    loaded: LoadedModel, feeder: Feeder, pairs: Sequence[_Pair]
+    loaded: LoadedModel, inputs: Inputs, pairs: Sequence[_Pair]
 ) -> list[float | None]:
     """Score options that continue the prompt, each behind the end of its row."""
-    inputs = feeder.batch([pair.item for pair in pairs])
-    feeder.image_tokens(inputs)
     # What a chat template ends with is a place to begin; a text goes on after a space.
     chat = uses_chat_template(loaded.processor)
     targets = [
-        _own_tokens(loaded.tokenizer, "" if chat else pair.item.prompt.text, pair.option)
-        for pair in pairs
+        _own_tokens(loaded.tokenizer, "" if chat else pair.prompt, pair.option) for pair in pairs
     ]
     longest = max(map(len, targets))
     continued = _continued(inputs, targets, loaded.family.answer_token_type)
@@ -89,11 +107,9 @@ def _continued(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int
 
 
 def _decoder_scores(
-    loaded: LoadedModel, feeder: Feeder, pairs: Sequence[_Pair]
+    loaded: LoadedModel, inputs: Inputs, pairs: Sequence[_Pair]
 ) -> list[float | None]:
     """Score options that a decoder tells by itself, the prompt being the encoder's."""
-    inputs = feeder.batch([pair.item for pair in pairs])
-    feeder.image_tokens(inputs)
     targets = [
         loaded.tokenizer(pair.option, add_special_tokens=False)["input_ids"] for pair in pairs
     ]

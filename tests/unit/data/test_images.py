@@ -9,7 +9,8 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from vlmeter.data.images import FORMATS, preprocess_images, resized_png
-from vlmeter.data.samples import IMAGES, SAMPLES, read_table, write_table
+from vlmeter.data.samples import IMAGES, SAMPLES
+from vlmeter.data.tables import read_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vlmeter.data.download import download_dataset
 from vlmeter.data.images import preprocess_images
-from vlmeter.data.samples import read_table
+from vlmeter.data.tables import read_table
 from vlmeter.errors import UserError
 from vlmeter.files import read_json
 

@@ -17,8 +17,9 @@ def text(question="", context="", choices=()):
     return Text("7", question, context, tuple(choices))
 
 
-def fitted(template, most, **fields):
-    return fit_prompt(template, text(**fields), most, words)
+def fitted(template, most, count=words, **fields):
+    sample = text(**fields)
+    return fit_prompt(template, sample, most, count).prompt(template, sample)
 
 
 ASKED = "Question: {question} Answer:"
@@ -82,15 +83,16 @@ def test_half_a_word_is_never_left():
     def letters(prompt):
         return len(prompt)
 
-    assert fit_prompt("{question}", text("black-and-white photograph"), 20, letters).text == (
-        "black-and-white"
-    )
-    assert fit_prompt("{question}", text("black photograph"), 15, letters).text == "black"
+    def kept(question, most):
+        return fitted("{question}", most, letters, question=question).text
+
+    assert kept("black-and-white photograph", 20) == "black-and-white"
+    assert kept("black photograph", 15) == "black"
 
 
 def test_a_script_without_spaces_is_cut_where_it_must_be():
     question = "这张照片里有什么动物以及它们在做什么事情请详细说明并且告诉我们在哪里拍的"
-    assert fit_prompt("{question}", text(question), 35, len).text == question[:35]
+    assert fitted("{question}", 35, len, question=question).text == question[:35]
 
 
 def test_a_count_that_grows_when_a_word_goes_is_obeyed():
@@ -99,7 +101,7 @@ def test_a_count_that_grows_when_a_word_goes_is_obeyed():
     def count(prompt):
         return 3 if prompt == "ab!" or len(prompt) > 10 else 2
 
-    prompt = fit_prompt("{question}!", text("ab cdefghi"), 2, count)
+    prompt = fitted("{question}!", 2, count, question="ab cdefghi")
     assert prompt == Prompt("ab cdefgh!", 2, truncated=True)
 
 
@@ -119,7 +121,7 @@ def test_there_are_never_more_tokens_than_allowed(question, context, template, m
 
     sample = text(question, context)
     try:
-        prompt = fit_prompt(template, sample, most, count)
+        prompt = fit_prompt(template, sample, most, count).prompt(template, sample)
     except TemplateTooLongError:
         assert count(render(template, text())) > most
         return

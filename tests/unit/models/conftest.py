@@ -19,7 +19,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.data.samples import Text
-from vlmeter.models.batches import Feeder
+from vlmeter.models.batches import Feeder, Item
 from vlmeter.models.load import load_model
 from vlmeter.models.optimizations import Optimization
 
@@ -176,9 +176,16 @@ def make_items():
     """Make samples with questions of different length, every one with a picture of its own."""
 
     def make(feeder, template="question : {question} answer :", side=SIDE_PX, questions=QUESTIONS):
-        texts = {str(i): Text(str(i), question, "", ()) for i, question in enumerate(questions)}
-        pictures = [(name, picture(int(name), side)) for name in texts]
-        return feeder.items(pictures, texts, lambda _: template)
+        texts = [Text(str(i), question, "", ()) for i, question in enumerate(questions)]
+        return [
+            Item(
+                text.id,
+                picture(int(text.id), side),
+                feeder.fit(template, text).prompt(template, text),
+                template,
+            )
+            for text in texts
+        ]
 
     return make
 

@@ -1,5 +1,7 @@
 """Answers end where they end, and do not depend on the batch; forced ones have their length."""
 
+import threading
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -127,7 +129,7 @@ def test_a_forced_answer_has_exactly_its_length(loaded, feeder, items, tokens, b
 
 
 def test_another_image_changes_the_logits(loaded, feeder, items):
-    assert image_changes_logits(loaded, feeder, items)
+    assert image_changes_logits(loaded, feeder, items[0])
 
 
 def fake(loaded, logits):
@@ -144,10 +146,38 @@ def fake(loaded, logits):
 
 def test_a_model_that_does_not_see_the_image_is_noticed(loaded, feeder, items):
     blind = fake(loaded, lambda inputs: inputs["input_ids"].float())
-    assert not image_changes_logits(blind, feeder, items)
+    assert not image_changes_logits(blind, feeder, items[0])
 
 
 def test_numbers_that_overflow_are_no_sign_of_seeing(loaded, feeder, items):
     broken = fake(loaded, lambda inputs: inputs["pixel_values"] * torch.inf)
     with pytest.raises(ValueError, match="overflow in this dtype"):
-        image_changes_logits(broken, feeder, items)
+        image_changes_logits(broken, feeder, items[0])
+
+
+def test_a_broken_image_is_named_and_leaves_no_thread(loaded, feeder, items):
+    broken = replace(items[3], image=b"no picture")
+    with (
+        closing(answers(loaded, feeder, [*items[:3], broken], 2, decoding(2))) as rows,
+        pytest.raises(ValueError, match=r"^sample 3: its image cannot be decoded"),
+    ):
+        list(rows)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prepare")]
+
+
+def test_each_batch_is_prepared_once_even_where_options_are_ranked(loaded, feeder, items):
+    class Counting:
+        image_tokens = feeder.image_tokens
+
+        def __init__(self):
+            self.fed = []
+
+        def batch(self, batch):
+            self.fed += [item.id for item in batch]
+            return feeder.batch(batch)
+
+    counting = Counting()
+    ranked = [replace(item, choices=("cat", "red dog", "two")) for item in items]
+    rows = list(answers(loaded, counting, ranked, 2, decoding(2), ranked=True))
+    assert counting.fed == [item.id for item in items]
+    assert [len(row["option_scores"]) for row in rows] == [3] * 5

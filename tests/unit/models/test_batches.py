@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vlmeter.failures import UnsupportedError
+from vlmeter.data.prompts import TemplateTooLongError
 from vlmeter.models.batches import digests, full_batches, in_batches
 
 IMAGE_TOKEN, PAD, BOS = 4, 0, 1
@@ -50,13 +50,13 @@ def test_a_prompt_is_cut_to_the_cells_length(loaded, make_feeder, make_items):
 
 
 def test_a_template_that_does_not_fit_is_unsupported(loaded, make_feeder, make_items):
-    with pytest.raises(UnsupportedError, match="more than max_input_len 4"):
+    with pytest.raises(TemplateTooLongError, match="more than max_input_len 4"):
         make_items(make_feeder(loaded, max_input_len=4))
 
 
 def test_every_batch_of_the_workload_is_as_long_as_the_longest_prompt(feeder, items):
     longest = max(item.prompt.tokens for item in items)
-    batches = feeder.workload(items, 2, 9)
+    batches = feeder.workload(items, max(items, key=lambda item: item.prompt.tokens), 2, 9)
     for inputs in batches:
         assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, 4 + longest)
         assert feeder.image_tokens(inputs) == 4
@@ -67,7 +67,7 @@ def test_padding_does_not_change_what_comes_next(loaded, feeder, items):
     longest = max(items, key=lambda item: item.prompt.tokens)
     for item in items:
         plain = logits(loaded, feeder.batch([item]))[0, -1]
-        (padded, *_) = feeder.workload([item, longest], 1, 1)
+        (padded, *_) = feeder.workload([item, longest], longest, 1, 1)
         assert padded["input_ids"].shape[1] == 4 + longest.prompt.tokens
         assert torch.allclose(plain, logits(loaded, padded)[0, -1], atol=1e-4, rtol=0)
 

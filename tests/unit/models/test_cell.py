@@ -12,7 +12,8 @@ from vlmeter.cell import measure_cell
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
 from vlmeter.data.images import preprocess_images
-from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.data.samples import SAMPLES
+from vlmeter.data.tables import read_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.files import file_sha256, read_json, write_json
@@ -201,10 +202,11 @@ def test_a_template_that_cannot_fit_is_unsupported(inputs):
         set_up(job(max_input_len=3), inputs)
 
 
-@pytest.mark.parametrize("work", [measure_cell, profile_cell])
-def test_a_card_that_torch_cannot_use_is_unavailable(inputs, work):
+def test_a_card_that_torch_cannot_use_is_unavailable(inputs, tmp_path):
     with pytest.raises(UnavailableError, match="no CUDA device"):
-        work(job(device="cuda"), inputs)
+        measure_cell(job(device="cuda"), inputs, tmp_path / "p.parquet")
+    with pytest.raises(UnavailableError, match="no CUDA device"):
+        profile_cell(job(device="cuda"), inputs)
 
 
 BLOCKS = [
@@ -214,8 +216,13 @@ BLOCKS = [
 
 
 @pytest.fixture(scope="module")
-def measured(inputs):
-    return measure_cell(job(), inputs)
+def predictions(tmp_path_factory):
+    return tmp_path_factory.mktemp("cell") / "predictions.parquet"
+
+
+@pytest.fixture(scope="module")
+def measured(inputs, predictions):
+    return measure_cell(job(), inputs, predictions)
 
 
 def test_a_measured_cell_has_every_block(measured):
@@ -228,8 +235,8 @@ def test_a_measured_cell_can_be_written_as_json(measured, tmp_path):
     assert list(read_json(tmp_path / "m.json")) == BLOCKS
 
 
-def test_every_sample_has_its_answer(measured):
-    rows = measured.predictions
+def test_every_sample_has_its_answer(measured, predictions):
+    rows = read_table(predictions)
     assert [row["id"] for row in rows] == ["s0", "s1", "s2", "s3", "s4"]
     assert all(row["generated_tokens"] <= 4 for row in rows)
     assert rows[0]["prompt"] == "question : what colour answer :"
@@ -280,7 +287,7 @@ def test_how_answers_were_decoded_is_kept(measured):
 
 def test_without_a_template_the_model_s_family_is_asked_its_own_way(inputs):
     bench = set_up(job(template=None), inputs)
-    assert [item.prompt.text for item in bench.items[:2]] == [
+    assert [item.prompt.text for item in bench.items.read(0, 2)] == [
         "Question: what colour Answer:",
         "Question: is the cat red ? one two Answer:",
     ]
@@ -310,7 +317,8 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inpu
     }
     path = tmp_path / "machine.json"
     write_json(path, elsewhere)
-    blocks = measure_cell({**job(), "cost_only": True}, {**inputs, "machine": str(path)}).blocks
+    told = {**inputs, "machine": str(path)}
+    blocks = measure_cell({**job(), "cost_only": True}, told, tmp_path / "p.parquet").blocks
     assert blocks["provenance"]["host"] == host_digest()
     assert blocks["provenance"]["cpu"]["name"] != "another"
     assert blocks["flops_detail"]["utilisation"] is None
@@ -318,19 +326,21 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inpu
     assert blocks["energy_detail"]["energy_net_reason"]
 
 
-def test_a_multiple_choice_leaves_a_score_per_option(inputs):
-    measured = job()
+def test_a_multiple_choice_leaves_a_score_per_option(inputs, tmp_path):
+    measured, path = job(), tmp_path / "p.parquet"
     measured["cell"]["task"] = "multiple_choice"
-    rows = measure_cell(measured, inputs).predictions
+    measure_cell(measured, inputs, path)
+    rows = read_table(path)
     assert [len(row["option_scores"]) for row in rows] == [0, 1, 2, 3, 3]
     assert all(score < 0 for row in rows for score in row["option_scores"])
     measured["cost_only"] = True
-    assert measure_cell(measured, inputs).predictions == []
+    measure_cell(measured, inputs, path)
+    assert read_table(path) == []
 
 
-def test_the_second_measurement_of_the_base_answers_nothing(inputs):
-    measured = measure_cell({**job(), "cost_only": True}, inputs)
-    assert measured.predictions == []
+def test_the_second_measurement_of_the_base_answers_nothing(inputs, tmp_path):
+    measured = measure_cell({**job(), "cost_only": True}, inputs, tmp_path / "p.parquet")
+    assert read_table(tmp_path / "p.parquet") == []
     assert measured.blocks["latency_detail"]["latency_s"] > 0
 
 

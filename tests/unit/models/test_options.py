@@ -9,7 +9,7 @@ from PIL import Image
 from transformers import Blip2ForConditionalGeneration
 
 from vlmeter.data.prompts import Prompt
-from vlmeter.models.batches import Feeder
+from vlmeter.models.batches import Feeder, in_batches
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.options import option_scores
 
@@ -30,6 +30,14 @@ def items(feeder, make_items):
     ]
 
 
+def scores_of(loaded, feeder, items, batch_size):
+    return [
+        own
+        for batch in in_batches(items, batch_size)
+        for own in option_scores(loaded, feeder.batch(batch), batch)
+    ]
+
+
 def plain_score(loaded, item, option):
     """The mean log-likelihood by one unpadded forward, the whole softmax at every position."""
     words = loaded.tokenizer(option, add_special_tokens=False)["input_ids"]
@@ -46,7 +54,7 @@ def plain_score(loaded, item, option):
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_scores_in_batches_are_those_of_plain_forwards(loaded, feeder, items, batch_size):
-    found = list(option_scores(loaded, feeder, items, batch_size))
+    found = scores_of(loaded, feeder, items, batch_size)
     assert [len(own) for own in found] == [3, 2, 0, 1, 2]
     for item, own in zip(items, found, strict=True):
         expected = [plain_score(loaded, item, option) for option in item.choices]
@@ -59,13 +67,13 @@ def test_options_follow_the_prompt_as_it_was_cut(loaded, make_feeder, make_items
     feeder = make_feeder(loaded, max_input_len=7)
     item = replace(make_items(feeder)[1], choices=("red", "one two"))
     assert item.prompt.truncated
-    [own] = option_scores(loaded, feeder, [item], 2)
+    [own] = scores_of(loaded, feeder, [item], 1)
     assert own == pytest.approx([plain_score(loaded, item, o) for o in item.choices], abs=1e-5)
 
 
 def test_the_picture_and_the_prompt_both_count(loaded, feeder, items):
     def scores(item):
-        [own] = option_scores(loaded, feeder, [item], 4)
+        [own] = scores_of(loaded, feeder, [item], 1)
         return own
 
     first, other = items[0], items[1]
@@ -74,14 +82,14 @@ def test_the_picture_and_the_prompt_both_count(loaded, feeder, items):
 
 
 def test_an_option_without_tokens_has_no_score(loaded, feeder, items):
-    [own] = option_scores(loaded, feeder, [replace(items[0], choices=("", "red"))], 2)
+    [own] = scores_of(loaded, feeder, [replace(items[0], choices=("", "red"))], 1)
     assert own[0] is None
     assert own[1] < 0
 
 
 def test_an_empty_prompt_is_followed_by_the_option_alone(loaded, feeder, items):
     item = replace(items[0], prompt=Prompt("", 1, truncated=False), choices=("red", "cat dog"))
-    [own] = option_scores(loaded, feeder, [item], 2)
+    [own] = scores_of(loaded, feeder, [item], 1)
     assert own == pytest.approx([plain_score(loaded, item, o) for o in item.choices], abs=1e-5)
 
 
@@ -99,7 +107,7 @@ class Talkative:
 def test_options_follow_what_the_processor_ends_the_prompt_with(loaded, make_feeder, items):
     odd = replace(loaded, processor=Talkative(loaded.processor))
     item = replace(items[0], choices=("red", "one two"))
-    [own] = option_scores(odd, make_feeder(odd), [item], 2)
+    [own] = scores_of(odd, make_feeder(odd), [item], 1)
     prompt = replace(item.prompt, text=f"{item.prompt.text} is")
     expected = [plain_score(loaded, replace(item, prompt=prompt), o) for o in item.choices]
     assert own == pytest.approx(expected, abs=1e-5)
@@ -126,7 +134,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     feeder = Feeder(t5, {"image_input": "processor", "max_input_len": 50})
     [item] = make_items(feeder, questions=("what colour",))
     item = replace(item, choices=("red", "one two dog"))
-    [own] = option_scores(t5, feeder, [item], 2)
+    [own] = scores_of(t5, feeder, [item], 1)
     for option, score in zip(item.choices, own, strict=True):
         words = t5.tokenizer(option, add_special_tokens=False)["input_ids"]
         inputs = feeder.batch([item])

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from vlmeter.data.samples import SAMPLES, write_table
+from vlmeter.data.samples import SAMPLES
+from vlmeter.data.tables import write_table
 from vlmeter.files import file_sha256
 from vlmeter.units import format_flops
 

@@ -92,21 +92,21 @@ ENDINGS_BY_NAME = {
 
 
 def with_endings(measure_cell):
-    def measure(job, inputs):
+    def measure(job, inputs, predictions):
         cell = job["cell"]
         place = "control" if job.get("cost_only") else cell["dataset"]
         ending = ENDINGS.get(f"{place}/{cell['id']}", ENDINGS.get(cell["id"]))
         if ending is None:
-            return measure_cell(job, inputs)
+            return measure_cell(job, inputs, predictions)
         if ending in ENDINGS_BY_NAME:
-            return ENDINGS_BY_NAME[ending](lambda: measure_cell(job, inputs))
+            return ENDINGS_BY_NAME[ending](lambda: measure_cell(job, inputs, predictions))
         note, _, folder = ending.rpartition("!")
         if note and not Path(note).exists():
             Path(f"{note}.new").write_text(os.environ["SLURMD_NODENAME"])
             Path(f"{note}.new").replace(note)
             time.sleep(120)
         log, _, folder = folder.rpartition("<")
-        figures = repeated(Path(folder))
+        figures = repeated(Path(folder), predictions)
         if log:
             meet(Path(log))
         return figures
@@ -114,13 +114,13 @@ def with_endings(measure_cell):
     return measure
 
 
-def repeated(folder):
-    from vlmeter.data.samples import read_table
+def repeated(folder, predictions):
+    from vlmeter.data.tables import read_table
 
     told = json.loads((folder / "measurement.json").read_text())
     others = ("status", "reason", "traceback", "attempt", "files", "checksum")
+    predictions.write_bytes((folder / "predictions.parquet").read_bytes())
     return SimpleNamespace(
-        predictions=read_table(folder / "predictions.parquet"),
         timings=read_table(folder / "timings.parquet"),
         blocks={key: value for key, value in told.items() if key not in others},
     )
