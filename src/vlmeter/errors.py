@@ -1,5 +1,7 @@
 """The one exception that a user, not a developer, is meant to read."""
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """What the user gave cannot be used.
@@ -12,3 +14,9 @@ class UserError(Exception):
 def one_line(error: BaseException) -> str:
     """Return an error's own words in one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def listed(names: Sequence[object], shown: int = 5) -> str:
+    """Join names for a sentence, the first few of them."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(f"'{name}'" for name in names[:shown]) + more

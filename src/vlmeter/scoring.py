@@ -1,39 +1,25 @@
 """Joins what a cell cost with how well it answered: the step from measurement to record."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, listed
 from vlmeter.files import check_whole, checksums, file_sha256, read_json, write_json
-from vlmeter.metrics.base import Example
-from vlmeter.metrics.evaluate import BadSample, Evaluation, evaluate
-from vlmeter.metrics.tables import read_rows, write_scores
+from vlmeter.metrics.evaluate import Evaluation, evaluate
+from vlmeter.metrics.pairing import Pairs, read_pairs
+from vlmeter.metrics.tables import write_scores
 from vlmeter.metrics.uncertainty import RESAMPLES
 from vlmeter.record import Status
 from vlmeter.units import format_flops
 
-_SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")
-_PREDICTION_COLUMNS = ("id", "prediction")
 _COST_FIELDS = {
     "latency": ("latency_detail", "latency_s"),
     "energy": ("energy_detail", "energy_j"),
     "flops": ("flops_detail", "flops"),
 }
 """Where the source's cost keys stand in a measurement. A null says that it was not measured."""
-
-
-class _Pairs(NamedTuple):
-    """The samples of a data set with their predictions."""
-
-    samples: int
-    """Samples in the data set, with or without a prediction."""
-    examples: list[Example]
-    strays: list[BadSample]
-    """Samples without one prediction, and predictions without a sample."""
 
 
 def score_predictions(
@@ -70,12 +56,12 @@ def score_predictions(
     ok = measurement["status"] == Status.OK
     if ok:
         _check_tables(measurement, predictions_path, samples_path)
-    pairs = _read_pairs(samples_path, predictions_path) if ok else _Pairs(0, [], [])
-    examples = [] if not_measured else pairs.examples
-    evaluation = evaluate(task, examples, seed=seed, resamples=resamples)
-    quality = _quality(evaluation, pairs, not_measured) if ok else None
+    pairs = read_pairs(samples_path, predictions_path) if ok else None
+    examples = None if pairs is None or not_measured else pairs.examples
+    evaluation = evaluate(task, examples or (), seed=seed, resamples=resamples)
+    quality = None if pairs is None else _quality(evaluation, pairs, not_measured)
     scores_path = scores_path or record_path.with_name("scores.parquet")
-    write_scores(scores_path, evaluation, [example.id for example in examples])
+    write_scores(scores_path, evaluation, examples.ids if examples else ())
     record = _record(measurement, cell, quality, evaluation.value_of("wer"))
     record["files"] = {**checksums(measurement), "scores": file_sha256(scores_path)}
     write_json(record_path, record)
@@ -98,10 +84,10 @@ def _read_measurement(path: Path) -> dict[str, object]:
     measurement = read_json(path)
     missing = [key for key in ("status", "reason", "attempt") if key not in measurement]
     if missing:
-        raise UserError(f"{path} lacks {_list(missing)}: delete it and run the cell again.")
+        raise UserError(f"{path} lacks {listed(missing)}: delete it and run the cell again.")
     status = measurement["status"]
     if status not in set(Status):
-        raise UserError(f"{path}: status {status!r} is none of {_list(sorted(Status))}.")
+        raise UserError(f"{path}: status {status!r} is none of {listed(sorted(Status))}.")
     if status != Status.OK:
         return measurement
     for block_name, field in _COST_FIELDS.values():
@@ -116,59 +102,7 @@ def _read_measurement(path: Path) -> dict[str, object]:
     return measurement
 
 
-def _read_pairs(samples_path: Path, predictions_path: Path) -> _Pairs:
-    """Pair samples with predictions in the samples' order; report what has no counterpart."""
-    samples = read_rows(samples_path, _SAMPLE_COLUMNS)
-    predictions = read_rows(predictions_path, _PREDICTION_COLUMNS, ("option_scores",))
-    repeated = [id_ for id_, count in Counter(row["id"] for row in samples).items() if count > 1]
-    if repeated:
-        raise UserError(f"{samples_path} holds more than one sample of id {_list(repeated)}.")
-    counts = Counter(row["id"] for row in predictions)
-    by_id = {row["id"]: row for row in predictions}
-    examples: list[Example] = []
-    strays: list[BadSample] = []
-    for sample in samples:
-        id_ = sample["id"]
-        reason = _unpaired(counts[id_], by_id.get(id_))
-        if reason:
-            strays.append(BadSample(id_, reason, ()))
-        else:
-            examples.append(_example(sample, by_id[id_]))
-    known = {sample["id"] for sample in samples}
-    unknown = (id_ for id_ in counts if id_ not in known)
-    strays.extend(BadSample(id_, "prediction for a sample not in the data", ()) for id_ in unknown)
-    return _Pairs(len(samples), examples, strays)
-
-
-def _unpaired(count: int, prediction: Mapping[str, Any] | None) -> str | None:
-    """Say why a sample's prediction cannot be used, or None."""
-    if prediction is None:
-        return "no prediction"
-    if count > 1:
-        return f"{count} predictions for one sample"
-    return "the prediction is null" if prediction["prediction"] is None else None
-
-
-def _example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
-    choices = tuple(sample["choices"] or ())
-    references = tuple(text or "" for text in sample["references"] or ())
-    answer_index = sample["answer_index"]
-    if not references and answer_index is not None and 0 <= answer_index < len(choices):
-        references = (choices[answer_index],)
-    option_scores = prediction.get("option_scores")
-    return Example(
-        id=sample["id"],
-        prediction=prediction["prediction"],
-        references=references,
-        choices=choices,
-        answer_index=answer_index,
-        option_scores=None
-        if option_scores is None
-        else tuple(math.nan if score is None else score for score in option_scores),
-    )
-
-
-def _quality(evaluation: Evaluation, pairs: _Pairs, not_measured: str | None) -> dict[str, object]:
+def _quality(evaluation: Evaluation, pairs: Pairs, not_measured: str | None) -> dict[str, object]:
     metrics = [asdict(figure) for figure in evaluation.figures]
     if not_measured:
         for metric in metrics:
@@ -229,9 +163,3 @@ def _finite(value: object, path: str, not_finite: list[str]) -> object:
         not_finite.append(path)
         return None
     return value
-
-
-def _list(names: Sequence[str], shown: int = 5) -> str:
-    """Join names for a sentence, the first few of them."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(f"'{name}'" for name in names[:shown]) + more

@@ -66,7 +66,7 @@ def test_a_metric_is_a_module_and_a_line(monkeypatch) -> None:
     assert figure.low <= 0.75 <= figure.high
     assert "a single word" in found.definition
     (column,) = [one for one in found.columns if one.name == "brevity"]
-    assert column.values == [1.0, 1.0, 0.0, 1.0]
+    assert column.values.tolist() == [1.0, 1.0, 0.0, 1.0]
 
 
 def test_a_data_set_is_a_block_of_the_config(values: dict[str, Any]) -> None:

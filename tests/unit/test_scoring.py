@@ -298,3 +298,32 @@ def test_scoring_loads_no_model_library():
     code = f"import sys, vlmeter.scoring; print(sorted({heavy} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_thousands_of_samples_find_their_predictions_in_any_order(study):
+    names = [f"s{n}" for n in range(3000)]
+    study.write(
+        study.samples,
+        {
+            "id": names,
+            "references": [[f"word{n}"] for n in range(3000)],
+            "choices": [[]] * 3000,
+            "answer_index": pa.array([None] * 3000, pa.int64()),
+        },
+    )
+    answered = [n for n in reversed(range(3000)) if n != 2000]
+    study.write(
+        study.predictions,
+        {
+            "id": [names[n] for n in answered],
+            "prediction": [f"word{n if n % 3 else -1}" for n in answered],
+        },
+    )
+    record = study.score()
+    assert record["wer_value"] == 1000 / 2999
+    assert record["quality"]["bad_samples"] == [
+        {"id": "s2000", "reason": "no prediction", "metrics": []}
+    ]
+    table = pq.read_table(study.scores).to_pydict()
+    assert table["id"] == [name for name in names if name != "s2000"]
+    assert table["wer"] == [float(int(name[1:]) % 3 == 0) for name in table["id"]]

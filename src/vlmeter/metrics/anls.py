@@ -3,7 +3,7 @@
 Biten et al., 2019, "Scene Text Visual Question Answering" (arXiv 1905.13648), equation 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -13,6 +13,7 @@ from vlmeter.metrics.text import (
     EditCounts,
     edit_counts,
     filled_references,
+    in_blocks,
     no_filled_reference,
 )
 
@@ -29,8 +30,13 @@ def _similarity(counts: EditCounts) -> float:
     return 1 - distance if distance < THRESHOLD else 0.0
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the mean over samples of the best similarity over references."""
+    values = [value for block in in_blocks(examples) for value in _best_similarities(block)]
+    return [Score("anls", "ANLS", mean(values), higher_is_better=True)]
+
+
+def _best_similarities(examples: Sequence[Example]) -> Iterator[float]:
     pairs = [
         (position, _plain(reference), _plain(example.prediction))
         for position, example in enumerate(examples)
@@ -38,9 +44,8 @@ def scores(examples: Sequence[Example]) -> list[Score]:
     ]
     counts = edit_counts([pair[1] for pair in pairs], [pair[2] for pair in pairs], CHARACTERS)
     similarities = zip((pair[0] for pair in pairs), map(_similarity, counts), strict=True)
-    by_sample = groupby(similarities, key=itemgetter(0))
-    values = [max(similarity for _, similarity in group) for _, group in by_sample]
-    return [Score("anls", "ANLS", mean(values), higher_is_better=True)]
+    for _, group in groupby(similarities, key=itemgetter(0)):
+        yield max(similarity for _, similarity in group)
 
 
 METRIC = Metric(

@@ -1,6 +1,6 @@
 """What a metric is: the one interface behind which every quality figure stands."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Floats = Sequence[float] | FloatArray
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,19 @@ class Contributions:
         return float(self.numerator.sum() / self.denominator.sum())
 
 
-def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Contributions:
+def ratio(numerator: Floats, denominator: Floats) -> Contributions:
     """Contributions to a figure that divides two sums."""
     return Contributions(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     )
 
 
-def mean(values: Sequence[float]) -> Contributions:
+def mean(values: Floats) -> Contributions:
     """Contributions to a figure that is the mean of per-sample values."""
     return ratio(values, [1.0] * len(values))
 
 
-def median(values: Sequence[float]) -> Contributions:
+def median(values: Floats) -> Contributions:
     """Contributions to a figure that is the median of per-sample values."""
     numerator = np.asarray(values, dtype=np.float64)
     return Contributions(numerator, np.ones_like(numerator), Statistic.MEDIAN)
@@ -100,7 +101,7 @@ class Score:
     note: str | None = None
 
 
-def suits_any(_examples: Sequence[Example]) -> None:
+def suits_any(_examples: Collection[Example]) -> None:
     """Say that a metric has no demand on the data set as a whole."""
 
 
@@ -113,7 +114,10 @@ class Metric:
     """One sentence for the report: what is computed, and after which normalisation."""
     problem: Callable[[Example], str | None]
     """Why this sample cannot be scored, or None: such a sample is reported by its id."""
-    scores: Callable[[Sequence[Example]], list[Score]]
-    """The figures over samples without a problem. For no samples: the same names, no values."""
-    unsuited: Callable[[Sequence[Example]], str | None] = suits_any
+    scores: Callable[[Collection[Example]], list[Score]]
+    """The figures over samples without a problem. For no samples: the same names, no values.
+
+    The samples are read from disk at each pass over them, so that no more than a few are in memory.
+    """
+    unsuited: Callable[[Collection[Example]], str | None] = suits_any
     """Why the whole data set cannot be scored, or None: said once instead of per sample."""

@@ -7,7 +7,8 @@ Java tokenizer of the COCO evaluation, so figures differ slightly from those pub
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
@@ -67,51 +68,50 @@ def _similarity(candidate: _Vector, reference: _Vector) -> float:
     return total / LONGEST_NGRAM * math.exp(-(difference**2) / (2 * SIGMA**2))
 
 
-def cider_d(
-    candidates: Sequence[Sequence[str]], references: Sequence[list[list[str]]]
-) -> list[float]:
-    """Return the CIDEr-D of each candidate, from 0 to 10.
+class Documents:
+    """In how many images each n-gram of the references occurs."""
 
-    Args:
-        candidates: the words of one caption per image.
-        references: the words of one or more captions per image; document frequencies are theirs.
-    """
-    counted = [[_ngrams(tokens) for tokens in captions] for captions in references]
-    frequencies: Counter[Ngram] = Counter()
-    for captions in counted:
-        frequencies.update(set().union(*captions))
-    images = len(references)
-    values = []
-    for candidate, captions in zip(candidates, counted, strict=True):
-        vector = _vector(_ngrams(candidate), frequencies, images)
-        similarities = [
-            _similarity(vector, _vector(ngrams, frequencies, images)) for ngrams in captions
-        ]
-        values.append(SCALE * math.fsum(similarities) / len(similarities))
-    return values
+    def __init__(self, references: Iterable[Sequence[Sequence[str]]]) -> None:
+        self.images = 0
+        self.frequencies: Counter[Ngram] = Counter()
+        for captions in references:
+            self.images += 1
+            self.frequencies.update(set().union(*map(_ngrams, captions)))
+
+    def cider_d(self, candidate: Sequence[str], captions: Sequence[Sequence[str]]) -> float:
+        """Return the CIDEr-D of a caption of one of these images, from 0 to 10."""
+        vector = self._vector(candidate)
+        similarities = [_similarity(vector, self._vector(caption)) for caption in captions]
+        return SCALE * math.fsum(similarities) / len(similarities)
+
+    def _vector(self, tokens: Sequence[str]) -> _Vector:
+        return _vector(_ngrams(tokens), self.frequencies, self.images)
 
 
-def unsuited(examples: Sequence[Example]) -> str | None:
+def unsuited(examples: Collection[Example]) -> str | None:
     """Return why a data set has no CIDEr-D, or None."""
-    usable = sum(problem(example) is None for example in examples)
-    if usable >= _MINIMUM_IMAGES or not examples:
+    usable = (example for example in examples if problem(example) is None)
+    if not examples or len(list(islice(usable, _MINIMUM_IMAGES))) == _MINIMUM_IMAGES:
         return None
     return "needs at least 2 images: with one, no n-gram is rarer than another"
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def _references(example: Example) -> list[list[str]]:
+    return [tokens for text in example.references if (tokens := words(text))]
+
+
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the mean CIDEr-D."""
-    candidates = [words(example.prediction) for example in examples]
-    references = [
-        [tokens for text in example.references if (tokens := words(text))] for example in examples
+    documents = Documents(map(_references, examples))
+    values = [
+        documents.cider_d(words(example.prediction), _references(example)) for example in examples
     ]
     note = (
         f"n-gram frequencies of the {len(examples)} evaluated images: not comparable with "
         "another sample"
     )
     label = "CIDEr-D (no PTB tokenizer)"
-    values = mean(cider_d(candidates, references))
-    return [Score("cider_d", label, values, higher_is_better=True, note=note)]
+    return [Score("cider_d", label, mean(values), higher_is_better=True, note=note)]
 
 
 METRIC = Metric(

@@ -1,10 +1,16 @@
 """Scores predictions with every metric of a task, and says which samples could not be scored."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from vlmeter.errors import UserError
-from vlmeter.metrics.base import Contributions, Example, Metric, Score, Statistic
+from vlmeter.metrics.base import Contributions, Example, FloatArray, Metric, Score, Statistic
 from vlmeter.metrics.registry import TASK_METRICS
 from vlmeter.metrics.uncertainty import CONFIDENCE, bootstrap
 
@@ -33,16 +39,16 @@ class BadSample:
     metrics: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
-    """A figure's per-sample values and weights; None for samples that were not scored.
+    """A figure's per-sample values and weights; NaN for samples that were not scored.
 
     The figure is the weighted mean of the values, or their median: `statistic` says which.
     """
 
     name: str
-    values: list[float | None]
-    weights: list[float | None]
+    values: FloatArray
+    weights: FloatArray
     statistic: Statistic
 
 
@@ -80,7 +86,7 @@ def metrics_of(task: str) -> tuple[Metric, ...]:
         raise UserError(f"Task {task!r} is not known: use one of {known}.") from None
 
 
-def evaluate(task: str, examples: Sequence[Example], *, seed: int, resamples: int) -> Evaluation:
+def evaluate(task: str, examples: Collection[Example], *, seed: int, resamples: int) -> Evaluation:
     """Score predictions with every metric of `task`.
 
     Args:
@@ -93,30 +99,18 @@ def evaluate(task: str, examples: Sequence[Example], *, seed: int, resamples: in
         UserError: there is no such task.
     """
     metrics = metrics_of(task)
+    judged = _judge(metrics, examples)
     figures: list[Figure] = []
     columns: list[Column] = []
-    problems: dict[tuple[int, str], list[str]] = {}
-    for metric in metrics:
-        unsuited = metric.unsuited(examples)
-        reasons = [metric.problem(example) for example in examples]
-        usable = [position for position, reason in enumerate(reasons) if not reason]
-        if unsuited:
-            usable = []
-        else:
-            for position, reason in enumerate(reasons):
-                if reason:
-                    problems.setdefault((position, reason), []).append(metric.name)
-        for score in metric.scores([examples[position] for position in usable]):
+    for metric, usable, unsuited in zip(metrics, judged.usable, judged.unsuited, strict=True):
+        for score in metric.scores(_Usable(examples, usable)):
             figures.append(_figure(score, unsuited, seed=seed, resamples=resamples))
-            columns.append(_column(score, usable, len(examples)))
+            columns.append(_column(score, usable))
     return Evaluation(
         figures=tuple(figures),
-        bad_samples=tuple(
-            BadSample(examples[position].id, reason, tuple(names))
-            for (position, reason), names in sorted(problems.items())
-        ),
+        bad_samples=judged.bad,
         columns=tuple(columns),
-        scored=len(examples) - len({position for position, _ in problems}),
+        scored=len(examples) - len({sample.id for sample in judged.bad}),
         definition=" ".join(
             [
                 *(metric.definition for metric in metrics),
@@ -124,6 +118,51 @@ def evaluate(task: str, examples: Sequence[Example], *, seed: int, resamples: in
             ]
         ),
     )
+
+
+class _Judged(NamedTuple):
+    """Which samples each metric can score."""
+
+    usable: list[npt.NDArray[np.bool_]]
+    """By metric: which samples it scores."""
+    unsuited: list[str | None]
+    """By metric: why the whole data set cannot be scored."""
+    bad: tuple[BadSample, ...]
+
+
+def _judge(metrics: Sequence[Metric], examples: Collection[Example]) -> _Judged:
+    """Ask every metric about every sample, in one pass over them."""
+    unsuited = [metric.unsuited(examples) for metric in metrics]
+    usable = [np.zeros(len(examples), dtype=np.bool_) for _ in metrics]
+    bad: list[BadSample] = []
+    for position, example in enumerate(examples):
+        problems: dict[str, list[str]] = {}
+        for metric, whole, flags in zip(metrics, unsuited, usable, strict=True):
+            reason = None if whole else metric.problem(example)
+            flags[position] = not (whole or reason)
+            if reason:
+                problems.setdefault(reason, []).append(metric.name)
+        bad.extend(
+            BadSample(example.id, reason, tuple(names))
+            for reason, names in sorted(problems.items())
+        )
+    return _Judged(usable, unsuited, tuple(bad))
+
+
+class _Usable(Collection[Example]):
+    """The samples that a metric can score."""
+
+    def __init__(self, examples: Collection[Example], usable: npt.NDArray[np.bool_]) -> None:
+        self._examples, self._usable = examples, usable
+
+    def __len__(self) -> int:
+        return int(self._usable.sum())
+
+    def __contains__(self, example: object) -> bool:
+        return any(example == one for one in self)
+
+    def __iter__(self) -> Iterator[Example]:
+        return compress(self._examples, self._usable)
 
 
 def _figure(score: Score, unsuited: str | None, *, seed: int, resamples: int) -> Figure:
@@ -155,13 +194,8 @@ def _doubt(contributions: Contributions) -> str | None:
     return None
 
 
-def _column(score: Score, usable: Sequence[int], length: int) -> Column:
-    values: list[float | None] = [None] * length
-    weights: list[float | None] = [None] * length
-    contributions = score.contributions
-    for position, value, weight in zip(
-        usable, contributions.per_sample, contributions.denominator, strict=True
-    ):
-        values[position] = float(value)
-        weights[position] = float(weight)
-    return Column(score.name, values, weights, contributions.statistic)
+def _column(score: Score, usable: npt.NDArray[np.bool_]) -> Column:
+    values, weights = (np.full(len(usable), math.nan) for _ in range(2))
+    values[usable] = score.contributions.per_sample
+    weights[usable] = score.contributions.denominator
+    return Column(score.name, values, weights, score.contributions.statistic)

@@ -1,6 +1,6 @@
 """Exact match with any reference, after SQuAD's normalisation."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
 from vlmeter.metrics.text import filled_references, no_filled_reference, squad_normalise
@@ -11,7 +11,7 @@ def matches(prediction: str, reference: str) -> bool:
     return squad_normalise(prediction) == squad_normalise(reference)
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the share of predictions that equal one of their references."""
     values = [
         float(any(matches(example.prediction, text) for text in filled_references(example)))

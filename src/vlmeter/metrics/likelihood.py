@@ -5,7 +5,7 @@ Brown et al., 2020 (arXiv 2005.14165), section 2.4, with the likelihood per toke
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vlmeter.metrics import multiple_choice
 from vlmeter.metrics.base import Example, Metric, Score, mean
@@ -24,7 +24,7 @@ def problem(example: Example) -> str | None:
     return None
 
 
-def unsuited(examples: Sequence[Example]) -> str | None:
+def unsuited(examples: Collection[Example]) -> str | None:
     """Return why a data set's options cannot be ranked, or None."""
     if not examples or any(example.option_scores is not None for example in examples):
         return None
@@ -39,7 +39,7 @@ def credit(option_scores: Sequence[float], answer_index: int) -> float:
     return 1 / sum(score == best for score in option_scores)
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the accuracy of the likeliest option."""
     values = [
         credit(example.option_scores, example.answer_index)

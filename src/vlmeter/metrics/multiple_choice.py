@@ -1,7 +1,7 @@
 """Multiple choice accuracy from generated text, with what could not be read shown beside it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from string import ascii_uppercase
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
@@ -86,41 +86,33 @@ def problem(example: Example) -> str | None:
     return None
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+_READINGS = (
+    ("accuracy", "Accuracy", read_option),
+    ("accuracy_letter", "Accuracy, option letter", read_letter),
+    ("accuracy_text", "Accuracy, option text", read_text),
+    ("accuracy_inferred", "Accuracy, inferred option", infer_option),
+)
+"""Figures by the way in which a prediction is read; the first counts."""
+
+
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the accuracy by each way of reading, the unparsed rate and the random baseline."""
-    options = [read_option(example.prediction, example.choices) for example in examples]
-    readings = {
-        ("accuracy", "Accuracy"): options,
-        ("accuracy_letter", "Accuracy, option letter"): [
-            read_letter(example.prediction, example.choices) for example in examples
-        ],
-        ("accuracy_text", "Accuracy, option text"): [
-            read_text(example.prediction, example.choices) for example in examples
-        ],
-        ("accuracy_inferred", "Accuracy, inferred option"): [
-            infer_option(example.prediction, example.choices) for example in examples
-        ],
-    }
+    right: list[list[float]] = [[] for _ in _READINGS]
+    unparsed, baseline = [], []
+    for example in examples:
+        options = [read(example.prediction, example.choices) for _, _, read in _READINGS]
+        for values, option in zip(right, options, strict=True):
+            values.append(float(option == example.answer_index))
+        unparsed.append(float(options[0] is None))
+        baseline.append(1 / len(example.choices))
     accuracies = [
-        Score(
-            name,
-            label,
-            mean(
-                [
-                    float(option == example.answer_index)
-                    for option, example in zip(read, examples, strict=True)
-                ]
-            ),
-            higher_is_better=True,
-        )
-        for (name, label), read in readings.items()
+        Score(name, label, mean(values), higher_is_better=True)
+        for (name, label, _), values in zip(_READINGS, right, strict=True)
     ]
-    unparsed = mean([float(option is None) for option in options])
-    baseline = mean([1 / len(example.choices) for example in examples])
     return [
         *accuracies,
-        Score("unparsed_rate", "Unparsed", unparsed, higher_is_better=False),
-        Score("random_baseline", "Random choice", baseline, higher_is_better=None),
+        Score("unparsed_rate", "Unparsed", mean(unparsed), higher_is_better=False),
+        Score("random_baseline", "Random choice", mean(baseline), higher_is_better=None),
     ]
 
 

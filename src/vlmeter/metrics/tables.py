@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # At run time the tables need no metric: who only reads them starts faster.
     from vlmeter.metrics.evaluate import Evaluation
 
+_ROWS = 1024
 _STATISTIC = b"statistic"
 """Metadata of a figure's column: how its values become the figure."""
 
@@ -45,13 +46,29 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
         UserError: the file is missing, cut short or lacks a required column.
     """
     with _explained(path), pq.ParquetFile(path) as file:
+        _check_columns(path, file, required)
         names = file.schema_arrow.names
-        missing = [name for name in required if name not in names]
-        if missing:
-            raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
         columns = [*required, *(name for name in optional if name in names)]
         # The tables are small: handing them to threads takes longer than reading them.
         return file.read(columns, use_threads=False)
+
+
+def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield a parquet file's rows, some at a time, without others in memory.
+
+    Raises:
+        UserError: the file is missing, cut short or lacks a column.
+    """
+    with _explained(path), pq.ParquetFile(path) as file:
+        _check_columns(path, file, columns)
+        for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
+            yield batch.to_pylist()
+
+
+def _check_columns(path: Path, file: pq.ParquetFile, required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in file.schema_arrow.names]
+    if missing:
+        raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
 
 
 def read_rows(
@@ -66,16 +83,22 @@ def read_rows(
     return rows
 
 
-def write_scores(path: Path, evaluation: "Evaluation", ids: Sequence[str]) -> None:
-    """Write per-sample values and weights; without samples an empty table with its columns."""
+def write_scores(path: Path, evaluation: "Evaluation", ids: Sequence[str] | pa.Array) -> None:
+    """Write per-sample values and weights; without samples an empty table with its columns.
+
+    Args:
+        path: Of the table.
+        evaluation: What the samples' predictions were worth.
+        ids: The samples' ids, in the order of the evaluation; an array of Arrow will do.
+    """
     fields = [pa.field("id", pa.string())]
-    columns = [pa.array(ids, pa.string())]
+    columns = [ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())]
     for column in evaluation.columns:
         metadata = {_STATISTIC: column.statistic.encode()}
         fields.append(pa.field(column.name, pa.float64(), metadata=metadata))
         fields.append(pa.field(f"{column.name}_weight", pa.float64()))
-        columns.append(pa.array(column.values, pa.float64()))
-        columns.append(pa.array(column.weights, pa.float64()))
+        columns.append(pa.array(column.values, pa.float64(), from_pandas=True))
+        columns.append(pa.array(column.weights, pa.float64(), from_pandas=True))
     with replacing(path) as aside:
         pq.write_table(pa.table(columns, schema=pa.schema(fields)), aside)
 

@@ -3,7 +3,8 @@
 import re
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import jiwer
@@ -56,6 +57,17 @@ class EditCounts(NamedTuple):
     def rate(self) -> float:
         """Errors per unit of the reference."""
         return self.errors / self.reference_length
+
+
+_BLOCK = 512
+"""Samples whose alignments are in memory at once: those of a whole data set would fill it."""
+
+
+def in_blocks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    """Yield the samples some at a time, for what counts the edits of many texts at once."""
+    left = iter(examples)
+    while block := list(islice(left, _BLOCK)):
+        yield block
 
 
 def edit_counts(

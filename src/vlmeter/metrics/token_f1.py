@@ -1,7 +1,7 @@
 """Token-level F1 with the best reference, as SQuAD defines it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
 from vlmeter.metrics.text import filled_references, no_filled_reference, squad_normalise
@@ -21,7 +21,7 @@ def f1(prediction: str, reference: str) -> float:
     return 2 * common / (len(given) + len(wanted))
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the mean over samples of the best F1 over references."""
     values = [
         max(f1(example.prediction, reference) for reference in filled_references(example))

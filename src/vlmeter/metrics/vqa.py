@@ -6,7 +6,7 @@ because figures are only comparable with them; each is named where it stands.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
 
@@ -89,18 +89,20 @@ def problem(example: Example) -> str | None:
     return f"VQA accuracy needs at least {MINIMUM_ANSWERS} answers, this sample has {answers}"
 
 
-def unsuited(examples: Sequence[Example]) -> str | None:
+def unsuited(examples: Collection[Example]) -> str | None:
     """Return why a data set has no VQA accuracy, or None."""
     if any(len(example.references) >= MINIMUM_ANSWERS for example in examples) or not examples:
         return None
     return f"needs at least {MINIMUM_ANSWERS} answers per sample (the official data have 10)"
 
 
-def scores(examples: Sequence[Example]) -> list[Score]:
+def scores(examples: Collection[Example]) -> list[Score]:
     """Return the mean VQA accuracy."""
-    unusual = sum(len(example.references) != OFFICIAL_ANSWERS for example in examples)
+    unusual, values = 0, []
+    for example in examples:
+        unusual += len(example.references) != OFFICIAL_ANSWERS
+        values.append(accuracy(example.prediction, example.references))
     note = f"{unusual} samples do not have {OFFICIAL_ANSWERS} answers" if unusual else None
-    values = [accuracy(example.prediction, example.references) for example in examples]
     return [Score("vqa_accuracy", "VQA accuracy", mean(values), higher_is_better=True, note=note)]
 
 

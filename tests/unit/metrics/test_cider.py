@@ -6,25 +6,30 @@ from vlmeter.metrics import cider
 from vlmeter.metrics.base import Example
 
 
+def cider_d(candidates, references):
+    documents = cider.Documents(references)
+    return [documents.cider_d(*pair) for pair in zip(candidates, references, strict=True)]
+
+
 def test_a_caption_equal_to_its_only_reference_scores_ten():
     captions = [list("abcde"), list("vwxyz")]
-    values = cider.cider_d(captions, [[caption] for caption in captions])
+    values = cider_d(captions, [[caption] for caption in captions])
     assert values == pytest.approx([10, 10], abs=1e-12)
 
 
 def test_a_caption_of_unigrams_only_has_a_quarter():
-    assert cider.cider_d([["a"], ["b"]], [[["a"]], [["b"]]]) == pytest.approx([2.5, 2.5])
+    assert cider_d([["a"], ["b"]], [[["a"]], [["b"]]]) == pytest.approx([2.5, 2.5])
 
 
 def test_words_that_every_image_has_count_nothing():
-    assert cider.cider_d([["a"], ["a"]], [[["a"]], [["a", "b"]]])[0] == 0
+    assert cider_d([["a"], ["a"]], [[["a"]], [["a", "b"]]])[0] == 0
 
 
 def test_a_longer_caption_is_penalised_by_the_gaussian():
     references = [[["a", "b"]], [["c"]]]
-    [value, _] = cider.cider_d([["a", "b"], ["c"]], references)
+    [value, _] = cider_d([["a", "b"], ["c"]], references)
     assert value == pytest.approx(5.0)
-    [longer, _] = cider.cider_d([["a", "b", "a", "b"], ["c"]], references)
+    [longer, _] = cider_d([["a", "b", "a", "b"], ["c"]], references)
     # Unigrams: (1, 1) against (2, 2) clipped: cosine 1/2. Bigrams: ab twice and ba once, clipped to
     # one ab: 1/sqrt(5). Three bigrams against one: exp(-4/72).
     expected = 10 * (0.5 + 1 / math.sqrt(5)) / 4 * math.exp(-4 / 72)
