@@ -32,6 +32,7 @@ from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.spent import TimeSpent
 from vlmeter.models.answer import answers
 from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import Compilation
@@ -57,32 +58,41 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str], predictions:
         inputs: Paths of the manifests `images`, `model` and of `machine`.
         predictions: The table to write answers to, as they come.
     """
+    spent = TimeSpent()
     cell = job["cell"]
     device = cell["axes"]["device"]
     machine = machine_at_hand(inputs, cell["measure"])
     gpus = open_devices(device)
     memory = memory_probe(device, gpus)
     memory.start()
-    bench = set_up(job, inputs)
-    checks = bench.check_image_is_seen()
+    with spent.on("set_up"):
+        bench = set_up(job, inputs)
+    with spent.on("checks"):
+        checks = bench.check_image_is_seen()
     answered = not job.get("cost_only") and bench.loaded.answers_mean_something
-    write_predictions(
-        predictions, bench.loaded, bench.feeder, bench.items if answered else None, cell
-    )
+    with spent.on("answers"):
+        write_predictions(
+            predictions, bench.loaded, bench.feeder, bench.items if answered else None, cell
+        )
     compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
-    effects = _compile_and_check(bench, compilation, clock_for(device))
+    with spent.on("compile" if bench.loaded.optimization.compiled else "checks"):
+        effects = _compile_and_check(bench, compilation, clock_for(device))
     memory.begin_workload()
-    costs = _costs(bench, cell, machine, gpus, compilation)
+    with spent.on("costs"):
+        costs = _costs(bench, cell, machine, gpus, compilation)
     memory_block = memory.stop(bench.loaded.model).as_dict()
+    with spent.on("flops"):
+        flops = _flops_block(bench, cell, machine, costs.latency_s)
     blocks = {
         "input": bench.described(),
         **costs.blocks,
-        "flops_detail": _flops_block(bench, cell, machine, costs.latency_s),
+        "flops_detail": flops,
         "memory": memory_block,
         "checks": checks,
         "model": {**model_block(bench, inputs), **effects},
         "decoding": decoding_block(bench, cell),
         "provenance": provenance_block(job, bench, machine, gpus),
+        "time_spent_s": spent.as_dict(),
     }
     return Measured([dict(row._asdict()) for row in costs.timings], blocks)
 

@@ -211,7 +211,7 @@ def test_a_card_that_torch_cannot_use_is_unavailable(inputs, tmp_path):
 
 BLOCKS = [
     "input", "latency_detail", "generation", "energy_detail", "compile", "conditions",
-    "flops_detail", "memory", "checks", "model", "decoding", "provenance",
+    "flops_detail", "memory", "checks", "model", "decoding", "provenance", "time_spent_s",
 ]  # fmt: skip
 
 
