@@ -12,7 +12,6 @@ rule aggregate:
     input:
         records=records(),
         scores=beside_records("scores.parquet"),
-        predictions=beside_records("predictions.parquet"),
         layer_tables=layer_files("csv"),
         layer_records=layer_files("json"),
     output:

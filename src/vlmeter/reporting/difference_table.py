@@ -21,6 +21,8 @@ from vlmeter.reporting.table import Table, TextColumn, filled, table_of
 Plain = Mapping[str, Any]
 _HARMLESS = {"batch_size", "optimization"}
 """Axes that are not supposed to change an answer."""
+MOST_DRIFTED = 60
+"""Cells whose answers are held against the base's one by one."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,28 @@ def drift_table(
         return None
     base = outline["base"]
     labels = {name: block["label"] for name, block in outline["datasets"].items()}
+    alike = [found for row, found in rows if _HARMLESS.issuperset(_changed_axes(row, base))]
+    changed = sum(bool(found["changed_predictions"]) for found in alike)
+    differ = sum(bool(found["wer_differs"]) for found in alike)
+    without = [label for name, label in labels.items() if name not in bases]
+    text = [say("drift.text", changed=changed, cells=len(alike), differ=differ)]
+    if without:
+        text.append(say("drift.without_base", datasets=listed(without)))
+    shown = _most_changed(rows)
+    if len(shown) < len(rows):
+        text.append(say("drift.shown", count=len(rows), shown=len(shown)))
+    return DriftTable(" ".join(text), _drifted(shown, base, labels))
+
+
+def _most_changed(rows: Sequence[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+    """Return the rows whose answers changed most, as many as can be read, in their order."""
+    places = sorted(
+        range(len(rows)), key=lambda place: -(rows[place][1]["changed_predictions"] or 0)
+    )
+    return [rows[place] for place in sorted(places[:MOST_DRIFTED])]
+
+
+def _drifted(rows: Sequence[tuple[Row, Row]], base: Plain, labels: Mapping[str, str]) -> Table:
     columns = [
         TextColumn(
             say("table.cell"), [listed_axes(row, _changed_axes(row, base)) for row, _ in rows]
@@ -93,14 +117,7 @@ def drift_table(
             say("table.answers_changed"), [_changed(found) for _, found in rows], numeric=True
         ),
     ]
-    alike = [found for row, found in rows if _HARMLESS.issuperset(_changed_axes(row, base))]
-    changed = sum(bool(found["changed_predictions"]) for found in alike)
-    differ = sum(bool(found["wer_differs"]) for found in alike)
-    without = [label for name, label in labels.items() if name not in bases]
-    text = [say("drift.text", changed=changed, cells=len(alike), differ=differ)]
-    if without:
-        text.append(say("drift.without_base", datasets=listed(without)))
-    return DriftTable(" ".join(text), table_of(filled(columns)))
+    return table_of(filled(columns))
 
 
 def difference_words(row: Row, name: str, suffix: str, write: Callable[[float], str]) -> str:

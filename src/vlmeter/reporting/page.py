@@ -38,6 +38,7 @@ from vlmeter.reporting.quality_table import quality_table
 from vlmeter.reporting.remarks import Remark
 from vlmeter.reporting.section_rows import section_rows
 from vlmeter.reporting.section_table import SectionTable, section_table, wer_or_reason
+from vlmeter.reporting.shortened import left_out, shortened
 from vlmeter.reporting.table import Table
 
 Plain = Mapping[str, Any]
@@ -75,6 +76,8 @@ class SectionView:
     setting: str
     """The data sets and what the section fixes, in words."""
     note: str | None
+    left_out: str | None
+    """Which of many settings are shown; None where all are."""
     by_dataset: bool
     """Whether its cells need the data set's name above them."""
     values: tuple[ValueView, ...]
@@ -214,11 +217,7 @@ def build_page(outline: Plain, found: Found) -> Page:
         drift=drift_table(outline, rows, found.differences),
         origin=origin(rows, datasets),
         statuses=_statuses(rows),
-        lost=tuple(
-            Lost(_label(datasets, row), row["cell"], row["status"], recorded(row["reason"] or ""))
-            for row in rows
-            if row["status"] != Status.OK
-        ),
+        lost=tuple(_lost(rows, datasets)),
         bad_samples=_once_per_dataset(rows, datasets, "bad_sample_reasons"),
         quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
         prompts=prompts_used((_label(datasets, row), row) for row in rows),
@@ -236,6 +235,13 @@ def _statuses(rows: Sequence[Row]) -> tuple[tuple[str, int], ...]:
     return tuple((status, count) for status, count in counts.items() if count)
 
 
+def _lost(rows: Sequence[Row], datasets: Plain) -> Iterator[Lost]:
+    for row in rows:
+        if row["status"] != Status.OK:
+            reason = recorded(row["reason"] or "")
+            yield Lost(_label(datasets, row), row["cell"], row["status"], reason)
+
+
 def _once_per_dataset(
     rows: Sequence[Row], datasets: Plain, column: str
 ) -> tuple[tuple[str, str], ...]:
@@ -245,15 +251,17 @@ def _once_per_dataset(
 
 def _sections(outline: Plain, found: Found) -> Iterator[SectionView]:
     for place, section in enumerate(outline["sections"], start=1):
-        rows = section_rows(section, outline["datasets"], found.summary)
+        shown = shortened(section, found.summary)
+        rows = section_rows(shown, outline["datasets"], found.summary)
         yield SectionView(
             name=section["name"],
             number=place,
             title=_title(section),
             setting=_setting(section, outline["datasets"]),
             note=section.get("note"),
+            left_out=left_out(section, shown),
             by_dataset=len(section["datasets"]) > 1,
-            values=tuple(_values(section, outline["datasets"], found.summary)),
+            values=tuple(_values(shown, outline["datasets"], found.summary)),
             figures=section_table(rows),
             differences=difference_table(rows, found.differences),
             quality=quality_table(rows),

@@ -23,6 +23,8 @@ MOST_ROWS = 12
 """Data sets and models that are drawn."""
 _LABELLED = 9
 """Up to so many points, all of them are labelled; of more, those on the front alone."""
+_MANY = 200
+"""Of more points, those behind the front are small: they would cover each other."""
 _FAINT = 0.3
 _INCHES = 3.1
 _LETTER = (0.0158, 0.075)
@@ -98,7 +100,7 @@ def _panel(
     axes.plot(
         [x[place] for place in faint],
         [points[place].quality.value for place in faint],
-        **{**look, "alpha": _FAINT, "markersize": 6, "zorder": 2},
+        **{**look, "alpha": _FAINT, "markersize": 6 if len(points) <= _MANY else 2, "zorder": 2},
     )
     best = sorted((x[place], points[place]) for place in range(len(x)) if points[place].on_front)
     _draw_front(axes, best, scale.factor, look)

@@ -11,6 +11,7 @@ from vlmeter.reporting.formats import axis_label, status_label, value_label
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.language import say
 from vlmeter.reporting.palette import colour_of, marker_of
+from vlmeter.reporting.shortened import left_out, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
 Plain = Mapping[str, Any]
 
 
-def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
-    """Draw latency and word error rate of each value, a colour and a marker per data set."""
+def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
+    """Draw latency and word error rate of each value, a colour and a marker per data set.
+
+    Args:
+        whole: The section's outline; of many settings some are drawn, as the figure then says.
+        datasets: The data sets' outline.
+        summary: The rows of `summary.csv`.
+    """
+    section = shortened(whole, summary)
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     left, right = figure.subplots(1, 2)
     headings = list(dict.fromkeys(_heading(entry) for entry in section["cells"]))
@@ -44,6 +52,9 @@ def draw_section(section: Plain, datasets: Plain, summary: Mapping[tuple[str, st
             _say_nothing(axes, [row for row in _rows(section, summary) if column == "wer_value"])
         set_places(axes, headings, " · ".join(axis_label(axis) for axis in section["varied"]))
         _mark_missing(axes, headings, section, summary, datasets)
+    words = left_out(whole, section)
+    if words is not None:
+        figure.supxlabel(words, fontsize=9, color=GREY)
     left.set_ylabel(say("figure.latency"))
     right.set_ylabel(say("figure.wer"))
     if len(present) > 1:

@@ -2,11 +2,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import MadeStudy, cell_id, make_plan, render_all
+from study_factory import AXES, MadeStudy, cell_id, make_outline, make_plan, render_all
 
 from vlmeter.config.load import load_config
 from vlmeter.pairs import comparison_plan
-from vlmeter.reporting.difference_table import difference_table, difference_words, drift_table
+from vlmeter.reporting.difference_table import (
+    MOST_DRIFTED,
+    difference_table,
+    difference_words,
+    drift_table,
+)
 from vlmeter.reporting.formats import signed, signed_percent
 from vlmeter.reporting.frames import read_differences, read_summary
 from vlmeter.reporting.section_rows import section_rows
@@ -143,3 +148,37 @@ def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
     outline = study.report_outline
     assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]
+
+
+def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
+    count = MOST_DRIFTED + 5
+    axes = {axis: value for axis, value in AXES.items() if axis != "max_input_len"}
+    summary = [
+        {
+            **axes,
+            "max_input_len": length,
+            "dataset": "coco",
+            "cell": f"len{length}",
+            "task_value": None,
+        }
+        for length in range(count)
+    ]
+    told = {
+        ("coco", row["cell"], "base"): {
+            "wer_difference": 0.1,
+            "wer_difference_low": None,
+            "wer_difference_high": None,
+            "wer_differs": None,
+            "task_difference": None,
+            "task_difference_low": None,
+            "task_difference_high": None,
+            "changed_predictions": row["max_input_len"],
+            "shared_predictions": count,
+        }
+        for row in summary
+    }
+    outline = {**make_outline(), "base_cells": {"coco": "base"}}
+    drift = drift_table(outline, summary, told)
+    assert drift is not None
+    assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]
+    assert f"Of {count} cells those {MOST_DRIFTED} are shown" in drift.text
