@@ -8,14 +8,16 @@ import string
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import DictLoader
 from markdown_it import MarkdownIt
 
-from vlmeter.config.load import check_config
+from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.data.prompts import render
 from vlmeter.data.samples import Text
+from vlmeter.data.texttables import read_text_table
 from vlmeter.errors import UserError
 from vlmeter.jobs import Jobs
 from vlmeter.reporting.render import html_environment
@@ -133,3 +135,63 @@ def test_a_table_holds_any_text_and_no_spreadsheet_runs_it(text):
     kept = csv_text(text)
     assert not kept.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert csv_original(kept) == printable(text)
+
+
+REPEATED = "\n".join(
+    [
+        "- &a0 [x, x, x, x, x, x, x, x, x, x]",
+        *(f"- &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)),
+    ]
+)
+"""A kilobyte of YAML that stands for a terabyte of it."""
+
+
+@pytest.mark.parametrize("key", ["sections", "models", "gates"])
+def test_a_config_that_unfolds_to_terabytes_is_told_in_a_few_words(tmp_path, values, key):
+    file = tmp_path / "my.yaml"
+    rest = {name: value for name, value in values.items() if name != key}
+    file.write_text(f"{yaml.safe_dump(rest)}{key}:\n{REPEATED}\n")
+
+    with pytest.raises(UserError) as told:
+        load_config(file)
+    assert len(str(told.value)) < 10_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a: 2024-99-99", f"a: {'9' * 5000}", "a: !!bool x", "a: !!float x", "a: !!timestamp x"),
+        *("a: !!python/object/apply:os.getcwd []", f"a: {'[' * 3000}", "&a [*a]", "a: !!binary x"),
+    ],
+)
+def test_yaml_of_any_kind_is_a_table_or_told_in_a_sentence(tmp_path, text):
+    file = tmp_path / "my.yaml"
+    file.write_text(text)
+
+    with pytest.raises(UserError, match=r"my\.yaml (is no valid YAML|holds no table)"):
+        read_yaml(file)
+
+
+@pytest.mark.parametrize("revision", ["a/../../b", "..", "a/..", "a//b", "/a", "a/", "refs/../x"])
+def test_a_revision_is_no_way_out_of_a_folder(values, revision):
+    values = copy.deepcopy(values)
+    values["models"]["tiny"]["source"] = {"hub": "maker/model", "revision": revision}
+    with pytest.raises(UserError, match="revision"):
+        check_config(values, "my.yaml")
+
+
+@pytest.mark.parametrize(
+    "revision", ["refs/convert/parquet", "v1.0", "main", "a" * 40, "refs/pr/1"]
+)
+def test_a_branch_or_commit_is_a_revision(values, revision):
+    values = copy.deepcopy(values)
+    values["models"]["tiny"]["source"] = {"hub": "maker/model", "revision": revision}
+    assert check_config(values, "my.yaml").models["tiny"].source.revision == revision
+
+
+def test_json_without_end_is_told_with_its_line(tmp_path):
+    file = tmp_path / "table.jsonl"
+    file.write_text('{"a": 1}\n{"a": ' + "[" * 10_000 + "\n")
+
+    with pytest.raises(UserError, match="line 2 is no JSON"):
+        read_text_table(file)

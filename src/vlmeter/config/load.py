@@ -1,6 +1,7 @@
 """From a YAML file to a checked `StudyConfig`, or to sentences about what is wrong in it."""
 
 import re
+import reprlib
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.base import NAME_PATTERN, did_you_mean
 from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 
 RESERVED_NAMES = frozenset(
     {
@@ -91,6 +92,9 @@ def read_yaml(path: Path) -> dict[str, object]:
         raise UserError(f"{path} is no valid YAML: {_yaml_words(error)}.") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        # A value that is not what its tag or form says, or brackets without end.
+        raise UserError(f"{path} is no valid YAML: {one_line(error)}.") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no table of keys: see config/README.md.")
     return value
@@ -157,13 +161,21 @@ def _words(problem: ErrorDetails) -> str:
     if kind == "missing":
         return "this key is needed"
     if kind in ("model_type", "dict_type"):
-        return f"should be a table of keys, not {'empty' if value is None else repr(value)}"
+        return f"should be a table of keys, not {'empty' if value is None else _shortened(value)}"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", told["expected"])
-        return f'"{value}" is not known{did_you_mean(str(value), options)}'
+        shown = value if isinstance(value, str) else _shortened(value)
+        return f'"{shown}" is not known{did_you_mean(shown, options)}'
     if kind == "string_pattern_mismatch" and told["pattern"] == NAME_PATTERN:
         return f'"{value}" is no name: letters, digits, ".", "_" and "-" alone make one'
     return problem["msg"].removeprefix("Value error, ")
+
+
+def _shortened(value: object) -> str:
+    """Return a value as text: a few lines of YAML can stand for gigabytes of it (`*` repeats)."""
+    brief = reprlib.Repr()
+    brief.maxlevel = 2
+    return brief.repr(value)
 
 
 def _broken_references(config: StudyConfig) -> Iterator[str]:

@@ -155,8 +155,8 @@ def _adapted(row: Row, columns: Mapping[str, str], task: str, files: ImageFiles)
         raise _UnusableError(picture.problem)
     index = _whole_number(fields.get("answer_index"))
     listed = fields.get("choices")
-    if isinstance(listed, str) and listed:
-        raise _UnusableError(f"has one text as its choices, not a list: {listed[:40]}")
+    if listed and not isinstance(listed, list):
+        raise _UnusableError(f"has one value as its choices, not a list: {str(listed)[:40]}")
     choices = ["" if choice is None else str(choice) for choice in listed or []]
     return {
         "id": _id(row, columns),
@@ -183,7 +183,7 @@ def _list_in_text(text: str) -> str | list[str]:
         return text
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise _UnusableError(

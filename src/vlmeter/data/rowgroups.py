@@ -13,6 +13,8 @@ from vlmeter.errors import UserError, one_line
 # Arrow asks for whole column chunks; reading further ahead would fetch the next ones too.
 _NO_READ_AHEAD = {"cache_type": "none"}
 _FEATURES = b"huggingface"
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+"""What Arrow and `datasets` raise over a damaged table, or over features that do not fit it."""
 _PIECE_ROWS = 64
 _PIECE_BYTES = 1 << 20
 
@@ -96,7 +98,7 @@ class RowGroup:
                 )
                 for offset, row in _at(wanted, pieces, files.features):
                     yield Row(self.first_row + offset, row, self.path)
-        except (OSError, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             told = files.in_words(error)
             raise UserError(
                 f"{self.path}: row group {self.number} cannot be read: {told}"
@@ -168,29 +170,43 @@ def _compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - 
 
 
 def _decoded(table: pa.Table, features: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return rows as `datasets` decodes them, but for images, which stay as they are encoded."""
+    """Return rows as `datasets` decodes them, but for files, which stay as they are encoded."""
     if features is None and _FEATURES not in (table.schema.metadata or {}):
         return list(table.to_pylist())
     # Imported here: it takes a second, and most tables on disk need it not.
-    from datasets import ClassLabel, Features, Image  # noqa: PLC0415
+    from datasets import ClassLabel, Features  # noqa: PLC0415
     from datasets.table import table_cast  # noqa: PLC0415
 
     own = Features.from_arrow_schema(table.schema)
-    known = {name: (features or own).get(name, own[name]) for name in table.column_names}
-    kept = Features(
-        {
-            name: Image(decode=False) if isinstance(feature, Image) else feature
-            for name, feature in known.items()
-        }
-    )
+    known = Features({name: (features or own).get(name, own[name]) for name in table.column_names})
+    plain = Features({name: kind for name, kind in known.items() if _opens_nothing(kind)})
+    rows = [
+        {**row, **plain.decode_example({name: row[name] for name in plain})}
+        for row in table_cast(table, known.arrow_schema).to_pylist()
+    ]
     labels = {
-        name: feature.names for name, feature in kept.items() if isinstance(feature, ClassLabel)
+        name: feature.names for name, feature in known.items() if isinstance(feature, ClassLabel)
     }
-    rows = [kept.decode_example(row) for row in table_cast(table, kept.arrow_schema).to_pylist()]
     for row in rows:
         for name, names in labels.items():
             row[name] = _label(row[name], names)
     return rows
+
+
+def _opens_nothing(feature: Any) -> bool:  # noqa: ANN401 - any of `datasets`' features
+    """Say whether values of a feature are decoded by computing alone.
+
+    A picture, sound or document, however deep in a list, would be looked for where its row says,
+    on this disk or at an address, and opened with whatever reads its format.
+    """
+    from datasets import ClassLabel, LargeList, List, Value  # noqa: PLC0415
+    from datasets.features import Json  # noqa: PLC0415
+
+    if isinstance(feature, List | LargeList):
+        return _opens_nothing(feature.feature)
+    if isinstance(feature, dict):
+        return all(map(_opens_nothing, feature.values()))
+    return isinstance(feature, Value | ClassLabel | Json)
 
 
 def _label(number: int | None, names: Sequence[str]) -> Label | None:

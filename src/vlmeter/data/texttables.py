@@ -105,7 +105,7 @@ def _objects(path: Path, text: str) -> Iterator[dict[str, Any]]:
             continue
         try:
             value = json.loads(line, object_pairs_hook=_without_repeats)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: line {number} is no JSON ({error}).") from None
         if not isinstance(value, dict):
             raise UserError(f"{path}: line {number} is no JSON object, {{...}}.")

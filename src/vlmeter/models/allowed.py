@@ -1,5 +1,6 @@
 """Which of a model's files are taken: those that are loaded, and none that runs code unasked."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from vlmeter.errors import UserError
 
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+_ANY_SAFETENSORS = re.compile(r"[^/]+\.safetensors")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
 _BESIDE_WEIGHTS = re.compile(
     r"[^/]+\.(json|jinja|txt|model)|additional_chat_templates/.*|README\.md"
@@ -37,6 +39,25 @@ def files_to_take(name: str, files: Iterable[str], allow: Iterable[str]) -> list
         weights = pickles
     code = _matching(_CODE, names) if "remote_code" in allow else []
     return [*_matching(_BESIDE_WEIGHTS, names), *weights, *code]
+
+
+def check_index(name: str, folder: Path) -> None:
+    """See that a list of safetensors names nothing else: that would be opened as a pickle.
+
+    Raises:
+        UserError: it names another file, or is no such list.
+    """
+    for index in sorted(folder.glob("*.safetensors.index.json")):
+        try:
+            named = sorted(map(str, set(json.loads(index.read_text())["weight_map"].values())))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise UserError(f"model {name}: {index.name} is no list of weights.") from None
+        other = next((file for file in named if not _ANY_SAFETENSORS.fullmatch(file)), None)
+        if other is not None:
+            raise UserError(
+                f"model {name}: {index.name} names {other}, which is no safetensors file beside "
+                "it and may be a pickle, which can run code: give a revision with safetensors."
+            )
 
 
 def has_safetensors(folder: Path) -> bool:

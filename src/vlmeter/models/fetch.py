@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from huggingface_hub import metadata_load
 from safetensors import SafetensorError
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
@@ -20,8 +20,8 @@ from vlmeter.failures import UnsupportedError
 from vlmeter.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.patience import USUAL, Patience
-from vlmeter.models.allowed import files_to_take, has_safetensors
-from vlmeter.models.owncode import runs_own_code
+from vlmeter.models.allowed import check_index, files_to_take, has_safetensors
+from vlmeter.models.owncode import config_of, runs_own_code
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type
 
@@ -46,7 +46,7 @@ def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = U
     pin = Path(manifest).with_suffix(".revision.json")
     try:
         folder, revision = _local(source) if source.get("path") else _on_hub(source, pin, patience)
-        _check_support(source, folder)
+        _check(source, folder)
     except UnsupportedError as error:
         _LOG.warning("%s", error)
         write_json(Path(manifest), {**_heading(params), "unsupported": str(error), "files": {}})
@@ -91,11 +91,11 @@ def _heading(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_support(source: Mapping[str, Any], folder: Path) -> None:
+def _check(source: Mapping[str, Any], folder: Path) -> None:
     name = source.get("hub") or source["path"]
+    check_index(name, folder)
     own_code = runs_own_code(name, folder, source["allow"])
-    model_type: Any = read_json(folder / "config.json").get("model_type")
-    check_model_type(name, model_type, own_code=own_code)
+    check_model_type(name, config_of(name, folder).get("model_type"), own_code=own_code)
 
 
 def _local(source: Mapping[str, Any]) -> tuple[Path, None]:
@@ -140,12 +140,19 @@ def _store(source: Mapping[str, Any], folder: Path, dtype: torch.dtype, target: 
     name = source.get("hub") or source["path"]
     own_code = runs_own_code(name, folder, source["allow"])
     try:
+        config: Any = AutoConfig.from_pretrained(
+            folder, trust_remote_code=own_code, local_files_only=True
+        )
+        # It may name kernels of a repository on the Hub, which would be fetched and run.
+        config._attn_implementation = "eager"
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype,
+            config=config,
             # Pickles that are allowed are opened as weights only.
             use_safetensors=has_safetensors(folder) or "pickle" not in source["allow"],
             trust_remote_code=own_code,
+            local_files_only=True,
             output_loading_info=True,
         )
         # Said because it is stored with the tokenizer: the same with and without a network.

@@ -10,15 +10,34 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from vlmeter.errors import UserError
 
 
+def config_of(name: str, folder: Path) -> dict[str, Any]:
+    """Return what a model's config.json says.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"model {name}: its config.json is no JSON ({error}).") from None
+    if not isinstance(config, dict):
+        raise UserError(f"model {name}: its config.json holds no JSON object.")
+    return config
+
+
 def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
     """Say whether a model can only be loaded with code that comes with its weights.
 
     Raises:
         UserError: it can, and that is not allowed, or its code lies elsewhere.
     """
-    config: Any = json.loads((folder / "config.json").read_text())
-    places = config.get("auto_map") or {}
-    if not places or config.get("model_type") in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+    config = config_of(name, folder)
+    places = config.get("auto_map")
+    if (
+        not places
+        or not isinstance(places, dict)
+        or config.get("model_type") in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    ):
         return False
     place = str(next(iter(places.values())))
     if "remote_code" not in allow:

@@ -1,8 +1,11 @@
 """From a source's rows to samples: what is unusable is named and left out."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from vlmeter.data.download import download_dataset
 from vlmeter.data.samples import read_texts
@@ -15,10 +18,11 @@ NAMES = ("id", "image", "question", "context", "choices", "answer_index", "refer
 
 @pytest.fixture
 def download(tmp_path):
-    """Write rows to a parquet file, download it; return samples and manifest."""
+    """Write rows or a table to a parquet file, download it; return samples and manifest."""
 
     def run(rows, task="vqa", n=100, **columns):
-        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "source.parquet")
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+        pq.write_table(table, tmp_path / "source.parquet")
         params = {
             "dataset": "photos",
             "task": task,
@@ -157,7 +161,7 @@ def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
     with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
         download(letters, "multiple_choice", choices="options", answer_index="answer")
     texts = [row(0, answer=0, options="cat or dog")]
-    with pytest.raises(UserError, match="has one text as its choices, not a list: cat or dog"):
+    with pytest.raises(UserError, match="has one value as its choices, not a list: cat or dog"):
         download(texts, "multiple_choice", choices="options", answer_index="answer")
 
 
@@ -217,3 +221,57 @@ def test_a_table_that_is_missing_or_cut_is_named(tmp_path):
     path.write_bytes(b"PAR1 cut")
     with pytest.raises(UserError, match=rf"^{path} cannot be read \("):
         read_table(path)
+
+
+FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+@pytest.mark.parametrize("kind", ["Image", "Audio", "Video", "Pdf", "Nifti"])
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"bytes": None, "path": "{folder}/private.png"},
+        {"bytes": None, "path": "http://127.0.0.1:9/private.png"},
+        {"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "path": "a.eps"},
+    ],
+    ids=["a file elsewhere", "an address", "a program"],
+)
+def test_what_a_table_calls_a_file_is_not_opened(download, tmp_path, kind, listed, value):
+    """The features that a table brings say what `datasets` opens, and with what."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "private.png")
+    value = {**value, "path": value["path"].format(folder=tmp_path)}
+    feature = {"_type": kind}
+    features = {
+        "image": {"_type": "Value", "dtype": "binary"},
+        "answers": {"_type": "List", "feature": feature} if listed else feature,
+    }
+    table = pa.table(
+        {
+            "image": pa.array([b"image"]),
+            "answers": pa.array([[value] if listed else value], pa.list_(FILE) if listed else FILE),
+        }
+    )
+    told = json.dumps({"info": {"features": features}})
+
+    samples, _ = download(
+        table.replace_schema_metadata({"huggingface": told}), references="answers"
+    )
+
+    assert samples[0]["references"] == [str(value)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "feature"),
+    [
+        (7, {"_type": "ClassLabel", "names": ["one"]}),
+        ("a", {"_type": "Value", "dtype": "__import__"}),
+        ("a", {"_type": "os"}),
+    ],
+)
+def test_features_that_do_not_fit_are_told_in_a_sentence(download, answer, feature):
+    table = pa.table({"image": [b"image"], "answers": [answer]})
+    told = json.dumps({"info": {"features": {"image": feature, "answers": feature}}})
+
+    with pytest.raises(UserError, match="row group 0 cannot be read"):
+        download(table.replace_schema_metadata({"huggingface": told}), references="answers")

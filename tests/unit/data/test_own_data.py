@@ -131,7 +131,7 @@ def test_multiple_choice_from_a_csv(folder, read):
     assert [(s["choices"], s["references"]) for s in samples] == [(["red", "blue"], ["blue"])] * 2
     assert bad == {
         "row-2": "answer index None is not among its 2 choices",
-        "row-3": "has one text as its choices, not a list: red or blue",
+        "row-3": "has one value as its choices, not a list: red or blue",
         "row-4": "has a cell ['red', 'blue'] that is no JSON list of texts, such as [\"a\", \"b\"]",
     }
 

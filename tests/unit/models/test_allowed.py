@@ -106,6 +106,37 @@ def test_a_pickle_that_holds_more_than_weights_is_refused_even_so(fetch, pickled
     assert not (tmp_path / "harm done").exists()
 
 
+@pytest.mark.parametrize("file", ["weights.bin", "weights.txt", "../outside.safetensors"])
+def test_a_list_of_safetensors_that_names_another_file_is_refused(
+    fetch, checkpoint, tmp_path, file
+):
+    """Whatever is in the list and no safetensors would be opened as a pickle."""
+    folder = shutil.copytree(checkpoint, tmp_path / "listed")
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / file)
+    index = {"metadata": {}, "weight_map": dict.fromkeys(weights, file)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    with pytest.raises(UserError) as told:
+        fetch(folder)
+    assert f"model.safetensors.index.json names {file}, which is no safetensors file beside it" in (
+        str(told.value)
+    )
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation"])
+def test_kernels_that_a_config_takes_from_a_repository_are_not_asked_for(
+    fetch, checkpoint, tmp_path, key
+):
+    folder = shutil.copytree(checkpoint, tmp_path / "kernels")
+    edit_config(folder, **{key: "maker/kernels"})
+
+    stored = fetch(folder)
+
+    assert "maker/kernels" not in (stored / "config.json").read_text()
+
+
 def test_code_that_comes_with_weights_is_refused_with_what_would_allow_it(fetch, own_code):
     with pytest.raises(UserError) as told:
         fetch(own_code)
@@ -138,6 +169,17 @@ def test_code_of_a_model_that_transformers_knows_is_not_run(fetch, own_code, che
 
     assert not list(folder.glob("*.py"))
     assert read_json(folder / "config.json")["model_type"] == "blip-2"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 10_000])
+def test_a_config_that_is_none_is_told(fetch, checkpoint, tmp_path, text):
+    folder = shutil.copytree(checkpoint, tmp_path / "no config")
+    (folder / "config.json").write_text(text)
+
+    with pytest.raises(
+        UserError, match=r"no config: its config\.json (is no JSON|holds no JSON object)"
+    ):
+        fetch(folder)
 
 
 def test_of_weights_in_two_forms_the_safe_one_is_taken():
