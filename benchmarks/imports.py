@@ -1,0 +1,47 @@
+"""Importing all that a cell measures with, beside what any program needs to load a model."""
+
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from comparison import Comparison
+
+TURNS = 5
+LIMIT = 1.15
+OURS = "import vlmeter.cell"
+PLAIN = """
+import torch
+from transformers import AutoProcessor, Blip2ForConditionalGeneration
+"""
+PROGRAM = """
+import time
+start = time.process_time()
+{imports}
+print(time.process_time() - start)
+"""
+
+
+def imports(device: str) -> Iterator[Comparison]:
+    """In turns, by processor time; the files are in the system's memory after the first."""
+    seconds: dict[str, list[float]] = {OURS: [], PLAIN: []}
+    for turn in range(TURNS + 1):
+        for program, taken in seconds.items():
+            found = _seconds(program)
+            if turn:
+                taken.append(found)
+    ours, plain = (statistics.median(taken) for taken in seconds.values())
+    yield Comparison(
+        "imports / torch and the model's class", ours, plain, "s", LIMIT - 1, at_most=True
+    )
+
+
+def _seconds(imports: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(imports=imports)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
