@@ -1,135 +1,71 @@
-"""How long a large study takes from its last record to its report, as the workflow runs it.
+"""How long Snakemake and the report take over a large study, whatever its cells take.
 
-`python benchmarks/large_studies.py [cells]`, 5,000 without a number, on two cores: fails above the
-bound for that many cells.
+`python benchmarks/large_studies.py [cells ...]`, 1,000 and 5,000 without a number, on two cores:
+plans a study that nobody has begun, runs everything after its last record, and looks whether there
+is anything to do; fails above a bound.
 """
 
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from made_up_study import CONFIG, fill_results, make_tree
+from watched import HEADING, Step, by_rule, run_snakemake
 
-CORES = 2
-CELLS = 5000
-BOUND_S = 60.0
-"""Of one run of Snakemake over everything after the records of `CELLS` cells."""
-_POLL_S = 0.05
+CELLS = (1000, 5000)
+USUAL = ("--cores", "2", "--configfile", CONFIG)
+BOUND_S = {
+    "dry run": {1000: 5.0, 5000: 15.0},
+    "to the report": {5000: 60.0},
+    "nothing to do": {1000: 5.0},
+}
+"""Seconds by cells."""
+TOUCHED_CELLS = 1000
+"""Most cells of a study that is looked at once more: to touch each takes Snakemake 0.1 s."""
 
 
-@dataclass
-class Step:
-    """What one job took, as far as it was seen from outside."""
+@dataclass(frozen=True)
+class Run:
+    """One run of Snakemake over the whole study."""
 
-    name: str
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    peak_bytes: int = 0
+    what: str
+    steps: list[Step]
+    whole: Step
+
+
+def large_study(cells: int) -> Iterator[Run]:
+    """Plan a study that nobody has begun, finish one that has all its records, and look again."""
+    with tempfile.TemporaryDirectory() as name:
+        config = make_tree(Path(name), cells)
+        yield Run("dry run", *run_snakemake(config.parent, "--dry-run", *USUAL))
+        fill_results(config)
+        yield Run("to the report", *run_snakemake(config.parent, *USUAL))
+        if cells > TOUCHED_CELLS:
+            return
+        # What Snakemake notes of a job that ran, it notes of one that is touched: parameters, code.
+        run_snakemake(config.parent, "--touch", "--forceall", *USUAL)
+        yield Run("nothing to do", *run_snakemake(config.parent, *USUAL))
+
+
+def print_run(cells: int, run: Run) -> bool:
+    """Print a run with its steps; say whether it stayed within its bound."""
+    for step in by_rule(run.steps):
+        print(f"  {step.name:30}{step.line()}")
+    bound_s = BOUND_S[run.what].get(cells)
+    passed = bound_s is None or run.whole.wall_s <= bound_s
+    words = "" if bound_s is None else f"{bound_s:9.0f}  {'ok' if passed else 'FAILED'}"
+    print(f"{f'{cells} cells, {run.what}':32}{run.whole.line()}{words}", flush=True)
+    return passed
 
 
 def main() -> None:
-    """Make up a study in a folder of its own, run the rest of the workflow and print a table."""
-    cells = int(sys.argv[1]) if len(sys.argv) > 1 else CELLS
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fill_results(make_tree(folder, cells))
-        steps, whole = run_from_records(folder)
-    print_table(cells, steps, whole)
-    sys.exit(whole.wall_s > BOUND_S)
-
-
-def run_from_records(folder: Path) -> tuple[list[Step], Step]:
-    """Run Snakemake in a filled tree; return what each job took, and the run as a whole.
-
-    Raises:
-        subprocess.CalledProcessError: Snakemake failed.
-    """
-    snakemake = Path(sys.executable).with_name("snakemake")
-    command = [str(snakemake), "--quiet", "--cores", str(CORES), "--configfile", CONFIG]
-    start = time.monotonic()
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL) as run:
-        steps = _watch(psutil.Process(run.pid))
-        code = run.wait()
-    if code:
-        raise subprocess.CalledProcessError(code, command)
-    used = psutil.Process().cpu_times()
-    return steps, Step(
-        "the whole run",
-        wall_s=time.monotonic() - start,
-        cpu_s=used.children_user + used.children_system,
-        peak_bytes=max(step.peak_bytes for step in steps),
-    )
-
-
-def _watch(run: psutil.Process) -> list[Step]:
-    """Look at the scripts below a process until it has ended."""
-    found: dict[int, Step] = {}
-    while run.is_running() and run.status() != psutil.STATUS_ZOMBIE:
-        for child in _children(run):
-            try:
-                step = found.get(child.pid) or Step(_script(child))
-                used = child.cpu_times()
-                step.cpu_s = used.user + used.system
-                step.wall_s = time.time() - child.create_time()
-                step.peak_bytes = max(step.peak_bytes, child.memory_info().rss)
-                found[child.pid] = step
-            except (psutil.NoSuchProcess, psutil.ZombieProcess, LookupError):
-                continue
-        time.sleep(_POLL_S)
-    return list(found.values())
-
-
-def _children(run: psutil.Process) -> list[psutil.Process]:
-    try:
-        return run.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _script(process: psutil.Process) -> str:
-    """Return the name of the workflow's script that a process runs.
-
-    Raises:
-        LookupError: it runs none.
-    """
-    for word in process.cmdline()[1:]:
-        path = Path(word)
-        if path.parent.name == "scripts" and path.suffix == ".py":
-            # Snakemake puts letters of its own before the name.
-            return path.stem.partition(".")[2]
-    raise LookupError(process.pid)
-
-
-def print_table(cells: int, steps: list[Step], whole: Step) -> None:
-    """Print the steps by name, those of one rule together."""
-    print(f"{f'{cells} cells':22}{'jobs':>6}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}{'bound s':>9}")
-    for name, count, step in _by_name(steps):
-        print(f"{name:22}{count:6}{step.wall_s:9.1f}{step.cpu_s:9.1f}{step.peak_bytes / 1e6:9.0f}")
-    passed = whole.wall_s <= BOUND_S
-    print(
-        f"{whole.name:22}{len(steps):6}{whole.wall_s:9.1f}{whole.cpu_s:9.1f}"
-        f"{whole.peak_bytes / 1e6:9.0f}{BOUND_S:9.0f}  {'ok' if passed else 'FAILED'}"
-    )
-
-
-def _by_name(steps: list[Step]) -> Iterator[tuple[str, int, Step]]:
-    for name in dict.fromkeys(step.name for step in steps):
-        own = [step for step in steps if step.name == name]
-        yield (
-            name,
-            len(own),
-            Step(
-                name,
-                wall_s=sum(step.wall_s for step in own),
-                cpu_s=sum(step.cpu_s for step in own),
-                peak_bytes=max(step.peak_bytes for step in own),
-            ),
-        )
+    """Print every run of a study of so many cells, one after the other."""
+    sizes = [int(cells) for cells in sys.argv[1:]] or CELLS
+    print(f"{'':32}{HEADING}{'bound s':>9}")
+    passed = [print_run(cells, run) for cells in sizes for run in large_study(cells)]
+    sys.exit(not all(passed))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""How long the demo takes, what it spends the time on, and how much of a cell is measurement."""
+
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from watched import HEADING, Step, by_rule, run_snakemake
+
+from vlmeter.files import read_json
+from vlmeter.record import Status
+
+REPOSITORY = Path(__file__).parents[1]
+PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "demo")
+DEMO = ("--configfile", "config/demo.yaml")
+RESULTS = Path("results") / "demo"
+BOUND_S = 240.0
+"""Of the pipeline, the cell that compiles left out."""
+SHARE_MEASURED = 0.5
+"""Of a cell's time, at least."""
+
+
+def main() -> None:
+    """Run the demo in a folder of its own and print where the time went."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in PARTS:
+            source = REPOSITORY / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, folder / part)
+        steps, pipeline = run_snakemake(folder, "--cores", "all", *DEMO)
+        page = str(RESULTS / "report.html")
+        _, report = run_snakemake(folder, *DEMO, "--report", page)
+        cells = list(measured_cells(folder))
+        spent = list(where_time_went(folder))
+    print(f"{'':32}{HEADING}")
+    for step in by_rule(steps):
+        print(f"  {step.name:30}{step.line()}")
+    print(f"{'the pipeline':32}{pipeline.line()}")
+    print(f"{'Snakemake report':32}{report.line()}")
+    sys.exit(not print_verdict(pipeline, cells, spent))
+
+
+def measured_cells(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the measurements of the cells that went well."""
+    for path in sorted((folder / RESULTS / "cells").glob("*/*/measurement.json")):
+        told: Any = read_json(path)
+        if told["status"] == Status.OK:
+            yield told
+
+
+def where_time_went(folder: Path) -> Iterator[dict[str, float]]:
+    """Yield `time_spent_s` of every cell that compiled nothing."""
+    for told in measured_cells(folder):
+        if told["compile"] is None:
+            yield told["time_spent_s"]
+
+
+def print_verdict(
+    pipeline: Step, cells: list[dict[str, Any]], spent: list[dict[str, float]]
+) -> bool:
+    """Print the figures that have bounds, and medians over the cells; say whether they are kept."""
+    compiling_s = sum(
+        told["time_spent_s"]["whole"] for told in cells if told["compile"] is not None
+    )
+    without_s = pipeline.wall_s - compiling_s
+    print(f"the cell that compiles {compiling_s:.1f} s; all else {without_s:.1f} s")
+    names = dict.fromkeys(name for one in spent for name in one if name != "share_measured")
+    for name in names:
+        print(f"  {name:30}{statistics.median(one.get(name, 0.0) for one in spent):9.2f} s")
+    first_s = statistics.median(one["start"] + one["set_up"] + one["checks"] for one in spent)
+    share = statistics.median(one["share_measured"] for one in spent)
+    print(f"start of the cell's process to its first answers {first_s:.2f} s; measured {share:.0%}")
+    kept = without_s <= BOUND_S and share >= SHARE_MEASURED
+    print(f"bounds {BOUND_S:.0f} s and {SHARE_MEASURED:.0%}: {'ok' if kept else 'FAILED'}")
+    return kept
+
+
+if __name__ == "__main__":
+    main()
