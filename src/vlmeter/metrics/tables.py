@@ -110,8 +110,9 @@ def read_scores(path: Path, figure: str) -> FigureScores:
         UserError: the file is missing, cut short or has no such figure.
     """
     table = read_columns(path, ["id", figure, f"{figure}_weight"])
-    scored = table.filter(pc.is_valid(table.column(figure)))
-    ids, values, weights = scored.columns
+    if table.column(figure).null_count:
+        table = table.filter(pc.is_valid(table.column(figure)))
+    ids, values, weights = table.columns
     metadata = table.schema.field(figure).metadata or {}
     return FigureScores(
         ids=tuple(ids.to_pylist()),

@@ -138,9 +138,9 @@ def resample(contributions: Contributions, *, seed: int, resamples: int = RESAMP
         ValueError: there is no sample, or no resample.
     """
     value, count = contributions.value, len(contributions)
-    blocks = [] if count == 1 else _draws(count, seed, resamples)
-    figures = [_figures(contributions, draws) for draws in blocks]
-    return Resampled(value, count, np.concatenate(figures or [np.empty(0)]))
+    if count == 1:
+        return Resampled(value, count, np.empty(0))
+    return Resampled(value, count, _figures(contributions, seed, resamples))
 
 
 def difference_of_resampled(
@@ -310,15 +310,27 @@ def _kept_blocks(count: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.
     return tuple(_blocks(count, seed, resamples))
 
 
-def _figures(contributions: Contributions, draws: npt.NDArray[np.int64]) -> FloatArray:
-    """Return the figure of each row of drawn samples."""
+def _figures(contributions: Contributions, seed: int, resamples: int) -> FloatArray:
+    """Return the figure of each resample."""
+    count = len(contributions)
     if contributions.statistic is Statistic.MEDIAN:
-        medians: FloatArray = np.median(contributions.per_sample[draws], axis=1)
-        return medians
-    quotients: FloatArray = contributions.numerator[draws].sum(axis=1) / contributions.denominator[
-        draws
-    ].sum(axis=1)
+        values = contributions.per_sample
+        blocks = _draws(count, seed, resamples)
+        return np.concatenate([np.median(values[draws], axis=1) for draws in blocks])
+    weights = _denominators(contributions.denominator.tobytes(), seed, resamples)
+    quotients: FloatArray = _sums(contributions.numerator, seed, resamples) / weights
     return quotients
+
+
+def _sums(values: FloatArray, seed: int, resamples: int) -> FloatArray:
+    blocks = _draws(len(values), seed, resamples)
+    return np.concatenate([values[draws].sum(axis=1) for draws in blocks])
+
+
+@lru_cache(maxsize=16)
+def _denominators(values: bytes, seed: int, resamples: int) -> FloatArray:
+    """Return the sum of each resample's denominators, which most cells of a data set share."""
+    return _sums(np.frombuffer(values, dtype=np.float64), seed, resamples)
 
 
 def _percentiles(

@@ -25,7 +25,7 @@ from vlmeter.reporting.layer_figure import draw_layers
 from vlmeter.reporting.pareto_figure import draw_pareto
 from vlmeter.reporting.profiles import measured, read_profiles
 from vlmeter.reporting.roofline import peak_of
-from vlmeter.reporting.section_figure import draw_section
+from vlmeter.reporting.section_figure import SECTION_COLUMNS, draw_section
 
 Plain = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ def plot_section(
     Raises:
         UserError: the table is missing or damaged.
     """
-    summary = read_summary(summary_csv)
+    summary = read_summary(summary_csv, SECTION_COLUMNS)
     pairs = [(entry, summary.get((entry["dataset"], entry["cell"]))) for entry in section["cells"]]
     rows = [row for _, row in pairs if row is not None]
 

@@ -1,6 +1,6 @@
 """Reads the tables of a study back into rows of plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,23 @@ TABLES = "tables.json"
 """Lies beside the tables and holds their checksums."""
 
 
-def read_summary(path: Path) -> dict[tuple[str, str], Row]:
+def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[tuple[str, str], Row]:
     """Return the rows of `summary.csv` by data set and cell.
+
+    Args:
+        path: The table.
+        wanted: Columns to be read beside data set and cell: of thousands of rows, all of them
+            take a second. All where it is None.
 
     Raises:
         UserError: the file is missing or is not the table that `aggregate` writes.
     """
-    return {(row["dataset"], row["cell"]): row for row in _read(path, SUMMARY_COLUMNS)}
+    columns = [
+        column
+        for column in SUMMARY_COLUMNS
+        if wanted is None or column.name in {"dataset", "cell", *wanted}
+    ]
+    return {(row["dataset"], row["cell"]): row for row in _read(path, columns)}
 
 
 def read_layers(path: Path) -> list[Row]:
@@ -57,10 +67,12 @@ def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
     told = path.with_name(TABLES)
     if told.exists():
         check_whole(path, checksums(read_json(told)).get(path.name))
+    kinds = {column.name: PANDAS_TYPES[column.kind] for column in columns}
     try:
         frame = pd.read_csv(
             path,
-            dtype={column.name: PANDAS_TYPES[column.kind] for column in columns},
+            usecols=lambda name: name in kinds,
+            dtype=kinds,
             keep_default_na=False,
             na_values=[""],
         )

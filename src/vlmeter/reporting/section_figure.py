@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Plain = Mapping[str, Any]
 
+SECTION_COLUMNS = (
+    *("status", "reason", "batch_size", "latency", "latency_low_s", "latency_high_s"),
+    *("wer_value", "wer_low", "wer_high", "wer_note"),
+)
+"""What a section's figure reads of the summary."""
+
 
 def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
     """Draw latency and word error rate of each value, a colour and a marker per data set.
