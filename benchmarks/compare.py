@@ -1,6 +1,7 @@
 """Compares the project's figures with independent ones, as a table; fails when one is too far off.
 
-Run by `make bench`, on an otherwise idle machine: `python benchmarks/compare.py [cpu|cuda]`.
+Run by `make bench`, on an otherwise idle machine: `python benchmarks/compare.py [cpu|cuda]`, with
+`--only flops layers` for some of it.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import pynvml
 import torch
 from comparison import HEADING, Comparison, print_all
 from full_size import full_size
+from imports import imports
 from load import load
+from preprocessing import preprocessing
 from repeats import repeats
 from torch import nn
 from torch.utils.benchmark import Timer
@@ -211,16 +214,22 @@ def _busy(seconds: float) -> None:
         pass
 
 
+SECTIONS = {
+    section.__name__: section
+    for section in (
+        *(known_cost, latency, flops, layers, energy, nothing_else_runs, repeats),
+        *(imports, load, preprocessing, full_size),
+    )
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("device", nargs="?", default="cpu")
-    device = parser.parse_args().device
-    sections = (
-        *(known_cost, latency, flops, layers, energy),
-        *(nothing_else_runs, repeats, load, full_size),
-    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    given = parser.parse_args()
     print(HEADING)
-    passed = [print_all(section(device)) for section in sections]
+    passed = [print_all(SECTIONS[name](given.device)) for name in given.only]
     return int(not all(passed))
 
 
