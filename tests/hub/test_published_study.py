@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from hubcontent import COCO, COMMITS, MODEL, SCIENCEQA, TEXTVQA, add_study
-from studytree import Outcome, Tree
+from studytree import NETWORK_LOG, Outcome, Tree
 
 TOKEN = "hf_0123456789abcdefghijklmnopqrstuvwx"
 RESULTS = "results/blip2-opt-2.7b"
@@ -45,6 +46,8 @@ class HubTree(Tree):
             "HF_ENDPOINT": self.path(".endpoint").read_text(),
             "HF_HOME": str(self.path(".hub-cache")),
             "HF_TOKEN": TOKEN,
+            "NETWORK_LOG": str(self.path(NETWORK_LOG)),
+            "NETWORK_ALLOWED": self.path(".allowed").read_text(),
         }
 
 
@@ -70,6 +73,8 @@ def tree(hub, tmp_path) -> HubTree:
     tree = HubTree.new(tmp_path / "tree")
     assert isinstance(tree, HubTree)
     tree.path(".endpoint").write_text(hub.url)
+    places = [url.removeprefix("http://") for url in (hub.url, hub.storage_url)]
+    tree.path(".allowed").write_text(" ".join(places))
     return tree
 
 
@@ -96,6 +101,7 @@ def test_the_published_study_runs_against_the_hub(hub, tree):
     what_was_read_is_recorded(results)
     the_report_stands_beside_them(results)
     nothing_else_was_asked(hub)
+    assert not tree.path(NETWORK_LOG).exists(), tree.path(NETWORK_LOG).read_text()
     the_token_is_nowhere(tree, run)
     assert tree.plan(configfile=config).names == set()
 
@@ -157,6 +163,9 @@ def nothing_else_was_asked(hub) -> None:
     assert unexpected == []
     assert {asked.token for asked in hub.asked if asked.host == "storage"} == {None}
     assert {asked.token for asked in hub.asked if asked.host == "hub"} == {TOKEN}
+    times = Counter((asked.method, asked.path, asked.bytes_range) for asked in hub.asked)
+    assert {one for one in times if times[one] > 1 and "/resolve" in one[1]} == set()
+    assert max(times.values()) <= 3, "what a repository holds is asked by two libraries"
     model = hub.repos["models", MODEL]
     weights = sum(len(f.data) for path, f in model.files.items() if ".safetensors" in path)
     assert hub.sent_of(MODEL, ".safetensors") == weights, "fetched once for all number formats"

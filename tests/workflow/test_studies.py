@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 from studytree import (
     AFTER_MEASURING,
@@ -69,8 +70,17 @@ def test_nothing_asks_the_network_of_its_own_accord(finished: Tree) -> None:
     assert not asked.exists(), asked.read_text()
 
 
-def test_whoever_asks_the_network_would_be_noted(finished: Tree, tmp_path: Path) -> None:
-    asking = "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9')"
+@pytest.mark.parametrize(
+    "asking",
+    [
+        "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9')",
+        "import socket\nsocket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
+        "import socket\nsocket.gethostbyname('127.0.0.1')",
+    ],
+)
+def test_whoever_asks_the_network_would_be_noted(
+    finished: Tree, tmp_path: Path, asking: str
+) -> None:
     environment = {**finished.environment(), "NETWORK_LOG": str(tmp_path / "log")}
 
     asked = subprocess.run([sys.executable, "-c", asking], env=environment, check=False)
@@ -166,9 +176,10 @@ def test_a_section_s_name_is_a_target(fresh: Tree) -> None:
 
 
 def test_snakemake_s_report_is_one_page_that_loads_nothing_from_elsewhere(tree: Tree) -> None:
-    made = tree.snakemake("--report", "report.html")
+    made = tree.snakemake("--report", "report.html", unaided=True)
 
     assert made.code == 0, made.text
+    assert not tree.path(NETWORK_LOG).exists(), tree.path(NETWORK_LOG).read_text()
     page = tree.path("report.html").read_text()
     assert LOADED.findall(page) == []
     studies = [tree.result(name).read_text() for name in ("study.html", "study.ru.html")]

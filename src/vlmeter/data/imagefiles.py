@@ -5,6 +5,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 
+_MOST_BYTES = 1 << 30
+"""A larger file is no picture that could be decoded safely, and may be a hole without end."""
+
+
 class Picture(NamedTuple):
     """An encoded image, or why there is none."""
 
@@ -63,6 +67,9 @@ class ImageFiles:
                 return problem(f"the file {name} is missing")
             if not path.is_file():
                 return problem(f"{name} is no file")
+            size = path.stat().st_size
+            if size > _MOST_BYTES:
+                return problem(f"the file {name} has {size} bytes, more than {_MOST_BYTES}")
             data = path.read_bytes()
         except (OSError, ValueError, RuntimeError) as error:
             # A name can be too long, hold a null, or lead round in a circle of links.

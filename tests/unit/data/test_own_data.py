@@ -150,6 +150,8 @@ def test_pictures_that_are_not_there_or_elsewhere_are_named(folder, read, tmp_pa
     (folder / "round.png").symlink_to(folder / "round.png")
     (folder / "inner.png").symlink_to(folder / "a.png")
     (folder / "empty.png").write_bytes(b"")
+    with (folder / "hole.png").open("wb") as file:
+        file.truncate(1 << 40)
     expected = {
         "gone.png": "the file gone.png is missing",
         "../secret.png": "../secret.png lies outside of photos/",
@@ -163,6 +165,7 @@ def test_pictures_that_are_not_there_or_elsewhere_are_named(folder, read, tmp_pa
         "only files beside the table are read",
         "more": "more is no file",
         "empty.png": "the file empty.png is empty",
+        "hole.png": "the file hole.png has 1099511627776 bytes, more than 1073741824",
         "x" * 300: f"the file '{'x' * 300}' cannot be read (File name too long)",
         "null\0.png": "the file 'null\\x00.png' cannot be read (embedded null byte)",
     }

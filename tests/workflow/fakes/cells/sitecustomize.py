@@ -11,7 +11,8 @@ the cell notes in the file on which node of a cluster it is and goes on for ever
 With `CELLS_ARE_QUICK` the module that measures is not even imported, and torch neither.
 
 `CAPTURED_JOBS` names a folder in which each job leaves what it was called with, `NETWORK_LOG` a
-file in which every attempt to ask a network is noted; all are refused then.
+file in which every attempt to ask a network is noted; all are refused then but those to the
+addresses in `NETWORK_ALLOWED`, `host:port` with spaces between.
 """
 
 import fcntl
@@ -30,6 +31,7 @@ from types import SimpleNamespace
 ENDINGS = json.loads(os.environ.get("CELL_ENDINGS", "{}"))
 QUICK = "CELLS_ARE_QUICK" in os.environ
 CAPTURED = os.environ.get("CAPTURED_JOBS")
+ALLOWED = frozenset(os.environ.get("NETWORK_ALLOWED", "").split())
 MIB = 1 << 20
 
 
@@ -183,12 +185,19 @@ class Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+ASKED_BY_NAME = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
+ASKED_BY_ADDRESS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+
+
 def refuse_networks(event, arguments):
-    """Note who asks a network for something, and let nobody."""
-    asks = event in ("socket.getaddrinfo", "socket.gethostbyname") or (
-        event == "socket.connect" and isinstance(arguments[1], tuple)
-    )
-    if asks:
+    """Note who asks a network for something that is not allowed, and let nobody."""
+    if event in ASKED_BY_NAME:
+        place = arguments[:2]
+    elif event in ASKED_BY_ADDRESS and isinstance(arguments[1], tuple):
+        place = arguments[1][:2]
+    else:
+        return
+    if ":".join(map(str, place)) not in ALLOWED:
         with Path(os.environ["NETWORK_LOG"]).open("a") as log:
             log.write(f"{sys.argv[:2]} {event} {arguments}\n")
         raise OSError("there is no network")
