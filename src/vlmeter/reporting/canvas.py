@@ -41,7 +41,9 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
 }
 SIZE_INCHES = (9.6, 3.6)
-_FLAT_PLACES = 12
+_LONG_LABEL = 45
+"""Letters that fit below half a figure in the usual size."""
+FLAT_PLACES = 12
 """Up to so many headings are written flat below an axis."""
 _LOG_FROM_RATIO = 15.0
 """Figures further apart than this are drawn on a logarithmic axis."""
@@ -97,7 +99,8 @@ def plain_number(value: float, _position: float | None = None) -> str:
 def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
     """Give each heading a place of its own along the horizontal axis."""
     axes.set_xticks(range(len(headings)), headings)
-    if len(headings) > _FLAT_PLACES:
+    if len(headings) > FLAT_PLACES:
         axes.tick_params(axis="x", labelrotation=90, labelsize=9)
     axes.set_xlim(-0.5, len(headings) - 0.5)
-    axes.set_xlabel(label)
+    # Several axes have long names, and half a figure for them.
+    axes.set_xlabel(label, fontsize=9 if len(label) > _LONG_LABEL else None)

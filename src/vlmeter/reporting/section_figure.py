@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from vlmeter.record import Status
-from vlmeter.reporting.canvas import GREY, SIZE_INCHES, scale_values, set_places, short
+from vlmeter.reporting.canvas import (
+    FLAT_PLACES,
+    GREY,
+    SIZE_INCHES,
+    scale_values,
+    set_places,
+    short,
+)
 from vlmeter.reporting.formats import axis_label, status_label, value_label
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.language import say
@@ -23,6 +30,8 @@ SECTION_COLUMNS = (
     *("wer_value", "wer_low", "wer_high", "wer_note"),
 )
 """What a section's figure reads of the summary."""
+_UPRIGHT_INCHES = 1.4
+"""What headings take below the figure that stand upright."""
 
 
 def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
@@ -34,9 +43,11 @@ def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str]
         summary: The rows of `summary.csv`.
     """
     section = shortened(whole, summary)
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    left, right = figure.subplots(1, 2)
     headings = list(dict.fromkeys(_heading(entry) for entry in section["cells"]))
+    width, height = SIZE_INCHES
+    upright = len(headings) > FLAT_PLACES
+    figure = Figure(figsize=(width, height + upright * _UPRIGHT_INCHES), layout="constrained")
+    left, right = figure.subplots(1, 2)
     places = {heading: place for place, heading in enumerate(headings)}
     ordered = len(section["varied"]) == 1 and all(
         isinstance(value, int) for values in section["varied"].values() for value in values

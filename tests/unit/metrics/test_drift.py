@@ -7,6 +7,7 @@ from vlmeter.metrics.base import Example
 from vlmeter.metrics.drift import Answers
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.tables import write_scores
+from vlmeter.metrics.uncertainty import Difference
 
 
 def scored(path, predictions):
@@ -49,4 +50,17 @@ def test_changed_predictions_are_counted_over_common_ids(tmp_path):
     assert Answers(seed=0).changed_predictions(tmp_path / "a.parquet", tmp_path / "b.parquet") == (
         1,
         2,
+    )
+
+
+def test_a_file_is_read_once_however_often_it_is_compared(tmp_path):
+    cell = scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "x", "3": "a"})
+    base = scored(tmp_path / "b.parquet", {"1": "a b c d", "2": "a b", "3": "a"})
+    answers = Answers(seed=0, resamples=100)
+    first = answers.quality_difference(cell, base, "wer")
+    cell.unlink()
+    assert answers.quality_difference(cell, base, "wer") == first
+    assert Answers(seed=0, resamples=100).quality_difference(base, base, "wer") == (
+        Difference(0.0, 0.0, 0.0),
+        3,
     )
