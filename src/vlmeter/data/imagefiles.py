@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
-
 _MOST_BYTES = 1 << 30
 """A larger file is no picture that could be decoded safely, and may be a hole without end."""
 
