@@ -190,6 +190,23 @@ def test_snakemake_s_report_is_one_page_that_loads_nothing_from_elsewhere(tree: 
     assert tree.plan().names == set()
 
 
+def test_no_text_of_a_config_is_a_script_in_snakemake_s_report(tree: Tree) -> None:
+    """The page holds params of rules as they are."""
+    harm = "</script><script>harm()</script>{{ 7 * 7 }}"
+    with tree.config() as values:
+        values["report"]["title"] = harm
+        values["models"]["tiny"] |= {"label": harm, "licence": harm}
+        values["datasets"]["coco"] |= {"label": harm, "prompts": {"bare": "<script>harm()"}}
+        values["sections"][1] |= {"title": harm, "note": harm}
+
+    made = tree.snakemake("--report", "report.html")
+
+    assert made.code == 0, made.text
+    page = tree.path("report.html").read_text()
+    assert "<script>harm()" not in page
+    assert "harm()" in page, "the texts are there, as texts"
+
+
 def test_the_workflow_passes_snakemake_s_linter(fresh: Tree) -> None:
     linted = fresh.snakemake("--lint", configfile=None)
 

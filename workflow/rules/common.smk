@@ -10,6 +10,7 @@ from vlmeter.gateplan import baselines, check_gates, gate_plan
 from vlmeter.jobs import Jobs
 from vlmeter.localsources import check_sources
 from vlmeter.pairs import comparison_plan
+from vlmeter.params import packed
 from vlmeter.provenance import source_digest
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study import Study
@@ -117,8 +118,8 @@ def model_params(wildcards) -> dict:
     return JOBS.model(wildcards.model, wildcards.dtype)
 
 
-def section_params(wildcards) -> dict:
-    return STUDY.section_outline(wildcards.section)
+def section_params(wildcards) -> str:
+    return packed(STUDY.section_outline(wildcards.section))
 
 
 def cell_gpus(wildcards) -> int:

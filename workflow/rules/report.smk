@@ -117,7 +117,7 @@ rule plot_section:
         ENVIRONMENT
     params:
         section=section_params,
-        datasets=STUDY.dataset_outline(),
+        datasets=packed(STUDY.dataset_outline()),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing the section {wildcards.section}"
@@ -145,7 +145,7 @@ rule plot_pareto:
     conda:
         ENVIRONMENT
     params:
-        outline=STUDY.decision_outline(),
+        outline=packed(STUDY.decision_outline()),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing quality against latency and energy"
@@ -175,7 +175,7 @@ rule plot_layers:
     conda:
         ENVIRONMENT
     params:
-        layers=STUDY.report_outline["layers"],
+        layers=packed(STUDY.report_outline["layers"]),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing the layer profiles"
@@ -263,7 +263,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        outline=STUDY.report_outline,
+        outline=packed(STUDY.report_outline),
         figures=figures(),
         code=source_digest("vlmeter.reporting.render"),
     message:

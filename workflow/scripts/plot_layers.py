@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmeter.params import unpacked
 from vlmeter.reporting.figures import plot_layers
 from vlmeter.scripting import run_job
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_layers,
-    snakemake.params.layers,
+    unpacked(snakemake.params.layers),
     Path(snakemake.input.layers),
     [Path(path) for path in snakemake.input.records],
     Path(snakemake.input.machine),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmeter.params import unpacked
 from vlmeter.reporting.figures import plot_section
 from vlmeter.scripting import run_job
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_section,
-    snakemake.params.section,
-    snakemake.params.datasets,
+    unpacked(snakemake.params.section),
+    unpacked(snakemake.params.datasets),
     Path(snakemake.input.summary),
     Path(snakemake.output.figure),
     Path(snakemake.input.locales[0]).parent,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmeter.params import unpacked
 from vlmeter.reporting.render import render_report
 from vlmeter.scripting import run_job
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     render_report,
-    snakemake.params.outline,
+    unpacked(snakemake.params.outline),
     Path(snakemake.input.summary),
     Path(snakemake.input.layers),
     Path(snakemake.input.differences),
