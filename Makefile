@@ -85,6 +85,7 @@ bench: setup
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/large_studies.py
+	$(BIN)/python benchmarks/large_data.py
 
 # The published study at full size with random weights; on a machine with a GPU all of it runs.
 gpu-study: setup

@@ -21,6 +21,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/inference.smk"
+
+
+if JOBS.divided:
+
+    include: "workflow/rules/shards.smk"
+
+
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/report.smk"
 

@@ -18,6 +18,7 @@ from full_size import full_size
 from imports import imports
 from load import load
 from preprocessing import preprocessing
+from quality_pass import quality_pass
 from repeats import repeats
 from torch import nn
 from torch.utils.benchmark import Timer
@@ -218,7 +219,7 @@ SECTIONS = {
     section.__name__: section
     for section in (
         *(known_cost, latency, flops, layers, energy, nothing_else_runs, repeats),
-        *(imports, load, preprocessing, full_size),
+        *(imports, load, preprocessing, quality_pass, full_size),
     )
 }
 

@@ -4,15 +4,14 @@ Runs in the cell's child. Two passes, so that an early end of an answer never lo
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
+from vlmeter.answering import write_predictions
 from vlmeter.bench import Bench, set_up
 from vlmeter.cellblocks import (
     decoding_block,
@@ -20,8 +19,6 @@ from vlmeter.cellblocks import (
     model_block,
     provenance_block,
 )
-from vlmeter.data.samples import PREDICTIONS
-from vlmeter.data.tables import write_table
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy import EnergyMeter, energy_meter
@@ -33,12 +30,8 @@ from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spent import TimeSpent
-from vlmeter.models.answer import answers
-from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.countable import countable
-from vlmeter.models.items import Items
-from vlmeter.models.load import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -50,13 +43,15 @@ class Measured:
     """The blocks of `measurement.json`."""
 
 
-def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str], predictions: Path) -> Measured:
+def measure_cell(
+    job: Mapping[str, Any], inputs: Mapping[str, str], predictions: Path | None
+) -> Measured:
     """Measure one cell.
 
     Args:
         job: What `Jobs.inference` tells.
         inputs: Paths of the manifests `images`, `model` and of `machine`.
-        predictions: The table to write answers to, as they come.
+        predictions: The table to write answers to, as they come; without one nothing is answered.
     """
     spent = TimeSpent()
     cell = job["cell"]
@@ -69,11 +64,10 @@ def measure_cell(job: Mapping[str, Any], inputs: Mapping[str, str], predictions:
         bench = set_up(job, inputs)
     with spent.on("checks"):
         checks = bench.check_image_is_seen()
-    answered = not job.get("cost_only") and bench.loaded.answers_mean_something
-    with spent.on("answers"):
-        write_predictions(
-            predictions, bench.loaded, bench.feeder, bench.items if answered else None, cell
-        )
+    if predictions is not None:
+        with spent.on("answers"):
+            items = None if job.get("cost_only") else bench.items
+            write_predictions(predictions, bench.loaded, bench.feeder, items, cell)
     compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
     with spent.on("compile" if bench.loaded.optimization.compiled else "checks"):
         effects = _compile_and_check(bench, compilation, clock_for(device))
@@ -161,26 +155,6 @@ def _flops_block(
         )
     peak = _peak_flop_per_s(machine, cell["axes"])
     return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
-
-
-def write_predictions(
-    path: Path, loaded: LoadedModel, feeder: Feeder, items: Items | None, cell: Mapping[str, Any]
-) -> None:
-    """Write the answers to these samples, as they come; without samples an empty table."""
-    if items is None:
-        write_table(path, [], PREDICTIONS)
-        return
-    told = answers(
-        loaded,
-        feeder,
-        items.read(),
-        cell["axes"]["batch_size"],
-        cell["decoding"],
-        ranked=cell["task"] == "multiple_choice",
-    )
-    with closing(told):
-        rows = tqdm(told, total=len(items), desc="answers", unit="sample")
-        write_table(path, rows, PREDICTIONS)
 
 
 def _decoding(

@@ -19,15 +19,17 @@ def run_inference(
         job: What `Jobs.inference` tells.
         inputs: Paths of the manifests `images` and, where the device is there, `model`, and of
             `machine`.
-        outputs: Paths of `measurement`, `predictions` and `timings`.
+        outputs: Paths of `measurement` and `timings`, and of `predictions` unless the answers are
+            given by shards.
     """
     measurement = Path(outputs["measurement"])
+    predictions = Path(outputs["predictions"]) if "predictions" in outputs else None
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell import measure_cell  # noqa: PLC0415
 
-        measured = measure_cell(job, inputs, Path(outputs["predictions"]))
+        measured = measure_cell(job, inputs, predictions)
         files = _write_timings(outputs, measured.timings)
         write_json(measurement, {**heading(job, Status.OK), **measured.blocks, "files": files})
 
@@ -36,7 +38,8 @@ def run_inference(
         from vlmeter.data.samples import PREDICTIONS  # noqa: PLC0415
         from vlmeter.data.tables import write_table  # noqa: PLC0415
 
-        write_table(Path(outputs["predictions"]), [], PREDICTIONS)
+        if predictions is not None:
+            write_table(predictions, [], PREDICTIONS)
         files = _write_timings(outputs, [])
         told = heading(job, failure.status, failure.reason, failure.traceback)
         write_json(measurement, {**told, "files": files})
@@ -45,9 +48,10 @@ def run_inference(
 
 
 def _write_timings(outputs: Mapping[str, str], timings: list[dict[str, object]]) -> dict[str, str]:
-    """Write the timings; return the checksums of both tables by name."""
+    """Write the timings; return the checksums of the tables by name."""
     from vlmeter.data.samples import TIMINGS  # noqa: PLC0415
     from vlmeter.data.tables import write_table  # noqa: PLC0415
 
     write_table(Path(outputs["timings"]), timings, TIMINGS)
-    return {name: file_sha256(Path(outputs[name])) for name in ("predictions", "timings")}
+    tables = (name for name in ("predictions", "timings") if name in outputs)
+    return {name: file_sha256(Path(outputs[name])) for name in tables}

@@ -26,6 +26,8 @@ _MEASURING = (
     "fvcore",
 )
 _IMAGES = ("pillow", "pyarrow")
+_ANSWERING = ("seed", "cpu_threads", "timeout_s")
+"""What of `measure` a shard of answers depends on."""
 _SCORING = ("jiwer", "numpy")
 
 
@@ -43,12 +45,26 @@ class Jobs:
         self._elsewhere = elsewhere
         self._notes = {
             kind: attempts.read_attempts(self.attempts_folder(kind))
-            for kind in ("cells", "layers", "control")
+            for kind in ("cells", "layers", "control", "shards")
         }
         self._known_gpus = _gpus_in(study.folder / "machine.json")
 
+    def shards(self, dataset: str) -> int:
+        """Return how many jobs answer a cell of a data set."""
+        return self._study.config.datasets[dataset].shards
+
+    @property
+    def divided(self) -> tuple[str, ...]:
+        """The data sets whose cells answer in shards."""
+        return tuple(name for name in self._study.config.datasets if self.shards(name) > 1)
+
+    @property
+    def undivided(self) -> tuple[str, ...]:
+        """The data sets whose cells answer in the job that measures them."""
+        return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
+
     def attempts_folder(self, kind: str) -> Path:
-        """Return where the notes about tries of `cells`, `layers` or the `control` lie."""
+        """Return where the notes about tries of a kind lie: cells, layers, control or shards."""
         return self._study.folder / "attempts" / kind
 
     def machine(self) -> Plain:
@@ -102,6 +118,27 @@ class Jobs:
         """Return what a cell's measurement depends on, with the number of its try."""
         return self._with_attempt("cells", cell, self._measurement(cell))
 
+    def costs(self, cell: Cell) -> Plain:
+        """Return what the costs of a cell depend on that is answered in shards."""
+        return self._with_attempt("cells", cell, {**self._measurement(cell), "cost_only": True})
+
+    def shard(self, cell: Cell, number: int, shards: int) -> Plain:
+        """Return what one shard of a cell's answers depends on, with the number of its try."""
+        cell_params = self._study.cell_params(cell)
+        # How costs are measured changes no answer.
+        measure = {key: cell_params["measure"][key] for key in _ANSWERING}
+        depends_on = {
+            "cell": {**cell_params, "measure": measure},
+            "shard": {"number": number, "shards": shards},
+            "code": source_digest("vlmeter.shards"),
+            "software": software_versions(_MEASURING),
+        }
+        return self._with_attempt("shards", cell, depends_on, shard_name(cell, number, shards))
+
+    def gathered(self) -> Plain:
+        """Return what gathering shards depends on, besides them."""
+        return {"code": source_digest("vlmeter.gathering")}
+
     def control(self, cell: Cell) -> Plain:
         """Return what the second measurement of a cell depends on: its cost alone is taken."""
         return self._with_attempt("control", cell, {**self._measurement(cell), "cost_only": True})
@@ -131,28 +168,36 @@ class Jobs:
             "software": software_versions(_SCORING),
         }
 
-    def needs_model(self, kind: str, cell: Cell) -> bool:
-        """Say whether a cell's job opens the model.
+    def needs_model(self, kind: str, cell: Cell, name: str | None = None) -> bool:
+        """Say whether a job opens the model: a cell's, or the one of this name.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
         counts as an input of a cell whose last try was before its device went.
         """
         if self._elsewhere:
             return True
-        note = self._notes[kind].get((cell.dataset, cell.id))
+        note = self._notes[kind].get((cell.dataset, name or cell.id))
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
-    def _with_attempt(self, kind: str, cell: Cell, depends_on: Plain) -> Plain:
+    def _with_attempt(
+        self, kind: str, cell: Cell, depends_on: Plain, name: str | None = None
+    ) -> Plain:
+        name = name or cell.id
         key = attempts.attempt_key(depends_on)
         count = attempts.next_count(
-            self._notes[kind].get((cell.dataset, cell.id)),
+            self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
             None if self._elsewhere else devices.fingerprint(cell.axes.device),
         )
-        note = self.attempts_folder(kind) / cell.dataset / f"{cell.id}.json"
+        note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+
+
+def shard_name(cell: Cell, number: int, shards: int) -> str:
+    """Return what a shard is called among the tries of its data set."""
+    return f"{cell.id}.{number}-of-{shards}"
 
 
 def _told(path: Path, key: str) -> object:

@@ -48,6 +48,11 @@ def plan_text(study: Study, patience: Patience = USUAL) -> str:
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
         f"can run here: {len(runnable)} of {len(study.cells)} cells ({_by_device(study)})",
+        *(
+            f"answers on {name}: {block.shards} jobs a cell"
+            for name, block in study.config.datasets.items()
+            if block.shards > 1
+        ),
         "",
         f"{'':32}{'to fetch':>12}{'on disk':>12}{'in memory':>12}",
     ]

@@ -80,9 +80,10 @@ def test_a_rule_and_its_script_have_one_name(repository):
     scripts = {file.stem for file in repository.glob("workflow/scripts/*.py")}
     found = rules(repository)
     assert set(found.values()) == scripts
-    # The base cell is measured again by the very script that measures cells.
+    # The base cell is measured again by the very script that measures cells, and costs alone too.
     assert {rule: script for rule, script in found.items() if rule != script} == {
-        "measure_control": "run_inference"
+        "measure_control": "run_inference",
+        "measure_costs": "run_inference",
     }
 
 

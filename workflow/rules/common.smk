@@ -1,13 +1,14 @@
 """How the config becomes targets: the study, its cells, and what each job reads and depends on."""
 
 import gc
+import re
 import sys
 from pathlib import Path
 
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
 from vlmeter.gateplan import baselines, check_gates, gate_plan
-from vlmeter.jobs import Jobs
+from vlmeter.jobs import Jobs, shard_name
 from vlmeter.localsources import check_sources
 from vlmeter.pairs import comparison_plan
 from vlmeter.params import packed
@@ -47,6 +48,12 @@ ENVIRONMENT = "../../envs/vlmeter.yaml"
 # What cells need comes before them, and they before what reads them: a score that is waiting for
 # quiet would keep a core from the cell that its GPU is free for.
 PREPARING, MEASURING = 2, 1
+NO_NAME = "(?!)"
+# Which of two rules makes a cell follows from its data set: see shards.smk.
+UNDIVIDED, DIVIDED = (
+    "|".join(map(re.escape, names)) or NO_NAME
+    for names in (JOBS.undivided, JOBS.divided)
+)
 
 
 wildcard_constraints:
@@ -56,6 +63,8 @@ wildcard_constraints:
     dtype="fp32|fp16|bf16",
     size=r"\d+",
     section=r"[A-Za-z0-9_.-]+",
+    number=r"\d+",
+    shards=r"\d+",
 
 
 def images_manifest(dataset: str, size: int) -> str:
@@ -66,15 +75,27 @@ def model_manifest(model: str, dtype: str) -> str:
     return f"{RESULTS}/models/{model}-{dtype}.json"
 
 
-def job_inputs(kind: str, cell) -> dict:
+def job_inputs(kind: str, cell, name: str | None = None) -> dict:
     inputs = {"images": images_manifest(cell.dataset, cell.axes.image_size)}
-    if JOBS.needs_model(kind, cell):
+    if JOBS.needs_model(kind, cell, name):
         inputs["model"] = model_manifest(cell.axes.model, cell.axes.dtype)
     return inputs
 
 
 def inference_inputs(wildcards) -> dict:
     return job_inputs("cells", STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def shard_inputs(wildcards) -> dict:
+    cell = STUDY.cell(wildcards.dataset, wildcards.cell)
+    name = shard_name(cell, int(wildcards.number), int(wildcards.shards))
+    return job_inputs("shards", cell, name)
+
+
+def shard_manifests(wildcards) -> list[str]:
+    folder = f"{RESULTS}/shards/{wildcards.dataset}/{wildcards.cell}"
+    count = JOBS.shards(wildcards.dataset)
+    return [f"{folder}/{number + 1}-of-{count}.json" for number in range(count)]
 
 
 def layers_inputs(wildcards) -> dict:
@@ -91,6 +112,15 @@ def control_params(wildcards) -> dict:
 
 def inference_params(wildcards) -> dict:
     return JOBS.inference(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def costs_params(wildcards) -> dict:
+    return JOBS.costs(STUDY.cell(wildcards.dataset, wildcards.cell))
+
+
+def shard_params(wildcards) -> dict:
+    cell = STUDY.cell(wildcards.dataset, wildcards.cell)
+    return JOBS.shard(cell, int(wildcards.number), int(wildcards.shards))
 
 
 def layers_params(wildcards) -> dict:

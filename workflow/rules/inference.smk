@@ -17,6 +17,8 @@ rule run_inference:
         timings=f"{RESULTS}/cells/{{dataset}}/{{cell}}/timings.parquet",
     log:
         f"{LOGS}/cells/{{dataset}}/{{cell}}/inference.log",
+    wildcard_constraints:
+        dataset=UNDIVIDED,
     priority: MEASURING
     conda:
         ENVIRONMENT

@@ -134,6 +134,12 @@ class Dataset(Block):
         20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
     )
     generation: Generation = Field(Generation(), description="How answers are decoded.")
+    shards: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Jobs that the quality pass of each cell is split into, with the same answers.",
+    )
     label: str | None = Field(None, description="Its name in the report; default: its key.")
     licence: str | None = Field(None, description="Licence of the data, for the report.")
 

@@ -91,10 +91,14 @@ class RowGroup:
             with files.filesystem.open(self.path, **_NO_READ_AHEAD) as file:
                 # On the Hub whole column chunks come in few requests. A group on disk may be a
                 # whole data set, so that is read piece by piece.
-                how = {"buffer_size": _PIECE_BYTES} if files.is_local else {"pre_buffer": True}
-                parquet = pq.ParquetFile(file, metadata=self.footer, **how)
+                parquet = pq.ParquetFile(
+                    file,
+                    metadata=self.footer,
+                    pre_buffer=not files.is_local,
+                    buffer_size=_PIECE_BYTES if files.is_local else 0,
+                )
                 pieces = parquet.iter_batches(
-                    _PIECE_ROWS, row_groups=[self.number], columns=columns
+                    _PIECE_ROWS, row_groups=[self.number], columns=columns, use_threads=False
                 )
                 for offset, row in _at(wanted, pieces, files.features):
                     yield Row(self.first_row + offset, row, self.path)

@@ -59,7 +59,8 @@ def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[list[dict[str, A
     Raises:
         UserError: the file is missing, cut short or lacks a column.
     """
-    with _explained(path), pq.ParquetFile(path) as file:
+    # Not ahead: that would be all of the file.
+    with _explained(path), pq.ParquetFile(path, pre_buffer=False) as file:
         _check_columns(path, file, columns)
         for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
             yield batch.to_pylist()

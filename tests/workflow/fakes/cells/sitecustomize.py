@@ -3,11 +3,12 @@
 Python imports this module by itself at the start of every process, so the code under test stays
 as it is, digest and all.
 
-`CELL_ENDINGS` is JSON: the cell's id, alone or below its data set or `control`, and how it ends
-(`ENDINGS_BY_NAME` below), or the folder of another cell whose figures this one is to have. Before
-that folder may stand a file and "<": there the cell notes when it begins and ends and on which
-GPUs, and it does not end before another one of the file has begun, or all have. With "!" instead
-the cell notes in the file on which node of a cluster it is and goes on for ever, the first time.
+`CELL_ENDINGS` is JSON: the cell's id, alone or below its data set or `control`, or with the number
+of a shard (`cell.2-of-3`), and how it ends (`ENDINGS_BY_NAME` below), or the folder of another cell
+whose figures this one is to have. Before that folder may stand a file and "<": there the cell notes
+when it begins and ends and on which GPUs, and it does not end before another one of the file has
+begun, or all have. With "!" instead the cell notes in the file on which node of a cluster it is and
+goes on for ever, the first time.
 With `CELLS_ARE_QUICK` the module that measures is not even imported, and torch neither.
 
 `CAPTURED_JOBS` names a folder in which each job leaves what it was called with, `NETWORK_LOG` a
@@ -116,6 +117,16 @@ def with_endings(measure_cell):
     return measure
 
 
+def with_endings_of_shards(answer_samples):
+    def answer(job, *arguments):
+        place = job["shard"]
+        name = f"{job['cell']['id']}.{place['number']}-of-{place['shards']}"
+        ending = ENDINGS_BY_NAME.get(ENDINGS.get(name), lambda answer: answer())
+        return ending(lambda: answer_samples(job, *arguments))
+
+    return answer
+
+
 def repeated(folder, predictions):
     from vlmeter.data.tables import read_table
 
@@ -166,6 +177,10 @@ class Loader(importlib.machinery.SourceFileLoader):
             for name in ("run_job", "run_measuring_job"):
                 setattr(module, name, captured(name, getattr(module, name)))
             return
+        if module.__name__ == "vlmeter.answering":
+            super().exec_module(module)
+            module.answer_samples = with_endings_of_shards(module.answer_samples)
+            return
         if QUICK:
             module.measure_cell = None
         else:
@@ -205,6 +220,9 @@ def refuse_networks(event, arguments):
 
 if "NETWORK_LOG" in os.environ:
     sys.addaudithook(refuse_networks)
-HOOKED = {*(["vlmeter.cell"] if ENDINGS else []), *(["vlmeter.scripting"] if CAPTURED else [])}
+HOOKED = {
+    *(["vlmeter.cell", "vlmeter.answering"] if ENDINGS else []),
+    *(["vlmeter.scripting"] if CAPTURED else []),
+}
 if HOOKED:
     sys.meta_path.insert(0, Finder(HOOKED))

@@ -1,0 +1,251 @@
+"""How much memory each step of a data set takes, of a small and of a large one.
+
+`python benchmarks/large_data.py [samples]`, 20,000 without a number, on the CPU: makes up a table
+of small images in one row group, as pandas would write it, and runs each step of a cell over it in
+a process of its own, with a BLIP-2 of a few thousand weights. Fails where a step's peak grows by
+more than `BOUND` against that of 300 samples.
+"""
+
+# ruff: noqa: PLC0415 - a step imports what it needs itself: its memory is looked at.
+
+import argparse
+import io
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+FEW, MANY = 300, 20_000
+BOUND = 1.6
+SIDE_PX = 28
+ANSWERS = 10
+WORDS = ("what", "is", "the", "colour", "of", "this", "sign", "red", "blue", "one", "two")
+TASK = "vqa"
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a step took."""
+
+    peak_bytes: int
+    """Largest resident memory of its process."""
+    seconds: float
+
+
+def make_table(folder: Path, samples: int) -> None:
+    """Write a table of pictures, questions and answers, and a tiny model beside it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+
+    def picture() -> bytes:
+        pixels = random.integers(0, 256, (SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, format="PNG")
+        return out.getvalue()
+
+    columns = {
+        "id": [f"sample-{number}" for number in range(samples)],
+        "image": [picture() for _ in range(samples)],
+        "question": [" ".join(random.choice(WORDS, 12)) for _ in range(samples)],
+        "answers": [list(random.choice(WORDS, ANSWERS)) for _ in range(samples)],
+    }
+    (folder / "source").mkdir()
+    pq.write_table(pa.table(columns), folder / "source/table.parquet")
+    make_model(folder / "model")
+
+
+def make_model(folder: Path) -> None:
+    """Write a checkpoint of the demo's kind, as small as it can be."""
+    import torch
+    from transformers import AutoConfig, Blip2ForConditionalGeneration
+
+    shutil.copytree(Path(__file__).parents[1] / "demo/model", folder)
+    config = AutoConfig.from_pretrained(folder)
+    for part in (config.vision_config, config.qformer_config, config.text_config):
+        part.hidden_size, part.num_hidden_layers, part.num_attention_heads = 24, 1, 1
+    config.vision_config.image_size = SIDE_PX
+    config.qformer_config.encoder_hidden_size = config.text_config.word_embed_proj_dim = 24
+    torch.manual_seed(0)
+    Blip2ForConditionalGeneration(config).save_pretrained(folder)
+    told = json.loads((folder / "processor_config.json").read_text())
+    told["image_processor"]["size"] = {"height": SIDE_PX, "width": SIDE_PX}
+    (folder / "processor_config.json").write_text(json.dumps(told))
+
+
+def download(folder: Path, samples: int) -> None:
+    """Read the sample from the table."""
+    from vlmeter.data.download import download_dataset
+
+    source = {"hub": None, "path": str(folder / "source"), "table": None, "synthetic": None}
+    columns = {"id": "id", "image": "image", "question": "question", "references": "answers"}
+    params = {
+        "dataset": "photos",
+        "task": TASK,
+        "source": source,
+        "columns": columns,
+        "sample": {"n": samples, "seed": 0},
+    }
+    download_dataset(params, *(str(folder / f"samples.{end}") for end in ("parquet", "json")))
+
+
+def preprocess(folder: Path, _samples: int) -> None:
+    """Bring the images to one size."""
+    from vlmeter.data.images import preprocess_images
+
+    images = (str(folder / f"img/images.{end}") for end in ("parquet", "json"))
+    preprocess_images(str(folder / "samples.json"), SIDE_PX, *images)
+
+
+def prepare_cell(folder: Path, _samples: int) -> None:
+    """Describe the machine and store the model: of no interest here."""
+    from vlmeter.machine import describe_machine
+    from vlmeter.models.fetch import fetch_model
+
+    energy = cell()["measure"]["energy"]
+    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
+    describe_machine(params, str(folder / "machine.json"))
+    source = {"path": str(folder / "model"), "hub": None, "revision": None, "allow": []}
+    model = {"model": "tiny", "dtype": "fp32", "weights": "pretrained", "source": source}
+    fetch_model(model, str(folder / "stored/tiny.json"))
+
+
+def measure(folder: Path, _samples: int) -> None:
+    """Measure a cell, answers and costs."""
+    from vlmeter.inference import run_inference
+
+    inputs = {
+        "images": str(folder / "img/images.json"),
+        "model": str(folder / "stored/tiny.json"),
+        "machine": str(folder / "machine.json"),
+    }
+    outputs = {
+        "measurement": str(folder / "measurement.json"),
+        "predictions": str(folder / "predictions.parquet"),
+        "timings": str(folder / "timings.parquet"),
+    }
+    note = {"count": 1, "key": "", "note": str(folder / "note.json")}
+    job = {"cell": cell(), "code": "", "software": {}, "attempt": note}
+    run_inference(job, inputs, outputs)
+    told = json.loads(Path(outputs["measurement"]).read_text())
+    if told["status"] != "ok":
+        sys.exit(told["traceback"] or told["reason"])
+
+
+def cell() -> dict[str, object]:
+    """A cell as its job tells it: one new token, large batches."""
+    from vlmeter.config.dataset import Generation
+    from vlmeter.config.optimizations import BUILT_IN
+    from vlmeter.config.schema import Measure
+
+    energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0, "idle_window_s": 0.1}
+    measure = Measure(
+        window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, cpu_threads=2, energy=energy
+    )
+    return {
+        "id": "tiny",
+        "dataset": "photos",
+        "axes": {
+            "model": "tiny",
+            "prompt": "bare",
+            "device": "cpu",
+            "dtype": "fp32",
+            "image_size": SIDE_PX,
+            "image_input": "processor",
+            "batch_size": 128,
+            "max_input_len": 60,
+            "optimization": "eager",
+        },
+        "gpus": 0,
+        "optimization": BUILT_IN["eager"].model_dump(mode="json"),
+        "task": TASK,
+        "template": "{question}",
+        "decoding": {"max_new_tokens": 1, **Generation().model_dump(mode="json")},
+        "measure": measure.model_dump(mode="json"),
+    }
+
+
+def score(folder: Path, _samples: int) -> None:
+    """Score the answers."""
+    from vlmeter.scoring import score_predictions
+
+    names = ("measurement.json", "predictions.parquet", "samples.parquet", "record.json")
+    score_predictions(*(folder / name for name in names), task=TASK, cell={}, seed=0)
+
+
+STEPS: dict[str, Callable[[Path, int], None]] = {
+    step.__name__: step for step in (download, preprocess, prepare_cell, measure, score)
+}
+SHOWN = ("download", "preprocess", "measure", "score")
+
+
+def run_step(name: str, folder: Path, samples: int) -> Took:
+    """Run a step in a new process."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, __file__, "--step", name, str(folder), str(samples)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return Took(json.loads(done.stdout.splitlines()[-1]), time.perf_counter() - start)
+
+
+def step_alone(name: str, folder: Path, samples: int) -> None:
+    """Run a step here, and print the largest resident memory of its process, or of its child."""
+    STEPS[name](folder, samples)
+    status = Path("/proc/self/status").read_text()
+    own = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    # A cell's child is forked from this process: it alone has children.
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if name == "measure" else 0
+    print(max(int(own.split()[1]), child) * 1024)
+
+
+def compare(samples: int) -> bool:
+    """Print a row a step; say whether none grew beyond the bound."""
+    found: dict[int, dict[str, Took]] = {}
+    for count in (FEW, samples):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            make_table(folder, count)
+            found[count] = {step: run_step(step, folder, count) for step in STEPS}
+    heads = f"{f'{FEW} samples':>14}{f'{samples} samples':>16}"
+    print(f"{'peak memory of':14}{heads}{'ratio':>8}{'s':>8}")
+    passed = True
+    for step in SHOWN:
+        few, many = found[FEW][step], found[samples][step]
+        ratio = many.peak_bytes / few.peak_bytes
+        passed &= ratio <= BOUND
+        print(
+            f"{step:14}{few.peak_bytes / 1e6:11.0f} MB{many.peak_bytes / 1e6:13.0f} MB{ratio:8.2f}"
+            f"{many.seconds:8.0f}  {'ok' if ratio <= BOUND else 'FAILED'}"
+        )
+    return passed
+
+
+def main() -> int:
+    """Compare, or run one step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("samples", type=int, nargs="?", default=MANY)
+    parser.add_argument("--step", nargs=3, metavar=("NAME", "FOLDER", "SAMPLES"))
+    asked = parser.parse_args()
+    if asked.step:
+        step_alone(asked.step[0], Path(asked.step[1]), int(asked.step[2]))
+        return 0
+    return int(not compare(asked.samples))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The quality pass beside a plain loop: processor and `generate` over the same batches.
+
+The demo's signs and model, on the device. The plain loop has the pictures and the cut prompts in
+memory; the pass cuts its prompts, reads the pictures from disk and writes its answers there.
+"""
+
+import io
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from comparison import Comparison
+from PIL import Image
+from transformers import AutoProcessor, Blip2ForConditionalGeneration
+
+from vlmeter.cell import write_predictions
+from vlmeter.config.dataset import Generation
+from vlmeter.data.download import download_dataset
+from vlmeter.data.images import preprocess_images
+from vlmeter.data.samples import Pictured
+from vlmeter.data.tables import read_table
+from vlmeter.models.batches import Feeder, Item, in_batches
+from vlmeter.models.items import Items
+from vlmeter.models.load import load_model
+
+DEMO = Path(__file__).parents[1] / "demo"
+TEMPLATE = "Question: {question} Answer:"
+SAMPLES, SIDE_PX, NEW_TOKENS, TURNS = 160, 224, 8, 7
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both loops run over."""
+
+    folder: Path
+    feeder: Feeder
+    loaded: Any
+    stored: Pictured
+    cell: dict[str, Any]
+
+    def items(self) -> Items:
+        """Return the samples, their prompts cut anew."""
+        return Items(self.stored, self.feeder, lambda _: TEMPLATE)
+
+
+def quality_pass(device: str) -> Iterator[Comparison]:
+    """Each in turns, so that a drift cancels out; the pass must be at least as fast."""
+    with tempfile.TemporaryDirectory() as name:
+        for batch_size in (1, 16):
+            setting = set_up(Path(name), device, batch_size)
+            plain = Plain(setting, device)
+            ours_s, ratios = [], []
+            for _ in range(TURNS):
+                theirs_s = plain.seconds()
+                ours_s.append(seconds_of_pass(setting))
+                ratios.append(ours_s[-1] / theirs_s)
+            if plain.told != [row["prediction"] for row in read_table(answers_of(setting))]:
+                raise AssertionError("the two loops do not answer alike")
+            ours = statistics.median(ours_s)
+            what = f"quality pass / plain loop, batch {batch_size}"
+            yield Comparison(what, ours, ours / statistics.median(ratios), "s", 0.0, at_most=True)
+
+
+def set_up(folder: Path, device: str, batch_size: int) -> Setting:
+    """Store the demo's signs and load its model."""
+    samples, images = folder / "samples.parquet", folder / "img/images.parquet"
+    params = {
+        "dataset": "signs",
+        "task": "vqa",
+        "source": {"hub": None, "path": str(DEMO / "data/textvqa.parquet"), "synthetic": None},
+        "columns": {
+            "id": "question_id",
+            "image": "image",
+            "question": "question",
+            "references": "answers",
+        },
+        "sample": {"n": SAMPLES, "seed": 0},
+    }
+    manifest = str(samples.with_suffix(".json"))
+    download_dataset(params, str(samples), manifest)
+    preprocess_images(manifest, SIDE_PX, str(images), str(images.with_suffix(".json")))
+    axes = {
+        "device": device,
+        "dtype": "fp32",
+        "optimization": "eager",
+        "image_input": "processor",
+        "max_input_len": 60,
+        "batch_size": batch_size,
+    }
+    loaded = load_model(DEMO / "model", axes, random=False, seed=0)
+    decoding = {"max_new_tokens": NEW_TOKENS, **Generation().model_dump(mode="json")}
+    cell = {"axes": axes, "decoding": decoding, "task": "vqa"}
+    return Setting(folder, Feeder(loaded, axes), loaded, Pictured(samples, images), cell)
+
+
+def answers_of(setting: Setting) -> Path:
+    """The table that the pass writes."""
+    return setting.folder / "predictions.parquet"
+
+
+def seconds_of_pass(setting: Setting) -> float:
+    start = time.perf_counter()
+    write_predictions(
+        answers_of(setting), setting.loaded, setting.feeder, setting.items(), setting.cell
+    )
+    return time.perf_counter() - start
+
+
+class Plain:
+    """The loop that one would write with transformers alone."""
+
+    def __init__(self, setting: Setting, device: str) -> None:
+        self._processor = AutoProcessor.from_pretrained(DEMO / "model")
+        model = Blip2ForConditionalGeneration.from_pretrained(
+            DEMO / "model", dtype=torch.float32, attn_implementation="eager"
+        )
+        self._model = model.eval().to(device)
+        self._device = device
+        self._batches = list(in_batches(setting.items().read(), setting.cell["axes"]["batch_size"]))
+        self.told: list[str] = []
+
+    def seconds(self) -> float:
+        """Answer everything once."""
+        start = time.perf_counter()
+        self.told = [text for batch in self._batches for text in self._answers(batch)]
+        return time.perf_counter() - start
+
+    def _answers(self, batch: list[Item]) -> list[str]:
+        inputs = self._processor(
+            images=[Image.open(io.BytesIO(item.image)) for item in batch],
+            text=[item.prompt.text for item in batch],
+            padding=True,
+            return_tensors="pt",
+        ).to(self._device)
+        with torch.inference_mode():
+            tokens = self._model.generate(
+                **inputs, max_new_tokens=NEW_TOKENS, do_sample=False, disable_compile=True
+            )
+        new = tokens[:, inputs["input_ids"].shape[1] :]
+        texts = self._processor.batch_decode(new, skip_special_tokens=True)
+        return [text.strip() for text in texts]

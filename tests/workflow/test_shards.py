@@ -1,0 +1,77 @@
+"""A study whose cells answer in shards: the same answers and records, and a shard that fails."""
+
+from studytree import AFTER_MEASURING, RESULTS, Tree, cell_id, scores
+
+from vlmeter.verify import damages
+
+CELL = ("textvqa", cell_id())
+OTHER = ("textvqa", cell_id(batch_size=2))
+SHARDS = 3
+MEASURED = (
+    *("latency", "energy", "latency_detail", "energy_detail", "generation", "memory"),
+    *("conditions", "time_spent_s", "flops_detail", "compile"),
+)
+"""What no two measurements of a cell have in common."""
+
+
+def divide(tree: Tree, shards: int = SHARDS) -> None:
+    with tree.config() as config:
+        config["datasets"]["textvqa"]["shards"] = shards
+
+
+def shard_jobs(cell: tuple[str, str], shards: int = SHARDS) -> set[tuple[str, ...]]:
+    return {("answer_shard", *cell, str(n + 1), str(shards)) for n in range(shards)}
+
+
+def cell_jobs(*cells: tuple[str, str]) -> set[tuple[str, ...]]:
+    divided = {(rule, *cell) for cell in cells for rule in ("measure_costs", "gather_shards")}
+    return divided.union(*map(shard_jobs, cells)) | scores(cells)
+
+
+def compared(tree: Tree) -> dict[tuple[str, str], object]:
+    """What must be the same: the answers, byte for byte, and what of a record is no measurement."""
+    found = {}
+    for cell in (CELL, OTHER):
+        record = tree.record(cell)
+        kept = {key: value for key, value in record.items() if key not in MEASURED}
+        kept["files"] = {name: kept["files"][name] for name in ("predictions", "scores")}
+        answers = tree.result(f"cells/{'/'.join(cell)}/predictions.parquet").read_bytes()
+        found[cell] = (kept, answers)
+    return found
+
+
+def test_a_study_in_shards_answers_as_one_that_is_not(tree: Tree) -> None:
+    whole = compared(tree)
+    divide(tree)
+    assert tree.plan("batch").names == cell_jobs(CELL, OTHER)
+
+    run = tree.run("batch", endings={f"{CELL[1]}.2-of-3": "kill"})
+
+    assert run.code == 0, run.text
+    assert run.names == cell_jobs(CELL, OTHER)
+    record = tree.record(CELL)
+    assert record["status"] == "crashed"
+    assert record["reason"].startswith("shard 2 of 3: killed by SIGKILL")
+    assert record["latency"] is None
+    assert compared(tree)[OTHER] == whole[OTHER]
+
+    again = tree.run("batch")
+
+    assert again.code == 0, again.text
+    failed = {("answer_shard", *CELL, "2", "3"), ("gather_shards", *CELL)}
+    assert again.names == failed | scores([CELL])
+    assert compared(tree) == whole
+    assert tree.plan("batch").names == set()
+    assert list(damages(tree.path(RESULTS))) == []
+
+    divide(tree, 2)
+
+    cells = {("gather_shards", *cell) for cell in (CELL, OTHER)} | scores([CELL, OTHER])
+    assert tree.plan("batch").names == cells | shard_jobs(CELL, 2) | shard_jobs(OTHER, 2)
+
+
+def test_other_data_sets_are_measured_as_before(tree: Tree) -> None:
+    with tree.config() as config:
+        config["datasets"]["coco"]["shards"] = SHARDS
+    cells = [("coco", cell_id()), ("coco", cell_id(image_size=336))]
+    assert tree.plan().names == cell_jobs(*cells) | AFTER_MEASURING

@@ -1,0 +1,19 @@
+"""Answer one shard of a cell's samples."""
+
+from typing import TYPE_CHECKING
+
+from vlmeter.scripting import run_measuring_job
+from vlmeter.shards import answer_shard
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_measuring_job(
+    snakemake.log[0],
+    snakemake.params.job["cell"]["axes"]["device"],
+    snakemake.params.job["cell"]["gpus"],
+    answer_shard,
+    snakemake.params.job,
+    dict(snakemake.input.items()),
+    dict(snakemake.output.items()),
+)

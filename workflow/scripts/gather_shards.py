@@ -1,0 +1,18 @@
+"""Gather the costs of a cell and the answers of its shards."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vlmeter.gathering import gather_shards
+from vlmeter.scripting import run_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+run_job(
+    snakemake.log[0],
+    gather_shards,
+    Path(snakemake.input.costs),
+    [Path(manifest) for manifest in snakemake.input.shards],
+    dict(snakemake.output.items()),
+)
