@@ -30,7 +30,7 @@ from vlmeter.models.load import load_model
 
 DEMO = Path(__file__).parents[1] / "demo"
 TEMPLATE = "Question: {question} Answer:"
-SAMPLES, SIDE_PX, NEW_TOKENS, TURNS = 160, 224, 8, 7
+SAMPLES, SIDE_PX, NEW_TOKENS, TURNS = 64, 224, 8, 5
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.data.prompts import render
 from vlmeter.data.samples import Text
-from vlmeter.data.texttables import read_text_table
+from vlmeter.data.texttables import describe_text_table
 from vlmeter.errors import UserError
 from vlmeter.jobs import Jobs
 from vlmeter.reporting.render import html_environment
@@ -194,4 +194,4 @@ def test_json_without_end_is_told_with_its_line(tmp_path):
     file.write_text('{"a": 1}\n{"a": ' + "[" * 10_000 + "\n")
 
     with pytest.raises(UserError, match="line 2 is no JSON"):
-        read_text_table(file)
+        describe_text_table(file)

@@ -13,7 +13,7 @@ import numpy as np
 
 from vlmeter.data.localtables import find_tables
 from vlmeter.data.rowgroups import Files, Row, check_columns, row_groups
-from vlmeter.data.texttables import is_text_table, read_text_table
+from vlmeter.data.texttables import describe_text_table, is_text_table, text_table_rows
 from vlmeter.hub.patience import USUAL, Patience
 
 
@@ -56,7 +56,7 @@ class Group(Protocol):
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text, which is read whole."""
+    """A table of text, which is gone through from its beginning."""
 
     path: str
     rows: int
@@ -66,10 +66,14 @@ class TextTable:
     def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
         """Yield the rows at the positions `wanted`; text tables are on this disk."""
         del files
-        _, rows = read_text_table(Path(self.path))
-        for position in wanted:
-            values = {column: rows[position][column] for column in columns}
-            yield Row(self.first_row + position, values, self.path)
+        left = iter(wanted)
+        position = next(left, None)
+        for number, values in enumerate(text_table_rows(Path(self.path), columns)):
+            if position is None:
+                return
+            if number == position:
+                yield Row(self.first_row + number, values, self.path)
+                position = next(left, None)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,6 @@ def _groups(files: Files, columns: list[str]) -> Iterator[Group]:
 
 def _text_table(files: Files, path: str, columns: list[str], first_row: int) -> Iterator[TextTable]:
     del files
-    names, rows = read_text_table(Path(path))
+    names, rows = describe_text_table(Path(path))
     check_columns(path, columns, names)
-    yield TextTable(path, len(rows), first_row)
+    yield TextTable(path, rows, first_row)

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmeter.data.texttables import read_text_table
+from vlmeter.data.texttables import describe_text_table, text_table_rows
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 awkward = st.text('",;\t\n\r |[]\ufeff\u2028é', max_size=8)
+
+
+def read(path):
+    columns, count = describe_text_table(path)
+    rows = list(text_table_rows(path, columns))
+    assert len(rows) == count
+    return columns, rows
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,7 @@ def test_cells_of_a_csv_are_read_as_they_were_written(folder, name, separator, r
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=separator).writerows([("one", "two"), *rows])
     (folder / name).write_bytes(out.getvalue().encode())
-    columns, found = read_text_table(folder / name)
+    columns, found = read(folder / name)
     assert columns == ["one", "two"]
     kept = [row for row in rows if any(cell.strip() for cell in row)]
     assert [(row["one"], row["two"]) for row in found] == kept
@@ -40,6 +47,6 @@ def test_cells_of_a_csv_are_read_as_they_were_written(folder, name, separator, r
 def test_rows_of_a_jsonl_are_read_as_they_were_written(folder, rows, escaped):
     lines = (json.dumps(row, ensure_ascii=escaped) + "\n" for row in rows)
     (folder / "t.jsonl").write_bytes("".join(lines).encode())
-    columns, found = read_text_table(folder / "t.jsonl")
+    columns, found = read(folder / "t.jsonl")
     assert set(columns) == {name for row in rows for name in row}
     assert found == [{name: row.get(name) for name in columns} for row in rows]
