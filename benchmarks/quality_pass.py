@@ -1,8 +1,8 @@
 """The quality pass beside a plain loop: processor and `generate` over the same batches.
 
 The demo's signs and model, on the device, computing on one thread. The plain loop has the pictures
-and the cut prompts in memory; the pass cuts its prompts, reads the pictures from disk and writes its
-answers there.
+and the cut prompts in memory; the pass cuts its prompts, reads the pictures from disk and writes
+its answers there.
 """
 
 import io
