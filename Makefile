@@ -11,7 +11,7 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan compare verify lint test faults bench gpu-study reference sample pictures clean-demo
+.PHONY: help setup setup-dev demo plan compare verify lint test faults bench peers gpu-study reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -23,6 +23,7 @@ help:
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
 	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
+	@echo "make peers    measure a cell beside optimum-benchmark, in an environment of its own"
 	@echo "make sample, make pictures  keep the demo's report and pictures of it for docs/"
 	@echo "make gpu-study  the published study at full size with random weights, for docs/"
 
@@ -86,6 +87,17 @@ bench: setup
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/large_studies.py
 	$(BIN)/python benchmarks/large_data.py
+
+PEERS = .venv-peers
+$(PEERS)/.installed: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' $<)"
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# A cell beside optimum-benchmark on the same weights and shapes; see benchmarks/peers/README.md.
+peers: setup $(PEERS)/.installed
+	$(BIN)/python benchmarks/peers/compare.py $(PEERS)/bin
 
 # The published study at full size with random weights; on a machine with a GPU all of it runs.
 gpu-study: setup

@@ -1,0 +1,100 @@
+"""VLMeter's side: a study of one cell."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from commands import BATCH_SIZE, DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
+
+REPOSITORY = Path(__file__).parents[2]
+CELL = f"tiny-bs{BATCH_SIZE}-img{IMAGE_SIZE}-len200-fp32-eager-cpu"
+MEASUREMENT = f"results/peers/cells/textvqa/{CELL}/measurement.json"
+
+
+def study(iterations: int) -> dict[str, Any]:
+    """A study of one cell, whose windows are as short as its iterations allow."""
+    return {
+        "study": "peers",
+        "models": {"tiny": {"source": {"path": str(DEMO / "model")}}},
+        "datasets": {
+            "textvqa": {
+                "task": "vqa",
+                "source": {"path": str(DEMO / "data" / "textvqa.parquet")},
+                "columns": {
+                    "id": "question_id",
+                    "image": "image",
+                    "question": "question",
+                    "references": "answers",
+                },
+                "sample": {"n": 4 * BATCH_SIZE, "seed": 0},
+                "prompts": {"bare": "{question}"},
+                "max_new_tokens": NEW_TOKENS,
+            }
+        },
+        "base": {
+            "model": "tiny",
+            "device": "cpu",
+            "dtype": "fp32",
+            "image_size": IMAGE_SIZE,
+            "batch_size": BATCH_SIZE,
+            "max_input_len": 200,
+        },
+        "sections": [
+            {"name": "one", "datasets": ["textvqa"], "vary": {"batch_size": [BATCH_SIZE]}}
+        ],
+        "measure": {
+            "window_s": 0.001,
+            "min_iterations": iterations,
+            "repeats": iterations,
+            "batches": 1,
+            "new_tokens": NEW_TOKENS,
+            "cpu_threads": THREADS,
+            # As many iterations as the peer's. Any other study says "not measured" of so short a
+            # window.
+            "energy": {"window_s": 0.001, "min_window_s": 0.001},
+        },
+    }
+
+
+class Workflow:
+    """VLMeter's side: the workflow's own job for one cell."""
+
+    def __init__(self, folder: Path, iterations: int) -> None:
+        """Prepare what the cell's job reads: samples, images, weights, the machine."""
+        self._folder = folder
+        folder.mkdir()
+        config = folder / "study.yaml"
+        config.write_text(yaml.safe_dump(study(iterations)))
+        self._command = [
+            *(sys.executable, "-m", "snakemake", MEASUREMENT, "--cores", "1"),
+            *("--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)),
+            *("--configfile", str(config)),
+        ]
+        self._log = folder / "log"
+        self.measure()
+
+    def measure(self) -> tuple[Took, float]:
+        """Measure the cell anew; return what all of it took, and the seconds of its job alone."""
+        shutil.rmtree(self._folder / "results/peers/cells", ignore_errors=True)
+        took = run(self._command, self._folder, self._log)
+        return took, self._job_s()
+
+    def _job_s(self) -> float:
+        """From the job's start to its outputs on disk, as Snakemake notes it."""
+        notes = [
+            json.loads(path.read_text())
+            for path in (self._folder / ".snakemake/metadata").iterdir()
+            if path.is_file()
+        ]
+        own = [note for note in notes if note.get("rule") == "run_inference"]
+        return float(max(note["endtime"] for note in own) - min(note["starttime"] for note in own))
+
+    def told(self) -> dict[str, Any]:
+        """The cell's measurement."""
+        told: dict[str, Any] = json.loads((self._folder / MEASUREMENT).read_text())
+        if told["status"] != "ok":
+            sys.exit(f"the cell ended as {told['status']}: {told['reason']}")
+        return told

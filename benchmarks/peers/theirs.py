@@ -1,0 +1,92 @@
+"""The other side: optimum-benchmark in its own environment, and a plain loop there."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from commands import DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
+
+
+class Peer:
+    """optimum-benchmark's side: its command in its own environment."""
+
+    def __init__(
+        self,
+        folder: Path,
+        programs: Path,
+        iterations: int,
+        shapes: Mapping[str, Any],
+        *tracked: str,
+    ) -> None:
+        """Write its config.
+
+        Args:
+            folder: For its config and results.
+            programs: Where `optimum-benchmark` lies.
+            iterations: As many as VLMeter's.
+            shapes: The `input` block of VLMeter's measurement.
+            tracked: What it measures beside latency: `memory`, `energy`.
+        """
+        self._folder = folder
+        folder.mkdir()
+        model = json.loads((DEMO / "model" / "config.json").read_text())
+        axes = ("num_channels", "height", "width")
+        config = {
+            "defaults": [
+                "benchmark",
+                {"launcher": "process"},
+                {"scenario": "inference"},
+                {"backend": "pytorch"},
+                "_self_",
+            ],
+            "name": "peers",
+            "hydra": {"run": {"dir": "."}, "output_subdir": None},
+            "backend": {
+                "model": str(DEMO / "model"),
+                # Told, since it would ask the Hub for them.
+                **{"library": "transformers", "task": "image-text-to-text", "model_type": "blip-2"},
+                **{"device": "cpu", "torch_dtype": "float32", "attn_implementation": "eager"},
+                # Both: version 0.6 sets each in the other's place.
+                **{"inter_op_num_threads": THREADS, "intra_op_num_threads": THREADS},
+            },
+            "scenario": {
+                **{"iterations": iterations, "duration": 0, "latency": True},
+                **dict.fromkeys(tracked, True),
+                "input_shapes": {
+                    "batch_size": shapes["batch_samples"],
+                    "sequence_length": shapes["sequence_length"],
+                    "vocab_size": model["text_config"]["vocab_size"],
+                    **dict(zip(axes, shapes["pixel_shape"], strict=True)),
+                },
+                "generate_kwargs": {"max_new_tokens": NEW_TOKENS, "min_new_tokens": NEW_TOKENS},
+            },
+        }
+        (folder / "peers.yaml").write_text(yaml.safe_dump(config))
+        self._command = [
+            str(programs / "optimum-benchmark"),
+            *("--config-dir", str(folder), "--config-name", "peers"),
+        ]
+
+    def measure(self) -> Took:
+        """Run it anew."""
+        (self._folder / "benchmark_report.json").unlink(missing_ok=True)
+        return run(self._command, self._folder, self._folder / "log")
+
+    def told(self) -> dict[str, Any]:
+        """Its report."""
+        told: dict[str, Any] = json.loads((self._folder / "benchmark_report.json").read_text())
+        return told
+
+
+def plain_loop(
+    folder: Path, programs: Path, iterations: int, shapes: Mapping[str, Any]
+) -> dict[str, float]:
+    """The medians of a plain loop in the peer's environment, in seconds."""
+    sizes = shapes["batch_samples"], shapes["sequence_length"], IMAGE_SIZE, NEW_TOKENS, iterations
+    log = folder / "plain"
+    script = Path(__file__).with_name("plain.py")
+    run([str(programs / "python"), str(script), str(DEMO / "model"), *map(str, sizes)], folder, log)
+    told: dict[str, float] = json.loads(log.read_text().splitlines()[-1])
+    return told
