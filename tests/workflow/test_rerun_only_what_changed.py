@@ -177,7 +177,9 @@ def test_edited_comments_and_docstrings_run_nothing(tree: Tree) -> None:
     tree.edit("src/vlmeter/scoring.py", '"""Joins', "# A new comment.\n\n'''Brings together")
     text = tree.path("src/vlmeter/scoring.py").read_text()
     tree.path("src/vlmeter/scoring.py").write_text(text.replace('"""', "'''", 1))
-    tree.edit("src/vlmeter/data/download.py", "import hashlib", "import hashlib  # for digests")
+    tree.edit(
+        "src/vlmeter/data/download.py", "import json\n", "import json  # for lists in cells\n"
+    )
 
     assert tree.plan().names == set()
 
