@@ -11,11 +11,12 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-dev demo plan compare verify lint test faults bench peers gpu-study reference sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults bench peers gpu-study reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
 	@echo "make setup    install the pinned environment into $(VENV)"
+	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
 	@echo "make test     unit and workflow tests"
@@ -37,11 +38,17 @@ $(VENV)/.installed: envs/requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-$(VENV)/.installed-dev: envs/requirements-dev.lock $(VENV)/.installed
+$(VENV)/.installed-slurm: envs/requirements-slurm.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-slurm.lock
+	touch $@
+
+$(VENV)/.installed-dev: envs/requirements-dev.lock $(VENV)/.installed-slurm
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
 	touch $@
 
 setup: $(VENV)/.installed
+
+setup-slurm: $(VENV)/.installed-slurm
 
 setup-dev: $(VENV)/.installed-dev
 

@@ -69,7 +69,7 @@ def export_study(
     """Write `study.json`.
 
     Args:
-        outline: `Study.report_outline`.
+        outline: `report_outline` of the study.
         summary_parquet: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.

@@ -14,7 +14,7 @@ from typing import Any
 from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
-from vlmeter.references import by_dataset, reference_cells
+from vlmeter.references import reference_cells
 
 Plain = dict[str, Any]
 """A dict that holds only what JSON can hold."""
@@ -102,9 +102,14 @@ class Study:
         return tuple(dict.fromkeys(placed))
 
     @cached_property
+    def base_axes(self) -> Axes:
+        """The base's values."""
+        return self._axes({})
+
+    @cached_property
     def base_cells(self) -> dict[str, Cell]:
         """The cell with the base's values, by data set, where a section has it."""
-        base = self._axes({})
+        base = self.base_axes
         return {cell.dataset: cell for cell in self.cells if cell.axes == base}
 
     @cached_property
@@ -249,100 +254,9 @@ class Study:
             "resamples": self.config.report.bootstrap_resamples,
         }
 
-    def section_outline(self, name: str) -> Plain:
-        """Return a section as plain data: what its figure needs."""
-        section = self.section(name)
-        return {
-            "name": section.name,
-            "fixed": section.fixed,
-            "varied": section.varied,
-            "datasets": list(section.datasets),
-            "cells": [_entry(entry) for entry in section.cells],
-        }
-
-    def dataset_outline(self) -> Plain:
-        """Return how the data sets are named in tables and figures."""
-        return {
-            name: {"label": block.label or name, "task": block.task}
-            for name, block in self.config.datasets.items()
-        }
-
-    def decision_outline(self) -> Plain:
-        """Return what the figure of quality against cost needs to know, as plain data."""
-        outline = self.report_outline
-        labels = {name: {"label": model["label"]} for name, model in outline["models"].items()}
-        known = {key: outline[key] for key in ("base", "references")}
-        return {**known, "datasets": self.dataset_outline(), "models": labels}
-
-    def gallery_plan(self) -> Plain:
-        """Return which samples and answers the report shows."""
-        references = by_dataset(self.reference_cells)
-        return {"samples": self.config.report.gallery_samples, "references": references}
-
-    @cached_property
-    def report_outline(self) -> Plain:
-        """The study as plain data, in the order in which the report tells it."""
-        config = self.config
-        base_model = config.models[config.base.model]
-        title = config.report.title or base_model.label or _source_words(base_model.source)
-        datasets = {
-            name: {
-                **outline,
-                "source": _source_words(config.datasets[name].source),
-                "licence": config.datasets[name].licence,
-            }
-            for name, outline in self.dataset_outline().items()
-        }
-        layers = None
-        if config.layers is not None:
-            cells = [{"cell": cell.id, "axes": cell.axes.as_dict()} for cell in self.layer_cells]
-            layers = {"dataset": config.layers.dataset, "cells": cells}
-        return {
-            "study": config.study,
-            "title": title,
-            "language": "en",
-            "models": {
-                name: {
-                    "label": model.label or name,
-                    "source": _source_words(model.source),
-                    "revision": model.source.revision,
-                    "licence": model.licence,
-                }
-                for name, model in config.models.items()
-            },
-            "datasets": datasets,
-            "base": self._axes({}).as_dict(),
-            "base_cells": {name: cell.id for name, cell in self.base_cells.items()},
-            "references": by_dataset(self.reference_cells),
-            "sections": [
-                {
-                    **self.section_outline(section.name),
-                    "title": section.title,
-                    "note": section.note,
-                }
-                for section in self.sections
-            ],
-            "layers": layers,
-            "measure": config.measure.model_dump(mode="json"),
-        }
-
 
 def _given(block: Fixed | Varied) -> Plain:
     return block.model_dump(mode="json", exclude_none=True)
-
-
-def _entry(entry: SectionCell) -> Plain:
-    return {
-        "dataset": entry.cell.dataset,
-        "values": entry.values,
-        "label": entry.label,
-        "cell": entry.cell.id,
-        "axes": entry.cell.axes.as_dict(),
-    }
-
-
-def _source_words(source: Any) -> str:  # noqa: ANN401 - a model's source or a data set's
-    return str(source.hub or source.path or "synthetic")
 
 
 def _by_key(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:

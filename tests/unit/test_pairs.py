@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from vlmeter.config.load import check_config, load_config, read_yaml
+from vlmeter.outline import report_outline
 from vlmeter.pairs import comparison_plan
 from vlmeter.study import Study
 
@@ -33,7 +34,7 @@ def test_a_data_set_without_a_base_cell_is_compared_within_its_sections(study):
     first = "bs16-img224-len200-fp16-eager-cuda"
     assert bases_of(study, "scienceqa", "-compile-cuda") == {first}
     assert study.base_cells.keys() == {"textvqa"}
-    assert study.report_outline["base_cells"] == {"textvqa": study.base_cells["textvqa"].id}
+    assert report_outline(study)["base_cells"] == {"textvqa": study.base_cells["textvqa"].id}
 
 
 def test_no_cell_is_compared_with_itself_and_no_pair_stands_twice(study):

@@ -6,6 +6,8 @@ import tomllib
 import pytest
 import yaml
 
+LOCKS = ["requirements.lock", "requirements-slurm.lock", "requirements-dev.lock"]
+
 
 def pins(text):
     return dict(line.split("==") for line in text.splitlines() if line.strip())
@@ -25,7 +27,7 @@ def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("file", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("file", LOCKS)
 def test_a_lock_holds_versions_only(repository, file):
     lines = (repository / "envs" / file).read_text().splitlines()
     wrong = [
@@ -41,12 +43,15 @@ def test_the_conda_environment_is_the_lock(repository, lock):
 
 
 @pytest.mark.parametrize(
-    ("lock_file", "section"), [("requirements.lock", "main"), ("requirements-dev.lock", "dev")]
+    ("lock_file", "section"),
+    [
+        ("requirements.lock", "main"),
+        ("requirements-slurm.lock", "slurm"),
+        ("requirements-dev.lock", "dev"),
+    ],
 )
 def test_the_lock_has_the_projects_pins(repository, project, lock_file, section):
-    wanted = (
-        project["dependencies"] if section == "main" else project["optional-dependencies"]["dev"]
-    )
+    wanted = {"main": project["dependencies"], **project["optional-dependencies"]}[section]
     locked = {
         canonical(name): version
         for name, version in pins((repository / "envs" / lock_file).read_text()).items()
@@ -59,9 +64,11 @@ def test_the_lock_has_the_projects_pins(repository, project, lock_file, section)
     }
 
 
-def test_nothing_locked_twice_between_running_and_developing(repository, lock):
-    dev = pins((repository / "envs/requirements-dev.lock").read_text())
-    assert set(map(canonical, dev)) & set(map(canonical, lock)) == set()
+def test_nothing_is_locked_twice(repository):
+    named = [
+        canonical(name) for file in LOCKS for name in pins((repository / "envs" / file).read_text())
+    ]
+    assert sorted(set(named)) == sorted(named)
 
 
 def rules(repository):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
+from vlmeter.outline import report_outline
 from vlmeter.study import Study
 
 GPU_CELLS = [
@@ -299,7 +300,7 @@ def test_scores_of_random_weights_are_not_measured(config):
 
 
 def test_the_report_is_told_what_it_shows(config):
-    outline = config.study().report_outline
+    outline = report_outline(config.study())
     assert outline["title"] == "somewhere/tiny"
     assert outline["datasets"]["exams"] == {
         "label": "exams",

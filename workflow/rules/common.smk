@@ -10,6 +10,13 @@ from vlmeter.errors import UserError
 from vlmeter.gateplan import baselines, check_gates, gate_plan
 from vlmeter.jobs import Jobs, shard_name
 from vlmeter.localsources import check_sources
+from vlmeter.outline import (
+    dataset_outline,
+    decision_outline,
+    gallery_plan,
+    report_outline,
+    section_outline,
+)
 from vlmeter.pairs import comparison_plan
 from vlmeter.params import packed
 from vlmeter.provenance import source_digest
@@ -149,7 +156,7 @@ def model_params(wildcards) -> dict:
 
 
 def section_params(wildcards) -> str:
-    return packed(STUDY.section_outline(wildcards.section))
+    return packed(section_outline(STUDY, wildcards.section))
 
 
 def cell_gpus(wildcards) -> int:

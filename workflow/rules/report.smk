@@ -67,7 +67,7 @@ rule export_study:
     conda:
         ENVIRONMENT
     params:
-        outline=STUDY.report_outline,
+        outline=report_outline(STUDY),
         code=source_digest("vlmeter.exports"),
     message:
         "Putting the whole study into one JSON file"
@@ -117,7 +117,7 @@ rule plot_section:
         ENVIRONMENT
     params:
         section=section_params,
-        datasets=packed(STUDY.dataset_outline()),
+        datasets=packed(dataset_outline(STUDY)),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing the section {wildcards.section}"
@@ -145,7 +145,7 @@ rule plot_pareto:
     conda:
         ENVIRONMENT
     params:
-        outline=packed(STUDY.decision_outline()),
+        outline=packed(decision_outline(STUDY)),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing quality against latency and energy"
@@ -175,7 +175,7 @@ rule plot_layers:
     conda:
         ENVIRONMENT
     params:
-        layers=packed(STUDY.report_outline["layers"]),
+        layers=packed(report_outline(STUDY)["layers"]),
         code=source_digest("vlmeter.reporting.figures"),
     message:
         "Drawing the layer profiles"
@@ -202,7 +202,7 @@ rule collect_answers:
     conda:
         ENVIRONMENT
     params:
-        plan=STUDY.gallery_plan(),
+        plan=gallery_plan(STUDY),
         cells=f"{RESULTS}/cells",
         code=source_digest("vlmeter.gallery"),
     message:
@@ -263,7 +263,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        outline=packed(STUDY.report_outline),
+        outline=packed(report_outline(STUDY)),
         figures=figures(),
         code=source_digest("vlmeter.reporting.render"),
     message:

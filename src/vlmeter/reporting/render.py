@@ -62,7 +62,7 @@ def render_report(
     """Write `report.md` and `study.html`, and their forms in the other languages beside them.
 
     Args:
-        outline: `Study.report_outline`.
+        outline: `report_outline` of the study.
         summary_csv: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.

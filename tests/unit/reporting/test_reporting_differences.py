@@ -5,6 +5,7 @@ import pytest
 from study_factory import AXES, MadeStudy, cell_id, make_outline, make_plan, render_all
 
 from vlmeter.config.load import load_config
+from vlmeter.outline import report_outline
 from vlmeter.pairs import comparison_plan
 from vlmeter.reporting.difference_table import (
     MOST_DRIFTED,
@@ -146,7 +147,7 @@ def test_random_weights_have_no_answers_to_compare(tmp_path):
 
 def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
-    outline = study.report_outline
+    outline = report_outline(study)
     assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]
 
 

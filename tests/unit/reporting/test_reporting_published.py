@@ -7,6 +7,7 @@ from study_factory import MadeStudy, render_all
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
+from vlmeter.outline import report_outline
 from vlmeter.reporting.frames import read_summary
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.published_tables import compared_section, reproduction
@@ -23,7 +24,7 @@ TOKENS = {"coco": 10, "scienceqa": 68, "textvqa": 16, "textvqa_first": 9}
 def architecture(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The published study's architecture with random weights, on a machine with a GPU."""
     study = Study(load_config(ROOT / "config" / "blip2-architecture.yaml"))
-    outline = json.loads(json.dumps(study.report_outline))
+    outline = json.loads(json.dumps(report_outline(study)))
     made = MadeStudy(outline=outline, tokens=TOKENS, has_gpu=True)
     made.take_weights_away()
     folder = tmp_path_factory.mktemp("architecture")
