@@ -19,8 +19,6 @@ DEMO = ("--configfile", "config/demo.yaml")
 RESULTS = Path("results") / "demo"
 BOUND_S = 240.0
 """Of the pipeline, the cell that compiles left out."""
-SHARE_MEASURED = 0.5
-"""Of a cell's time, at least."""
 
 
 def main() -> None:
@@ -62,7 +60,7 @@ def where_time_went(folder: Path) -> Iterator[dict[str, float]]:
 def print_verdict(
     pipeline: Step, cells: list[dict[str, Any]], spent: list[dict[str, float]]
 ) -> bool:
-    """Print the figures that have bounds, and medians over the cells; say whether they are kept."""
+    """Print medians over the cells, and the pipeline's time; say whether its bound is kept."""
     compiling_s = sum(
         told["time_spent_s"]["whole"] for told in cells if told["compile"] is not None
     )
@@ -74,8 +72,8 @@ def print_verdict(
     first_s = statistics.median(one["start"] + one["set_up"] + one["checks"] for one in spent)
     share = statistics.median(one["share_measured"] for one in spent)
     print(f"start of the cell's process to its first answers {first_s:.2f} s; measured {share:.0%}")
-    kept = without_s <= BOUND_S and share >= SHARE_MEASURED
-    print(f"bounds {BOUND_S:.0f} s and {SHARE_MEASURED:.0%}: {'ok' if kept else 'FAILED'}")
+    kept = without_s <= BOUND_S
+    print(f"bound of all but the cell that compiles {BOUND_S:.0f} s: {'ok' if kept else 'FAILED'}")
     return kept
 
 
