@@ -97,6 +97,7 @@ def test_the_closure_holds_packages_on_the_way():
         "vlmeter.data",
         "vlmeter.data.images",
         "vlmeter.data.samples",
+        "vlmeter.data.tables",
         "vlmeter.errors",
         "vlmeter.files",
     ]
