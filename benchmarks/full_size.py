@@ -20,7 +20,7 @@ from vlmeter.measure.memory import weights_bytes
 from vlmeter.models.families import family_of, image_token_id
 from vlmeter.models.random_weights import build_random_model, store_architecture
 
-ARCHITECTURE = Path("config/architectures/blip2-opt-2.7b")
+ARCHITECTURE = Path(__file__).parents[1] / "config" / "architectures" / "blip2-opt-2.7b"
 NEEDED_BYTES = 10 << 30
 PUBLISHED = ((9, 751.06), (10, 756.4), (16, 788.3), (68, 1066.7))
 """Text tokens of one sample, and the GFLOP behind the published figure: 751.3 of one sample, then

@@ -21,6 +21,7 @@ class Step:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_bytes: int = 0
+    """Of its largest process."""
     jobs: int = 1
 
     def line(self) -> str:
@@ -104,9 +105,10 @@ def _look(child: psutil.Process, found: dict[int, Step]) -> None:
         # A cell is measured in a child of its job, whose command line is the same.
         return
     step = found.get(child.pid) or Step(_script(child))
-    step.cpu_s = max(step.cpu_s, sum(map(_cpu_s, [child, *_children(child)])))
+    family = [child, *_children(child)]
+    step.cpu_s = max(step.cpu_s, sum(map(_cpu_s, family)))
     step.wall_s = time.time() - child.create_time()
-    step.peak_bytes = max(step.peak_bytes, child.memory_info().rss)
+    step.peak_bytes = max(step.peak_bytes, *(one.memory_info().rss for one in family))
     found[child.pid] = step
 
 
