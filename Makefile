@@ -90,10 +90,10 @@ test: setup-dev
 	$(BIN)/python -m pytest
 
 bench: setup
-	$(BIN)/python benchmarks/compare.py
-	$(BIN)/python benchmarks/demo.py
-	$(BIN)/python benchmarks/large_studies.py
-	$(BIN)/python benchmarks/large_data.py
+	@# All parts, also after one that missed a bound.
+	@failed=0; for part in compare demo large_studies large_data; do \
+		$(BIN)/python benchmarks/$$part.py || failed=1; \
+	done; exit $$failed
 
 PEERS = .venv-peers
 $(PEERS)/.installed: benchmarks/peers/requirements.txt
