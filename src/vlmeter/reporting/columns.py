@@ -72,8 +72,10 @@ def _difference(name: str, unit: str, suffix: str, words: str) -> tuple[Column, 
 
 DIFFERENCE_COLUMNS = (
     *_PAIR,
-    *_difference("latency", "s", "_s", "Mean latency over rounds"),
-    *_difference("sample_time", "s", "_s", "Mean latency over rounds, per sample of the batch"),
+    *_difference("latency", "s", "_s", "Mean over rounds of the median latency"),
+    *_difference(
+        "sample_time", "s", "_s", "Mean over rounds of the median latency, per sample of the batch"
+    ),
     *_difference("energy", "J", "_j", "Mean energy per sample over rounds"),
     *_difference("wer", "", "", "Word error rate over the samples that both scored"),
     Column("task_metric", "text", "", "Name of the task's own metric."),

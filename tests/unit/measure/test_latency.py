@@ -4,7 +4,8 @@ import pytest
 from measure_fakes import FakeClock, FakeCuda, FakeTime
 
 from vlmeter.measure.clock import CudaClock, clock_for
-from vlmeter.measure.latency import LatencyPlan, measure_latency
+from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
+from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
 
 
 def measure(*steps, time, **plan):
@@ -133,3 +134,10 @@ def test_a_real_call_on_the_cpu_is_timed():
     latency = measure_latency([lambda: sum(range(1000))], clock_for("cpu"), plan)
     assert 0 < latency.min_s <= latency.latency_s <= latency.max_s
     assert latency.window_s >= 0.02
+
+
+def test_the_rounds_are_medians_and_their_column_says_so():
+    latency = _summarise([[1.0, 1.0, 4.0], [2.0, 2.0, 8.0]], Warmup(1, True, 1.0), "fake", None)
+    assert latency.rounds_s == [1.0, 2.0]
+    words = {column.name: column.description for column in SUMMARY_COLUMNS}
+    assert words["latency_rounds_s"].startswith("Median of each round")
