@@ -136,7 +136,7 @@ def measure(folder: Path, _samples: int) -> None:
     }
     note = {"count": 1, "key": "", "note": str(folder / "note.json")}
     job = {"cell": cell(), "code": "", "software": {}, "attempt": note}
-    run_inference(job, inputs, outputs)
+    run_inference(job, inputs, outputs, timeout_s=7200)
     told = json.loads(Path(outputs["measurement"]).read_text())
     if told["status"] != "ok":
         sys.exit(told["traceback"] or told["reason"])

@@ -24,6 +24,8 @@ class Attempt:
     status: str
     devices: list[str]
     """The devices that the machine had, as `devices.fingerprint` tells them."""
+    timed_out_s: float | None = None
+    """The limit under which the try ran out of time; None where it ended by itself."""
 
 
 def attempt_key(depends_on: Mapping[str, object]) -> str:
@@ -48,11 +50,18 @@ def write_attempt(path: Path, attempt: Attempt) -> None:
     write_json(path, asdict(attempt))
 
 
-def next_count(last: Attempt | None, key: str, max_attempts: int, devices: list[str] | None) -> int:
+def next_count(
+    last: Attempt | None,
+    key: str,
+    max_attempts: int,
+    devices: list[str] | None,
+    timeout_s: float,
+) -> int:
     """Return the number of the try that should stand behind a cell's outputs.
 
     A job whose number equals the stored one is at rest. `crashed` and `error` are tried again up
-    to `max_attempts` times; `unavailable` when there are devices that were not there before.
+    to `max_attempts` times; `unavailable` when there are devices that were not there before; what
+    ran out of time when it may take longer now.
 
     Args:
         last: The last try, if there was one.
@@ -60,11 +69,14 @@ def next_count(last: Attempt | None, key: str, max_attempts: int, devices: list[
         max_attempts: Most tries of a cell that may end better the next time.
         devices: What is here; None where only the job can tell, on a cluster: then a cell that
             was `unavailable` is tried again as one that crashed is.
+        timeout_s: How long a try may take now.
     """
     if last is None or last.key != key:
         return 1
     retried = RETRIED if devices is not None else RETRIED | {Status.UNAVAILABLE}
     if last.status in retried and last.count < max_attempts:
+        return last.count + 1
+    if last.timed_out_s is not None and timeout_s > last.timed_out_s:
         return last.count + 1
     if last.status == Status.UNAVAILABLE and set(devices or ()) - set(last.devices):
         return last.count + 1

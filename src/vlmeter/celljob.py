@@ -24,6 +24,7 @@ def run_cell_job(
     job: Mapping[str, Any],
     inputs: Mapping[str, str],
     status_file: Path,
+    timeout_s: float,
     work: Callable[[], None],
     write_failure: Callable[[Failure], None],
 ) -> None:
@@ -33,6 +34,8 @@ def run_cell_job(
         job: The job's params: cell, attempt, code, software.
         inputs: The job's inputs; without `model` its device was not there when the run began.
         status_file: JSON with the cell's `status`, written by `work` or `write_failure`, last.
+        timeout_s: How long the work may take. No part of `job`: what a cell that was in time
+            measured does not depend on it.
         work: Imports torch, measures, writes its outputs. Runs in the child.
         write_failure: Writes every declared output for a cell that has no figures.
     """
@@ -48,14 +51,15 @@ def run_cell_job(
 
     status_file.unlink(missing_ok=True)
     device, gpus = job["cell"]["axes"]["device"], job["cell"]["gpus"]
+    death = None
     if "model" not in inputs or not devices.is_present(device, gpus):
         # Known without a child: importing torch to hear it again would take seconds a cell.
         write_failure(Failure(Status.UNAVAILABLE, devices.absence(device, gpus)))
     else:
-        ending = run_isolated(guarded, job["cell"]["measure"]["timeout_s"])
-        if ending is not None:
-            print(f"{Status.CRASHED}: {ending}", file=sys.stderr)
-            write_failure(Failure(Status.CRASHED, ending))
+        death = run_isolated(guarded, timeout_s)
+        if death is not None:
+            print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
+            write_failure(Failure(Status.CRASHED, death.reason))
     note = job["attempt"]
     write_attempt(
         Path(note["note"]),
@@ -64,6 +68,7 @@ def run_cell_job(
             count=note["count"],
             status=str(read_json(status_file)["status"]),
             devices=devices.fingerprint(device),
+            timed_out_s=timeout_s if death is not None and death.out_of_time else None,
         ),
     )
 

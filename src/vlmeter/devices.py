@@ -8,6 +8,8 @@ from typing import Any
 
 import pynvml
 
+from vlmeter.errors import Sentence
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -91,14 +93,14 @@ def is_present(device: str, gpus: int = 1) -> bool:
     return device == "cpu" or (device == "cuda" and len(visible_gpus()) >= max(gpus, 1))
 
 
-def absence(device: str, gpus: int = 1) -> str:
+def absence(device: str, gpus: int = 1) -> Sentence:
     """Say in words what a cell lacks here."""
     there = len(visible_gpus())
     if device == "cuda" and 0 < there < gpus:
-        return f"this machine has {there} of the {gpus} GPUs that the cell asks for"
+        return Sentence(f"this machine has {there} of the {gpus} GPUs that the cell asks for")
     if is_present(device, gpus):
-        return f"this machine had no {device} device when the run began"
-    return f"this machine has no {device} device"
+        return Sentence(f"this machine had no {device} device when the run began")
+    return Sentence(f"this machine has no {device} device")
 
 
 def fingerprint(device: str) -> list[str]:

@@ -1,6 +1,10 @@
 """The one exception that a user, not a developer, is meant to read."""
 
 from collections.abc import Sequence
+from typing import NewType
+
+Sentence = NewType("Sentence", str)
+"""A text for people alone. No code may decide by its words: the digest of code leaves them out."""
 
 
 class UserError(Exception):

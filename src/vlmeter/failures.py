@@ -3,7 +3,7 @@
 import traceback
 from dataclasses import dataclass
 
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 from vlmeter.files import refusal_of_disk
 from vlmeter.record import Status
 
@@ -43,18 +43,22 @@ _COMPILER = ("torch._dynamo", "torch._inductor")
 def describe_failure(error: BaseException) -> Failure:
     """Return the status and the reason that an exception amounts to."""
     words = " ".join(str(error).split())
+    # This package's own exceptions go by their type alone: their words may change.
     if isinstance(error, UnsupportedError):
         return Failure(Status.UNSUPPORTED, words)
     if isinstance(error, UnavailableError):
         return Failure(Status.UNAVAILABLE, words)
-    if isinstance(error, MemoryError) or any(mark in words for mark in _OUT_OF_MEMORY):
-        return Failure(Status.OUT_OF_MEMORY, _first_sentence(words) or "the memory ran out")
-    if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
-        return Failure(Status.UNAVAILABLE, "torch.compile finds no working compiler here")
-    if type(error).__module__.startswith(_COMPILER):
-        return Failure(Status.UNSUPPORTED, f"torch.compile fails on this model: {_words(words)}")
     if isinstance(error, UserError):
         return Failure(Status.ERROR, words)
+    if isinstance(error, MemoryError) or any(mark in words for mark in _OUT_OF_MEMORY):
+        return Failure(
+            Status.OUT_OF_MEMORY, _first_sentence(words) or Sentence("the memory ran out")
+        )
+    if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
+        return Failure(Status.UNAVAILABLE, Sentence("torch.compile finds no working compiler here"))
+    if type(error).__module__.startswith(_COMPILER):
+        told = Sentence(f"torch.compile fails on this model: {_words(words)}")
+        return Failure(Status.UNSUPPORTED, told)
     disk = refusal_of_disk(error)
     if disk is not None:
         return Failure(Status.ERROR, disk)

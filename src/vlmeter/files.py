@@ -14,7 +14,7 @@ from pathlib import Path
 
 import xxhash
 
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 
 _CHUNK_BYTES = 1 << 20
 _SEALED = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
@@ -32,12 +32,14 @@ def no_room(error: BaseException) -> bool:
     return any(os.strerror(number) in str(error) for number in _NO_ROOM)
 
 
-def refusal_of_disk(error: BaseException) -> str | None:
+def refusal_of_disk(error: BaseException) -> Sentence | None:
     """Say in a sentence why the disk took no more; None for an error of another kind."""
     if no_room(error):
-        return f"There is no room left on the disk ({error}): make some and run again."
+        return Sentence(f"There is no room left on the disk ({error}): make some and run again.")
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
-        return f"The results cannot be written ({error}): make their folder writable and run again."
+        return Sentence(
+            f"The results cannot be written ({error}): make their folder writable and run again."
+        )
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.data.tables import stream_table, write_table
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 from vlmeter.files import check_whole, checksums, file_sha256, read_json, write_json
 from vlmeter.record import Status
 
@@ -47,7 +47,7 @@ def _ending(cost: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> dict[
     for shard in told:
         if shard["status"] != Status.OK:
             place = shard["shard"]
-            reason = f"shard {place['number']} of {place['shards']}: {shard['reason']}"
+            reason = Sentence(f"shard {place['number']} of {place['shards']}: {shard['reason']}")
             return {**{key: shard[key] for key in _HEADING}, "reason": reason}
     return None
 

@@ -11,7 +11,10 @@ from vlmeter.record import Status
 
 
 def run_inference(
-    job: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]
+    job: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    timeout_s: float,
 ) -> None:
     """Measure one cell.
 
@@ -21,6 +24,7 @@ def run_inference(
             `machine`.
         outputs: Paths of `measurement` and `timings`, and of `predictions` unless the answers are
             given by shards.
+        timeout_s: How long it may take.
     """
     measurement = Path(outputs["measurement"])
     predictions = Path(outputs["predictions"]) if "predictions" in outputs else None
@@ -44,7 +48,7 @@ def run_inference(
         told = heading(job, failure.status, failure.reason, failure.traceback)
         write_json(measurement, {**told, "files": files})
 
-    run_cell_job(job, inputs, measurement, work, write_failure)
+    run_cell_job(job, inputs, measurement, timeout_s, work, write_failure)
 
 
 def _write_timings(outputs: Mapping[str, str], timings: list[dict[str, object]]) -> dict[str, str]:

@@ -13,6 +13,9 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+
+from vlmeter.errors import Sentence
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.2
@@ -20,7 +23,15 @@ CHILD_FAILED = 70
 """Exit code of a child whose work raised: EX_SOFTWARE of sysexits.h."""
 
 
-def run_isolated(work: Callable[[], None], timeout_s: float) -> str | None:
+@dataclass(frozen=True)
+class Death:
+    """How a child ended that did not come to the end of its work."""
+
+    reason: Sentence
+    out_of_time: bool = False
+
+
+def run_isolated(work: Callable[[], None], timeout_s: float) -> Death | None:
     """Run `work` in a forked child and wait for it without using the processor.
 
     Args:
@@ -28,7 +39,7 @@ def run_isolated(work: Callable[[], None], timeout_s: float) -> str | None:
         timeout_s: Seconds after which the child and its own children are killed.
 
     Returns:
-        None where `work` returned, else how the child ended, in words.
+        None where `work` returned, else how the child ended.
 
     Raises:
         RuntimeError: torch is imported already; its threads do not survive a fork.
@@ -51,9 +62,11 @@ def run_isolated(work: Callable[[], None], timeout_s: float) -> str | None:
         raise
     if code is None:
         _kill(child)
-        return f"took longer than the {timeout_s:g} s of measure.timeout_s"
+        limit = Sentence(f"took longer than the {timeout_s:g} s of measure.timeout_s")
+        return Death(limit, out_of_time=True)
     _kill_group(child)
-    return _words(code)
+    reason = _reason(code)
+    return None if reason is None else Death(reason)
 
 
 def _run_child(work: Callable[[], None], parent: int) -> None:
@@ -116,11 +129,12 @@ def _kill_group(child: int) -> None:
         os.killpg(child, signal.SIGKILL)
 
 
-def _words(code: int) -> str | None:
+def _reason(code: int) -> Sentence | None:
     if code == 0:
         return None
     if code > 0:
-        return f"ended with exit code {code}"
+        return Sentence(f"ended with exit code {code}")
     name = signal.Signals(-code).name
-    hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
-    return f"killed by {name}{hint}"
+    if name == "SIGKILL":
+        return Sentence(f"killed by {name}, as the system does when memory runs out")
+    return Sentence(f"killed by {name}")

@@ -8,10 +8,11 @@ versions of the libraries that decide its figures.
 from pathlib import Path
 
 from vlmeter import attempts, devices
+from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.files import read_json
 from vlmeter.localsources import content_digest
-from vlmeter.provenance import software_versions, source_digest
+from vlmeter.provenance import software_versions
 from vlmeter.record import Status
 from vlmeter.study import Cell, Plain, Study
 
@@ -26,7 +27,7 @@ _MEASURING = (
     "fvcore",
 )
 _IMAGES = ("pillow", "pyarrow")
-_ANSWERING = ("seed", "cpu_threads", "timeout_s")
+_ANSWERING = ("seed", "cpu_threads")
 """What of `measure` a shard of answers depends on."""
 _SCORING = ("jiwer", "numpy")
 
@@ -81,7 +82,7 @@ class Jobs:
             "energy": measure.energy.model_dump(mode="json"),
             "cpu_threads": measure.cpu_threads,
             "peaks": [list(pair) for pair in sorted(pairs)],
-            "code": source_digest("vlmeter.machine"),
+            "code": script_digest("describe_machine"),
             "software": software_versions(_MEASURING),
         }
 
@@ -92,14 +93,14 @@ class Jobs:
         return {
             **params,
             "content": _content(params["source"]["path"], manifest),
-            "code": source_digest("vlmeter.data.download"),
+            "code": script_digest("download_dataset"),
         }
 
     def images(self, image_size: int) -> Plain:
         """Return what images of one size depend on."""
         return {
             "image_size": image_size,
-            "code": source_digest("vlmeter.data.images"),
+            "code": script_digest("preprocess_images"),
             "software": software_versions(_IMAGES),
         }
 
@@ -110,7 +111,7 @@ class Jobs:
         return {
             **params,
             "content": _content(params["source"]["path"], manifest),
-            "code": source_digest("vlmeter.models.fetch"),
+            "code": script_digest("fetch_model"),
             "software": software_versions(("torch", "torchvision", "transformers")),
         }
 
@@ -130,14 +131,14 @@ class Jobs:
         depends_on = {
             "cell": {**cell_params, "measure": measure},
             "shard": {"number": number, "shards": shards},
-            "code": source_digest("vlmeter.shards"),
+            "code": script_digest("answer_shard"),
             "software": software_versions(_MEASURING),
         }
         return self._with_attempt("shards", cell, depends_on, shard_name(cell, number, shards))
 
     def gathered(self) -> Plain:
         """Return what gathering shards depends on, besides them."""
-        return {"code": source_digest("vlmeter.gathering")}
+        return {"code": script_digest("gather_shards")}
 
     def control(self, cell: Cell) -> Plain:
         """Return what the second measurement of a cell depends on: its cost alone is taken."""
@@ -146,7 +147,7 @@ class Jobs:
     def _measurement(self, cell: Cell) -> Plain:
         return {
             "cell": self._study.cell_params(cell),
-            "code": source_digest("vlmeter.inference"),
+            "code": script_digest("run_inference"),
             "software": software_versions(_MEASURING),
         }
 
@@ -154,7 +155,7 @@ class Jobs:
         """Return what a cell's layer profile depends on, with the number of its try."""
         depends_on = {
             "cell": self._study.layer_params(cell),
-            "code": source_digest("vlmeter.layerprofile"),
+            "code": script_digest("profile_layers"),
             "software": software_versions(_MEASURING),
         }
         return self._with_attempt("layers", cell, depends_on)
@@ -164,7 +165,7 @@ class Jobs:
         return {
             "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
             **self._study.score_params(cell),
-            "code": source_digest("vlmeter.scoring"),
+            "code": script_digest("score_predictions"),
             "software": software_versions(_SCORING),
         }
 
@@ -190,6 +191,7 @@ class Jobs:
             key,
             self._study.config.measure.max_attempts,
             None if self._elsewhere else devices.fingerprint(cell.axes.device),
+            self._study.config.measure.timeout_s,
         )
         note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}

@@ -15,7 +15,10 @@ COLUMNS = ("module", "kind", "stage", "calls", "time_ms", "share", "flops", "par
 
 
 def profile_layers(
-    job: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]
+    job: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    timeout_s: float,
 ) -> None:
     """Profile one cell's forward pass.
 
@@ -23,6 +26,7 @@ def profile_layers(
         job: What `Jobs.layers` tells.
         inputs: Paths of the manifests `images` and, where the device is there, `model`.
         outputs: Paths of `table` (CSV) and `record` (JSON).
+        timeout_s: How long it may take.
     """
     record = Path(outputs["record"])
 
@@ -39,7 +43,7 @@ def profile_layers(
         told = _heading(job, failure.status, failure.reason, failure.traceback)
         write_json(record, {**told, "files": files})
 
-    run_cell_job(job, inputs, record, work, write_failure)
+    run_cell_job(job, inputs, record, timeout_s, work, write_failure)
 
 
 def _heading(

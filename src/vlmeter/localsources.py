@@ -5,6 +5,7 @@ file is noticed. Nothing is asked of the network.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,14 +30,19 @@ def content_digest(path: Path) -> str | None:
     """
     if not path.exists():
         return None
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    files = sorted(path.rglob("*"), key=_parts_of) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         below = file.relative_to(path)
         if file.is_file() and not any(part.startswith(".") for part in below.parts):
-            digest.update(f"{below}\0".encode())
+            digest.update(os.fsencode(below) + b"\0")
             _add_content(digest, file)
     return digest.hexdigest()[:16]
+
+
+def _parts_of(path: Path) -> list[bytes]:
+    """Return a path's names as the disk has them: their order is the same in each locale."""
+    return list(map(os.fsencode, path.parts))
 
 
 def _add_content(digest: "hashlib._Hash", path: Path) -> None:

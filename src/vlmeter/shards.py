@@ -31,7 +31,10 @@ def borders(samples: int, batch_size: int, number: int, shards: int) -> tuple[in
 
 
 def answer_shard(
-    job: Mapping[str, Any], inputs: Mapping[str, str], outputs: Mapping[str, str]
+    job: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    timeout_s: float,
 ) -> None:
     """Answer the samples of one shard.
 
@@ -39,6 +42,7 @@ def answer_shard(
         job: What `Jobs.shard` tells.
         inputs: Paths of the manifests `images` and, where the device is there, `model`.
         outputs: Paths of `answers`, a table as `predictions.parquet` is, and of its `manifest`.
+        timeout_s: How long it may take.
     """
     answers, manifest = Path(outputs["answers"]), Path(outputs["manifest"])
     images: Mapping[str, Any] = read_json(Path(inputs["images"]))
@@ -70,7 +74,7 @@ def answer_shard(
         head = heading(job, failure.status, failure.reason, failure.traceback)
         write_json(manifest, {**head, **told(rows)})
 
-    run_cell_job(job, inputs, manifest, work, write_failure)
+    run_cell_job(job, inputs, manifest, timeout_s, work, write_failure)
 
 
 def _write_none(answers: Path) -> int:

@@ -228,7 +228,8 @@ class Study:
     def _measure(self) -> Plain:
         """What of `measure` a cell's own measurement depends on."""
         return self.config.measure.model_dump(
-            mode="json", exclude={"max_attempts": True, "energy": {"idle_window_s"}}
+            mode="json",
+            exclude={"max_attempts": True, "timeout_s": True, "energy": {"idle_window_s"}},
         )
 
     def decoding(self, dataset: str) -> Plain:

@@ -2,13 +2,18 @@
 
 import pytest
 
-from vlmeter.attempts import Attempt, attempt_key, next_count, read_attempts, write_attempt
+from vlmeter import attempts
+from vlmeter.attempts import Attempt, attempt_key, read_attempts, write_attempt
 
 GPU, OTHER_GPU = "GPU-1", "GPU-2"
 
 
 def tried(status, count=1, key="k", devices=()):
     return Attempt(key=key, count=count, status=status, devices=list(devices))
+
+
+def next_count(last, key, max_attempts, devices, timeout_s=60):
+    return attempts.next_count(last, key, max_attempts, devices, timeout_s)
 
 
 def test_the_first_try_is_number_one():
@@ -57,6 +62,26 @@ def test_unavailable_knows_no_limit():
 
 def test_a_crash_does_not_wait_for_devices():
     assert next_count(tried("crashed", 2, devices=[GPU]), "k", 2, [GPU, OTHER_GPU]) == 2
+
+
+def out_of_time(limit_s, count):
+    return Attempt("k", count, "crashed", [], timed_out_s=limit_s)
+
+
+def test_what_ran_out_of_time_is_tried_again_when_it_may_take_longer():
+    assert next_count(out_of_time(60, 2), "k", 2, [], timeout_s=61) == 3
+    assert next_count(out_of_time(60, 3), "k", 2, None, timeout_s=7200) == 4
+
+
+def test_what_ran_out_of_time_counts_as_a_crash_under_the_same_or_a_lower_limit():
+    for timeout_s in (60, 59):
+        assert next_count(out_of_time(60, 1), "k", 2, [], timeout_s) == 2
+        assert next_count(out_of_time(60, 2), "k", 2, [], timeout_s) == 2
+
+
+@pytest.mark.parametrize("status", ["ok", "crashed", "error", "unsupported", "out_of_memory"])
+def test_more_time_is_nothing_to_a_try_that_ended_by_itself(status):
+    assert next_count(tried(status, 2), "k", 2, [], timeout_s=10**6) == 2
 
 
 def test_the_key_does_not_depend_on_the_order_of_keys():

@@ -17,7 +17,7 @@ JOB = {
         "dataset": "photos",
         "axes": {"model": "m", "device": "cpu", "batch_size": 1},
         "gpus": 0,
-        "measure": {"cpu_threads": 3, "timeout_s": 20},
+        "measure": {"cpu_threads": 3},
     },
     "attempt": {"count": 2, "key": "k", "note": "attempts/cells/photos/m-bs1.json"},
 }
@@ -28,10 +28,6 @@ def cell_job(run_python, tmp_path):
     """Run a body as a cell's work; return its status, the note of the try and the process."""
 
     def run(body, inputs="{'images': 'i', 'model': 'm'}", timeout_s=20):
-        job = {
-            **JOB,
-            "cell": {**JOB["cell"], "measure": {"cpu_threads": 3, "timeout_s": timeout_s}},
-        }
         done = run_python(
             "import json, os, pathlib, signal, sys, time\n"
             "from dataclasses import asdict\n"
@@ -42,7 +38,7 @@ def cell_job(run_python, tmp_path):
             "status = pathlib.Path('status.json')\n"
             f"def work():\n    {body}\n"
             "def write_failure(failure):\n    write_json(status, asdict(failure))\n"
-            f"run_cell_job({job!r}, {inputs}, status, work, write_failure)\n"
+            f"run_cell_job({JOB!r}, {inputs}, status, {timeout_s}, work, write_failure)\n"
             "print(os.environ.get('HF_HUB_OFFLINE'))\n"
         )
         assert done.returncode == 0, done.stderr
@@ -58,7 +54,13 @@ WELL = "write_json(status, {'status': 'ok'})"
 def test_a_cell_that_goes_well_notes_its_try(cell_job):
     status, note, _ = cell_job(WELL)
     assert status == {"status": "ok"}
-    assert note == {"key": "k", "count": 2, "status": "ok", "devices": []}
+    assert note == {
+        "key": "k",
+        "count": 2,
+        "status": "ok",
+        "devices": [],
+        "timed_out_s": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,7 @@ def test_an_exception_is_a_status(cell_job, error, status, reason):
 def test_a_death_is_a_crash(cell_job, body, reason):
     told, note, done = cell_job(body, timeout_s=1 if "sleep" in body else 20)
     assert (told["status"], told["reason"], note["status"]) == ("crashed", reason, "crashed")
+    assert note["timed_out_s"] == (1 if "sleep" in body else None)
     assert done.stderr == f"crashed: {reason}\n"
 
 
@@ -106,7 +109,7 @@ def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
 
 def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable, tmp_path):
     outputs = {"table": "l/a.csv", "record": "l/a.json"}
-    profile_layers(unavailable, {"images": "i", "model": "m"}, outputs)
+    profile_layers(unavailable, {"images": "i", "model": "m"}, outputs, 20)
     told = read_json(tmp_path / "l/a.json")
     assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
 
@@ -148,7 +151,7 @@ def test_a_cell_without_figures_leaves_every_file_of_inference(unavailable, tmp_
         "predictions": "c/predictions.parquet",
         "timings": "c/timings.parquet",
     }
-    run_inference(unavailable, {"images": "i", "machine": "m"}, outputs)
+    run_inference(unavailable, {"images": "i", "machine": "m"}, outputs, 20)
     told = read_json(tmp_path / "c/measurement.json")
     files = told.pop("files")
     assert told == {
@@ -164,7 +167,7 @@ def test_a_cell_without_figures_leaves_every_file_of_inference(unavailable, tmp_
 
 
 def test_a_cell_without_figures_leaves_every_file_of_a_profile(unavailable, tmp_path):
-    profile_layers(unavailable, {"images": "i"}, {"table": "l/a.csv", "record": "l/a.json"})
+    profile_layers(unavailable, {"images": "i"}, {"table": "l/a.csv", "record": "l/a.json"}, 20)
     assert (tmp_path / "l/a.csv").read_text() == f"{','.join(COLUMNS)}\n"
     told = read_json(tmp_path / "l/a.json")
     check_whole(tmp_path / "l/a.csv", told.pop("files")["table"])

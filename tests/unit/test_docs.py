@@ -7,8 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from vlmeter.code_digest import import_closure
 from vlmeter.config.axes import AXES
-from vlmeter.provenance import import_closure
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [

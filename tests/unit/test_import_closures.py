@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from vlmeter.provenance import import_closure
+from vlmeter.code_digest import import_closure
 
 WITHOUT_TORCH = [
     "attempts",

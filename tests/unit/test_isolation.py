@@ -22,12 +22,12 @@ WITHOUT_PIDFD = "del os.pidfd_open\n"
 
 @pytest.fixture(params=["", WITHOUT_PIDFD], ids=["pidfd", "polling"])
 def isolated(run_python, request):
-    """Run a body isolated; return what `run_isolated` returned and the process."""
+    """Run a body isolated; return why it ended, as Python shows it, and the process."""
 
     def run(body, timeout_s=30.0):
         code = (
             f"{PREAMBLE}{request.param}def work():\n{textwrap.indent(body, '    ')}\n"
-            f"print(repr(run_isolated(work, {timeout_s})))"
+            f"death = run_isolated(work, {timeout_s})\nprint(repr(death and death.reason))"
         )
         done = run_python(code)
         assert done.returncode == 0, done.stderr
@@ -109,6 +109,12 @@ START_WORKER = (
 def test_what_the_work_started_ends_with_it(isolated, tmp_path, last, ending):
     assert isolated(f"{START_WORKER}\n{last}", 1.0)[0] == ending
     assert ends(read_pid(tmp_path / "worker"))
+
+
+@pytest.mark.parametrize(("body", "out_of_time"), [("time.sleep(60)", True), ("1 / 0", False)])
+def test_a_death_says_whether_the_time_ran_out(run_python, body, out_of_time):
+    done = run_python(f"{PREAMBLE}print(run_isolated(lambda: {body}, 1).out_of_time)")
+    assert done.stdout == f"{out_of_time}\n"
 
 
 def test_nothing_is_printed_twice(isolated):

@@ -1,6 +1,7 @@
 """What Snakemake compares to decide that a job must run again."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,8 @@ from vlmeter.jobs import Jobs
 
 
 @pytest.fixture(autouse=True)
-def _empty_folder(tmp_path, monkeypatch):
+def _folder_without_results(tmp_path, monkeypatch, repository):
+    (tmp_path / "workflow").symlink_to(repository / "workflow")
     monkeypatch.chdir(tmp_path)
 
 
@@ -78,6 +80,11 @@ def test_a_longer_idle_window_only_describes_the_machine(config):
     assert moved(config, "measure", {"energy": {"idle_window_s": 1.0}}) == {("machine",)}
 
 
+@pytest.mark.parametrize("key", ["timeout_s", "max_attempts"])
+def test_how_long_and_how_often_a_cell_may_be_tried_moves_no_job(config, key):
+    assert moved(config, "measure", {key: 9000}) == set()
+
+
 def test_more_layer_iterations_only_profile(config):
     jobs = moved(config, "layers.iterations", 3)
     assert {job[0] for job in jobs} == {"layers"}
@@ -116,6 +123,18 @@ def test_the_number_of_the_try_follows_the_last_one(config):
     assert Jobs(study).inference(cell)["attempt"]["count"] == 2
     config.set("measure", {"max_attempts": 3})
     assert Jobs(config.study()).inference(cell)["attempt"]["count"] == 3
+
+
+def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit(config):
+    study = config.set("measure", {"timeout_s": 60}).study()
+    cell = study.cells[0]
+    told = Jobs(study).inference(cell)["attempt"]
+    write_attempt(Path(told["note"]), Attempt(told["key"], 2, "crashed", [], timed_out_s=60))
+    counts = {}
+    for limit_s in (30, 60, 61):
+        jobs = Jobs(config.set("measure", {"timeout_s": limit_s}).study())
+        counts[limit_s] = jobs.inference(cell)["attempt"]["count"]
+    assert counts == {30: 2, 60: 2, 61: 3}
 
 
 def test_the_note_of_a_try_lies_where_the_next_run_looks(config):

@@ -156,14 +156,15 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
     write_json(tmp_path / "images.json", {"n": 3, "sha256": "images"})
     axes = {"device": "cpu", "batch_size": 4}
     job = {
-        "cell": {"axes": axes, "gpus": 0, "measure": {"cpu_threads": 1, "timeout_s": 60}},
+        "cell": {"axes": axes, "gpus": 0, "measure": {"cpu_threads": 1}},
         "shard": {"number": 1, "shards": 2},
         "attempt": {"count": 1, "key": "k", "note": str(tmp_path / "note.json")},
     }
     inputs = {"images": str(tmp_path / "images.json"), "model": "there is none"}
     outputs = {name: str(tmp_path / f"1-of-2.{end}") for name, end in OUTPUTS.items()}
     run_python(
-        f"from vlmeter.shards import answer_shard\nanswer_shard({job!r}, {inputs!r}, {outputs!r})"
+        "from vlmeter.shards import answer_shard\n"
+        f"answer_shard({job!r}, {inputs!r}, {outputs!r}, 60)"
     )
     told = read_json(tmp_path / "1-of-2.json")
     assert (told["status"], told["start"], told["stop"], told["rows"]) == ("ok", 0, 0, 0)

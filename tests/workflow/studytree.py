@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -239,6 +240,35 @@ class Tree:
         text = self.path(name).read_text()
         assert old in text, f"{name} does not hold {old!r}"
         self.path(name).write_text(text.replace(old, new, 1))
+
+    def move_module(self, old: str, new: str) -> None:
+        """Move a module of the package and name its new place wherever it is imported.
+
+        Args:
+            old: Dotted, below the package.
+            new: Dotted; packages on the way are made. The name of the module is used under its
+                old one where it is imported as a whole, as a careful hand would write it.
+        """
+        source = self.folder / "src" / "vlmeter"
+        target = source.joinpath(*new.split(".")).with_suffix(".py")
+        for package in reversed(target.relative_to(source).parents[:-1]):
+            (source / package).mkdir(exist_ok=True)
+            (source / package / "__init__.py").touch()
+        source.joinpath(*old.split(".")).with_suffix(".py").rename(target)
+        (old_package, _, old_name) = f"vlmeter.{old}".rpartition(".")
+        (new_package, _, new_name) = f"vlmeter.{new}".rpartition(".")
+        alias = "" if new_name == old_name else f" as {old_name}"
+        for file in [*source.rglob("*.py"), *self.path("workflow").rglob("*.*")]:
+            if file.suffix in {".py", ".smk"}:
+                text = file.read_text()
+                edited = text.replace(f"from vlmeter.{old} import", f"from vlmeter.{new} import")
+                edited = re.sub(
+                    rf"from {re.escape(old_package)} import {old_name}\b",
+                    f"from {new_package} import {new_name}{alias}",
+                    edited,
+                )
+                if edited != text:
+                    file.write_text(edited)
 
     def append(self, name: str, text: str) -> None:
         """Add text to the end of a file."""

@@ -36,6 +36,34 @@ def test_a_crashed_cell_is_recorded_tried_again_and_then_rests(tree: Tree) -> No
     assert tree.plan("batch").names == set()
 
 
+def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit_alone(tree: Tree) -> None:
+    add_the_new_cell(tree)
+    slow = {NEW_CELL[1]: "hang"}
+    with tree.config() as config:
+        config["measure"].update(timeout_s=3, max_attempts=1)
+
+    first = tree.run("batch", endings=slow)
+
+    assert first.code == 0, first.text
+    record = tree.record(NEW_CELL)
+    reason = "took longer than the 3 s of measure.timeout_s"
+    assert (record["status"], record["reason"]) == ("crashed", reason)
+    assert tree.plan("batch").names == set()
+
+    for limit_s, names in ((2, set()), (120, inference([NEW_CELL]) | scores([NEW_CELL]))):
+        with tree.config() as config:
+            config["measure"]["timeout_s"] = limit_s
+        assert tree.plan("batch").names == names
+
+    second = tree.run("batch")
+
+    assert second.names == inference([NEW_CELL]) | scores([NEW_CELL])
+    assert (tree.record(NEW_CELL)["status"], tree.record(NEW_CELL)["attempt"]) == ("ok", 2)
+    with tree.config() as config:
+        config["measure"]["timeout_s"] = 240
+    assert tree.plan("batch").names == set()
+
+
 def test_a_cell_with_a_bug_fails_the_run_after_the_report_and_can_recover(tree: Tree) -> None:
     add_the_new_cell(tree)
 

@@ -190,17 +190,89 @@ def test_files_that_are_touched_and_not_changed_run_nothing(tree: Tree) -> None:
     tree.touch("src/vlmeter/cell.py", "src/vlmeter/metrics/wer.py", "src/vlmeter/study.py")
     tree.touch("report/templates/report.md.j2", "report/templates/study.css")
     tree.touch("Snakefile", "workflow/rules/common.smk", "workflow/rules/inference.smk")
+    tree.touch("workflow/scripts/run_inference.py", "workflow/scripts/render_report.py")
     results = [path for path in tree.result("").rglob("*") if path.is_file()]
     tree.touch(*(str(path.relative_to(tree.folder)) for path in results))
 
     assert tree.plan().names == set()
 
 
-def test_a_touched_script_reruns_its_rule(tree: Tree) -> None:
-    """Snakemake goes by a script's time of change: the known exception."""
-    tree.touch("workflow/scripts/render_report.py")
+def test_an_edited_script_reruns_its_rule(tree: Tree) -> None:
+    tree.edit("workflow/scripts/render_report.py", "run_job(\n", "print()\nrun_job(\n")
 
     assert tree.plan().names == {("render_report",), ("check_study",)}
+
+
+def test_a_script_whose_comments_are_edited_reruns_nothing(tree: Tree) -> None:
+    tree.edit("workflow/scripts/run_inference.py", "\nrun_measuring", "\n# A cell.\nrun_measuring")
+
+    assert tree.plan().names == set()
+
+
+def test_modules_that_are_moved_and_renamed_with_their_importers_run_nothing(tree: Tree) -> None:
+    for old, new in {
+        # Imported as a module and by names, at the top and inside functions.
+        "devices": "hardware.devices",
+        "locks": "hardware.machine_locks",
+        "attempts": "cells.tries",
+        # Named by a script, and the innermost of all.
+        "inference": "cells.run_inference",
+        "layerprofile": "cells.layers.profile_layers",
+        "errors": "basis.complaints",
+        "measure.clock": "measure.timing.stopclock",
+        "models.families.git": "models.families.git_family",
+        "metrics.wer": "metrics.words.word_error_rate",
+        "reporting.table": "reporting.parts.plain_table",
+    }.items():
+        tree.move_module(old, new)
+
+    assert not tree.path("src/vlmeter/devices.py").exists()
+    assert tree.plan().names == set()
+
+
+def test_a_moved_module_that_does_something_else_is_measured_with_again(tree: Tree) -> None:
+    tree.move_module("measure.clock", "measure.timing.stopclock")
+    tree.append("src/vlmeter/measure/timing/stopclock.py", "\nEDITED = True\n")
+
+    again = inference(CELLS) | scores(CELLS) | {LAYERS} | MACHINE | AFTER_MEASURING
+    assert tree.plan().names == again
+
+
+def test_sentences_in_other_words_run_nothing(tree: Tree) -> None:
+    for file, old, new in [
+        ("files.py", "cannot be read as JSON", "is not the JSON that was expected"),
+        ("files.py", "There is no room left on the disk (", "The disk is full ("),
+        ("failures.py", "finds no working compiler here", "needs a compiler"),
+        ("isolation.py", "took longer than the {timeout_s:g} s", "took over {timeout_s:g} s"),
+        ("isolation.py", "ended with exit code", "ended in code"),
+        ("devices.py", "when the run began", "at first"),
+        ("models/load.py", "no CUDA device: torch", "nothing for CUDA: torch"),
+    ]:
+        tree.edit(f"src/vlmeter/{file}", old, new)
+
+    assert tree.plan().names == set()
+
+
+def test_a_text_that_decides_how_a_cell_ends_measures_again(tree: Tree) -> None:
+    tree.edit("src/vlmeter/failures.py", '"std::bad_alloc"', '"bad_alloc"')
+
+    again = inference(CELLS) | scores(CELLS) | {LAYERS} | AFTER_MEASURING
+    assert tree.plan().names == again
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_another_locale_runs_nothing(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, locale: str
+) -> None:
+    for name, value in {
+        "LC_ALL": locale,
+        "LANG": locale,
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    assert tree.plan().names == set()
 
 
 def test_a_longer_window_measures_again_and_a_shorter_bootstrap_scores_again(tree: Tree) -> None:
@@ -217,5 +289,13 @@ def test_a_longer_window_measures_again_and_a_shorter_bootstrap_scores_again(tre
 def test_more_attempts_are_no_reason_to_measure_again(tree: Tree) -> None:
     with tree.config() as config:
         config["measure"]["max_attempts"] = 3
+
+    assert tree.plan().names == TOLD_ANEW
+
+
+@pytest.mark.parametrize("limit_s", [60, 86_400])
+def test_another_time_limit_is_no_reason_to_measure_again(tree: Tree, limit_s: int) -> None:
+    with tree.config() as config:
+        config["measure"]["timeout_s"] = limit_s
 
     assert tree.plan().names == TOLD_ANEW

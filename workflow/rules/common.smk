@@ -1,10 +1,12 @@
 """How the config becomes targets: the study, its cells, and what each job reads and depends on."""
 
 import gc
+import math
 import re
 import sys
 from pathlib import Path
 
+from vlmeter.code_digest import script_digest
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
 from vlmeter.gateplan import baselines, check_gates, gate_plan
@@ -19,7 +21,6 @@ from vlmeter.outline import (
 )
 from vlmeter.pairs import comparison_plan
 from vlmeter.params import packed
-from vlmeter.provenance import source_digest
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study import Study
 
@@ -55,6 +56,10 @@ ENVIRONMENT = "../../envs/vlmeter.yaml"
 # What cells need comes before them, and they before what reads them: a score that is waiting for
 # quiet would keep a core from the cell that its GPU is free for.
 PREPARING, MEASURING = 2, 1
+# Minutes of a measuring job on a cluster: as long as its cell may take, and a quarter of an hour
+# to start, wait for other jobs of the node and write. A limit is no reason to measure again: so it
+# is a resource, where a param would be one.
+MEASURING_RUNTIME = math.ceil(STUDY.config.measure.timeout_s / 60) + 15
 NO_NAME = "(?!)"
 # Which of two rules makes a cell follows from its data set: see shards.smk.
 UNDIVIDED, DIVIDED = (

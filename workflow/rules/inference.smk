@@ -25,6 +25,8 @@ rule run_inference:
     threads: cell_threads
     resources:
         gpu=cell_gpus,
+        runtime=MEASURING_RUNTIME,
+        timeout_s=STUDY.config.measure.timeout_s,
     params:
         job=inference_params,
     message:
@@ -71,6 +73,8 @@ rule measure_control:
     threads: control_threads
     resources:
         gpu=control_gpus,
+        runtime=MEASURING_RUNTIME,
+        timeout_s=STUDY.config.measure.timeout_s,
     params:
         job=control_params,
     message:

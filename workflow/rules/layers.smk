@@ -20,6 +20,8 @@ rule profile_layers:
     threads: cell_threads
     resources:
         gpu=cell_gpus,
+        runtime=MEASURING_RUNTIME,
+        timeout_s=STUDY.config.measure.timeout_s,
     params:
         job=layers_params,
     message:

@@ -43,7 +43,7 @@ rule aggregate:
         ENVIRONMENT
     params:
         comparison=comparison_plan(STUDY),
-        code=source_digest("vlmeter.aggregation"),
+        code=script_digest("aggregate"),
     message:
         "Collecting the records of all cells"
     script:
@@ -68,7 +68,7 @@ rule export_study:
         ENVIRONMENT
     params:
         outline=report_outline(STUDY),
-        code=source_digest("vlmeter.exports"),
+        code=script_digest("export_study"),
     message:
         "Putting the whole study into one JSON file"
     script:
@@ -90,7 +90,7 @@ rule judge_gates:
         ENVIRONMENT
     params:
         gates=gate_plan(STUDY),
-        code=source_digest("vlmeter.gates"),
+        code=script_digest("judge_gates"),
     message:
         "Holding the figures against the gates"
     script:
@@ -118,7 +118,7 @@ rule plot_section:
     params:
         section=section_params,
         datasets=packed(dataset_outline(STUDY)),
-        code=source_digest("vlmeter.reporting.figures"),
+        code=script_digest("plot_section"),
     message:
         "Drawing the section {wildcards.section}"
     script:
@@ -146,7 +146,7 @@ rule plot_pareto:
         ENVIRONMENT
     params:
         outline=packed(decision_outline(STUDY)),
-        code=source_digest("vlmeter.reporting.figures"),
+        code=script_digest("plot_pareto"),
     message:
         "Drawing quality against latency and energy"
     script:
@@ -176,7 +176,7 @@ rule plot_layers:
         ENVIRONMENT
     params:
         layers=packed(report_outline(STUDY)["layers"]),
-        code=source_digest("vlmeter.reporting.figures"),
+        code=script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
     script:
@@ -204,7 +204,7 @@ rule collect_answers:
     params:
         plan=gallery_plan(STUDY),
         cells=f"{RESULTS}/cells",
-        code=source_digest("vlmeter.gallery"),
+        code=script_digest("collect_answers"),
     message:
         "Choosing samples and answers to look at"
     script:
@@ -265,7 +265,7 @@ rule render_report:
     params:
         outline=packed(report_outline(STUDY)),
         figures=figures(),
-        code=source_digest("vlmeter.reporting.render"),
+        code=script_digest("render_report"),
     message:
         "Writing the report"
     script:
@@ -288,7 +288,7 @@ rule check_study:
     conda:
         ENVIRONMENT
     params:
-        code=source_digest("vlmeter.check"),
+        code=script_digest("check_study"),
     message:
         "Checking that no cell ended in an error and no gate is broken"
     script:

@@ -23,6 +23,8 @@ rule measure_costs:
     threads: cell_threads
     resources:
         gpu=cell_gpus,
+        runtime=MEASURING_RUNTIME,
+        timeout_s=STUDY.config.measure.timeout_s,
     params:
         job=costs_params,
     message:
@@ -45,6 +47,8 @@ rule answer_shard:
     threads: cell_threads
     resources:
         gpu=cell_gpus,
+        runtime=MEASURING_RUNTIME,
+        timeout_s=STUDY.config.measure.timeout_s,
     params:
         job=shard_params,
     message:

@@ -16,4 +16,5 @@ run_measuring_job(
     snakemake.params.job,
     dict(snakemake.input.items()),
     dict(snakemake.output.items()),
+    snakemake.resources.timeout_s,
 )

@@ -84,7 +84,7 @@ def read_yaml(path: Path) -> dict[str, object]:
         UserError: it is missing, no YAML, no table, or names a key twice.
     """
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
         # _StrictLoader is a SafeLoader: it makes no objects.
         value = yaml.load(text, Loader=_StrictLoader)  # nosec B506
     except FileNotFoundError:

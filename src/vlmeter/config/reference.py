@@ -102,7 +102,7 @@ def _cell(text: str) -> str:
 def main() -> None:
     """Write the schema and the table, from the repository's root."""
     write_text(SCHEMA, schema_text())
-    write_text(README, with_table(README.read_text()))
+    write_text(README, with_table(README.read_text("utf-8")))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,11 @@ class Measure(Block):
     cpu_threads: int | None = Field(
         None, ge=1, description="Threads of a cell on the CPU; default: the physical cores."
     )
-    timeout_s: int = Field(7200, ge=1, description="A cell that takes longer is `crashed`.")
+    timeout_s: int = Field(
+        7200,
+        ge=1,
+        description="A cell that takes longer is `crashed`; a higher limit tries it alone again.",
+    )
     max_attempts: int = Field(2, ge=1, description="Tries of a cell that crashed or hit a bug.")
     seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
     energy: Energy = Field(Energy(), description="How energy is measured.")

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from vlmeter.errors import Sentence
+
 
 @dataclass(frozen=True)
 class Component:
@@ -101,8 +103,10 @@ def net_of_idle(
     if total_j is None:
         return None, reason
     if idle_w is None:
-        return None, "the idle power of a device is not known"
+        return None, Sentence("the idle power of a device is not known")
     net = total_j - idle_w * seconds
     if net <= 0:
-        return None, "the window drew no more power than the machine did when idle was measured"
+        return None, Sentence(
+            "the window drew no more power than the machine did when idle was measured"
+        )
     return net, None

@@ -18,6 +18,8 @@ from fvcore.nn.jit_handles import (
     norm_flop_counter,
 )
 
+from vlmeter.errors import Sentence
+
 
 def _sdpa_macs(inputs: list[Any], outputs: list[Any]) -> int:
     """Multiply-adds of scaled dot product attention, which fvcore has no handle for.
@@ -106,4 +108,4 @@ def uncounted_reason(uncounted: Mapping[str, int]) -> str | None:
     heavy = heavy_operators(uncounted)
     if not heavy:
         return None
-    return f"the counter has no rule for {', '.join(heavy)}, which do matrix work"
+    return Sentence(f"the counter has no rule for {', '.join(heavy)}, which do matrix work")

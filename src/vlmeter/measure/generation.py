@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock, quiet_interpreter
 from vlmeter.measure.latency import Timing, timings
 
@@ -87,9 +88,9 @@ def per_output_token(
         new_tokens: How many.
     """
     if new_tokens < 2:
-        return None, "a single token was generated, so there is no further one to time"
+        return None, Sentence("a single token was generated, so there is no further one to time")
     if whole_s <= first_s:
-        return None, (
+        return None, Sentence(
             f"generating {new_tokens} tokens took no longer ({whole_s:.6g} s) than generating"
             f" one ({first_s:.6g} s): the difference is below the noise"
         )

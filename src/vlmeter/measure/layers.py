@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call, Clock, quiet_interpreter
 from vlmeter.measure.generation import per_output_token
 from vlmeter.measure.kinds import OTHER, is_layer, kind_of
@@ -159,7 +160,7 @@ def profile_decode(
         _per_step(own_times_of(marks, stopwatch, decoding=True), new_tokens - 1) for marks in passes
     ]
     if not all(own):
-        return None, "the language model was not called once for each token"
+        return None, Sentence("the language model was not called once for each token")
     weights = list(decoder.parameters())
     work = _Work(layers, lambda _: DECODE, flops_by_module, weights, DECODE)
     return _profile(work, own, step_s), None

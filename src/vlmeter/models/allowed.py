@@ -49,7 +49,8 @@ def check_index(name: str, folder: Path) -> None:
     """
     for index in sorted(folder.glob("*.safetensors.index.json")):
         try:
-            named = sorted(map(str, set(json.loads(index.read_text())["weight_map"].values())))
+            files = json.loads(index.read_text("utf-8"))["weight_map"].values()
+            named = sorted(map(str, set(files)))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise UserError(f"model {name}: {index.name} is no list of weights.") from None
         other = next((file for file in named if not _ANY_SAFETENSORS.fullmatch(file)), None)

@@ -17,7 +17,7 @@ def config_of(name: str, folder: Path) -> dict[str, Any]:
         UserError: it is no JSON object.
     """
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"model {name}: its config.json is no JSON ({error}).") from None
     if not isinstance(config, dict):

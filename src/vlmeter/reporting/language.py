@@ -48,7 +48,7 @@ def read_catalogue(language: str, folder: Path) -> Catalogue:
     """
     path = folder / f"{language}.yaml"
     try:
-        return Catalogue(language, dict(_flat(yaml.safe_load(path.read_text()), "")))
+        return Catalogue(language, dict(_flat(yaml.safe_load(path.read_text("utf-8")), "")))
     except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read as a catalogue of texts: {words}") from None

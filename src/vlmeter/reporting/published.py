@@ -72,7 +72,7 @@ def read_published(path: Path) -> Published:
         UserError: the file is missing or is not such a file; the message names it.
     """
     try:
-        return _published(yaml.safe_load(path.read_text()))
+        return _published(yaml.safe_load(path.read_text("utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: see report.published in the config.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

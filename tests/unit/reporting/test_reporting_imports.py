@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from vlmeter.provenance import import_closure
+from vlmeter.code_digest import import_closure
 
 HEAVY = ("torch", "transformers", "datasets", "codecarbon", "fvcore", "jiwer")
 
