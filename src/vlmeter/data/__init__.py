@@ -1,1 +1,1 @@
-"""From a data set on the Hub or on disk to images and texts that a model can be fed."""
+"""Data sets: from a source to the samples and images that cells read."""

@@ -1,4 +1,4 @@
-"""One data set's sample, from its source to `samples.parquet` and a manifest."""
+"""Downloads a sample of a data set: from its source to `samples.parquet` and a manifest."""
 
 import json
 import logging
@@ -12,9 +12,9 @@ from vlmeter.data.imagefiles import ImageFiles
 from vlmeter.data.rowgroups import Files, Row
 from vlmeter.data.samples import SAMPLES
 from vlmeter.data.source import draw_sample, open_source, read_draw
-from vlmeter.data.synthetic import synthetic_rows
+from vlmeter.data.synthetic import make_synthetic_rows
 from vlmeter.data.tables import count_rows, write_table
-from vlmeter.data.texttables import holds_text_alone
+from vlmeter.data.texttables import holds_only_text
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 from vlmeter.hub.patience import USUAL, Patience
@@ -26,94 +26,95 @@ _LOG = logging.getLogger(__name__)
 def download_dataset(
     params: Mapping[str, Any], samples: str, manifest: str, patience: Patience = USUAL
 ) -> None:
-    """Write the sample of one data set.
+    """Write a sample of a data set.
 
     Args:
-        params: What `Study.dataset_params` tells of the data set.
+        params: The data set as `Study.dataset_params` describes it.
         samples: Path of `samples.parquet` to write.
-        manifest: Path of its manifest to write, after it.
-        patience: How long the Hub is waited for.
+        manifest: Path of its manifest, which is written after it.
+        patience: The retry policy of requests to the Hub.
 
     Raises:
         UserError: the source cannot be read, lacks a column, or no sample is usable.
     """
     columns = {key: name for key, name in params["columns"].items() if name is not None}
     names = sorted(set(columns.values()))
-    drawn = _drawn(params, names, Path(manifest), patience)
+    drawn = _draw_rows(params, names, Path(manifest), patience)
     bad: list[dict[str, str]] = []
-    write_table(Path(samples), _usable(params, drawn, columns, bad), SAMPLES)
-    write_json(Path(manifest), _manifest(params, drawn, bad, Path(samples)))
+    write_table(Path(samples), _select_usable(params, drawn, columns, bad), SAMPLES)
+    write_json(Path(manifest), _build_manifest(params, drawn, bad, Path(samples)))
 
 
-def _usable(
+def _select_usable(
     params: Mapping[str, Any],
-    drawn: "_Drawn",
+    drawn: "_DrawnRows",
     columns: Mapping[str, str],
     bad: list[dict[str, str]],
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `samples.parquet`; what cannot be used goes to `bad`.
+    """Yield the rows of `samples.parquet`; append the samples that cannot be used to `bad`.
 
     Raises:
-        UserError: no sample is usable, or two have one id.
+        UserError: no sample is usable, or two have the same id.
     """
     dataset = params["dataset"]
-    files = _image_files(params["source"])
-    names: set[str] = set()
-    for raw in tqdm(drawn.rows, total=drawn.length, desc=dataset, unit="sample"):
+    image_files = _open_image_files(params["source"])
+    ids: set[str] = set()
+    for row in tqdm(drawn.rows, total=drawn.length, desc=dataset, unit="sample"):
         try:
-            row = _adapted(raw, columns, params["task"], files)
+            sample = _build_sample(row, columns, params["task"], image_files)
         except _UnusableError as error:
-            name = _id(raw, columns)
-            _LOG.warning("%s: sample %s %s; it is left out", dataset, name, error)
-            bad.append({"id": name, "reason": str(error)})
+            id_ = _make_id(row, columns)
+            _LOG.warning("%s: sample %s %s; it is left out", dataset, id_, error)
+            bad.append({"id": id_, "reason": str(error)})
             continue
-        if row["id"] in names:
+        if sample["id"] in ids:
             raise UserError(
-                f'data set {dataset}: the id "{row["id"]}" stands more than once; '
+                f'data set {dataset}: the id "{sample["id"]}" stands more than once; '
                 f"give datasets.{dataset}.columns.id a unique column or leave it out."
             )
-        names.add(row["id"])
-        yield row
-    if not names:
+        ids.add(sample["id"])
+        yield sample
+    if not ids:
         first = f"; the first: sample {bad[0]['id']} {bad[0]['reason']}" if bad else ""
         raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
 
 
-class _Drawn(NamedTuple):
-    """The rows of a sample, still to be read."""
+class _DrawnRows(NamedTuple):
+    """The rows of a sample, which are read as they are iterated."""
 
     rows: Iterator[Row]
     length: int
     revision: str | None = None
-    """The source's commit."""
+    """The source's commit on the Hub."""
     licence: str | None = None
-    """As the source itself tells it."""
+    """As the source names it."""
 
 
-def _drawn(
+def _draw_rows(
     params: Mapping[str, Any], columns: list[str], manifest: Path, patience: Patience
-) -> _Drawn:
+) -> _DrawnRows:
     source, sample = params["source"], params["sample"]
     if source.get("synthetic") is not None:
-        rows = synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
-        return _Drawn(rows, sample["n"])
+        rows = make_synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
+        return _DrawnRows(rows, sample["n"])
     pin = manifest.with_name("revision.json")
-    files = open_source(source, _pinned(pin, source), patience)
-    _keep_pin(pin, source, files)
+    files = open_source(source, _read_pin(pin, source), patience)
+    _write_pin(pin, source, files)
     draw = draw_sample(files, columns, sample["n"], sample["seed"])
-    read = read_draw(files, columns, draw)
-    return _Drawn(read, len(draw.picked), files.revision, files.licence)
+    rows = read_draw(files, columns, draw)
+    return _DrawnRows(rows, len(draw.picked), files.revision, files.licence)
 
 
-def _pinned(pin: Path, source: Mapping[str, Any]) -> str | None:
-    """Return the commit that an earlier download of the same source resolved."""
+def _read_pin(pin: Path, source: Mapping[str, Any]) -> str | None:
+    """Return the commit that an earlier download of the same source took."""
     if not pin.exists():
         return None
-    kept = read_json(pin)
-    return str(kept["revision"]) if kept.get("source") == dict(source) else None
+    pinned = read_json(pin)
+    return str(pinned["revision"]) if pinned.get("source") == dict(source) else None
 
 
-def _keep_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
+def _write_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
+    """Keep the commit of a source that names no revision, for the next downloads."""
     if files.revision is None or source.get("revision"):
         return
     _LOG.warning(
@@ -126,57 +127,59 @@ def _keep_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
 
 
 class _UnusableError(ValueError):
-    """A sample cannot be used; its words follow the sample's id."""
+    """A sample cannot be used; the message follows the sample's id."""
 
 
-def _image_files(source: Mapping[str, Any]) -> ImageFiles:
-    """Return the files that an image column may name: a folder's own."""
+def _open_image_files(source: Mapping[str, Any]) -> ImageFiles:
+    """Return the files that an image column may name: those in the source's folder."""
     path = source.get("path")
     return ImageFiles(Path(path) if path is not None and Path(path).is_dir() else None)
 
 
-def _id(row: Row, columns: Mapping[str, str]) -> str:
+def _make_id(row: Row, columns: Mapping[str, str]) -> str:
     value = row.values[columns["id"]] if "id" in columns else None
     return f"row-{row.number}" if value is None or value == "" else str(value)
 
 
-def _adapted(row: Row, columns: Mapping[str, str], task: str, files: ImageFiles) -> dict[str, Any]:
-    """Bring a row of the source into the columns of `samples.parquet`.
+def _build_sample(
+    row: Row, columns: Mapping[str, str], task: str, image_files: ImageFiles
+) -> dict[str, Any]:
+    """Return a row of the source with the columns of `samples.parquet`.
 
     Raises:
-        _UnusableError: it has no image, or no answer that a prediction could be compared with.
+        _UnusableError: the row has no image, or no answer to compare a prediction with.
     """
     fields = {key: row.values[name] for key, name in columns.items()}
-    if holds_text_alone(row.table):
+    if holds_only_text(row.table):
         for key in {"choices", "references"} & fields.keys():
-            fields[key] = _list_in_text(fields[key])
-    picture = files.picture(fields["image"], row.table)
+            fields[key] = _parse_list(fields[key])
+    picture = image_files.read_picture(fields["image"], row.table)
     if picture.data is None:
         raise _UnusableError(picture.problem)
-    index = _whole_number(fields.get("answer_index"))
-    listed = fields.get("choices")
-    if listed and not isinstance(listed, list):
-        raise _UnusableError(f"has one value as its choices, not a list: {str(listed)[:40]}")
-    choices = ["" if choice is None else str(choice) for choice in listed or []]
+    answer_index = _parse_index(fields.get("answer_index"))
+    options = fields.get("choices")
+    if options and not isinstance(options, list):
+        raise _UnusableError(f"has one value as its choices, not a list: {str(options)[:40]}")
+    choices = ["" if option is None else str(option) for option in options or []]
     return {
-        "id": _id(row, columns),
+        "id": _make_id(row, columns),
         "image": picture.data,
         "file": picture.file,
         "question": str(fields.get("question") or ""),
         "context": str(fields.get("context") or ""),
         "choices": choices,
-        "answer_index": index,
-        "references": _right_choice(choices, index)
+        "answer_index": answer_index,
+        "references": _select_right_choice(choices, answer_index)
         if task == "multiple_choice"
-        else _filled_texts(fields.get("references")),
+        else _select_filled_texts(fields.get("references")),
     }
 
 
-def _list_in_text(text: str) -> str | list[str]:
-    """Return what a cell of a CSV holds: one text, or a list of them in JSON.
+def _parse_list(text: str) -> str | list[str]:
+    """Return the content of a CSV's cell: a text, or a list of texts if it is one in JSON.
 
     Raises:
-        _UnusableError: it stands in brackets but is no such list. Taken for one text, a list in
+        _UnusableError: the cell is in brackets but is no such list. Read as a text, a list in
             another notation would be a reference that no answer equals.
     """
     if not (text.strip().startswith("[") and text.strip().endswith("]")):
@@ -192,7 +195,7 @@ def _list_in_text(text: str) -> str | list[str]:
     return values
 
 
-def _right_choice(choices: list[str], index: int | None) -> list[str]:
+def _select_right_choice(choices: list[str], index: int | None) -> list[str]:
     if index is None or not 0 <= index < len(choices):
         raise _UnusableError(f"answer index {index} is not among its {len(choices)} choices")
     if len(choices) > _LETTERS:
@@ -202,7 +205,7 @@ def _right_choice(choices: list[str], index: int | None) -> list[str]:
     return [choices[index]]
 
 
-def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever the column holds
+def _parse_index(value: Any) -> int | None:  # noqa: ANN401 - whatever the column holds
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -210,7 +213,7 @@ def _whole_number(value: Any) -> int | None:  # noqa: ANN401 - whatever the colu
     return int(number) if number.is_integer() else None
 
 
-def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a number, a list, or null
+def _select_filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a number, a list, or null
     values = value if isinstance(value, list) else [value]
     texts = [str(text) for text in values if text is not None and str(text).strip()]
     if not texts:
@@ -218,9 +221,9 @@ def _filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a number, 
     return texts
 
 
-def _manifest(
+def _build_manifest(
     params: Mapping[str, Any],
-    drawn: _Drawn,
+    drawn: _DrawnRows,
     bad: list[dict[str, str]],
     samples: Path,
 ) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""From a template and a sample to the text that a model is asked, cut to a length.
+"""Prompts: a template filled with a sample's texts and cut to a number of tokens.
 
-What is cut is the question or its context, from the right; the template's own words, an
-"Answer:" at the end for instance, always stay.
+The question or its context is cut, from the right. The template's own words, such as "Answer:" at
+the end, always stay.
 """
 
 from collections.abc import Callable
@@ -10,36 +10,39 @@ from dataclasses import dataclass, replace
 from vlmeter.data.samples import Text
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_LONGEST_WORD = 30
+_LONGEST_WORD_CHARS = 30
 
 
 class TemplateTooLongError(ValueError):
-    """What must stay of a prompt has more tokens than the input may have."""
+    """The part of a prompt that cannot be cut has more tokens than the input may have."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A text to feed, and whether something was cut from it."""
+    """A text for the model, and whether it was cut."""
 
     text: str
     tokens: int
-    """Text tokens, the start token among them."""
+    """Text tokens, the start token included."""
     truncated: bool
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How much of its texts a sample's prompt keeps: it is made again without a tokenizer."""
+    """How much of a sample's texts its prompt keeps.
+
+    From it the prompt is made again without a tokenizer.
+    """
 
     tokens: int
-    """Text tokens of the prompt, the start token among them."""
+    """Text tokens of the prompt, the start token included."""
     question: int | None = None
-    """Characters kept; None where nothing is cut."""
+    """Characters that are kept; None if nothing is cut."""
     context: int | None = None
     """As for the question."""
 
     def prompt(self, template: str, text: Text) -> Prompt:
-        """Return the prompt of the sample that this was found for."""
+        """Return the prompt, from the template and the texts that this was computed for."""
         kept = Text(
             text.id,
             _cut(text.question, self.question),
@@ -55,9 +58,9 @@ def _cut(text: str, length: int | None) -> str:
 
 
 def render(template: str, text: Text) -> str:
-    """Fill a template's fields: the question, its context, and the choices in one of two forms.
+    """Fill a template's fields: the question, its context and the choices, in either of two forms.
 
-    `{choices}` is a line for each, `A. cat`; `{options}` is all in one line, `(A) cat (B) dog`.
+    `{choices}` gives each choice a line, `A. cat`; `{options}` is a single line, `(A) cat (B) dog`.
     """
     lettered = list(zip(_LETTERS, text.choices, strict=False))
     return template.format(
@@ -69,22 +72,22 @@ def render(template: str, text: Text) -> str:
 
 
 def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str], int]) -> Fit:
-    """Find what a prompt of at most `max_tokens` text tokens can keep.
+    """Find how much of its texts a prompt of at most `max_tokens` text tokens can keep.
 
-    The context is cut before the question: it is the lesser loss.
+    The context is cut before the question, because it matters less.
 
     Args:
         template: With the fields of `render`.
         text: The sample's texts.
-        max_tokens: Most text tokens, the tokenizer's start token among them.
-        count: Says how many text tokens a rendered prompt has.
+        max_tokens: Limit of the text tokens, the tokenizer's start token included.
+        count: Returns the number of text tokens of a rendered prompt.
 
     Raises:
         TemplateTooLongError: even without question and context the prompt is too long.
     """
 
     def fit(question: int | None = None, context: int | None = None) -> Fit:
-        """Return what is kept, with the tokens that it has."""
+        """Return these lengths with the number of tokens of their prompt."""
         kept = Fit(0, question, context)
         return replace(kept, tokens=count(kept.prompt(template, text).text))
 
@@ -92,38 +95,38 @@ def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str]
     if whole.tokens <= max_tokens:
         return whole
     if "{context}" not in template:
-        return _longest(text.question, fit, text.id, max_tokens)
+        return _find_longest(text.question, fit, text.id, max_tokens)
     if fit(context=0).tokens <= max_tokens:
-        return _longest(text.context, lambda length: fit(context=length), text.id, max_tokens)
-    return _longest(text.question, lambda length: fit(length, 0), text.id, max_tokens)
+        return _find_longest(text.context, lambda length: fit(context=length), text.id, max_tokens)
+    return _find_longest(text.question, lambda length: fit(length, 0), text.id, max_tokens)
 
 
-def _longest(whole: str, fit: Callable[[int], Fit], name: str, max_tokens: int) -> Fit:
-    """Keep as many characters of a field as fit, found by halving."""
+def _find_longest(field: str, fit: Callable[[int], Fit], sample: str, max_tokens: int) -> Fit:
+    """Return the fit with most characters of a field, by bisection."""
     shortest = fit(0).tokens
     if shortest > max_tokens:
         raise TemplateTooLongError(
-            f"sample {name}: without question and context its prompt still has {shortest} "
+            f"sample {sample}: without question and context its prompt still has {shortest} "
             f"text tokens, more than max_input_len {max_tokens}"
         )
-    low, high = 0, len(whole)
+    low, high = 0, len(field)
     while low < high:
         middle = (low + high + 1) // 2
         if fit(middle).tokens <= max_tokens:
             low = middle
         else:
             high = middle - 1
-    kept = fit(_word_end(whole, low))
-    # Where a text ends, a shorter one can have more tokens.
+    kept = fit(_find_word_end(field, low))
+    # A shorter text can have more tokens, since its end may join the template differently.
     return kept if kept.tokens <= max_tokens else fit(low)
 
 
-def _word_end(text: str, length: int) -> int:
-    """Return the end of the last whole word before `length`: half a word is another word.
+def _find_word_end(text: str, length: int) -> int:
+    """Return the end of the last whole word up to `length`, since half a word is another word.
 
-    Scripts without spaces have no such end near by; there the cut stays where it is.
+    Scripts without spaces have no such end nearby; for them the result is `length` itself.
     """
-    for end in range(length, max(length - _LONGEST_WORD, -1), -1):
+    for end in range(length, max(length - _LONGEST_WORD_CHARS, -1), -1):
         if end in (0, len(text)) or not (text[end - 1].isalnum() and text[end].isalnum()):
             return end
     return length

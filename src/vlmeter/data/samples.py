@@ -1,4 +1,4 @@
-"""What the tables hold in which samples, images and predictions are kept between jobs."""
+"""The columns of the tables of samples, images, predictions and timings, and readers of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SAMPLES = pa.schema(
     [
         ("id", pa.string()),
         ("image", pa.binary()),
-        # The image's file, where the data set names one.
+        # Name of the image's file, if the data set gives it.
         ("file", pa.string()),
         ("question", pa.string()),
         ("context", pa.string()),
@@ -31,7 +31,7 @@ PREDICTIONS = pa.schema(
         ("text_tokens", pa.int64()),
         ("generated_tokens", pa.int64()),
         ("truncated", pa.bool_()),
-        # Of a multiple choice: how likely the model finds each option.
+        # Multiple choice only: the log-likelihood of each option.
         ("option_scores", pa.list_(pa.float64())),
     ]
 )
@@ -47,7 +47,7 @@ TIMINGS = pa.schema(
 
 @dataclass(frozen=True)
 class Text:
-    """What a sample says in words."""
+    """The texts of a sample."""
 
     id: str
     question: str
@@ -56,7 +56,7 @@ class Text:
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """Yield the texts of a `samples.parquet`, without reading its images."""
+    """Yield the texts of a `samples.parquet` without reading its images."""
     for row in stream_table(path, ["id", "question", "context", "choices"]):
         yield Text(
             id=row["id"],
@@ -68,21 +68,21 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 @dataclass(frozen=True)
 class Pictured:
-    """The samples of a data set that have an image of one size, in their order."""
+    """The samples of a data set that have an image at a given size, in their order."""
 
     samples: Path
     """`samples.parquet`"""
     images: Path
-    """`images.parquet`: what could not be decoded is missing in it."""
+    """`images.parquet`, without the images that could not be decoded."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of these samples."""
         return count_rows(self.images)
 
     def texts(self, start: int, stop: int) -> Iterator[Text]:
         """Yield the texts of these samples; no image is read."""
-        names = (row["id"] for row in stream_table(self.images, ["id"], start, stop))
-        return self._texts_of(names)
+        ids = (row["id"] for row in stream_table(self.images, ["id"], start, stop))
+        return self._find_texts(ids)
 
     def read(self, start: int, stop: int) -> Iterator[tuple[Text, bytes]]:
         """Yield these samples' texts and encoded images."""
@@ -90,14 +90,14 @@ class Pictured:
         for text, row in zip(self.texts(start, stop), images, strict=True):
             yield text, row["image"]
 
-    def _texts_of(self, names: Iterator[str]) -> Iterator[Text]:
-        """Find the texts on the way through the samples: both tables have one order."""
+    def _find_texts(self, ids: Iterator[str]) -> Iterator[Text]:
+        """Yield the texts of these ids, in one pass: both tables have the same order."""
         texts = read_texts(self.samples)
-        for name in names:
-            found = next((text for text in texts if text.id == name), None)
-            if found is None:
+        for id_ in ids:
+            match = next((text for text in texts if text.id == id_), None)
+            if match is None:
                 raise UserError(
-                    f"{self.samples} has no sample {name}, of which {self.images} has the image: "
+                    f"{self.samples} has no sample {id_}, of which {self.images} has the image: "
                     f"delete {self.images.with_suffix('.json')} and run again."
                 )
-            yield found
+            yield match

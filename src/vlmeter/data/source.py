@@ -1,6 +1,6 @@
-"""Where a data set's tables are, on the Hub or on disk, and which rows are sampled.
+"""Finds a data set's tables, on the Hub or on disk, and draws a sample of their rows.
 
-Only the row groups that the seed picks are read: on the Hub by byte ranges, not whole files.
+Only the row groups that the seed picks are read; from the Hub as byte ranges, not whole files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,73 +12,73 @@ import fsspec
 import numpy as np
 
 from vlmeter.data.localtables import find_tables
-from vlmeter.data.rowgroups import Files, Row, check_columns, row_groups
-from vlmeter.data.texttables import describe_text_table, is_text_table, text_table_rows
+from vlmeter.data.rowgroups import Files, Row, check_columns, list_row_groups
+from vlmeter.data.texttables import describe_text_table, is_text_table, read_text_table
 from vlmeter.hub.patience import USUAL, Patience
 
 
 def open_source(
     source: Mapping[str, Any], pinned: str | None = None, patience: Patience = USUAL
 ) -> Files:
-    """Find the files of a data source, as the config describes it.
+    """Find the files of a data source.
 
     Args:
-        source: `{hub, config, split, revision}` or `{path, table}`.
-        pinned: The commit that an earlier download resolved, used where `revision` is not given.
-        patience: How long the Hub is waited for.
+        source: `{hub, config, split, revision}` or `{path, table}`, as in the config.
+        pinned: The commit that an earlier download took; used if the source has no `revision`.
+        patience: The retry policy of requests to the Hub.
 
     Raises:
-        UserError: there is no such data set, file, configuration or split, or no way to it.
+        UserError: the data set, file, configuration or split does not exist or cannot be reached.
     """
     if source.get("path") is not None:
         tables = find_tables(Path(source["path"]), source.get("table"))
         return Files(fsspec.filesystem("file"), tuple(map(str, tables)), None)
-    # Imported here: it takes seconds, and a data set on disk needs it not.
+    # Imported here: the import takes seconds, and a data set on disk does not need it.
     from vlmeter.hub.dataset import find_split  # noqa: PLC0415
 
     return find_split(source, source.get("revision") or pinned, patience)
 
 
 class Group(Protocol):
-    """Rows that are read together."""
+    """A part of a split: a row group of a parquet file, or a table of text."""
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of rows."""
 
     @property
     def compressed_bytes(self) -> int | None:
-        """Of the columns that are read; None where the images are files of their own."""
+        """Size of the columns that are read; None for a table of text."""
 
-    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
-        """Yield the rows at the positions `wanted` within the group."""
+    def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
+        """Yield the rows at these ascending positions within the group."""
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text, which is gone through from its beginning."""
+    """A table of text, which is read from its beginning."""
 
     path: str
     rows: int
     first_row: int
     compressed_bytes: None = None
 
-    def read(self, files: Files, columns: list[str], wanted: list[int]) -> Iterator[Row]:
-        """Yield the rows at the positions `wanted`; text tables are on this disk."""
+    def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
+        """Yield the rows at these ascending positions; the table is on disk."""
         del files
-        left = iter(wanted)
-        position = next(left, None)
-        for number, values in enumerate(text_table_rows(Path(self.path), columns)):
+        remaining = iter(positions)
+        position = next(remaining, None)
+        for number, values in enumerate(read_text_table(Path(self.path), columns)):
             if position is None:
                 return
             if number == position:
                 yield Row(self.first_row + number, values, self.path)
-                position = next(left, None)
+                position = next(remaining, None)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Which row groups are read for a sample, and which of their rows are taken."""
+    """The row groups that are read for a sample, and the rows that are taken from them."""
 
     groups: tuple[Group, ...]
     """In the order of the split."""
@@ -87,41 +87,42 @@ class Draw:
 
 
 def draw_sample(files: Files, columns: list[str], n: int, seed: int) -> Draw:
-    """Pick the fewest row groups that hold `n` rows, in an order drawn by `seed`, and rows in them.
+    """Draw `n` rows at random from few row groups.
 
-    Of parquet files only the footers are read.
+    Row groups are taken in a random order until they hold `n` rows; the rows are drawn from these.
+    Only the footers of parquet files are read.
 
     Raises:
-        UserError: a column is missing, or a file is not what its name says.
+        UserError: a column is missing, or a file is not of the format that its name says.
     """
-    groups = list(_groups(files, columns))
-    random = np.random.default_rng(seed)
-    chosen, held = [], 0
-    for index in random.permutation(len(groups)):
-        if held >= n:
+    groups = list(_list_groups(files, columns))
+    generator = np.random.default_rng(seed)
+    chosen, chosen_rows = [], 0
+    for index in generator.permutation(len(groups)):
+        if chosen_rows >= n:
             break
         chosen.append(int(index))
-        held += groups[index].rows
-    picked = np.sort(random.permutation(held)[:n])
+        chosen_rows += groups[index].rows
+    picked = np.sort(generator.permutation(chosen_rows)[:n])
     return Draw(tuple(groups[index] for index in sorted(chosen)), picked)
 
 
 def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
     """Yield the rows of a draw, in the order of the split."""
-    first = 0
+    start = 0
     for group in draw.groups:
-        last = first + group.rows
-        inside = draw.picked[(draw.picked >= first) & (draw.picked < last)] - first
-        if len(inside):
-            yield from group.read(files, columns, inside.tolist())
-        first = last
+        end = start + group.rows
+        positions = draw.picked[(draw.picked >= start) & (draw.picked < end)] - start
+        if len(positions):
+            yield from group.read(files, columns, positions.tolist())
+        start = end
 
 
-def _groups(files: Files, columns: list[str]) -> Iterator[Group]:
+def _list_groups(files: Files, columns: list[str]) -> Iterator[Group]:
     first_row = 0
     for path in files.paths:
-        groups = _text_table if is_text_table(path) else row_groups
-        for group in groups(files, path, columns, first_row):
+        list_groups = _text_table if is_text_table(path) else list_row_groups
+        for group in list_groups(files, path, columns, first_row):
             yield group
             first_row += group.rows
 

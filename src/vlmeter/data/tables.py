@@ -1,4 +1,4 @@
-"""Parquet tables written and read as a stream: in memory is one group of rows, never the table."""
+"""Parquet tables, written and read as a stream: only a group of rows is in memory at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,28 +13,31 @@ from vlmeter.files import replacing
 
 _GROUP_ROWS = 1024
 _GROUP_BYTES = 16 << 20
-"""A group of rows ends with the row that reaches one of these."""
+"""A group of rows ends with the row that reaches either limit."""
 
 
 def write_table(path: Path, rows: Iterable[Mapping[str, object]], schema: pa.Schema) -> None:
-    """Write rows as parquet, atomically, as they come; without any the table has its columns.
+    """Write rows as parquet, atomically, while they are iterated.
 
-    The same rows give the same file. What `rows` raises leaves no file.
+    The same rows give the same file. Without rows the table still has its columns. An exception
+    from `rows` leaves the file at `path` as it was.
     """
     with replacing(path) as aside, pq.ParquetWriter(aside, schema, compression="zstd") as writer:
-        for group in _groups(rows):
+        for group in _split_into_groups(rows):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
-def _groups(rows: Iterable[Mapping[str, object]]) -> Iterator[list[Mapping[str, object]]]:
+def _split_into_groups(
+    rows: Iterable[Mapping[str, object]],
+) -> Iterator[list[Mapping[str, object]]]:
     group: list[Mapping[str, object]] = []
-    held = 0
+    group_bytes = 0
     for row in rows:
         group.append(row)
-        held += sum(len(value) for value in row.values() if isinstance(value, bytes | str))
-        if len(group) == _GROUP_ROWS or held >= _GROUP_BYTES:
+        group_bytes += sum(len(value) for value in row.values() if isinstance(value, bytes | str))
+        if len(group) == _GROUP_ROWS or group_bytes >= _GROUP_BYTES:
             yield group
-            group, held = [], 0
+            group, group_bytes = [], 0
     if group:
         yield group
 
@@ -42,35 +45,37 @@ def _groups(rows: Iterable[Mapping[str, object]]) -> Iterator[list[Mapping[str, 
 def stream_table(
     path: Path, columns: Sequence[str] | None = None, start: int = 0, stop: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows from `start` up to `stop` of a parquet table, a group in memory at a time.
+    """Yield the rows of a parquet table from `start` up to `stop` (excluded).
+
+    Only a group of rows is in memory at a time.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    wanted = None if columns is None else list(columns)
-    with _opened(path) as file:
-        first = 0
+    names = None if columns is None else list(columns)
+    with _open_table(path) as file:
+        group_start = 0
         for number in range(file.num_row_groups):
-            length = file.metadata.row_group(number).num_rows
-            last = first + length
-            if stop is not None and first >= stop:
+            group_end = group_start + file.metadata.row_group(number).num_rows
+            if stop is not None and group_start >= stop:
                 return
-            if last > start:
+            if group_end > start:
                 with _explained(path):
-                    group = file.read_row_group(number, columns=wanted)
-                inside = group.slice(max(0, start - first))
-                rows = inside if stop is None else inside.slice(0, stop - max(first, start))
+                    rows = file.read_row_group(number, columns=names)
+                rows = rows.slice(max(0, start - group_start))
+                if stop is not None:
+                    rows = rows.slice(0, stop - max(group_start, start))
                 yield from rows.to_pylist()
-            first = last
+            group_start = group_end
 
 
 def count_rows(path: Path) -> int:
-    """Return how many rows a parquet table has; none of them is read.
+    """Return the number of rows of a parquet table; only its footer is read.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    with _opened(path) as file:
+    with _open_table(path) as file:
         return int(file.metadata.num_rows)
 
 
@@ -84,7 +89,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> list[dict[st
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _open_table(path: Path) -> Iterator[pq.ParquetFile]:
     with _explained(path):
         file = pq.ParquetFile(path)
     with file:

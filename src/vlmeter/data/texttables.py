@@ -1,4 +1,4 @@
-"""Tables that people write by hand: CSV, TSV and JSONL."""
+"""Tables of text: CSV, TSV and JSONL."""
 
 import csv
 import json
@@ -9,84 +9,84 @@ from typing import Any, TextIO
 
 from vlmeter.errors import UserError
 
-CSV_KINDS = (".csv", ".tsv")
-TEXT_TABLES = (*CSV_KINDS, ".jsonl", ".ndjson")
-_LONGEST_CELL = 1 << 24
+CSV_SUFFIXES = (".csv", ".tsv")
+TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
+_MAX_CELL_CHARS = 1 << 24
 
 
 def is_text_table(path: str) -> bool:
-    """Say whether a file is such a table, by its name."""
-    return path.lower().endswith(TEXT_TABLES)
+    """Say whether a file is a table of text, by its name."""
+    return path.lower().endswith(TEXT_SUFFIXES)
 
 
-def holds_text_alone(path: str) -> bool:
-    """Say whether every cell of a table is a text, so that a list is a text in JSON."""
-    return path.lower().endswith(CSV_KINDS)
+def holds_only_text(path: str) -> bool:
+    """Say whether every cell of a table is a text, so that lists are written as JSON."""
+    return path.lower().endswith(CSV_SUFFIXES)
 
 
 def describe_text_table(path: Path) -> tuple[list[str], int]:
-    """Go through a table once, and return its columns' names and how many rows it has.
+    """Read a table once; return the names of its columns and its number of rows.
 
-    Lines without anything in them are no rows.
+    Empty lines are no rows.
 
     Raises:
-        UserError: the file is not what its name says; the line is named.
+        UserError: the file is not of the format that its name says; the message names the line.
     """
     columns: dict[str, None] = {}
     count = 0
-    for row in _rows(path):
+    for row in _read_rows(path):
         columns |= dict.fromkeys(row)
         count += 1
-    return list(columns or _header(path)), count
+    return list(columns or _read_header(path)), count
 
 
-def text_table_rows(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table; a cell that a JSONL row does not name is None.
+def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table; a column that a row of a JSONL lacks is None.
 
     Raises:
-        UserError: the file is not what its name says; the line is named.
+        UserError: the file is not of the format that its name says; the message names the line.
     """
-    for row in _rows(path):
+    for row in _read_rows(path):
         yield {name: row.get(name) for name in columns}
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if not holds_text_alone(str(path)):
-        yield from _objects(path)
+def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    if not holds_only_text(str(path)):
+        yield from _read_jsonl(path)
         return
-    columns = _header(path)
-    cells = _csv_rows(path)
+    columns = _read_header(path)
+    cells = _read_csv(path)
     next(cells)
     for row in cells:
         yield dict(zip(columns, row, strict=True))
 
 
-def _header(path: Path) -> list[str]:
-    """Return the columns that a table names before its rows; a JSONL names none."""
-    if not holds_text_alone(str(path)):
+def _read_header(path: Path) -> list[str]:
+    """Return the columns that the first line of a table names; a JSONL has no such line."""
+    if not holds_only_text(str(path)):
         return []
-    header = next(_csv_rows(path), None)
+    header = next(_read_csv(path), None)
     if header is None:
         raise UserError(f"{path} is empty: its first line names the columns.")
-    return _checked(path, [cell.strip() for cell in header])
+    return _check_header(path, [cell.strip() for cell in header])
 
 
 @contextmanager
-def _opened(path: Path, newline: str) -> Iterator[TextIO]:
+def _open_text(path: Path, newline: str) -> Iterator[TextIO]:
     try:
-        # A byte order mark is no part of the first column's name.
+        # `utf-8-sig` drops a byte order mark, which would become part of the first column's name.
         with path.open(encoding="utf-8-sig", newline=newline) as file:
             yield file
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
         raise UserError(
-            f"{path} is not UTF-8 in line {_undecodable(path)}: save it as UTF-8."
+            f"{path} is not UTF-8 in line {_find_undecodable_line(path)}: save it as UTF-8."
         ) from None
 
 
-def _undecodable(path: Path) -> int:
-    """Return the number of the first line that is no UTF-8."""
+def _find_undecodable_line(path: Path) -> int:
+    """Return the number of the first line that is not UTF-8."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -96,13 +96,13 @@ def _undecodable(path: Path) -> int:
     raise AssertionError("the file was not UTF-8 a moment ago")
 
 
-def _csv_rows(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of a CSV as cells, the header first."""
-    csv.field_size_limit(_LONGEST_CELL)
-    with _opened(path, newline="") as file:
-        first = next((line for line in file if line.strip()), "")
-    with _opened(path, newline="") as file:
-        reader = csv.reader(file, delimiter=_separator(path, first), strict=True)
+def _read_csv(path: Path) -> Iterator[list[str]]:
+    """Yield the cells of each line of a CSV, the header first."""
+    csv.field_size_limit(_MAX_CELL_CHARS)
+    with _open_text(path, newline="") as file:
+        header = next((line for line in file if line.strip()), "")
+    with _open_text(path, newline="") as file:
+        reader = csv.reader(file, delimiter=_detect_separator(path, header), strict=True)
         width: int | None = None
         try:
             for cells in reader:
@@ -120,39 +120,40 @@ def _csv_rows(path: Path) -> Iterator[list[str]]:
             raise UserError(f"{path}: line {reader.line_num} is no CSV: {error}.") from None
 
 
-def _separator(path: Path, header: str) -> str:
-    """Return what stands between cells.
+def _detect_separator(path: Path, header: str) -> str:
+    """Return the character between the cells of a line.
 
-    Where a comma is the decimal mark, spreadsheets write semicolons.
+    Spreadsheets write semicolons in countries where a comma is the decimal mark.
     """
     if path.suffix.lower() == ".tsv":
         return "\t"
     return ";" if ";" in header and "," not in header else ","
 
 
-def _checked(path: Path, columns: list[str]) -> list[str]:
-    twice = [name for name in columns if columns.count(name) > 1]
-    if twice:
-        raise UserError(f'{path}: two columns have the name "{twice[0]}".')
+def _check_header(path: Path, columns: list[str]) -> list[str]:
+    repeated = [name for name in columns if columns.count(name) > 1]
+    if repeated:
+        raise UserError(f'{path}: two columns have the name "{repeated[0]}".')
     return columns
 
 
-def _objects(path: Path) -> Iterator[dict[str, Any]]:
-    # Only "\n" ends a line: JSON may hold U+2028 and its kin as they are.
-    with _opened(path, newline="\n") as file:
+def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    # Only "\n" ends a line: JSON may hold U+2028 and similar characters unescaped.
+    with _open_text(path, newline="\n") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                value = json.loads(line, object_pairs_hook=_without_repeats)
+                row = json.loads(line, object_pairs_hook=_build_object)
             except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}: line {number} is no JSON ({error}).") from None
-            if not isinstance(value, dict):
+            if not isinstance(row, dict):
                 raise UserError(f"{path}: line {number} is no JSON object, {{...}}.")
-            yield value
+            yield row
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dict; unlike `json`, refuse a repeated key."""
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""Words that are one token each in the vocabularies of most language models."""
+"""Words that most language models' vocabularies hold as a single token."""
 
 COMMON = (
     "the",

@@ -1,4 +1,4 @@
-"""From a source's rows to samples: what is unusable is named and left out."""
+"""From a source's rows to samples: an unusable sample is named and left out."""
 
 import json
 
@@ -13,12 +13,12 @@ from vlmeter.data.tables import read_table
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json
 
-NAMES = ("id", "image", "question", "context", "choices", "answer_index", "references")
+COLUMN_KEYS = ("id", "image", "question", "context", "choices", "answer_index", "references")
 
 
 @pytest.fixture
 def download(tmp_path):
-    """Write rows or a table to a parquet file, download it; return samples and manifest."""
+    """Write rows or a table to a parquet file and download it; return samples and manifest."""
 
     def run(rows, task="vqa", n=100, **columns):
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
@@ -27,7 +27,7 @@ def download(tmp_path):
             "dataset": "photos",
             "task": task,
             "source": {"path": str(tmp_path / "source.parquet"), "hub": None, "synthetic": None},
-            "columns": {**dict.fromkeys(NAMES), "image": "image", **columns},
+            "columns": {**dict.fromkeys(COLUMN_KEYS), "image": "image", **columns},
             "sample": {"n": n, "seed": 0},
         }
         samples, manifest = tmp_path / "data/samples.parquet", tmp_path / "data/samples.json"
@@ -38,16 +38,16 @@ def download(tmp_path):
     return run
 
 
-def row(number, **fields):
+def make_row(number, **fields):
     return {"image": f"image {number}".encode(), "answers": [f"a{number}"], **fields}
 
 
-def bad(manifest):
+def list_reasons(manifest):
     return {entry["id"]: entry["reason"] for entry in manifest["bad_samples"]}
 
 
-def test_every_column_finds_its_place(download):
-    source = [{**row(0), "qid": 17, "ask": "Which?", "hint": None}]
+def test_every_column_of_a_sample_is_filled_from_the_configured_one(download):
+    source = [{**make_row(0), "qid": 17, "ask": "Which?", "hint": None}]
     samples, manifest = download(
         source, references="answers", id="qid", question="ask", context="hint"
     )
@@ -67,86 +67,86 @@ def test_every_column_finds_its_place(download):
     assert manifest["revision"] is None
 
 
-def test_without_an_id_column_the_rows_number_is_the_id(download):
-    samples, _ = download([row(0), row(1)], references="answers")
+def test_without_an_id_column_the_number_of_the_row_is_the_id(download):
+    samples, _ = download([make_row(0), make_row(1)], references="answers")
     assert [sample["id"] for sample in samples] == ["row-0", "row-1"]
 
 
 def test_a_sample_keeps_the_number_of_its_row_in_the_split(download):
-    samples, _ = download([row(i) for i in range(50)], n=5, references="answers")
-    names = [sample["id"] for sample in samples]
+    samples, _ = download([make_row(i) for i in range(50)], n=5, references="answers")
+    ids = [sample["id"] for sample in samples]
     assert [sample["image"].decode() for sample in samples] == [
-        name.replace("row-", "image ") for name in names
+        id_.replace("row-", "image ") for id_ in ids
     ]
-    assert len(names) == 5
+    assert len(ids) == 5
 
 
-def test_an_id_that_stands_twice_is_refused(download):
-    rows = [row(i, key=key) for i, key in enumerate(["a", "b", "a", "b"])]
-    with pytest.raises(UserError) as told:
+def test_a_repeated_id_is_refused(download):
+    rows = [make_row(i, key=key) for i, key in enumerate(["a", "b", "a", "b"])]
+    with pytest.raises(UserError) as raised:
         download(rows, references="answers", id="key")
-    assert str(told.value) == (
+    assert str(raised.value) == (
         'data set photos: the id "a" stands more than once; '
         "give datasets.photos.columns.id a unique column or leave it out."
     )
 
 
-def test_an_image_in_the_hubs_form_is_its_bytes(download):
-    rows = [row(0, image={"bytes": b"png", "path": "a.png"})]
+def test_an_image_as_a_struct_of_bytes_and_path_is_its_bytes(download):
+    rows = [make_row(0, image={"bytes": b"png", "path": "a.png"})]
     assert download(rows, references="answers")[0][0]["image"] == b"png"
 
 
 def test_samples_without_an_image_are_named_and_left_out(download):
     rows = [
-        row(0),
-        row(1, image=None),
-        row(2, image=b""),
+        make_row(0),
+        make_row(1, image=None),
+        make_row(2, image=b""),
     ]
     samples, manifest = download(rows, references="answers")
     assert [sample["id"] for sample in samples] == ["row-0"]
-    assert bad(manifest) == {"row-1": "has no image", "row-2": "has no image"}
+    assert list_reasons(manifest) == {"row-1": "has no image", "row-2": "has no image"}
     assert manifest["n"] == 1
 
 
 def test_samples_without_a_reference_are_named_and_left_out(download):
     rows = [
-        row(0, answers=["a", None, " "]),
-        row(1, answers=[]),
-        row(2, answers=None),
-        row(3, answers=["", " \n"]),
+        make_row(0, answers=["a", None, " "]),
+        make_row(1, answers=[]),
+        make_row(2, answers=None),
+        make_row(3, answers=["", " \n"]),
     ]
     samples, manifest = download(rows, references="answers")
     assert [sample["references"] for sample in samples] == [["a"]]
-    assert bad(manifest) == dict.fromkeys(
+    assert list_reasons(manifest) == dict.fromkeys(
         ("row-1", "row-2", "row-3"), "has no reference: every expected text is empty"
     )
 
 
-def test_one_reference_may_be_a_plain_text(download):
-    samples, _ = download([row(0, answers="a cat")], references="answers")
+def test_a_single_reference_may_be_a_plain_text(download):
+    samples, _ = download([make_row(0, answers="a cat")], references="answers")
     assert samples[0]["references"] == ["a cat"]
 
 
 def test_a_multiple_choice_is_checked(download):
-    def choice(number, index, options=("cat", "dog")):
-        return row(number, answer=index, options=None if options is None else list(options))
+    def make_choice(number, index, options=("cat", "dog")):
+        return make_row(number, answer=index, options=None if options is None else list(options))
 
     rows = [
-        choice(0, 1),
-        choice(1, 2),
-        choice(2, -1),
-        choice(3, None),
-        choice(4, 0, None),
-        choice(5, 1, ("cat", " ")),
-        choice(6, 1, (None, "dog")),
-        choice(7, 1, ("cat",) * 27),
+        make_choice(0, 1),
+        make_choice(1, 2),
+        make_choice(2, -1),
+        make_choice(3, None),
+        make_choice(4, 0, None),
+        make_choice(5, 1, ("cat", " ")),
+        make_choice(6, 1, (None, "dog")),
+        make_choice(7, 1, ("cat",) * 27),
     ]
     samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
     assert [(sample["choices"], sample["references"]) for sample in samples] == [
         (["cat", "dog"], ["dog"]),
         (["", "dog"], ["dog"]),
     ]
-    assert bad(manifest) == {
+    assert list_reasons(manifest) == {
         "row-1": "answer index 2 is not among its 2 choices",
         "row-2": "answer index -1 is not among its 2 choices",
         "row-3": "answer index None is not among its 2 choices",
@@ -157,25 +157,25 @@ def test_a_multiple_choice_is_checked(download):
 
 
 def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
-    letters = [row(0, answer="A", options=["cat", "dog"])]
+    letters = [make_row(0, answer="A", options=["cat", "dog"])]
     with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
         download(letters, "multiple_choice", choices="options", answer_index="answer")
-    texts = [row(0, answer=0, options="cat or dog")]
+    texts = [make_row(0, answer=0, options="cat or dog")]
     with pytest.raises(UserError, match="has one value as its choices, not a list: cat or dog"):
         download(texts, "multiple_choice", choices="options", answer_index="answer")
 
 
-def test_a_data_set_without_one_usable_sample_is_refused(download):
-    with pytest.raises(UserError) as told:
-        download([row(i, image=None) for i in range(3)], references="answers")
-    assert str(told.value) == (
+def test_a_data_set_without_a_usable_sample_is_refused(download):
+    with pytest.raises(UserError) as raised:
+        download([make_row(i, image=None) for i in range(3)], references="answers")
+    assert str(raised.value) == (
         "data set photos: none of its 3 samples is usable; the first: sample row-0 has no image."
     )
 
 
 def test_a_missing_column_is_named(download, tmp_path):
     with pytest.raises(UserError, match=r'source\.parquet has no column "answer"; it has: image, '):
-        download([row(0)], references="answer")
+        download([make_row(0)], references="answer")
     assert not (tmp_path / "data/samples.json").exists()
 
 
@@ -185,27 +185,27 @@ def test_synthetic_rows_are_the_same_for_the_same_seed(tmp_path):
         "task": "vqa",
         "source": {"synthetic": {"text_tokens": 5, "image_size": 32}},
         "columns": {
-            **dict.fromkeys(NAMES),
+            **dict.fromkeys(COLUMN_KEYS),
             **{"id": "id", "image": "image", "question": "question", "references": "answer"},
         },
         "sample": {"n": 3, "seed": 1},
     }
 
-    def made(seed):
+    def make_samples(seed):
         params["sample"]["seed"] = seed
         download_dataset(params, str(tmp_path / "s.parquet"), str(tmp_path / "s.json"))
         return read_table(tmp_path / "s.parquet")
 
-    first = made(1)
+    first = make_samples(1)
     assert [sample["id"] for sample in first] == ["synthetic-0", "synthetic-1", "synthetic-2"]
     assert {len(sample["question"].split()) for sample in first} == {4}
     assert len({sample["image"] for sample in first}) == 3
-    assert made(1) == first
-    assert made(2)[0]["image"] != first[0]["image"]
+    assert make_samples(1) == first
+    assert make_samples(2)[0]["image"] != first[0]["image"]
 
 
-def test_texts_and_images_are_read_apart(download, tmp_path):
-    rows = [row(i, ask=f"q{i}") for i in range(2)]
+def test_texts_are_read_without_images(download, tmp_path):
+    rows = [make_row(i, ask=f"q{i}") for i in range(2)]
     download(rows, references="answers", question="ask")
     samples = tmp_path / "data/samples.parquet"
     assert [(text.id, text.question) for text in read_texts(samples)] == [
@@ -214,7 +214,7 @@ def test_texts_and_images_are_read_apart(download, tmp_path):
     ]
 
 
-def test_a_table_that_is_missing_or_cut_is_named(tmp_path):
+def test_a_missing_or_truncated_table_is_named(tmp_path):
     path = tmp_path / "samples.parquet"
     with pytest.raises(UserError, match=f"^{path} is missing: delete its manifest"):
         read_table(path)
@@ -237,8 +237,8 @@ FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     ],
     ids=["a file elsewhere", "an address", "a program"],
 )
-def test_what_a_table_calls_a_file_is_not_opened(download, tmp_path, kind, listed, value):
-    """The features that a table brings say what `datasets` opens, and with what."""
+def test_a_file_that_a_table_names_is_not_opened(download, tmp_path, kind, listed, value):
+    """The features in a table's metadata decide what `datasets` opens, and with which reader."""
     Image.new("RGB", (8, 8)).save(tmp_path / "private.png")
     value = {**value, "path": value["path"].format(folder=tmp_path)}
     feature = {"_type": kind}
@@ -252,10 +252,10 @@ def test_what_a_table_calls_a_file_is_not_opened(download, tmp_path, kind, liste
             "answers": pa.array([[value] if listed else value], pa.list_(FILE) if listed else FILE),
         }
     )
-    told = json.dumps({"info": {"features": features}})
+    metadata = json.dumps({"info": {"features": features}})
 
     samples, _ = download(
-        table.replace_schema_metadata({"huggingface": told}), references="answers"
+        table.replace_schema_metadata({"huggingface": metadata}), references="answers"
     )
 
     assert samples[0]["references"] == [str(value)]
@@ -264,14 +264,14 @@ def test_what_a_table_calls_a_file_is_not_opened(download, tmp_path, kind, liste
 @pytest.mark.parametrize(
     ("answer", "feature"),
     [
-        (7, {"_type": "ClassLabel", "names": ["one"]}),
+        (7, {"_type": "ClassLabel", "names": ["cat"]}),
         ("a", {"_type": "Value", "dtype": "__import__"}),
         ("a", {"_type": "os"}),
     ],
 )
-def test_features_that_do_not_fit_are_told_in_a_sentence(download, answer, feature):
+def test_features_that_do_not_match_are_reported_in_a_sentence(download, answer, feature):
     table = pa.table({"image": [b"image"], "answers": [answer]})
-    told = json.dumps({"info": {"features": {"image": feature, "answers": feature}}})
+    metadata = json.dumps({"info": {"features": {"image": feature, "answers": feature}}})
 
     with pytest.raises(UserError, match="row group 0 cannot be read"):
-        download(table.replace_schema_metadata({"huggingface": told}), references="answers")
+        download(table.replace_schema_metadata({"huggingface": metadata}), references="answers")

@@ -1,4 +1,4 @@
-"""Every kind of image becomes a square RGB picture, or a sample that is named."""
+"""Every kind of image becomes a square RGB picture, or its sample is named."""
 
 import io
 import struct
@@ -8,62 +8,62 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from vlmeter.data.images import FORMATS, preprocess_images, resized_png
+from vlmeter.data.images import FORMATS, encode_resized_png, preprocess_images
 from vlmeter.data.samples import IMAGES, SAMPLES
 from vlmeter.data.tables import read_table, write_table
 from vlmeter.errors import UserError
 from vlmeter.files import file_sha256, read_json, write_json
 
 
-def encoded(image, form="PNG", **options):
+def encode(image, file_format="PNG", **options):
     out = io.BytesIO()
-    image.save(out, format=form, **options)
+    image.save(out, format=file_format, **options)
     return out.getvalue()
 
 
-def resized(data, size=8):
-    image = Image.open(io.BytesIO(resized_png(data, size)))
+def resize(data, size=8):
+    image = Image.open(io.BytesIO(encode_resized_png(data, size)))
     assert (image.format, image.mode, image.size) == ("PNG", "RGB", (size, size))
     return image
 
 
-def colour(data):
-    """Return the one colour of an image."""
-    colours = resized(data).getcolors()
+def read_colour(data):
+    """Return the colour of an image that has only one."""
+    colours = resize(data).getcolors()
     assert len(colours) == 1
     return colours[0][1]
 
 
-def flat(mode, value, size=(4, 4)):
+def make_flat(mode, value, size=(4, 4)):
     return Image.new(mode, size, value)
 
 
-def palette(index_colour, **options):
-    image = flat("P", 1)
+def encode_palette(index_colour, **options):
+    image = make_flat("P", 1)
     image.putpalette([0, 0, 0, *index_colour])
-    return encoded(image, **options)
+    return encode(image, **options)
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (encoded(flat("RGB", (10, 20, 30))), (10, 20, 30)),
-        (encoded(flat("L", 90)), (90, 90, 90)),
-        (encoded(flat("1", 1)), (255, 255, 255)),
-        (encoded(flat("I;16", 0x5A00)), (90, 90, 90)),
-        (encoded(flat("I;16", 0xFFFF)), (255, 255, 255)),
-        (palette((10, 20, 30)), (10, 20, 30)),
-        (palette((10, 20, 30), transparency=1), (255, 255, 255)),
-        (encoded(flat("RGB", (1, 2, 3)), transparency=(1, 2, 3)), (255, 255, 255)),
-        (encoded(flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=100), (255, 0, 0)),
-        (encoded(flat("RGBA", (10, 20, 30, 255))), (10, 20, 30)),
-        (encoded(flat("RGBA", (10, 20, 30, 0))), (255, 255, 255)),
-        (encoded(flat("RGBA", (0, 0, 0, 51))), (204, 204, 204)),
-        (encoded(flat("LA", (0, 0))), (255, 255, 255)),
-        (encoded(flat("RGB", (10, 20, 30), (1, 1))), (10, 20, 30)),
-        (encoded(flat("RGB", (10, 20, 30), (3000, 2))), (10, 20, 30)),
-        (encoded(flat("RGB", (0, 0, 255)), "GIF"), (0, 0, 255)),
-        (encoded(flat("RGB", (0, 0, 255)), "WEBP", lossless=True), (0, 0, 255)),
+        (encode(make_flat("RGB", (10, 20, 30))), (10, 20, 30)),
+        (encode(make_flat("L", 90)), (90, 90, 90)),
+        (encode(make_flat("1", 1)), (255, 255, 255)),
+        (encode(make_flat("I;16", 0x5A00)), (90, 90, 90)),
+        (encode(make_flat("I;16", 0xFFFF)), (255, 255, 255)),
+        (encode_palette((10, 20, 30)), (10, 20, 30)),
+        (encode_palette((10, 20, 30), transparency=1), (255, 255, 255)),
+        (encode(make_flat("RGB", (1, 2, 3)), transparency=(1, 2, 3)), (255, 255, 255)),
+        (encode(make_flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=100), (255, 0, 0)),
+        (encode(make_flat("RGBA", (10, 20, 30, 255))), (10, 20, 30)),
+        (encode(make_flat("RGBA", (10, 20, 30, 0))), (255, 255, 255)),
+        (encode(make_flat("RGBA", (0, 0, 0, 51))), (204, 204, 204)),
+        (encode(make_flat("LA", (0, 0))), (255, 255, 255)),
+        (encode(make_flat("RGB", (10, 20, 30), (1, 1))), (10, 20, 30)),
+        (encode(make_flat("RGB", (10, 20, 30), (3000, 2))), (10, 20, 30)),
+        (encode(make_flat("RGB", (0, 0, 255)), "GIF"), (0, 0, 255)),
+        (encode(make_flat("RGB", (0, 0, 255)), "WEBP", lossless=True), (0, 0, 255)),
     ],
     ids=[
         "rgb", "grey", "black and white", "16 bits", "16 bits white", "palette",
@@ -71,58 +71,63 @@ def palette(index_colour, **options):
         "half transparent", "transparent grey", "one pixel", "a thin line", "gif", "webp",
     ],
 )  # fmt: skip
-def test_a_picture_of_this_kind_keeps_its_colour(data, expected):
-    assert colour(data) == expected
+def test_an_image_of_any_mode_keeps_its_colour(data, expected):
+    assert read_colour(data) == expected
 
 
-def test_an_image_of_the_wanted_size_is_not_touched():
+def test_an_image_of_the_right_size_keeps_its_pixels():
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    assert np.array_equal(np.asarray(resized(encoded(Image.fromarray(pixels)))), pixels)
+    assert np.array_equal(np.asarray(resize(encode(Image.fromarray(pixels)))), pixels)
 
 
 def test_resizing_is_bicubic():
     pixels = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
     image = Image.fromarray(pixels)
-    wanted = image.resize((8, 8), Image.Resampling.BICUBIC)
-    assert resized(encoded(image)).tobytes() == wanted.tobytes()
+    expected = image.resize((8, 8), Image.Resampling.BICUBIC)
+    assert resize(encode(image)).tobytes() == expected.tobytes()
 
 
-def test_the_camera_is_turned_upright():
+def test_an_image_is_turned_upright_as_its_exif_says():
     left_red = Image.new("RGB", (8, 8), "blue")
     left_red.paste("red", (0, 0, 4, 8))
     exif = Image.Exif()
     exif[0x0112] = 6
-    upright = resized(encoded(left_red, exif=exif))
+    upright = resize(encode(left_red, exif=exif))
     assert (upright.getpixel((4, 0)), upright.getpixel((4, 7))) == ((255, 0, 0), (0, 0, 255))
 
 
 def test_the_same_image_gives_the_same_bytes():
-    data = encoded(Image.effect_mandelbrot((40, 40), (-2, -1, 1, 1), 20).convert("RGB"), "JPEG")
-    assert resized_png(data, 16) == resized_png(data, 16)
+    data = encode(Image.effect_mandelbrot((40, 40), (-2, -1, 1, 1), 20).convert("RGB"), "JPEG")
+    assert encode_resized_png(data, 16) == encode_resized_png(data, 16)
 
 
-def test_a_number_format_without_white_is_refused():
+def test_a_mode_that_does_not_define_white_is_refused():
     with pytest.raises(ValueError, match=r"^mode F says nothing about what is white"):
-        resized_png(encoded(flat("F", 0.5), "TIFF"), 8)
+        encode_resized_png(encode(make_flat("F", 0.5), "TIFF"), 8)
 
 
-def png_that_claims(width, height):
-    """A PNG of a few bytes whose header promises many pixels."""
+def make_png_bomb(width, height):
+    """Return a PNG of a few bytes whose header states many pixels."""
 
-    def chunk(kind, data):
+    def encode_chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + encode_chunk(b"IHDR", header)
+        + encode_chunk(b"IDAT", b"")
+        + encode_chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_bomb_is_refused_before_it_is_decoded():
     with pytest.raises(ValueError, match=r"^10001 x 10000 pixels are more than 100000000$"):
-        resized_png(png_that_claims(10_001, 10_000), 8)
+        encode_resized_png(make_png_bomb(10_001, 10_000), 8)
     with pytest.raises(Image.DecompressionBombError):
-        resized_png(png_that_claims(50_000, 50_000), 8)
+        encode_resized_png(make_png_bomb(50_000, 50_000), 8)
 
 
 @pytest.mark.parametrize(
@@ -135,16 +140,16 @@ def test_a_bomb_is_refused_before_it_is_decoded():
 )
 def test_a_file_that_is_a_program_is_no_image(program):
     with pytest.raises(UnidentifiedImageError):
-        resized_png(program, 8)
+        encode_resized_png(program, 8)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_file_of_pixels_is_an_image(kind):
-    data = encoded(flat("RGB", (200, 30, 30)), kind)
-    assert resized_png(data, 8)[:4] == b"\x89PNG"
+    data = encode(make_flat("RGB", (200, 30, 30)), kind)
+    assert encode_resized_png(data, 8)[:4] == b"\x89PNG"
 
 
-GOOD = encoded(Image.effect_noise((32, 32), 90).convert("RGB"))
+GOOD = encode(Image.effect_noise((32, 32), 90).convert("RGB"))
 
 
 @pytest.fixture
@@ -153,11 +158,9 @@ def preprocess(tmp_path):
 
     def run(images, bad=(), size=8):
         samples = tmp_path / "photos/samples.parquet"
-        write_table(
-            samples, [{"id": name, "image": data} for name, data in images.items()], SAMPLES
-        )
-        told = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": list(bad)}
-        write_json(samples.with_suffix(".json"), told)
+        write_table(samples, [{"id": id_, "image": data} for id_, data in images.items()], SAMPLES)
+        manifest = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": list(bad)}
+        write_json(samples.with_suffix(".json"), manifest)
         out = tmp_path / "photos/img8"
         preprocess_images(
             str(samples.with_suffix(".json")), size, str(out / "i.parquet"), str(out / "i.json")
@@ -169,10 +172,10 @@ def preprocess(tmp_path):
     return run
 
 
-def test_images_keep_their_order_and_names(preprocess):
-    images, manifest = preprocess({name: GOOD for name in "cab"})
+def test_images_keep_their_order_and_ids(preprocess):
+    images, manifest = preprocess({id_: GOOD for id_ in "cab"})
     assert list(images) == ["c", "a", "b"]
-    assert images["a"] == resized_png(GOOD, 8)
+    assert images["a"] == encode_resized_png(GOOD, 8)
     assert {key: manifest[key] for key in ("dataset", "image_size", "n")} == {
         "dataset": "photos",
         "image_size": 8,
@@ -185,8 +188,8 @@ def test_an_image_that_cannot_be_decoded_is_named_and_left_out(preprocess):
     broken = {
         "cut": GOOD[: len(GOOD) // 2],
         "text": b"not an image",
-        "bomb": png_that_claims(10_001, 10_000),
-        "huge bomb": png_that_claims(60_000, 60_000),
+        "bomb": make_png_bomb(10_001, 10_000),
+        "huge bomb": make_png_bomb(60_000, 60_000),
         "header alone": GOOD[:20],
     }
     earlier = {"id": "x", "reason": "has no image"}
@@ -194,13 +197,13 @@ def test_an_image_that_cannot_be_decoded_is_named_and_left_out(preprocess):
     assert list(images) == ["good"]
     assert manifest["n"] == 1
     assert manifest["bad_samples"][0] == earlier
-    told = {entry["id"]: entry["reason"] for entry in manifest["bad_samples"][1:]}
-    assert list(told) == list(broken)
-    assert all(reason.startswith("its image cannot be decoded (") for reason in told.values())
-    assert not any("0x" in reason for reason in told.values())
+    reasons = {entry["id"]: entry["reason"] for entry in manifest["bad_samples"][1:]}
+    assert list(reasons) == list(broken)
+    assert all(reason.startswith("its image cannot be decoded (") for reason in reasons.values())
+    assert not any("0x" in reason for reason in reasons.values())
 
 
-def test_a_data_set_without_one_image_is_refused(preprocess):
+def test_a_data_set_without_a_usable_image_is_refused(preprocess):
     with pytest.raises(UserError, match="no image can be decoded; the first: its image cannot"):
         preprocess({"a": b"", "b": b"x"})
 

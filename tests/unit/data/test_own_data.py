@@ -1,4 +1,4 @@
-"""A folder of pictures with a table beside them becomes samples; what cannot is named."""
+"""A folder of images with a table becomes samples; a row that cannot be used is named."""
 
 import io
 import json
@@ -15,10 +15,10 @@ from vlmeter.data.tables import read_table
 from vlmeter.errors import UserError
 from vlmeter.files import read_json
 
-NAMES = ("id", "image", "question", "context", "choices", "answer_index", "references")
+COLUMN_KEYS = ("id", "image", "question", "context", "choices", "answer_index", "references")
 
 
-def png(red=0):
+def encode_png(red=0):
     out = io.BytesIO()
     Image.new("RGB", (4, 4), (red, 0, 0)).save(out, format="PNG")
     return out.getvalue()
@@ -26,17 +26,17 @@ def png(red=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with two pictures, one of them in a folder of its own."""
+    """A folder with two images, the second of them in a subfolder."""
     folder = tmp_path / "photos"
     (folder / "more").mkdir(parents=True)
-    (folder / "a.png").write_bytes(png(1))
-    (folder / "more/b.png").write_bytes(png(2))
+    (folder / "a.png").write_bytes(encode_png(1))
+    (folder / "more/b.png").write_bytes(encode_png(2))
     return folder
 
 
 @pytest.fixture
 def read(tmp_path, folder):
-    """Download from the folder; return samples and what is said of the bad ones."""
+    """Download from the folder; return the samples and the reasons of the unusable ones, by id."""
 
     def run(task="vqa", table=None, n=100, path=folder, **columns):
         columns = columns or {"question": "ask", "references": "answer"}
@@ -44,28 +44,30 @@ def read(tmp_path, folder):
             "dataset": "photos",
             "task": task,
             "source": {"path": str(path), "table": table, "hub": None, "synthetic": None},
-            "columns": {**dict.fromkeys(NAMES), "image": "image", **columns},
+            "columns": {**dict.fromkeys(COLUMN_KEYS), "image": "image", **columns},
             "sample": {"n": n, "seed": 0},
         }
         samples, manifest = tmp_path / "out/samples.parquet", tmp_path / "out/samples.json"
         download_dataset(params, str(samples), str(manifest))
-        told = read_json(manifest)["bad_samples"]
-        return read_table(samples), {entry["id"]: entry["reason"] for entry in told}
+        bad_samples = read_json(manifest)["bad_samples"]
+        return read_table(samples), {bad["id"]: bad["reason"] for bad in bad_samples}
 
     return run
 
 
-def csv(folder, *lines, name="labels.csv", encoding="utf-8"):
+def write_csv(folder, *lines, name="labels.csv", encoding="utf-8"):
     (folder / name).write_bytes("\n".join(["image,ask,answer", *lines]).encode(encoding))
 
 
-def test_a_csv_names_pictures_relative_to_itself(folder, read):
-    csv(folder, "a.png,What is it?,a cat", 'more/b.png,"Red, or blue?","[""red"", ""dark red""]"')
+def test_a_csv_names_images_relative_to_itself(folder, read):
+    write_csv(
+        folder, "a.png,What is it?,a cat", 'more/b.png,"Red, or blue?","[""red"", ""dark red""]"'
+    )
     samples, bad = read()
     assert bad == {}
     assert [(s["id"], s["file"], s["image"], s["question"], s["references"]) for s in samples] == [
-        ("row-0", "a.png", png(1), "What is it?", ["a cat"]),
-        ("row-1", "more/b.png", png(2), "Red, or blue?", ["red", "dark red"]),
+        ("row-0", "a.png", encode_png(1), "What is it?", ["a cat"]),
+        ("row-1", "more/b.png", encode_png(2), "Red, or blue?", ["red", "dark red"]),
     ]
 
 
@@ -80,7 +82,7 @@ def test_a_csv_may_have_a_byte_order_mark_any_line_end_and_empty_lines(folder, r
 
 
 def test_cells_in_quotes_may_hold_separators_quotes_and_line_breaks(folder, read):
-    csv(folder, 'a.png,"one,\n""two""\u2028three",x')
+    write_csv(folder, 'a.png,"one,\n""two""\u2028three",x')
     assert read()[0][0]["question"] == 'one,\n"two"\u2028three'
 
 
@@ -105,17 +107,17 @@ def test_jsonl_holds_lists_as_they_are_and_may_leave_out_keys(folder, read):
     ]
 
 
-def test_a_parquet_table_may_name_pictures(folder, read):
+def test_a_parquet_table_may_name_images(folder, read):
     rows = [{"image": "a.png", "answer": ["x"]}, {"image": "nowhere.png", "answer": ["y"]}]
     pq.write_table(pa.Table.from_pylist(rows), folder / "labels.parquet")
     samples, bad = read("caption", references="answer")
-    assert [s["image"] for s in samples] == [png(1)]
+    assert [s["image"] for s in samples] == [encode_png(1)]
     assert bad == {"row-1": "has no image: the file nowhere.png is missing"}
 
 
-def test_a_table_below_names_pictures_relative_to_itself_and_within_the_folder(folder, read):
-    csv(folder / "more", "b.png,q,x", "../a.png,q,y")
-    assert [s["image"] for s in read()[0]] == [png(2), png(1)]
+def test_a_table_in_a_subfolder_names_images_relative_to_itself_within_the_folder(folder, read):
+    write_csv(folder / "more", "b.png,q,x", "../a.png,q,y")
+    assert [s["image"] for s in read()[0]] == [encode_png(2), encode_png(1)]
 
 
 def test_multiple_choice_from_a_csv(folder, read):
@@ -137,14 +139,14 @@ def test_multiple_choice_from_a_csv(folder, read):
 
 
 def test_a_cell_in_brackets_that_is_no_json_list_of_texts_is_named(folder, read):
-    csv(folder, "a.png,[sic],x", "a.png,q,[1]", 'a.png,q,"[""[1]""]"')
+    write_csv(folder, "a.png,[sic],x", "a.png,q,[1]", 'a.png,q,"[""[1]""]"')
     samples, bad = read()
     assert [(s["question"], s["references"]) for s in samples] == [("[sic]", ["x"]), ("q", ["[1]"])]
     assert list(bad) == ["row-1"]
 
 
-def test_pictures_that_are_not_there_or_elsewhere_are_named(folder, read, tmp_path):
-    (tmp_path / "secret.png").write_bytes(png(9))
+def test_images_that_are_missing_or_outside_the_folder_are_named(folder, read, tmp_path):
+    (tmp_path / "secret.png").write_bytes(encode_png(9))
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "out").symlink_to(tmp_path)
     (folder / "round.png").symlink_to(folder / "round.png")
@@ -179,16 +181,16 @@ def test_pictures_that_are_not_there_or_elsewhere_are_named(folder, read, tmp_pa
 
 def test_a_circle_of_links_is_named(folder, read):
     (folder / "round.png").symlink_to(folder / "round.png")
-    csv(folder, "round.png,q,x", "a.png,q,x")
+    write_csv(folder, "round.png,q,x", "a.png,q,x")
     samples, bad = read()
     assert [s["file"] for s in samples] == ["a.png"]
     assert "round.png" in bad["row-0"]
 
 
-def test_a_broken_picture_is_named_by_its_file(folder, read, tmp_path):
-    (folder / "broken.png").write_bytes(png(1)[:40])
+def test_a_damaged_image_is_named_by_its_file(folder, read, tmp_path):
+    (folder / "broken.png").write_bytes(encode_png(1)[:40])
     (folder / "text.png").write_text("no picture")
-    csv(folder, "broken.png,q,x", "text.png,q,x", "a.png,q,x")
+    write_csv(folder, "broken.png,q,x", "text.png,q,x", "a.png,q,x")
     read()
     out = tmp_path / "out"
     preprocess_images(str(out / "samples.json"), 4, str(out / "i.parquet"), str(out / "i.json"))
@@ -214,35 +216,35 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_csv_that_cannot_be_read_is_refused_with_its_line(folder, read, name):
-    content, words = REFUSED[name]
+    content, message = REFUSED[name]
     (folder / "labels.csv").write_bytes(content)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         read()
-    assert str(told.value).startswith(str(folder / "labels.csv"))
-    assert words in str(told.value)
+    assert str(raised.value).startswith(str(folder / "labels.csv"))
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "message"),
     [
         ("{", "line 2 is no JSON"),
         ("[1]", "line 2 is no JSON object"),
         ('{"a": 1, "a": 2}', "twice"),
     ],
 )
-def test_jsonl_that_cannot_be_read_is_refused_with_its_line(folder, read, line, words):
+def test_jsonl_that_cannot_be_read_is_refused_with_its_line(folder, read, line, message):
     (folder / "labels.jsonl").write_text(f'{{"image": "a.png", "ask": "", "answer": "x"}}\n{line}')
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         read()
 
 
-def test_several_tables_are_refused_until_one_is_named(folder, read):
-    csv(folder, "a.png,q,train", name="train.csv")
-    csv(folder, "a.png,q,test", name="test.csv")
-    csv(folder, "a.png,q,hidden", name=".train.csv")
-    with pytest.raises(UserError) as told:
+def test_several_tables_are_refused_until_the_config_names_a_table(folder, read):
+    write_csv(folder, "a.png,q,train", name="train.csv")
+    write_csv(folder, "a.png,q,test", name="test.csv")
+    write_csv(folder, "a.png,q,hidden", name=".train.csv")
+    with pytest.raises(UserError) as raised:
         read()
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{folder} holds several tables (test.csv, train.csv): "
         "say which with datasets.*.source.table."
     )
@@ -256,15 +258,15 @@ def test_several_tables_are_refused_until_one_is_named(folder, read):
 
 def test_a_pattern_picks_a_split_of_a_local_data_set(folder, read):
     for split in ("train", "test"):
-        rows = [{"image": {"bytes": png(3), "path": f"{split}.png"}, "answer": [split]}]
+        rows = [{"image": {"bytes": encode_png(3), "path": f"{split}.png"}, "answer": [split]}]
         (folder / "data").mkdir(exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / f"data/{split}-00000.parquet")
     samples, _ = read("caption", table="data/test-*.parquet", references="answer")
     assert [(s["file"], s["references"]) for s in samples] == [("test.png", ["test"])]
 
 
-def test_a_csv_without_its_folder_and_a_saved_data_set_are_refused_with_what_to_do(folder, read):
-    csv(folder, "a.png,q,x")
+def test_the_path_of_a_csv_and_a_saved_data_set_are_refused_with_what_to_do(folder, read):
+    write_csv(folder, "a.png,q,x")
     with pytest.raises(UserError, match=r"give the folder that holds it and them.*labels\.csv as"):
         read(path=folder / "labels.csv")
     (folder / "labels.csv").rename(folder / "data.arrow")
@@ -274,7 +276,7 @@ def test_a_csv_without_its_folder_and_a_saved_data_set_are_refused_with_what_to_
         read()
 
 
-def test_a_parquet_file_alone_has_no_picture_files(tmp_path, read):
+def test_a_parquet_file_without_its_folder_has_no_image_files(tmp_path, read):
     pq.write_table(
         pa.Table.from_pylist([{"image": "a.png", "answer": "x"}]), tmp_path / "t.parquet"
     )
@@ -283,7 +285,7 @@ def test_a_parquet_file_alone_has_no_picture_files(tmp_path, read):
 
 
 def test_a_sample_of_a_csv_is_drawn_by_its_seed(folder, read):
-    csv(folder, *(f"a.png,q,{number}" for number in range(50)))
+    write_csv(folder, *(f"a.png,q,{number}" for number in range(50)))
     samples, _ = read(n=5)
     assert len(samples) == 5
     assert [f"row-{s['references'][0]}" for s in samples] == [s["id"] for s in samples]

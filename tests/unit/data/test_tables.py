@@ -1,4 +1,4 @@
-"""Tables are written and read in groups of rows, whole or not at all."""
+"""Tables are written and read in groups of rows; a table is written whole or not at all."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +11,7 @@ from vlmeter.errors import UserError
 NUMBERS = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
 
-def numbers(count):
+def make_rows(count):
     return ({"n": number, "text": f"row {number}"} for number in range(count))
 
 
@@ -19,7 +19,7 @@ def numbers(count):
 def table(tmp_path):
     """2,500 rows in three groups."""
     path = tmp_path / "numbers.parquet"
-    write_table(path, numbers(2500), NUMBERS)
+    write_table(path, make_rows(2500), NUMBERS)
     assert pq.ParquetFile(path).num_row_groups == 3
     return path
 
@@ -37,9 +37,9 @@ def table(tmp_path):
         (9999, None),
     ],
 )
-def test_any_run_of_rows_can_be_read(table, start, stop):
-    found = [row["n"] for row in stream_table(table, ["n"], start, stop)]
-    assert found == list(range(2500))[start:stop]
+def test_any_range_of_rows_can_be_read(table, start, stop):
+    values = [row["n"] for row in stream_table(table, ["n"], start, stop)]
+    assert values == list(range(2500))[start:stop]
     assert count_rows(table) == 2500
 
 
@@ -50,29 +50,29 @@ def test_large_rows_make_small_groups(tmp_path):
     assert [file.row_group(n).num_rows for n in range(file.num_row_groups)] == [6, 6]
 
 
-def test_the_same_rows_give_the_same_file_however_they_come(table, tmp_path):
-    def in_parts():
+def test_the_same_rows_give_the_same_file_however_they_are_read(table, tmp_path):
+    def read_in_parts():
         for start in range(0, 2500, 700):
             yield from stream_table(table, None, start, start + 700)
 
-    write_table(tmp_path / "again.parquet", in_parts(), NUMBERS)
+    write_table(tmp_path / "again.parquet", read_in_parts(), NUMBERS)
     assert (tmp_path / "again.parquet").read_bytes() == table.read_bytes()
 
 
-def test_no_rows_leave_a_table_with_its_columns(tmp_path):
+def test_a_table_without_rows_has_its_columns(tmp_path):
     write_table(tmp_path / "none.parquet", [], NUMBERS)
     assert pq.read_table(tmp_path / "none.parquet").schema.names == ["n", "text"]
     assert read_table(tmp_path / "none.parquet") == []
 
 
-def test_rows_that_end_in_an_error_leave_the_file_as_it_was(table):
-    def cut_short():
-        yield from numbers(2000)
+def test_an_error_among_the_rows_leaves_the_file_as_it_was(table):
+    def fail_midway():
+        yield from make_rows(2000)
         raise RuntimeError("the end of the world")
 
     before = table.read_bytes()
     with pytest.raises(RuntimeError, match="end of the world"):
-        write_table(table, cut_short(), NUMBERS)
+        write_table(table, fail_midway(), NUMBERS)
     assert table.read_bytes() == before
     assert list(table.parent.iterdir()) == [table]
 
@@ -88,7 +88,7 @@ def pictured(tmp_path):
     return stored
 
 
-def test_texts_and_images_of_a_sample_find_each_other(pictured):
+def test_each_image_is_read_with_the_texts_of_its_sample(pictured):
     assert len(pictured) == 3
     assert [text.question for text in pictured.texts(0, 3)] == ["q0", "q2", "q4"]
     assert [(text.id, image) for text, image in pictured.read(1, 3)] == [
@@ -97,7 +97,7 @@ def test_texts_and_images_of_a_sample_find_each_other(pictured):
     ]
 
 
-def test_an_image_of_no_sample_is_refused(pictured):
+def test_an_image_without_a_sample_is_refused(pictured):
     write_table(pictured.images, [{"id": "other", "image": b"x"}], IMAGES)
     with pytest.raises(UserError, match=r"has no sample other, of which .* has the image"):
         list(pictured.read(0, 1))

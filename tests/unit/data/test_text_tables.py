@@ -1,4 +1,4 @@
-"""What a program writes as CSV or JSONL is read as it was."""
+"""Rows that a program writes as CSV or JSONL are read unchanged."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmeter.data.texttables import describe_text_table, text_table_rows
+from vlmeter.data.texttables import describe_text_table, read_text_table
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 awkward = st.text('",;\t\n\r |[]\ufeff\u2028é', max_size=8)
@@ -17,7 +17,7 @@ awkward = st.text('",;\t\n\r |[]\ufeff\u2028é', max_size=8)
 
 def read(path):
     columns, count = describe_text_table(path)
-    rows = list(text_table_rows(path, columns))
+    rows = list(read_text_table(path, columns))
     assert len(rows) == count
     return columns, rows
 
@@ -32,12 +32,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=40)
 def test_cells_of_a_csv_are_read_as_they_were_written(folder, name, separator, rows):
     out = io.StringIO(newline="")
-    csv.writer(out, delimiter=separator).writerows([("one", "two"), *rows])
+    csv.writer(out, delimiter=separator).writerows([("first", "second"), *rows])
     (folder / name).write_bytes(out.getvalue().encode())
-    columns, found = read(folder / name)
-    assert columns == ["one", "two"]
-    kept = [row for row in rows if any(cell.strip() for cell in row)]
-    assert [(row["one"], row["two"]) for row in found] == kept
+    columns, rows_read = read(folder / name)
+    assert columns == ["first", "second"]
+    not_empty = [row for row in rows if any(cell.strip() for cell in row)]
+    assert [(row["first"], row["second"]) for row in rows_read] == not_empty
 
 
 @given(rows=st.lists(st.dictionaries(texts, texts | st.lists(texts, max_size=2) | st.none(),
@@ -47,6 +47,6 @@ def test_cells_of_a_csv_are_read_as_they_were_written(folder, name, separator, r
 def test_rows_of_a_jsonl_are_read_as_they_were_written(folder, rows, escaped):
     lines = (json.dumps(row, ensure_ascii=escaped) + "\n" for row in rows)
     (folder / "t.jsonl").write_bytes("".join(lines).encode())
-    columns, found = read(folder / "t.jsonl")
+    columns, rows_read = read(folder / "t.jsonl")
     assert set(columns) == {name for row in rows for name in row}
-    assert found == [{name: row.get(name) for name in columns} for row in rows]
+    assert rows_read == [{name: row.get(name) for name in columns} for row in rows]
