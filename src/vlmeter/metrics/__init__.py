@@ -1,1 +1,1 @@
-"""Quality: how well the predictions answer, and how sure that can be known."""
+"""Quality metrics: how well predictions answer, with the uncertainty of each figure."""

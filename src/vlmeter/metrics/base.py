@@ -1,4 +1,4 @@
-"""What a metric is: the one interface behind which every quality figure stands."""
+"""The interface of all metrics: from examples to figures with the contribution of each sample."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Floats = Sequence[float] | FloatArray
 
 @dataclass(frozen=True)
 class Example:
-    """One sample beside the model's prediction for it."""
+    """A sample with the model's prediction for it."""
 
     id: str
     prediction: str
@@ -22,21 +22,21 @@ class Example:
     answer_index: int | None = None
     """Position of the right option in `choices`."""
     option_scores: tuple[float, ...] | None = None
-    """Log-likelihood of each option, higher is likelier; None where the model gave none."""
+    """Log-likelihood of each option; None if the model computed none."""
 
 
 class Statistic(StrEnum):
-    """How per-sample contributions become one figure."""
+    """How the contributions of the samples form a figure."""
 
     RATIO = "ratio"
-    """Sum of numerators over sum of denominators: a mean where all denominators are 1."""
+    """Sum of numerators over sum of denominators: the mean if all denominators are 1."""
     MEDIAN = "median"
-    """Median of the per-sample quotients."""
+    """Median of the samples' quotients."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What each sample adds to a figure, so that a bootstrap resamples without scoring again."""
+    """What each sample contributes to a figure; a bootstrap resamples it without scoring again."""
 
     numerator: FloatArray
     denominator: FloatArray
@@ -54,7 +54,7 @@ class Contributions:
 
     @property
     def per_sample(self) -> FloatArray:
-        """The figure of each sample on its own."""
+        """The figure of each sample."""
         return self.numerator / self.denominator
 
     @property
@@ -72,52 +72,52 @@ class Contributions:
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Contributions:
-    """Contributions to a figure that divides two sums."""
+    """Return the contributions to a figure that is the quotient of two sums."""
     return Contributions(
         np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
     )
 
 
 def mean(values: Floats) -> Contributions:
-    """Contributions to a figure that is the mean of per-sample values."""
+    """Return the contributions to a figure that is the mean of the samples' values."""
     return ratio(values, [1.0] * len(values))
 
 
 def median(values: Floats) -> Contributions:
-    """Contributions to a figure that is the median of per-sample values."""
+    """Return the contributions to a figure that is the median of the samples' values."""
     numerator = np.asarray(values, dtype=np.float64)
     return Contributions(numerator, np.ones_like(numerator), Statistic.MEDIAN)
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """One named figure of a metric. A metric may give several, e.g. a rate beside an accuracy."""
+    """A named figure of a metric. A metric may have several, such as an accuracy and a rate."""
 
     name: str
     label: str
     contributions: Contributions
     higher_is_better: bool | None
-    """None for a figure that does not judge the model, such as the random baseline."""
+    """None for a figure that does not rate the model, such as the random baseline."""
     note: str | None = None
 
 
-def suits_any(_examples: Collection[Example]) -> None:
-    """Say that a metric has no demand on the data set as a whole."""
+def accept_any(_examples: Collection[Example]) -> None:
+    """Accept every data set: most metrics have no requirement on the data set as a whole."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A way to score predictions: one module each, listed in `registry.TASK_METRICS`."""
+    """A way to score predictions. Each has a module and is listed in `registry.TASK_METRICS`."""
 
     name: str
     definition: str
-    """One sentence for the report: what is computed, and after which normalisation."""
+    """A sentence for the report: what is computed, and after which normalisation."""
     problem: Callable[[Example], str | None]
-    """Why this sample cannot be scored, or None: such a sample is reported by its id."""
+    """Returns why a sample cannot be scored, or None. Such a sample is reported by its id."""
     scores: Callable[[Collection[Example]], list[Score]]
-    """The figures over samples without a problem. For no samples: the same names, no values.
+    """Returns the figures over samples without a problem; without samples the same ones, empty.
 
-    The samples are read from disk at each pass over them, so that no more than a few are in memory.
+    Each pass over the samples reads them from disk, so that only a few are in memory.
     """
-    unsuited: Callable[[Collection[Example]], str | None] = suits_any
-    """Why the whole data set cannot be scored, or None: said once instead of per sample."""
+    unsuited: Callable[[Collection[Example]], str | None] = accept_any
+    """Returns why the whole data set cannot be scored, or None; reported once, not per sample."""

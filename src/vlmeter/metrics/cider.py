@@ -1,8 +1,8 @@
-"""CIDEr-D: agreement of a caption with several references in rare rather than common n-grams.
+"""CIDEr-D: agreement of a caption with several references, in which rare n-grams weigh more.
 
 Vedantam et al., 2015, "CIDEr: Consensus-based Image Description Evaluation" (arXiv 1411.5726),
-section 4 and its CIDEr-D variant. Words come from the same normalisation as WER's instead of the
-Java tokenizer of the COCO evaluation, so figures differ slightly from those published with it.
+section 4 and its CIDEr-D variant. The words are those of WER instead of those of the COCO
+evaluation's Java tokenizer, so figures differ slightly from those published with it.
 """
 
 import math
@@ -12,12 +12,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
-from vlmeter.metrics.text import words
+from vlmeter.metrics.text import split_words
 from vlmeter.metrics.wer import problem
 
 LONGEST_NGRAM = 4
 SIGMA = 6.0
-"""Width of the penalty for a difference in length, in n-grams."""
+"""Width of the penalty for a difference in length, in bigrams."""
 SCALE = 10.0
 _MINIMUM_IMAGES = 2
 
@@ -25,14 +25,14 @@ Ngram = tuple[str, ...]
 
 
 class _Vector(NamedTuple):
-    """A caption as TF-IDF weights, one table and norm per n-gram length."""
+    """The TF-IDF weights of a caption, and their norm, by n-gram length."""
 
     weights: list[dict[Ngram, float]]
     norms: list[float]
     bigrams: int
 
 
-def _ngrams(tokens: Sequence[str]) -> Counter[Ngram]:
+def _count_ngrams(tokens: Sequence[str]) -> Counter[Ngram]:
     return Counter(
         tuple(tokens[start : start + length])
         for length in range(1, LONGEST_NGRAM + 1)
@@ -40,7 +40,7 @@ def _ngrams(tokens: Sequence[str]) -> Counter[Ngram]:
     )
 
 
-def _vector(ngrams: Counter[Ngram], frequencies: Counter[Ngram], images: int) -> _Vector:
+def _weigh_ngrams(ngrams: Counter[Ngram], frequencies: Counter[Ngram], images: int) -> _Vector:
     weights: list[dict[Ngram, float]] = [{} for _ in range(LONGEST_NGRAM)]
     for ngram, count in ngrams.items():
         rarity = math.log(images) - math.log(max(1, frequencies[ngram]))
@@ -51,41 +51,41 @@ def _vector(ngrams: Counter[Ngram], frequencies: Counter[Ngram], images: int) ->
     return _Vector(weights, norms, bigrams)
 
 
-def _similarity(candidate: _Vector, reference: _Vector) -> float:
+def _compute_similarity(candidate: _Vector, reference: _Vector) -> float:
     """Return the clipped cosine similarity, averaged over n-gram lengths, from 0 to 1."""
     total = 0.0
-    for given, wanted, given_norm, wanted_norm in zip(
+    for weights, reference_weights, norm, reference_norm in zip(
         candidate.weights, reference.weights, candidate.norms, reference.norms, strict=True
     ):
-        if given_norm and wanted_norm:
+        if norm and reference_norm:
             product = sum(
-                min(weight, wanted[ngram]) * wanted[ngram]
-                for ngram, weight in given.items()
-                if ngram in wanted
+                min(weight, reference_weights[ngram]) * reference_weights[ngram]
+                for ngram, weight in weights.items()
+                if ngram in reference_weights
             )
-            total += product / (given_norm * wanted_norm)
+            total += product / (norm * reference_norm)
     difference = candidate.bigrams - reference.bigrams
     return total / LONGEST_NGRAM * math.exp(-(difference**2) / (2 * SIGMA**2))
 
 
 class Documents:
-    """In how many images each n-gram of the references occurs."""
+    """The number of images in whose references each n-gram occurs."""
 
     def __init__(self, references: Iterable[Sequence[Sequence[str]]]) -> None:
         self.images = 0
         self.frequencies: Counter[Ngram] = Counter()
         for captions in references:
             self.images += 1
-            self.frequencies.update(set().union(*map(_ngrams, captions)))
+            self.frequencies.update(set().union(*map(_count_ngrams, captions)))
 
-    def cider_d(self, candidate: Sequence[str], captions: Sequence[Sequence[str]]) -> float:
-        """Return the CIDEr-D of a caption of one of these images, from 0 to 10."""
-        vector = self._vector(candidate)
-        similarities = [_similarity(vector, self._vector(caption)) for caption in captions]
+    def compute_cider_d(self, candidate: Sequence[str], captions: Sequence[Sequence[str]]) -> float:
+        """Return the CIDEr-D of a candidate against an image's captions, from 0 to 10."""
+        vector = self._weigh(candidate)
+        similarities = [_compute_similarity(vector, self._weigh(caption)) for caption in captions]
         return SCALE * math.fsum(similarities) / len(similarities)
 
-    def _vector(self, tokens: Sequence[str]) -> _Vector:
-        return _vector(_ngrams(tokens), self.frequencies, self.images)
+    def _weigh(self, tokens: Sequence[str]) -> _Vector:
+        return _weigh_ngrams(_count_ngrams(tokens), self.frequencies, self.images)
 
 
 def unsuited(examples: Collection[Example]) -> str | None:
@@ -96,15 +96,16 @@ def unsuited(examples: Collection[Example]) -> str | None:
     return "needs at least 2 images: with one, no n-gram is rarer than another"
 
 
-def _references(example: Example) -> list[list[str]]:
-    return [tokens for text in example.references if (tokens := words(text))]
+def _split_references(example: Example) -> list[list[str]]:
+    return [tokens for text in example.references if (tokens := split_words(text))]
 
 
 def scores(examples: Collection[Example]) -> list[Score]:
     """Return the mean CIDEr-D."""
-    documents = Documents(map(_references, examples))
+    documents = Documents(map(_split_references, examples))
     values = [
-        documents.cider_d(words(example.prediction), _references(example)) for example in examples
+        documents.compute_cider_d(split_words(example.prediction), _split_references(example))
+        for example in examples
     ]
     note = (
         f"n-gram frequencies of the {len(examples)} evaluated images: not comparable with "

@@ -1,4 +1,4 @@
-"""How a cell's answers differ from its base cell's: settings are not supposed to change them."""
+"""Compares the answers of a cell and its base cell, which most settings should not change."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,47 +10,49 @@ from vlmeter.metrics.uncertainty import (
     RESAMPLES,
     Difference,
     Resampled,
-    difference_of_resampled,
+    compute_resampled_difference,
     resample,
 )
 
-KEPT = 512
-"""Files and figures held in memory at once: of 300 samples each, some tens of megabytes."""
+_CACHE_SIZE = 512
+"""Files and figures that are cached: with 300 samples each, some tens of megabytes."""
 
 
 class PairedDifference(NamedTuple):
-    """By how much a cell's figure exceeds its base's, over the samples that both scored."""
+    """By how much a cell's figure exceeds its base's, over the samples scored in both."""
 
     difference: Difference
     samples: int
+    """Samples scored in both."""
 
 
 class Changed(NamedTuple):
-    """How many predictions are not the same text, of those that both cells made."""
+    """The number of predictions that differ as texts, over the samples that both cells answered."""
 
     changed: int
     shared: int
+    """Samples that both cells answered."""
 
 
 class Answers:
-    """What cells answered and how it was scored, for many comparisons of the same cells.
+    """The answers and scores of cells, for many comparisons of the same cells.
 
-    A cell stands in several pairs, and some cells in thousands: each file is read once, and each
-    figure resampled once, as long as no more than `KEPT` others were looked at in between.
+    A cell is part of several pairs, some cells of thousands. So each file is read once and each
+    figure is resampled once, unless more than `_CACHE_SIZE` others were used in between.
     """
 
     def __init__(self, *, seed: int, resamples: int = RESAMPLES) -> None:
-        """Read nothing yet.
+        """Set the bootstrap; files are read by the comparisons.
 
         Args:
-            seed: of the bootstrap.
-            resamples: of the bootstrap.
+            seed: seed of the bootstrap.
+            resamples: number of resamples.
         """
         self._seed = seed
         self._resamples = resamples
-        self._scores = lru_cache(KEPT)(read_scores)
-        self._predictions = lru_cache(KEPT)(_read_predictions)
-        self._resampled = lru_cache(KEPT)(self._resample)
+        self._read_scores = lru_cache(_CACHE_SIZE)(read_scores)
+        self._read_predictions = lru_cache(_CACHE_SIZE)(_read_predictions)
+        self._resample_cached = lru_cache(_CACHE_SIZE)(self._resample)
 
     def quality_difference(
         self, scores_path: Path, base_scores_path: Path, figure: str
@@ -69,32 +71,32 @@ class Answers:
             UserError: a file is missing, cut short or has no such figure.
         """
         paths = scores_path, base_scores_path
-        ids, base_ids = (self._scores(path, figure).ids for path in paths)
+        ids, base_ids = (self._read_scores(path, figure).ids for path in paths)
         if ids != base_ids:
-            known = frozenset(base_ids)
-            ids = tuple(id_ for id_ in ids if id_ in known)
+            in_base = frozenset(base_ids)
+            ids = tuple(id_ for id_ in ids if id_ in in_base)
         if not ids:
             return None
-        compared = difference_of_resampled(*(self._resampled(path, figure, ids) for path in paths))
-        return PairedDifference(compared, len(ids))
+        cell, base = (self._resample_cached(path, figure, ids) for path in paths)
+        return PairedDifference(compute_resampled_difference(cell, base), len(ids))
 
     def changed_predictions(self, predictions_path: Path, base_predictions_path: Path) -> Changed:
-        """Count the predictions that differ between two cells, character by character.
+        """Count the predictions whose text is not exactly the same in two cells.
 
         Raises:
             UserError: a file is missing, cut short or lacks a column.
         """
-        cell, base = map(self._predictions, (predictions_path, base_predictions_path))
+        cell, base = map(self._read_predictions, (predictions_path, base_predictions_path))
         shared = [id_ for id_ in cell if id_ in base]
         return Changed(sum(cell[id_] != base[id_] for id_ in shared), len(shared))
 
     def _resample(self, path: Path, figure: str, ids: tuple[str, ...]) -> Resampled:
-        scores = self._scores(path, figure)
+        scores = self._read_scores(path, figure)
         values, weights = scores.values, scores.weights
         if ids != scores.ids:
-            place_of = {id_: place for place, id_ in enumerate(scores.ids)}
-            places = [place_of[id_] for id_ in ids]
-            values, weights = values[places], weights[places]
+            position_of = {id_: position for position, id_ in enumerate(scores.ids)}
+            positions = [position_of[id_] for id_ in ids]
+            values, weights = values[positions], weights[positions]
         contributions = Contributions(values * weights, weights, scores.statistic)
         return resample(contributions, seed=self._seed, resamples=self._resamples)
 

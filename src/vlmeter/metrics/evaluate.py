@@ -1,4 +1,4 @@
-"""Scores predictions with every metric of a task, and says which samples could not be scored."""
+"""Scores predictions with every metric of a task and lists the samples that cannot be scored."""
 
 import math
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +17,7 @@ from vlmeter.metrics.uncertainty import CONFIDENCE, bootstrap
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric's value over the data set with its interval."""
+    """A figure's value over the data set, with its interval."""
 
     name: str
     label: str
@@ -26,13 +26,13 @@ class Figure:
     high: float | None
     higher_is_better: bool | None
     scored: int
-    """Samples behind the value."""
+    """Number of samples that were scored."""
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class BadSample:
-    """A sample which some metrics could not score."""
+    """A sample that some metrics could not score."""
 
     id: str
     reason: str
@@ -54,14 +54,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All quality figures of one cell."""
+    """All quality figures of a cell."""
 
     figures: tuple[Figure, ...]
     bad_samples: tuple[BadSample, ...]
     columns: tuple[Column, ...]
-    """In the order of the figures; each as long as the examples."""
+    """In the order of the figures; each has a value for every example."""
     scored: int
-    """Samples that every metric which suits the data set could score."""
+    """Samples that were scored by every metric that suits the data set."""
     definition: str
 
     def value_of(self, name: str) -> float | None:
@@ -73,7 +73,7 @@ class Evaluation:
         return {figure.name: figure.value for figure in self.figures}[name]
 
 
-def metrics_of(task: str) -> tuple[Metric, ...]:
+def select_metrics(task: str) -> tuple[Metric, ...]:
     """Return the metrics of a task.
 
     Raises:
@@ -82,8 +82,8 @@ def metrics_of(task: str) -> tuple[Metric, ...]:
     try:
         return TASK_METRICS[task]
     except KeyError:
-        known = ", ".join(sorted(TASK_METRICS))
-        raise UserError(f"Task {task!r} is not known: use one of {known}.") from None
+        tasks = ", ".join(sorted(TASK_METRICS))
+        raise UserError(f"Task {task!r} is not known: use one of {tasks}.") from None
 
 
 def evaluate(task: str, examples: Collection[Example], *, seed: int, resamples: int) -> Evaluation:
@@ -91,26 +91,28 @@ def evaluate(task: str, examples: Collection[Example], *, seed: int, resamples: 
 
     Args:
         task: caption, vqa, multiple_choice or ocr.
-        examples: samples with their predictions; without any, figures have no value but a name.
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
+        examples: samples with their predictions; without any, the figures have no values.
+        seed: seed of the bootstrap.
+        resamples: number of resamples.
 
     Raises:
         UserError: there is no such task.
     """
-    metrics = metrics_of(task)
-    judged = _judge(metrics, examples)
+    metrics = select_metrics(task)
+    suitability = _judge(metrics, examples)
     figures: list[Figure] = []
     columns: list[Column] = []
-    for metric, usable, unsuited in zip(metrics, judged.usable, judged.unsuited, strict=True):
+    for metric, usable, unsuited in zip(
+        metrics, suitability.usable, suitability.unsuited, strict=True
+    ):
         for score in metric.scores(_Usable(examples, usable)):
-            figures.append(_figure(score, unsuited, seed=seed, resamples=resamples))
-            columns.append(_column(score, usable))
+            figures.append(_build_figure(score, unsuited, seed=seed, resamples=resamples))
+            columns.append(_build_column(score, usable))
     return Evaluation(
         figures=tuple(figures),
-        bad_samples=judged.bad,
+        bad_samples=suitability.bad,
         columns=tuple(columns),
-        scored=len(examples) - len({sample.id for sample in judged.bad}),
+        scored=len(examples) - len({sample.id for sample in suitability.bad}),
         definition=" ".join(
             [
                 *(metric.definition for metric in metrics),
@@ -120,33 +122,33 @@ def evaluate(task: str, examples: Collection[Example], *, seed: int, resamples: 
     )
 
 
-class _Judged(NamedTuple):
-    """Which samples each metric can score."""
+class _Suitability(NamedTuple):
+    """The samples that each metric can score."""
 
     usable: list[npt.NDArray[np.bool_]]
-    """By metric: which samples it scores."""
+    """By metric: True for each sample that it can score."""
     unsuited: list[str | None]
-    """By metric: why the whole data set cannot be scored."""
+    """By metric: why it cannot score the data set at all, or None."""
     bad: tuple[BadSample, ...]
 
 
-def _judge(metrics: Sequence[Metric], examples: Collection[Example]) -> _Judged:
-    """Ask every metric about every sample, in one pass over them."""
+def _judge(metrics: Sequence[Metric], examples: Collection[Example]) -> _Suitability:
+    """Check every sample with every metric, in a single pass over the samples."""
     unsuited = [metric.unsuited(examples) for metric in metrics]
     usable = [np.zeros(len(examples), dtype=np.bool_) for _ in metrics]
     bad: list[BadSample] = []
     for position, example in enumerate(examples):
         problems: dict[str, list[str]] = {}
-        for metric, whole, flags in zip(metrics, unsuited, usable, strict=True):
-            reason = None if whole else metric.problem(example)
-            flags[position] = not (whole or reason)
+        for metric, mismatch, flags in zip(metrics, unsuited, usable, strict=True):
+            reason = None if mismatch else metric.problem(example)
+            flags[position] = not (mismatch or reason)
             if reason:
                 problems.setdefault(reason, []).append(metric.name)
         bad.extend(
             BadSample(example.id, reason, tuple(names))
             for reason, names in sorted(problems.items())
         )
-    return _Judged(usable, unsuited, tuple(bad))
+    return _Suitability(usable, unsuited, tuple(bad))
 
 
 class _Usable(Collection[Example]):
@@ -159,19 +161,19 @@ class _Usable(Collection[Example]):
         return int(self._usable.sum())
 
     def __contains__(self, example: object) -> bool:
-        return any(example == one for one in self)
+        return any(example == other for other in self)
 
     def __iter__(self) -> Iterator[Example]:
         return compress(self._examples, self._usable)
 
 
-def _figure(score: Score, unsuited: str | None, *, seed: int, resamples: int) -> Figure:
+def _build_figure(score: Score, unsuited: str | None, *, seed: int, resamples: int) -> Figure:
     contributions = score.contributions
     if not len(contributions):
         note = unsuited or "no sample could be scored"
         return Figure(score.name, score.label, None, None, None, score.higher_is_better, 0, note)
     interval = bootstrap(contributions, seed=seed, resamples=resamples)
-    notes = [score.note, _doubt(contributions)]
+    notes = [score.note, _note_missing_uncertainty(contributions)]
     return Figure(
         score.name,
         score.label,
@@ -184,8 +186,8 @@ def _figure(score: Score, unsuited: str | None, *, seed: int, resamples: int) ->
     )
 
 
-def _doubt(contributions: Contributions) -> str | None:
-    """Say where an interval over samples cannot show the uncertainty."""
+def _note_missing_uncertainty(contributions: Contributions) -> str | None:
+    """Return a note if an interval over samples cannot show the uncertainty, else None."""
     if len(contributions) == 1:
         return "one sample: no interval"
     values = contributions.per_sample
@@ -194,7 +196,7 @@ def _doubt(contributions: Contributions) -> str | None:
     return None
 
 
-def _column(score: Score, usable: npt.NDArray[np.bool_]) -> Column:
+def _build_column(score: Score, usable: npt.NDArray[np.bool_]) -> Column:
     values, weights = (np.full(len(usable), math.nan) for _ in range(2))
     values[usable] = score.contributions.per_sample
     weights[usable] = score.contributions.denominator

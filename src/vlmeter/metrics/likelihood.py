@@ -1,6 +1,6 @@
-"""Multiple choice accuracy by the likelihood that the model gives to each option.
+"""Multiple choice accuracy by the likelihood of each option under the model.
 
-For a base language model, which was never taught to print a letter, this is the fair protocol:
+This is the fair protocol for a base language model, which was not trained to answer with a letter:
 Brown et al., 2020 (arXiv 2005.14165), section 2.4, with the likelihood per token.
 """
 
@@ -31,8 +31,8 @@ def unsuited(examples: Collection[Example]) -> str | None:
     return "the predictions carry no option scores"
 
 
-def credit(option_scores: Sequence[float], answer_index: int) -> float:
-    """Return 1 if the right option is the likeliest, shared equally among tied ones, else 0."""
+def compute_credit(option_scores: Sequence[float], answer_index: int) -> float:
+    """Return 1 if the right option is the likeliest, 1 / n if n options tie with it, else 0."""
     best = max(option_scores)
     if option_scores[answer_index] < best:
         return 0.0
@@ -42,7 +42,7 @@ def credit(option_scores: Sequence[float], answer_index: int) -> float:
 def scores(examples: Collection[Example]) -> list[Score]:
     """Return the accuracy of the likeliest option."""
     values = [
-        credit(example.option_scores, example.answer_index)
+        compute_credit(example.option_scores, example.answer_index)
         for example in examples
         if example.option_scores is not None and example.answer_index is not None
     ]

@@ -1,4 +1,4 @@
-"""Multiple choice accuracy from generated text, with what could not be read shown beside it."""
+"""Multiple choice accuracy from generated text, and the rate of answers without an option."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -6,10 +6,10 @@ from string import ascii_uppercase
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
 
-_EDGE = " .,;:!?\"'()[]"
+_OUTER_MARKS = " .,;:!?\"'()[]"
 _SEPARATORS = re.compile(r"[\s.,;:!?\"'()\[\]{}*#]+")
 _ARTICLE_TOKENS = 3
-"""In a text of more tokens than this a lone "A" is the article, not the option."""
+"""In a text of more tokens, a single "A" is read as the article, not as the option."""
 
 
 def read_letter(prediction: str, choices: Sequence[str]) -> int | None:
@@ -26,16 +26,18 @@ def read_letter(prediction: str, choices: Sequence[str]) -> int | None:
 
 
 def read_text(prediction: str, choices: Sequence[str]) -> int | None:
-    """Read a prediction that is the text of exactly one option, case and outer marks aside."""
-    given = _plain(prediction)
-    return _only([index for index, choice in enumerate(choices) if given == _plain(choice) != ""])
+    """Read a prediction that is the text of a single option, but for case and outer marks."""
+    text = _normalise(prediction)
+    return _get_single(
+        [index for index, choice in enumerate(choices) if text == _normalise(choice) != ""]
+    )
 
 
 def infer_option(prediction: str, choices: Sequence[str]) -> int | None:
-    """Read the only option that a longer prediction speaks of, by its letter or else its text.
+    """Read the only option that a longer prediction names, by its letter or else by its text.
 
-    In the manner of VLMEvalKit's option matching: exactly one option letter stands alone as a
-    capital, or exactly one option's text occurs as whole words.
+    As in VLMEvalKit's option matching: a single option's letter occurs as a capital by itself, or a
+    single option's text occurs as whole words.
     """
     tokens = [token for token in _SEPARATORS.split(prediction) if token]
     if len(tokens) > _ARTICLE_TOKENS:
@@ -43,13 +45,13 @@ def infer_option(prediction: str, choices: Sequence[str]) -> int | None:
     letters = ascii_uppercase[: len(choices)]
     named = [index for index, letter in enumerate(letters) if letter in tokens]
     if named:
-        return _only(named)
-    given = _spaced(prediction)
-    return _only(
+        return _get_single(named)
+    text = _join_tokens(prediction)
+    return _get_single(
         [
             index
             for index, choice in enumerate(choices)
-            if _spaced(choice).strip() and _spaced(choice) in given
+            if _join_tokens(choice).strip() and _join_tokens(choice) in text
         ]
     )
 
@@ -63,15 +65,16 @@ def read_option(prediction: str, choices: Sequence[str]) -> int | None:
     return None
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split()).strip(_EDGE)
+def _normalise(text: str) -> str:
+    return " ".join(text.lower().split()).strip(_OUTER_MARKS)
 
 
-def _spaced(text: str) -> str:
+def _join_tokens(text: str) -> str:
+    """Return the tokens between single spaces, so that whole words can be searched for."""
     return f" {' '.join(token for token in _SEPARATORS.split(text.lower()) if token)} "
 
 
-def _only(options: Sequence[int]) -> int | None:
+def _get_single(options: Sequence[int]) -> int | None:
     return options[0] if len(options) == 1 else None
 
 
@@ -92,7 +95,7 @@ _READINGS = (
     ("accuracy_text", "Accuracy, option text", read_text),
     ("accuracy_inferred", "Accuracy, inferred option", infer_option),
 )
-"""Figures by the way in which a prediction is read; the first counts."""
+"""The figures, with the way in which each reads a prediction; the first one is the accuracy."""
 
 
 def scores(examples: Collection[Example]) -> list[Score]:

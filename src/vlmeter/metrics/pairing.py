@@ -1,4 +1,4 @@
-"""Samples beside the predictions for them, read from disk again at each pass over them."""
+"""Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping
@@ -22,92 +22,97 @@ class Pairs(NamedTuple):
     """The samples of a data set with their predictions."""
 
     samples: int
-    """Samples in the data set, with or without a prediction."""
+    """Number of samples in the data set, with or without a prediction."""
     examples: "Examples"
     strays: list[BadSample]
-    """Samples without one prediction, and predictions without a sample."""
+    """Samples without a usable prediction, and predictions without a sample."""
 
 
 class Examples(Collection[Example]):
     """The samples that have a prediction, in the samples' order.
 
-    In memory are the predictions, as Arrow keeps them, and where each sample's is among them.
+    The predictions are in memory as an Arrow table, with the position of each sample's prediction.
     """
 
     def __init__(
-        self, samples: Path, ids: pa.Array, predictions: pa.Table, place: pa.Array
+        self, samples: Path, ids: pa.Array, predictions: pa.Table, positions: pa.Array
     ) -> None:
         self._samples, self._predictions = samples, predictions
-        self._place = place.fill_null(_NO_PREDICTION).to_numpy(zero_copy_only=False)
-        self.ids = ids.filter(place.is_valid())
-        """The samples' ids."""
+        self._positions = positions.fill_null(_NO_PREDICTION).to_numpy(zero_copy_only=False)
+        self.ids = ids.filter(positions.is_valid())
+        """The ids of these samples."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of these samples."""
         return len(self.ids)
 
     def __contains__(self, example: object) -> bool:
-        """Say whether one of them equals this one."""
-        return any(example == one for one in self)
+        """Say whether an equal example is among them."""
+        return any(example == other for other in self)
 
     def __iter__(self) -> Iterator[Example]:
-        """Read them, some at a time."""
+        """Yield the examples; a block of samples is in memory at a time."""
         first = 0
         for rows in stream_rows(self._samples, _SAMPLE_COLUMNS):
-            places = self._place[first : first + len(rows)]
-            paired = np.flatnonzero(places != _NO_PREDICTION)
-            predictions = self._predictions.take(pa.array(places[paired])).to_pylist()
-            for place, prediction in zip(paired, predictions, strict=True):
-                yield _example(rows[place], prediction)
+            positions = self._positions[first : first + len(rows)]
+            paired = np.flatnonzero(positions != _NO_PREDICTION)
+            predictions = self._predictions.take(pa.array(positions[paired])).to_pylist()
+            for index, prediction in zip(paired, predictions, strict=True):
+                yield _build_example(rows[index], prediction)
             first += len(rows)
 
 
 def read_pairs(samples: Path, predictions: Path) -> Pairs:
-    """Pair samples with predictions; report what has no counterpart.
+    """Pair samples with predictions; list those without a counterpart.
 
     Raises:
-        UserError: a file is missing, cut short or lacks a column, or an id is of several samples.
+        UserError: a file is missing, cut short or lacks a column, or several samples share an id.
     """
-    ids = _ids(read_columns(samples, _SAMPLE_COLUMNS[:1]))
-    repeated = _repeated(ids)
+    ids = _read_ids(read_columns(samples, _SAMPLE_COLUMNS[:1]))
+    repeated = _count_repeated(ids)
     if repeated:
         raise UserError(f"{samples} holds more than one sample of id {listed(list(repeated))}.")
-    told = read_columns(predictions, ("id", "prediction"), ("option_scores",))
-    predicted = _ids(told)
-    several = _repeated(predicted)
-    place = pc.index_in(ids, predicted)
-    null = pc.is_null(told.column("prediction").combine_chunks())
-    unusable = pc.or_(null, pc.is_in(predicted, pa.array(several, pa.string())))
-    usable = pc.if_else(unusable.take(place), pa.scalar(None, pa.int32()), place)
+    table = read_columns(predictions, ("id", "prediction"), ("option_scores",))
+    predicted_ids = _read_ids(table)
+    prediction_counts = _count_repeated(predicted_ids)
+    positions = pc.index_in(ids, predicted_ids)
+    is_null = pc.is_null(table.column("prediction").combine_chunks())
+    is_repeated = pc.is_in(predicted_ids, pa.array(prediction_counts, pa.string()))
+    is_unusable = pc.or_(is_null, is_repeated).take(positions)
+    usable = pc.if_else(is_unusable, pa.scalar(None, pa.int32()), positions)
     strays = []
-    for position in np.flatnonzero(usable.is_null().to_numpy(zero_copy_only=False)):
-        name = ids[position].as_py()
-        strays.append(BadSample(name, _unpaired(several.get(name, 1), place[position]), ()))
-    unknown = predicted.filter(pc.invert(pc.is_in(predicted, ids))).unique().to_pylist()
-    strays += [BadSample(name, "prediction for a sample not in the data", ()) for name in unknown]
-    return Pairs(len(ids), Examples(samples, ids, told, usable), strays)
+    for index in np.flatnonzero(usable.is_null().to_numpy(zero_copy_only=False)):
+        id_ = ids[index].as_py()
+        reason = _explain_unpaired(prediction_counts.get(id_, 1), positions[index])
+        strays.append(BadSample(id_, reason, ()))
+    without_sample = pc.invert(pc.is_in(predicted_ids, ids))
+    strays += [
+        BadSample(id_, "prediction for a sample not in the data", ())
+        for id_ in predicted_ids.filter(without_sample).unique().to_pylist()
+    ]
+    return Pairs(len(ids), Examples(samples, ids, table, usable), strays)
 
 
-def _ids(table: pa.Table) -> pa.Array:
+def _read_ids(table: pa.Table) -> pa.Array:
     column = table.column("id").cast(pa.string())
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 
-def _repeated(ids: pa.Array) -> dict[str, int]:
-    """Return the ids that stand more than once, with how often they do."""
-    counted = ids.value_counts()
-    often = counted.filter(pc.greater(counted.field("counts"), 1))
-    return {one["values"]: one["counts"] for one in often.to_pylist()}
+def _count_repeated(ids: pa.Array) -> dict[str, int]:
+    """Return the ids that occur more than once, with their counts."""
+    counts = ids.value_counts()
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
+    return {entry["values"]: entry["counts"] for entry in repeated.to_pylist()}
 
 
-def _unpaired(count: int, place: pa.Scalar) -> str:
-    """Say why a sample's prediction cannot be used."""
-    if not place.is_valid:
+def _explain_unpaired(count: int, position: pa.Scalar) -> str:
+    """Return why a sample has no usable prediction."""
+    if not position.is_valid:
         return "no prediction"
     return f"{count} predictions for one sample" if count > 1 else "the prediction is null"
 
 
-def _example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
+def _build_example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
     choices = tuple(sample["choices"] or ())
     references = tuple(text or "" for text in sample["references"] or ())
     answer_index = sample["answer_index"]

@@ -1,4 +1,4 @@
-"""Which metrics belong to which task. A new metric is one module and its name in this table."""
+"""The metrics of each task. A new metric is a module and an entry in this table."""
 
 from vlmeter.metrics import (
     anls,
@@ -18,4 +18,4 @@ TASK_METRICS: dict[str, tuple[Metric, ...]] = {
     "multiple_choice": (wer.METRIC, multiple_choice.METRIC, likelihood.METRIC),
     "ocr": (wer.METRIC, exact_match.METRIC, anls.METRIC, token_f1.METRIC),
 }
-"""WER comes first in each: the source reports it for every data set."""
+"""WER is the first of each task: the published study reports it for every data set."""

@@ -16,12 +16,12 @@ from vlmeter.files import replacing
 from vlmeter.metrics.base import FloatArray, Statistic
 
 if TYPE_CHECKING:
-    # At run time the tables need no metric: who only reads them starts faster.
+    # Not imported at run time: whoever only reads the tables starts faster without the metrics.
     from vlmeter.metrics.evaluate import Evaluation
 
 _ROWS = 1024
 _STATISTIC = b"statistic"
-"""Metadata of a figure's column: how its values become the figure."""
+"""Key in the metadata of a figure's column: how the values form the figure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class FigureScores:
 
 
 def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
-    """Read some columns of a parquet file; others, such as images, are never touched.
+    """Read some columns of a parquet file; others, such as images, are not read.
 
     Raises:
         UserError: the file is missing, cut short or lacks a required column.
@@ -49,17 +49,17 @@ def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = 
         _check_columns(path, file, required)
         names = file.schema_arrow.names
         columns = [*required, *(name for name in optional if name in names)]
-        # The tables are small: handing them to threads takes longer than reading them.
+        # The tables are small: starting threads would take longer than reading.
         return file.read(columns, use_threads=False)
 
 
 def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield a parquet file's rows, some at a time, without others in memory.
+    """Yield the rows of a parquet file in blocks; only a block is in memory at a time.
 
     Raises:
         UserError: the file is missing, cut short or lacks a column.
     """
-    # Not ahead: that would be all of the file.
+    # Arrow would buffer the whole file in advance.
     with _explained(path), pq.ParquetFile(path, pre_buffer=False) as file:
         _check_columns(path, file, columns)
         for batch in file.iter_batches(_ROWS, columns=columns, use_threads=False):
@@ -85,12 +85,12 @@ def read_rows(
 
 
 def write_scores(path: Path, evaluation: "Evaluation", ids: Sequence[str] | pa.Array) -> None:
-    """Write per-sample values and weights; without samples an empty table with its columns.
+    """Write the samples' values and weights; without samples the table has its columns and no row.
 
     Args:
-        path: Of the table.
-        evaluation: What the samples' predictions were worth.
-        ids: The samples' ids, in the order of the evaluation; an array of Arrow will do.
+        path: Path of the table.
+        evaluation: The evaluation of the samples' predictions.
+        ids: The samples' ids in the order of the evaluation, as texts or an Arrow array.
     """
     fields = [pa.field("id", pa.string())]
     columns = [ids if isinstance(ids, pa.Array) else pa.array(ids, pa.string())]
@@ -105,7 +105,7 @@ def write_scores(path: Path, evaluation: "Evaluation", ids: Sequence[str] | pa.A
 
 
 def read_scores(path: Path, figure: str) -> FigureScores:
-    """Read a figure's per-sample values and weights.
+    """Read a figure's values and weights, without the samples that were not scored.
 
     Raises:
         UserError: the file is missing, cut short or has no such figure.

@@ -1,4 +1,4 @@
-"""Text normalisations and edit counts which several metrics share."""
+"""Text normalisations and edit counts that several metrics share."""
 
 import re
 import string
@@ -11,38 +11,38 @@ import jiwer
 
 from vlmeter.metrics.base import Example
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_REMOVE_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 class _WithoutPunctuation(dict[int, int | None]):
-    """A translation table that learns each character the first time it is met."""
+    """A translation table that is filled with each character when it is first looked up."""
 
     def __missing__(self, code: int) -> int | None:
-        kept = None if unicodedata.category(chr(code)).startswith("P") else code
-        self[code] = kept
-        return kept
+        translation = None if unicodedata.category(chr(code)).startswith("P") else code
+        self[code] = translation
+        return translation
 
 
-_UNPUNCTUATED = _WithoutPunctuation()
+_REMOVE_PUNCTUATION = _WithoutPunctuation()
 
-# Texts reach jiwer normalised: its own RemovePunctuation looks for 800 characters one by one, which
-# takes longer than the scoring.
+# Texts are normalised before jiwer sees them: its own RemovePunctuation searches for 800 characters
+# in turn, which takes longer than the scoring.
 WORDS = jiwer.ReduceToListOfListOfWords()
 CHARACTERS = jiwer.ReduceToListOfListOfChars()
 
 
-def words(text: str) -> list[str]:
-    """Split a text into words: lower case, no Unicode punctuation, at white space."""
-    return text.lower().translate(_UNPUNCTUATED).split()
+def split_words(text: str) -> list[str]:
+    """Split a text into words at white space, in lower case and without Unicode punctuation."""
+    return text.lower().translate(_REMOVE_PUNCTUATION).split()
 
 
-def squad_normalise(text: str) -> str:
+def normalise_squad(text: str) -> str:
     """Lower-case, drop ASCII punctuation and English articles, and collapse white space.
 
     The normalisation of the SQuAD evaluation (Rajpurkar et al., 2016, arXiv 1606.05250).
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_REMOVE_ASCII_PUNCTUATION)).split())
 
 
 class EditCounts(NamedTuple):
@@ -59,39 +59,39 @@ class EditCounts(NamedTuple):
         return self.errors / self.reference_length
 
 
-_BLOCK = 512
-"""Samples whose alignments are in memory at once: those of a whole data set would fill it."""
+_BLOCK_SAMPLES = 512
+"""Samples whose alignments are in memory at once; those of a whole data set might not fit."""
 
 
-def in_blocks(examples: Iterable[Example]) -> Iterator[list[Example]]:
-    """Yield the samples some at a time, for what counts the edits of many texts at once."""
-    left = iter(examples)
-    while block := list(islice(left, _BLOCK)):
+def split_into_blocks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    """Yield the samples in blocks, since jiwer counts the edits of many texts at once."""
+    remaining = iter(examples)
+    while block := list(islice(remaining, _BLOCK_SAMPLES)):
         yield block
 
 
-def edit_counts(
+def count_edits(
     references: Sequence[str], predictions: Sequence[str], transform: jiwer.AbstractTransform
 ) -> list[EditCounts]:
     """Count the edits of each pair of texts by jiwer's alignment.
 
     Args:
-        references: one text per pair.
-        predictions: one text per pair.
-        transform: what an edit is of: `WORDS` (at spaces) or `CHARACTERS`.
+        references: the reference of each pair.
+        predictions: the prediction of each pair.
+        transform: the unit of an edit: `WORDS` (split at spaces) or `CHARACTERS`.
     """
     if not references:
         return []
     output = jiwer.process_words(list(references), list(predictions), transform, transform)
     return [
-        _counts(chunks, len(reference), len(prediction))
+        _sum_edits(chunks, len(reference), len(prediction))
         for chunks, reference, prediction in zip(
             output.alignments, output.references, output.hypotheses, strict=True
         )
     ]
 
 
-def _counts(
+def _sum_edits(
     chunks: Sequence[jiwer.AlignmentChunk], reference_length: int, prediction_length: int
 ) -> EditCounts:
     hits = sum(chunk.ref_end_idx - chunk.ref_start_idx for chunk in chunks if chunk.type == "equal")
@@ -103,13 +103,13 @@ def _counts(
     return EditCounts(errors, hits, reference_length, prediction_length)
 
 
-def filled_references(example: Example) -> list[str]:
-    """Return the references that hold more than white space."""
+def select_filled_references(example: Example) -> list[str]:
+    """Return the references that are not only white space."""
     return [reference for reference in example.references if reference.strip()]
 
 
-def no_filled_reference(example: Example) -> str | None:
-    """Say why a sample without a usable reference cannot be scored."""
+def explain_no_reference(example: Example) -> str | None:
+    """Return why a sample has no usable reference, or None."""
     if not example.references:
         return "no reference"
-    return None if filled_references(example) else "empty reference"
+    return None if select_filled_references(example) else "empty reference"

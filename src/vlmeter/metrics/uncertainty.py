@@ -1,7 +1,7 @@
-"""Intervals, and whether two figures differ.
+"""Intervals of figures and of differences between them.
 
-Quality is resampled over samples (bootstrap); latency and energy vary from round to round (t).
-Nothing here knows a metric: it takes what each sample contributed and never scores again.
+Quality varies over samples (bootstrap); latency and energy vary from round to round (Student's t).
+Nothing here depends on a metric: the input is what each sample contributes.
 """
 
 import math
@@ -18,13 +18,13 @@ from vlmeter.metrics.base import Contributions, FloatArray, Statistic
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 _CHUNK_DRAWS = 1 << 20
-"""Draws held in memory at once: 8 MiB of indices and twice that of values."""
+"""Draws in memory at once: 8 MiB of indices and twice that of values."""
 _BISECTIONS = 60
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and the interval around it; no bounds where one value is all there is."""
+    """An estimate and the interval around it; the bounds are None if there is a single value."""
 
     estimate: float
     low: float | None
@@ -33,7 +33,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much a figure exceeds another, and the interval of that difference."""
+    """By how much a figure exceeds another, and the interval of that difference."""
 
     estimate: float
     low: float | None
@@ -41,7 +41,7 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval excludes zero. Without an interval nothing can be told."""
+        """Whether the interval excludes zero; False without an interval."""
         if self.low is None or self.high is None:
             return False
         return self.low > 0 or self.high < 0
@@ -49,12 +49,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Repeatability:
-    """How much a mean over rounds varies between processes that run the same computation."""
+    """How much a mean over rounds varies between processes with the same computation."""
 
     deviation: float
-    """Repeatability standard deviation (ISO 5725-1) of such a mean, as a share of it."""
+    """Relative repeatability standard deviation (ISO 5725-1) of such a mean."""
     freedom: int
-    """Degrees of freedom behind it: repeated measurements beyond the first of each computation."""
+    """Its degrees of freedom: the measurements beyond the first of each computation."""
 
 
 def bootstrap(
@@ -68,27 +68,27 @@ def bootstrap(
 
     Samples are drawn with replacement (Efron and Tibshirani, 1993, chapter 13). The percentiles
     are widened for small samples as Hesterberg, 2015, "What Teachers Should Know About the
-    Bootstrap", section 5.3, proposes, and the interval always holds the estimate.
+    Bootstrap", section 5.3, proposes, and the interval always contains the estimate.
 
     Args:
         contributions: what each sample adds to the figure; numerator and denominator are
             resampled together.
-        seed: of the random stream: the same seed draws the same samples.
+        seed: seed of the random stream; the same seed draws the same samples.
         resamples: number of resamples.
-        confidence: share of the intervals that are to hold the true value.
+        confidence: share of such intervals that contain the true value.
 
     Raises:
         ValueError: there is no sample, or no resample.
     """
-    known = resample(contributions, seed=seed, resamples=resamples)
-    if known.samples == 1:
-        return Interval(known.value, None, None)
-    return Interval(
-        known.value, *_percentiles(known.figures, known.value, known.samples, confidence)
-    )
+    resampled = resample(contributions, seed=seed, resamples=resamples)
+    value, count = resampled.value, resampled.samples
+    if count == 1:
+        return Interval(value, None, None)
+    low, high = _compute_percentiles(resampled.figures, value, count, confidence)
+    return Interval(value, low, high)
 
 
-def difference(
+def compute_difference(
     a: Contributions,
     b: Contributions,
     *,
@@ -96,42 +96,44 @@ def difference(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
 ) -> Difference:
-    """Return by how much figure `a` exceeds `b` over the same samples: a paired bootstrap.
+    """Return by how much figure `a` exceeds `b` over the same samples, by a paired bootstrap.
 
-    Each resample draws the same samples for both, so what is hard for both cancels out.
+    Each resample draws the same samples for both, so the difficulty of samples cancels out.
 
     Args:
-        a: contributions of one cell.
-        b: contributions of another, for the same samples in the same order.
-        seed: of the random stream.
+        a: contributions of a cell.
+        b: contributions of another cell, for the same samples in the same order.
+        seed: seed of the random stream.
         resamples: number of resamples.
-        confidence: share of the intervals that are to hold the true difference.
+        confidence: share of such intervals that contain the true difference.
 
     Raises:
         ValueError: the two are not equally long, or empty.
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} samples cannot be paired with {len(b)}")
-    known = [resample(one, seed=seed, resamples=resamples) for one in (a, b)]
-    return difference_of_resampled(*known, confidence=confidence)
+    resampled = [resample(figure, seed=seed, resamples=resamples) for figure in (a, b)]
+    return compute_resampled_difference(*resampled, confidence=confidence)
 
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """A figure with what it is in each resample, kept where it is compared with several others."""
+    """A figure and its values in the resamples, kept for comparisons with several other figures."""
 
     value: float
     samples: int
     figures: FloatArray
-    """A value per resample; none where one sample is all there is."""
+    """A value per resample; empty if there is a single sample."""
 
 
 def resample(contributions: Contributions, *, seed: int, resamples: int = RESAMPLES) -> Resampled:
-    """Return a figure under resamples that are the same for each figure over as many samples.
+    """Return a figure with its values in the resamples.
+
+    All figures over the same number of samples have the same resamples.
 
     Args:
         contributions: what each sample adds to the figure.
-        seed: of the random stream.
+        seed: seed of the random stream.
         resamples: number of resamples.
 
     Raises:
@@ -140,33 +142,34 @@ def resample(contributions: Contributions, *, seed: int, resamples: int = RESAMP
     value, count = contributions.value, len(contributions)
     if count == 1:
         return Resampled(value, count, np.empty(0))
-    return Resampled(value, count, _figures(contributions, seed, resamples))
+    return Resampled(value, count, _resample_figures(contributions, seed, resamples))
 
 
-def difference_of_resampled(
+def compute_resampled_difference(
     a: Resampled, b: Resampled, *, confidence: float = CONFIDENCE
 ) -> Difference:
-    """Return `difference` of two figures that were resampled alike, over the same samples."""
+    """Return the difference `a` - `b` of figures with the same samples and resamples."""
     estimate = a.value - b.value
     if a.samples == 1:
         return Difference(estimate, None, None)
-    ends = _percentiles(a.figures - b.figures, estimate, a.samples, confidence)
-    return Difference(estimate, *ends)
+    low, high = _compute_percentiles(a.figures - b.figures, estimate, a.samples, confidence)
+    return Difference(estimate, low, high)
 
 
 def t_interval(rounds: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the mean over rounds, e.g. of latency, with Student's t interval.
+    """Return the mean over rounds, such as those of the latency, with Student's t interval.
 
     Raises:
         ValueError: there is no round.
     """
     if not rounds:
         raise ValueError("no round was measured")
-    centre = fmean(rounds)
+    estimate = fmean(rounds)
     if len(rounds) == 1:
-        return Interval(centre, None, None)
-    reach = t_quantile((1 + confidence) / 2, len(rounds) - 1) * _standard_error(tuple(rounds))
-    return Interval(centre, centre - reach, centre + reach)
+        return Interval(estimate, None, None)
+    quantile = t_quantile((1 + confidence) / 2, len(rounds) - 1)
+    half_width = quantile * _compute_standard_error(tuple(rounds))
+    return Interval(estimate, estimate - half_width, estimate + half_width)
 
 
 def difference_of_rounds(
@@ -178,68 +181,81 @@ def difference_of_rounds(
 ) -> Difference:
     """Return by how much the mean of rounds `a` exceeds that of `b`, with a t interval.
 
-    Rounds follow each other in one process, so their spread (Welch's interval, the degrees of
-    freedom rounded down) misses what changes from one process to the next: where memory lies, how
-    the clock stands. Where it is known how well measurements repeat, the wider of the two counts.
+    The interval within processes is Welch's, with its degrees of freedom rounded down. The rounds
+    of a cell run in the same process, so it misses what varies between processes, such as the
+    memory layout and the clock rate. With the repeatability of both cells there is an interval
+    between processes too, and the result has the wider of the two.
 
     Args:
-        a: rounds of one cell.
-        b: rounds of another.
-        repeats: how well measurements of either cell's kind repeat; None where that is not known.
-        confidence: share of the intervals that are to hold the true difference.
+        a: rounds of a cell.
+        b: rounds of another cell.
+        repeats: repeatability of measurements like `a` and like `b`; None if not estimated.
+        confidence: share of such intervals that contain the true difference.
 
     Raises:
-        ValueError: there is no round in one of them.
+        ValueError: a cell has no round.
     """
     if not a or not b:
         raise ValueError("no round was measured")
     estimate = fmean(a) - fmean(b)
-    reaches = []
+    half_widths = []
     if len(a) > 1 and len(b) > 1:
-        parts = [(_standard_error(tuple(rounds)) ** 2, len(rounds) - 1) for rounds in (a, b)]
-        reaches.append(_reach(parts, confidence))
+        parts = [
+            (_compute_standard_error(tuple(rounds)) ** 2, len(rounds) - 1) for rounds in (a, b)
+        ]
+        half_widths.append(_compute_half_width(parts, confidence))
     if repeats is not None:
-        reaches.append(_reach_between_processes((fmean(a), fmean(b)), repeats, confidence))
-    if not reaches:
+        means = fmean(a), fmean(b)
+        half_widths.append(_compute_half_width_between_processes(means, repeats, confidence))
+    if not half_widths:
         return Difference(estimate, None, None)
-    return Difference(estimate, estimate - max(reaches), estimate + max(reaches))
+    return Difference(estimate, estimate - max(half_widths), estimate + max(half_widths))
 
 
 def repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
-    """Return how well means repeat, pooled over groups of the same computation.
+    """Return the repeatability of means, pooled over groups of the same computation.
 
     Args:
-        groups: the positive means of each computation's measurements, a process each.
+        groups: by computation, the positive mean of each measurement in a process of its own.
 
     Returns:
-        None where no computation was measured twice.
+        None if no computation was measured twice.
     """
-    repeated = [[math.log(mean) for mean in group] for group in groups if len(group) > 1]
-    freedom = sum(len(group) - 1 for group in repeated)
+    log_groups = [[math.log(mean) for mean in group] for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in log_groups)
     if not freedom:
         return None
-    squares = math.fsum((mean - fmean(group)) ** 2 for group in repeated for mean in group)
+    squares = math.fsum((log - fmean(group)) ** 2 for group in log_groups for log in group)
     return Repeatability(math.sqrt(squares / freedom), freedom)
 
 
-def _reach_between_processes(
+def _compute_half_width_between_processes(
     means: tuple[float, float], repeats: tuple[Repeatability, Repeatability], confidence: float
 ) -> float:
-    variances = [(known.deviation * mean) ** 2 for known, mean in zip(repeats, means, strict=True)]
+    variances = [
+        (repeat.deviation * mean) ** 2 for repeat, mean in zip(repeats, means, strict=True)
+    ]
     if repeats[0] == repeats[1]:
-        # One estimate serves both: its own uncertainty does not average out.
+        # Both share an estimate, so its own uncertainty does not average out.
         return t_quantile((1 + confidence) / 2, repeats[0].freedom) * math.sqrt(sum(variances))
-    parts = [(variance, known.freedom) for variance, known in zip(variances, repeats, strict=True)]
-    return _reach(parts, confidence)
+    parts = [
+        (variance, repeat.freedom) for variance, repeat in zip(variances, repeats, strict=True)
+    ]
+    return _compute_half_width(parts, confidence)
 
 
-def _reach(parts: Sequence[tuple[float, int]], confidence: float) -> float:
-    """Return the half width of the t interval of a sum of independent variances with freedoms."""
+def _compute_half_width(parts: Sequence[tuple[float, int]], confidence: float) -> float:
+    """Return the half width of the t interval for a sum of independent parts.
+
+    Args:
+        parts: the variance of each part and its degrees of freedom.
+        confidence: as in `compute_difference`.
+    """
     variance = math.fsum(part for part, _ in parts)
     if variance == 0:
         return 0.0
     freedom = variance**2 / math.fsum(part**2 / degrees for part, degrees in parts)
-    # Rounding down would lose a whole degree where the exact value is an integer.
+    # A value just below an integer, by rounding errors, must not lose a whole degree of freedom.
     return t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(variance)
 
 
@@ -259,18 +275,18 @@ def t_quantile(probability: float, freedom: int) -> float:
     """
     if not 0.5 <= probability < 1 or freedom < 1:
         raise ValueError(f"no t quantile for probability {probability}, {freedom} degrees")
-    inside = 2 * probability - 1
+    central_probability = 2 * probability - 1
     low, high = 0.0, math.pi / 2
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _t_inside(middle, freedom) < inside:
+        if _compute_central_probability(middle, freedom) < central_probability:
             low = middle
         else:
             high = middle
     return math.tan((low + high) / 2) * math.sqrt(freedom)
 
 
-def _t_inside(angle: float, freedom: int) -> float:
+def _compute_central_probability(angle: float, freedom: int) -> float:
     """Return P(|T| < t) for angle = atan(t / sqrt(freedom))."""
     cosine_squared = math.cos(angle) ** 2
     odd = freedom % 2
@@ -284,20 +300,21 @@ def _t_inside(angle: float, freedom: int) -> float:
 
 
 @lru_cache(maxsize=1 << 14)
-def _standard_error(rounds: tuple[float, ...]) -> float:
-    """Return the standard error of the mean; a cell's rounds are compared many times over."""
+def _compute_standard_error(rounds: tuple[float, ...]) -> float:
+    """Return the standard error of the mean; cached, since a cell is compared many times."""
     return stdev(rounds) / math.sqrt(len(rounds))
 
 
-def _draws(count: int, seed: int, resamples: int) -> Iterable[npt.NDArray[np.int64]]:
-    """Return blocks of resamples, each row the positions of `count` drawn samples."""
+def _draw_blocks(count: int, seed: int, resamples: int) -> Iterable[npt.NDArray[np.int64]]:
+    """Return blocks of resamples; a row holds the positions of `count` drawn samples."""
     if resamples < 1:
         raise ValueError("a bootstrap needs at least one resample")
-    many = count * resamples > _CHUNK_DRAWS
-    return (_blocks if many else _kept_blocks)(count, seed, resamples)
+    if count * resamples > _CHUNK_DRAWS:
+        return _generate_blocks(count, seed, resamples)
+    return _cache_blocks(count, seed, resamples)
 
 
-def _blocks(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int64]]:
+def _generate_blocks(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.int64]]:
     generator = np.random.default_rng(seed)
     rows = max(1, _CHUNK_DRAWS // count)
     for start in range(0, resamples, rows):
@@ -305,40 +322,41 @@ def _blocks(count: int, seed: int, resamples: int) -> Iterator[npt.NDArray[np.in
 
 
 @lru_cache(maxsize=2)
-def _kept_blocks(count: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.int64], ...]:
-    """Return what `_blocks` yields: drawing takes longer than what is done with the draws."""
-    return tuple(_blocks(count, seed, resamples))
+def _cache_blocks(count: int, seed: int, resamples: int) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the blocks of `_generate_blocks`, cached: drawing takes longer than the sums."""
+    return tuple(_generate_blocks(count, seed, resamples))
 
 
-def _figures(contributions: Contributions, seed: int, resamples: int) -> FloatArray:
+def _resample_figures(contributions: Contributions, seed: int, resamples: int) -> FloatArray:
     """Return the figure of each resample."""
     count = len(contributions)
     if contributions.statistic is Statistic.MEDIAN:
         values = contributions.per_sample
-        blocks = _draws(count, seed, resamples)
+        blocks = _draw_blocks(count, seed, resamples)
         return np.concatenate([np.median(values[draws], axis=1) for draws in blocks])
-    weights = _denominators(contributions.denominator.tobytes(), seed, resamples)
-    quotients: FloatArray = _sums(contributions.numerator, seed, resamples) / weights
+    weights = _sum_denominators(contributions.denominator.tobytes(), seed, resamples)
+    quotients: FloatArray = _sum_draws(contributions.numerator, seed, resamples) / weights
     return quotients
 
 
-def _sums(values: FloatArray, seed: int, resamples: int) -> FloatArray:
-    blocks = _draws(len(values), seed, resamples)
+def _sum_draws(values: FloatArray, seed: int, resamples: int) -> FloatArray:
+    blocks = _draw_blocks(len(values), seed, resamples)
     return np.concatenate([values[draws].sum(axis=1) for draws in blocks])
 
 
 @lru_cache(maxsize=16)
-def _denominators(values: bytes, seed: int, resamples: int) -> FloatArray:
-    """Return the sum of each resample's denominators, which most cells of a data set share."""
-    return _sums(np.frombuffer(values, dtype=np.float64), seed, resamples)
+def _sum_denominators(values: bytes, seed: int, resamples: int) -> FloatArray:
+    """Return the sum of each resample's denominators; cached, since most cells share them."""
+    return _sum_draws(np.frombuffer(values, dtype=np.float64), seed, resamples)
 
 
-def _percentiles(
+def _compute_percentiles(
     figures: FloatArray, estimate: float, count: int, confidence: float
 ) -> tuple[float, float]:
     tail = NormalDist().cdf(
         -math.sqrt(count / (count - 1)) * t_quantile((1 + confidence) / 2, count - 1)
     )
-    # Ranks out of resamples + 1 (Davison and Hinkley, 1997, section 5.3.1): others are too narrow.
+    # Ranks out of resamples + 1 (Davison and Hinkley, 1997, section 5.3.1): others give too narrow
+    # intervals.
     low, high = np.quantile(figures, [tail, 1 - tail], method="weibull")
     return min(float(low), estimate), max(float(high), estimate)

@@ -1,8 +1,8 @@
-"""VQA accuracy as in the official evaluation: agreement with people who did not all agree.
+"""VQA accuracy as in the official evaluation: agreement with several people's answers.
 
 Definition: Antol et al., 2015 (arXiv 1505.00468), https://visualqa.org/evaluation.html, with the
-answer normalisation of the EvalAI server, which TextVQA's leaderboard uses. Its oddities are kept,
-because figures are only comparable with them; each is named where it stands.
+answer normalisation of the EvalAI server, which TextVQA's leaderboard uses. Its flaws are kept,
+because figures would not be comparable without them; a comment names each.
 """
 
 import re
@@ -12,16 +12,16 @@ from vlmeter.metrics.base import Example, Metric, Score, mean
 
 OFFICIAL_ANSWERS = 10
 MINIMUM_ANSWERS = 4
-"""With fewer answers even full agreement stays below 1, as each answer is left out in turn."""
+"""With fewer answers even full agreement scores below 1, since each answer is left out in turn."""
 
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten"
 _NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS.split())} | {"none": "0"}
 _ARTICLES = frozenset({"a", "an", "the"})
-# The official list also has the comma and the question mark, which are gone by then; so its rule
-# for commas in numbers never applies.
+# The official list also has the comma and the question mark, but both are removed before. So its
+# rule for commas in numbers never applies.
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`!'
-# The official pattern has a mistyped look-behind that never fails, so a period goes unless a digit
-# follows it. It is also called with a flag in the place of a count, which stops it after 32.
+# The official pattern has a mistyped look-behind that never fails, so a period is removed unless a
+# digit follows it. A flag is passed in place of a count, so at most 32 periods are removed.
 _PERIOD = re.compile(r"\.(?!\d)")
 _PERIODS_REMOVED = 32
 
@@ -37,8 +37,8 @@ would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll yo
 """
 
 
-def _misspellings(contractions: Sequence[str]) -> dict[str, str]:
-    """Map each contraction with one apostrophe left out to the contraction."""
+def _map_misspellings(contractions: Sequence[str]) -> dict[str, str]:
+    """Map each contraction without one of its apostrophes to the contraction."""
     return {
         form[:index] + form[index + 1 :]: form
         for form in contractions
@@ -47,38 +47,38 @@ def _misspellings(contractions: Sequence[str]) -> dict[str, str]:
     }
 
 
-# The one entry of the official table that takes an apostrophe away.
-_SPELLINGS = _misspellings(_CONTRACTIONS.split()) | {"somebody'd": "somebodyd"}
+# The only entry of the official table that removes an apostrophe.
+_SPELLINGS = _map_misspellings(_CONTRACTIONS.split()) | {"somebody'd": "somebodyd"}
 
 
 def normalise_answer(text: str) -> str:
     """Normalise an answer as the EvalAI evaluation does."""
     text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
     text = text.replace("\n", " ").replace("\t", " ").strip()
-    words = (_NUMBERS.get(word, word) for word in _without_punctuation(text).split())
+    words = (_NUMBERS.get(word, word) for word in _remove_punctuation(text).split())
     return " ".join(_SPELLINGS.get(word, word) for word in words if word not in _ARTICLES)
 
 
-def _without_punctuation(text: str) -> str:
-    """Drop a mark that touches a space anywhere in the text; make a space of any other."""
-    stripped = text
+def _remove_punctuation(text: str) -> str:
+    """Remove a mark that is next to a space anywhere in the text; replace others by a space."""
+    cleaned = text
     for mark in _PUNCTUATION:
-        dropped = f"{mark} " in text or f" {mark}" in text
-        stripped = stripped.replace(mark, "" if dropped else " ")
-    return _PERIOD.sub("", stripped, count=_PERIODS_REMOVED)
+        is_beside_space = f"{mark} " in text or f" {mark}" in text
+        cleaned = cleaned.replace(mark, "" if is_beside_space else " ")
+    return _PERIOD.sub("", cleaned, count=_PERIODS_REMOVED)
 
 
-def accuracy(prediction: str, answers: Sequence[str]) -> float:
+def compute_accuracy(prediction: str, answers: Sequence[str]) -> float:
     """Return the mean, over each answer left out in turn, of min(1, matching others / 3).
 
     Of ten answers 0, 1, 2, 3 and 4 or more matching ones give 0, 0.3, 0.6, 0.9 and 1.
     """
-    given = normalise_answer(prediction)
+    normalised = normalise_answer(prediction)
     total = len(answers)
-    matches = sum(normalise_answer(answer) == given for answer in answers)
-    # Leaving out a match leaves one fewer; leaving out any other answer leaves all of them.
-    left_out = matches * min(3, matches - 1) + (total - matches) * min(3, matches)
-    return left_out / (3 * total)
+    matches = sum(normalise_answer(answer) == normalised for answer in answers)
+    # Without a matching answer there is a match less; without any other answer all matches remain.
+    points = matches * min(3, matches - 1) + (total - matches) * min(3, matches)
+    return points / (3 * total)
 
 
 def problem(example: Example) -> str | None:
@@ -101,7 +101,7 @@ def scores(examples: Collection[Example]) -> list[Score]:
     unusual, values = 0, []
     for example in examples:
         unusual += len(example.references) != OFFICIAL_ANSWERS
-        values.append(accuracy(example.prediction, example.references))
+        values.append(compute_accuracy(example.prediction, example.references))
     note = f"{unusual} samples do not have {OFFICIAL_ANSWERS} answers" if unusual else None
     return [Score("vqa_accuracy", "VQA accuracy", mean(values), higher_is_better=True, note=note)]
 

@@ -1,7 +1,8 @@
-"""Word error rate, and the figures beside it which show how far it can be read.
+"""Word error rate (WER), with figures that show how far it can be trusted.
 
-WER is unbounded: against one-word references a sentence gives a rate of its own length. MER and
-the per-sample median stay readable there, so they are always reported too.
+WER has no upper bound: a sentence against a reference of a single word has a rate of about its
+length. The match error rate (MER) and the median over samples stay meaningful there, so they are
+always reported too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,43 +12,43 @@ from operator import itemgetter
 import numpy as np
 
 from vlmeter.metrics.base import Example, Metric, Score, mean, median, ratio
-from vlmeter.metrics.text import WORDS, EditCounts, edit_counts, in_blocks, words
+from vlmeter.metrics.text import WORDS, EditCounts, count_edits, split_into_blocks, split_words
 
 
 def problem(example: Example) -> str | None:
     """Return why a sample has no word error rate, or None."""
     if not example.references:
         return "no reference"
-    if any(words(reference) for reference in example.references):
+    if any(split_words(reference) for reference in example.references):
         return None
     if any(reference.strip() for reference in example.references):
         return "empty reference: nothing is left of it without punctuation"
     return "empty reference"
 
 
-def best_counts(examples: Iterable[Example]) -> Iterator[tuple[EditCounts, int]]:
-    """Yield the edits against each sample's best reference, and how many references were empty.
+def count_best_edits(examples: Iterable[Example]) -> Iterator[tuple[EditCounts, int]]:
+    """Yield each sample's edits against its best reference, and its number of empty references.
 
-    The best reference is the one with the lowest error rate; among equals that with the fewest
-    errors, then the first. References of which the normalisation leaves nothing are not used.
+    The best reference has the lowest error rate; of equal rates, the fewest errors, then the first
+    position. References of which the normalisation leaves no word are empty and not used.
     """
-    for block in in_blocks(examples):
-        yield from _best_counts(block)
+    for block in split_into_blocks(examples):
+        yield from _count_best_edits(block)
 
 
-def _best_counts(examples: Sequence[Example]) -> Iterator[tuple[EditCounts, int]]:
+def _count_best_edits(examples: Sequence[Example]) -> Iterator[tuple[EditCounts, int]]:
     pairs: list[tuple[int, str, str]] = []
     empty: list[int] = []
     for position, example in enumerate(examples):
-        prediction = " ".join(words(example.prediction))
-        references = [" ".join(words(reference)) for reference in example.references]
+        prediction = " ".join(split_words(example.prediction))
+        references = [" ".join(split_words(reference)) for reference in example.references]
         pairs.extend((position, reference, prediction) for reference in references if reference)
         empty.append(references.count(""))
-    counts = edit_counts([pair[1] for pair in pairs], [pair[2] for pair in pairs], WORDS)
+    counts = count_edits([pair[1] for pair in pairs], [pair[2] for pair in pairs], WORDS)
     positions = [pair[0] for pair in pairs]
     by_sample = groupby(zip(positions, counts, strict=True), key=itemgetter(0))
-    for (_, group), without in zip(by_sample, empty, strict=True):
-        yield min((count for _, count in group), key=_rank), without
+    for (_, group), empty_references in zip(by_sample, empty, strict=True):
+        yield min((edits for _, edits in group), key=_rank), empty_references
 
 
 def _rank(counts: EditCounts) -> tuple[float, int]:
@@ -55,15 +56,15 @@ def _rank(counts: EditCounts) -> tuple[float, int]:
 
 
 def scores(examples: Collection[Example]) -> list[Score]:
-    """Return corpus WER, its per-sample mean and median, and the match error rate."""
+    """Return the corpus WER, the mean and the median over samples, and the match error rate."""
     best = np.fromiter(
-        ((*counts, without) for counts, without in best_counts(examples)),
+        ((*counts, empty) for counts, empty in count_best_edits(examples)),
         dtype=np.dtype((np.float64, 5)),
         count=len(examples),
     )
-    errors, hits, lengths, _, without = best.T
+    errors, hits, lengths, _, empty_references = best.T
     rates = errors / lengths
-    empty = int(without.sum())
+    empty = int(empty_references.sum())
     note = f"{empty} empty references among several were not used" if empty else None
     return [
         Score("wer", "WER", ratio(errors, lengths), higher_is_better=False, note=note),

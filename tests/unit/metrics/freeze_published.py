@@ -1,13 +1,13 @@
-"""Recompute `published.json` with the implementations that it was frozen from.
+"""Recompute `published.json` with the published implementations.
 
-Together they need gigabytes that no test does, so they get an environment of their own:
+They need gigabytes of packages that no test needs, so they have an environment of their own:
 
     python -m venv published
     published/bin/pip install --no-deps lmms-eval==0.7.3 pycocoevalcap==1.2
     published/bin/pip install anls==0.0.2 transformers==4.46.3 loguru
     published/bin/python tests/unit/metrics/freeze_published.py
 
-The inputs in the file stay as they are, the outputs are written anew, and what changed is printed.
+The inputs in the file are kept, the outputs are computed again, and each change is printed.
 """
 
 import importlib
@@ -20,16 +20,16 @@ from types import ModuleType
 FILE = Path(__file__).with_name("published.json")
 
 
-def lmms_eval_task(name):
-    """Import one task's module without the framework that its packages would import."""
+def import_lmms_eval_task(name):
+    """Import a task's module without the framework that its packages would import."""
     root = Path(metadata.distribution("lmms-eval").locate_file("lmms_eval"))
     for package in ("lmms_eval", "lmms_eval.tasks", "lmms_eval.tasks._task_utils"):
-        below = package.split(".")[1:]
-        sys.modules.setdefault(package, ModuleType(package)).__path__ = [str(Path(root, *below))]
+        folders = package.split(".")[1:]
+        sys.modules.setdefault(package, ModuleType(package)).__path__ = [str(Path(root, *folders))]
     return importlib.import_module(f"lmms_eval.tasks.{name}")
 
 
-def cider_d(frozen):
+def compute_cider_d(frozen):
     from pycocoevalcap.cider.cider import Cider
 
     references = dict(enumerate(frozen["references"]))
@@ -38,13 +38,13 @@ def cider_d(frozen):
     return {**frozen, "scores": list(map(float, scores)), "corpus": float(corpus)}
 
 
-def vqa_normalised(frozen):
-    processor = lmms_eval_task("_task_utils.vqa_eval_metric").EvalAIAnswerProcessor()
+def normalise_vqa(frozen):
+    processor = import_lmms_eval_task("_task_utils.vqa_eval_metric").EvalAIAnswerProcessor()
     return [[text, processor(text)] for text, _ in frozen]
 
 
-def vqa_accuracy(frozen):
-    process = lmms_eval_task("textvqa.utils").textvqa_process_results
+def compute_vqa_accuracy(frozen):
+    process = import_lmms_eval_task("textvqa.utils").textvqa_process_results
     return [
         [
             prediction,
@@ -55,13 +55,13 @@ def vqa_accuracy(frozen):
     ]
 
 
-def letter(frozen):
-    process = lmms_eval_task("scienceqa.utils").sqa_process_results
+def read_letters(frozen):
+    process = import_lmms_eval_task("scienceqa.utils").sqa_process_results
     doc = {"choices": ["p", "q", "s"], "answer": 1}
     return [[prediction, process(doc, [prediction])["exact_match"]] for prediction, _ in frozen]
 
 
-def squad(frozen):
+def compute_squad(frozen):
     from transformers.data.metrics.squad_metrics import compute_exact, compute_f1
 
     return [
@@ -75,7 +75,7 @@ def squad(frozen):
     ]
 
 
-def anls(frozen):
+def compute_anls(frozen):
     from anls import anls_score
 
     return [
@@ -84,15 +84,24 @@ def anls(frozen):
     ]
 
 
+METRICS = {
+    "cider_d": compute_cider_d,
+    "vqa_normalised": normalise_vqa,
+    "vqa_accuracy": compute_vqa_accuracy,
+    "letter": read_letters,
+    "squad": compute_squad,
+    "anls": compute_anls,
+}
+
+
 def main():
     before = json.loads(FILE.read_text())
-    metrics = (cider_d, vqa_normalised, vqa_accuracy, letter, squad, anls)
     after = {
         "provenance": before["provenance"],
-        **{metric.__name__: metric(before[metric.__name__]) for metric in metrics},
+        **{name: recompute(before[name]) for name, recompute in METRICS.items()},
     }
     for name, values in after.items():
-        print(f"{name}: {'as it was' if values == before[name] else 'changed'}")
+        print(f"{name}: {'unchanged' if values == before[name] else 'changed'}")
     FILE.write_text(json.dumps(after, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -10,15 +10,15 @@ from vlmeter.metrics.tables import write_scores
 from vlmeter.metrics.uncertainty import Difference
 
 
-def scored(path, predictions):
+def write_scored(path, predictions):
     examples = [Example(id_, text, ("a b c d e f g h",)) for id_, text in predictions.items()]
     write_scores(path, evaluate("caption", examples, seed=0, resamples=10), list(predictions))
     return path
 
 
-def test_a_cell_is_compared_over_the_ids_that_both_scored(tmp_path):
-    cell = scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "a b c d", "only": "x"})
-    base = scored(tmp_path / "b.parquet", {"2": "a b c d e f g h", "1": "a b c d e f g h"})
+def test_cells_are_compared_over_their_common_samples(tmp_path):
+    cell = write_scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "a b c d", "only": "x"})
+    base = write_scored(tmp_path / "b.parquet", {"2": "a b c d e f g h", "1": "a b c d e f g h"})
     paired = Answers(seed=0, resamples=100).quality_difference(cell, base, "wer")
     assert paired.samples == 2
     assert paired.difference.estimate == 0.5
@@ -27,23 +27,26 @@ def test_a_cell_is_compared_over_the_ids_that_both_scored(tmp_path):
 
 def test_a_median_is_compared_as_a_median(tmp_path):
     texts = {str(index): "a b c d" for index in range(2)}
-    cell = scored(tmp_path / "a.parquet", texts | {"2": ""})
-    base = scored(tmp_path / "b.parquet", texts | {"2": "a b c d e f g h"})
+    cell = write_scored(tmp_path / "a.parquet", texts | {"2": ""})
+    base = write_scored(tmp_path / "b.parquet", texts | {"2": "a b c d e f g h"})
     assert Answers(seed=0).quality_difference(cell, base, "wer_median").difference.estimate == 0.0
 
 
 def test_cells_without_a_common_sample_are_not_compared(tmp_path):
-    cell, base = scored(tmp_path / "a.parquet", {"1": "a"}), scored(tmp_path / "b.parquet", {})
+    cell, base = (
+        write_scored(tmp_path / "a.parquet", {"1": "a"}),
+        write_scored(tmp_path / "b.parquet", {}),
+    )
     assert Answers(seed=0).quality_difference(cell, base, "wer") is None
 
 
-def test_a_figure_that_a_table_lacks_is_named(tmp_path):
-    cell = scored(tmp_path / "a.parquet", {"1": "a"})
+def test_a_missing_figure_is_named(tmp_path):
+    cell = write_scored(tmp_path / "a.parquet", {"1": "a"})
     with pytest.raises(UserError, match=r"a\.parquet lacks the column anls, anls_weight"):
         Answers(seed=0).quality_difference(cell, cell, "anls")
 
 
-def test_changed_predictions_are_counted_over_common_ids(tmp_path):
+def test_changed_predictions_are_counted_over_common_samples(tmp_path):
     for name, texts in {"a": ["x", "y", "z"], "b": ["x", "Y"]}.items():
         table = {"id": [str(index) for index in range(len(texts))], "prediction": texts}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
@@ -54,8 +57,8 @@ def test_changed_predictions_are_counted_over_common_ids(tmp_path):
 
 
 def test_a_file_is_read_once_however_often_it_is_compared(tmp_path):
-    cell = scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "x", "3": "a"})
-    base = scored(tmp_path / "b.parquet", {"1": "a b c d", "2": "a b", "3": "a"})
+    cell = write_scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "x", "3": "a"})
+    base = write_scored(tmp_path / "b.parquet", {"1": "a b c d", "2": "a b", "3": "a"})
     answers = Answers(seed=0, resamples=100)
     first = answers.quality_difference(cell, base, "wer")
     cell.unlink()

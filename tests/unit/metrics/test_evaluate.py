@@ -9,13 +9,13 @@ from vlmeter.metrics.evaluate import BadSample, evaluate
 from vlmeter.metrics.registry import TASK_METRICS
 
 
-def figures(task, *examples):
+def evaluate_by_name(task, *examples):
     evaluation = evaluate(task, examples, seed=0, resamples=50)
     return evaluation, {figure.name: figure for figure in evaluation.figures}
 
 
 @pytest.mark.parametrize(
-    ("task", "own"),
+    ("task", "task_figures"),
     [
         ("caption", ["cider_d"]),
         ("vqa", ["vqa_accuracy", "exact_match", "token_f1"]),
@@ -34,9 +34,9 @@ def figures(task, *examples):
         ),
     ],
 )
-def test_each_task_has_its_figures_even_without_samples(task, own):
-    names = ["wer", "wer_mean", "wer_median", "mer", *own]
-    evaluation, by_name = figures(task)
+def test_each_task_has_its_figures_even_without_samples(task, task_figures):
+    names = ["wer", "wer_mean", "wer_median", "mer", *task_figures]
+    evaluation, by_name = evaluate_by_name(task)
     assert list(by_name) == names
     assert [column.name for column in evaluation.columns] == names
     assert {figure.value for figure in evaluation.figures} == {None}
@@ -44,7 +44,7 @@ def test_each_task_has_its_figures_even_without_samples(task, own):
 
 
 def test_a_sample_is_bad_only_for_the_metrics_that_cannot_score_it():
-    evaluation, by_name = figures(
+    evaluation, by_name = evaluate_by_name(
         "vqa",
         Example("good", "red", ("red",) * 10),
         Example("marks", "red", ("?!",) * 10),
@@ -67,8 +67,8 @@ def test_a_sample_is_bad_only_for_the_metrics_that_cannot_score_it():
     )
 
 
-def test_a_metric_that_does_not_suit_the_data_says_so_once():
-    evaluation, by_name = figures(
+def test_a_metric_that_does_not_suit_the_data_set_is_reported_once():
+    evaluation, by_name = evaluate_by_name(
         "vqa", Example("1", "red", ("red",)), Example("2", "red", ("blue",))
     )
     assert by_name["vqa_accuracy"].value is None
@@ -80,8 +80,8 @@ def test_a_metric_that_does_not_suit_the_data_says_so_once():
     assert evaluation.scored == 2
 
 
-def test_columns_hold_values_and_weights_in_place():
-    evaluation, _ = figures(
+def test_columns_hold_values_and_weights_in_the_order_of_the_samples():
+    evaluation, _ = evaluate_by_name(
         "caption",
         Example("1", "a x", ("a b c",)),
         Example("2", "a", ("",)),
@@ -93,17 +93,17 @@ def test_columns_hold_values_and_weights_in_place():
 
 
 def test_an_interval_that_cannot_show_the_uncertainty_is_explained():
-    _, by_name = figures("caption", Example("1", "a", ("b",)))
+    _, by_name = evaluate_by_name("caption", Example("1", "a", ("b",)))
     assert (by_name["wer"].value, by_name["wer"].low, by_name["wer"].high) == (1.0, None, None)
     assert by_name["wer"].note == "one sample: no interval"
-    _, by_name = figures("caption", Example("1", "a", ("b",)), Example("2", "a", ("c",)))
+    _, by_name = evaluate_by_name("caption", Example("1", "a", ("b",)), Example("2", "a", ("c",)))
     assert (by_name["wer"].low, by_name["wer"].high) == (1.0, 1.0)
     assert by_name["wer"].note == (
         "all samples score the same: the interval has no width, not the uncertainty"
     )
 
 
-def test_an_unknown_task_is_named_with_those_that_exist():
+def test_an_unknown_task_is_refused_with_the_existing_ones():
     with pytest.raises(UserError, match=r"'captions' is not known: use one of caption, multiple"):
         evaluate("captions", [], seed=0, resamples=10)
 
@@ -119,8 +119,8 @@ def test_contributions_are_checked():
         _ = ratio([], []).value
 
 
-def test_samples_may_come_from_disk_at_every_pass():
-    class Stored(Collection):
+def test_samples_may_be_read_again_at_every_pass():
+    class Rereadable(Collection):
         def __init__(self, count):
             self._count = count
 
@@ -136,7 +136,7 @@ def test_samples_may_come_from_disk_at_every_pass():
                 yield Example(str(n), f"a {n % 5} dog", references, ("a", "b"), n % 2)
 
     for task in TASK_METRICS:
-        stored = evaluate(task, Stored(1500), seed=0, resamples=20)
-        listed = evaluate(task, list(Stored(1500)), seed=0, resamples=20)
-        assert stored.figures == listed.figures
-        assert stored.bad_samples == listed.bad_samples
+        stored = evaluate(task, Rereadable(1500), seed=0, resamples=20)
+        in_memory = evaluate(task, list(Rereadable(1500)), seed=0, resamples=20)
+        assert stored.figures == in_memory.figures
+        assert stored.bad_samples == in_memory.bad_samples

@@ -20,7 +20,7 @@ CHOICES = ["a red fox", "an owl", "owls and mice"]
     ("prediction", "option"),
     [("B", 1), (" b\n", 1), ("C. owls and mice", 2), ("c. owls", None), ("D", None), ("", None)],
 )
-def test_a_letter_is_read_alone_or_before_a_period(prediction, option):
+def test_a_letter_is_read_by_itself_or_before_a_period(prediction, option):
     assert read_letter(prediction, CHOICES) == option
 
 
@@ -28,11 +28,11 @@ def test_a_letter_is_read_alone_or_before_a_period(prediction, option):
     ("prediction", "option"),
     [("An owl.", 1), (" a  RED fox", 0), ("owl", None), ("an owl and a red fox", None), ("", None)],
 )
-def test_an_options_text_is_read_without_case_and_outer_marks(prediction, option):
+def test_the_text_of_an_option_is_read_whatever_its_case_and_outer_marks(prediction, option):
     assert read_text(prediction, CHOICES) == option
 
 
-def test_two_options_of_one_text_are_not_told_apart():
+def test_a_text_that_two_options_share_is_no_option():
     assert read_text("same", ["same", "Same.", "other"]) is None
 
 
@@ -56,7 +56,7 @@ def test_signs_and_points_within_numbers_distinguish_options():
         ("b", None),
     ],
 )
-def test_the_only_option_a_text_speaks_of_is_inferred(prediction, option):
+def test_the_only_option_that_a_text_names_is_inferred(prediction, option):
     assert infer_option(prediction, CHOICES) == option
 
 
@@ -67,7 +67,7 @@ def test_a_letter_goes_before_a_text_and_a_text_before_inference():
     assert read_option("a bird", CHOICES) is None
 
 
-def test_accuracies_unparsed_rate_and_baseline_stand_side_by_side():
+def test_accuracies_unparsed_rate_and_baseline_are_computed_together():
     examples = [
         Example("1", "B", choices=("x", "y"), answer_index=1),
         Example("2", "y", choices=("x", "y", "z", "w"), answer_index=1),
@@ -100,24 +100,24 @@ def test_a_sample_without_options_or_answer_has_a_reason(example, reason):
     assert problem(example) == reason
 
 
-def ranked(*option_scores):
+def make_ranked(*option_scores):
     choices = ("x", "y", "z")
     return Example("1", "", choices=choices, answer_index=1, option_scores=option_scores)
 
 
-def test_the_likeliest_option_is_the_answer_and_ties_share_the_point():
-    assert likelihood.credit([-3.0, -1.0, -2.0], 1) == 1
-    assert likelihood.credit([-3.0, -1.0, -2.0], 0) == 0
-    assert likelihood.credit([-1.0, -1.0, -2.0], 1) == 0.5
-    [score] = likelihood.scores([ranked(-3, -1, -2), ranked(0, -1, -2)])
+def test_the_likeliest_option_is_the_answer_and_ties_share_the_credit():
+    assert likelihood.compute_credit([-3.0, -1.0, -2.0], 1) == 1
+    assert likelihood.compute_credit([-3.0, -1.0, -2.0], 0) == 0
+    assert likelihood.compute_credit([-1.0, -1.0, -2.0], 1) == 0.5
+    [score] = likelihood.scores([make_ranked(-3, -1, -2), make_ranked(0, -1, -2)])
     assert score.contributions.value == 0.5
 
 
 def test_option_scores_must_fit_the_options():
-    assert likelihood.problem(ranked(-1, -2, -3)) is None
-    assert likelihood.problem(ranked(-1, -2)) == "2 option scores for 3 options"
-    assert likelihood.problem(ranked(-1, math.nan, 0)) == "an option score is not a number"
-    without = Example("1", "", choices=("x", "y"), answer_index=1)
-    assert likelihood.problem(without) == "no option scores"
-    assert likelihood.unsuited([without]) == "the predictions carry no option scores"
-    assert likelihood.unsuited([without, ranked(-1, -2, -3)]) is None
+    assert likelihood.problem(make_ranked(-1, -2, -3)) is None
+    assert likelihood.problem(make_ranked(-1, -2)) == "2 option scores for 3 options"
+    assert likelihood.problem(make_ranked(-1, math.nan, 0)) == "an option score is not a number"
+    without_scores = Example("1", "", choices=("x", "y"), answer_index=1)
+    assert likelihood.problem(without_scores) == "no option scores"
+    assert likelihood.unsuited([without_scores]) == "the predictions carry no option scores"
+    assert likelihood.unsuited([without_scores, make_ranked(-1, -2, -3)]) is None

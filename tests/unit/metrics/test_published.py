@@ -1,4 +1,4 @@
-"""Each metric equals a published implementation, on outputs frozen from it (`published.json`)."""
+"""Each metric equals a published implementation, whose outputs are in `published.json`."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_vqa_normalisation_equals_the_evalai_processor(text, normalised):
 
 @pytest.mark.parametrize(("prediction", "answers", "value"), PUBLISHED["vqa_accuracy"])
 def test_vqa_accuracy_equals_lmms_eval(prediction, answers, value):
-    assert vqa.accuracy(prediction, answers) == pytest.approx(value, abs=1e-12)
+    assert vqa.compute_accuracy(prediction, answers) == pytest.approx(value, abs=1e-12)
 
 
 @pytest.mark.parametrize(("prediction", "value"), PUBLISHED["letter"])
@@ -42,7 +42,7 @@ def test_letter_accuracy_equals_lmms_eval(prediction, value):
 @pytest.mark.parametrize(("prediction", "reference", "exact", "f1"), PUBLISHED["squad"])
 def test_exact_match_and_token_f1_equal_the_squad_evaluation(prediction, reference, exact, f1):
     assert exact_match.matches(prediction, reference) == bool(exact)
-    assert token_f1.f1(prediction, reference) == pytest.approx(f1, abs=1e-12)
+    assert token_f1.compute_f1(prediction, reference) == pytest.approx(f1, abs=1e-12)
 
 
 @pytest.mark.parametrize(("prediction", "references", "value"), PUBLISHED["anls"])

@@ -9,12 +9,12 @@ from vlmeter.metrics.base import Example
 @pytest.mark.parametrize(
     ("matching", "value"), [(0, 0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1), (5, 1), (10, 1)]
 )
-def test_matches_among_ten_answers_give_the_official_values(matching, value):
+def test_matches_among_ten_answers_score_as_in_the_official_evaluation(matching, value):
     answers = ["red"] * matching + ["blue"] * (10 - matching)
-    assert vqa.accuracy("red", answers) == pytest.approx(value, abs=1e-15)
+    assert vqa.compute_accuracy("red", answers) == pytest.approx(value, abs=1e-15)
 
 
-def test_more_than_32_periods_are_not_all_removed():
+def test_at_most_32_periods_are_removed():
     assert vqa.normalise_answer("." * 33) == "."
 
 
@@ -26,16 +26,16 @@ def test_more_than_32_periods_are_not_all_removed():
 def test_the_order_of_answers_does_not_matter(prediction, answers, random):
     shuffled = list(answers)
     random.shuffle(shuffled)
-    assert vqa.accuracy(prediction, answers) == vqa.accuracy(prediction, shuffled)
+    assert vqa.compute_accuracy(prediction, answers) == vqa.compute_accuracy(prediction, shuffled)
 
 
 @given(st.lists(st.sampled_from(["a b", "c", "d"]), min_size=4, max_size=10))
 def test_accuracy_is_the_mean_over_leaving_each_answer_out(answers):
-    parts = [
-        min(1, (answers[:left] + answers[left + 1 :]).count("c") / 3)
-        for left in range(len(answers))
+    scores = [
+        min(1, (answers[:index] + answers[index + 1 :]).count("c") / 3)
+        for index in range(len(answers))
     ]
-    assert vqa.accuracy("C", answers) == pytest.approx(sum(parts) / len(parts), abs=1e-12)
+    assert vqa.compute_accuracy("C", answers) == pytest.approx(sum(scores) / len(scores), abs=1e-12)
 
 
 def test_a_sample_with_too_few_answers_has_a_reason():
@@ -52,7 +52,7 @@ def test_a_data_set_with_too_few_answers_throughout_is_unsuited():
     assert vqa.unsuited([]) is None
 
 
-def test_an_unusual_number_of_answers_is_said():
+def test_an_unusual_number_of_answers_is_noted():
     [score] = vqa.scores([Example("1", "c", ("b",) * 4), Example("2", "b", ("b",) * 10)])
     assert score.contributions.per_sample.tolist() == [0.0, 1.0]
     assert score.note == "1 samples do not have 10 answers"
