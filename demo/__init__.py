@@ -1,1 +1,1 @@
-"""The demonstration: three small generated data sets and the checkpoint trained on them."""
+"""The demonstration: generated data sets and the checkpoint that was trained on such samples."""

@@ -11,11 +11,11 @@ from .drawing import (
     Mark,
     Rgb,
     Sample,
-    jitter,
-    new_canvas,
+    add_article,
+    draw_shift,
+    make_canvas,
     pick,
     pick_distinct,
-    with_article,
 )
 
 SIDE_PX = 224
@@ -29,36 +29,36 @@ PLACES = {
 }
 PLACES_IN_LINE_PX = {2: (56, 168), 3: (28, 112, 196)}
 JITTER_PX = 4
-"""Shapes stay near the corners of the model's patches, so that it learns their outlines soon."""
+"""Shapes stay near the corners of the model's patches, so that it learns their outlines early."""
 CAPTIONS_PER_SAMPLE = 5
 
 
 def draw_caption_sample(rng: np.random.Generator) -> Sample:
-    """Draw one picture and word five captions for it."""
+    """Draw a picture and write five captions for it."""
     count = int(rng.integers(1, 4))
     paper = pick(rng, list(PAPER))
     things = [
         f"{colour} {pick(rng, SHAPES)}" for colour in pick_distinct(rng, list(COLOURS), count)
     ]
-    image, pen = new_canvas(SIDE_PX, PAPER[paper])
+    image, pen = make_canvas(SIDE_PX, PAPER[paper])
     radius_px = 27
     if count == 1:
         size = pick(rng, ("small", "large"))
         place = pick(rng, list(PLACES))
         radius_px = 20 if size == "small" else 44
         points = [PLACES[place]]
-        first, others = _word_one(things[0], size, place, paper)
+        first, others = _describe_1(things[0], size, place, paper)
         facts = [size, place]
     else:
         across = bool(rng.integers(2))
         lines = [(along_px, SIDE_PX // 2) for along_px in PLACES_IN_LINE_PX[count]]
         points = lines if across else [(y, x) for x, y in lines]
-        first, others = (_word_two if count == 2 else _word_three)(things, across, paper)
+        first, others = (_describe_2 if count == 2 else _describe_3)(things, across, paper)
         facts = [f"across {across}"]
     facts += [f"{i} {thing}" for i, thing in enumerate(things)]
     marks = []
     for i, (thing, (x, y)) in enumerate(zip(things, points, strict=True)):
-        centre_px = x + jitter(rng, JITTER_PX), y + jitter(rng, JITTER_PX)
+        centre_px = x + draw_shift(rng, JITTER_PX), y + draw_shift(rng, JITTER_PX)
         _draw_thing(pen, thing, centre_px, radius_px)
         marks += _mark_quarters((*thing.split(), f"place {i}"), centre_px, radius_px // 2)
     captions = [first, *pick_distinct(rng, others, CAPTIONS_PER_SAMPLE - 1)]
@@ -73,13 +73,13 @@ def draw_caption_sample(rng: np.random.Generator) -> Sample:
     )
 
 
-# The first wording of each trio of functions is always among the five captions: the one a model
-# learns to prefer.
+# Each of these functions returns the first wording and the others. The first is always among the
+# five captions, and a model learns to prefer it.
 
 
-def _word_one(thing: str, size: str, place: str, paper: str) -> tuple[str, list[str]]:
+def _describe_1(thing: str, size: str, place: str, paper: str) -> tuple[str, list[str]]:
     return f"a {size} {thing} {place}", [
-        f"there is {with_article(thing)} {place}",
+        f"there is {add_article(thing)} {place}",
         f"a {paper} picture with a {size} {thing} {place}",
         f"one {size} {thing} on a {paper} background",
         f"the {place.removeprefix('in the ')} holds a {size} {thing}",
@@ -88,8 +88,8 @@ def _word_one(thing: str, size: str, place: str, paper: str) -> tuple[str, list[
     ]
 
 
-def _word_two(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
-    first, second = (with_article(thing) for thing in things)
+def _describe_2(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
+    first, second = (add_article(thing) for thing in things)
     forward = "to the left of" if across else "above"
     backward = "to the right of" if across else "below"
     return f"{first} {forward} {second}", [
@@ -102,8 +102,8 @@ def _word_two(things: list[str], across: bool, paper: str) -> tuple[str, list[st
     ]
 
 
-def _word_three(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
-    first, second, third = (with_article(thing) for thing in things)
+def _describe_3(things: list[str], across: bool, paper: str) -> tuple[str, list[str]]:
+    first, second, third = (add_article(thing) for thing in things)
     line = "in a row" if across else "in a column"
     ends = "from left to right" if across else "from top to bottom"
     return f"{first} then {second} then {third} {ends}", [

@@ -17,7 +17,7 @@ from transformers import (
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 PAD, BOS, EOS, UNKNOWN, IMAGE = SPECIAL_TOKENS = ("<pad>", "<s>", "\n", "<unk>", "<image>")
-"""Their ids are their places here. As in the released checkpoint a newline ends the answer."""
+"""Their ids are their positions here. A newline ends the answer, as in the released checkpoint."""
 
 IMAGE_SIDE_PX = 224
 PATCH_PX = 28
@@ -30,7 +30,7 @@ TEMPLATE_WORDS = "question answer short context options : , . ? ( ) a b c d e"
 
 
 def make_processor(texts: Iterable[str]) -> Blip2Processor:
-    """Make the processor, with a tokenizer that knows every word of the texts."""
+    """Make the processor, with a tokenizer whose vocabulary has every word of the texts."""
     normalizer = normalizers.Lowercase()
     splitter = pre_tokenizers.BertPreTokenizer()
     words = set(TEMPLATE_WORDS.split())
@@ -54,8 +54,7 @@ def make_processor(texts: Iterable[str]) -> Blip2Processor:
         truncation_side="right",
         clean_up_tokenization_spaces=False,
     )
-    # The class is named here rather than left to the library's choice, because without torchvision
-    # that choice falls on the same class with a warning.
+    # Named here because, without torchvision, the library chooses the same class with a warning.
     images = BlipImageProcessorPil(size={"height": IMAGE_SIDE_PX, "width": IMAGE_SIDE_PX})
     return Blip2Processor(images, tokenizer, num_query_tokens=QUERY_TOKENS)
 
@@ -78,7 +77,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> Blip2ForConditionalGenerat
             "initializer_range": 0.02,
         },
         qformer_config={
-            # The Q-Former reads no text here, so its word tables stay empty.
+            # The Q-Former reads no text here, so its word embeddings are as small as possible.
             "vocab_size": 1,
             "max_position_embeddings": 1,
             "hidden_size": WIDTH,
@@ -116,25 +115,25 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> Blip2ForConditionalGenerat
 
 
 def _initialise(model: Blip2ForConditionalGeneration) -> None:
-    """Replace the library's starting weights, which suit a model ten times as wide.
+    """Replace the library's initial weights, which suit a model ten times as wide.
 
-    At this width a spread of 0.02 leaves attention uniform and positions invisible for hundreds of
-    steps.
+    At this width a standard deviation of 0.02 leaves the attention uniform and the positions
+    without effect for hundreds of steps.
     """
     for module in model.modules():
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
         elif isinstance(module, torch.nn.Embedding):
             torch.nn.init.normal_(module.weight, std=WIDTH**-0.5)
-    # Equal queries would get equal gradients and stay equal; the library starts all at zero.
+    # Equal queries would have equal gradients and stay equal; in the library all are zero at first.
     torch.nn.init.normal_(model.query_tokens)
     positions = model.vision_model.embeddings.position_embedding
     with torch.no_grad():
-        positions[0, 1:] = _wave_positions(IMAGE_SIDE_PX // PATCH_PX, WIDTH)
+        positions[0, 1:] = _encode_positions(IMAGE_SIDE_PX // PATCH_PX, WIDTH)
 
 
-def _wave_positions(patches_per_side: int, width: int) -> torch.Tensor:
-    """Encode rows and columns as waves, which stay meaningful between the patches' positions."""
+def _encode_positions(patches_per_side: int, width: int) -> torch.Tensor:
+    """Encode rows and columns as waves, which can be interpolated between the patches."""
     frequencies = torch.pi / patches_per_side * 2.0 ** torch.linspace(-1, 2, width // 4)
     angles = torch.outer(torch.arange(patches_per_side) + 0.5, frequencies)
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -144,10 +143,10 @@ def _wave_positions(patches_per_side: int, width: int) -> torch.Tensor:
 
 
 def load_model(folder: Path) -> Blip2ForConditionalGeneration:
-    """Load a saved model in fp32, with the generation settings where generate() reads them."""
+    """Load a saved model in fp32, with the generation settings where `generate` reads them."""
     model = Blip2ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    # The library restores these settings for the whole model only, while generate() hands over to
-    # the language model and its own.
+    # The library restores these settings only for the whole model, but `generate` uses those of the
+    # language model.
     model.language_model.generation_config = model.generation_config
     return model
 
@@ -155,6 +154,6 @@ def load_model(folder: Path) -> Blip2ForConditionalGeneration:
 def save_checkpoint(
     model: Blip2ForConditionalGeneration, processor: Blip2Processor, folder: Path
 ) -> None:
-    """Write the folder that from_pretrained reads, in half precision to keep it small."""
+    """Write the folder that `from_pretrained` reads, in half precision to keep it small."""
     copy.deepcopy(model).to(torch.float16).save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""What the three kinds of picture share: random streams, colours, lettering and the sample type."""
+"""Shared by all kinds of picture: random streams, colours, lettering and the sample type."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
@@ -10,9 +10,9 @@ T = TypeVar("T")
 Rgb = tuple[int, int, int]
 
 TRAINING = 1
-"""First word of every training seed."""
+"""First number of every training seed."""
 EVALUATION = 2
-"""First word of every evaluation seed; the two streams share no seed."""
+"""First number of every evaluation seed: no seed serves both purposes."""
 
 COLOURS: dict[str, Rgb] = {
     "red": (220, 30, 30),
@@ -32,39 +32,39 @@ INK: Rgb = (15, 15, 15)
 
 
 class Mark(NamedTuple):
-    """One thing at one point of a picture."""
+    """A thing at a point of a picture."""
 
     names: tuple[str, ...]
-    """What it is, and its part in the picture: its place in a row, say."""
+    """What it is and its role in the picture, such as its place in a row."""
     x_px: int
     y_px: int
 
 
 class Sample(NamedTuple):
-    """One picture with its question and everything known about it."""
+    """A picture with its question and all facts about it."""
 
     image: Image.Image
     question: str
     """Empty for a caption."""
     answers: list[str]
-    """Five captions, ten annotators' answers or the one right option."""
+    """Five captions, the answers of ten annotators or the right option."""
     facts: list[str]
-    """All that the picture tells, asked for or not: the targets of the auxiliary loss."""
+    """All that the picture shows, whether the question needs it or not: targets of a loss."""
     marks: list[Mark]
-    """The things that can be pointed at: the targets of the other auxiliary loss."""
+    """The things at a point of the picture: targets of another loss."""
     choices: list[str] = []
     questions: dict[str, str] = {}
     """Every short question that can be asked about the picture, with its answer."""
     details: dict[str, str] = {}
 
 
-def random_stream(purpose: int, set_index: int, seed: int, index: int) -> np.random.Generator:
-    """Return the generator of one sample, independent of how many samples are drawn."""
+def make_generator(purpose: int, set_index: int, seed: int, index: int) -> np.random.Generator:
+    """Return the random generator of a sample, whatever other samples are drawn."""
     return np.random.default_rng([purpose, set_index, seed, index])
 
 
 def pick(rng: np.random.Generator, items: Sequence[T]) -> T:
-    """Draw one item."""
+    """Draw an item."""
     return items[int(rng.integers(len(items)))]
 
 
@@ -73,21 +73,21 @@ def pick_distinct(rng: np.random.Generator, items: Sequence[T], count: int) -> l
     return [items[int(i)] for i in rng.permutation(len(items))[:count]]
 
 
-def jitter(rng: np.random.Generator, reach_px: int) -> int:
+def draw_shift(rng: np.random.Generator, reach_px: int) -> int:
     """Draw a shift between -reach_px and +reach_px."""
     return int(rng.integers(-reach_px, reach_px + 1))
 
 
-def with_article(words: str) -> str:
-    """Prefix the indefinite article."""
+def add_article(words: str) -> str:
+    """Put the indefinite article before words."""
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
-def new_canvas(side_px: int, colour: Rgb) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """Make a square picture and the pen that draws on it."""
+def make_canvas(side_px: int, colour: Rgb) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    """Return a square picture and a pen that draws on it."""
     image = Image.new("RGB", (side_px, side_px), colour)
     pen = ImageDraw.Draw(image)
-    # Letters without grey edges keep the picture to a handful of colours, which PNG packs tightly.
+    # Letters without grey edges: a picture of a few colours is a small PNG.
     pen.fontmode = "1"
     return image, pen
 
@@ -104,7 +104,7 @@ def write(
     colour: Rgb,
     bold_px: int = 0,
 ) -> None:
-    """Write text centred on a point in Pillow's bundled font."""
+    """Write text centred on a point, in the font of Pillow."""
     if height_px not in _FONTS:
         _FONTS[height_px] = ImageFont.load_default(height_px)
     pen.text(
@@ -112,7 +112,7 @@ def write(
     )
 
 
-def ink_on(colour: Rgb) -> Rgb:
-    """Choose black or white lettering, whichever stands out from the colour."""
+def choose_ink(colour: Rgb) -> Rgb:
+    """Return black or white, whichever is readable on the colour."""
     red, green, blue = colour
     return INK if 0.3 * red + 0.59 * green + 0.11 * blue > 120 else (255, 255, 255)

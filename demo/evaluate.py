@@ -23,20 +23,20 @@ from .make_data import EVALUATION_SETS
 BATCH = 16
 NEW_TOKENS_MAX = 30
 TEXT_LENGTHS = (200, 100, 50)
-"""Numbers of text tokens, the first one included, that a question is cut to from the right."""
+"""Numbers of text tokens, with the start token, to which a question is cut from the right."""
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 Row = dict[str, Any]
 
 
 class Setting(NamedTuple):
-    """How the questions and pictures reach the model."""
+    """The form in which the model gets questions and pictures."""
 
     text_length: int = 200
     image_side_px: int = IMAGE_SIDE_PX
     templated: bool = False
-    """Whether questions are put as "Question: ... Answer:" instead of bare."""
+    """Whether questions have the form "Question: ... Answer:"."""
     swapped: bool = False
-    """Whether every question gets the next sample's picture: how far guessing goes."""
+    """Whether every question has the next sample's picture, to measure the score of guessing."""
 
 
 @torch.inference_mode()
@@ -47,7 +47,7 @@ def answer_rows(
     prompts: Sequence[str],
     setting: Setting,
 ) -> list[str]:
-    """Let the model answer prompts about the rows' pictures."""
+    """Return the model's answers to prompts about the rows' pictures."""
     answers: list[str] = []
     pictures = [row["image"].convert("RGB") for row in rows]
     if setting.swapped:
@@ -59,7 +59,7 @@ def answer_rows(
             text=list(prompts[start : start + BATCH]),
             padding=True,
             truncation=True,
-            # The processor subtracts the query tokens again.
+            # The processor subtracts the query tokens from this length.
             max_length=setting.text_length + processor.num_query_tokens,
             size={"height": side_px, "width": side_px},
             return_tensors="pt",
@@ -83,7 +83,7 @@ def normalise(text: str) -> str:
     return " ".join(text.lower().translate(PUNCTUATION).split())
 
 
-def caption_wer(rows: Sequence[Row], answers: Sequence[str]) -> float:
+def compute_caption_wer(rows: Sequence[Row], answers: Sequence[str]) -> float:
     """Return the corpus word error rate against the best reference of each sample."""
     errors = words = 0
     for row, answer in zip(rows, answers, strict=True):
@@ -94,20 +94,22 @@ def caption_wer(rows: Sequence[Row], answers: Sequence[str]) -> float:
     return errors / words
 
 
-def vqa_accuracy(row: Row, answer: str) -> float:
-    """Compare with each nine of the ten annotators; three agreeing are enough."""
-    given = [normalise(reference) for reference in row["answers"]]
-    matches = given.count(normalise(answer))
-    scores = [min(1.0, (matches - (reference == normalise(answer))) / 3) for reference in given]
+def compute_vqa_accuracy(row: Row, answer: str) -> float:
+    """Return the mean score against each nine of the ten annotators, of whom three must agree."""
+    references = [normalise(reference) for reference in row["answers"]]
+    matches = references.count(normalise(answer))
+    scores = [
+        min(1.0, (matches - (reference == normalise(answer))) / 3) for reference in references
+    ]
     return sum(scores) / len(scores)
 
 
-def option_accuracy(row: Row, answer: str) -> float:
+def compute_option_accuracy(row: Row, answer: str) -> float:
     """Return 1 if the answer is exactly the text of the right option."""
     return float(normalise(answer) == normalise(row["choices"][row["answer"]]))
 
 
-def prompts_of(name: str, rows: Sequence[Row], templated: bool) -> list[str]:
+def build_prompts(name: str, rows: Sequence[Row], templated: bool) -> list[str]:
     """Return the prompts: nothing for captions, the question for the other sets."""
     if name == "coco":
         return [""] * len(rows)
@@ -116,14 +118,14 @@ def prompts_of(name: str, rows: Sequence[Row], templated: bool) -> list[str]:
 
 
 def score(name: str, rows: Sequence[Row], answers: Sequence[str]) -> str:
-    """Return the set's figures as one line of text."""
+    """Return the figures of a data set as a line of text."""
     if name == "coco":
-        return f"WER {caption_wer(rows, answers):.3f}"
+        return f"WER {compute_caption_wer(rows, answers):.3f}"
     if name == "scienceqa":
-        scores = [option_accuracy(*pair) for pair in zip(rows, answers, strict=True)]
+        scores = [compute_option_accuracy(*pair) for pair in zip(rows, answers, strict=True)]
         chance = sum(1 / len(row["choices"]) for row in rows) / len(rows)
         return f"accuracy {sum(scores) / len(scores):.3f} (chance {chance:.3f})"
-    scores = [vqa_accuracy(*pair) for pair in zip(rows, answers, strict=True)]
+    scores = [compute_vqa_accuracy(*pair) for pair in zip(rows, answers, strict=True)]
     small = [
         value
         for row, value in zip(rows, scores, strict=True)
@@ -136,13 +138,13 @@ def score(name: str, rows: Sequence[Row], answers: Sequence[str]) -> str:
 
 
 def describe(setting: Setting) -> str:
-    """Name a setting in a few words."""
+    """Describe a setting in a few words."""
     form = ", templated" * setting.templated + ", pictures swapped" * setting.swapped
     return f"{setting.text_length} tokens, {setting.image_side_px} px{form}"
 
 
 def main() -> None:
-    """Print the scores under every setting that the study varies."""
+    """Print the scores of every setting that the study varies."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("demo/model"))
     parser.add_argument("--data", type=Path, default=Path("demo/data"))
@@ -167,10 +169,12 @@ def main() -> None:
                 continue
             started_s = time.monotonic()
             answers = answer_rows(
-                model, processor, rows, prompts_of(name, rows, setting.templated), setting
+                model, processor, rows, build_prompts(name, rows, setting.templated), setting
             )
-            spent_s = time.monotonic() - started_s
-            print(f"{name:10} {describe(setting):36} {score(name, rows, answers)}, {spent_s:.1f} s")
+            elapsed_s = time.monotonic() - started_s
+            print(
+                f"{name:10} {describe(setting):36} {score(name, rows, answers)}, {elapsed_s:.1f} s"
+            )
             for row, answer in list(zip(rows, answers, strict=True))[: arguments.show]:
                 print(f"    {row['question'][-60:]!r} -> {answer!r}")
 

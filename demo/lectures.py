@@ -1,4 +1,4 @@
-"""The sentences around the questions of the science set, and how a question gets its length."""
+"""The sentences before the questions of the science set, which give a question its length."""
 
 import re
 
@@ -7,8 +7,8 @@ import numpy as np
 from .drawing import pick_distinct
 
 LENGTHS = {"short": (0, 39), "medium": (62, 90), "long": (114, 160)}
-"""Bounds in tokens. They leave the deciding clause of ten tokens or so beyond a cut at 50 tokens
-(medium) or at 100 tokens (long)."""
+"""Bounds in tokens. The last clause, of about ten tokens, decides the answer: in a medium question
+it is after the 50th token, in a long question after the 100th."""
 
 GENERAL = (
     "scientists often draw a diagram to show what they have observed in a simple way.",
@@ -62,16 +62,16 @@ def count_words(text: str) -> int:
 
 
 def lengthen(rng: np.random.Generator, kind: str, clause: str, length: str) -> str:
-    """Put a lecture before the clause that decides the answer.
+    """Put sentences of a lecture before the clause that decides the answer.
 
     Args:
-        rng: Source of every choice.
-        kind: Which lecture to quote.
-        clause: The question itself; it stays at the end.
-        length: One of LENGTHS.
+        rng: The random generator of the sample.
+        kind: The lecture's key in LECTURES.
+        clause: The question itself, which stays at the end.
+        length: A key of LENGTHS.
 
     Returns:
-        A question of a number of tokens within the bounds of its length.
+        A question whose number of tokens is within the bounds of its length.
     """
     low, high = LENGTHS[length]
     text = clause

@@ -14,15 +14,15 @@ import numpy as np
 from datasets import Dataset, Features, Image, List, Value
 
 from .captions import draw_caption_sample
-from .drawing import EVALUATION, Sample, random_stream
+from .drawing import EVALUATION, Sample, make_generator
 from .lectures import count_words
 from .science import draw_science_sample
 from .signs import EVALUATION_SMALL_SHARE, draw_sign_sample
 
 SAMPLES_PER_SET = 108
-"""Not a multiple of 16 on purpose: the last batch of 16 is a short one of 12."""
+"""Not a multiple of 16 on purpose: with batches of 16 the last batch has only 12."""
 LETTERING_SAMPLES = 88
-"""As few as show the difference: 64 is 4 batches of 16, and 88 ends in a short one of 8."""
+"""Few, but enough to show the difference; with batches of 16 the last batch has only 8."""
 SEED = 2024
 ROW_GROUP_ROWS = 12
 Row = dict[str, Any]
@@ -79,12 +79,12 @@ TEXTVQA_FEATURES = Features(
 )
 
 
-def coco_row(sample: Sample, index: int) -> Row:
-    """Lay a captioned picture out in the Hub's columns."""
+def build_coco_row(sample: Sample, index: int) -> Row:
+    """Return a captioned picture with the columns of the Hub's data set."""
     name = f"{index:012d}.png"
     return {
         "question_id": name,
-        "image": _png(sample, name),
+        "image": _encode_png(sample, name),
         "question": "Describe the picture in one sentence.",
         "answer": sample.answers,
         "id": index,
@@ -97,10 +97,10 @@ def coco_row(sample: Sample, index: int) -> Row:
     }
 
 
-def scienceqa_row(sample: Sample, index: int) -> Row:
-    """Lay a diagram and its choices out in the Hub's columns."""
+def build_scienceqa_row(sample: Sample, index: int) -> Row:
+    """Return a diagram and its choices with the columns of the Hub's data set."""
     return {
-        "image": _png(sample, f"{index:04d}.png"),
+        "image": _encode_png(sample, f"{index:04d}.png"),
         "question": sample.question,
         "choices": sample.choices,
         "answer": sample.choices.index(sample.answers[0]),
@@ -116,14 +116,14 @@ def scienceqa_row(sample: Sample, index: int) -> Row:
     }
 
 
-def textvqa_row(sample: Sample, index: int) -> Row:
-    """Lay a street scene and its ten answers out in the Hub's columns."""
+def build_textvqa_row(sample: Sample, index: int) -> Row:
+    """Return a street scene and its ten answers with the columns of the Hub's data set."""
     return {
         "image_id": f"{index:016x}",
         "question_id": index,
         "question": sample.question,
         "question_tokens": sample.question.rstrip("?").split(),
-        "image": _png(sample, f"{index:016x}.png"),
+        "image": _encode_png(sample, f"{index:016x}.png"),
         "image_width": sample.image.width,
         "image_height": sample.image.height,
         "flickr_original_url": "",
@@ -136,23 +136,23 @@ def textvqa_row(sample: Sample, index: int) -> Row:
 
 
 class DemoSet(NamedTuple):
-    """One data set: how its samples are drawn and laid out."""
+    """A data set: functions that draw a sample and build its row."""
 
     draw: Callable[[np.random.Generator], Sample]
-    row: Callable[[Sample, int], Row]
+    build_row: Callable[[Sample, int], Row]
     features: Features
     evaluation_draw: Callable[[np.random.Generator], Sample] | None = None
-    """Where evaluation draws otherwise than training."""
+    """Draws evaluation samples; None if they are drawn like training samples."""
     samples: int = SAMPLES_PER_SET
-    """In the evaluation set."""
+    """Number of samples in the evaluation set."""
 
 
 SETS: dict[str, DemoSet] = {
-    "coco": DemoSet(draw_caption_sample, coco_row, COCO_FEATURES),
-    "scienceqa": DemoSet(draw_science_sample, scienceqa_row, SCIENCEQA_FEATURES),
+    "coco": DemoSet(draw_caption_sample, build_coco_row, COCO_FEATURES),
+    "scienceqa": DemoSet(draw_science_sample, build_scienceqa_row, SCIENCEQA_FEATURES),
     "textvqa": DemoSet(
         draw_sign_sample,
-        textvqa_row,
+        build_textvqa_row,
         TEXTVQA_FEATURES,
         partial(draw_sign_sample, small_share=EVALUATION_SMALL_SHARE),
     ),
@@ -161,38 +161,38 @@ SETS: dict[str, DemoSet] = {
 
 EVALUATION_SETS: dict[str, DemoSet] = {
     **SETS,
-    # Signs of small lettering alone, for the question whether a larger input reads them.
+    # Only small lettering, to see whether the model reads it in a larger input.
     "lettering": DemoSet(
         partial(draw_sign_sample, small=True),
-        textvqa_row,
+        build_textvqa_row,
         TEXTVQA_FEATURES,
         samples=LETTERING_SAMPLES,
     ),
 }
-"""Also the sets that nothing is trained on."""
+"""With the set on which nothing is trained."""
 
 
 def draw_samples(name: str, purpose: int, seed: int, count: int) -> Iterator[Sample]:
-    """Draw the first samples of one stream of one set."""
+    """Draw the first samples of a stream of a data set."""
     set_index = list(EVALUATION_SETS).index(name)
     demo_set = EVALUATION_SETS[name]
     draw = (purpose == EVALUATION and demo_set.evaluation_draw) or demo_set.draw
     for index in range(count):
-        yield draw(random_stream(purpose, set_index, seed, index))
+        yield draw(make_generator(purpose, set_index, seed, index))
 
 
 def write_set(name: str, folder: Path) -> Path:
-    """Write one evaluation set and return its path."""
+    """Write an evaluation set and return its path."""
     demo_set = EVALUATION_SETS[name]
     samples = draw_samples(name, EVALUATION, SEED, demo_set.samples)
-    rows = [demo_set.row(sample, index) for index, sample in enumerate(samples)]
+    rows = [demo_set.build_row(sample, index) for index, sample in enumerate(samples)]
     path = folder / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     Dataset.from_list(rows, features=demo_set.features).to_parquet(path, batch_size=ROW_GROUP_ROWS)
     return path
 
 
-def _png(sample: Sample, name: str) -> dict[str, object]:
+def _encode_png(sample: Sample, name: str) -> dict[str, object]:
     buffer = io.BytesIO()
     sample.image.save(buffer, "PNG", optimize=True)
     return {"bytes": buffer.getvalue(), "path": name}

@@ -1,6 +1,6 @@
 """Diagrams with a multiple-choice question (ScienceQA-like).
 
-The picture alone does not decide the answer: the last words of the question say what is asked.
+The picture alone does not decide the answer: the last clause of the question does.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from .drawing import (
     PAPER,
     Mark,
     Sample,
-    jitter,
-    new_canvas,
+    draw_shift,
+    make_canvas,
     pick,
     pick_distinct,
     write,
@@ -25,17 +25,17 @@ from .lectures import LECTURES, LENGTHS, lengthen
 
 SIDE_PX = 224
 CELL_PX = 28
-"""Things stand near a grid of the model's patches, so that it learns to see them soon."""
+"""Things are near a grid of the model's patches, so that it learns to see them early."""
 JITTER_PX = 4
 DIRECTIONS = {"up": (0, -1), "right": (1, 0), "down": (0, 1), "left": (-1, 0)}
 MAGNET_COLOURS = {"n": COLOURS["red"], "s": COLOURS["blue"]}
 
 
 class Diagram(NamedTuple):
-    """What was drawn: the answer to every clause that may be asked about it."""
+    """A drawn diagram: the answers to all clauses that can be asked about it."""
 
     answers: dict[str, str]
-    """From the clause that ends the question to the right option."""
+    """The right option by the last clause of the question."""
     choices: list[str]
     marks: list[Mark]
 
@@ -45,14 +45,14 @@ Drawer = Callable[[np.random.Generator, Pen], Diagram]
 
 
 def draw_science_sample(rng: np.random.Generator, length: str | None = None) -> Sample:
-    """Draw one diagram and ask one question about it.
+    """Draw a diagram and choose a question about it.
 
     Args:
-        rng: Source of every choice.
-        length: Length class of the question; drawn at random if not given.
+        rng: The random generator of the sample.
+        length: Length class of the question; drawn at random if None.
     """
     kind = pick(rng, list(DRAWERS))
-    image, pen = new_canvas(SIDE_PX, pick(rng, list(PAPER.values())))
+    image, pen = make_canvas(SIDE_PX, pick(rng, list(PAPER.values())))
     diagram = DRAWERS[kind](rng, pen)
     clause = pick(rng, list(diagram.answers))
     choices = pick_distinct(rng, diagram.choices, len(diagram.choices))
@@ -76,10 +76,10 @@ def _draw_bars(rng: np.random.Generator, pen: Pen) -> Diagram:
     count = int(rng.integers(2, 5))
     names = pick_distinct(rng, list(COLOURS), count)
     heights_px = [14 + CELL_PX * level for level in pick_distinct(rng, range(1, 6), count)]
-    floor_px = 7 * CELL_PX + jitter(rng, JITTER_PX)
+    floor_px = 7 * CELL_PX + draw_shift(rng, JITTER_PX)
     tops_px = {}
     for i, (name, height_px) in enumerate(zip(names, heights_px, strict=True)):
-        left_px = 2 * CELL_PX * i + 8 + jitter(rng, JITTER_PX)
+        left_px = 2 * CELL_PX * i + 8 + draw_shift(rng, JITTER_PX)
         top_px = floor_px - height_px
         pen.rectangle((left_px, top_px, left_px + 40, floor_px), fill=COLOURS[name])
         tops_px[name] = (left_px, top_px)
@@ -92,7 +92,7 @@ def _draw_bars(rng: np.random.Generator, pen: Pen) -> Diagram:
         "last": names[-1],
     }
     marks = [
-        Mark((name, *_roles_of(name, roles)), left_px + side_px, top_px)
+        Mark((name, *_list_roles(name, roles)), left_px + side_px, top_px)
         for name, (left_px, top_px) in tops_px.items()
         for side_px in (6, 34)
     ]
@@ -108,17 +108,17 @@ def _draw_bars(rng: np.random.Generator, pen: Pen) -> Diagram:
     )
 
 
-def _roles_of(name: str, roles: dict[str, str]) -> list[str]:
+def _list_roles(name: str, roles: dict[str, str]) -> list[str]:
     return [role for role, holder in roles.items() if holder == name]
 
 
 def _draw_magnets(rng: np.random.Generator, pen: Pen) -> Diagram:
     poles = [pick(rng, ("ns", "sn")) for _ in range(2)]
-    top_px = 3 * CELL_PX + jitter(rng, JITTER_PX)
+    top_px = 3 * CELL_PX + draw_shift(rng, JITTER_PX)
     marks = []
     ends = (("first", ""), ("", "last"))
     for edge_px, pair, names_at in zip((CELL_PX, 5 * CELL_PX), poles, ends, strict=True):
-        left_px = edge_px + jitter(rng, JITTER_PX)
+        left_px = edge_px + draw_shift(rng, JITTER_PX)
         for half, pole in enumerate(pair):
             x_px = left_px + CELL_PX * half
             box = (x_px, top_px - 6, x_px + CELL_PX - 1, top_px + CELL_PX + 6)
@@ -140,7 +140,7 @@ def _draw_magnets(rng: np.random.Generator, pen: Pen) -> Diagram:
 def _draw_arrow(rng: np.random.Generator, pen: Pen) -> Diagram:
     names = list(DIRECTIONS)
     turn = int(rng.integers(4))
-    x_px, y_px = 112 + jitter(rng, JITTER_PX), 112 + jitter(rng, JITTER_PX)
+    x_px, y_px = 112 + draw_shift(rng, JITTER_PX), 112 + draw_shift(rng, JITTER_PX)
     dx, dy = DIRECTIONS[names[turn]]
     colour = COLOURS[pick(rng, list(COLOURS))]
     outline = ((-60, -9), (15, -9), (15, -32), (64, 0), (15, 32), (15, 9), (-60, 9))
@@ -162,7 +162,7 @@ def _draw_arrow(rng: np.random.Generator, pen: Pen) -> Diagram:
 def _draw_chain(rng: np.random.Generator, pen: Pen) -> Diagram:
     count = int(rng.integers(3, 5))
     names = pick_distinct(rng, list(COLOURS), count)
-    y_px = 3 * CELL_PX + CELL_PX // 2 + jitter(rng, JITTER_PX)
+    y_px = 3 * CELL_PX + CELL_PX // 2 + draw_shift(rng, JITTER_PX)
     marks = []
     for i, name in enumerate(names):
         x_px = 2 * CELL_PX * i + CELL_PX // 2
@@ -188,11 +188,11 @@ def _draw_beakers(rng: np.random.Generator, pen: Pen) -> Diagram:
     levels = [int(rng.integers(1, 6)) for _ in range(2)]
     if rng.random() < 0.25:
         levels[1] = levels[0]
-    floor_px = 7 * CELL_PX + jitter(rng, JITTER_PX)
+    floor_px = 7 * CELL_PX + draw_shift(rng, JITTER_PX)
     liquid = COLOURS[pick(rng, ("blue", "green", "orange", "purple"))]
     surfaces_px = []
     for edge_px, level in zip((CELL_PX, 5 * CELL_PX), levels, strict=True):
-        left_px = edge_px + jitter(rng, JITTER_PX)
+        left_px = edge_px + draw_shift(rng, JITTER_PX)
         right_px = left_px + 2 * CELL_PX
         rim_px = floor_px - 6 * CELL_PX
         surface_px = floor_px - CELL_PX * level + CELL_PX // 2

@@ -5,7 +5,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ImageDraw
 
-from .drawing import COLOURS, Mark, Sample, ink_on, jitter, new_canvas, pick, pick_distinct, write
+from .drawing import (
+    COLOURS,
+    Mark,
+    Sample,
+    choose_ink,
+    draw_shift,
+    make_canvas,
+    pick,
+    pick_distinct,
+    write,
+)
 
 SIDE_PX = 448
 # fmt: off
@@ -20,12 +30,12 @@ SKIES = {"white": (255, 255, 255), "blue": (190, 220, 250), "pink": (255, 225, 2
 GROUND = (150, 150, 140)
 POLE = (110, 110, 110)
 LARGE_PITCH_PX = 56
-"""Width of a letter on a large sign: one patch of the model once the picture is halved."""
+"""Width of a letter on a large sign: a patch of the model after the picture is halved."""
 SMALL_PITCH_PX = 28
-"""Width of a letter on a small sign, lost when the picture is halved to 224 px."""
+"""Width of a letter on a small sign, unreadable after the picture is halved to 224 px."""
 SMALL_SHARE = 0.3
 EVALUATION_SMALL_SHARE = 0.15
-"""Fewer small signs than in training, where they are what takes long to learn."""
+"""Smaller than in training, where small signs take the longest to learn."""
 ANNOTATORS = 10
 MISREAD_SHARE = 0.06
 
@@ -43,29 +53,29 @@ TWO_SIGN_QUESTIONS = (
 
 
 class Sign(NamedTuple):
-    """One sign of a scene."""
+    """A sign of a scene."""
 
     word: str
     colour: str
     height: str
-    """Its place: the only sign, the top or the bottom one."""
+    """Its place: `only`, `top` or `bottom`."""
 
 
 def draw_sign_sample(
     rng: np.random.Generator, small: bool | None = None, small_share: float = SMALL_SHARE
 ) -> Sample:
-    """Draw one street scene and ask for a word in it.
+    """Draw a street scene and choose a question about a word in it.
 
     Args:
-        rng: Source of every choice.
-        small: Whether the lettering is small; drawn at random if not given.
-        small_share: How often it then is.
+        rng: The random generator of the sample.
+        small: Whether the lettering is small; drawn at random if None.
+        small_share: Probability of small lettering if it is drawn at random.
     """
     is_small = bool(rng.random() < small_share)
     is_small = is_small if small is None else small
     pitch_px = SMALL_PITCH_PX if is_small else LARGE_PITCH_PX
-    image, pen = new_canvas(SIDE_PX, pick(rng, list(SKIES.values())))
-    pen.rectangle((0, SIDE_PX - 48 + jitter(rng, 12), SIDE_PX, SIDE_PX), fill=GROUND)
+    image, pen = make_canvas(SIDE_PX, pick(rng, list(SKIES.values())))
+    pen.rectangle((0, SIDE_PX - 48 + draw_shift(rng, 12), SIDE_PX, SIDE_PX), fill=GROUND)
 
     count = int(rng.integers(1, 3))
     colours = pick_distinct(rng, list(COLOURS), count)
@@ -74,13 +84,13 @@ def draw_sign_sample(
     signs = [Sign(*sign) for sign in zip(words, colours, heights, strict=True)]
     marks = [mark for sign in signs for mark in _draw_sign(rng, pen, sign, pitch_px)]
 
-    asked = int(rng.integers(count))
+    target = int(rng.integers(count))
     if count == 1:
         question = pick(rng, ONE_SIGN_QUESTIONS)
     else:
-        which = pick(rng, (colours[asked], heights[asked]))
+        which = pick(rng, (colours[target], heights[target]))
         question = pick(rng, TWO_SIGN_QUESTIONS).format(which=which)
-    answers = _annotate(rng, words[asked])
+    answers = _annotate(rng, words[target])
     questions = {}
     for sign in signs:
         forms = ONE_SIGN_QUESTIONS if count == 1 else TWO_SIGN_QUESTIONS
@@ -110,11 +120,11 @@ def _draw_sign(
     }
     row = int(rng.integers(*row_bounds[sign.height]))
     column = int(rng.integers(1, rows - len(sign.word)))
-    # Letters stand on a grid, shifted by at most a seventh of its pitch: a small vision
-    # transformer then learns to read in minutes.
+    # Letters are on a grid, with a shift of at most a seventh of its pitch. So a small vision
+    # transformer learns to read in minutes.
     reach_px = pitch_px // 7
-    left_px = column * pitch_px + jitter(rng, reach_px)
-    top_px = row * pitch_px + jitter(rng, reach_px)
+    left_px = column * pitch_px + draw_shift(rng, reach_px)
+    top_px = row * pitch_px + draw_shift(rng, reach_px)
     right_px = left_px + len(sign.word) * pitch_px
     bottom_px = top_px + pitch_px
     colour = COLOURS[sign.colour]
@@ -133,13 +143,14 @@ def _draw_sign(
             letter,
             centre_px,
             height_px=round(0.95 * pitch_px),
-            colour=ink_on(colour),
+            colour=choose_ink(colour),
             bold_px=pitch_px // 28,
         )
     return marks
 
 
 def _annotate(rng: np.random.Generator, word: str) -> list[str]:
+    """Return the answers of ten annotators, some of whom may misread the word."""
     answers = []
     for _ in range(ANNOTATORS):
         misread = rng.random() < MISREAD_SHARE

@@ -1,10 +1,10 @@
-"""Train the demo checkpoint from nothing on freshly drawn samples.
+"""Train the demo checkpoint from random weights on newly drawn samples.
 
 Usage: python -m demo.train [--folder demo/model]
 
-Every step draws samples that no other step has seen, from the training stream of the seeds; the
-evaluation sets come from another stream. The model first learns to see at the native picture size;
-later, pictures of twice that side join in, for which the position embeddings are interpolated.
+Every step draws samples that no other step has, from the random streams of training; those of the
+evaluation sets are others. The model first learns from pictures of its native size. Later, pictures
+of twice that side are added, for which the position embeddings are interpolated.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from .drawing import TRAINING
 from .make_data import SETS, draw_samples
 
 VOCABULARY_SAMPLES = 3000
-"""Samples per set whose words and facts make the vocabularies."""
+"""Samples per data set whose words and facts form the vocabularies."""
 STEPS = 2400
 WARMUP_STEPS = 100
 PEAK_LEARNING_RATE = 1.5e-3
 WEIGHT_DECAY = 0.02
 FACTS_WEIGHT = 0.05
 MARKS_WEIGHT = 0.3
-HELP_STEPS = 1900
+AUXILIARY_STEPS = 1900
 """Steps over which the auxiliary losses fade out."""
 SAVE_STEPS = 200
 NATIVE_PARTS = (
@@ -55,21 +55,21 @@ LENGTH_CYCLE = (ALL_QUESTIONS, "short", ALL_QUESTIONS, "medium", ALL_QUESTIONS, 
 """Length class of the science questions by step."""
 
 
-def parts_of(step: int) -> tuple[Part, ...]:
-    """Return the parts of one step: pictures of twice the side join in later."""
+def select_parts(step: int) -> tuple[Part, ...]:
+    """Return the parts of a step; later steps have large pictures too."""
     return NATIVE_PARTS if step < LARGE_FROM_STEP else NATIVE_PARTS + LARGE_PARTS
 
 
-def learning_rate_share(step: int) -> float:
-    """Rise linearly, then fall along a cosine to a hundredth."""
+def compute_learning_rate_share(step: int) -> float:
+    """Return the share of the peak rate: a linear rise, then a cosine fall to a hundredth."""
     if step < WARMUP_STEPS:
         return (step + 1) / WARMUP_STEPS
-    done = (step - WARMUP_STEPS) / (STEPS - WARMUP_STEPS)
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
+    progress = (step - WARMUP_STEPS) / (STEPS - WARMUP_STEPS)
+    return 0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2
 
 
 def make_batcher() -> Batcher:
-    """Collect the words, the facts and the marks of the first training samples."""
+    """Make a batcher whose vocabularies are those of the first training samples."""
     texts, facts, names = set[str](), set[str](), set[str]()
     for set_name in SETS:
         for sample in draw_samples(set_name, TRAINING, SEED, VOCABULARY_SAMPLES):
@@ -87,24 +87,24 @@ class Stream(IterableDataset[list[Batch]]):
         self.batcher = batcher
 
     def __iter__(self) -> Iterator[list[Batch]]:
-        """Yield one batch per part for every step."""
+        """Yield the batches of every step, one for each part."""
         for step in range(STEPS):
             length = LENGTH_CYCLE[step % len(LENGTH_CYCLE)]
-            yield [self.batcher.draw(part, step, length) for part in parts_of(step)]
+            yield [self.batcher.draw(part, step, length) for part in select_parts(step)]
 
 
-class Helpers(torch.nn.Module):
-    """The two auxiliary heads, which teach the model to see and are thrown away.
+class AuxiliaryHeads(torch.nn.Module):
+    """Two heads that teach the model to see and are not saved.
 
-    One reads off every marked patch what it shows; the other reads all facts off the queries. The
-    language model's loss alone would take many times the steps.
+    The first predicts from every marked patch what it shows, the second all facts from the queries.
+    With the language model's loss alone, training would take many times as many steps.
     """
 
     def __init__(self, facts: int, names: int) -> None:
         super().__init__()
         self.facts = torch.nn.Linear(QUERY_TOKENS * WIDTH, facts)
         self.marks = torch.nn.Linear(WIDTH, names)
-        # Most facts and names are absent from most pictures and places.
+        # Most facts and names are absent from most pictures and patches.
         torch.nn.init.constant_(self.facts.bias, -4.0)
         torch.nn.init.constant_(self.marks.bias, -3.0)
 
@@ -122,23 +122,23 @@ class Helpers(torch.nn.Module):
 
 
 def train(folder: Path) -> None:
-    """Train a new model, saving it every now and then."""
+    """Train a new model and save it every `SAVE_STEPS` steps."""
     batcher = make_batcher()
     torch.manual_seed(SEED)
     model = make_model(batcher.processor.tokenizer)
-    helpers = Helpers(len(batcher.fact_ids), len(batcher.name_ids))
-    parameters = [*model.parameters(), *helpers.parameters()]
+    heads = AuxiliaryHeads(len(batcher.fact_ids), len(batcher.name_ids))
+    parameters = [*model.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(
         parameters, lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=WEIGHT_DECAY
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_share)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, compute_learning_rate_share)
     model.train()
     started_s = time.monotonic()
     stream = DataLoader(Stream(batcher), batch_size=None, num_workers=1)
     for step, batches in enumerate(stream):
-        fading = max(0.0, 1 - step / HELP_STEPS)
-        shown = []
-        for part, batch in zip(parts_of(step), batches, strict=True):
+        auxiliary_weight = max(0.0, 1 - step / AUXILIARY_STEPS)
+        losses = []
+        for part, batch in zip(select_parts(step), batches, strict=True):
             output = model(
                 pixel_values=batch.pixel_values,
                 input_ids=batch.input_ids,
@@ -146,14 +146,14 @@ def train(folder: Path) -> None:
                 labels=batch.labels,
                 interpolate_pos_encoding=part.image_side_px != IMAGE_SIDE_PX,
             )
-            facts_loss, marks_loss = helpers(
+            facts_loss, marks_loss = heads(
                 output.vision_outputs.last_hidden_state,
                 output.qformer_outputs.last_hidden_state,
                 batch,
             )
-            help_loss = FACTS_WEIGHT * facts_loss + MARKS_WEIGHT * marks_loss
-            (output.loss + fading * help_loss).backward()
-            shown.append(
+            auxiliary_loss = FACTS_WEIGHT * facts_loss + MARKS_WEIGHT * marks_loss
+            (output.loss + auxiliary_weight * auxiliary_loss).backward()
+            losses.append(
                 f"{part.name} {part.image_side_px} {output.loss:.3f} "
                 f"{facts_loss:.2f} {marks_loss:.2f}"
             )
@@ -164,15 +164,15 @@ def train(folder: Path) -> None:
         if step % SAVE_STEPS == SAVE_STEPS - 1 or step == STEPS - 1:
             save_checkpoint(model, batcher.processor, folder)
         if step % 50 == 0 or step == STEPS - 1:
-            spent_s = time.monotonic() - started_s
-            print(f"{spent_s:6.0f} s  step {step}  {'  '.join(shown)}", flush=True)
+            elapsed_s = time.monotonic() - started_s
+            print(f"{elapsed_s:6.0f} s  step {step}  {'  '.join(losses)}", flush=True)
 
 
 def main() -> None:
-    """Train with the command line's folder."""
+    """Train into the folder of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("demo/model"))
-    # One thread here and one process that draws: on a shared machine two threads that wait for
+    # A single thread, beside the process that draws: on a shared machine two threads that wait for
     # each other are slower.
     torch.set_num_threads(1)
     train(parser.parse_args().folder)
