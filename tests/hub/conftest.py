@@ -1,4 +1,4 @@
-"""The loopback Hub, repositories of a test's own in it, and ways to fetch from it."""
+"""The loopback Hub, repositories for each test, and a fetcher for them."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -23,42 +23,42 @@ NO_COLUMNS = dict.fromkeys(
 
 
 @pytest.fixture(scope="session")
-def serving(hub_socket) -> Iterator[Hub]:
+def server(hub_socket) -> Iterator[Hub]:
     hub = Hub(hub_socket)
     yield hub
     hub.close()
 
 
 @pytest.fixture
-def hub(serving: Hub, monkeypatch) -> Iterator[Hub]:
-    """The Hub without faults, and without memory of what it was asked."""
+def hub(server: Hub, monkeypatch) -> Iterator[Hub]:
+    """The Hub without faults and without a record of earlier requests."""
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    serving.forget()
-    yield serving
-    serving.forget()
+    server.reset()
+    yield server
+    server.reset()
 
 
 @pytest.fixture
 def name() -> str:
-    """A repository name that no other test has: the Hub's cache is shared."""
+    """A repository name of this test alone, since all tests share the Hub's cache."""
     return f"maker/repo-{next(NUMBERS)}"
 
 
 @pytest.fixture
 def noise(hub: Hub, name: str) -> Repo:
-    """A data set whose rows cannot be compressed: 3 files of 4 row groups of 10 rows."""
+    """A data set of 3 files with 4 row groups of 10 rows, which cannot be compressed."""
     return add_noise(hub, name)
 
 
 @pytest.fixture
 def model(hub: Hub, name: str) -> Repo:
-    """The demo's model in the layout of the real one."""
+    """The demo's model in the file layout of the published model."""
     return add_model(hub, name)
 
 
 @dataclass
-class Fetching:
-    """Fetches into a folder, with a patience that notes its waits instead of waiting."""
+class Fetcher:
+    """Fetches into a folder; its retry policy records the waits instead of waiting."""
 
     folder: Path
     waits: list[float] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Fetching:
         wait = self.wait or self.waits.append
         return Patience(attempts=3, timeout_s=self.timeout_s, wait=wait)
 
-    def dataset(
+    def fetch_dataset(
         self,
         repo: Repo,
         columns: dict[str, str] | None = None,
@@ -78,7 +78,7 @@ class Fetching:
         task: str = "vqa",
         **source: Any,
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Return the samples and the manifest of a data set."""
+        """Fetch a data set; return its samples and its manifest."""
         params = {
             "dataset": "photos",
             "task": task,
@@ -98,8 +98,8 @@ class Fetching:
     def manifest(self) -> Path:
         return self.folder / "data/photos/samples.json"
 
-    def model(self, repo: Repo, dtype: str = "fp32", **source: Any) -> dict[str, Any]:
-        """Return the manifest of a stored model."""
+    def fetch_model(self, repo: Repo, dtype: str = "fp32", **source: Any) -> dict[str, Any]:
+        """Fetch a model; return its manifest."""
         params = {
             "model": "tiny",
             "dtype": dtype,
@@ -110,12 +110,12 @@ class Fetching:
         fetch_model(params, str(manifest), self.patience)
         return read_json(manifest)
 
-    def nothing_is_left(self) -> bool:
-        """Whether there is nothing that looks like a result."""
-        left = {path.name for path in self.folder.rglob("*") if path.is_file()}
-        return left <= {"revision.json", "tiny-fp32.revision.json"}
+    def has_no_result(self) -> bool:
+        """Say whether the folder holds no file that looks like a result."""
+        names = {path.name for path in self.folder.rglob("*") if path.is_file()}
+        return names <= {"revision.json", "tiny-fp32.revision.json"}
 
 
 @pytest.fixture
-def fetching(tmp_path: Path) -> Fetching:
-    return Fetching(tmp_path)
+def fetcher(tmp_path: Path) -> Fetcher:
+    return Fetcher(tmp_path)

@@ -1,32 +1,34 @@
-"""Fetches in a process of its own, where the environment is another: prints what came of each.
+"""Fetches in a process of its own, with another environment, and prints the results as JSON.
 
-Run with a folder to write to and, for each fetch, its kind and a repository at a commit.
+Arguments: a folder to write to, and for each fetch `kind@repository@commit`.
 """
 
 import json
 import sys
 from pathlib import Path
 
-from conftest import Fetching
+from conftest import Fetcher
 from hubserver import Repo
 
 from vlmeter.errors import UserError
 
 
-def told(folder: Path, kind: str, name: str, commit: str) -> dict[str, object]:
-    fetching = Fetching(folder)
+def fetch(folder: Path, kind: str, name: str, commit: str) -> dict[str, object]:
+    """Return the manifest, or the error and whether the folder holds no result."""
+    fetcher = Fetcher(folder)
     repo = Repo(f"{kind}s", name, commit, {})
     try:
         if kind == "model":
-            return fetching.model(repo, revision=commit)
-        return fetching.dataset(repo, revision=commit)[1]
+            return fetcher.fetch_model(repo, revision=commit)
+        return fetcher.fetch_dataset(repo, revision=commit)[1]
     except UserError as error:
-        return {"refused": str(error), "nothing is left": fetching.nothing_is_left()}
+        return {"error": str(error), "has no result": fetcher.has_no_result()}
 
 
 if __name__ == "__main__":
-    place, *fetches = sys.argv[1:]
+    folder, *fetches = sys.argv[1:]
     results = [
-        told(Path(place) / str(number), *fetch.split("@")) for number, fetch in enumerate(fetches)
+        fetch(Path(folder) / str(number), *argument.split("@"))
+        for number, argument in enumerate(fetches)
     ]
     print("\n" + json.dumps(results))

@@ -1,8 +1,8 @@
-"""What the loopback Hub serves: the published study's model and data sets, tiny but of their form.
+"""The content of the loopback Hub: small versions of the published study's model and data sets.
 
-The model is the demo's, in the layout of Salesforce/blip2-opt-2.7b. The data sets have the real
-ones' features, configurations, splits and card, a few of the demo's rows, and every kind of row
-that has ever been awkward.
+The model is the demo's, in the file layout of Salesforce/blip2-opt-2.7b. The data sets have the
+features, configurations, splits and cards of the published ones, a few of the demo's rows, and rows
+of every kind that needs care.
 """
 
 import io
@@ -82,7 +82,7 @@ TEXTVQA_FEATURES = Features(
 
 
 def add_study(hub: Hub, rows: int = 24) -> None:
-    """Serve all that `config/config.yaml` names; `rows` of the demo's in each data set."""
+    """Serve all that `config/config.yaml` names; each data set has `rows` of the demo's rows."""
     add_model(hub)
     add_coco(hub, rows)
     add_scienceqa(hub, rows)
@@ -90,136 +90,149 @@ def add_study(hub: Hub, rows: int = 24) -> None:
 
 
 def add_model(hub: Hub, name: str = MODEL, licence: str | None = "mit") -> Repo:
-    """Serve the demo's model in the layout of Salesforce/blip2-opt-2.7b."""
+    """Serve the demo's model in the file layout of Salesforce/blip2-opt-2.7b."""
     commit = COMMITS.get(name, "a" * 40)
-    return hub.add("models", name, model_files(licence), commit)
+    return hub.add("models", name, make_model_files(licence), commit)
 
 
-def model_files(licence: str | None = "mit") -> dict[str, bytes]:
-    """The files of the model: fp32 in two shards with their index, and pickles beside them."""
+def make_model_files(licence: str | None = "mit") -> dict[str, bytes]:
+    """Return the model's files: fp32 in two shards with their index, and a pickle."""
     demo = DEMO / "model"
     config = json.loads((demo / "config.json").read_text())
     processor = json.loads((demo / "processor_config.json").read_text())
     image_processor = processor.pop("image_processor")
-    shards, index = _shards(demo / "model.safetensors")
+    shards, index = _make_shards(demo / "model.safetensors")
     card = {"license": licence} if licence else {}
     return {
-        "README.md": _card({**card, "pipeline_tag": "image-text-to-text"}, "# BLIP-2"),
-        "config.json": _json(_as_written_in_2024(config)),
+        "README.md": _make_card({**card, "pipeline_tag": "image-text-to-text"}, "# BLIP-2"),
+        "config.json": _encode_json(_convert_to_2024(config)),
         "generation_config.json": (demo / "generation_config.json").read_bytes(),
-        "preprocessor_config.json": _json({**image_processor, "processor_class": "Blip2Processor"}),
-        "processor_config.json": _json(processor),
-        "special_tokens_map.json": _json(
+        "preprocessor_config.json": _encode_json(
+            {**image_processor, "processor_class": "Blip2Processor"}
+        ),
+        "processor_config.json": _encode_json(processor),
+        "special_tokens_map.json": _encode_json(
             {"bos_token": "<s>", "eos_token": "\n", "pad_token": "<pad>", "unk_token": "<unk>"}
         ),
         "tokenizer.json": (demo / "tokenizer.json").read_bytes(),
         "tokenizer_config.json": (demo / "tokenizer_config.json").read_bytes(),
         **shards,
-        "model.safetensors.index.json": _json(index),
+        "model.safetensors.index.json": _encode_json(index),
         "pytorch_model-00001-of-00001.bin": b"a pickle that nobody opens" * 1000,
-        "pytorch_model.bin.index.json": _json({"metadata": {}, "weight_map": {}}),
+        "pytorch_model.bin.index.json": _encode_json({"metadata": {}, "weight_map": {}}),
     }
 
 
-def _as_written_in_2024(config: dict[str, Any]) -> dict[str, Any]:
-    """Name the number format as the transformers of that time did."""
+def _convert_to_2024(config: dict[str, Any]) -> dict[str, Any]:
+    """Name the number format as transformers did in 2024."""
     parts = {
-        key: _as_written_in_2024(value) if isinstance(value, dict) else value
+        key: _convert_to_2024(value) if isinstance(value, dict) else value
         for key, value in config.items()
         if key not in ("dtype", "transformers_version")
     }
     return {**parts, "torch_dtype": "float32", "transformers_version": "4.47.0.dev0"}
 
 
-def _shards(weights: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+def _make_shards(weights: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     shards: list[dict[str, Any]] = [{} for _ in range(SHARDS)]
-    places, total = {}, 0
+    shard_of, total_bytes = {}, 0
     with safe_open(weights, "pt") as file:
         names = sorted(file.keys())
         for number, name in enumerate(names):
             tensor = file.get_tensor(name).float()
             shard = number * SHARDS // len(names)
             shards[shard][name] = tensor
-            places[name] = _shard_name(shard)
-            total += tensor.numel() * 4
+            shard_of[name] = _format_shard_name(shard)
+            total_bytes += tensor.numel() * 4
     files = {
-        _shard_name(number): save(tensors, metadata={"format": "pt"})
+        _format_shard_name(number): save(tensors, metadata={"format": "pt"})
         for number, tensors in enumerate(shards)
     }
-    return files, {"metadata": {"total_size": total}, "weight_map": places}
+    return files, {"metadata": {"total_size": total_bytes}, "weight_map": shard_of}
 
 
-def _shard_name(number: int) -> str:
+def _format_shard_name(number: int) -> str:
     return f"model-{number + 1:05}-of-{SHARDS:05}.safetensors"
 
 
 def add_coco(hub: Hub, rows: int) -> Repo:
     """COCO captions: the splits val and test, two files each."""
-    given = [{**row, "answer": list(row["answer"])} for row in _demo_rows("coco", rows)]
-    given[0]["answer"] = ['A sign that says "stop".', "a sign\nthat says stop"]
-    given[1]["answer"] = ["一只红色的鸟在树上。", "Красная птица на дереве", "طائر أحمر"]
-    made = [
+    source_rows = [{**row, "answer": list(row["answer"])} for row in _read_demo_rows("coco", rows)]
+    source_rows[0]["answer"] = ['A sign that says "stop".', "a sign\nthat says stop"]
+    source_rows[1]["answer"] = ["一只红色的鸟在树上。", "Красная птица на дереве", "طائر أحمر"]
+    image_rows = [
         {
-            **given[number % len(given)],
+            **source_rows[number % len(source_rows)],
             "question_id": f"{number:012}.jpg",
             "file_name": f"{number:012}.jpg",
             "id": number,
             "image": image,
         }
-        for number, image in enumerate(awkward_images().values(), start=900_000)
+        for number, image in enumerate(make_awkward_images().values(), start=900_000)
     ]
     unusable = [
-        {**given[0], "question_id": "without-image.jpg", "image": None},
-        {**given[0], "question_id": "without-captions.jpg", "answer": []},
-        {**given[0], "question_id": "empty-caption.jpg", "answer": [""]},
+        {**source_rows[0], "question_id": "without-image.jpg", "image": None},
+        {**source_rows[0], "question_id": "without-captions.jpg", "answer": []},
+        {**source_rows[0], "question_id": "empty-caption.jpg", "answer": [""]},
     ]
-    parts = {"val": [*given, *made, *unusable], "test": given[:4]}
+    parts = {"val": [*source_rows, *image_rows, *unusable], "test": source_rows[:4]}
     return _add_dataset(hub, COCO, {"default": parts}, COCO_FEATURES, files=2)
 
 
 def add_scienceqa(hub: Hub, rows: int) -> Repo:
     """ScienceQA: two configurations; in the full one most rows have no image."""
-    given = [{**row, "choices": list(row["choices"])} for row in _demo_rows("scienceqa", rows)]
-    given[0]["choices"], given[0]["answer"] = ["yes", "no", "maybe", "never", "often"], 4
-    given[1]["choices"], given[1]["answer"] = ["true", "false"], 0
-    given[2]["hint"] = 'Read this.\n"Quoted", with a comma\tand a tab.'
-    unusable = [
-        {**given[3], "answer": 7},
-        {**given[3], "choices": ["", "no"], "answer": 0},
+    source_rows = [
+        {**row, "choices": list(row["choices"])} for row in _read_demo_rows("scienceqa", rows)
     ]
-    full = [*given, {**given[4], "image": None}]
+    source_rows[0]["choices"], source_rows[0]["answer"] = (
+        ["yes", "no", "maybe", "never", "often"],
+        4,
+    )
+    source_rows[1]["choices"], source_rows[1]["answer"] = ["true", "false"], 0
+    source_rows[2]["hint"] = 'Read this.\n"Quoted", with a comma\tand a tab.'
+    unusable = [
+        {**source_rows[3], "answer": 7},
+        {**source_rows[3], "choices": ["", "no"], "answer": 0},
+    ]
+    full = [*source_rows, {**source_rows[4], "image": None}]
     configs = {
         "ScienceQA-FULL": {"validation": full, "test": full},
-        "ScienceQA-IMG": {"validation": given[:4], "test": [*given, *unusable]},
+        "ScienceQA-IMG": {"validation": source_rows[:4], "test": [*source_rows, *unusable]},
     }
     return _add_dataset(hub, SCIENCEQA, configs, SCIENCEQA_FEATURES, files=1)
 
 
 def add_textvqa(hub: Hub, rows: int) -> Repo:
     """TextVQA: three splits, validation in three files; ten answers, some of them empty."""
-    given = [{**row, "answers": list(row["answers"])} for row in _demo_rows("textvqa", rows)]
-    given[0]["answers"] = ["", *given[0]["answers"][1:]]
-    given[1]["question"] = "what does “Größe” mean, and 大小?"
-    unusable = [{**given[2], "question_id": 999_999, "answers": [""] * 10}]
-    parts = {"train": given[:4], "validation": [*given, *unusable], "test": given[:4]}
+    source_rows = [
+        {**row, "answers": list(row["answers"])} for row in _read_demo_rows("textvqa", rows)
+    ]
+    source_rows[0]["answers"] = ["", *source_rows[0]["answers"][1:]]
+    source_rows[1]["question"] = "what does “Größe” mean, and 大小?"
+    unusable = [{**source_rows[2], "question_id": 999_999, "answers": [""] * 10}]
+    parts = {
+        "train": source_rows[:4],
+        "validation": [*source_rows, *unusable],
+        "test": source_rows[:4],
+    }
     return _add_dataset(hub, TEXTVQA, {"default": parts}, TEXTVQA_FEATURES, files=3)
 
 
-def awkward_images() -> dict[str, dict[str, Any]]:
-    """Images of every kind that has ever been awkward, by what is awkward about them."""
+def make_awkward_images() -> dict[str, dict[str, Any]]:
+    """Return an image of every kind that needs care, by the name of the kind."""
     picture = Pillow.fromarray(np.arange(40 * 60 * 3).reshape(40, 60, 3).astype(np.uint8))
     turned = Pillow.Exif()
     turned[0x0112] = 6
     wide = Pillow.new("L", (8000, 8000), 200)
     images = {
-        "grey": _encoded(picture.convert("L"), "PNG"),
-        "palette": _encoded(picture.convert("P"), "PNG"),
-        "palette-transparent": _encoded(picture.quantize(8), "GIF", transparency=0),
-        "cmyk": _encoded(picture.convert("CMYK"), "JPEG"),
-        "rgba": _encoded(picture.convert("RGBA"), "PNG"),
-        "turned": _encoded(picture, "JPEG", exif=turned),
-        "one-pixel": _encoded(picture.crop((0, 0, 1, 1)), "PNG"),
-        "large": _encoded(wide, "JPEG"),
+        "grey": _encode(picture.convert("L"), "PNG"),
+        "palette": _encode(picture.convert("P"), "PNG"),
+        "palette-transparent": _encode(picture.quantize(8), "GIF", transparency=0),
+        "cmyk": _encode(picture.convert("CMYK"), "JPEG"),
+        "rgba": _encode(picture.convert("RGBA"), "PNG"),
+        "turned": _encode(picture, "JPEG", exif=turned),
+        "one-pixel": _encode(picture.crop((0, 0, 1, 1)), "PNG"),
+        "large": _encode(wide, "JPEG"),
     }
     return {name: {"bytes": data, "path": f"{name}.jpg"} for name, data in images.items()}
 
@@ -227,7 +240,7 @@ def awkward_images() -> dict[str, dict[str, Any]]:
 def add_noise(
     hub: Hub, name: str, files: int = 3, groups: int = 4, rows: int = 10, row_bytes: int = 40_000
 ) -> Repo:
-    """Serve rows that cannot be compressed: what is fetched shows in bytes."""
+    """Serve rows that cannot be compressed, so that bytes sent show what was fetched."""
     features = Features(
         {
             "key": Value("int32"),
@@ -237,30 +250,30 @@ def add_noise(
             "other": Value("binary"),
         }
     )
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     count = files * groups * rows
-    made = [
+    noise_rows = [
         {
             "key": number,
-            "image": {"bytes": random.bytes(row_bytes), "path": None},
+            "image": {"bytes": generator.bytes(row_bytes), "path": None},
             "label": number % 2,
             "choices": ["a cat", "a dog"],
-            "other": random.bytes(row_bytes // 4),
+            "other": generator.bytes(row_bytes // 4),
         }
         for number in range(count)
     ]
     return _add_dataset(
-        hub, name, {"default": {"test": made}}, features, files=files, group_rows=rows
+        hub, name, {"default": {"test": noise_rows}}, features, files=files, group_rows=rows
     )
 
 
-def _encoded(image: Pillow.Image, kind: str, **options: Any) -> bytes:
+def _encode(image: Pillow.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
-def _demo_rows(name: str, count: int) -> list[dict[str, Any]]:
+def _read_demo_rows(name: str, count: int) -> list[dict[str, Any]]:
     return pq.read_table(DEMO / "data" / f"{name}.parquet").slice(0, count).to_pylist()
 
 
@@ -272,35 +285,35 @@ def _add_dataset(
     files: int,
     group_rows: int = 5,
 ) -> Repo:
-    """Serve configurations of splits as parquet files, with the card that tells of them."""
-    made: dict[str, bytes] = {}
+    """Serve configurations of splits as parquet files, with a card that describes them."""
+    tables: dict[str, bytes] = {}
     for config, splits in configs.items():
         folder = "data" if config == "default" else config
         for split, rows in splits.items():
-            for number, part in enumerate(_parts(rows, files)):
+            for number, part in enumerate(_split_rows(rows, files)):
                 path = f"{folder}/{split}-{number:05}-of-{files:05}.parquet"
-                made[path] = parquet(part, features, group_rows)
+                tables[path] = encode_parquet(part, features, group_rows)
     commit = COMMITS.get(name, "d" * 40)
     return hub.add(
-        "datasets", name, {"README.md": _dataset_card(configs, features), **made}, commit
+        "datasets", name, {"README.md": _make_dataset_card(configs, features), **tables}, commit
     )
 
 
-def _parts(rows: list[dict[str, Any]], count: int) -> Iterable[list[dict[str, Any]]]:
+def _split_rows(rows: list[dict[str, Any]], count: int) -> Iterable[list[dict[str, Any]]]:
     step = -(-len(rows) // count)
     return (rows[first : first + step] for first in range(0, len(rows), step))
 
 
-def parquet(rows: list[dict[str, Any]], features: Features, group_rows: int) -> bytes:
-    """Write rows as `datasets` does: the features stand in the file's own metadata."""
+def encode_parquet(rows: list[dict[str, Any]], features: Features, group_rows: int) -> bytes:
+    """Return rows as a parquet file like those of `datasets`, with the features in its metadata."""
     out = io.BytesIO()
     table = pa.Table.from_pylist(rows, schema=features.arrow_schema)
     pq.write_table(table, out, row_group_size=group_rows)
     return out.getvalue()
 
 
-def _dataset_card(configs: dict[str, dict[str, Any]], features: Features) -> bytes:
-    told = [
+def _make_dataset_card(configs: dict[str, dict[str, Any]], features: Features) -> bytes:
+    dataset_info = [
         {
             "config_name": config,
             "features": features._to_yaml_list(),
@@ -311,7 +324,7 @@ def _dataset_card(configs: dict[str, dict[str, Any]], features: Features) -> byt
         }
         for config, splits in configs.items()
     ]
-    places = [
+    data_files = [
         {
             "config_name": config,
             "data_files": [
@@ -321,12 +334,12 @@ def _dataset_card(configs: dict[str, dict[str, Any]], features: Features) -> byt
         }
         for config, splits in configs.items()
     ]
-    return _card({"dataset_info": told, "configs": places}, "# A data set")
+    return _make_card({"dataset_info": dataset_info, "configs": data_files}, "# A data set")
 
 
-def _card(data: dict[str, Any], text: str) -> bytes:
+def _make_card(data: dict[str, Any], text: str) -> bytes:
     return f"---\n{yaml.safe_dump(data, sort_keys=False)}---\n{text}\n".encode()
 
 
-def _json(value: object) -> bytes:
+def _encode_json(value: object) -> bytes:
     return json.dumps(value, indent=2).encode()

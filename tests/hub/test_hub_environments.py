@@ -1,4 +1,4 @@
-"""Without a network or room on the disk: the cache is used, and else one sentence tells."""
+"""Without a network the Hub's cache is used; an error is a sentence, on a full disk too."""
 
 import json
 import os
@@ -11,49 +11,49 @@ import pytest
 from huggingface_hub import constants, snapshot_download
 
 HERE = Path(__file__).parent
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 
 
-def in_a_process(folder, *fetches, limit_bytes=None, **environment) -> list[dict]:
-    """What comes of fetches under another environment; each is `kind@repository@commit`."""
+def fetch_in_a_process(folder, *fetches, limit_bytes=None, **environment) -> list[dict]:
+    """Return the results of fetches, `kind@repository@commit`, under another environment."""
 
-    def limit() -> None:
+    def limit_file_size() -> None:
         if limit_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, HERE / "fetches.py", folder, *fetches],
         env={**os.environ, "PYTHONPATH": str(HERE), **environment},
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=limit,
+        preexec_fn=limit_file_size,
     )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    assert "Traceback" not in process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
-def fetch_of(repo) -> str:
+def format_fetch(repo) -> str:
     return f"{repo.kind.removesuffix('s')}@{repo.name}@{repo.commit}"
 
 
 @pytest.fixture
-def cached(hub, noise, model, fetching):
-    """A model and a data set that lie in the Hub's cache, with their manifests."""
+def cached(hub, noise, model, fetcher):
+    """Fetches of a model and a data set that are in the Hub's cache, and their manifests."""
     snapshot_download(noise.name, repo_type="dataset", revision=noise.commit)
     manifests = [
-        fetching.dataset(noise, revision=noise.commit)[1],
-        fetching.model(model, revision=model.commit),
+        fetcher.fetch_dataset(noise, revision=noise.commit)[1],
+        fetcher.fetch_model(model, revision=model.commit),
     ]
-    hub.asked.clear()
+    hub.requests.clear()
     move_to_shared_store(model)
-    return [fetch_of(noise), fetch_of(model)], manifests
+    return [format_fetch(noise), format_fetch(model)], manifests
 
 
 def move_to_shared_store(model) -> None:
-    """Leave a link where a file was, as the Hub's own transfer (Xet) leaves one."""
-    [link] = snapshots("model", model).glob("model-00001-*")
+    """Replace a file by a link to it, as a download with Xet does."""
+    [link] = locate_snapshot("model", model).glob("model-00001-*")
     blob = link.parent / link.readlink()
     store = Path(constants.HF_HUB_CACHE) / "blobs/ab" / f"ab{int(model.name.split('-')[1]):062}"
     store.parent.mkdir(parents=True, exist_ok=True)
@@ -61,29 +61,29 @@ def move_to_shared_store(model) -> None:
     blob.symlink_to(os.path.relpath(store, blob.parent))
 
 
-def snapshots(kind: str, repo) -> Path:
-    """Where the Hub's cache has a repository's files."""
+def locate_snapshot(kind: str, repo) -> Path:
+    """Return the folder of a repository's files in the Hub's cache."""
     name = repo.name.replace("/", "--")
     return Path(constants.HF_HUB_CACHE) / f"{kind}s--{name}/snapshots/{repo.commit}"
 
 
-@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": NOWHERE}])
-def test_without_a_network_the_cache_is_used_and_what_it_lacks_is_told(
+@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": UNREACHABLE}])
+def test_without_a_network_the_cache_is_used_and_a_missing_repository_is_named(
     hub, noise, model, cached, tmp_path, environment
 ):
     fetches, manifests = cached
     absent = ["dataset@maker/absent@" + "b" * 40, "model@maker/absent@" + "b" * 40]
-    [shard] = snapshots("dataset", noise).glob("data/test-00002-*")
+    [shard] = locate_snapshot("dataset", noise).glob("data/test-00002-*")
 
-    told = in_a_process(tmp_path / "there", *fetches, *absent, **environment)
+    results = fetch_in_a_process(tmp_path / "complete", *fetches, *absent, **environment)
     shard.unlink()
-    partial = in_a_process(tmp_path / "partial", fetches[0], **environment)
+    partial = fetch_in_a_process(tmp_path / "partial", fetches[0], **environment)
 
-    assert told[:2] == manifests
-    assert hub.asked == []
+    assert results[:2] == manifests
+    assert hub.requests == []
     offline = "HF_HUB_OFFLINE" in environment
-    for refusal, command in zip(
-        [*told[2:], *partial],
+    for result, command in zip(
+        [*results[2:], *partial],
         [
             f"hf download maker/absent --repo-type dataset --revision {'b' * 40}",
             f"hf download maker/absent --revision {'b' * 40}",
@@ -91,37 +91,35 @@ def test_without_a_network_the_cache_is_used_and_what_it_lacks_is_told(
         ],
         strict=True,
     ):
-        assert refusal["nothing is left"]
+        assert result["has no result"]
         if offline:
-            assert (
-                "HF_HUB_OFFLINE is set, and it is not, or not whole, in the" in refusal["refused"]
-            )
-            assert f"unset it, or first run `{command}`" in refusal["refused"]
+            assert "HF_HUB_OFFLINE is set, and it is not, or not whole, in the" in result["error"]
+            assert f"unset it, or first run `{command}`" in result["error"]
         else:
-            assert f"{NOWHERE} cannot be reached" in refusal["refused"]
-            assert "HF_HUB_OFFLINE=1 takes what is in the Hub's cache" in refusal["refused"]
+            assert f"{UNREACHABLE} cannot be reached" in result["error"]
+            assert "HF_HUB_OFFLINE=1 takes what is in the Hub's cache" in result["error"]
 
 
-def test_a_damaged_file_in_the_cache_is_told(hub, model, cached, tmp_path):
+def test_a_damaged_file_in_the_cache_is_named(hub, model, cached, tmp_path):
     fetches, _ = cached
-    shard = next(snapshots("model", model).glob("model-00002-*")).resolve()
+    shard = next(locate_snapshot("model", model).glob("model-00002-*")).resolve()
     data = bytearray(shard.read_bytes())
     data[-1] ^= 1
     shard.chmod(0o644)
     shard.write_bytes(data)
 
-    [told] = in_a_process(tmp_path, fetches[1], HF_HUB_OFFLINE="1")
+    [result] = fetch_in_a_process(tmp_path, fetches[1], HF_HUB_OFFLINE="1")
 
-    assert "model-00002-of-00002.safetensors in the Hub's cache is damaged" in told["refused"]
-    assert f"delete {shard} and run again" in told["refused"]
-    assert told["nothing is left"]
+    assert "model-00002-of-00002.safetensors in the Hub's cache is damaged" in result["error"]
+    assert f"delete {shard} and run again" in result["error"]
+    assert result["has no result"]
 
 
-def test_a_full_disk_is_told_with_the_folder_and_leaves_nothing(hub, model, tmp_path):
-    [told] = in_a_process(tmp_path, fetch_of(model), limit_bytes=1_000_000)
+def test_a_full_disk_is_reported_with_the_folder_and_leaves_no_result(hub, model, tmp_path):
+    [result] = fetch_in_a_process(tmp_path, format_fetch(model), limit_bytes=1_000_000)
 
-    assert told["refused"].startswith(
+    assert result["error"].startswith(
         f"model {model.name}: there is no room left in {constants.HF_HUB_CACHE} "
     )
-    assert "set HF_HOME to a folder on a larger disk" in told["refused"]
-    assert told["nothing is left"]
+    assert "set HF_HOME to a folder on a larger disk" in result["error"]
+    assert result["has no result"]

@@ -1,4 +1,4 @@
-"""The published study's own config runs against the Hub, from the first request to the report."""
+"""The published study's config runs against the loopback Hub, up to the report."""
 
 import json
 import os
@@ -21,21 +21,21 @@ WINDOWS = {
     "max_warmup_s": 0.05,
     "energy": {"window_s": 0.05, "idle_window_s": 0.1},
 }
-EXPECTED = re.compile(
+ALLOWED = re.compile(
     rf"/api/models/{MODEL}/(revision|tree)/{COMMITS[MODEL]}"
     rf"|(/api/resolve-cache/models|/models)?/{MODEL}(/resolve)?/{COMMITS[MODEL]}/"
     r"(README\.md|.*\.json|model-0000[12]-of-00002\.safetensors)"
     rf"|/api/datasets/({COCO}|{SCIENCEQA}|{TEXTVQA})(/(revision|tree)/[0-9a-f]{{40}}.*)?"
     rf"|(/api/resolve-cache)?/datasets/({COCO}|{SCIENCEQA}|{TEXTVQA})(/resolve)?/[0-9a-f]{{40}}/"
-    # The files in which a data set may describe itself, and the splits that the config names.
+    # Files that may describe a data set, and the splits that the config names.
     r"(README\.md|\.huggingface\.yaml|dataset_infos\.json|\w+\.py|[\w-]+\.py"
     r"|data/val-.*|ScienceQA-IMG/test-.*|data/validation-.*)"
 )
-"""Whatever may be asked; other weights, other splits and telemetry are not among it."""
+"""Paths that may be requested: no other weights or splits, and no telemetry."""
 
 
 class HubTree(Tree):
-    """A tree whose jobs ask the loopback Hub, and can reach nothing else."""
+    """A tree whose jobs can reach the loopback Hub and nothing else."""
 
     def environment(self, *fakes: str, **options: Any) -> dict[str, str]:
         inherited = super().environment(*fakes, **options)
@@ -51,7 +51,7 @@ class HubTree(Tree):
         }
 
 
-def written_config(tree: Tree) -> str:
+def write_config(tree: Tree) -> str:
     """Write the published config for a CPU and short windows; return the file's name."""
     published = yaml.safe_load(tree.path("config/config.yaml").read_text())
     assert "measure" not in published
@@ -62,7 +62,7 @@ def written_config(tree: Tree) -> str:
     return "study.yaml"
 
 
-def read_all(folder: Path, pattern: str) -> dict[Path, Any]:
+def read_all_json(folder: Path, pattern: str) -> dict[Path, Any]:
     return {path.parent: json.loads(path.read_text()) for path in folder.glob(pattern)}
 
 
@@ -73,14 +73,14 @@ def tree(hub, tmp_path) -> HubTree:
     tree = HubTree.new(tmp_path / "tree")
     assert isinstance(tree, HubTree)
     tree.path(".endpoint").write_text(hub.url)
-    places = [url.removeprefix("http://") for url in (hub.url, hub.storage_url)]
-    tree.path(".allowed").write_text(" ".join(places))
+    hosts = [url.removeprefix("http://") for url in (hub.url, hub.storage_url)]
+    tree.path(".allowed").write_text(" ".join(hosts))
     return tree
 
 
 @contextmanager
-def on_one_core() -> Iterator[None]:
-    """Let what is started here have one core, so that it waits for nothing when others are busy."""
+def restrict_to_a_core() -> Iterator[None]:
+    """Give child processes a single core, so that none waits for others that are busy."""
     usable = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(usable)})
     try:
@@ -90,28 +90,28 @@ def on_one_core() -> Iterator[None]:
 
 
 def test_the_published_study_runs_against_the_hub(hub, tree):
-    config = written_config(tree)
+    config = write_config(tree)
 
-    with on_one_core():
+    with restrict_to_a_core():
         run = tree.run(configfile=config)
 
     assert run.code == 0, run.text
     results = tree.path(RESULTS)
-    every_cell_has_its_record(results)
-    what_was_read_is_recorded(results)
-    the_report_stands_beside_them(results)
-    nothing_else_was_asked(hub)
+    check_records(results)
+    check_manifests(results)
+    check_report(results)
+    check_requests(hub)
     assert not tree.path(NETWORK_LOG).exists(), tree.path(NETWORK_LOG).read_text()
-    the_token_is_nowhere(tree, run)
+    check_token(tree, run)
     assert tree.plan(configfile=config).names == set()
 
 
-def every_cell_has_its_record(results: Path) -> None:
-    records = read_all(results, "cells/*/*/record.json")
+def check_records(results: Path) -> None:
+    records = read_all_json(results, "cells/*/*/record.json")
     assert len(records) == 21
-    ends = {folder.name: record["status"] for folder, record in records.items()}
-    others = {name: status for name, status in ends.items() if status != "ok"}
-    assert others == {
+    statuses = {folder.name: record["status"] for folder, record in records.items()}
+    not_ok = {name: status for name, status in statuses.items() if status != "ok"}
+    assert not_ok == {
         "blip2-opt-2.7b-bs1-img224-len200-fp16-eager-cuda": "unavailable",
         "blip2-opt-2.7b-bs16-img224-len200-fp32-flash_attention_2-cpu": "unsupported",
     }
@@ -124,10 +124,10 @@ def every_cell_has_its_record(results: Path) -> None:
     assert len(list(results.glob("layers/textvqa/*.csv"))) == 5
 
 
-def what_was_read_is_recorded(results: Path) -> None:
+def check_manifests(results: Path) -> None:
     manifests = {
         folder.name: manifest
-        for folder, manifest in read_all(results, "data/*/samples.json").items()
+        for folder, manifest in read_all_json(results, "data/*/samples.json").items()
     }
     assert {name: manifest["revision"] for name, manifest in manifests.items()} == {
         "coco": COMMITS[COCO],
@@ -143,7 +143,7 @@ def what_was_read_is_recorded(results: Path) -> None:
     assert (model["revision"], model["licence"]) == (COMMITS[MODEL], "mit")
 
 
-def the_report_stands_beside_them(results: Path) -> None:
+def check_report(results: Path) -> None:
     report = (results / "report.md").read_text()
     sources = [line for line in report.splitlines() if line.startswith(("| Model", "| Data set,"))]
     for repository, licence in (
@@ -158,20 +158,22 @@ def the_report_stands_beside_them(results: Path) -> None:
     assert (results / "study.html").stat().st_size > 10_000
 
 
-def nothing_else_was_asked(hub) -> None:
-    unexpected = [asked.path for asked in hub.asked if not EXPECTED.fullmatch(asked.path)]
+def check_requests(hub) -> None:
+    unexpected = [request.path for request in hub.requests if not ALLOWED.fullmatch(request.path)]
     assert unexpected == []
-    assert {asked.token for asked in hub.asked if asked.host == "storage"} == {None}
-    assert {asked.token for asked in hub.asked if asked.host == "hub"} == {TOKEN}
-    times = Counter((asked.method, asked.path, asked.bytes_range) for asked in hub.asked)
-    assert {one for one in times if times[one] > 1 and "/resolve" in one[1]} == set()
-    assert max(times.values()) <= 3, "what a repository holds is asked by two libraries"
+    assert {request.token for request in hub.requests if request.host == "storage"} == {None}
+    assert {request.token for request in hub.requests if request.host == "hub"} == {TOKEN}
+    times = Counter((request.method, request.path, request.bytes_range) for request in hub.requests)
+    assert {key for key in times if times[key] > 1 and "/resolve" in key[1]} == set()
+    assert max(times.values()) <= 3, "two libraries request the list of a repository's files"
     model = hub.repos["models", MODEL]
     weights = sum(len(f.data) for path, f in model.files.items() if ".safetensors" in path)
-    assert hub.sent_of(MODEL, ".safetensors") == weights, "fetched once for all number formats"
+    assert hub.count_sent_bytes(MODEL, ".safetensors") == weights, (
+        "fetched once for all number formats"
+    )
 
 
-def the_token_is_nowhere(tree: Tree, run: Outcome) -> None:
+def check_token(tree: Tree, run: Outcome) -> None:
     assert TOKEN not in run.text
     files = [path for path in tree.folder.rglob("*") if path.is_file()]
     assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: what is asked of it, how often, and what its refusals mean for the user."""
+"""Requests to the Hugging Face Hub: how they are retried and what their errors mean."""

@@ -1,13 +1,13 @@
-"""What a repository's card says about itself."""
+"""The licence that a repository's card names."""
 
 from collections.abc import Mapping
 
 
 def licence_in(card: Mapping[str, object]) -> str | None:
-    """Return the licence that the head of a card names, or None."""
+    """Return the licence in a card's metadata, or None."""
     licence = card.get("license")
     if licence == "other":
-        # The name, where there is one, says more.
+        # "other" says nothing by itself: the card may name or link the licence as well.
         licence = card.get("license_name") or card.get("license_link") or licence
     if isinstance(licence, list):
         return ", ".join(map(str, licence)) or None

@@ -1,7 +1,8 @@
-"""How the Hub is asked: each request again a few times where that can help, never for ever.
+"""The HTTP client of all requests to the Hub: it retries them a limited number of times.
 
-The libraries retry some of their requests and wait for others without end. One HTTP client below
-all of them gives every request the same patience, and picks up a body where it broke off.
+The libraries retry some of their requests and wait without limit for others. They all use this
+client, which applies one retry policy to every request and resumes a response body where the
+connection broke.
 """
 
 import logging
@@ -16,26 +17,26 @@ from huggingface_hub.utils._http import parse_ratelimit_headers
 from vlmeter.hub.patience import Patience
 
 _LOG = logging.getLogger(__name__)
-_TOO_MANY = 429
-_RETRIED = frozenset({408, _TOO_MANY, 500, 502, 503, 504})
-_BROKEN = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+_TOO_MANY_REQUESTS = 429
+_RETRIED_STATUSES = frozenset({408, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
+_RETRIED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
 class HubUnreachableError(OfflineModeIsEnabled):
-    """The Hub did not answer, however often it was asked.
+    """The Hub did not answer at any attempt.
 
-    As an `OfflineModeIsEnabled` it makes the libraries look into their cache instead of asking
-    again in a loop of their own.
+    It is an `OfflineModeIsEnabled` so that the libraries look in their cache. For another type of
+    error they would send the request again, in a loop of their own.
     """
 
 
 def connect(patience: Patience) -> None:
-    """Let `huggingface_hub`, and the libraries that ask through it, use this patience."""
-    set_client_factory(lambda: _PatientClient(patience))
+    """Make `huggingface_hub`, and the libraries on top of it, use this retry policy."""
+    set_client_factory(lambda: _RetryingClient(patience))
 
 
-class _PatientClient(httpx2.Client):
-    """Sends each request until it is answered, within bounds."""
+class _RetryingClient(httpx2.Client):
+    """Sends each request until it is answered or the retry policy ends."""
 
     def __init__(self, patience: Patience) -> None:
         super().__init__(
@@ -52,20 +53,20 @@ class _PatientClient(httpx2.Client):
         stream: bool = False,
         **options: Any,  # noqa: ANN401 - httpx2's own
     ) -> httpx2.Response:
-        """Send a request, again where the failure may pass."""
-        # Some callers ask for no timeout at all.
+        """Send a request, and retry it if the failure may be temporary."""
+        # Some callers set no timeout at all.
         request.extensions["timeout"] = httpx2.Timeout(self._patience.timeout_s).as_dict()
         attempt = 1
         while True:
             response = None
             try:
                 response = super().send(request, stream=stream, **options)
-                if response.status_code not in _RETRIED:
-                    return self._resumed(request, response, options) if stream else response
+                if response.status_code not in _RETRIED_STATUSES:
+                    return self._make_resumable(request, response, options) if stream else response
                 problem = f"answers {response.status_code} ({response.reason_phrase})"
                 response.close()
-            except _BROKEN as error:
-                problem = _in_words(error)
+            except _RETRIED_ERRORS as error:
+                problem = _describe(error)
             attempt += 1
             self.wait_before(attempt, request, problem, response)
 
@@ -79,49 +80,49 @@ class _PatientClient(httpx2.Client):
         """Wait before another attempt.
 
         Raises:
-            HubUnreachableError: there is to be none.
+            HubUnreachableError: the retry policy allows no further attempt.
         """
-        asked_for_s = _retry_after_s(response)
-        seconds = self._patience.seconds_before(attempt, asked_for_s)
-        where = f"{request.url.scheme}://{request.url.netloc.decode()}"
-        if seconds is None:
-            later = "" if asked_for_s is None else f", and wants {asked_for_s:g} s of quiet"
+        retry_after_s = _read_retry_after_s(response)
+        wait_s = self._patience.compute_wait_s(attempt, retry_after_s)
+        host = f"{request.url.scheme}://{request.url.netloc.decode()}"
+        if wait_s is None:
+            demand = "" if retry_after_s is None else f", and demands a wait of {retry_after_s:g} s"
             times = "once" if attempt == 2 else f"{attempt - 1} times"
             raise HubUnreachableError(
-                f"{where} {problem}{later}, asked {times} for {request.url.path}"
+                f"{host} {problem}{demand}, asked {times} for {request.url.path}"
             )
-        _LOG.warning("%s %s: asked again in %g s for %s", where, problem, seconds, request.url.path)
-        self._patience.wait(seconds)
+        _LOG.warning("%s %s: asked again in %g s for %s", host, problem, wait_s, request.url.path)
+        self._patience.wait(wait_s)
 
-    def _resumed(
+    def _make_resumable(
         self, request: httpx2.Request, response: httpx2.Response, options: dict[str, Any]
     ) -> httpx2.Response:
-        """Let the body be read on where it breaks off."""
-        # A part of a compressed body can be asked for, but need not fit to the rest.
+        """Give a response a body that resumes where the connection breaks."""
+        # The rest of a compressed body can be requested, but may not match the first part.
         if request.method == "GET" and "content-encoding" not in response.headers:
             body: Any = response.stream
             response.stream = _ResumedBody(self, request, response, body, options)
         return response
 
-    def send_rest(
-        self, request: httpx2.Request, received: int, options: dict[str, Any]
+    def request_rest(
+        self, request: httpx2.Request, received_bytes: int, options: dict[str, Any]
     ) -> httpx2.Response:
-        """Ask for what is still missing of a body."""
-        again = httpx2.Request(
+        """Request the part of a body that is still missing."""
+        rest_request = httpx2.Request(
             request.method,
             request.url,
-            headers={**request.headers, "range": _missing_range(request, received)},
+            headers={**request.headers, "range": _format_missing_range(request, received_bytes)},
             extensions=request.extensions,
         )
-        return super().send(again, stream=True, **options)
+        return super().send(rest_request, stream=True, **options)
 
 
 class _ResumedBody(httpx2.SyncByteStream):
-    """A body that is asked for again from the byte where it broke off."""
+    """A response body that is requested again from the byte where the connection broke."""
 
     def __init__(
         self,
-        client: _PatientClient,
+        client: _RetryingClient,
         request: httpx2.Request,
         response: httpx2.Response,
         body: httpx2.SyncByteStream,
@@ -133,24 +134,24 @@ class _ResumedBody(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         body: Any = self._body
-        received, attempt = 0, 1
+        received_bytes, attempt = 0, 1
         while True:
             try:
-                body = body or self._rest(received)
+                body = body or self._request_rest(received_bytes)
                 for chunk in body:
-                    received += len(chunk)
+                    received_bytes += len(chunk)
                     attempt = 1
                     yield chunk
                 return
-            except _BROKEN as error:
-                problem = _in_words(error)
+            except _RETRIED_ERRORS as error:
+                problem = _describe(error)
             self._body.close()
             body = None
             attempt += 1
             self._client.wait_before(attempt, self._request, problem)
 
-    def _rest(self, received: int) -> httpx2.SyncByteStream:
-        response = self._client.send_rest(self._request, received, self._options)
+    def _request_rest(self, received_bytes: int) -> httpx2.SyncByteStream:
+        response = self._client.request_rest(self._request, received_bytes, self._options)
         if response.status_code != 206 or response.headers.get("etag") != self._etag:
             response.close()
             raise httpx2.RemoteProtocolError(f"answers {response.status_code} to the rest of it")
@@ -164,27 +165,27 @@ class _ResumedBody(httpx2.SyncByteStream):
 
 def _refuse_offline(request: httpx2.Request) -> None:
     if is_offline_mode():
-        raise OfflineModeIsEnabled(f"HF_HUB_OFFLINE is set: {request.url} is not asked")
+        raise OfflineModeIsEnabled(f"HF_HUB_OFFLINE is set: {request.url} is not requested")
 
 
-def _missing_range(request: httpx2.Request, received: int) -> str:
-    """Return the range of what is still missing of a body."""
+def _format_missing_range(request: httpx2.Request, received_bytes: int) -> str:
+    """Return the Range header for the part of a body that is still missing."""
     first, _, last = request.headers.get("range", "bytes=0-").removeprefix("bytes=").partition("-")
-    return f"bytes={int(first or 0) + received}-{last}"
+    return f"bytes={int(first or 0) + received_bytes}-{last}"
 
 
-def _retry_after_s(response: httpx2.Response | None) -> float | None:
-    """Return the seconds that a response asks to wait; a date is not understood."""
+def _read_retry_after_s(response: httpx2.Response | None) -> float | None:
+    """Return the wait in seconds that a response demands; one given as a date is ignored."""
     if response is None:
         return None
     limit = parse_ratelimit_headers(response.headers)
-    if response.status_code == _TOO_MANY and limit is not None and limit.remaining == 0:
+    if response.status_code == _TOO_MANY_REQUESTS and limit is not None and limit.remaining == 0:
         return float(limit.reset_in_seconds)
-    value = response.headers.get("retry-after", "").strip()
-    return float(value) if value.isdigit() else None
+    header = response.headers.get("retry-after", "").strip()
+    return float(header) if header.isdigit() else None
 
 
-def _in_words(error: httpx2.HTTPError) -> str:
+def _describe(error: httpx2.HTTPError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "does not answer in time"
     if isinstance(error, httpx2.ConnectError):
