@@ -24,7 +24,7 @@ AXES = (
     "max_input_len",
     "optimization",
 )
-"""The axes in the order in which they are told everywhere."""
+"""The axes, in the order in which ids, tables and sentences list them."""
 
 
 class Base(Block):
@@ -62,7 +62,7 @@ class Base(Block):
 
     @field_validator("dtype")
     @classmethod
-    def _every_device(cls, value: object) -> object:
+    def _check_devices(cls, value: object) -> object:
         if isinstance(value, dict) and not value:
             raise ValueError("an empty table; give at least one device, such as {cpu: fp32}")
         return value
@@ -96,7 +96,7 @@ class Varied(Block):
     optimization: list[Name] | None = None
 
     @model_validator(mode="after")
-    def _distinct_values(self) -> "Varied":
+    def _check_values(self) -> "Varied":
         given = {axis: getattr(self, axis) for axis in AXES if getattr(self, axis) is not None}
         if not given:
             raise ValueError("names no axis; give at least one, such as batch_size: [1, 4]")

@@ -1,4 +1,4 @@
-"""The ground that every block of the config stands on: strict keys, readable names."""
+"""What all blocks of the config share: strict keys, and the types of names."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,33 +12,33 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=80)]
 Revision = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*$")
 ]
-"""A commit, branch or tag; one that could be a path out of a folder is none."""
+"""A commit, branch or tag; text that could be a path out of a folder does not match."""
 HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "x"?`, or the known names where none is near."""
-    names = list(known)
-    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
-    if near:
-        return f'; did you mean "{near[0]}"?'
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """Return `; did you mean "x"?`, or all options where none is similar."""
+    names = list(options)
+    similar = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    if similar:
+        return f'; did you mean "{similar[0]}"?'
     return f"; known here: {', '.join(sorted(names))}" if names else ""
 
 
 class Block(BaseModel):
-    """A block of the config: unknown keys are mistakes, and the nearest known one is named."""
+    """A block of the config: an unknown key is a mistake, and the most similar key is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _known_keys_only(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    def _check_keys(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
         if isinstance(data, dict):
-            wrong = [
+            problems = [
                 f'unknown key "{key}"{did_you_mean(key, cls.model_fields)}'
                 for key in data
                 if key not in cls.model_fields
             ]
-            if wrong:
-                raise ValueError("; ".join(wrong))
+            if problems:
+                raise ValueError("; ".join(problems))
         return data

@@ -23,7 +23,7 @@ TEMPLATE_FIELDS = {
     "choices": "choices",
     "options": "choices",
 }
-"""What a template may name, and the column that it comes from."""
+"""The fields that a template may name, with the column that fills each."""
 
 
 class Synthetic(Block):
@@ -59,7 +59,7 @@ class DataSource(Block):
     )
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "DataSource":
+    def _check_source(self) -> "DataSource":
         if sum(kind is not None for kind in (self.hub, self.path, self.synthetic)) != 1:
             raise ValueError("give one of `hub`, `path` and `synthetic`")
         if self.hub is not None and self.split is None:
@@ -68,8 +68,8 @@ class DataSource(Block):
             raise ValueError("`config`, `split` and `revision` go with `hub` alone")
         if self.table is not None and self.path is None:
             raise ValueError("`table` goes with `path`")
-        below = PurePath(self.table or "a name")
-        if not below.parts or below.is_absolute() or ".." in below.parts:
+        table = PurePath(self.table or "a name")
+        if not table.parts or table.is_absolute() or ".." in table.parts:
             raise ValueError("`table` is a file or a pattern below `path`")
         return self
 
@@ -112,7 +112,7 @@ class Generation(Block):
     )
 
     @model_validator(mode="after")
-    def _length_counts_in_a_search_alone(self) -> "Generation":
+    def _check_length_penalty(self) -> "Generation":
         if self.length_penalty != 1 and self.num_beams == 1:
             raise ValueError("length_penalty needs num_beams above 1: greedy decoding has no score")
         return self
@@ -145,16 +145,20 @@ class Dataset(Block):
 
     @model_validator(mode="before")
     @classmethod
-    def _synthetic_defaults(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    def _add_synthetic_defaults(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
         source = data.get("source") if isinstance(data, dict) else None
         if isinstance(source, dict) and source.get("synthetic") is not None:
-            given = {"task": "vqa", "columns": SYNTHETIC_COLUMNS, "prompts": {"bare": "{question}"}}
-            return {**given, **data}
+            defaults = {
+                "task": "vqa",
+                "columns": SYNTHETIC_COLUMNS,
+                "prompts": {"bare": "{question}"},
+            }
+            return {**defaults, **data}
         return data
 
     @field_validator("prompts")
     @classmethod
-    def _fillable(cls, prompts: dict[str, str]) -> dict[str, str]:
+    def _check_prompts(cls, prompts: dict[str, str]) -> dict[str, str]:
         if FAMILY_PROMPT in prompts:
             raise ValueError(
                 f"{FAMILY_PROMPT} is the model family's own template; give this one another name"
@@ -164,7 +168,7 @@ class Dataset(Block):
         return prompts
 
     @model_validator(mode="after")
-    def _columns_fit_the_task(self) -> "Dataset":
+    def _check_columns(self) -> "Dataset":
         columns = self.columns
         if self.task == "multiple_choice":
             if columns.choices is None or columns.answer_index is None:
@@ -174,7 +178,7 @@ class Dataset(Block):
         elif columns.references is None:
             raise ValueError(f"task {self.task} needs columns.references")
         for name, template in self.prompts.items():
-            for field in _fields(template):
+            for field in _list_fields(template):
                 column = TEMPLATE_FIELDS[field]
                 if getattr(columns, column) is None:
                     raise ValueError(
@@ -183,13 +187,13 @@ class Dataset(Block):
         return self
 
     @model_validator(mode="after")
-    def _answers_may_be_as_long_as_they_must(self) -> "Dataset":
+    def _check_answer_lengths(self) -> "Dataset":
         if self.generation.min_new_tokens > self.max_new_tokens:
             raise ValueError("generation.min_new_tokens is more than max_new_tokens")
         return self
 
 
-def _fields(template: str) -> list[str]:
+def _list_fields(template: str) -> list[str]:
     return [field for _, field, _, _ in string.Formatter().parse(template) if field is not None]
 
 
@@ -198,12 +202,12 @@ def _check_template(name: str, template: str) -> None:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"prompts.{name}: {error}; write {{{{ for a brace") from None
-    fields = [field for _, field, _, _ in parts if field is not None]
+    fields = _list_fields(template)
     if any(form or conversion for _, _, form, conversion in parts):
         raise ValueError(f"prompts.{name}: a field is a name in braces, without : or !")
     for field in fields:
         if field not in TEMPLATE_FIELDS:
-            near = did_you_mean(field, TEMPLATE_FIELDS)
-            raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{near}")
+            suggestion = did_you_mean(field, TEMPLATE_FIELDS)
+            raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{suggestion}")
     if fields.count("question") > 1 or fields.count("context") > 1:
         raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")

@@ -42,7 +42,7 @@ class Gate(Block):
     cells: Fixed = Field(Fixed(), description="Only cells with these values of axes.")
 
     @model_validator(mode="after")
-    def _a_limit_that_can_be_kept(self) -> "Gate":
+    def _check_limits(self) -> "Gate":
         relative = (self.max_increase_percent, self.max_decrease_percent)
         if all(limit is None for limit in (self.max, self.min, *relative)):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From a YAML file to a checked `StudyConfig`, or to sentences about what is wrong in it."""
+"""Reads a YAML file as a checked `StudyConfig`, or says what is wrong in it."""
 
 import re
 import reprlib
@@ -43,20 +43,21 @@ RESERVED_NAMES = frozenset(
         "score_predictions",
     }
 )
-"""The workflow's rules, and its figures of no section: a section is a rule and a figure too."""
+"""Names of the workflow's rules, and of its figures that belong to no section.
+
+A section's name is also the name of a target and of a figure, so it may be none of these.
+"""
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
-"""Of the key `<<`, which brings the keys of another table."""
+"""Tag of the key `<<`, which merges the keys of another table."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key may stand once: the second would silently win."""
+    """Loads YAML and refuses a repeated key, of which YAML silently keeps the last value."""
 
 
-def _mapping_without_repeats(
-    loader: yaml.SafeLoader, node: yaml.MappingNode
-) -> dict[Hashable, object]:
-    seen: dict[Hashable, int] = {}
+def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Hashable, object]:
+    lines: dict[Hashable, int] = {}
     for key_node, _ in node.value:
         if key_node.tag == _MERGE_TAG:
             continue
@@ -64,46 +65,44 @@ def _mapping_without_repeats(
         line = key_node.start_mark.line + 1
         if not isinstance(key, Hashable):
             raise UserError(f"a table or list is the key in line {line}; put braces in quotes")
-        if key in seen:
-            raise UserError(f'key "{key}" stands twice, in lines {seen[key]} and {line}')
-        seen[key] = line
-    # Only now: a key beside `<<` may say otherwise than what is merged in.
+        if key in lines:
+            raise UserError(f'key "{key}" stands twice, in lines {lines[key]} and {line}')
+        lines[key] = line
+    # Merge after the check: a key beside `<<` may override a merged key.
     loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
 
 
-_StrictLoader.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats
-)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def read_yaml(path: Path) -> dict[str, object]:
     """Read a config file.
 
     Raises:
-        UserError: it is missing, no YAML, no table, or names a key twice.
+        UserError: the file is missing, is not YAML, holds no table, or repeats a key.
     """
     try:
         text = path.read_text("utf-8")
-        # _StrictLoader is a SafeLoader: it makes no objects.
+        # _StrictLoader is a SafeLoader: it builds plain values only.
         value = yaml.load(text, Loader=_StrictLoader)  # nosec B506
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a config file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise UserError(f"{path} is no valid YAML: {_yaml_words(error)}.") from None
+        raise UserError(f"{path} is no valid YAML: {_format_yaml_error(error)}.") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (ValueError, LookupError, AttributeError, RecursionError) as error:
-        # A value that is not what its tag or form says, or brackets without end.
+        # A value that does not fit its tag or form, or brackets nested too deeply.
         raise UserError(f"{path} is no valid YAML: {one_line(error)}.") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no table of keys: see config/README.md.")
     return value
 
 
-def _yaml_words(error: yaml.YAMLError) -> str:
+def _format_yaml_error(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem} in line {error.problem_mark.line + 1}"
     return " ".join(str(error).split())
@@ -113,20 +112,20 @@ def check_config(values: Mapping[str, object], file: str) -> StudyConfig:
     """Return `values` as a checked config.
 
     Raises:
-        UserError: one sentence per mistake, each with the file and the key.
+        UserError: the config has mistakes; a sentence for each names the file and the key.
     """
     try:
         config = StudyConfig.model_validate(values)
     except ValidationError as error:
         problems = [
-            f"{_place(problem['loc'])}{_words(problem)}"
+            f"{_format_location(problem['loc'])}{_describe_problem(problem)}"
             for problem in error.errors()
             if _is_meant(problem)
         ]
-        raise UserError(_sentences(file, problems)) from None
-    problems = list(_broken_references(config))
+        raise UserError(_format_problems(file, problems)) from None
+    problems = list(_find_broken_references(config))
     if problems:
-        raise UserError(_sentences(file, problems))
+        raise UserError(_format_problems(file, problems))
     return config
 
 
@@ -135,55 +134,55 @@ def load_config(path: Path) -> StudyConfig:
     return check_config(read_yaml(path), str(path))
 
 
-def _sentences(file: str, problems: list[str]) -> str:
+def _format_problems(file: str, problems: list[str]) -> str:
     return "\n".join(f"{file}: {problem}" for problem in dict.fromkeys(problems))
 
 
 def _is_meant(problem: ErrorDetails) -> bool:
-    """Say whether a problem is of the branch of a union that the value was meant for."""
+    """Say whether a problem is in the branch of a union that fits the form of the value."""
     branches = [part for part in problem["loc"] if isinstance(part, str)]
     if any(part.startswith("literal[") for part in branches):
         return not isinstance(problem["input"], dict)
     return problem["type"] != "dict_type" or not branches[-1].startswith("dict[")
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _format_location(location: tuple[int | str, ...]) -> str:
     place = ""
     for part in location:
         if isinstance(part, int):
             place += f"[{part}]"
-        # A union names its branches in the location; they are no keys of the file.
+        # The location also names the branches of unions, which are not keys of the file.
         elif not part.startswith(("dict[", "literal[", "[key]")):
             place += f".{part}" if place else part
     return f"{place}: " if place else ""
 
 
-def _words(problem: ErrorDetails) -> str:
-    """Say what is wrong without the names of Python's types."""
-    kind, value, told = problem["type"], problem["input"], problem.get("ctx", {})
+def _describe_problem(problem: ErrorDetails) -> str:
+    """Say what is wrong, without names of Python types."""
+    kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "missing":
         return "this key is needed"
     if kind in ("model_type", "dict_type"):
-        return f"should be a table of keys, not {'empty' if value is None else _shortened(value)}"
+        return f"should be a table of keys, not {'empty' if value is None else _abbreviate(value)}"
     if kind == "literal_error":
-        options = re.findall(r"'([^']*)'", told["expected"])
-        shown = value if isinstance(value, str) else _shortened(value)
+        options = re.findall(r"'([^']*)'", context["expected"])
+        shown = value if isinstance(value, str) else _abbreviate(value)
         return f'"{shown}" is not known{did_you_mean(shown, options)}'
-    if kind == "string_pattern_mismatch" and told["pattern"] == NAME_PATTERN:
+    if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f'"{value}" is no name: letters, digits, ".", "_" and "-" alone make one'
     return problem["msg"].removeprefix("Value error, ")
 
 
-def _shortened(value: object) -> str:
-    """Return a value as text: a few lines of YAML can stand for gigabytes of it (`*` repeats)."""
+def _abbreviate(value: object) -> str:
+    """Return a value as short text: with aliases (`*`), a few lines of YAML expand to gigabytes."""
     brief = reprlib.Repr()
     brief.maxlevel = 2
     return brief.repr(value)
 
 
-def _broken_references(config: StudyConfig) -> Iterator[str]:
-    """Yield a sentence for every name that points nowhere."""
-    yield from _unknown("base.model", config.base.model, config.models)
+def _find_broken_references(config: StudyConfig) -> Iterator[str]:
+    """Yield a sentence for every name that is not defined."""
+    yield from _check_defined("base.model", config.base.model, config.models)
     names = [section.name for section in config.sections]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -196,36 +195,39 @@ def _broken_references(config: StudyConfig) -> Iterator[str]:
             )
         place = f"sections[{index}] ({section.name})"
         for dataset in section.datasets:
-            yield from _unknown(f"{place}.datasets", dataset, config.datasets)
-        yield from _broken_axes(config, place, section.datasets, section.fix, section.vary)
+            yield from _check_defined(f"{place}.datasets", dataset, config.datasets)
+        yield from _find_broken_axes(config, place, section.datasets, section.fix, section.vary)
     if config.layers is not None:
-        yield from _unknown("layers.dataset", config.layers.dataset, config.datasets)
+        yield from _check_defined("layers.dataset", config.layers.dataset, config.datasets)
         for index, grid in enumerate(config.layers.grids):
             place = f"layers.grids[{index}]"
-            yield from _broken_axes(config, place, [config.layers.dataset], grid.fix, grid.vary)
+            yield from _find_broken_axes(
+                config, place, [config.layers.dataset], grid.fix, grid.vary
+            )
 
 
-def _unknown(place: str, name: str, known: Mapping[str, object]) -> Iterator[str]:
-    if name not in known:
-        yield f'{place}: "{name}" is not defined{did_you_mean(name, known)}'
+def _check_defined(place: str, name: str, defined: Mapping[str, object]) -> Iterator[str]:
+    if name not in defined:
+        yield f'{place}: "{name}" is not defined{did_you_mean(name, defined)}'
 
 
-def _broken_axes(
+def _find_broken_axes(
     config: StudyConfig, place: str, datasets: list[str], fixed: Fixed, varied: Varied
 ) -> Iterator[str]:
-    values = {axis: _axis_values(config, place, axis, fixed, varied) for axis in AXES}
+    values = {axis: _list_axis_values(config, place, axis, fixed, varied) for axis in AXES}
     key, models = values["model"]
     for model in models:
-        yield from _unknown(key, str(model), config.models)
+        yield from _check_defined(key, str(model), config.models)
     key, optimizations = values["optimization"]
     for name in optimizations:
-        yield from _unknown(key, str(name), config.known_optimizations)
+        yield from _check_defined(key, str(name), config.known_optimizations)
     key, prompts = values["prompt"]
     for dataset in datasets:
-        known = config.datasets.get(dataset)
+        if dataset not in config.datasets:
+            continue
+        names = (FAMILY_PROMPT, *config.datasets[dataset].prompts)
         for prompt in prompts:
-            if known is not None and prompt not in (FAMILY_PROMPT, *known.prompts):
-                names = (FAMILY_PROMPT, *known.prompts)
+            if prompt not in names:
                 yield (
                     f'{key}: "{prompt}" is not among datasets.{dataset}.prompts'
                     f"{did_you_mean(str(prompt), names)}"
@@ -237,13 +239,13 @@ def _broken_axes(
                 yield f"{key}: there is no value for the device {device}; add one"
 
 
-def _axis_values(
+def _list_axis_values(
     config: StudyConfig, place: str, axis: str, fixed: Fixed, varied: Varied
 ) -> tuple[str, list[object]]:
-    """Return the key that decides an axis, and the values that it gives."""
-    listed, value = getattr(varied, axis), getattr(fixed, axis)
-    if listed is not None:
-        return f"{place}.vary.{axis}", list(listed)
+    """Return the key that decides an axis, and the values that the key gives."""
+    values, value = getattr(varied, axis), getattr(fixed, axis)
+    if values is not None:
+        return f"{place}.vary.{axis}", list(values)
     if value is not None:
         return f"{place}.fix.{axis}", [value]
     return f"base.{axis}", [getattr(config.base, axis)]

@@ -1,4 +1,4 @@
-"""The optimisation axis: the names that every study knows, and what a study may define itself."""
+"""The optimisation axis: the names that are built in, and what a study may define itself."""
 
 from typing import Literal
 
@@ -47,7 +47,7 @@ class Optimization(Block):
     )
 
     @model_validator(mode="after")
-    def _does_something(self) -> "Optimization":
+    def _check_not_empty(self) -> "Optimization":
         if not self.model_fields_set:
             raise ValueError("says nothing; give at least one key, such as attention: sdpa")
         return self
@@ -56,7 +56,7 @@ class Optimization(Block):
 BUILT_IN: dict[str, Optimization] = {
     "eager": Optimization(attention="eager"),
     "sdpa": Optimization(attention="sdpa"),
-    # Attention as in `eager`, so that the two differ in nothing but what the name says.
+    # Attention as in `eager`, so that the two differ in compilation alone.
     "compile": Optimization(compile=Compile()),
     "flash_attention_2": Optimization(attention="flash_attention_2"),
     "flex_attention": Optimization(attention="flex_attention"),

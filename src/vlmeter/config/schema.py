@@ -1,4 +1,4 @@
-"""The whole config: one typed model with defaults, descriptions and cross-field checks."""
+"""The whole config as a typed model: defaults, descriptions and checks across fields."""
 
 from typing import Literal
 
@@ -28,7 +28,7 @@ class ModelSource(Block):
     )
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> "ModelSource":
+    def _check_source(self) -> "ModelSource":
         if (self.hub is None) == (self.path is None):
             raise ValueError("give either `hub` or `path`")
         if self.path is not None and self.revision is not None:
@@ -56,7 +56,7 @@ class Model(Block):
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 
     @model_validator(mode="after")
-    def _random_weights_are_made_here(self) -> "Model":
+    def _check_random_weights(self) -> "Model":
         if self.weights == "random" and self.source.path is None:
             raise ValueError("weights: random needs source.path, a folder with a config.json")
         if self.weights == "random" and self.gpus > 1:
@@ -81,7 +81,7 @@ class Section(Block):
     note: str | None = Field(None, description="A sentence below the heading.")
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Section":
+    def _check_section(self) -> "Section":
         _check_fixed_or_varied(self.fix, self.vary)
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"a data set is named twice: {self.datasets}")
@@ -95,7 +95,7 @@ class LayerGrid(Block):
     vary: Varied = Field(description="Lists of values of axes.")
 
     @model_validator(mode="after")
-    def _consistent(self) -> "LayerGrid":
+    def _check_grid(self) -> "LayerGrid":
         _check_fixed_or_varied(self.fix, self.vary)
         return self
 
@@ -195,7 +195,7 @@ class StudyConfig(Block):
 
     @field_validator("optimizations")
     @classmethod
-    def _names_of_their_own(cls, own: dict[str, Optimization]) -> dict[str, Optimization]:
+    def _check_optimization_names(cls, own: dict[str, Optimization]) -> dict[str, Optimization]:
         for name in own:
             if name in BUILT_IN:
                 raise ValueError(f'"{name}" is known already and stays what it is: choose another')

@@ -1,4 +1,4 @@
-"""Every mistake in a config is told in one sentence with the file, the key and a way out."""
+"""Every mistake in a config gives a sentence with the file, the key and what to do."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from vlmeter.config.load import RESERVED_NAMES, load_config, read_yaml
 from vlmeter.errors import UserError
 
-# key to set, value, what is said after "my.yaml: "
+# The key to set, its value, and the sentence after "my.yaml: ".
 MISTAKES = [
     ("stdy", "x", 'unknown key "stdy"; did you mean "study"?'),
     ("models.tiny.sourc", {}, 'models.tiny: unknown key "sourc"; did you mean "source"?'),
@@ -275,13 +275,13 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("key", "value", "sentence"), MISTAKES, ids=[f"{key}={value}" for key, value, _ in MISTAKES]
 )
-def test_a_mistake_is_one_sentence_with_file_and_key(config, key, value, sentence):
-    with pytest.raises(UserError) as told:
+def test_a_mistake_is_one_sentence_with_the_file_and_the_key(config, key, value, sentence):
+    with pytest.raises(UserError) as refusal:
         config.set(key, value).checked()
-    assert str(told.value) == f"my.yaml: {sentence}"
+    assert str(refusal.value) == f"my.yaml: {sentence}"
 
 
-def test_a_data_set_without_templates_needs_the_family_s(config):
+def test_a_data_set_without_templates_needs_the_familys_prompt(config):
     config.drop("datasets.photos.prompts").drop("datasets.exams.prompts")
     with pytest.raises(
         UserError, match=r'"bare" is not among datasets\.photos\.prompts; known here'
@@ -292,80 +292,80 @@ def test_a_data_set_without_templates_needs_the_family_s(config):
     assert {study.cell_params(cell)["task"] for cell in study.cells} == {"vqa", "multiple_choice"}
 
 
-def test_the_family_s_prompt_is_a_value_of_the_axis_like_any_other(config):
+def test_the_familys_prompt_is_a_value_of_the_axis(config):
     config.set("sections.0.vary", {"prompt": ["bare", "family"]})
     section = config.study().sections[0]
     assert [entry.cell.id.partition("-cpu")[2] for entry in section.cells] == ["", "-prompt_family"]
 
 
-def test_a_missing_prompt_of_the_base_is_told_once_per_data_set(config):
-    with pytest.raises(UserError) as told:
+def test_a_missing_prompt_of_the_base_is_reported_once_per_data_set(config):
+    with pytest.raises(UserError) as refusal:
         config.set("base.prompt", "brae").checked()
-    assert str(told.value).splitlines() == [
+    assert str(refusal.value).splitlines() == [
         'my.yaml: base.prompt: "brae" is not among datasets.photos.prompts; did you mean "bare"?',
         'my.yaml: base.prompt: "brae" is not among datasets.exams.prompts; did you mean "bare"?',
     ]
 
 
-def test_two_mistakes_are_two_sentences(config):
-    with pytest.raises(UserError) as told:
+def test_two_mistakes_give_two_sentences(config):
+    with pytest.raises(UserError) as refusal:
         config.set("base.batch_size", 0).set("study", "").checked()
-    assert len(str(told.value).splitlines()) == 2
+    assert len(str(refusal.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize("key", ["study", "models", "datasets", "base", "sections"])
-def test_a_key_that_is_needed_is_asked_for(config, key):
-    with pytest.raises(UserError) as told:
+def test_a_missing_key_is_named(config, key):
+    with pytest.raises(UserError) as refusal:
         config.drop(key).checked()
-    assert str(told.value) == f"my.yaml: {key}: this key is needed"
+    assert str(refusal.value) == f"my.yaml: {key}: this key is needed"
 
 
-def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path):
+def test_a_repeated_key_is_refused_with_its_lines(tmp_path):
     file = tmp_path / "twice.yaml"
     file.write_text("study: a\nbase:\n  model: m\n  device: cpu\n  model: n\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         read_yaml(file)
-    assert str(told.value) == f'{file}: key "model" stands twice, in lines 3 and 5'
+    assert str(refusal.value) == f'{file}: key "model" stands twice, in lines 3 and 5'
 
 
-def test_braces_without_quotes_are_told(tmp_path):
+def test_braces_without_quotes_are_refused(tmp_path):
     file = tmp_path / "braces.yaml"
     file.write_text("prompts:\n  bare: {{question}}\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         read_yaml(file)
-    assert str(told.value) == (
+    assert str(refusal.value) == (
         f"{file}: a table or list is the key in line 2; put braces in quotes"
     )
 
 
 def test_a_yaml_anchor_may_be_overridden(tmp_path):
     file = tmp_path / "anchor.yaml"
-    file.write_text("one: &one {a: 1, b: 2}\ntwo: {<<: *one, b: 3}\nthree: {b: 4, <<: *one}\n")
-    told = read_yaml(file)
-    assert (told["two"], told["three"]) == ({"a": 1, "b": 3}, {"a": 1, "b": 4})
+    file.write_text("base: &base {a: 1, b: 2}\nx: {<<: *base, b: 3}\ny: {b: 4, <<: *base}\n")
+    values = read_yaml(file)
+    assert (values["x"], values["y"]) == ({"a": 1, "b": 3}, {"a": 1, "b": 4})
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "", "just words\n"])
-def test_a_file_that_holds_no_table_is_refused(tmp_path, text):
+def test_a_file_without_a_table_is_refused(tmp_path, text):
     file = tmp_path / "list.yaml"
     file.write_text(text)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         load_config(file)
-    assert str(told.value) == f"{file} holds no table of keys: see config/README.md."
+    assert str(refusal.value) == f"{file} holds no table of keys: see config/README.md."
 
 
-def test_a_file_that_is_no_yaml_is_refused(tmp_path):
+def test_a_file_that_is_not_yaml_is_refused(tmp_path):
     file = tmp_path / "broken.yaml"
     file.write_text("study: [a\n")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         load_config(file)
-    assert str(told.value) == (
+    assert str(refusal.value) == (
         f"{file} is no valid YAML: expected ',' or ']', but got '<stream end>' in line 2."
     )
 
 
 @pytest.mark.parametrize("data", [b"study: \xff\n", b"study: \x00\n"])
-def test_a_file_that_is_no_text_is_refused(tmp_path, data):
+def test_a_file_that_is_not_text_is_refused(tmp_path, data):
     file = tmp_path / "binary.yaml"
     file.write_bytes(data)
     with pytest.raises(UserError, match=rf"^{file} [^\n]+$"):
@@ -377,13 +377,13 @@ def test_a_folder_in_place_of_a_config_is_refused(tmp_path):
         load_config(tmp_path)
 
 
-def test_a_file_that_is_not_there_is_named():
-    with pytest.raises(UserError) as told:
+def test_a_missing_file_is_named():
+    with pytest.raises(UserError) as refusal:
         load_config(Path("nowhere.yaml"))
-    assert str(told.value) == "nowhere.yaml does not exist: give a config file."
+    assert str(refusal.value) == "nowhere.yaml does not exist: give a config file."
 
 
-def test_no_section_can_have_the_name_of_a_rule(repository):
+def test_a_section_cannot_have_the_name_of_a_rule(repository):
     rules = {
         line.split()[1].rstrip(":")
         for file in [repository / "Snakefile", *repository.glob("workflow/rules/*.smk")]
@@ -393,7 +393,7 @@ def test_no_section_can_have_the_name_of_a_rule(repository):
     assert rules | {"layers", "pareto"} == RESERVED_NAMES
 
 
-def test_synthetic_data_bring_their_columns_and_prompts(config):
+def test_a_synthetic_data_set_needs_no_columns_and_prompts(config):
     source = {"synthetic": {"text_tokens": 9}}
     block = config.set("datasets.photos", {"source": source}).checked().datasets["photos"]
     assert (block.task, block.prompts) == ("vqa", {"bare": "{question}"})
