@@ -1,6 +1,6 @@
-"""`python -m vlmeter.compare results/x results/y`: a report on what differs between two studies.
+"""`python -m vlmeter.compare results/x results/y`: reports what differs between two studies.
 
-Writes `compare.md` and `compare.html`, which needs nothing else, to the folder that `--into` names.
+Writes `compare.md` and the self-contained `compare.html` to the folder that `--into` names.
 """
 
 import argparse
@@ -21,13 +21,13 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
     """Write the report on two finished studies; return its files.
 
     Args:
-        a: Results of one study, which the other is compared with.
-        b: Results of the other.
+        a: Results folder of the study to compare with.
+        b: Results folder of the study that is compared.
         into: Folder to write to.
         templates: Folder of the templates.
 
     Raises:
-        UserError: one of the two is no finished study, or damaged; the message names it.
+        UserError: a study is not finished, or is damaged; the message names it.
     """
     if not (templates / "compare.html.j2").exists():
         raise UserError(f"{templates} is not here: start from the repository's root.")
@@ -55,11 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--into", type=Path, help="folder to write to; default: results/comparisons/<a>--<b>"
     )
-    given = parser.parse_args(arguments)
-    names = f"{given.a.resolve().name}--{given.b.resolve().name}"
-    into = given.into or Path("results") / "comparisons" / names
+    options = parser.parse_args(arguments)
+    names = f"{options.a.resolve().name}--{options.b.resolve().name}"
+    into = options.into or Path("results") / "comparisons" / names
     try:
-        for path in compare(given.a, given.b, into):
+        for path in compare(options.a, options.b, into):
             print(path)
     except UserError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""How one cell's figures differ between two studies: B less A, with its 95 % interval."""
+"""How the figures of a cell differ between two studies: B less A, with a 95 % interval."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from vlmeter.reporting.frames import Row
 Plain = Mapping[str, Any]
 
 SEED = 0
-"""Of the bootstrap: the same two studies give the same report."""
+"""Seed of the bootstrap: the same two studies always give the same report."""
 
 PAIRED = "paired"
 UNPAIRED = "unpaired"
@@ -32,23 +32,23 @@ class Compared:
     a: float | None
     b: float | None
     difference: Difference | None
-    """B less A; None where one of them has no value."""
+    """B less A; None where A or B has no value."""
     base: float | None = None
-    """What a difference in percent is a share of: A's value as it was compared."""
+    """A's value as it was compared: a difference in percent is a share of it."""
     how: str = ""
     """`paired` or `unpaired` for a figure of quality."""
 
 
 def compared_cost(pair: Pair, cost: str, a: Exported, b: Exported) -> Compared:
-    """Compare latency or energy over rounds, held against how well each machine repeats itself."""
+    """Compare latency or energy over rounds, allowing for how well each machine repeats itself."""
     of_a, of_b = (rounds_in(row, cost) for row in (pair.a, pair.b))
     values = pair.a[cost], pair.b[cost]
     if not of_a or not of_b:
         return Compared(*values, None)
-    found = cost_difference(
+    difference = cost_difference(
         pair.b, pair.a, cost, repeats=(b.repeatability, a.repeatability), rounds=(of_b, of_a)
     )
-    return Compared(*values, found, fmean(of_a))
+    return Compared(*values, difference, fmean(of_a))
 
 
 def cost_difference(
@@ -59,32 +59,34 @@ def cost_difference(
     repeats: tuple[Plain, Plain],
     rounds: tuple[list[float], list[float]],
 ) -> Difference:
-    """Return by how much a cell costs more than another that may be of another study.
+    """Return how much more a cell costs than another cell, which may be of another study.
 
     Args:
         row: The cell.
         base: The other cell.
         cost: latency or energy.
-        repeats: `repeatability.json` of the two.
-        rounds: The rounds of the two.
+        repeats: `repeatability.json` of the study of each cell, in this order.
+        rounds: The rounds of each cell, likewise.
     """
-    known = [
-        repeatability_of(told, cost, str(one["device"]))
-        for told, one in zip(repeats, (row, base), strict=True)
+    deviations = [
+        repeatability_of(study_repeats, cost, str(cell["device"]))
+        for study_repeats, cell in zip(repeats, (row, base), strict=True)
     ]
-    both = (known[0], known[1]) if known[0] and known[1] else None
-    return difference_of_rounds(*rounds, repeats=both)
+    repeatability = (deviations[0], deviations[1]) if deviations[0] and deviations[1] else None
+    return difference_of_rounds(*rounds, repeats=repeatability)
 
 
 def rounds_in(row: Row, cost: str) -> list[float] | None:
-    """Return the rounds behind a cost of a summary's row; None where there are none."""
+    """Return the rounds behind a cost in a row of the summary; None where there are none."""
     block, key = COSTS[cost]
-    told = row[f"{cost}_{key}"]
-    return rounds_of({cost: row[cost], block: {key: json.loads(told) if told else None}}, cost)
+    rounds_json = row[f"{cost}_{key}"]
+    return rounds_of(
+        {cost: row[cost], block: {key: json.loads(rounds_json) if rounds_json else None}}, cost
+    )
 
 
 def compared_plain(pair: Pair, column: str) -> Compared:
-    """Compare a figure of which no spread is known, such as a peak or a count."""
+    """Compare a figure without a measured spread, such as a peak or a count."""
     a, b = pair.a[column], pair.b[column]
     if a is None or b is None:
         return Compared(a, b, None)
@@ -92,14 +94,14 @@ def compared_plain(pair: Pair, column: str) -> Compared:
 
 
 def compared_quality(pair: Pair, figure: str, folder_a: Path, folder_b: Path) -> Compared:
-    """Compare a figure of quality: sample by sample where both scored the same samples.
+    """Compare a figure of quality, sample by sample where both cells scored the same samples.
 
-    Where they did not, or the scores of samples are not there, the two intervals are combined
-    (Zou and Donner, 2008, the method of variance estimates recovery), as if the samples were
-    independent; for the same samples that is wider than it need be.
+    Otherwise, or where scores per sample are missing, the two intervals are combined as if the
+    samples were independent (method of variance estimates recovery, Zou and Donner, 2008). For the
+    same samples, the combined interval is wider than necessary.
     """
-    told = [metrics_in(row).get(figure, {}) for row in (pair.a, pair.b)]
-    values = told[0].get("value"), told[1].get("value")
+    metrics = [metrics_in(row).get(figure, {}) for row in (pair.a, pair.b)]
+    values = metrics[0].get("value"), metrics[1].get("value")
     if values[0] is None or values[1] is None:
         return Compared(*values, None)
     paths = [
@@ -109,44 +111,44 @@ def compared_quality(pair: Pair, figure: str, folder_a: Path, folder_b: Path) ->
     if same_samples(pair) and all(path.exists() for path in paths):
         for path in paths:
             _check_scores(path)
-        found = Answers(seed=SEED).quality_difference(paths[1], paths[0], figure)
-        if found is not None:
-            return Compared(*values, found.difference, values[0], PAIRED)
-    return Compared(*values, _unpaired(*told), values[0], UNPAIRED)
+        paired = Answers(seed=SEED).quality_difference(paths[1], paths[0], figure)
+        if paired is not None:
+            return Compared(*values, paired.difference, values[0], PAIRED)
+    return Compared(*values, _unpaired(*metrics), values[0], UNPAIRED)
 
 
 def same_samples(pair: Pair) -> bool:
-    """Say whether both cells were asked the very same samples."""
+    """Say whether both cells answered exactly the same samples."""
     digest = pair.a["samples_sha256"]
     return digest is not None and digest == pair.b["samples_sha256"]
 
 
 def compared_answers(pair: Pair, a: Exported, b: Exported) -> Changed | None:
-    """Count the answers that are not the same text; None where that cannot be told."""
+    """Count the answers whose text differs; None where the answers cannot be compared."""
     paths = [
         study.folder / "cells" / row["dataset"] / row["cell"] / "predictions.parquet"
         for study, row in ((a, pair.a), (b, pair.b))
     ]
     if not same_samples(pair) or not all(path.exists() for path in paths):
         return None
-    found = Answers(seed=SEED).changed_predictions(paths[1], paths[0])
-    return found if found.shared else None
+    changed = Answers(seed=SEED).changed_predictions(paths[1], paths[0])
+    return changed if changed.shared else None
 
 
 def metrics_in(row: Row) -> dict[str, Plain]:
-    """Return the figures of quality of a summary's row, by name."""
+    """Return the figures of quality in a row of the summary, by name."""
     return {metric["name"]: metric for metric in json.loads(row["metrics"] or "[]")}
 
 
 def _check_scores(path: Path) -> None:
     record = path.with_name("record.json")
-    if record.exists() and "scores" in (told := checksums(read_json(record))):
-        check_whole(path, told["scores"])
+    if record.exists() and "scores" in (digests := checksums(read_json(record))):
+        check_whole(path, digests["scores"])
 
 
 def _unpaired(a: Plain, b: Plain) -> Difference:
     estimate = b["value"] - a["value"]
-    ends = [one.get(end) for one in (a, b) for end in ("low", "high")]
+    ends = [metric.get(end) for metric in (a, b) for end in ("low", "high")]
     if any(end is None for end in ends):
         return Difference(estimate, None, None)
     below = math.hypot(b["value"] - b["low"], a["high"] - a["value"])

@@ -1,4 +1,4 @@
-"""What the report on two studies says, as plain values: the templates only lay it out."""
+"""Builds the content of the report on two studies; the templates only lay it out."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vlmeter.compare.cells import Matched, Pair, match_cells
 from vlmeter.compare.figures import same_samples
 from vlmeter.compare.origins import Trait, traits
-from vlmeter.compare.parts import Part, figure_parts, measured_in_both
+from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
 from vlmeter.exports import Exported
 from vlmeter.record import Status
 from vlmeter.reporting.frames import Row
@@ -32,12 +32,12 @@ class ComparePage:
     sides: tuple[Side, Side]
     matched: int
     doubts: tuple[str, ...]
-    """What must be known before the first figure."""
+    """What a reader must know before reading the first figure."""
     parts: tuple[Part, ...]
     statuses: Table | None
-    """Cells that ended otherwise."""
+    """Cells whose status differs."""
     only: Table | None
-    """Cells that stand in one study alone."""
+    """Cells of one study alone."""
     differing: Table | None
     shared: Table | None
 
@@ -48,26 +48,28 @@ class ComparePage:
 
 
 def build_compare_page(a: Exported, b: Exported) -> ComparePage:
-    """Return what is to be said about two studies.
+    """Build the report on two studies.
 
     Raises:
         UserError: a table of scores or predictions is damaged; the message names it.
     """
     matched = match_cells(a.rows, b.rows)
-    told = traits(a, b)
-    differing, shared = ([one for one in told if one.differs is sort] for sort in (True, False))
+    origins = traits(a, b)
+    differing, shared = (
+        [trait for trait in origins if trait.differs is differs] for differs in (True, False)
+    )
     return ComparePage(
-        sides=(_side("A", a), _side("B", b)),
+        sides=(_describe_study("A", a), _describe_study("B", b)),
         matched=len(matched.pairs),
-        doubts=tuple(_doubts(a, b, matched)),
-        parts=tuple(figure_parts(a, b, matched.pairs)),
-        statuses=_statuses(matched.pairs),
-        only=_only(matched),
-        differing=_traits_table(differing) if differing else None,
+        doubts=tuple(_list_doubts(a, b, matched)),
+        parts=tuple(build_parts(a, b, matched.pairs)),
+        statuses=_tabulate_statuses(matched.pairs),
+        only=_tabulate_unmatched(matched),
+        differing=_tabulate_traits(differing) if differing else None,
         shared=table_of(
             [
-                TextColumn("What", [one.name for one in shared]),
-                TextColumn("In both", [one.a for one in shared]),
+                TextColumn("What", [trait.name for trait in shared]),
+                TextColumn("In both", [trait.a for trait in shared]),
             ]
         )
         if shared
@@ -75,7 +77,7 @@ def build_compare_page(a: Exported, b: Exported) -> ComparePage:
     )
 
 
-def _side(letter: str, study: Exported) -> Side:
+def _describe_study(letter: str, study: Exported) -> Side:
     rows = study.rows.values()
     return Side(
         letter=letter,
@@ -87,16 +89,17 @@ def _side(letter: str, study: Exported) -> Side:
     )
 
 
-def _doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
+def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     hosts = [
-        {row["machine_host"] for row in one.rows.values() if row["machine_host"]} for one in (a, b)
+        {row["machine_host"] for row in study.rows.values() if row["machine_host"]}
+        for study in (a, b)
     ]
     if all(hosts) and hosts[0] != hosts[1]:
         yield (
             "The two were measured on machines of different hardware: differences of cost are the "
             "machines' as much as the software's."
         )
-    both = [pair for pair in matched.pairs if measured_in_both(pair)]
+    both = [pair for pair in matched.pairs if is_measured_in_both(pair)]
     other = [pair for pair in both if pair.a["shape_digest"] != pair.b["shape_digest"]]
     if other:
         yield (
@@ -108,10 +111,10 @@ def _doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(pair.dataset for pair in samples))
         yield f"The samples are not the same ({names}): quality is compared without pairing them."
     models = {(pair.a["model"], pair.b["model"]) for pair in matched.pairs}
-    renamed = sorted({(one, other) for one, other in models if one != other})
+    renamed = sorted((model_a, model_b) for model_a, model_b in models if model_a != model_b)
     if renamed:
-        told = ", ".join(f"{one} with {other}" for one, other in renamed)
-        yield f"Cells whose models have different names are compared by their other axes: {told}."
+        names = ", ".join(f"{model_a} with {model_b}" for model_a, model_b in renamed)
+        yield f"Cells whose models have different names are compared by their other axes: {names}."
     disturbed = sum(bool(pair.a["disturbed"]) or bool(pair.b["disturbed"]) for pair in both)
     if disturbed:
         yield (
@@ -120,7 +123,7 @@ def _doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
         )
 
 
-def _statuses(pairs: Sequence[Pair]) -> Table | None:
+def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:
     changed = [pair for pair in pairs if pair.a["status"] != pair.b["status"]]
     if not changed:
         return None
@@ -128,18 +131,18 @@ def _statuses(pairs: Sequence[Pair]) -> Table | None:
         [
             TextColumn("Data set", [pair.dataset for pair in changed]),
             TextColumn("Cell", [pair.label for pair in changed]),
-            TextColumn("A", [_status(pair.a) for pair in changed]),
-            TextColumn("B", [_status(pair.b) for pair in changed]),
+            TextColumn("A", [_format_status(pair.a) for pair in changed]),
+            TextColumn("B", [_format_status(pair.b) for pair in changed]),
         ]
     )
 
 
-def _status(row: Row) -> str:
+def _format_status(row: Row) -> str:
     status = str(row["status"]).replace("_", " ")
     return f"{status}: {row['reason']}" if row["reason"] else status
 
 
-def _only(matched: Matched) -> Table | None:
+def _tabulate_unmatched(matched: Matched) -> Table | None:
     rows = [*(("A", row) for row in matched.only_a), *(("B", row) for row in matched.only_b)]
     if not rows:
         return None
@@ -148,16 +151,16 @@ def _only(matched: Matched) -> Table | None:
             TextColumn("Only in", [letter for letter, _ in rows]),
             TextColumn("Data set", [str(row["dataset"]) for _, row in rows]),
             TextColumn("Cell", [str(row["cell"]) for _, row in rows]),
-            TextColumn("How it ended", [_status(row) for _, row in rows]),
+            TextColumn("How it ended", [_format_status(row) for _, row in rows]),
         ]
     )
 
 
-def _traits_table(told: Sequence[Trait]) -> Table:
+def _tabulate_traits(rows: Sequence[Trait]) -> Table:
     return table_of(
         [
-            TextColumn("What", [one.name for one in told]),
-            TextColumn("A", [one.a for one in told]),
-            TextColumn("B", [one.b for one in told]),
+            TextColumn("What", [trait.name for trait in rows]),
+            TextColumn("A", [trait.a for trait in rows]),
+            TextColumn("B", [trait.b for trait in rows]),
         ]
     )

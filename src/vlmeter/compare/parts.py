@@ -1,4 +1,4 @@
-"""A figure over all cells that two studies have in common: verdict, table and notes."""
+"""Compares each figure over all cells that two studies share: verdict, table and notes."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,41 +29,41 @@ _LESS, _MORE = "less in B", "more in B"
 
 @dataclass(frozen=True)
 class Part:
-    """A figure over all cells that have it in both studies."""
+    """The comparison of a figure over all cells that have it in both studies."""
 
     title: str
     verdict: str
     table: Table | None
-    """None where every cell has the same figure in both, to the last digit."""
+    """None where every cell has exactly the same figure in both studies."""
     notes: tuple[str, ...]
 
 
-def figure_parts(a: Exported, b: Exported, pairs: Sequence[Pair]) -> Iterator[Part]:
-    """Yield each figure that cells have in both studies: what they cost, then how they answer."""
-    both = [pair for pair in pairs if measured_in_both(pair)]
+def build_parts(a: Exported, b: Exported, pairs: Sequence[Pair]) -> Iterator[Part]:
+    """Yield a part per figure that cells have in both studies: costs first, then quality."""
+    both = [pair for pair in pairs if is_measured_in_both(pair)]
     for title, cost, unit in (("Latency", "latency", "s"), ("Energy per sample", "energy", "J")):
-        found = [(pair, compared_cost(pair, cost, a, b)) for pair in both]
-        yield from _cost_part(title, unit, found, _repeating(cost, a, b))
+        figures = [(pair, compared_cost(pair, cost, a, b)) for pair in both]
+        yield from _build_cost_part(title, unit, figures, _describe_repeatability(cost, a, b))
     for title, column, unit in (
         ("Peak memory", "peak_memory_bytes", "B"),
         ("Work of a batch", "flops", "FLOP"),
     ):
-        found = [(pair, compared_plain(pair, column)) for pair in both]
-        yield from _cost_part(title, unit, found, ())
-    yield from _quality_parts(a, b, both)
+        figures = [(pair, compared_plain(pair, column)) for pair in both]
+        yield from _build_cost_part(title, unit, figures, ())
+    yield from _build_quality_parts(a, b, both)
 
 
-def _cost_part(
-    title: str, unit: str, found: Sequence[tuple[Pair, Compared]], notes: tuple[str, ...]
+def _build_cost_part(
+    title: str, unit: str, figures: Sequence[tuple[Pair, Compared]], notes: tuple[str, ...]
 ) -> Iterator[Part]:
-    told = [(pair, one) for pair, one in found if one.difference is not None]
-    if not told:
+    rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
+    if not rows:
         return
-    scale = Scale.of([one.a for _, one in told], unit)
-    ratios = [one.b / one.a for _, one in told if one.a and one.b]
+    scale = Scale.of([figure.a for _, figure in rows], unit)
+    ratios = [figure.b / figure.a for _, figure in rows if figure.a and figure.b]
     together = math.exp(fmean(map(math.log, ratios))) if ratios else None
-    verdict = _counted([_judged(one, _LESS, _MORE) for _, one in told])
-    alike = all(one.a == one.b for _, one in told)
+    verdict = _count_verdicts([_judge(figure, _LESS, _MORE) for _, figure in rows])
+    alike = all(figure.a == figure.b for _, figure in rows)
     if together is not None and not alike:
         verdict += f"; together B takes {number(together)} times as much (geometric mean)"
     yield Part(
@@ -71,144 +71,152 @@ def _cost_part(
         verdict=verdict,
         table=None
         if alike
-        else _table(
-            told,
+        else _tabulate(
+            rows,
             f" ({scale.unit})",
             scale.text,
-            lambda one, value: signed_percent(value / one.base) if one.base else signed(value),
+            lambda figure, value: (
+                signed_percent(value / figure.base) if figure.base else signed(value)
+            ),
         ),
         notes=notes,
     )
 
 
-def _repeating(cost: str, a: Exported, b: Exported) -> tuple[str, ...]:
-    """Say what the intervals of a cost are held against."""
-    known = {
-        letter: {device: entry["deviation"] for device, entry in (told.get(cost) or {}).items()}
-        for letter, told in (("A", a.repeatability), ("B", b.repeatability))
+def _describe_repeatability(cost: str, a: Exported, b: Exported) -> tuple[str, ...]:
+    """Describe how well the machines repeat a cost, which the intervals allow for."""
+    deviations = {
+        letter: {
+            device: entry["deviation"] for device, entry in (repeatability.get(cost) or {}).items()
+        }
+        for letter, repeatability in (("A", a.repeatability), ("B", b.repeatability))
     }
-    if not all(known.values()):
-        lacking = [letter for letter, told in known.items() if not told]
+    if not all(deviations.values()):
+        lacking = [letter for letter, devices in deviations.items() if not devices]
         return (
             f"In {' and '.join(lacking)} no computation was measured in two processes, so these "
             "intervals rest on the rounds within a process alone and are too narrow.",
         )
-    told = [
+    texts = [
         f"{percent(deviation)} on {device} ({letter})"
-        for letter, devices in known.items()
+        for letter, devices in deviations.items()
         for device, deviation in devices.items()
     ]
-    return (f"Cells that repeat a computation vary by {', '.join(told)} (standard deviation).",)
+    return (f"Cells that repeat a computation vary by {', '.join(texts)} (standard deviation).",)
 
 
-def _quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
+def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
     answers = {id(pair): compared_answers(pair, a, b) for pair in both}
     labels = {"wer": "Word error rate"}
-    figures: dict[str, list[Pair]] = {"wer": list(both)}
+    pairs_by_metric: dict[str, list[Pair]] = {"wer": list(both)}
     for pair in both:
         name = pair.a["task_metric"]
         if name and name == pair.b["task_metric"]:
-            figures.setdefault(name, []).append(pair)
+            pairs_by_metric.setdefault(name, []).append(pair)
             labels.setdefault(name, str(pair.a["task_metric_label"]))
-    for name, pairs in figures.items():
-        found = [(pair, compared_quality(pair, name, a.folder, b.folder)) for pair in pairs]
-        told = [(pair, one) for pair, one in found if one.difference is not None]
-        if not told:
+    for name, pairs in pairs_by_metric.items():
+        figures = [(pair, compared_quality(pair, name, a.folder, b.folder)) for pair in pairs]
+        rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
+        if not rows:
             continue
-        better = -1 if name == "wer" else (1 if told[0][0].a["task_higher_is_better"] else -1)
+        better = -1 if name == "wer" else (1 if rows[0][0].a["task_higher_is_better"] else -1)
         words = (_WORSE, _BETTER) if better > 0 else (_BETTER, _WORSE)
         yield Part(
             title=labels[name],
-            verdict=_counted([_judged(one, *words) for _, one in told]),
-            table=_quality_table(told, answers if name == "wer" else {}),
-            notes=_how_compared([one for _, one in told]),
+            verdict=_count_verdicts([_judge(figure, *words) for _, figure in rows]),
+            table=_tabulate_quality(rows, answers if name == "wer" else {}),
+            notes=_describe_method([figure for _, figure in rows]),
         )
 
 
-def _quality_table(
-    told: Sequence[tuple[Pair, Compared]], answers: Mapping[int, Changed | None]
+def _tabulate_quality(
+    rows: Sequence[tuple[Pair, Compared]], answers: Mapping[int, Changed | None]
 ) -> Table | None:
-    """Return the table of a figure; with the answers, which are told once, beside the first."""
-    changed = [answers.get(id(pair)) for pair, _ in told]
-    if all(one.a == one.b for _, one in told) and not any(one and one.changed for one in changed):
+    """Tabulate a figure, with a column for the changed answers where `answers` holds any."""
+    changed = [answers.get(id(pair)) for pair, _ in rows]
+    if all(figure.a == figure.b for _, figure in rows) and not any(
+        count and count.changed for count in changed
+    ):
         return None
     column = TextColumn(
         "Answers changed",
-        [DASH if one is None else f"{one.changed} of {one.shared}" for one in changed],
+        [DASH if count is None else f"{count.changed} of {count.shared}" for count in changed],
         numeric=True,
     )
     more = [column] if answers else []
-    return _table(told, "", number, lambda _, value: signed(value), more)
+    return _tabulate(rows, "", number, lambda _, value: signed(value), more)
 
 
-def _how_compared(told: Sequence[Compared]) -> tuple[str, ...]:
-    unpaired = sum(one.how == UNPAIRED for one in told)
+def _describe_method(figures: Sequence[Compared]) -> tuple[str, ...]:
+    unpaired = sum(figure.how == UNPAIRED for figure in figures)
     if not unpaired:
         return ("Compared sample by sample (paired bootstrap).",)
-    which = "All cells" if unpaired == len(told) else f"{unpaired} of {len(told)} cells"
-    rest = "" if unpaired == len(told) else "; the others sample by sample"
+    which = "All cells" if unpaired == len(figures) else f"{unpaired} of {len(figures)} cells"
+    rest = "" if unpaired == len(figures) else "; the others sample by sample"
     return (
         f"{which} without pairing samples, which were not the same or whose scores are not in both "
         f"folders: the two intervals are combined, which is wider{rest}.",
     )
 
 
-def _table(
-    told: Sequence[tuple[Pair, Compared]],
+def _tabulate(
+    rows: Sequence[tuple[Pair, Compared]],
     unit: str,
-    write: Callable[[float | None], str],
-    write_difference: Callable[[Compared, float], str],
+    format_value: Callable[[float | None], str],
+    format_difference: Callable[[Compared, float], str],
     more: Sequence[TextColumn] = (),
 ) -> Table:
-    differences = [_difference_words(one, write_difference) for _, one in told]
+    differences = [_format_difference(figure, format_difference) for _, figure in rows]
     return table_of(
         [
-            TextColumn("Data set", [pair.dataset for pair, _ in told]),
-            TextColumn("Cell", [pair.label for pair, _ in told]),
-            TextColumn(f"A{unit}", [write(one.a) for _, one in told], numeric=True),
-            TextColumn(f"B{unit}", [write(one.b) for _, one in told], numeric=True),
+            TextColumn("Data set", [pair.dataset for pair, _ in rows]),
+            TextColumn("Cell", [pair.label for pair, _ in rows]),
+            TextColumn(f"A{unit}", [format_value(figure.a) for _, figure in rows], numeric=True),
+            TextColumn(f"B{unit}", [format_value(figure.b) for _, figure in rows], numeric=True),
             TextColumn("B less A [95 %]", differences, numeric=True),
             *more,
-            TextColumn("Input", [_input(pair) for pair, _ in told]),
+            TextColumn("Input", [_format_input(pair) for pair, _ in rows]),
         ]
     )
 
 
-def _input(pair: Pair) -> str:
+def _format_input(pair: Pair) -> str:
     return "same" if pair.a["shape_digest"] == pair.b["shape_digest"] else "* other"
 
 
-def _difference_words(one: Compared, write: Callable[[Compared, float], str]) -> str:
-    found = one.difference
-    assert found is not None, "only compared figures are told"
-    if one.a == one.b:
+def _format_difference(figure: Compared, format_value: Callable[[Compared, float], str]) -> str:
+    difference = figure.difference
+    assert difference is not None, "only figures with a difference have a row"
+    if figure.a == figure.b:
         return EQUAL
-    if found.low is None or found.high is None:
-        return f"{write(one, found.estimate)}, no interval"
-    head = write(one, found.estimate) if found.significant else SAME
-    return f"{head} [{write(one, found.low)}, {write(one, found.high)}]"
+    if difference.low is None or difference.high is None:
+        return f"{format_value(figure, difference.estimate)}, no interval"
+    head = format_value(figure, difference.estimate) if difference.significant else SAME
+    return (
+        f"{head} [{format_value(figure, difference.low)}, {format_value(figure, difference.high)}]"
+    )
 
 
-def _judged(one: Compared, less: str, more: str) -> str:
-    found = one.difference
-    assert found is not None, "only compared figures are judged"
-    known = found.low is not None
-    if one.a == one.b:
+def _judge(figure: Compared, less: str, more: str) -> str:
+    difference = figure.difference
+    assert difference is not None, "only figures with a difference are judged"
+    has_interval = difference.low is not None
+    if figure.a == figure.b:
         return EQUAL
-    if known and not found.significant:
+    if has_interval and not difference.significant:
         return _WITHIN_NOISE
-    word = more if found.estimate > 0 else less
-    return word if known else f"{word} (no interval)"
+    word = more if difference.estimate > 0 else less
+    return word if has_interval else f"{word} (no interval)"
 
 
-def _counted(judged: Sequence[str]) -> str:
-    # What differs is told first.
-    words = sorted(dict.fromkeys(judged), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
-    counts = {word: judged.count(word) for word in words}
-    told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"{len(judged)} cell{'' if len(judged) == 1 else 's'}: {told}"
+def _count_verdicts(verdicts: Sequence[str]) -> str:
+    # What differs comes first.
+    words = sorted(dict.fromkeys(verdicts), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
+    counts = {word: verdicts.count(word) for word in words}
+    counted = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"{len(verdicts)} cell{'' if len(verdicts) == 1 else 's'}: {counted}"
 
 
-def measured_in_both(pair: Pair) -> bool:
-    """Say whether a cell ended well in both studies."""
+def is_measured_in_both(pair: Pair) -> bool:
+    """Say whether the cell has status ok in both studies."""
     return all(row["status"] == Status.OK for row in (pair.a, pair.b))

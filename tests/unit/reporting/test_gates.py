@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from study_factory import AXES, MadeStudy, cell_id, render_all
-from test_reporting_compare import finish, measured
+from test_reporting_compare import list_measured, write_study
 
 from vlmeter.check import check_study
 from vlmeter.errors import UserError
@@ -38,7 +38,7 @@ def gate(metric: str, *cells: list[str], **limits: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finish(MadeStudy(), tmp_path_factory.mktemp("gated") / "study")
+    return write_study(MadeStudy(), tmp_path_factory.mktemp("gated") / "study")
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +56,9 @@ def judged(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 def other(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
     made = MadeStudy()
-    for record in measured(made):
+    for record in list_measured(made):
         edit(record)
-    return finish(made, folder) / "summary.csv"
+    return write_study(made, folder) / "summary.csv"
 
 
 def times(factor: float) -> Callable[[dict[str, Any]], None]:
@@ -196,7 +196,7 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
     record = made.records[tuple(BASE)]
     record["energy"] = None
     record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
-    folder = finish(made, tmp_path / "study")
+    folder = write_study(made, tmp_path / "study")
     found = judged(folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0))
     assert [(one["kept"], one["found"]) for one in found] == [
         (False, "not measured: the window was too short"),
@@ -207,7 +207,7 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
 def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_path: Path) -> None:
     made = MadeStudy()
     del made.records[tuple(BASE)]
-    baseline = finish(made, tmp_path / "base") / "summary.csv"
+    baseline = write_study(made, tmp_path / "base") / "summary.csv"
     limits = {"baseline": baseline, "max_increase_percent": 50}
     missing, lost = judged(study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits))
     assert (missing["kept"], missing["found"]) == (False, "the baseline has no such cell")
@@ -265,7 +265,7 @@ def test_a_bug_and_a_broken_limit_are_both_told(study, tmp_path: Path) -> None:
 def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> None:
     made = MadeStudy()
     made.records[tuple(CUDA)]["reason"] = "<b>no</b> | device"
-    study = finish(made, tmp_path / "study")
+    study = write_study(made, tmp_path / "study")
     judged(
         study,
         gate("latency", BASE, SIXTEEN, max=0.05),

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from study_factory import Files, MadeStudy, make_plan
-from test_reporting_compare import finish
+from test_reporting_compare import write_study
 
 from vlmeter.columns_reference import COLUMNS, columns_text
 from vlmeter.errors import UserError
@@ -39,7 +39,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadeStudy, Files
     lost = next(record for record in study.records.values() if record["status"] == "unsupported")
     lost["reason"] = HOSTILE
     plan = make_plan(study.outline)
-    files = Files(finish(study, tmp_path_factory.mktemp("exported"), plan))
+    files = Files(write_study(study, tmp_path_factory.mktemp("exported"), plan))
     return study, files, json.loads(export(study, files).read_text())
 
 
@@ -82,7 +82,7 @@ def test_half_a_character_is_replaced_where_no_file_can_hold_it(tmp_path: Path) 
     study = MadeStudy()
     lost = next(record for record in study.records.values() if record["status"] != "ok")
     lost["reason"] = "cut \ud800 in half"
-    files = Files(finish(study, tmp_path))
+    files = Files(write_study(study, tmp_path))
     told = json.loads(export(study, files).read_text())
     assert "cut \ufffd in half" in [row["reason"] for row in told["summary"]]
 
@@ -109,7 +109,7 @@ def test_peak_memory_is_the_process_s_on_a_cpu_and_the_tensors_on_a_gpu(tmp_path
     for record in study.records.values():
         if record["cell"]["device"] == "cuda":
             record["memory"]["peak_allocated_bytes"] = 123
-    files = Files(finish(study, tmp_path))
+    files = Files(write_study(study, tmp_path))
     rows = read_summary(files.summary).values()
     measured = [row for row in rows if row["status"] == "ok"]
     assert {row["peak_memory_bytes"] for row in measured if row["device"] == "cuda"} == {123}
@@ -133,7 +133,7 @@ def test_a_study_is_read_back(exported) -> None:
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:
     study = exported[0]
-    files = Files(finish(study, tmp_path))
+    files = Files(write_study(study, tmp_path))
     parquet = files.summary.with_suffix(".parquet")
     parquet.write_bytes(parquet.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"summary\.parquet is damaged"):
