@@ -12,7 +12,7 @@ from vlmeter.compare.page import build_compare_page
 from vlmeter.errors import UserError
 from vlmeter.exports import read_exported
 from vlmeter.files import write_text
-from vlmeter.reporting.render import html_environment, markdown_environment, prose_html
+from vlmeter.reporting.render import html_environment, markdown_environment, render_prose
 
 TEMPLATES = Path("report/templates")
 
@@ -33,7 +33,7 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
         raise UserError(f"{templates} is not here: start from the repository's root.")
     page = build_compare_page(read_exported(a), read_exported(b))
     text, html = markdown_environment(templates), html_environment(templates)
-    method = prose_html(text.get_template("_compare_method.md.j2").render())
+    method = render_prose(text.get_template("_compare_method.md.j2").render())
     files = {
         into / "compare.md": text.get_template("compare.md.j2").render(page=page),
         into / "compare.html": html.get_template("compare.html.j2").render(

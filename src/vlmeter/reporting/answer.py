@@ -1,30 +1,39 @@
-"""The report's first screen: which setting to deploy, against what, and what is unknown."""
+"""Builds the report's first screen: which setting to deploy, and what is not measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vlmeter.record import Status
-from vlmeter.reporting.decision import Aim, Change, Choice, Decision, Interval, energy, latency
-from vlmeter.reporting.decision import sample_time as time_of_sample
+from vlmeter.reporting.decision import (
+    Aim,
+    Change,
+    Choice,
+    Decision,
+    Interval,
+    get_energy,
+    get_latency,
+    get_sample_time,
+)
 from vlmeter.reporting.formats import (
     DASH,
     Scale,
+    format_difference,
     interval,
     number,
     signed,
     signed_percent,
 )
 from vlmeter.reporting.frames import Row
-from vlmeter.reporting.language import recorded, say
-from vlmeter.reporting.naming import group_title, setting_words
+from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.naming import format_group_title, format_setting
 
 Plain = Mapping[str, Any]
 
 _SHOWN = 3
-"""Settings that are named where several are alike."""
+"""Most settings that a sentence lists."""
 _REASONS = 6
-"""Reasons for what was not measured that stand on the first screen."""
+"""Most reasons for missing measurements on the first screen."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Tile:
     figures: tuple[str, ...]
     """Each with its interval."""
     against: tuple[str, ...]
-    """How it differs from the reference."""
+    """How the setting differs from the reference, a text per figure."""
     verdict: str
     """better, same or unknown."""
     alike: str | None
@@ -50,14 +59,14 @@ class Group:
 
     title: str
     reference: str
-    """What the others are compared with, in a sentence."""
+    """A sentence about the cell that the others are compared with."""
     tiles: tuple[Tile, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Missing:
-    """Cells that ended for one reason."""
+    """Cells without a measurement that share a status and a reason."""
 
     count: int
     status: str
@@ -72,62 +81,64 @@ class Answer:
     groups: tuple[Group, ...]
     missing: tuple[Missing, ...]
     more_missing: int
-    """Cells that ended for other reasons than those listed."""
+    """Number of cells with a reason that is not listed."""
 
 
-def answer(outline: Plain, decisions: Sequence[Decision], rows: Sequence[Row]) -> Answer:
-    """Return the first screen.
+def build_answer(outline: Plain, decisions: Sequence[Decision], rows: Sequence[Row]) -> Answer:
+    """Build the first screen.
 
     Args:
         outline: The study's outline.
-        decisions: What `decide` found.
+        decisions: The result of `decide`.
         rows: The rows of `summary.csv`.
     """
-    groups = [_group(outline, one) for one in decisions if one.rows]
-    missing = list(_missing(outline, rows))
+    groups = [_build_group(outline, decision) for decision in decisions if decision.rows]
+    missing = list(_group_missing(outline, rows))
     return Answer(
         groups=tuple(groups),
         missing=tuple(missing[:_REASONS]),
-        more_missing=sum(one.count for one in missing[_REASONS:]),
+        more_missing=sum(entry.count for entry in missing[_REASONS:]),
     )
 
 
-def _group(outline: Plain, decision: Decision) -> Group:
+def _build_group(outline: Plain, decision: Decision) -> Group:
     base = outline["base"]
     return Group(
-        title=group_title(outline, decision.dataset, decision.model),
-        reference=_reference(outline, decision),
-        tiles=tuple(_tile(choice, decision, base) for choice in decision.choices),
-        notes=tuple(_notes(decision, base)),
+        title=format_group_title(outline, decision.dataset, decision.model),
+        reference=_describe_reference(outline, decision),
+        tiles=tuple(_build_tile(choice, decision, base) for choice in decision.choices),
+        notes=tuple(_list_notes(decision, base)),
     )
 
 
-def _reference(outline: Plain, decision: Decision) -> str:
+def _describe_reference(outline: Plain, decision: Decision) -> str:
     if decision.reference is None:
         return say("answer.no_reference")
-    setting = setting_words(decision.reference, outline["base"])
-    known = outline["base_cells"].get(decision.dataset) == decision.reference_cell
-    told = [_figure(figure, decision.reference) for figure in ("latency", "throughput", "energy")]
-    figures = ", ".join(one for one in told if one)
-    if known:
-        return say("answer.against_base", figures=figures)
-    return say("answer.against", setting=setting, figures=figures)
+    setting = format_setting(decision.reference, outline["base"])
+    is_base = outline["base_cells"].get(decision.dataset) == decision.reference_cell
+    figures = [
+        _format_figure(figure, decision.reference) for figure in ("latency", "throughput", "energy")
+    ]
+    joined = ", ".join(filter(None, figures))
+    if is_base:
+        return say("answer.against_base", figures=joined)
+    return say("answer.against", setting=setting, figures=joined)
 
 
-def _tile(choice: Choice, decision: Decision, base: Plain) -> Tile:
+def _build_tile(choice: Choice, decision: Decision, base: Plain) -> Tile:
     figures = ("latency", "throughput", "energy") if choice.aim is Aim.KNEE else (choice.aim,)
     return Tile(
         aim=choice.aim,
         heading=say(f"aim.{choice.aim}"),
-        setting=setting_words(choice.row, base),
-        figures=tuple(filter(None, (_figure(name, choice.row) for name in figures))),
-        against=tuple(_against(choice, decision, base)),
-        verdict=_verdict(choice),
-        alike=_alike(choice, base),
+        setting=format_setting(choice.row, base),
+        figures=tuple(filter(None, (_format_figure(name, choice.row) for name in figures))),
+        against=tuple(_compare_with_reference(choice, decision, base)),
+        verdict=_judge(choice),
+        alike=_describe_alike(choice, base),
     )
 
 
-def _verdict(choice: Choice) -> str:
+def _judge(choice: Choice) -> str:
     if choice.is_reference:
         return "same"
     if choice.aim is Aim.KNEE:
@@ -137,96 +148,91 @@ def _verdict(choice: Choice) -> str:
     return "better" if change is not None and change.differs else "unknown"
 
 
-def _against(choice: Choice, decision: Decision, base: Plain) -> Iterator[str]:
-    """Say how the choice differs from the reference, in each figure that was compared."""
+def _compare_with_reference(choice: Choice, decision: Decision, base: Plain) -> Iterator[str]:
+    """Yield how the choice differs from the reference, per figure that was compared."""
     if decision.reference is None:
         return
     if choice.challenger is not None:
         row, change = choice.challenger
         yield say(
             "answer.nothing_better",
-            setting=setting_words(row, base),
-            change=_share(change),
+            setting=format_setting(row, base),
+            change=_format_share(change),
         )
     elif choice.is_reference:
         yield say("answer.is_reference")
     else:
         for name in ("latency", "sample_time", "energy"):
             if name in choice.changes:
-                yield f"{say(f'answer.{name}')} {_share(choice.changes[name])}"
+                yield f"{say(f'answer.{name}')} {_format_share(choice.changes[name])}"
         if decision.quality is not None:
-            label = recorded(decision.quality.label)
+            label = translate(decision.quality.label)
             quality = choice.changes.get("quality")
-            yield f"{label} {DASH if quality is None else _plain(quality)}"
+            yield f"{label} {DASH if quality is None else _format_plain_change(quality)}"
 
 
-def _share(change: Change) -> str:
-    """Return a difference of cost as a share of the reference's."""
-    return _told(change, signed_percent)
+def _format_share(change: Change) -> str:
+    """Return a difference of cost as a share of the reference's cost."""
+    return format_difference(*change, signed_percent)
 
 
-def _plain(change: Change) -> str:
-    return _told(change, signed)
+def _format_plain_change(change: Change) -> str:
+    return format_difference(*change, signed)
 
 
-def _told(change: Change, write: Any) -> str:  # noqa: ANN401 - how a number is written
-    if change.low is None or change.high is None:
-        return say("difference.no_interval", value=write(change.value))
-    head = write(change.value) if change.differs else say("difference.none")
-    ends = f"[{write(change.low)}, {write(change.high)}]"
-    return head if change.low == change.high == 0 else f"{head} {ends}"
-
-
-def _figure(name: str, row: Row) -> str:
-    """Return one of a cell's figures with its interval and unit; empty where it has none."""
+def _format_figure(name: str, row: Row) -> str:
+    """Return a figure of a cell with its interval and unit; empty where it is not measured."""
     if name == "throughput":
-        found = time_of_sample(row)
-        return "" if found is None else _rate(found)
-    found = energy(row) if name == "energy" else latency(row)
-    if found is None:
+        time = get_sample_time(row)
+        return "" if time is None else _format_rate(time)
+    cost = get_energy(row) if name == "energy" else get_latency(row)
+    if cost is None:
         return ""
     unit, per = ("J", say("per.sample")) if name == "energy" else ("s", say("per.batch"))
-    scale = Scale.of([found.value], unit)
-    ends = "" if found.low == found.high else interval(found.low, found.high, scale.factor)
-    return f"{scale.text(found.value)} {scale.unit}{per} {ends}".rstrip()
+    scale = Scale.of([cost.value], unit)
+    ends = "" if cost.low == cost.high else interval(cost.low, cost.high, scale.factor)
+    return f"{scale.text(cost.value)} {scale.unit}{per} {ends}".rstrip()
 
 
-def _rate(time: Interval) -> str:
-    """Return samples per second with an interval, which a time that reaches zero has not."""
+def _format_rate(time: Interval) -> str:
+    """Return samples per second with an interval; without it where the time reaches zero."""
     ends = "" if time.low == time.high or time.low <= 0 else interval(1 / time.high, 1 / time.low)
     return f"{number(1 / time.value)} {say('answer.samples_per_s')} {ends}".rstrip()
 
 
-def _alike(choice: Choice, base: Plain) -> str | None:
+def _describe_alike(choice: Choice, base: Plain) -> str | None:
     if not choice.alike:
         return None
-    names = list(dict.fromkeys(setting_words(row, base) for row in choice.alike))
-    names = [name for name in names if name != setting_words(choice.row, base)]
+    names = list(dict.fromkeys(format_setting(row, base) for row in choice.alike))
+    names = [name for name in names if name != format_setting(choice.row, base)]
     if not names:
         return None
-    shown = names[:_SHOWN]
+    return say("answer.alike", settings=_join_settings(names))
+
+
+def _join_settings(names: Sequence[str]) -> str:
+    """Join the first settings, with the number of those that are left out."""
+    shown = list(names[:_SHOWN])
     if len(names) > _SHOWN:
         shown.append(say("list.more", count=len(names) - _SHOWN))
-    return say("answer.alike", settings="; ".join(shown))
+    return "; ".join(shown)
 
 
-def _notes(decision: Decision, base: Plain) -> Iterator[str]:
+def _list_notes(decision: Decision, base: Plain) -> Iterator[str]:
     if decision.quality is None:
         yield say("answer.no_quality")
         return
-    label = recorded(decision.quality.label)
+    label = translate(decision.quality.label)
     kinds = ("better", decision.better), ("worse", decision.worse), ("unjudged", decision.unjudged)
     for kind, rows in kinds:
         if rows:
-            names = [setting_words(row, base) for row in rows[:_SHOWN]]
-            if len(rows) > _SHOWN:
-                names.append(say("list.more", count=len(rows) - _SHOWN))
-            yield say(f"answer.{kind}", count=len(rows), settings="; ".join(names), metric=label)
+            settings = _join_settings([format_setting(row, base) for row in rows])
+            yield say(f"answer.{kind}", count=len(rows), settings=settings, metric=label)
     if not decision.worse and decision.reference is not None and len(decision.rows) > 1:
         yield say("answer.none_worse", metric=label)
 
 
-def _missing(outline: Plain, rows: Sequence[Row]) -> Iterator[Missing]:
+def _group_missing(outline: Plain, rows: Sequence[Row]) -> Iterator[Missing]:
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["status"] != Status.OK:
@@ -236,7 +242,7 @@ def _missing(outline: Plain, rows: Sequence[Row]) -> Iterator[Missing]:
         yield Missing(
             count=len(lost),
             status=status,
-            reason=recorded(reason) if reason else say("section.no_reason"),
+            reason=translate(reason) if reason else say("section.no_reason"),
             example=f"{labels[lost[0]['dataset']]['label']}: "
-            f"{setting_words(lost[0], outline['base'])}",
+            f"{format_setting(lost[0], outline['base'])}",
         )

@@ -1,4 +1,4 @@
-"""Samples with the answers of some cells side by side, as the report shows them."""
+"""Builds the report's gallery: samples with the answers of some cells side by side."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 from vlmeter.files import check_whole, checksums, read_json
 from vlmeter.reporting.formats import DASH, number
 from vlmeter.reporting.frames import Row
-from vlmeter.reporting.language import recorded, say
-from vlmeter.reporting.naming import setting_words
+from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.naming import format_setting
 
 Plain = Mapping[str, Any]
 Rows = Mapping[tuple[str, str], Row]
@@ -18,7 +18,7 @@ Rows = Mapping[tuple[str, str], Row]
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer, and the cells that gave it."""
+    """An answer and the cells that gave it."""
 
     cells: str
     text: str
@@ -35,7 +35,7 @@ class ShownSample:
     prompt: str
     references: str
     changed: bool
-    """Whether the cells answered otherwise."""
+    """Whether the cells' answers differ."""
     answers: tuple[Answered, ...]
 
 
@@ -46,15 +46,15 @@ class ShownDataset:
     title: str
     lead: str
     changes: tuple[str, ...]
-    """What changed between the first cell and each of the others."""
+    """A text per other cell on how its answers differ from the first cell's."""
     samples: tuple[ShownSample, ...]
 
 
-def shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) -> list[ShownDataset]:
-    """Return what `collect_answers` chose, in words.
+def read_shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) -> list[ShownDataset]:
+    """Return the data sets and samples that `collect_answers` chose, ready to show.
 
     Args:
-        answers_json: What it wrote; None where nothing was collected.
+        answers_json: The output of `collect_answers`; None where nothing was collected.
         outline: The study's outline.
         rows: The rows of `summary.csv` by data set and cell.
 
@@ -63,48 +63,50 @@ def shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) -> list
     """
     if answers_json is None:
         return []
-    told = read_json(answers_json)
-    blocks: Sequence[Plain] = told["datasets"]  # type: ignore[assignment]
-    return [_dataset(block, outline, rows) for block in blocks]
+    collected = read_json(answers_json)
+    blocks: Sequence[Plain] = collected["datasets"]  # type: ignore[assignment]
+    return [_build_dataset(block, outline, rows) for block in blocks]
 
 
 def read_pictures(answers_json: Path | None) -> dict[str, str]:
-    """Return the pictures as addresses that hold them, by their names.
+    """Return the pictures as data URLs, by file name.
 
     Raises:
         UserError: a picture is missing or damaged.
     """
     if answers_json is None:
         return {}
-    found = {}
+    pictures = {}
     for name, sha256 in checksums(read_json(answers_json)).items():
         path = answers_json.with_name(name)
         check_whole(path, sha256, remake=answers_json)
-        found[name] = f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"
-    return found
+        pictures[name] = f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"
+    return pictures
 
 
-def _dataset(block: Plain, outline: Plain, rows: Rows) -> ShownDataset:
+def _build_dataset(block: Plain, outline: Plain, rows: Rows) -> ShownDataset:
     cells: Sequence[Plain] = block["cells"]
-    names = [_name(rows.get((block["dataset"], one["cell"])), one, outline) for one in cells]
-    metric = recorded(block["metric"])
+    names = [
+        _name_cell(rows.get((block["dataset"], cell["cell"])), cell, outline) for cell in cells
+    ]
+    metric = translate(block["metric"])
     return ShownDataset(
         title=str(outline["datasets"][block["dataset"]]["label"]),
         lead=say("gallery.lead", metric=metric, cell=names[0], count=len(block["samples"])),
-        changes=tuple(_changes(cells, names)),
-        samples=tuple(_sample(sample, names) for sample in block["samples"]),
+        changes=tuple(_describe_changes(cells, names)),
+        samples=tuple(_build_sample(sample, names) for sample in block["samples"]),
     )
 
 
-def _name(row: Row | None, cell: Plain, outline: Plain) -> str:
+def _name_cell(row: Row | None, cell: Plain, outline: Plain) -> str:
     if row is None:
         return str(cell["cell"])
-    words = setting_words(row, outline["base"])
+    setting = format_setting(row, outline["base"])
     several = len(outline["models"]) > 1
-    return f"{outline['models'][row['model']]['label']}: {words}" if several else words
+    return f"{outline['models'][row['model']]['label']}: {setting}" if several else setting
 
 
-def _changes(cells: Sequence[Plain], names: Sequence[str]) -> Iterator[str]:
+def _describe_changes(cells: Sequence[Plain], names: Sequence[str]) -> Iterator[str]:
     same = []
     for cell, name in list(zip(cells, names, strict=True))[1:]:
         if cell["changed"]:
@@ -117,7 +119,7 @@ def _changes(cells: Sequence[Plain], names: Sequence[str]) -> Iterator[str]:
         yield say("gallery.same", cells="; ".join(same), first=names[0], count=len(same))
 
 
-def _sample(sample: Plain, names: Sequence[str]) -> ShownSample:
+def _build_sample(sample: Plain, names: Sequence[str]) -> ShownSample:
     by_text: dict[tuple[str | None, float | None], list[str]] = {}
     for name, answer in zip(names, sample["answers"], strict=True):
         by_text.setdefault((answer["text"], answer["score"]), []).append(name)
@@ -129,7 +131,7 @@ def _sample(sample: Plain, names: Sequence[str]) -> ShownSample:
         changed=sample["changed"],
         answers=tuple(
             Answered(
-                cells=_together(cells, names),
+                cells=_join_cells(cells, names),
                 text=say("gallery.no_answer") if text is None else text or say("gallery.empty"),
                 score=number(score),
             )
@@ -138,7 +140,7 @@ def _sample(sample: Plain, names: Sequence[str]) -> ShownSample:
     )
 
 
-def _together(cells: Sequence[str], names: Sequence[str]) -> str:
+def _join_cells(cells: Sequence[str], names: Sequence[str]) -> str:
     if len(cells) == len(names) > 1:
         return say("gallery.all_cells")
     return "; ".join(dict.fromkeys(cells))

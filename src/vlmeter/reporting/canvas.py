@@ -1,4 +1,4 @@
-"""What the figures have in common: one style, one file for the same content, plain axes."""
+"""What all figures share: the style, reproducible SVG files and plain axes."""
 
 import io
 from collections.abc import Sequence
@@ -37,43 +37,43 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
     "hatch.linewidth": 0.6,
-    # Labels are other people's text: a dollar sign in them is no formula.
+    # Labels may hold user text, in which a dollar sign does not start a formula.
     "text.parse_math": False,
 }
 SIZE_INCHES = (9.6, 3.6)
 _LONG_LABEL = 45
-"""Letters that fit below half a figure in the usual size."""
+"""Longest label that fits below half a figure in the default font size."""
 FLAT_PLACES = 12
-"""Up to so many headings are written flat below an axis."""
+"""Most headings that are written horizontally below an axis."""
 _LOG_FROM_RATIO = 15.0
-"""Figures further apart than this are drawn on a logarithmic axis."""
+"""Largest ratio of two values on a linear axis."""
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG without a date, so that the same figure is the same file."""
+def save_svg(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG without a date, so that the same figure gives the same bytes."""
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
     write_text(path, sealed(buffer.getvalue().decode()))
 
 
-def nothing_measured(reasons: Sequence[str], headline: str | None = None) -> Figure:
-    """Return a figure that says so, or what else is missing, with up to three reasons."""
+def draw_nothing_measured(reasons: Sequence[str], headline: str | None = None) -> Figure:
+    """Return a figure that says what is missing, with up to three reasons."""
     figure = Figure(figsize=(9.6, 1.6), layout="constrained")
-    told = list(dict.fromkeys(reasons))
-    lines = [headline or say("figure.nothing"), *(short(reason, 110) for reason in told[:3])]
+    distinct = list(dict.fromkeys(reasons))
+    lines = [headline or say("figure.nothing"), *(shorten(reason, 110) for reason in distinct[:3])]
     figure.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", color=GREY, fontsize=11)
     return figure
 
 
-def short(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """Return a text as one line of at most `length` characters."""
     line = one_line(text)
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def scale_values(axes: "Axes", values: Sequence[float]) -> None:
-    """Start the axis at zero, or make it logarithmic where the figures are far apart."""
+    """Start the axis at zero, or make it logarithmic where the values span a wide range."""
     positive = [value for value in values if value > 0]
     axes.margins(y=0.12)
     if positive and len(positive) == len(values) and max(values) / min(values) > _LOG_FROM_RATIO:
@@ -88,11 +88,11 @@ def set_logarithmic(axes: "Axes", which: str = "y") -> None:
     (axes.set_yscale if which == "y" else axes.set_xscale)("log")
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(plain_number)
+    axis.set_major_formatter(format_plain_number)
 
 
-def plain_number(value: float, _position: float | None = None) -> str:
-    """Write a tick of a logarithmic axis as a plain number."""
+def format_plain_number(value: float, _position: float | None = None) -> str:
+    """Format a tick of a logarithmic axis as a plain number."""
     return f"{value:g}"
 
 
@@ -102,5 +102,5 @@ def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
     if len(headings) > FLAT_PLACES:
         axes.tick_params(axis="x", labelrotation=90, labelsize=9)
     axes.set_xlim(-0.5, len(headings) - 0.5)
-    # Several axes have long names, and half a figure for them.
+    # The names of several axes make a long label, which has half a figure of room.
     axes.set_xlabel(label, fontsize=9 if len(label) > _LONG_LABEL else None)

@@ -1,4 +1,4 @@
-"""What a column of a table is, and those of `layers.csv` and `differences.csv`."""
+"""Describes the columns of tables, and lists those of `layers.csv` and `differences.csv`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -28,7 +28,7 @@ class Column:
     """Empty for texts, counts and rates."""
     description: str
     path: str = ""
-    """Where the value stands in a record, keys joined by dots; empty where it is derived."""
+    """Path of the value in a record, keys joined by dots; empty where it is derived."""
 
 
 LAYER_COLUMNS = (
@@ -43,7 +43,7 @@ LAYER_COLUMNS = (
     Column("flops", "number", "FLOP", "Floating-point operations in it."),
     Column("parameters", "number", "", "Parameters of the module."),
 )
-"""A row per module of each profiled cell and phase: rows of stage `decode` add up to one decode
+"""A row per module of each profiled cell and phase. Rows of stage `decode` add up to a decode
 step, which is a mean over the steps of a generation; the others add up to the forward pass."""
 
 _PAIR = (
@@ -53,7 +53,7 @@ _PAIR = (
 )
 
 
-def _difference(name: str, unit: str, suffix: str, words: str) -> tuple[Column, ...]:
+def _make_difference_columns(name: str, unit: str, suffix: str, words: str) -> tuple[Column, ...]:
     return (
         Column(f"{name}_base{suffix}", "number", unit, f"{words} of the base."),
         Column(f"{name}_difference{suffix}", "number", unit, f"{words}: cell less base."),
@@ -72,15 +72,15 @@ def _difference(name: str, unit: str, suffix: str, words: str) -> tuple[Column, 
 
 DIFFERENCE_COLUMNS = (
     *_PAIR,
-    *_difference("latency", "s", "_s", "Mean over rounds of the median latency"),
-    *_difference(
+    *_make_difference_columns("latency", "s", "_s", "Mean over rounds of the median latency"),
+    *_make_difference_columns(
         "sample_time", "s", "_s", "Mean over rounds of the median latency, per sample of the batch"
     ),
-    *_difference("energy", "J", "_j", "Mean energy per sample over rounds"),
-    *_difference("wer", "", "", "Word error rate over the samples that both scored"),
+    *_make_difference_columns("energy", "J", "_j", "Mean energy per sample over rounds"),
+    *_make_difference_columns("wer", "", "", "Word error rate over the samples that both scored"),
     Column("task_metric", "text", "", "Name of the task's own metric."),
-    *_difference("task", "", "", "Task metric over the samples that both scored"),
+    *_make_difference_columns("task", "", "", "Task metric over the samples that both scored"),
     Column("changed_predictions", "integer", "", "Answers that are not the same text."),
     Column("shared_predictions", "integer", "", "Samples that both cells answered."),
 )
-"""A row per cell and cell that it is compared with."""
+"""A row per pair of a cell and the cell that it is compared with."""

@@ -1,4 +1,4 @@
-"""Figures of the report as SVG: the same file for the same figures, readable without colour."""
+"""Plots the report's figures as SVG: reproducible to the byte, and readable without colour."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from vlmeter.files import read_json
 from vlmeter.record import Status
-from vlmeter.reporting.canvas import STYLE, nothing_measured, save
+from vlmeter.reporting.canvas import STYLE, draw_nothing_measured, save_svg
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.formats import status_label
 from vlmeter.reporting.frames import Row, read_differences, read_layers, read_summary
@@ -17,13 +17,13 @@ from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
     figure_in_language,
-    recorded,
     say,
     speaking,
+    translate,
 )
 from vlmeter.reporting.layer_figure import draw_layers
 from vlmeter.reporting.pareto_figure import draw_pareto
-from vlmeter.reporting.profiles import measured, read_profiles
+from vlmeter.reporting.profiles import list_measured, read_profiles
 from vlmeter.reporting.roofline import peak_of
 from vlmeter.reporting.section_figure import SECTION_COLUMNS, draw_section
 
@@ -52,7 +52,7 @@ def plot_section(
 
     def draw() -> Figure:
         if all(row["latency"] is None and row["wer_value"] is None for row in rows):
-            return nothing_measured([_why(row) for row in rows])
+            return draw_nothing_measured([_why(row) for row in rows])
         return draw_section(section, datasets, summary)
 
     _save_in_all_languages(draw, out_svg, locales)
@@ -78,16 +78,16 @@ def plot_pareto(
         UserError: a table is missing or damaged.
     """
     rows = list(read_summary(summary_csv).values())
-    found = decide(rows, read_differences(differences_csv), outline["references"])
-    judged = [one for one in found if one.quality is not None]
+    decisions = decide(rows, read_differences(differences_csv), outline["references"])
+    judged = [decision for decision in decisions if decision.quality is not None]
 
     def draw() -> Figure:
         if judged:
             return draw_pareto(outline, judged)
-        if any(one.rows for one in found):
-            notes = [recorded(row["wer_note"]) for row in rows if row["wer_note"]]
-            return nothing_measured(notes, say("pareto.no_quality"))
-        return nothing_measured([_why(row) for row in rows if row["status"] != Status.OK])
+        if any(decision.rows for decision in decisions):
+            notes = [translate(row["wer_note"]) for row in rows if row["wer_note"]]
+            return draw_nothing_measured(notes, say("pareto.no_quality"))
+        return draw_nothing_measured([_why(row) for row in rows if row["status"] != Status.OK])
 
     _save_in_all_languages(draw, out_svg, locales)
 
@@ -118,9 +118,11 @@ def plot_layers(
 
     def draw() -> Figure:
         profiles = read_profiles(layers, rows, layer_records)
-        if measured(profiles):
+        if list_measured(profiles):
             return draw_layers(profiles, peak_of(machine, profiles))
-        return nothing_measured([f"{one.label}: {status_label(one.status)}" for one in profiles])
+        return draw_nothing_measured(
+            [f"{profile.label}: {status_label(profile.status)}" for profile in profiles]
+        )
 
     _save_in_all_languages(draw, out_svg, locales)
 
@@ -128,7 +130,7 @@ def plot_layers(
 def _save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Path) -> None:
     for language in LANGUAGES:
         with speaking(language, locales), mpl.rc_context(STYLE):
-            save(draw(), figure_in_language(out_svg, language))
+            save_svg(draw(), figure_in_language(out_svg, language))
 
 
 def _why(row: Row) -> str:

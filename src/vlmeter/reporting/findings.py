@@ -1,4 +1,4 @@
-"""Sentences about a model's layers, each computed from the profiles and nothing else."""
+"""Describes a model's layers in sentences that are computed from the profiles alone."""
 
 import math
 from collections.abc import Sequence
@@ -6,34 +6,35 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from vlmeter.reporting.formats import listed, number, percent, quantity, status_label
-from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.profiles import (
     OTHER_KIND,
     Profile,
-    batch_of,
-    batch_series,
-    decode_steps,
-    measured,
-    without,
+    drop_axis,
+    get_batch_size,
+    list_decode_steps,
+    list_measured,
+    select_batch_series,
 )
 
 HEAVY_SHARE = 0.1
-"""A kind of layer that takes at least this share of a forward pass is called heavy."""
+"""Least share of a forward pass that makes a kind of layer heavy."""
 _PROPORTIONAL = 0.1
-"""How far an exponent may be from 1 to be called proportional."""
+"""Largest distance from 1 of an exponent that counts as proportional."""
 _CLEAR = 0.2
-"""A fit with a larger standard error than this says nothing."""
+"""Largest standard error of an exponent that supports a statement."""
 _SAME_TIME = 0.1
+"""Largest relative change that counts as the same time."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the profiles show."""
+    """A statement that follows from the profiles."""
 
     topic: str
     """heavy_kinds, convolutions, batch_scaling, decode_step or image_size."""
     verdict: str
-    """The same in one word, for whoever does not want to parse sentences."""
+    """The same as a keyword, for readers that do not parse sentences."""
     text: str
 
 
@@ -43,19 +44,24 @@ class Fit:
 
     exponent: float
     standard_error: float | None
-    """None for two points, through which every line goes."""
+    """None for two points, which a line always fits exactly."""
     points: int
 
 
 def findings(profiles: Sequence[Profile]) -> list[Finding]:
-    """Return what the profiles show, in a fixed order; nothing is claimed without figures."""
-    usable = measured(profiles)
+    """Return the findings in a fixed order; without figures, there are none."""
+    usable = list_measured(profiles)
     if not usable:
         return []
     base = usable[0]
-    found = [_heavy_kinds(base), _convolutions(base), _batch_scaling(usable), _decode_step(usable)]
-    found.extend(_image_sizes(profiles))
-    return [finding for finding in found if finding is not None]
+    candidates = [
+        _describe_heavy_kinds(base),
+        _describe_convolutions(base),
+        _describe_batch_scaling(usable),
+        _describe_decode_step(usable),
+    ]
+    candidates.extend(_compare_image_sizes(profiles))
+    return [finding for finding in candidates if finding is not None]
 
 
 def fit_power(batches: Sequence[float], times: Sequence[float]) -> Fit | None:
@@ -73,19 +79,23 @@ def fit_power(batches: Sequence[float], times: Sequence[float]) -> Fit | None:
     x = [math.log(batch) for batch in batches]
     y = [math.log(time) for time in times]
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
-    spread = sum((one - mean_x) ** 2 for one in x)
+    spread = sum((log_batch - mean_x) ** 2 for log_batch in x)
     pairs = list(zip(x, y, strict=True))
-    slope = sum((one - mean_x) * (other - mean_y) for one, other in pairs) / spread
+    slope = (
+        sum((log_batch - mean_x) * (log_time - mean_y) for log_batch, log_time in pairs) / spread
+    )
     if len(x) == 2:
         return Fit(slope, None, 2)
-    residual = sum((other - mean_y - slope * (one - mean_x)) ** 2 for one, other in pairs)
+    residual = sum(
+        (log_time - mean_y - slope * (log_batch - mean_x)) ** 2 for log_batch, log_time in pairs
+    )
     return Fit(slope, math.sqrt(residual / (len(x) - 2) / spread), len(x))
 
 
-def _heavy_kinds(profile: Profile) -> Finding:
+def _describe_heavy_kinds(profile: Profile) -> Finding:
     total = profile.total_ms
     heavy = [
-        f"{recorded(kind)} {number(ms)} ms ({percent(ms / total)})"
+        f"{translate(kind)} {number(ms)} ms ({percent(ms / total)})"
         for kind, ms in profile.ms_by_kind().items()
         if kind != OTHER_KIND and ms / total >= HEAVY_SHARE
     ]
@@ -99,7 +109,7 @@ def _heavy_kinds(profile: Profile) -> Finding:
     return Finding("heavy_kinds", "some" if heavy else "none", text)
 
 
-def _convolutions(profile: Profile) -> Finding:
+def _describe_convolutions(profile: Profile) -> Finding:
     ms = profile.ms_by_kind().get("convolution", 0.0)
     share = ms / profile.total_ms
     if not ms:
@@ -117,67 +127,71 @@ def _convolutions(profile: Profile) -> Finding:
     return Finding("convolutions", verdict, text)
 
 
-def _batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
-    series = batch_series(profiles)
-    fit = fit_power([batch_of(one) for one in series], [one.total_ms for one in series])
+def _describe_batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
+    series = select_batch_series(profiles)
+    fit = fit_power(
+        [get_batch_size(profile) for profile in series], [profile.total_ms for profile in series]
+    )
     if fit is None:
         return None
     first, last = series[0], series[-1]
-    verdict = _scaling(fit)
+    verdict = _judge_scaling(fit)
     text = say(
         f"finding.{verdict}",
-        fit=fit_words(fit),
-        first_ms=number(first.total_ms / batch_of(first)),
-        first=batch_of(first),
-        last_ms=number(last.total_ms / batch_of(last)),
-        last=batch_of(last),
+        fit=format_fit(fit),
+        first_ms=number(first.total_ms / get_batch_size(first)),
+        first=get_batch_size(first),
+        last_ms=number(last.total_ms / get_batch_size(last)),
+        last=get_batch_size(last),
     )
     return Finding("batch_scaling", verdict, text)
 
 
-def _decode_step(profiles: Sequence[Profile]) -> Finding | None:
-    """Compare a decode step with the forward pass of the same cell, in time and in work."""
-    series = decode_steps(batch_series(profiles))
+def _describe_decode_step(profiles: Sequence[Profile]) -> Finding | None:
+    """Compare a decode step with the same cell's forward pass, in time and in work."""
+    series = list_decode_steps(select_batch_series(profiles))
     if not series:
         return None
     step = series[0]
-    forward = next(one for one in profiles if one.cell == step.cell)
+    forward = next(profile for profile in profiles if profile.cell == step.cell)
     time_share = step.total_ms / forward.total_ms
     verdict, work = "apart", ""
     if step.flops and forward.flops:
         work_share = step.flops / forward.flops
         work = say("finding.for_of_flops", share=percent(work_share))
         verdict = "bound_by_memory" if time_share > work_share else "bound_by_work"
-    fit = fit_power([batch_of(one) for one in series], [one.total_ms for one in series])
+    fit = fit_power(
+        [get_batch_size(profile) for profile in series], [profile.total_ms for profile in series]
+    )
     text = say(
         "finding.decode_step",
         ms=number(step.total_ms),
         profile=step.label,
         share=percent(time_share),
         work=work,
-        growth="" if fit is None else say("finding.grows", fit=fit_words(fit)),
+        growth="" if fit is None else say("finding.grows", fit=format_fit(fit)),
     )
     return Finding("decode_step", verdict, text)
 
 
-def fit_words(fit: Fit) -> str:
-    """Return an exponent with its error as the report writes it."""
+def format_fit(fit: Fit) -> str:
+    """Return an exponent with its standard error, as text."""
     if fit.standard_error is None:
         return say("finding.fit_of_two", exponent=f"{fit.exponent:.2f}")
     return say(
         "finding.fit",
         exponent=f"{fit.exponent:.2f}",
-        error=error_words(fit.standard_error),
+        error=format_error(fit.standard_error),
         count=fit.points,
     )
 
 
-def error_words(standard_error: float) -> str:
-    """Return a standard error as the report writes it."""
+def format_error(standard_error: float) -> str:
+    """Return a standard error as text."""
     return f"± {standard_error:.2f}" if standard_error >= 0.005 else "± <0.01"
 
 
-def _scaling(fit: Fit) -> str:
+def _judge_scaling(fit: Fit) -> str:
     if fit.standard_error is not None and fit.standard_error > _CLEAR:
         return "unclear"
     if fit.exponent < 1 - _PROPORTIONAL:
@@ -185,60 +199,60 @@ def _scaling(fit: Fit) -> str:
     return "superlinear" if fit.exponent > 1 + _PROPORTIONAL else "proportional"
 
 
-def _image_sizes(profiles: Sequence[Profile]) -> list[Finding]:
-    """Compare profiles that differ in the image size only, neighbour by neighbour."""
+def _compare_image_sizes(profiles: Sequence[Profile]) -> list[Finding]:
+    """Compare profiles that differ in the image size alone, each with the next larger size."""
     groups: dict[str, list[Profile]] = {}
     for profile in profiles:
-        key = str(sorted(without(profile.axes, "image_size").items()))
+        key = str(sorted(drop_axis(profile.axes, "image_size").items()))
         groups.setdefault(key, []).append(profile)
-    found: list[Finding] = []
+    pairs: list[Finding] = []
     for group in groups.values():
-        ordered = sorted(group, key=_image_size)
-        found.extend(_image_pair(small, large) for small, large in pairwise(ordered))
-    return found
+        ordered = sorted(group, key=_get_image_size)
+        pairs.extend(_compare_image_pair(small, large) for small, large in pairwise(ordered))
+    return pairs
 
 
-def _image_size(profile: Profile) -> int:
+def _get_image_size(profile: Profile) -> int:
     return int(profile.axes["image_size"])
 
 
-def _image_pair(small: Profile, large: Profile) -> Finding:
-    sizes = say("finding.sizes", small=_image_size(small), large=_image_size(large))
-    if len(measured([small, large])) < 2:
+def _compare_image_pair(small: Profile, large: Profile) -> Finding:
+    sizes = say("finding.sizes", small=_get_image_size(small), large=_get_image_size(large))
+    if len(list_measured([small, large])) < 2:
         lost = large if large.status != "ok" or not large.measured else small
         text = say(
             "finding.size_unknown",
             sizes=sizes,
-            lost=_image_size(lost),
+            lost=_get_image_size(lost),
             status=status_label(lost.status),
         )
         return Finding("image_size", "unknown", text)
     figures = listed(
-        [_shape_words(small, large), _flop_words(small, large), _time_words(small, large)]
+        [_format_shapes(small, large), _format_flops(small, large), _format_times(small, large)]
     )
     same_flops = math.isclose(small.flops, large.flops, rel_tol=1e-6)
-    shapes_known = small.pixel_shape is not None and large.pixel_shape is not None
-    same_shape = small.pixel_shape == large.pixel_shape if shapes_known else same_flops
+    have_shapes = small.pixel_shape is not None and large.pixel_shape is not None
+    same_shape = small.pixel_shape == large.pixel_shape if have_shapes else same_flops
     verdict = "reaches" if not same_shape else "fixed" if same_flops else "contradictory"
     return Finding(
         "image_size", verdict, say(f"finding.size_{verdict}", sizes=sizes, figures=figures)
     )
 
 
-def _shape_words(small: Profile, large: Profile) -> str:
-    shapes = [_shape(profile) for profile in (small, large)]
+def _format_shapes(small: Profile, large: Profile) -> str:
+    shapes = [_format_shape(profile) for profile in (small, large)]
     if shapes[0] == shapes[1]:
         return say("finding.same_pixels", pixels=shapes[0])
     return say("finding.other_pixels", small=shapes[0], large=shapes[1])
 
 
-def _shape(profile: Profile) -> str:
+def _format_shape(profile: Profile) -> str:
     if not profile.pixel_shape:
         return say("finding.unknown_pixels")
     return " x ".join(map(str, profile.pixel_shape))
 
 
-def _flop_words(small: Profile, large: Profile) -> str:
+def _format_flops(small: Profile, large: Profile) -> str:
     if math.isclose(small.flops, large.flops, rel_tol=1e-6):
         return say("finding.same_work", work=quantity(small.flops, "FLOP"))
     return say(
@@ -248,7 +262,7 @@ def _flop_words(small: Profile, large: Profile) -> str:
     )
 
 
-def _time_words(small: Profile, large: Profile) -> str:
+def _format_times(small: Profile, large: Profile) -> str:
     change = large.total_ms / small.total_ms - 1
     return say(
         "finding.same_time" if abs(change) <= _SAME_TIME else "finding.other_time",

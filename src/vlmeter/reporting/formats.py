@@ -1,8 +1,8 @@
-"""How numbers and values of axes are written: one way in Markdown, HTML and figures."""
+"""Formats numbers and values of axes, the same way in Markdown, HTML and figures."""
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from vlmeter.reporting.language import say
@@ -29,7 +29,7 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
 
 @dataclass(frozen=True)
 class Scale:
-    """A unit with the prefix in which a column of figures reads best."""
+    """A unit with the prefix that suits a column of figures."""
 
     unit: str
     factor: float
@@ -43,7 +43,7 @@ class Scale:
         middle = sizes[(len(sizes) - 1) // 2]
         prefixes = _PREFIXES if unit == "s" else (*_PREFIXES, *_LARGE)
         for prefix, factor in reversed(prefixes):
-            # No one writes kiloseconds.
+            # Seconds take no larger prefix: kiloseconds are uncommon.
             if middle >= factor and not (unit == "s" and factor > 1):
                 return cls(f"{prefix}{unit}", factor)
         return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
@@ -54,7 +54,7 @@ class Scale:
 
 
 def number(value: float | None) -> str:
-    """Return a figure with three significant digits, and no fewer than its whole part."""
+    """Return a figure with three significant digits, or with all digits of its integer part."""
     if value is None or not math.isfinite(value):
         return DASH
     if value == 0:
@@ -66,7 +66,7 @@ def number(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Return a figure with its unit, prefixed as fits."""
+    """Return a figure with its unit and a suitable prefix."""
     if value is None:
         return DASH
     scale = Scale.of([value], unit)
@@ -98,13 +98,27 @@ def signed_percent(share: float) -> str:
     return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"
 
 
+def format_difference(
+    value: float,
+    low: float | None,
+    high: float | None,
+    differs: bool | None,
+    format_value: Callable[[float], str],
+) -> str:
+    """Return a difference with its interval, or that there is no difference beyond the noise."""
+    if low is None or high is None:
+        return say("difference.no_interval", value=format_value(value))
+    head = format_value(value) if differs else say("difference.none")
+    return head if low == high == 0 else f"{head} [{format_value(low)}, {format_value(high)}]"
+
+
 def value_label(axis: str, value: object) -> str:
-    """Return a value of an axis as the report writes it, e.g. `Flash`."""
+    """Return the report's label of an axis value, e.g. `Flash`."""
     return _VALUE_LABELS.get(axis, {}).get(value, str(value))
 
 
 def axis_label(axis: str) -> str:
-    """Return an axis' name with its unit, as figures write it."""
+    """Return an axis' name with its unit, as the figures label it."""
     return say(f"axis_label.{axis}")
 
 
@@ -114,7 +128,7 @@ def status_label(status: str) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Join words as a sentence does: `a, b and c`."""
+    """Join words as in a sentence: `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
     return say("list.last_two", rest=", ".join(words[:-1]), last=words[-1])
@@ -123,6 +137,6 @@ def listed(words: Sequence[str]) -> str:
 def json_block(
     wer: float | str | None, latency: float | None, energy: float | None, flops: str | None
 ) -> str:
-    """Return the source's four keys as it wrote them; `wer` may say why there is none."""
+    """Return a cell's four main figures as a JSON block; `wer` may be the reason for its lack."""
     keys = {"wer_value": wer, "latency": latency, "energy": energy, "flops": flops}
     return json.dumps(keys, indent=4, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Reads the tables of a study back into rows of plain values."""
+"""Reads a study's tables as rows of plain values."""
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +18,10 @@ Differences = Mapping[tuple[str, str, str], Row]
 """The rows of `differences.csv` by data set, cell and base."""
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
-"""How each kind of column is held in a data frame: all of them know a missing value."""
-
+"""The pandas type of each kind of column; all can hold a missing value."""
 
 TABLES = "tables.json"
-"""Lies beside the tables and holds their checksums."""
+"""File beside the tables that holds their checksums."""
 
 
 def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[tuple[str, str], Row]:
@@ -30,8 +29,8 @@ def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[tupl
 
     Args:
         path: The table.
-        wanted: Columns to be read beside data set and cell: of thousands of rows, all of them
-            take a second. All where it is None.
+        wanted: Columns to read beside data set and cell, since reading all columns of thousands
+            of rows takes a second. None reads all.
 
     Raises:
         UserError: the file is missing or is not the table that `aggregate` writes.
@@ -64,9 +63,9 @@ def read_differences(path: Path) -> dict[tuple[str, str, str], Row]:
 
 
 def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
-    told = path.with_name(TABLES)
-    if told.exists():
-        check_whole(path, checksums(read_json(told)).get(path.name))
+    checksums_json = path.with_name(TABLES)
+    if checksums_json.exists():
+        check_whole(path, checksums(read_json(checksums_json)).get(path.name))
     kinds = {column.name: PANDAS_TYPES[column.kind] for column in columns}
     try:
         frame = pd.read_csv(

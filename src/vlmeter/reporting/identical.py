@@ -1,4 +1,4 @@
-"""Finds cells that are the same computation: what differs between them is noise."""
+"""Finds cells that run the same computation, so that they differ by noise alone."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SAME = ("shape_digest", *SAME_COMPUTATION)
 
 @dataclass(frozen=True)
 class Group:
-    """Cells which the model and the device cannot tell apart, at least by their cost."""
+    """Cells whose computation is the same for the model and the device, at least in its cost."""
 
     mark: str
     """A letter, distinct within a table."""
@@ -21,20 +21,20 @@ class Group:
     cells: tuple[tuple[str, str], ...]
     """Data set and id of each."""
     latency_spread: float | None
-    """Largest over smallest latency, less 1: what chance alone did here."""
+    """Largest over smallest latency, less 1: the effect of noise alone."""
 
 
 def identical_groups(rows: Iterable[Row]) -> list[Group]:
-    """Return the groups of two or more cells that are the same computation.
+    """Return the groups of two or more cells that run the same computation.
 
-    The digests are those of the cost batches: equal `shape_digest` says equal token ids, masks
-    and shapes; equal `content_digest` says equal pixels too.
+    The digests are those of the cost batches. Equal `shape_digest` means equal token ids, masks
+    and shapes; equal `content_digest` means equal pixels too.
     """
     groups: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         if row["status"] == Status.OK and row["shape_digest"]:
             groups.setdefault(tuple(row[key] for key in _SAME), []).append(row)
-    found = [_distinct(group) for group in groups.values()]
+    distinct = [_distinct(group) for group in groups.values()]
     return [
         Group(
             mark=_letter(index),
@@ -42,7 +42,7 @@ def identical_groups(rows: Iterable[Row]) -> list[Group]:
             cells=tuple((row["dataset"], row["cell"]) for row in group),
             latency_spread=_spread([row["latency"] for row in group]),
         )
-        for index, group in enumerate(group for group in found if len(group) > 1)
+        for index, group in enumerate(group for group in distinct if len(group) > 1)
     ]
 
 

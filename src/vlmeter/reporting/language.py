@@ -1,6 +1,6 @@
-"""The languages of the report: every sentence of ours by a key, one catalogue per language.
+"""The languages of the report: a catalogue per language holds each sentence under a key.
 
-Texts of users, models, data sets and records are data: they are shown as they are.
+Texts of users, models, data sets and records are data and stay as they are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ import yaml
 from vlmeter.errors import UserError
 
 LANGUAGES = ("en", "ru")
-"""The first is that of the files without a language in their name."""
+"""Files in the first language have no language in their name."""
 LOCALES = Path("report/locales")
 _FORMS = frozenset({"one", "few", "many", "other"})
-"""Plural forms, by the names that CLDR gives them."""
+"""Names of plural forms in CLDR."""
 
 Message = str | Mapping[str, str]
 """A text with `{placeholders}`, or such a text per plural form."""
@@ -32,10 +32,10 @@ class Catalogue:
         self.messages = messages
 
     def text(self, key: str, values: Mapping[str, object]) -> str:
-        """Return a text with its values; `count` chooses among plural forms."""
+        """Return a text with its values; `count` chooses the plural form."""
         message = self.messages[key]
         if not isinstance(message, str):
-            message = message[plural_form(self.language, int(str(values["count"])))]
+            message = message[choose_plural_form(self.language, int(str(values["count"])))]
         return message.format_map(values)
 
 
@@ -44,11 +44,11 @@ def read_catalogue(language: str, folder: Path) -> Catalogue:
     """Read a language's catalogue.
 
     Raises:
-        UserError: the file is missing or is no catalogue.
+        UserError: the file is missing or is not a catalogue.
     """
     path = folder / f"{language}.yaml"
     try:
-        return Catalogue(language, dict(_flat(yaml.safe_load(path.read_text("utf-8")), "")))
+        return Catalogue(language, dict(_flatten(yaml.safe_load(path.read_text("utf-8")), "")))
     except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
         words = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read as a catalogue of texts: {words}") from None
@@ -59,7 +59,7 @@ _spoken: ContextVar[tuple[str, Path]] = ContextVar("spoken", default=(LANGUAGES[
 
 @contextmanager
 def speaking(language: str, folder: Path = LOCALES) -> Iterator[None]:
-    """Let `say` answer in a language, from the catalogues in `folder`."""
+    """Set the language of `say` within a `with` block, with the catalogues in `folder`."""
     token = _spoken.set((language, folder))
     try:
         yield
@@ -67,53 +67,53 @@ def speaking(language: str, folder: Path = LOCALES) -> Iterator[None]:
         _spoken.reset(token)
 
 
-def language() -> str:
-    """Return the language that is spoken."""
+def get_language() -> str:
+    """Return the current language."""
     return _spoken.get()[0]
 
 
 def say(key: str, **values: object) -> str:
-    """Return the text of a key in the language that is spoken."""
+    """Return the text of a key in the current language."""
     return read_catalogue(*_spoken.get()).text(key, values)
 
 
-def recorded(text: object) -> str:
-    """Return a text of a record in the language that is spoken, where the catalogues have it.
+def translate(text: object) -> str:
+    """Return a text of a record in the current language; unchanged if no catalogue has it.
 
-    Records are written in English: labels of metrics, kinds of layer, how an energy is known.
+    Records are in English: labels of metrics, kinds of layer, sources of energy.
     """
     language, folder = _spoken.get()
-    key = _recorded_keys(folder).get(str(text))
+    key = _map_recorded_texts(folder).get(str(text))
     return str(text) if key is None else read_catalogue(language, folder).text(key, {})
 
 
-def recorded_parts(text: str) -> str:
-    """Return a text of a record with each part that the catalogues have in place of the English."""
+def translate_parts(text: str) -> str:
+    """Return a text of a record with each part that the catalogues have translated."""
     language, folder = _spoken.get()
     catalogue = read_catalogue(language, folder)
-    for english, key in _recorded_keys(folder).items():
+    for english, key in _map_recorded_texts(folder).items():
         if key.startswith("recorded.definition."):
             text = text.replace(english, catalogue.text(key, {}))
     return text
 
 
 @cache
-def _recorded_keys(folder: Path) -> dict[str, str]:
+def _map_recorded_texts(folder: Path) -> dict[str, str]:
     messages = read_catalogue(LANGUAGES[0], folder).messages
     return {str(text): key for key, text in messages.items() if key.startswith("recorded.")}
 
 
 def in_language(path: Path, language: str) -> Path:
-    """Return where a file's form in another language lies: `report.md`, `report.ru.md`."""
+    """Return the path of a file in a language: `report.md`, `report.ru.md`."""
     return path if language == LANGUAGES[0] else path.with_suffix(f".{language}{path.suffix}")
 
 
 def figure_in_language(path: Path, language: str) -> Path:
-    """Return where a figure in another language lies: in a folder of that name beside it."""
+    """Return the path of a figure in a language: in a folder with the language's name."""
     return path if language == LANGUAGES[0] else path.parent / language / path.name
 
 
-def plural_form(language: str, count: int) -> str:
+def choose_plural_form(language: str, count: int) -> str:
     """Return the plural form of a whole number, by CLDR's rules."""
     if language == "ru":
         if count % 10 == 1 and count % 100 != 11:
@@ -123,10 +123,10 @@ def plural_form(language: str, count: int) -> str:
     return "one" if count == 1 else "other"
 
 
-def _flat(block: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Message]]:
+def _flatten(block: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Message]]:
     for name, value in block.items():
         key = f"{prefix}{name}"
         if isinstance(value, str) or (isinstance(value, dict) and value.keys() <= _FORMS):
             yield key, value
         else:
-            yield from _flat(value, f"{key}.")
+            yield from _flatten(value, f"{key}.")

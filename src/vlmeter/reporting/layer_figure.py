@@ -1,4 +1,4 @@
-"""The layer profiles as a figure: where the time goes by stage and kind, and how near the roof."""
+"""Draws the layer profiles: time by stage and by kind of layer, and a roofline."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vlmeter.reporting.canvas import GREY, set_logarithmic, short
+from vlmeter.reporting.canvas import GREY, set_logarithmic, shorten
 from vlmeter.reporting.formats import quantity, status_label
-from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.profiles import (
     OTHER_KIND,
     Profile,
-    batch_of,
-    batch_series,
-    decode_steps,
-    kinds_of,
-    measured,
-    stages_of,
+    get_batch_size,
+    list_decode_steps,
+    list_kinds,
+    list_measured,
+    list_stages,
+    select_batch_series,
 )
 from vlmeter.reporting.roofline import Work, work_of
 
@@ -37,7 +37,7 @@ _LOOKS: Mapping[str, tuple[str, str | None]] = {
     "prefill": ("#332288", None),
     OTHER_KIND: ("#BBBBBB", None),
 }
-"""Colour and hatch of each kind of layer and stage: the figure is read without colour too."""
+"""Colour and hatch of each kind of layer and stage; the hatch replaces colour in grey print."""
 _LEGEND_COLUMNS = 4
 _ABOVE: dict[str, Any] = {
     "loc": "lower left",
@@ -46,7 +46,7 @@ _ABOVE: dict[str, Any] = {
     "handlelength": 1.4,
     "columnspacing": 1.0,
 }
-"""A legend between a panel and its title."""
+"""Places a legend between a panel and its title."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -54,23 +54,27 @@ def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> F
     """Draw the forward pass by stage and by kind, a decode step by kind, and the roofline.
 
     Args:
-        profiles: At least one of them was measured.
-        peak_flop_per_s: What the device can do at best; None where it is not known.
+        profiles: The profiles, of which at least one was measured.
+        peak_flop_per_s: The device's peak in FLOP/s; None where it was not measured.
     """
     layout = ConstrainedLayoutEngine(hspace=0.08, wspace=0.04)
     figure = Figure(figsize=(9.6, 7.4), layout=layout)
     (by_stage, by_kind), (decode, roof) = figure.subplots(2, 2)
-    usable, steps = measured(profiles), decode_steps(profiles)
+    usable, steps = list_measured(profiles), list_decode_steps(profiles)
     per_sample = say("layer_figure.per_sample")
-    _stacks(by_stage, profiles, [one.ms_by_stage() for one in profiles], stages_of(usable))
+    _draw_stacks(
+        by_stage, profiles, [profile.ms_by_stage() for profile in profiles], list_stages(usable)
+    )
     _describe(by_stage, say("layer_figure.by_stage"), per_sample)
-    _stacks(by_kind, profiles, [one.ms_by_kind() for one in profiles], kinds_of(usable))
+    _draw_stacks(
+        by_kind, profiles, [profile.ms_by_kind() for profile in profiles], list_kinds(usable)
+    )
     _describe(by_kind, say("layer_figure.by_kind"), per_sample)
-    _stacks(decode, steps, [one.ms_by_kind() for one in steps], kinds_of(steps))
+    _draw_stacks(decode, steps, [profile.ms_by_kind() for profile in steps], list_kinds(steps))
     _describe(decode, say("layer_figure.decode"), per_sample)
     if not steps:
-        _say(decode, say("figure.not_measured"))
-    _roofline(roof, work_of(batch_series(usable)), peak_flop_per_s)
+        _write_centred(decode, say("figure.not_measured"))
+    _draw_roofline(roof, work_of(select_batch_series(usable)), peak_flop_per_s)
     _describe(roof, say("layer_figure.roofline"), say("layer_figure.rate"))
     return figure
 
@@ -83,7 +87,7 @@ def _describe(axes: "Axes", title: str, ylabel: str) -> None:
     axes.set_ylabel(ylabel)
 
 
-def _stacks(
+def _draw_stacks(
     axes: "Axes",
     profiles: Sequence[Profile],
     times: Sequence[Mapping[str, float]],
@@ -94,38 +98,38 @@ def _stacks(
     for part in parts:
         colour, hatch = _LOOKS.get(part, ("#000000", None))
         heights = [
-            one.get(part, 0.0) / batch_of(profile)
-            for one, profile in zip(times, profiles, strict=True)
+            ms.get(part, 0.0) / get_batch_size(profile)
+            for ms, profile in zip(times, profiles, strict=True)
         ]
         axes.bar(
             range(len(profiles)),
             heights,
             width=0.62,
             bottom=bottoms,
-            label=short(recorded(part), 24).lstrip("_") or "?",
+            label=shorten(translate(part), 24).lstrip("_") or "?",
             color=colour,
             hatch=hatch,
             edgecolor="white",
             linewidth=0.6,
         )
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    labels = [short(one.label, 24).replace(", ", "\n") for one in profiles]
+    labels = [shorten(profile.label, 24).replace(", ", "\n") for profile in profiles]
     axes.set_xticks(range(len(profiles)), labels, fontsize=9)
     axes.set_xlim(-0.5, max(len(profiles), 1) - 0.5)
-    for place, one in enumerate(profiles):
-        if not one.measured:
-            words = status_label(one.status)
+    for place, profile in enumerate(profiles):
+        if not profile.measured:
+            words = status_label(profile.status)
             axes.text(place, 0, words, rotation=90, ha="center", va="bottom", color=GREY)
     if parts:
         axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
 
 
-def _roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
-    """Draw what each kind of layer achieves over its arithmetic intensity, below the roof."""
+def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
+    """Draw the FLOP/s of each kind of layer over its arithmetic intensity, below the peak."""
     axes.set_xlabel(say("layer_figure.intensity"))
     axes.grid(visible=True, axis="both")
     if not works:
-        _say(axes, say("figure.not_measured"))
+        _write_centred(axes, say("figure.not_measured"))
         return
     kinds = list(dict.fromkeys(work.kind for work in works))
     for place, kind in enumerate(kinds):
@@ -136,7 +140,7 @@ def _roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
             color=_LOOKS.get(kind, ("#000000", None))[0],
             marker=_MARKERS[place % len(_MARKERS)],
             linewidth=0.8,
-            label=short(recorded(kind), 24).lstrip("_") or "?",
+            label=shorten(translate(kind), 24).lstrip("_") or "?",
         )
         for work in (own[0], own[-1]) if len(own) > 1 else own:
             axes.annotate(
@@ -162,10 +166,10 @@ _NEARBY: dict[str, Any] = {
     "fontsize": 8,
     "color": GREY,
 }
-"""How a batch size stands beside its point."""
+"""Places a batch size beside its point."""
 
 
-def _say(axes: "Axes", words: str) -> None:
+def _write_centred(axes: "Axes", words: str) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)

@@ -1,16 +1,16 @@
-"""`machine.json` as lines for people. The host's name stays out of the report."""
+"""Describes the machine of `machine.json` in lines of text, without the host's name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vlmeter.reporting.formats import quantity
-from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.language import say, translate
 
 Plain = Mapping[str, Any]
 
 
 def machine_lines(machine: Plain) -> list[tuple[str, str]]:
-    """Return what is known of the machine and its software, as pairs of heading and text."""
+    """Return the machine and its software as pairs of heading and text."""
     return [(heading, text) for heading, text in _lines(machine) if text]
 
 
@@ -69,7 +69,7 @@ def _sources(machine: Plain) -> Iterator[str]:
     for name, source in (("cpu", energy.get("cpu")), *gpus, ("ram", energy.get("ram"))):
         if source:
             method = f" ({source['method']})" if source.get("method") else ""
-            yield f"{_device(name)}: {recorded(source.get('kind'))}{method}"
+            yield f"{_device(name)}: {translate(source.get('kind'))}{method}"
 
 
 def _device(name: str) -> str:

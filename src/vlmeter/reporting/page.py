@@ -1,4 +1,4 @@
-"""What the report says, as plain values: the templates only lay it out."""
+"""Builds the content of the report as plain values; the templates only lay it out."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,35 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from vlmeter.record import Status
-from vlmeter.reporting.answer import Answer, answer
-from vlmeter.reporting.answers import ShownDataset, shown_answers
+from vlmeter.reporting.answer import Answer, build_answer
+from vlmeter.reporting.answers import ShownDataset, read_shown_answers
 from vlmeter.reporting.cost_tables import CostTables, cost_tables
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.difference_table import (
     DifferenceTable,
     DriftTable,
+    build_drift_table,
     difference_table,
-    drift_table,
 )
 from vlmeter.reporting.findings import Finding, findings
 from vlmeter.reporting.formats import json_block, listed, value_label
 from vlmeter.reporting.frames import Differences, Row
-from vlmeter.reporting.language import recorded, say
-from vlmeter.reporting.layer_tables import kinds_table, modules_table, work_table
+from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.layer_tables import tabulate_kinds, tabulate_modules, tabulate_work
 from vlmeter.reporting.origin import Origin, described, origin
-from vlmeter.reporting.profiles import Profile, decode_steps, measured
+from vlmeter.reporting.profiles import Profile, list_decode_steps, list_measured
 from vlmeter.reporting.prompts import prompts_used
 from vlmeter.reporting.published import Published
 from vlmeter.reporting.published_tables import (
     ComparedSection,
     Reproduction,
-    compared_section,
-    reproduction,
+    compare_section,
+    reproduce_counts,
 )
 from vlmeter.reporting.quality_table import quality_table
 from vlmeter.reporting.remarks import Remark
 from vlmeter.reporting.section_rows import section_rows
-from vlmeter.reporting.section_table import SectionTable, section_table, wer_or_reason
+from vlmeter.reporting.section_table import SectionTable, get_wer_or_reason, section_table
 from vlmeter.reporting.shortened import left_out, shortened
 from vlmeter.reporting.table import Table
 
@@ -47,20 +47,20 @@ Summary = Mapping[tuple[str, str], Row]
 
 @dataclass(frozen=True)
 class CellView:
-    """A cell in its place in the report."""
+    """A cell as the report shows it."""
 
     dataset: str
     """The data set's label."""
     status: str
     json: str | None
-    """The source's four keys, or None where nothing was measured."""
+    """The four main figures as JSON, or None where nothing was measured."""
     reason: str | None
     """Why the cell has no figures, or not all of them."""
 
 
 @dataclass(frozen=True)
 class ValueView:
-    """All cells of one value of a section's axis."""
+    """All cells of a value of a section's axis."""
 
     heading: str
     cells: tuple[CellView, ...]
@@ -77,14 +77,14 @@ class SectionView:
     """The data sets and what the section fixes, in words."""
     note: str | None
     left_out: str | None
-    """Which of many settings are shown; None where all are."""
+    """A sentence on which of many settings are shown; None where all are."""
     by_dataset: bool
-    """Whether its cells need the data set's name above them."""
+    """Whether the cells need their data set's name."""
     values: tuple[ValueView, ...]
     figures: SectionTable
     differences: DifferenceTable | None
     quality: Table | None
-    """Every metric; the figures show the task's own alone."""
+    """Every metric, whereas `figures` holds the task's metric alone."""
     costs: CostTables | None
     published: ComparedSection | None
 
@@ -100,19 +100,19 @@ class LayersView:
     modules: Table | None
     modules_of: str
     decode_kinds: Table | None
-    """As `kinds`, of a decode step."""
+    """Like `kinds`, for a decode step."""
     decode_work: Table | None
     decode_lost: tuple[tuple[str, str], ...]
-    """Label and reason of each profiled forward pass beside which no decode step stands."""
+    """Label and reason of each profiled forward pass without a decode step."""
     lost: tuple[tuple[str, str, str], ...]
     """Label, status and reason of each profile that failed."""
     overhead: float | None
-    """Largest share of time that the hooks added before scaling, to a pass or a step."""
+    """Largest share of time that the hooks added to a pass or a step, before scaling."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A cell that did not end well."""
+    """A cell whose status is not ok."""
 
     dataset: str
     cell: str
@@ -127,7 +127,7 @@ class Page:
     study: str
     title: str
     remarks: tuple[Remark, ...]
-    """What must be known before the first figure."""
+    """What a reader must know before reading the first figure."""
     answer: Answer
     """Which setting to deploy."""
     speed: tuple[tuple[str, str], ...]
@@ -142,13 +142,13 @@ class Page:
     """Samples with the answers of some cells."""
     origin: Origin
     statuses: tuple[tuple[str, int], ...]
-    """How many cells ended how; ok first."""
+    """Number of cells by status; ok first."""
     lost: tuple[Lost, ...]
     bad_samples: tuple[tuple[str, str], ...]
-    """Data set and what was wrong with which samples."""
+    """Data set, and the samples that could not be scored, with reasons."""
     quality_definitions: tuple[tuple[str, str], ...]
     prompts: tuple[tuple[str, str], ...]
-    """Data set with prompt, and the template that was used."""
+    """Data set with prompt name, and the template."""
     decodings: tuple[tuple[str, str], ...]
     measure: Plain
 
@@ -159,13 +159,13 @@ class Page:
 
     @property
     def measured(self) -> int:
-        """Number of cells that ended well."""
+        """Number of cells with status ok."""
         return dict(self.statuses).get(Status.OK, 0)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found out about a study, besides its outline."""
+class StudyResults:
+    """The results of a study that the report needs beside the outline."""
 
     summary: Summary
     """The rows of `summary.csv`."""
@@ -174,26 +174,28 @@ class Found:
     profiles: Sequence[Profile]
     """The layer profiles."""
     manifests: Mapping[str, Plain]
-    """What was written beside the samples, by data set."""
+    """`samples.json` by data set."""
     published: Published | None
-    """Figures that others published, where the study names some."""
+    """Published figures, where the study names any."""
     answers: Path | None
     """`answers.json`, where answers were collected."""
     remarks: tuple[Remark, ...]
-    """What must be known before the first figure."""
+    """What a reader must know before reading the first figure."""
 
 
-def build_page(outline: Plain, found: Found) -> Page:
-    """Return what the report says about a study."""
+def build_page(outline: Plain, results: StudyResults) -> Page:
+    """Build the report on a study."""
     base = outline["base"]
     datasets = outline["datasets"]
-    rows = list(found.summary.values())
-    published = found.published
+    rows = list(results.summary.values())
+    published = results.published
     return Page(
         study=outline["study"],
         title=outline["title"],
-        remarks=found.remarks,
-        answer=answer(outline, decide(rows, found.differences, outline["references"]), rows),
+        remarks=results.remarks,
+        answer=build_answer(
+            outline, decide(rows, results.differences, outline["references"]), rows
+        ),
         speed=(
             ("device", base["device"]),
             ("optimization", f"{base['dtype']}, {base['optimization']}"),
@@ -204,78 +206,80 @@ def build_page(outline: Plain, found: Found) -> Page:
             ("max_input_len", str(base["max_input_len"])),
         ),
         datasets=tuple(
-            described("dataset", name, block, rows, found.manifests.get(name))
+            described("dataset", name, block, rows, results.manifests.get(name))
             for name, block in datasets.items()
         ),
         models=tuple(
             described("model", name, block, rows) for name, block in outline["models"].items()
         ),
-        sections=tuple(_sections(outline, found)),
-        layers=_layers(outline, found.profiles),
-        published=None if published is None else reproduction(published, base, rows),
-        answers=tuple(shown_answers(found.answers, outline, found.summary)),
-        drift=drift_table(outline, rows, found.differences),
+        sections=tuple(_build_sections(outline, results)),
+        layers=_build_layers(outline, results.profiles),
+        published=None if published is None else reproduce_counts(published, base, rows),
+        answers=tuple(read_shown_answers(results.answers, outline, results.summary)),
+        drift=build_drift_table(outline, rows, results.differences),
         origin=origin(rows, datasets),
-        statuses=_statuses(rows),
-        lost=tuple(_lost(rows, datasets)),
-        bad_samples=_once_per_dataset(rows, datasets, "bad_sample_reasons"),
-        quality_definitions=_once_per_dataset(rows, datasets, "quality_definition"),
-        prompts=prompts_used((_label(datasets, row), row) for row in rows),
-        decodings=_once_per_dataset(rows, datasets, "decoding"),
+        statuses=_count_statuses(rows),
+        lost=tuple(_list_lost(rows, datasets)),
+        bad_samples=_list_distinct(rows, datasets, "bad_sample_reasons"),
+        quality_definitions=_list_distinct(rows, datasets, "quality_definition"),
+        prompts=prompts_used((_get_label(datasets, row), row) for row in rows),
+        decodings=_list_distinct(rows, datasets, "decoding"),
         measure=outline.get("measure") or {},
     )
 
 
-def _label(datasets: Plain, row: Row) -> str:
+def _get_label(datasets: Plain, row: Row) -> str:
     return str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
 
 
-def _statuses(rows: Sequence[Row]) -> tuple[tuple[str, int], ...]:
+def _count_statuses(rows: Sequence[Row]) -> tuple[tuple[str, int], ...]:
     counts = {status.value: sum(row["status"] == status for row in rows) for status in Status}
     return tuple((status, count) for status, count in counts.items() if count)
 
 
-def _lost(rows: Sequence[Row], datasets: Plain) -> Iterator[Lost]:
+def _list_lost(rows: Sequence[Row], datasets: Plain) -> Iterator[Lost]:
     for row in rows:
         if row["status"] != Status.OK:
-            reason = recorded(row["reason"] or "")
-            yield Lost(_label(datasets, row), row["cell"], row["status"], reason)
+            reason = translate(row["reason"] or "")
+            yield Lost(_get_label(datasets, row), row["cell"], row["status"], reason)
 
 
-def _once_per_dataset(
+def _list_distinct(
     rows: Sequence[Row], datasets: Plain, column: str
 ) -> tuple[tuple[str, str], ...]:
-    told = dict.fromkeys((_label(datasets, row), row[column]) for row in rows if row[column])
-    return tuple(told)
+    distinct = dict.fromkeys(
+        (_get_label(datasets, row), row[column]) for row in rows if row[column]
+    )
+    return tuple(distinct)
 
 
-def _sections(outline: Plain, found: Found) -> Iterator[SectionView]:
+def _build_sections(outline: Plain, results: StudyResults) -> Iterator[SectionView]:
     for place, section in enumerate(outline["sections"], start=1):
-        shown = shortened(section, found.summary)
-        rows = section_rows(shown, outline["datasets"], found.summary)
+        shown = shortened(section, results.summary)
+        rows = section_rows(shown, outline["datasets"], results.summary)
         yield SectionView(
             name=section["name"],
             number=place,
-            title=_title(section),
-            setting=_setting(section, outline["datasets"]),
+            title=_format_title(section),
+            setting=_format_setting(section, outline["datasets"]),
             note=section.get("note"),
             left_out=left_out(section, shown),
             by_dataset=len(section["datasets"]) > 1,
-            values=tuple(_values(shown, outline["datasets"], found.summary)),
+            values=tuple(_build_values(shown, outline["datasets"], results.summary)),
             figures=section_table(rows),
-            differences=difference_table(rows, found.differences),
+            differences=difference_table(rows, results.differences),
             quality=quality_table(rows),
             costs=cost_tables(rows),
             published=(
                 None
-                if found.published is None
-                else compared_section(found.published, section["name"], rows)
+                if results.published is None
+                else compare_section(results.published, section["name"], rows)
             ),
         )
 
 
-def _title(section: Plain) -> str:
-    """Return a section's title; one that is just the axis' name is followed by the values."""
+def _format_title(section: Plain) -> str:
+    """Return a section's title; a title that is just the axis' name is followed by the values."""
     title = str(section["title"])
     if list(section["varied"]) == [title]:
         values = [value_label(title, value) for value in section["varied"][title]]
@@ -283,7 +287,7 @@ def _title(section: Plain) -> str:
     return title
 
 
-def _setting(section: Plain, datasets: Plain) -> str:
+def _format_setting(section: Plain, datasets: Plain) -> str:
     labels = [datasets[name]["label"] for name in section["datasets"]]
     fixed = [f"{axis} {value_label(axis, value)}" for axis, value in section["fixed"].items()]
     return say(
@@ -294,56 +298,60 @@ def _setting(section: Plain, datasets: Plain) -> str:
     )
 
 
-def _values(section: Plain, datasets: Plain, summary: Summary) -> Iterator[ValueView]:
+def _build_values(section: Plain, datasets: Plain, summary: Summary) -> Iterator[ValueView]:
     for values, entries in groupby(section["cells"], key=itemgetter("values")):
         yield ValueView(
             heading=" · ".join(value_label(axis, value) for axis, value in values.items()),
-            cells=tuple(_cell(entry, datasets, summary) for entry in entries),
+            cells=tuple(_build_cell(entry, datasets, summary) for entry in entries),
         )
 
 
-def _cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
+def _build_cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
     label = datasets[entry["dataset"]]["label"]
     row = summary.get((entry["dataset"], entry["cell"]))
     if row is None:
         return CellView(label, "no_record", None, say("section.no_record"))
-    four = (wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
+    four = (get_wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
     block = None if four == (None,) * 4 else json_block(*four)
-    reason = recorded(row["reason"]) if row["reason"] else None
+    reason = translate(row["reason"]) if row["reason"] else None
     if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
-        reason = say("section.no_energy", reason=recorded(row["energy_reason"]))
+        reason = say("section.no_energy", reason=translate(row["energy_reason"]))
     return CellView(label, row["status"], block, reason)
 
 
-def _layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
+def _build_layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
     if outline.get("layers") is None:
         return None
-    usable = measured(profiles)
-    steps = decode_steps(profiles)
-    overheads = [one.overhead_share for one in (*usable, *steps) if one.overhead_share is not None]
+    usable = list_measured(profiles)
+    steps = list_decode_steps(profiles)
+    overheads = [
+        profile.overhead_share
+        for profile in (*usable, *steps)
+        if profile.overhead_share is not None
+    ]
     return LayersView(
         dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
         findings=tuple(findings(profiles)),
-        kinds=kinds_table(profiles),
-        work=work_table(profiles),
-        modules=modules_table(usable[0]) if usable else None,
+        kinds=tabulate_kinds(profiles),
+        work=tabulate_work(profiles),
+        modules=tabulate_modules(usable[0]) if usable else None,
         modules_of=usable[0].label if usable else "",
-        decode_kinds=kinds_table(steps),
-        decode_work=work_table(steps),
+        decode_kinds=tabulate_kinds(steps),
+        decode_work=tabulate_work(steps),
         decode_lost=tuple(
-            (one.label, one.decode.reason)
-            for one in usable
-            if one.decode is not None and not one.decode.measured and one.decode.reason
+            (profile.label, profile.decode.reason)
+            for profile in usable
+            if profile.decode is not None and not profile.decode.measured and profile.decode.reason
         ),
         lost=tuple(
-            (one.label, one.status, one.reason or say("layers.no_time"))
-            for one in profiles
-            if one not in usable
+            (profile.label, profile.status, profile.reason or say("layers.no_time"))
+            for profile in profiles
+            if profile not in usable
         ),
         overhead=max([0.0, *overheads]) if overheads else None,
     )
 
 
-def anchor(name: str) -> str:
+def make_anchor(name: str) -> str:
     """Return a name as an HTML id."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", name)

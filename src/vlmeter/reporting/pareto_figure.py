@@ -1,4 +1,4 @@
-"""Quality against cost as a figure: a row per data set and model, latency left, energy right."""
+"""Draws quality over cost: a row per data set and model, latency left, energy right."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from vlmeter.reporting.canvas import GREY, set_logarithmic, short
-from vlmeter.reporting.decision import Decision, Interval, Quality, energy, front, latency
+from vlmeter.reporting.canvas import GREY, set_logarithmic, shorten
+from vlmeter.reporting.decision import (
+    Decision,
+    Interval,
+    Quality,
+    find_front,
+    get_energy,
+    get_latency,
+)
 from vlmeter.reporting.formats import Scale
 from vlmeter.reporting.frames import Row
-from vlmeter.reporting.language import recorded, say
-from vlmeter.reporting.naming import group_title, setting_words
+from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.naming import format_group_title, format_setting
 from vlmeter.reporting.palette import colour_of, marker_of
 
 if TYPE_CHECKING:
@@ -20,15 +27,15 @@ if TYPE_CHECKING:
 Plain = Mapping[str, Any]
 
 MOST_ROWS = 12
-"""Data sets and models that are drawn."""
+"""Most data sets and models that are drawn."""
 _LABELLED = 9
-"""Up to so many points, all of them are labelled; of more, those on the front alone."""
+"""Most points that are all labelled; of more points, only those on the front have labels."""
 _MANY = 200
-"""Of more points, those behind the front are small: they would cover each other."""
+"""Most points of normal size; of more, points behind the front are small, not to overlap."""
 _FAINT = 0.3
 _INCHES = 3.1
 _LETTER = (0.0158, 0.075)
-"""About the width and the height of a letter of a label, as shares of a panel."""
+"""Approximate width and height of a letter of a label, as shares of a panel."""
 
 
 class _Point(NamedTuple):
@@ -39,11 +46,11 @@ class _Point(NamedTuple):
 
 
 def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
-    """Draw quality over latency and over energy; the better a cell, the higher it stands.
+    """Draw quality over latency and over energy; better cells are higher.
 
     Args:
         outline: The study's outline.
-        decisions: Those that have a quality; cells that another one beats in both are faint.
+        decisions: Decisions with a quality; cells behind the Pareto front are drawn faint.
     """
     shown = decisions[:MOST_ROWS]
     figure = Figure(
@@ -52,30 +59,30 @@ def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
     grid = figure.subplots(len(shown), 2, squeeze=False)
     labels = []
     for axes, decision in zip(grid, shown, strict=True):
-        title = group_title(outline, decision.dataset, decision.model)
-        axes[0].set_title(short(title, 60), loc="left", fontsize=11, fontweight="bold")
+        title = format_group_title(outline, decision.dataset, decision.model)
+        axes[0].set_title(shorten(title, 60), loc="left", fontsize=11, fontweight="bold")
         for panel, cost, unit, key in (
-            (axes[0], latency, "s", "pareto.latency"),
-            (axes[1], energy, "J", "pareto.energy"),
+            (axes[0], get_latency, "s", "pareto.latency"),
+            (axes[1], get_energy, "J", "pareto.energy"),
         ):
-            labels.append((panel, _panel(panel, decision, outline, cost, (unit, key))))
+            labels.append((panel, _draw_panel(panel, decision, outline, cost, (unit, key))))
     figure.draw_without_rendering()
-    for panel, told in labels:
-        _place_labels(panel, told)
+    for panel, panel_labels in labels:
+        _place_labels(panel, panel_labels)
     return figure
 
 
-def _panel(
+def _draw_panel(
     axes: "Axes",
     decision: Decision,
     outline: Plain,
     cost: Callable[[Row], Interval | None],
     words: tuple[str, str],
 ) -> list[tuple[float, float, str, bool]]:
-    """Draw one panel; return the labels that its points should have."""
+    """Draw a panel; return the labels of its points."""
     assert decision.quality is not None
     unit, key = words
-    points = _points(decision.rows, decision.quality, cost)
+    points = _build_points(decision.rows, decision.quality, cost)
     scale = Scale.of([point.cost.value for point in points], unit)
     _describe_axes(axes, decision.quality, say(key, unit=scale.unit))
     if not points:
@@ -108,29 +115,33 @@ def _panel(
         set_logarithmic(axes, "x")
     axes.margins(x=0.14, y=0.22)
     return [
-        (x[place], point.quality.value, _label(point, outline["base"]), point.on_front)
+        (x[place], point.quality.value, _format_label(point, outline["base"]), point.on_front)
         for place, point in enumerate(points)
         if point.on_front or len(points) <= _LABELLED
     ]
 
 
-def _points(
+def _build_points(
     rows: Sequence[Row], quality: Quality, cost: Callable[[Row], Interval | None]
 ) -> list[_Point]:
-    known = [
-        (row, found, row[quality.value])
+    measured = [
+        (row, interval, row[quality.value])
         for row in rows
-        if (found := cost(row)) is not None and row[quality.value] is not None
+        if (interval := cost(row)) is not None and row[quality.value] is not None
     ]
     sign = -1.0 if quality.higher_is_better else 1.0
-    best = set(front([[found.value, sign * value] for _, found, value in known])) if known else ()
+    best = (
+        set(find_front([[interval.value, sign * value] for _, interval, value in measured]))
+        if measured
+        else ()
+    )
     return [
-        _Point(row, found, _quality(row, quality), place in best)
-        for place, (row, found, _) in enumerate(known)
+        _Point(row, interval, _get_quality(row, quality), place in best)
+        for place, (row, interval, _) in enumerate(measured)
     ]
 
 
-def _quality(row: Row, quality: Quality) -> Interval:
+def _get_quality(row: Row, quality: Quality) -> Interval:
     value = row[quality.value]
     ends = [row[f"{quality.prefix}_{end}"] for end in ("low", "high")]
     return Interval(value, *(value if end is None else end for end in ends))
@@ -139,12 +150,12 @@ def _quality(row: Row, quality: Quality) -> Interval:
 def _draw_front(
     axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Plain
 ) -> None:
-    """Draw the points that none beats, with their intervals, joined by steps."""
+    """Draw the points of the Pareto front with their intervals, joined by steps."""
     x = [place for place, _ in best]
     y = [point.quality.value for _, point in best]
     axes.step(x, y, where="post", color=look["color"], linewidth=1, alpha=0.5, zorder=1)
-    across = [_reach(point.cost, factor) for _, point in best]
-    along = [_reach(point.quality, 1.0) for _, point in best]
+    across = [_measure_reach(point.cost, factor) for _, point in best]
+    along = [_measure_reach(point.quality, 1.0) for _, point in best]
     axes.errorbar(
         *(x, y),
         xerr=list(zip(*across, strict=True)),
@@ -153,31 +164,33 @@ def _draw_front(
     )
 
 
-def _reach(of: Interval, factor: float) -> tuple[float, float]:
-    """Return how far the ends are from the figure; never beyond zero."""
-    return max(0.0, of.value - max(0.0, of.low)) / factor, max(0.0, of.high - of.value) / factor
+def _measure_reach(interval: Interval, factor: float) -> tuple[float, float]:
+    """Return the distances of the ends from the figure, with the lower end cut at zero."""
+    below = max(0.0, interval.value - max(0.0, interval.low))
+    above = max(0.0, interval.high - interval.value)
+    return below / factor, above / factor
 
 
 def _describe_axes(axes: "Axes", quality: Quality, cost: str) -> None:
     axes.set_xlabel(cost)
     axes.grid(visible=True, axis="both")
-    name = short(recorded(quality.label), 26)
+    name = shorten(translate(quality.label), 26)
     key = "pareto.higher" if quality.higher_is_better else "pareto.lower"
     axes.set_ylabel(say(key, metric=name), fontsize=9)
     if not quality.higher_is_better:
-        # The better cell stands higher in every panel.
+        # Better cells are higher in every panel.
         axes.yaxis.set_inverted(True)
 
 
-def _label(point: _Point, base: Plain) -> str:
-    return short(setting_words(point.row, base), 40)
+def _format_label(point: _Point, base: Plain) -> str:
+    return shorten(format_setting(point.row, base), 40)
 
 
 def _place_labels(axes: "Axes", labels: Sequence[tuple[float, float, str, bool]]) -> None:
-    """Write labels beside their points where no other label stands; those on the front first."""
+    """Write labels beside their points where there is room, those on the front first."""
     taken: list[tuple[float, float, float, float]] = []
     to_share = axes.transAxes.inverted()
-    for x, y, words, on_front in sorted(labels, key=_front_first):
+    for x, y, words, on_front in sorted(labels, key=_order_front_first):
         left, bottom = to_share.transform(axes.transData.transform((x, y)))
         width, height = _LETTER[0] * len(words), _LETTER[1]
         spots = [
@@ -185,7 +198,7 @@ def _place_labels(axes: "Axes", labels: Sequence[tuple[float, float, str, bool]]
             for step in (0.7, -0.7, 1.6, -1.6, 2.5, -2.5, 3.4, -3.4)
             for side in (1, -1)
         ]
-        spot = next((one for one in spots if _is_free(one, width, height, taken)), None)
+        spot = next((place for place in spots if _is_free(place, width, height, taken)), None)
         if spot is None:
             continue
         taken.append((spot[0], spot[1] - height / 2, spot[0] + width, spot[1] + height / 2))
@@ -200,7 +213,7 @@ def _place_labels(axes: "Axes", labels: Sequence[tuple[float, float, str, bool]]
         )
 
 
-def _front_first(label: tuple[float, float, str, bool]) -> tuple[bool, float]:
+def _order_front_first(label: tuple[float, float, str, bool]) -> tuple[bool, float]:
     return not label[3], label[0]
 
 

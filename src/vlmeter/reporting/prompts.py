@@ -1,4 +1,4 @@
-"""Which prompts the cells were really given, in words."""
+"""Describes the prompts that the cells were given."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from vlmeter.reporting.language import say
 
 
 def prompt_words(row: Row) -> str | None:
-    """Return a cell's templates in quotes, or None where none is known."""
+    """Return a cell's templates in quotes, or None where the cell has none."""
     if row["prompt_template"] is None:
         return None
     templates = json.loads(row["prompt_template"])
@@ -19,14 +19,14 @@ def prompt_words(row: Row) -> str | None:
 
 
 def prompts_used(rows: Iterable[tuple[str, Row]]) -> tuple[tuple[str, str], ...]:
-    """Return each data set's prompts once: its label with the prompt's name, and the template.
+    """Return each data set's distinct prompts: its label with the prompt's name, and the template.
 
     Args:
         rows: The rows of `summary.csv`, each with its data set's label.
     """
-    told = {
+    prompts = {
         (f"{label}, {row['prompt']}", words): None
         for label, row in rows
         if (words := prompt_words(row)) is not None
     }
-    return tuple(told)
+    return tuple(prompts)

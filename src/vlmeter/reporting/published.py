@@ -1,4 +1,4 @@
-"""Figures that someone published, as data with notes: read from a file below `report/published`."""
+"""Reads published figures and notes on them from a file below `report/published`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 
 from vlmeter.errors import UserError
-from vlmeter.reporting.language import LANGUAGES, language
+from vlmeter.reporting.language import LANGUAGES, get_language
 
 Plain = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Count:
-    """What a printed count of operations stands for."""
+    """A printed count of operations, and what it counts."""
 
     text: str
     """As printed."""
@@ -26,12 +26,12 @@ class Count:
 
 @dataclass(frozen=True)
 class PublishedCell:
-    """One published cell; a figure that was not printed is None."""
+    """A published cell; a figure that was not printed is None."""
 
     values: Plain
     """The varied axes."""
     dataset: str | None
-    """None where the publication names none: the section's own then."""
+    """None where the publication names none: then it is the section's data set."""
     wer: float | None
     latency_s: float | None
     energy_j: float | None
@@ -39,7 +39,7 @@ class PublishedCell:
     status: str | None
     """What was printed in place of figures."""
     notes: tuple[str, ...]
-    """Names of what is to be said about it alone."""
+    """Names of the notes on this cell."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class PublishedSection:
 
     cells: tuple[PublishedCell, ...]
     notes: tuple[str, ...]
-    """Names of what is to be said about all its cells."""
+    """Names of the notes on all cells of the table."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Published:
     """Axes of its base."""
     notes: Mapping[str, str]
     general: tuple[str, ...]
-    """What is to be said about all of it."""
+    """Notes on the whole study."""
     counts: tuple[Count, ...]
     sections: Mapping[str, PublishedSection]
 
@@ -69,10 +69,10 @@ def read_published(path: Path) -> Published:
     """Read a file of published figures.
 
     Raises:
-        UserError: the file is missing or is not such a file; the message names it.
+        UserError: the file is missing or malformed; the message names it.
     """
     try:
-        return _published(yaml.safe_load(path.read_text("utf-8")))
+        return _parse(yaml.safe_load(path.read_text("utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: see report.published in the config.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -85,36 +85,36 @@ def read_published(path: Path) -> Published:
         ) from None
 
 
-def _published(data: Plain) -> Published:
+def _parse(data: Plain) -> Published:
     counts = {
-        text: Count(text, float(one["count"]), int(one["samples"]), int(one["text_tokens"]))
-        for text, one in (data.get("flops") or {}).items()
+        text: Count(text, float(block["count"]), int(block["samples"]), int(block["text_tokens"]))
+        for text, block in (data.get("flops") or {}).items()
     }
-    notes = {str(name): _text(text) for name, text in (data.get("notes") or {}).items()}
+    notes = {str(name): _choose_text(text) for name, text in (data.get("notes") or {}).items()}
     return Published(
-        label=_text(data["label"]),
+        label=_choose_text(data["label"]),
         base=dict(data.get("base") or {}),
         notes=notes,
-        general=tuple(_text(text) for text in data.get("general") or ()),
+        general=tuple(_choose_text(text) for text in data.get("general") or ()),
         counts=tuple(counts.values()),
         sections={
             str(name): PublishedSection(
-                tuple(_cell(cell, counts, notes) for cell in section["cells"]),
-                _named(section, notes),
+                tuple(_parse_cell(cell, counts, notes) for cell in section["cells"]),
+                _list_notes(section, notes),
             )
             for name, section in data["sections"].items()
         },
     )
 
 
-def _text(given: object) -> str:
-    """Return a text, or of a text by language the one that is spoken."""
-    if isinstance(given, dict):
-        return str(given.get(language(), given[LANGUAGES[0]]))
-    return str(given)
+def _choose_text(text: object) -> str:
+    """Return a text; of texts by language, return the text in the current language."""
+    if isinstance(text, dict):
+        return str(text.get(get_language(), text[LANGUAGES[0]]))
+    return str(text)
 
 
-def _named(block: Plain, notes: Plain) -> tuple[str, ...]:
+def _list_notes(block: Plain, notes: Plain) -> tuple[str, ...]:
     named = tuple(block.get("notes") or ())
     for name in named:
         if name not in notes:
@@ -122,19 +122,19 @@ def _named(block: Plain, notes: Plain) -> tuple[str, ...]:
     return named
 
 
-def _cell(cell: Plain, counts: Mapping[str, Count], notes: Plain) -> PublishedCell:
+def _parse_cell(cell: Plain, counts: Mapping[str, Count], notes: Plain) -> PublishedCell:
     flops = cell.get("flops")
     return PublishedCell(
         values=dict(cell["values"]),
         dataset=cell.get("dataset"),
-        wer=_number(cell, "wer_value"),
-        latency_s=_number(cell, "latency"),
-        energy_j=_number(cell, "energy"),
+        wer=_parse_number(cell, "wer_value"),
+        latency_s=_parse_number(cell, "latency"),
+        energy_j=_parse_number(cell, "energy"),
         flops=None if flops is None else counts[flops],
         status=cell.get("status"),
-        notes=_named(cell, notes),
+        notes=_list_notes(cell, notes),
     )
 
 
-def _number(cell: Plain, key: str) -> float | None:
+def _parse_number(cell: Plain, key: str) -> float | None:
     return None if cell.get(key) is None else float(cell[key])

@@ -1,4 +1,4 @@
-"""Published and measured figures side by side, and how the published FLOPs come about."""
+"""Compares published with measured figures, and reproduces the published FLOPs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from vlmeter.reporting.formats import (
     value_label,
 )
 from vlmeter.reporting.frames import Row
-from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.published import Count, Published, PublishedCell
 from vlmeter.reporting.section_rows import Place, SectionRows
-from vlmeter.reporting.section_table import wer_or_reason
-from vlmeter.reporting.table import Table, TextColumn, filled, table_of
+from vlmeter.reporting.section_table import get_wer_or_reason
+from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, table_of
 
 Plain = Mapping[str, Any]
 Pair = tuple[PublishedCell, Place]
 
 _REPRODUCED = 0.005
-"""A published count is reproduced when the computed one is this close, as a share of it."""
+"""Largest relative deviation of the computed count at which a published count is reproduced."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class ComparedSection:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What is to be said about the published study as a whole."""
+    """Statements about the published study as a whole."""
 
     label: str
     setting: str
     """How its base differs from the study's."""
     verdict: str
-    """Which of the published counts are reproduced."""
+    """How many of the published counts are reproduced."""
     counts: Table
     general: tuple[str, ...]
 
 
-def compared_section(
+def compare_section(
     published: Published, name: str, section: SectionRows
 ) -> ComparedSection | None:
     """Return a section's published and measured figures; None where there are none to compare.
@@ -65,54 +65,65 @@ def compared_section(
         (cell, place)
         for place in section.places
         for cell in printed.cells
-        if _same(cell, place, section.by_dataset)
+        if _is_same_cell(cell, place, section.by_dataset)
     ]
     if not pairs:
         return None
     names = list(dict.fromkeys(note for cell, _ in pairs for note in cell.notes))
     columns = [
         *section.lead([place for _, place in pairs]),
-        *_figures(pairs),
-        *filled(
-            [TextColumn(say("published.flops_are_of"), [_of(cell.flops) for cell, _ in pairs])]
+        *_make_figure_columns(pairs),
+        *drop_empty_columns(
+            [
+                TextColumn(
+                    say("published.flops_are_of"),
+                    [_describe_count(cell.flops) for cell, _ in pairs],
+                )
+            ]
         ),
-        *filled([TextColumn(say("table.notes"), [_marks(cell, names) for cell, _ in pairs])]),
+        *drop_empty_columns(
+            [TextColumn(say("table.notes"), [_format_marks(cell, names) for cell, _ in pairs])]
+        ),
     ]
     numbered = [f"{place}: {published.notes[note]}" for place, note in enumerate(names, start=1)]
     notes = (*(published.notes[note] for note in printed.notes), *numbered)
     return ComparedSection(table_of(columns), notes)
 
 
-def reproduction(published: Published, base: Plain, rows: Sequence[Row]) -> Reproduction:
-    """Return how the published operations come about, from what one sample takes here.
+def reproduce_counts(published: Published, base: Plain, rows: Sequence[Row]) -> Reproduction:
+    """Reproduce the published counts of operations from the operations per sample of this study.
 
     Args:
         published: The published study.
         base: The study's base, by axis.
         rows: The rows of `summary.csv`.
     """
-    found = [(count, _per_sample(count, base["model"], rows)) for count in published.counts]
-    shares = [count.samples * one / count.flops - 1 for count, one in found if one is not None]
+    counts = [
+        (count, _find_flops_per_sample(count, base["model"], rows)) for count in published.counts
+    ]
+    shares = [
+        count.samples * flops / count.flops - 1 for count, flops in counts if flops is not None
+    ]
     return Reproduction(
         label=published.label,
-        setting=_setting(published.base, base),
-        verdict=_verdict(len(found), shares),
-        counts=_counts_table(found),
+        setting=_describe_setting(published.base, base),
+        verdict=_describe_verdict(len(counts), shares),
+        counts=_tabulate_counts(counts),
         general=published.general,
     )
 
 
-def _same(cell: PublishedCell, place: Place, by_dataset: bool) -> bool:
+def _is_same_cell(cell: PublishedCell, place: Place, by_dataset: bool) -> bool:
     if dict(cell.values) != dict(place.values):
         return False
     return not by_dataset if cell.dataset is None else cell.dataset == place.row["dataset"]
 
 
-def _figures(pairs: Sequence[Pair]) -> Iterator[TextColumn]:
+def _make_figure_columns(pairs: Sequence[Pair]) -> Iterator[TextColumn]:
     wers = [
-        f"{recorded(cell.status)} / {status_label(place.row['status'])}"
+        f"{translate(cell.status)} / {status_label(place.row['status'])}"
         if cell.status
-        else _beside(cell.wer, wer_or_reason(place.row), 1.0)
+        else _format_beside(cell.wer, get_wer_or_reason(place.row), 1.0)
         for cell, place in pairs
     ]
     yield TextColumn(say("table.wer"), wers, numeric=True)
@@ -121,41 +132,41 @@ def _figures(pairs: Sequence[Pair]) -> Iterator[TextColumn]:
         (say("table.energy"), "J", say("per.sample"), "energy"),
         (say("table.flops"), "FLOP", say("per.batch"), "flops"),
     ):
-        both = [(_printed(cell, column), place.row[column]) for cell, place in pairs]
+        both = [(_get_printed(cell, column), place.row[column]) for cell, place in pairs]
         scale = Scale.of([value for values in both for value in values], unit)
-        cells = [_beside(one, other, scale.factor) for one, other in both]
+        cells = [_format_beside(printed, measured, scale.factor) for printed, measured in both]
         yield TextColumn(f"{name} ({scale.unit}{per})", cells, numeric=True)
 
 
-def _printed(cell: PublishedCell, column: str) -> float | None:
+def _get_printed(cell: PublishedCell, column: str) -> float | None:
     if column == "flops":
         return None if cell.flops is None else cell.flops.flops
     return cell.latency_s if column == "latency" else cell.energy_j
 
 
-def _beside(printed: float | None, measured: float | str | None, factor: float) -> str:
+def _format_beside(printed: float | None, measured: float | str | None, factor: float) -> str:
     """Return `published / measured (ratio)`."""
     if printed is None and measured is None:
         return DASH
-    one = DASH if printed is None else number(printed / factor)
+    published = DASH if printed is None else number(printed / factor)
     if isinstance(measured, str) or measured is None:
-        return f"{one} / {measured or DASH}"
+        return f"{published} / {measured or DASH}"
     ratio = f" (x {number(measured / printed)})" if printed else ""
-    return f"{one} / {number(measured / factor)}{ratio}"
+    return f"{published} / {number(measured / factor)}{ratio}"
 
 
-def _of(count: Count | None) -> str:
+def _describe_count(count: Count | None) -> str:
     if count is None:
         return DASH
     return say("published.of", count=count.samples, tokens=count.text_tokens)
 
 
-def _marks(cell: PublishedCell, names: Sequence[str]) -> str:
+def _format_marks(cell: PublishedCell, names: Sequence[str]) -> str:
     return ", ".join(str(names.index(note) + 1) for note in cell.notes)
 
 
-def _per_sample(count: Count, model: str, rows: Sequence[Row]) -> float | None:
-    """Return the operations of one sample of that many text tokens, if a cell has it."""
+def _find_flops_per_sample(count: Count, model: str, rows: Sequence[Row]) -> float | None:
+    """Return the operations per sample of a cell with as many text tokens, if there is any."""
     return next(
         (
             float(row["flops_per_sample"])
@@ -170,17 +181,23 @@ def _per_sample(count: Count, model: str, rows: Sequence[Row]) -> float | None:
     )
 
 
-def _counts_table(found: Sequence[tuple[Count, float | None]]) -> Table:
-    totals = [None if one is None else count.samples * one for count, one in found]
+def _tabulate_counts(counts: Sequence[tuple[Count, float | None]]) -> Table:
+    totals = [None if flops is None else count.samples * flops for count, flops in counts]
     return table_of(
         [
             TextColumn(
-                say("published.published"), [count.text for count, _ in found], numeric=True
+                say("published.published"), [count.text for count, _ in counts], numeric=True
             ),
-            TextColumn(say("published.stands_for"), [_of(count) for count, _ in found]),
-            TextColumn(say("published.one_here"), [_exact(one) for _, one in found], numeric=True),
             TextColumn(
-                say("published.together"), [_exact(total) for total in totals], numeric=True
+                say("published.stands_for"), [_describe_count(count) for count, _ in counts]
+            ),
+            TextColumn(
+                say("published.one_here"),
+                [_format_exact(flops) for _, flops in counts],
+                numeric=True,
+            ),
+            TextColumn(
+                say("published.together"), [_format_exact(total) for total in totals], numeric=True
             ),
             TextColumn(
                 say("published.deviation"),
@@ -188,7 +205,7 @@ def _counts_table(found: Sequence[tuple[Count, float | None]]) -> Table:
                     say("published.no_such_cell")
                     if total is None
                     else f"{(total / count.flops - 1) * 100:+.2f} %"
-                    for (count, _), total in zip(found, totals, strict=True)
+                    for (count, _), total in zip(counts, totals, strict=True)
                 ],
                 numeric=True,
             ),
@@ -196,7 +213,7 @@ def _counts_table(found: Sequence[tuple[Count, float | None]]) -> Table:
     )
 
 
-def _exact(flops: float | None) -> str:
+def _format_exact(flops: float | None) -> str:
     """Return operations with five digits, which shows a deviation of 0.01 %."""
     if flops is None:
         return DASH
@@ -204,7 +221,7 @@ def _exact(flops: float | None) -> str:
     return f"{flops / scale.factor:.5g} {scale.unit}"
 
 
-def _verdict(counts: int, shares: Sequence[float]) -> str:
+def _describe_verdict(counts: int, shares: Sequence[float]) -> str:
     good = [share for share in shares if abs(share) <= _REPRODUCED]
     if not shares:
         return say("published.none")
@@ -221,7 +238,7 @@ def _verdict(counts: int, shares: Sequence[float]) -> str:
     return f"{'; '.join(rest)}."
 
 
-def _setting(published: Plain, base: Plain) -> str:
+def _describe_setting(published: Plain, base: Plain) -> str:
     other = [
         say(
             "published.here",

@@ -1,4 +1,4 @@
-"""Renders the report: the same page as Markdown and as one self-contained HTML file."""
+"""Renders the report as Markdown and as a self-contained HTML file with the same content."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
     figure_in_language,
+    get_language,
     in_language,
-    language,
-    recorded_parts,
     say,
     speaking,
+    translate_parts,
 )
 from vlmeter.reporting.machine import machine_lines
-from vlmeter.reporting.page import Found, Page, anchor, build_page
+from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
 from vlmeter.reporting.profiles import read_profiles
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import remarks
@@ -59,7 +59,7 @@ def render_report(
     base_record: Path | None = None,
     gates: Path | None = None,
 ) -> None:
-    """Write `report.md` and `study.html`, and their forms in the other languages beside them.
+    """Write `report.md` and `study.html`, with their versions in other languages beside them.
 
     Args:
         outline: `report_outline` of the study.
@@ -69,17 +69,17 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `pareto`; `figure_in_language` says where
-            those in other languages lie.
-        report_md: Written; it refers to the figures by relative paths.
-        study_html: Written; it holds the figures.
+        figures: SVG files by section name, `layers` and `pareto`; `figure_in_language` gives the
+            paths of those in other languages.
+        report_md: Output; refers to the figures by relative paths.
+        study_html: Output; holds the figures.
         templates: Folder of the templates.
         locales: Folder of the catalogues.
         answers: `answers.json`, with the pictures beside it.
         manifests: `samples.json` of the data sets.
-        published: Figures that others published, to be set beside the measured ones.
+        published: Published figures to compare with the measured figures.
         control: `measurement.json` of the base cell's second measurement.
-        base_record: `record.json` of its first.
+        base_record: `record.json` of the base cell's first measurement.
         gates: `gates.json`, where the study has gates.
 
     Raises:
@@ -90,18 +90,18 @@ def render_report(
     differences = read_differences(differences_csv)
     machine = read_json(machine_json)
     repeats = read_json(repeatability_json)
-    told = {path.parent.name: read_json(path) for path in manifests}
+    manifests_by_dataset = {path.parent.name: read_json(path) for path in manifests}
     judged = None if gates is None else read_json(gates)
     twice = [None if path is None else read_json(path) for path in (control, base_record)]
     pictures = read_pictures(answers)
     gallery = Path() if answers is None else answers.parent
     for spoken in LANGUAGES:
         with speaking(spoken, locales):
-            found = Found(
+            results = StudyResults(
                 summary=summary,
                 differences=differences,
                 profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
-                manifests=told,
+                manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
                 answers=answers,
                 remarks=(
@@ -109,7 +109,7 @@ def render_report(
                     *remarks(list(summary.values()), machine, repeats, *twice),
                 ),
             )
-            context = {"page": build_page(outline, found), "machine": machine_lines(machine)}
+            context = {"page": build_page(outline, results), "machine": machine_lines(machine)}
             linked = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
             _write_markdown(
@@ -120,7 +120,7 @@ def render_report(
             )
     pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
-        report_md.with_suffix(".json"), {"files": {one.name: file_sha256(one) for one in pages}}
+        report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
 
 
@@ -137,21 +137,21 @@ def _write_page(
 ) -> None:
     prose = markdown_environment(templates).get_template(_PROSE).render(**context)
     template = html_environment(templates).get_template("study.html.j2")
-    inlined = _inlined(figures, context["page"])
+    inlined = _inline_figures(figures, context["page"])
     write_text(
         study_html,
         template.render(
             **context,
             figures=inlined,
-            prose=prose_html(prose),
-            language=language(),
-            languages={name: _in_folder(study_html, name) for name in LANGUAGES},
+            prose=render_prose(prose),
+            language=get_language(),
+            languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),
     )
 
 
-def _in_folder(study_html: Path, name: str) -> str:
-    """Return the page's file in another language, from the page in any language."""
+def _link_language(study_html: Path, name: str) -> str:
+    """Return the link from the page in any language to the page in language `name`."""
     stem = study_html.name.split(".")[0]
     return quote(in_language(Path(f"{stem}.html"), name).name)
 
@@ -160,44 +160,44 @@ def _link(figure: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(figure, folder)).as_posix())
 
 
-def _inlined(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
+def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
     titles = {section.name: section.title for section in page.sections}
     titles |= {"layers": say("layers.title"), "pareto": say("pareto.title")}
     return {
-        name: inline_svg(path, f"fig-{anchor(name)}", printable(titles[name]))
+        name: inline_svg(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
 
 
-def prose_html(text: str) -> Markup:
-    """Return the prose, which is ours, as HTML; HTML in it stays text."""
+def render_prose(text: str) -> Markup:
+    """Return prose of the templates as HTML; HTML tags in it stay text."""
     rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     return Markup(rendered)  # nosec B704
 
 
 def markdown_environment(templates: Path) -> Environment:
-    """Return templates in which every value is escaped for Markdown unless marked `raw`."""
-    # Autoescape is HTML's; `finalize` does it for Markdown.
+    """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
+    # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
     environment = Environment(  # nosec B701
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
-        finalize=_escaped_markdown,
+        finalize=_escape_markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say, "prose": _prose, "recorded_parts": recorded_parts}
+    environment.globals |= {"say": say, "prose": _say_prose, "recorded_parts": translate_parts}
     return environment
 
 
 def html_environment(templates: Path) -> Environment:
-    """Return templates in which every value is escaped for HTML."""
+    """Return an environment that escapes every value for HTML."""
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         autoescape=True,
-        finalize=_printable,
+        finalize=_make_printable,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -207,18 +207,18 @@ def html_environment(templates: Path) -> Environment:
     return environment
 
 
-_FILTERS = {"percent": percent, "quantity": quantity, "anchor": anchor, "status": status_label}
+_FILTERS = {"percent": percent, "quantity": quantity, "anchor": make_anchor, "status": status_label}
 
 
-def _prose(key: str, **values: object) -> Markup:
-    """Return a text that is Markdown itself, with values that are not."""
+def _say_prose(key: str, **values: object) -> Markup:
+    """Return a catalogue text as Markdown, with its values escaped."""
     text = say(key, **{name: markdown(str(value)) for name, value in values.items()})
     return Markup(text)  # nosec B704
 
 
-def _escaped_markdown(value: object) -> object:
+def _escape_markdown(value: object) -> object:
     return markdown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _printable(value: object) -> object:
+def _make_printable(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

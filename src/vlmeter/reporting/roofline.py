@@ -1,9 +1,9 @@
-"""How much work each kind of layer does per byte of its weights, and how fast."""
+"""Computes each kind of layer's work per byte of weights, and its rate."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vlmeter.reporting.profiles import OTHER_KIND, Profile, batch_of
+from vlmeter.reporting.profiles import OTHER_KIND, Profile, get_batch_size
 
 Plain = Mapping[str, Any]
 
@@ -12,18 +12,18 @@ WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 
 
 class Work(NamedTuple):
-    """What one kind of layer does in a forward pass."""
+    """The work of a kind of layer in a forward pass."""
 
     kind: str
     batch: int
     intensity: float
-    """FLOP per byte of weights: each counts as read once, activations not at all, so the most that
-    the arithmetic intensity can be."""
+    """FLOP per byte of weights. Each weight counts as read once, activations not at all, so it is
+    an upper bound of the arithmetic intensity."""
     flop_per_s: float
 
 
 def intensity(profile: Profile, flops: float, parameters: float | None) -> float | None:
-    """Return the FLOP per byte of weights; None where there are none, or of an unknown size."""
+    """Return the FLOP per byte of weights; None without weights, or if their size is unknown."""
     size = WEIGHT_BYTES.get(str(profile.axes["dtype"]))
     return flops / (parameters * size) if flops and parameters and size else None
 
@@ -31,17 +31,17 @@ def intensity(profile: Profile, flops: float, parameters: float | None) -> float
 def work_of(profiles: Sequence[Profile]) -> list[Work]:
     """Return the work of every kind of layer that has weights, in the order of the profiles."""
     return [
-        Work(kind, batch_of(one), found, flops / one.ms_by_kind()[kind] * 1e3)
-        for one in profiles
-        for kind, flops in one.flops_by_kind().items()
-        if kind != OTHER_KIND and one.ms_by_kind()[kind] > 0
-        for found in [intensity(one, flops, one.parameters_by_kind().get(kind))]
-        if found is not None
+        Work(kind, get_batch_size(profile), flop_per_byte, flops / profile.ms_by_kind()[kind] * 1e3)
+        for profile in profiles
+        for kind, flops in profile.flops_by_kind().items()
+        if kind != OTHER_KIND and profile.ms_by_kind()[kind] > 0
+        for flop_per_byte in [intensity(profile, flops, profile.parameters_by_kind().get(kind))]
+        if flop_per_byte is not None
     ]
 
 
 def peak_of(machine: Plain, profiles: Sequence[Profile]) -> float | None:
-    """Return the machine's peak for the profiles' device and number format, where it is known."""
+    """Return the machine's peak for the profiles' device and number format, if it was measured."""
     if not profiles:
         return None
     axes = profiles[0].axes

@@ -1,4 +1,4 @@
-"""A checksum at the end of an SVG file, by which it is known to be whole."""
+"""A checksum at the end of an SVG file, which shows whether the file is complete."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ _MARK = "<!-- checksum: "
 
 
 def sealed(svg: str) -> str:
-    """Return the text of an SVG file with a checksum of it as a comment at its end."""
+    """Return the text of an SVG file with its checksum as a comment at the end."""
     return f"{svg}{_MARK}{text_sha256(svg)} -->\n"
 
 
 def read_sealed(path: Path) -> str:
-    """Return the text of an SVG file; one without a checksum is taken as it is.
+    """Return the text of an SVG file; without a checksum, it is not checked.
 
     Raises:
-        UserError: it is not what was written.
+        UserError: the text does not match its checksum.
     """
     try:
         text = path.read_bytes().decode()

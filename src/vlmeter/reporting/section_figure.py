@@ -1,4 +1,4 @@
-"""A section as a figure: what its cells cost on the left, how well they answer on the right."""
+"""Draws a section: latency on the left, word error rate on the right."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from vlmeter.reporting.canvas import (
     SIZE_INCHES,
     scale_values,
     set_places,
-    short,
+    shorten,
 )
 from vlmeter.reporting.formats import axis_label, status_label, value_label
 from vlmeter.reporting.frames import Row
@@ -29,21 +29,21 @@ SECTION_COLUMNS = (
     *("status", "reason", "batch_size", "latency", "latency_low_s", "latency_high_s"),
     *("wer_value", "wer_low", "wer_high", "wer_note"),
 )
-"""What a section's figure reads of the summary."""
+"""The columns of the summary that a section's figure reads."""
 _UPRIGHT_INCHES = 1.4
-"""What headings take below the figure that stand upright."""
+"""Height of vertical headings below the figure."""
 
 
 def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str], Row]) -> Figure:
     """Draw latency and word error rate of each value, a colour and a marker per data set.
 
     Args:
-        whole: The section's outline; of many settings some are drawn, as the figure then says.
+        whole: The section's outline; of many settings, a selection is drawn, with a note.
         datasets: The data sets' outline.
         summary: The rows of `summary.csv`.
     """
     section = shortened(whole, summary)
-    headings = list(dict.fromkeys(_heading(entry) for entry in section["cells"]))
+    headings = list(dict.fromkeys(_format_heading(entry) for entry in section["cells"]))
     width, height = SIZE_INCHES
     upright = len(headings) > FLAT_PLACES
     figure = Figure(figsize=(width, height + upright * _UPRIGHT_INCHES), layout="constrained")
@@ -55,18 +55,22 @@ def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str]
     names = list(datasets)
     present = [name for name in names if any(c["dataset"] == name for c in section["cells"])]
     for place, name in enumerate(present):
-        look = _look(name, names, short(datasets[name]["label"], 30), ordered)
+        look = _choose_look(name, names, shorten(datasets[name]["label"], 30), ordered)
         shift = (place - (len(present) - 1) / 2) * 0.09
         entries = [entry for entry in section["cells"] if entry["dataset"] == name]
         rows = [summary.get((name, entry["cell"])) for entry in entries]
-        positions = [places[_heading(entry)] + shift for entry in entries]
-        _series(left, positions, rows, ("latency", "latency_low_s", "latency_high_s", 1e3), look)
-        _series(right, positions, rows, ("wer_value", "wer_low", "wer_high", 1.0), look)
+        positions = [places[_format_heading(entry)] + shift for entry in entries]
+        _draw_series(
+            left, positions, rows, ("latency", "latency_low_s", "latency_high_s", 1e3), look
+        )
+        _draw_series(right, positions, rows, ("wer_value", "wer_low", "wer_high", 1.0), look)
     for axes, column in ((left, "latency"), (right, "wer_value")):
-        values = [row[column] for row in _rows(section, summary) if row[column] is not None]
+        values = [row[column] for row in _list_rows(section, summary) if row[column] is not None]
         scale_values(axes, values)
         if not values:
-            _say_nothing(axes, [row for row in _rows(section, summary) if column == "wer_value"])
+            _mark_nothing_measured(
+                axes, [row for row in _list_rows(section, summary) if column == "wer_value"]
+            )
         set_places(axes, headings, " · ".join(axis_label(axis) for axis in section["varied"]))
         _mark_missing(axes, headings, section, summary, datasets)
     words = left_out(whole, section)
@@ -80,21 +84,21 @@ def draw_section(whole: Plain, datasets: Plain, summary: Mapping[tuple[str, str]
     return figure
 
 
-def _rows(section: Plain, summary: Mapping[tuple[str, str], Row]) -> list[Row]:
-    found = (summary.get((entry["dataset"], entry["cell"])) for entry in section["cells"])
-    return [row for row in found if row is not None]
+def _list_rows(section: Plain, summary: Mapping[tuple[str, str], Row]) -> list[Row]:
+    rows = (summary.get((entry["dataset"], entry["cell"])) for entry in section["cells"])
+    return [row for row in rows if row is not None]
 
 
-def _heading(entry: Plain) -> str:
-    return short(" · ".join(value_label(axis, v) for axis, v in entry["values"].items()), 24)
+def _format_heading(entry: Plain) -> str:
+    return shorten(" · ".join(value_label(axis, v) for axis, v in entry["values"].items()), 24)
 
 
-def _look(name: str, names: Sequence[str], label: str, joined: bool) -> dict[str, Any]:
+def _choose_look(name: str, names: Sequence[str], label: str, joined: bool) -> dict[str, Any]:
     return {
         "color": colour_of(name, names),
         "marker": marker_of(name, names),
         "linestyle": "-" if joined else "none",
-        # A leading underscore would keep a label out of the legend.
+        # Matplotlib keeps labels with a leading underscore out of the legend.
         "label": label.lstrip("_") or say("figure.no_name"),
         "linewidth": 1.4,
         "markersize": 6,
@@ -103,36 +107,36 @@ def _look(name: str, names: Sequence[str], label: str, joined: bool) -> dict[str
     }
 
 
-def _series(
+def _draw_series(
     axes: "Axes",
     positions: Sequence[float],
     rows: Sequence[Row | None],
     columns: tuple[str, str, str, float],
     look: Plain,
 ) -> None:
-    """Draw one data set's figures with their intervals, where there are any."""
+    """Draw a data set's figures, with their intervals if they have any."""
     centre, low, high, factor = columns
-    given = [
+    measured = [
         (position, row)
         for position, row in zip(positions, rows, strict=True)
         if row is not None and row[centre] is not None
     ]
-    values = [row[centre] * factor for _, row in given]
-    below = [_distance(row, centre, low) * factor for _, row in given]
-    above = [_distance(row, centre, high) * factor for _, row in given]
-    axes.errorbar([position for position, _ in given], values, yerr=[below, above], **look)
+    values = [row[centre] * factor for _, row in measured]
+    below = [_measure_distance(row, centre, low) * factor for _, row in measured]
+    above = [_measure_distance(row, centre, high) * factor for _, row in measured]
+    axes.errorbar([position for position, _ in measured], values, yerr=[below, above], **look)
 
 
-def _distance(row: Row, centre: str, end: str) -> float:
-    """Return how far an interval's end is from the figure; 0 where there is no interval."""
+def _measure_distance(row: Row, centre: str, end: str) -> float:
+    """Return the distance of an interval's end from the figure; 0 without an interval."""
     return 0.0 if row[end] is None else abs(float(row[centre] - row[end]))
 
 
-def _say_nothing(axes: "Axes", rows: Sequence[Row]) -> None:
-    """Write that nothing was measured, with the reason that quality may have."""
+def _mark_nothing_measured(axes: "Axes", rows: Sequence[Row]) -> None:
+    """Write that nothing was measured, or why quality has no figure."""
     axes.set_yticks([])
     reasons = [row["wer_note"] for row in rows if row["status"] == Status.OK and row["wer_note"]]
-    words = short(reasons[0], 60) if reasons else say("figure.not_measured")
+    words = shorten(reasons[0], 60) if reasons else say("figure.not_measured")
     axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
@@ -143,10 +147,10 @@ def _mark_missing(
     summary: Mapping[tuple[str, str], Row],
     datasets: Plain,
 ) -> None:
-    """Write the status where a figure would stand."""
+    """Write the status of each cell without a figure in the figure's place."""
     by_heading: dict[str, list[Plain]] = {}
     for entry in section["cells"]:
-        by_heading.setdefault(_heading(entry), []).append(entry)
+        by_heading.setdefault(_format_heading(entry), []).append(entry)
     for place, heading in enumerate(headings):
         entries = by_heading[heading]
         lost = {}
@@ -154,10 +158,10 @@ def _mark_missing(
             row = summary.get((entry["dataset"], entry["cell"]))
             status = "no_record" if row is None else row["status"]
             if status != Status.OK:
-                lost[short(datasets[entry["dataset"]]["label"], 20)] = status
+                lost[shorten(datasets[entry["dataset"]]["label"], 20)] = status
         alike = len(lost) == len(entries) and len(set(lost.values())) == 1
-        told = {label: status_label(status) for label, status in lost.items()}
-        words = list(told.values())[:1] if alike else [f"{k}: {v}" for k, v in told.items()]
+        statuses = {label: status_label(status) for label, status in lost.items()}
+        words = list(statuses.values())[:1] if alike else [f"{k}: {v}" for k, v in statuses.items()]
         if words:
             axes.text(
                 place,

@@ -1,4 +1,4 @@
-"""A section's cells with their records, as every table of the section needs them."""
+"""Collects a section's cells with their rows, for all tables of the section."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Place:
-    """A cell in its place in a section."""
+    """A cell of a section."""
 
     label: str
     """The varied values."""
@@ -35,14 +35,14 @@ class Place:
 
 @dataclass(frozen=True)
 class SectionRows:
-    """A section's cells that have a record, in its order."""
+    """A section's cells that have a record, in the section's order."""
 
     varied: tuple[str, ...]
     by_dataset: bool
     """Whether the section has several data sets."""
     places: tuple[Place, ...]
     groups: tuple[Group, ...]
-    """Cells that are the same computation."""
+    """Groups of cells that run the same computation."""
 
     @property
     def rows(self) -> list[Row]:
@@ -50,7 +50,7 @@ class SectionRows:
         return [place.row for place in self.places]
 
     def lead(self, places: Sequence[Place] | None = None) -> list[TextColumn]:
-        """Return the columns that say which cell a row is about."""
+        """Return the leading columns, which identify each row's cell."""
         shown = self.places if places is None else places
         columns = [
             TextColumn(
@@ -64,11 +64,11 @@ class SectionRows:
         return columns
 
     def first_of(self, place: Place) -> Place:
-        """Return the section's first cell of the same data set: what it is compared with."""
+        """Return the section's first cell of the same data set, with which others are compared."""
         return next(other for other in self.places if other.row["dataset"] == place.row["dataset"])
 
     def mark(self, place: Place) -> str:
-        """Return `= A` for a cell that is the same computation as others."""
+        """Return `= A` for a cell that runs the same computation as others."""
         marks = [f"= {group.mark}" for group in self.groups if place.key in group.cells]
         return "; ".join(marks)
 

@@ -1,4 +1,4 @@
-"""A section's figures side by side, and what is to be said about them."""
+"""Tabulates a section's figures, with notes on them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,38 +6,39 @@ from dataclasses import dataclass
 from vlmeter.record import Status
 from vlmeter.reporting.formats import DASH, Scale, interval, listed, number, percent
 from vlmeter.reporting.frames import Row
-from vlmeter.reporting.language import recorded, say
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.prompts import prompt_words
 from vlmeter.reporting.section_rows import Place, SectionRows
-from vlmeter.reporting.table import Table, TextColumn, filled, table_of
+from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, table_of
 
 _SHORT = 14
-"""Letters of a metric's name that a heading has room for."""
+"""Longest name of a metric, in letters, that fits into a heading."""
 
 
 @dataclass(frozen=True)
 class SectionTable:
-    """A section's figures side by side, with what is to be said about single rows."""
+    """A section's figures, a row per cell, with notes."""
 
     table: Table
     notes: tuple[str, ...]
 
 
 def section_table(section: SectionRows) -> SectionTable:
-    """Return a section's table: a row per cell in the section's order.
+    """Return a section's table: a row per cell, in the section's order.
 
-    Cells that are the same computation carry a letter, which a note below explains.
+    Cells that run the same computation share a letter, which a note explains.
     """
     columns = section.lead()
     if any(row["status"] != Status.OK for row in section.rows):
         statuses = [str(row["status"]) for row in section.rows]
         columns.append(TextColumn(say("table.status"), statuses, status=True))
-    columns.extend(_figures(section.rows))
+    columns.extend(_make_figure_columns(section.rows))
     columns.extend(
-        filled(
+        drop_empty_columns(
             [
                 TextColumn(
-                    say("table.notes"), [_row_notes(section, place) for place in section.places]
+                    say("table.notes"),
+                    [_format_row_notes(section, place) for place in section.places],
                 )
             ]
         )
@@ -45,46 +46,46 @@ def section_table(section: SectionRows) -> SectionTable:
     return SectionTable(
         table=table_of(columns),
         notes=(
-            *_prompt_notes(section),
-            *_metric_notes(section.places),
-            *_group_notes(section),
-            *_sample_notes(section.places),
-            *_energy_notes(section.rows),
+            *_list_prompt_notes(section),
+            *_list_metric_notes(section.places),
+            *_list_group_notes(section),
+            *_list_sample_notes(section.places),
+            *_list_energy_notes(section.rows),
         ),
     )
 
 
-def wer_or_reason(row: Row) -> float | str | None:
+def get_wer_or_reason(row: Row) -> float | str | None:
     """Return the word error rate, or the reason why it was not measured."""
     if row["wer_value"] is not None or row["status"] != Status.OK:
         return row["wer_value"]  # type: ignore[no-any-return]
     return row["wer_note"]  # type: ignore[no-any-return]
 
 
-def task_heading(rows: Iterable[Row]) -> str:
-    """Return the task metric's name where a table has but one, and it is short."""
+def choose_task_heading(rows: Iterable[Row]) -> str:
+    """Return the task metric's name if the table has a single metric with a short name."""
     labels = {row["task_metric_label"] for row in rows if row["task_value"] is not None}
     label = str(next(iter(labels))) if len(labels) == 1 else ""
-    label = recorded(label)
+    label = translate(label)
     return label if 0 < len(label) <= _SHORT else say("table.task_metric")
 
 
-def peak_memory(row: Row) -> float | None:
-    """Return the device's peak for a cell on a GPU, the host's for one on the CPU, in bytes."""
+def choose_peak_memory(row: Row) -> float | None:
+    """Return the peak in bytes: of the device for a cell on a GPU, else of the host."""
     device = row["peak_allocated_bytes"]
     value = device if device is not None else row["peak_rss_bytes"]
     return None if value is None else float(value)
 
 
-def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
-    yield TextColumn(say("table.wer"), [_wer(row) for row in rows], numeric=True)
-    task = [_with_interval(row, "task_value", "task_low", "task_high") for row in rows]
-    yield from filled([TextColumn(task_heading(rows), task, numeric=True)])
+def _make_figure_columns(rows: Sequence[Row]) -> Iterable[TextColumn]:
+    yield TextColumn(say("table.wer"), [_format_wer(row) for row in rows], numeric=True)
+    task = [_format_with_interval(row, "task_value", "task_low", "task_high") for row in rows]
+    yield from drop_empty_columns([TextColumn(choose_task_heading(rows), task, numeric=True)])
     seconds = Scale.of([row["latency"] for row in rows], "s")
     yield TextColumn(
         f"{say('table.latency')} ({seconds.unit}{say('per.batch')})",
         [
-            _with_interval(row, "latency", "latency_low_s", "latency_high_s", seconds.factor)
+            _format_with_interval(row, "latency", "latency_low_s", "latency_high_s", seconds.factor)
             for row in rows
         ],
         numeric=True,
@@ -93,12 +94,12 @@ def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
     yield TextColumn(
         f"{say('table.energy')} ({joules.unit}{say('per.sample')})",
         [
-            _with_interval(row, "energy", "energy_low_j", "energy_high_j", joules.factor)
+            _format_with_interval(row, "energy", "energy_low_j", "energy_high_j", joules.factor)
             for row in rows
         ],
         numeric=True,
     )
-    memory = [peak_memory(row) for row in rows]
+    memory = [choose_peak_memory(row) for row in rows]
     size = Scale.of(memory, "B")
     yield TextColumn(
         f"{say('table.peak_memory')} ({size.unit})",
@@ -107,21 +108,21 @@ def _figures(rows: Sequence[Row]) -> Iterable[TextColumn]:
     )
 
 
-def _wer(row: Row) -> str:
-    value = wer_or_reason(row)
+def _format_wer(row: Row) -> str:
+    value = get_wer_or_reason(row)
     if isinstance(value, str):
         return value
-    return _with_interval(row, "wer_value", "wer_low", "wer_high")
+    return _format_with_interval(row, "wer_value", "wer_low", "wer_high")
 
 
-def _with_interval(row: Row, value: str, low: str, high: str, factor: float = 1.0) -> str:
+def _format_with_interval(row: Row, value: str, low: str, high: str, factor: float = 1.0) -> str:
     if row[value] is None:
         return DASH
     ends = interval(row[low], row[high], factor)
     return f"{number(row[value] / factor)} {ends}".rstrip()
 
 
-def _row_notes(section: SectionRows, place: Place) -> str:
+def _format_row_notes(section: SectionRows, place: Place) -> str:
     row = place.row
     notes = [section.mark(place)]
     if row["latency_steady"] is False:
@@ -135,8 +136,8 @@ def _row_notes(section: SectionRows, place: Place) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _prompt_notes(section: SectionRows) -> list[str]:
-    """Say what stands behind the prompts' names where a section compares them."""
+def _list_prompt_notes(section: SectionRows) -> list[str]:
+    """Describe the templates of the prompts where a section compares prompts."""
     if "prompt" not in section.varied:
         return []
     named = [
@@ -150,21 +151,23 @@ def _prompt_notes(section: SectionRows) -> list[str]:
     ]
 
 
-def _metric_notes(places: Sequence[Place]) -> list[str]:
-    """Name the task metric of each data set where the heading does not."""
+def _list_metric_notes(places: Sequence[Place]) -> list[str]:
+    """Name the task metric of each data set where the heading does not name it."""
     measured = [place for place in places if place.row["task_value"] is not None]
-    if not measured or task_heading(place.row for place in measured) != say("table.task_metric"):
+    if not measured or choose_task_heading(place.row for place in measured) != say(
+        "table.task_metric"
+    ):
         return []
     labels = dict.fromkeys(
-        (recorded(place.row["task_metric_label"]), place.dataset) for place in measured
+        (translate(place.row["task_metric_label"]), place.dataset) for place in measured
     )
     if len({dataset for _, dataset in labels}) == 1:
         return [say("note.task_metric", labels=listed([label for label, _ in labels]))]
-    told = [say("note.label_for", label=label, dataset=dataset) for label, dataset in labels]
-    return [say("note.task_metric", labels=listed(told))]
+    texts = [say("note.label_for", label=label, dataset=dataset) for label, dataset in labels]
+    return [say("note.task_metric", labels=listed(texts))]
 
 
-def _group_notes(section: SectionRows) -> list[str]:
+def _list_group_notes(section: SectionRows) -> list[str]:
     by_key = {place.key: place for place in section.places}
     notes = []
     for group in section.groups:
@@ -183,33 +186,33 @@ def _group_notes(section: SectionRows) -> list[str]:
     return notes
 
 
-def _sample_notes(places: Sequence[Place]) -> list[str]:
-    """Say how many samples the quality figures leave out; their ids stand further below."""
+def _list_sample_notes(places: Sequence[Place]) -> list[str]:
+    """Say how many samples the quality figures leave out; the report lists their ids below."""
     left_out: dict[str, int] = {}
     totals: dict[str, int] = {}
     for place in places:
         label, row = place.dataset, place.row
         left_out[label] = max(left_out.get(label, 0), row["bad_samples"] or 0)
         totals[label] = max(totals.get(label, 0), row["quality_samples"] or 0)
-    told = [
+    texts = [
         say("note.unscored_of", count=n, total=totals[label], dataset=label)
         for label, n in left_out.items()
         if n
     ]
-    return [say("note.unscored", told=listed(told))] if told else []
+    return [say("note.unscored", told=listed(texts))] if texts else []
 
 
-def _energy_notes(rows: Sequence[Row]) -> list[str]:
-    """Say how energy is known, and why it is not where it is not."""
-    known = [
-        f"{device.upper()} {recorded(row[f'energy_{device}_kind'])}"
+def _list_energy_notes(rows: Sequence[Row]) -> list[str]:
+    """Name the sources of energy, and the reasons where energy is not measured."""
+    methods = [
+        f"{device.upper()} {translate(row[f'energy_{device}_kind'])}"
         for row in rows
         for device in ("cpu", "gpu", "ram")
         if row["energy"] is not None and row[f"energy_{device}_kind"]
     ]
     reasons = [row["energy_reason"] for row in rows if row["energy_reason"]]
-    notes = [say("note.energy", known=listed(list(dict.fromkeys(known))))] if known else []
+    notes = [say("note.energy", known=listed(list(dict.fromkeys(methods))))] if methods else []
     notes.extend(
-        say("note.no_energy", reason=recorded(reason)) for reason in dict.fromkeys(reasons)
+        say("note.no_energy", reason=translate(reason)) for reason in dict.fromkeys(reasons)
     )
     return notes

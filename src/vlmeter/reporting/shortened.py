@@ -1,10 +1,10 @@
-"""A section of hundreds of settings in short: tables and a figure that can still be read."""
+"""Shortens a section with hundreds of settings, so that its tables and figure stay readable."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
 from typing import Any
 
-from vlmeter.reporting.decision import sample_time
+from vlmeter.reporting.decision import get_sample_time
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.language import say
 
@@ -13,14 +13,14 @@ Setting = tuple[object, ...]
 """The values of the varied axes."""
 
 MOST_SETTINGS = 20
-"""Settings of a section that are told one by one."""
+"""Most settings of a section that the report lists."""
 
 
 def shortened(section: Plain, summary: Mapping[tuple[str, str], Row]) -> Plain:
-    """Return a section's outline with no more settings than can be told one by one.
+    """Return a section's outline with at most `MOST_SETTINGS` settings.
 
-    Of more, the first is kept, which the others are compared with, and those that take the least
-    time per sample, on each data set in turn. Their order stays.
+    Of more settings, the first is kept, with which the others are compared, and those that take
+    the least time per sample, on each data set in turn. The order stays.
 
     Args:
         section: The section's outline.
@@ -30,14 +30,14 @@ def shortened(section: Plain, summary: Mapping[tuple[str, str], Row]) -> Plain:
     if len(settings) <= MOST_SETTINGS:
         return section
     fastest = (_fastest(section, dataset, summary) for dataset in section["datasets"])
-    in_turn = (one for one in chain(*zip_longest(*fastest)) if one is not None)
+    in_turn = (setting for setting in chain(*zip_longest(*fastest)) if setting is not None)
     kept = set(list(dict.fromkeys([next(iter(settings)), *in_turn, *settings]))[:MOST_SETTINGS])
-    return {**section, "cells": [one for one in section["cells"] if _setting(one) in kept]}
+    return {**section, "cells": [entry for entry in section["cells"] if _setting(entry) in kept]}
 
 
 def left_out(section: Plain, shown: Plain) -> str | None:
     """Say which settings `shortened` kept; None where it kept all."""
-    counts = [len(_settings(one)) for one in (section, shown)]
+    counts = [len(_settings(outline)) for outline in (section, shown)]
     if counts[0] == counts[1]:
         return None
     return say("section.left_out", count=counts[0], shown=counts[1])
@@ -54,11 +54,11 @@ def _setting(entry: Plain) -> Setting:
 def _fastest(
     section: Plain, dataset: str, summary: Mapping[tuple[str, str], Row]
 ) -> Iterator[Setting]:
-    """Yield the settings that were measured on a data set, those of the least time first."""
+    """Yield the settings that were measured on a data set, the fastest first."""
     times = {}
     for entry in section["cells"]:
         row = summary.get((dataset, entry["cell"])) if entry["dataset"] == dataset else None
-        found = None if row is None else sample_time(row)
-        if found is not None:
-            times[_setting(entry)] = found.value
+        seconds = None if row is None else get_sample_time(row)
+        if seconds is not None:
+            times[_setting(entry)] = seconds.value
     yield from sorted(times, key=times.__getitem__)

@@ -1,4 +1,4 @@
-"""Puts SVG files into an HTML page: several in one page, without clashes and without scripts."""
+"""Inlines SVG files into an HTML page, without scripts and with ids that do not clash."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -14,7 +14,7 @@ _XLINK = "http://www.w3.org/1999/xlink"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _DROPPED = {f"{{{_SVG}}}{name}" for name in ("script", "foreignObject", "style", "metadata")}
 _BASE_STYLE = "stroke-linejoin:round;stroke-linecap:butt"
-"""What matplotlib says in a style sheet, which would reach the whole page."""
+"""The content of matplotlib's style sheet, which would apply to the whole page."""
 
 
 def inline_svg(path: Path, prefix: str, title: str) -> Markup:
@@ -22,19 +22,19 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
 
     Args:
         path: The SVG file, drawn by this package.
-        prefix: Put before every id, since ids must be unique in a page.
-        title: What a screen reader says of it.
+        prefix: Prefix of every id, since ids must be unique in a page.
+        title: Label for screen readers.
 
     Raises:
-        UserError: the file is missing or no SVG.
+        UserError: the file is missing or is not SVG.
     """
     try:
         text = read_sealed(path)
-        # Figures of this package, and expat itself bounds what entities unfold to.
+        # The figures are this package's own, and expat limits the expansion of entities.
         root = ET.fromstring(text)  # nosec B314
     except (OSError, ValueError, ET.ParseError) as error:
         raise UserError(f"{path} cannot be read as SVG ({error}): plot it again.") from None
-    _clean(root)
+    _drop_unsafe(root)
     for element in root.iter():
         for name, value in element.attrib.items():
             if name == "id":
@@ -50,14 +50,14 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
         root.attrib.pop(size, None)
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", _XLINK)
-    # The package's own figures, parsed and serialised here: text in them is escaped again.
+    # Parsing and serialising escapes all text in the figure again.
     text = ET.tostring(root, encoding="unicode")
     return Markup(text)  # nosec B704
 
 
-def _clean(element: ET.Element) -> None:
+def _drop_unsafe(element: ET.Element) -> None:
     for child in list(element):
         if child.tag in _DROPPED:
             element.remove(child)
         else:
-            _clean(child)
+            _drop_unsafe(child)

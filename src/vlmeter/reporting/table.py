@@ -1,4 +1,4 @@
-"""A table of texts, and how one is put together column by column."""
+"""Tables of texts, built column by column."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
-    """Columns that are set flush right."""
+    """Indices of columns that are aligned right."""
     statuses: frozenset[int] = frozenset()
-    """Columns that hold the statuses of cells, by the names of `Status`."""
+    """Indices of columns that hold statuses of cells, as values of `Status`."""
 
 
 class TextColumn(NamedTuple):
-    """A column on its way into a table."""
+    """A column from which a table is built."""
 
     heading: str
     cells: Sequence[str]
@@ -29,7 +29,7 @@ class TextColumn(NamedTuple):
 
 
 def table_of(columns: Sequence[TextColumn]) -> Table:
-    """Return columns of equal length as a table."""
+    """Build a table from columns of equal length."""
     return Table(
         headings=tuple(column.heading for column in columns),
         rows=tuple(zip(*(column.cells for column in columns), strict=True)),
@@ -38,6 +38,6 @@ def table_of(columns: Sequence[TextColumn]) -> Table:
     )
 
 
-def filled(columns: Iterable[TextColumn]) -> list[TextColumn]:
-    """Return the columns that have something to say."""
+def drop_empty_columns(columns: Iterable[TextColumn]) -> list[TextColumn]:
+    """Return the columns with a cell that is neither empty nor a dash."""
     return [column for column in columns if any(cell not in ("", DASH) for cell in column.cells)]

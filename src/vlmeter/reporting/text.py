@@ -1,4 +1,4 @@
-"""Text from models, data sets and exceptions, made safe for the place where it is shown."""
+"""Escapes text from models, data sets and exceptions for the place where it is shown."""
 
 import re
 
@@ -18,33 +18,33 @@ _MARKDOWN_START = re.compile(r"^(?:[-+](?=[\s+-]|$)|#|=+(?=$)|\d+(?=[.)](?:\s|$)
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that is no visible character or space as U+FFFD."""
+    """Return `text` with U+FFFD for every character that is neither visible nor white space."""
     return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
-    """Return `text` printable, with every run of white space as one space."""
+    """Return `text` printable, with every run of white space as a single space."""
     return " ".join(printable(text).split())
 
 
 def csv_text(text: str) -> str:
-    """Return `text` so that no spreadsheet takes it for a formula; `csv_original` undoes it.
+    """Return `text` so that spreadsheets do not read it as a formula; `csv_original` reverts it.
 
-    A quote is put before the characters that start a formula (OWASP, CSV injection), and before
-    a quote, so that the way back is unambiguous.
+    A quote is put before characters that start a formula (OWASP, CSV injection), and before a
+    quote, so that reverting is unambiguous.
     """
     text = printable(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def csv_original(text: str) -> str:
-    """Return what `csv_text` was given."""
+    """Return the original of a text that `csv_text` escaped."""
     return text.removeprefix("'")
 
 
 def markdown(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is: one line, no markup, no HTML, no table."""
-    line = _MARKDOWN_SPECIAL.sub(_escaped, one_line(text))
+    """Return `text` on a line that Markdown shows unchanged: no markup, no HTML, no table."""
+    line = _MARKDOWN_SPECIAL.sub(_escape, one_line(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     start = _MARKDOWN_START.match(line)
     if start is None:
@@ -54,5 +54,5 @@ def markdown(text: str) -> str:
     return f"{marker}\\{rest}" if marker.isdigit() else f"\\{marker}{rest}"
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     return match.group() if match.group("harmless") else f"\\{match.group()}"

@@ -6,13 +6,13 @@ from study_factory import Files, MadeStudy, render_all
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The source's study, rendered once."""
+    """The made-up study, rendered once."""
     return render_all(MadeStudy(), tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="session")
 def failed(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The same study in which every cell crashed."""
+    """The same study with every cell crashed."""
     study = MadeStudy()
     study.fail_everything()
     return render_all(study, tmp_path_factory.mktemp("failed"))
@@ -20,7 +20,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The same study with texts that try to leave their place."""
+    """The same study with texts that try to break out of their place."""
     return render_all(hostile_study(), tmp_path_factory.mktemp("hostile"))
 
 

@@ -1,4 +1,4 @@
-"""A whole study made up: the source's 21 cells and 5 layer profiles, with plausible figures."""
+"""Makes up a whole study: 21 cells and 5 layer profiles, with plausible figures."""
 
 import csv
 import hashlib
@@ -69,7 +69,7 @@ def cell_id(axes: dict[str, Any]) -> str:
     )
 
 
-def section(
+def make_section(
     name: str, title: str, datasets: list[str], fixed: dict[str, Any], axis: str, values: list[Any]
 ) -> dict[str, Any]:
     cells = []
@@ -124,11 +124,11 @@ def make_outline() -> dict[str, Any]:
             for name in DATASETS
         },
         "sections": [
-            section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
-            section(
+            make_section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
+            make_section(
                 "image_size", "Image size", every, {"batch_size": 16}, "image_size", [224, 336, 448]
             ),
-            section(
+            make_section(
                 "input_length",
                 "Input Length (224 image)",
                 every,
@@ -136,7 +136,7 @@ def make_outline() -> dict[str, Any]:
                 "max_input_len",
                 [200, 100, 50],
             ),
-            section(
+            make_section(
                 "optimization",
                 "Optimization",
                 ["scienceqa"],
@@ -144,7 +144,7 @@ def make_outline() -> dict[str, Any]:
                 "optimization",
                 ["eager", "compile", "flash_attention_2"],
             ),
-            section("device", "GPU vs CPU", ["textvqa"], {}, "device", ["cuda", "cpu"]),
+            make_section("device", "GPU vs CPU", ["textvqa"], {}, "device", ["cuda", "cpu"]),
         ],
         "layers": {
             "dataset": "textvqa",
@@ -163,7 +163,7 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def failed_record(entry: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
+def make_failed_record(entry: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
     return {
         "wer_value": None,
         "latency": None,
@@ -178,7 +178,7 @@ def failed_record(entry: dict[str, Any], status: str, reason: str) -> dict[str, 
     }
 
 
-def ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[str, Any]:
+def make_ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[str, Any]:
     axes, dataset = entry["axes"], entry["dataset"]
     batch = axes["batch_size"]
     text = min(tokens, axes["max_input_len"])
@@ -190,7 +190,7 @@ def ok_record(entry: dict[str, Any], rng: random.Random, tokens: int) -> dict[st
     )
     name, label, value = TASK_METRICS.get(dataset, TASK_METRICS["textvqa"])
     shape = _digest(dataset, text, batch)
-    record = failed_record(entry, "ok", "")
+    record = make_failed_record(entry, "ok", "")
     record |= {
         "reason": None,
         "wer_value": wer,
@@ -324,7 +324,7 @@ def _metric(
     }
 
 
-def layer_rows(axes: dict[str, Any]) -> list[dict[str, Any]]:
+def make_layer_rows(axes: dict[str, Any]) -> list[dict[str, Any]]:
     """Return disjoint rows that add up to 21 ms * batch^0.86."""
     batch = axes["batch_size"]
     total_ms, flops = 21.0 * batch**0.86, 751.06e9 * batch
@@ -357,10 +357,10 @@ def layer_rows(axes: dict[str, Any]) -> list[dict[str, Any]]:
             "parameters": 0,
         }
     )
-    return [*rows, *decode_rows(batch)]
+    return [*rows, *make_decode_rows(batch)]
 
 
-def decode_rows(batch: int) -> list[dict[str, Any]]:
+def make_decode_rows(batch: int) -> list[dict[str, Any]]:
     """Return a decode step's rows: 8 ms at batch 1, hardly more at 16; 1 of 141 of the FLOPs."""
     total_ms, flops = 8.0 * batch**0.1, 5.32e9 * batch
     module = "language_model.model.decoder.layers.0.fc1"
@@ -387,7 +387,7 @@ def decode_rows(batch: int) -> list[dict[str, Any]]:
     ]
 
 
-def layer_record(dataset: str, entry: dict[str, Any]) -> dict[str, Any]:
+def make_layer_record(dataset: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": "ok",
         "reason": None,
@@ -402,16 +402,16 @@ def layer_record(dataset: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class MadeStudy:
-    """A study's records in memory; `write` puts them where the workflow would."""
+    """A study's records in memory; `write` writes them where the workflow writes them."""
 
     outline: dict[str, Any] = field(default_factory=make_outline)
     seed: int = 0
     tokens: dict[str, int] = field(default_factory=TOKENS.copy)
     has_gpu: bool = False
     odd_answers: set[tuple[str, str]] = field(default_factory=set)
-    """Cells that give another last answer than the rest; a cut question does too."""
+    """Cells whose last answer differs from the rest, as it does for a cut question."""
     words: str = ""
-    """What the texts of the data sets and of the model end with."""
+    """Text at the end of all texts of the data sets and of the model."""
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)
@@ -423,20 +423,23 @@ class MadeStudy:
                     self.records[key] = self._record(entry, rng)
         layers = self.outline["layers"]
         self.profiles = {
-            entry["cell"]: (layer_rows(entry["axes"]), layer_record(layers["dataset"], entry))
+            entry["cell"]: (
+                make_layer_rows(entry["axes"]),
+                make_layer_record(layers["dataset"], entry),
+            )
             for entry in layers["cells"]
         }
 
     def _record(self, entry: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         if entry["axes"]["optimization"] == "flash_attention_2":
             reason = "Blip2ForConditionalGeneration does not support Flash Attention 2.0 yet."
-            return failed_record(entry, "unsupported", reason)
+            return make_failed_record(entry, "unsupported", reason)
         if entry["axes"]["device"] == "cuda" and not self.has_gpu:
-            return failed_record(entry, "unavailable", "this machine has no cuda device")
-        return ok_record(entry, rng, self.tokens[entry["dataset"]])
+            return make_failed_record(entry, "unavailable", "this machine has no cuda device")
+        return make_ok_record(entry, rng, self.tokens[entry["dataset"]])
 
     def take_weights_away(self) -> None:
-        """Make every cell one of random weights: its answers mean nothing."""
+        """Give every cell random weights, whose answers mean nothing."""
         for record in self.records.values():
             if record["status"] == "ok":
                 record["wer_value"] = None
@@ -505,15 +508,15 @@ def write_samples(folder: Path, words: str) -> Path:
     ]
     write_table(folder / "samples.parquet", rows, SAMPLES)
     manifest = folder / "samples.json"
-    told = {"dataset": folder.name, "sha256": file_sha256(folder / "samples.parquet")}
-    manifest.write_text(json.dumps({**told, "revision": None}))
+    identity = {"dataset": folder.name, "sha256": file_sha256(folder / "samples.parquet")}
+    manifest.write_text(json.dumps({**identity, "revision": None}))
     return manifest
 
 
 def write_answers(folder: Path, record: dict[str, Any], *, odd: bool, words: str = "") -> None:
     """Write four samples' scores, which average to the record's figures, and their answers."""
     quality = record["quality"] or {"metrics": []}
-    metrics = [one for one in quality["metrics"] if one["value"] is not None]
+    metrics = [metric for metric in quality["metrics"] if metric["value"] is not None]
     ids = [f"q{place}{words}" for place in range(4)] if metrics else []
     scores: dict[str, Any] = {"id": pa.array(ids, pa.string())}
     for metric in metrics:
@@ -522,7 +525,9 @@ def write_answers(folder: Path, record: dict[str, Any], *, odd: bool, words: str
         scores[metric["name"]] = pa.array(values, pa.float64())
         scores[f"{metric['name']}_weight"] = pa.array([1.0] * len(ids), pa.float64())
     pq.write_table(pa.table(scores), folder / "scores.parquet")
-    answers = [f"{one}{words}" for one in ("a", "b", "c", "another" if odd else "d")][: len(ids)]
+    answers = [f"{answer}{words}" for answer in ("a", "b", "c", "another" if odd else "d")][
+        : len(ids)
+    ]
     prompts = [f"What is on sample {place}?{words}" for place in range(len(ids))]
     columns = {
         name: pa.array(texts, pa.string())
@@ -541,13 +546,15 @@ def make_plan(outline: dict[str, Any]) -> dict[str, Any]:
             bases = {first.setdefault(dataset, cell), outline["base_cells"].get(dataset)}
             bases.add(outline["references"][dataset][entry["axes"]["model"]])
             pairs |= {(dataset, cell, base) for base in bases if base not in (cell, None)}
-    rows = [{"dataset": one, "cell": cell, "base": base} for one, cell, base in sorted(pairs)]
+    rows = [
+        {"dataset": dataset, "cell": cell, "base": base} for dataset, cell, base in sorted(pairs)
+    ]
     return {"pairs": rows, "seed": 0, "resamples": 200}
 
 
 @dataclass
 class Files:
-    """Where a study's files lie."""
+    """The paths of a study's files."""
 
     folder: Path
     records: list[Path] = field(default_factory=list)
@@ -612,7 +619,7 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
 
 
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
-    """Run everything from the records to the pages, with figures or without."""
+    """Run all steps from the records to the pages, with figures or without."""
     from vlmeter.aggregation import aggregate
     from vlmeter.reporting.figures import plot_layers, plot_pareto, plot_section
     from vlmeter.reporting.render import render_report

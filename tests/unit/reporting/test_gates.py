@@ -1,4 +1,4 @@
-"""Gates: a limit is kept or broken by the figure and the noise, and broken by what is not there."""
+"""Gates: the figure and the noise keep or break a limit; a missing figure breaks it."""
 
 import shutil
 from collections.abc import Callable
@@ -46,28 +46,28 @@ def figures(study: Path) -> Callable[[list[str]], dict[str, Any]]:
     return lambda key: read_json(study / "cells" / key[0] / key[1] / "record.json")
 
 
-def judged(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
+def judge_limits(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
     target = study.parent / "gates.json"
     judge_gates(plan, study / "summary.csv", study / "repeatability.json", target)
-    told = read_json(target)
-    assert told["kept"] + told["broken"] == len(told["limits"])
-    return told["limits"]
+    verdicts = read_json(target)
+    assert verdicts["kept"] + verdicts["broken"] == len(verdicts["limits"])
+    return verdicts["limits"]
 
 
-def other(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+def edit_record(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
     made = MadeStudy()
     for record in list_measured(made):
         edit(record)
     return write_study(made, folder) / "summary.csv"
 
 
-def times(factor: float) -> Callable[[dict[str, Any]], None]:
-    """A baseline that took this many times as long."""
+def multiply_latency(factor: float) -> Callable[[dict[str, Any]], None]:
+    """Return an edit that multiplies a record's latency."""
 
     def edit(record: dict[str, Any]) -> None:
         record["latency"] *= factor
         rounds = record["latency_detail"]["rounds_s"]
-        record["latency_detail"]["rounds_s"] = [one * factor for one in rounds]
+        record["latency_detail"]["rounds_s"] = [seconds * factor for seconds in rounds]
 
     return edit
 
@@ -83,24 +83,24 @@ def times(factor: float) -> Callable[[dict[str, Any]], None]:
         ({"min": 0.5, "max": 0.6}, [False, True]),
     ],
 )
-def test_an_absolute_limit_is_held_against_the_figure(study, figures, limits, kept) -> None:
+def test_an_absolute_limit_is_compared_with_the_figure(study, figures, limits, kept) -> None:
     latency = figures(BASE)["latency"]
     shares = {key: share * latency for key, share in limits.items()}
-    found = judged(study, gate("latency", BASE, **shares))
-    assert [one["kept"] for one in found] == kept
-    assert {one["value"] for one in found} == {latency}
+    verdicts = judge_limits(study, gate("latency", BASE, **shares))
+    assert [verdict["kept"] for verdict in verdicts] == kept
+    assert {verdict["value"] for verdict in verdicts} == {latency}
 
 
-def test_a_broken_limit_says_what_was_asked_and_what_was_found(study) -> None:
-    (found,) = judged(study, gate("latency", BASE, max=0.001))
-    assert found["limit"] == "latency at most 1.00 ms"
-    assert (found["dataset"], found["cell"]) == tuple(BASE)
-    assert found["found"].endswith(" ms")
+def test_a_broken_limit_shows_the_limit_and_the_figure(study) -> None:
+    (verdict,) = judge_limits(study, gate("latency", BASE, max=0.001))
+    assert verdict["limit"] == "latency at most 1.00 ms"
+    assert (verdict["dataset"], verdict["cell"]) == tuple(BASE)
+    assert verdict["found"].endswith(" ms")
 
 
 @pytest.mark.parametrize("metric", ["energy", "wer_value", "peak_memory_bytes", "vqa_accuracy"])
 def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
-    broken, kept = judged(study, gate(metric, BASE, max=1e-6), gate(metric, BASE, max=1e15))
+    broken, kept = judge_limits(study, gate(metric, BASE, max=1e-6), gate(metric, BASE, max=1e15))
     assert (broken["kept"], kept["kept"]) == (False, True)
     assert broken["value"] == kept["value"] > 0
 
@@ -122,26 +122,28 @@ def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
 def test_a_relative_limit_is_broken_beyond_the_allowance_and_the_noise(
     study, tmp_path: Path, factor: float, limits: dict[str, float], kept: bool
 ) -> None:
-    baseline = other(tmp_path / "base", times(factor))
-    (found,) = judged(study, gate("latency", SIXTEEN, baseline=baseline, **limits))
-    assert found["kept"] is kept
-    assert found["difference"] / found["base"] == pytest.approx(1 / factor - 1)
-    assert found["low"] < found["difference"] < found["high"]
+    baseline = edit_record(tmp_path / "base", multiply_latency(factor))
+    (verdict,) = judge_limits(study, gate("latency", SIXTEEN, baseline=baseline, **limits))
+    assert verdict["kept"] is kept
+    assert verdict["difference"] / verdict["base"] == pytest.approx(1 / factor - 1)
+    assert verdict["low"] < verdict["difference"] < verdict["high"]
 
 
-def test_a_summary_alone_will_do_as_a_baseline(study, tmp_path: Path) -> None:
-    baseline = other(tmp_path / "base", times(0.8))
+def test_a_summary_alone_is_enough_as_a_baseline(study, tmp_path: Path) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
     alone = tmp_path / "kept.csv"
     shutil.copy(baseline, alone)
     limits = {"max_increase_percent": 10, "baseline": alone}
-    latency, wer = judged(study, gate("latency", BASE, **limits), gate("wer_value", BASE, **limits))
+    latency, wer = judge_limits(
+        study, gate("latency", BASE, **limits), gate("wer_value", BASE, **limits)
+    )
     assert latency["kept"] is False
     assert latency["limit"] == f"latency at most 10 % above {alone}"
     assert wer["kept"] is True
     assert wer["low"] < 0 < wer["high"]
 
 
-def test_quality_is_held_sample_by_sample_where_the_samples_are_there(
+def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
     study, tmp_path: Path
 ) -> None:
     def better(record: dict[str, Any]) -> None:
@@ -149,12 +151,12 @@ def test_quality_is_held_sample_by_sample_where_the_samples_are_there(
             if metric["name"] == "vqa_accuracy":
                 metric |= {key: metric[key] * 1.05 for key in ("value", "low", "high")}
 
-    baseline = other(tmp_path / "base", better)
+    baseline = edit_record(tmp_path / "base", better)
     alone = tmp_path / "kept.csv"
     shutil.copy(baseline, alone)
     paired, loose = (
-        judged(study, gate("vqa_accuracy", BASE, baseline=one, max_decrease_percent=1))[0]
-        for one in (baseline, alone)
+        judge_limits(study, gate("vqa_accuracy", BASE, baseline=path, max_decrease_percent=1))[0]
+        for path in (baseline, alone)
     )
     assert paired["difference"] == pytest.approx(loose["difference"])
     assert paired["kept"] is False
@@ -165,8 +167,8 @@ def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) 
     def smaller(record: dict[str, Any]) -> None:
         record["memory"]["peak_rss_bytes"] *= 0.9
 
-    baseline = other(tmp_path / "base", smaller)
-    strict, wide = judged(
+    baseline = edit_record(tmp_path / "base", smaller)
+    strict, wide = judge_limits(
         study,
         gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=5),
         gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
@@ -178,14 +180,14 @@ def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) 
 def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
     study, tmp_path: Path
 ) -> None:
-    baseline = other(tmp_path / "base", times(1))
-    found = judged(
+    baseline = edit_record(tmp_path / "base", multiply_latency(1))
+    verdicts = judge_limits(
         study,
         gate("latency", CUDA, max=1e9),
         gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
     )
-    assert [one["kept"] for one in found] == [False, False]
-    assert {one["found"] for one in found} == {
+    assert [verdict["kept"] for verdict in verdicts] == [False, False]
+    assert {verdict["found"] for verdict in verdicts} == {
         "not measured: unavailable: this machine has no cuda device"
     }
 
@@ -197,8 +199,10 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
     record["energy"] = None
     record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
     folder = write_study(made, tmp_path / "study")
-    found = judged(folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0))
-    assert [(one["kept"], one["found"]) for one in found] == [
+    verdicts = judge_limits(
+        folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0)
+    )
+    assert [(verdict["kept"], verdict["found"]) for verdict in verdicts] == [
         (False, "not measured: the window was too short"),
         (False, "not measured: random weights"),
     ]
@@ -209,7 +213,9 @@ def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_pat
     del made.records[tuple(BASE)]
     baseline = write_study(made, tmp_path / "base") / "summary.csv"
     limits = {"baseline": baseline, "max_increase_percent": 50}
-    missing, lost = judged(study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits))
+    missing, lost = judge_limits(
+        study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits)
+    )
     assert (missing["kept"], missing["found"]) == (False, "the baseline has no such cell")
     assert lost["found"].startswith("not measured: unavailable")
 
@@ -217,22 +223,22 @@ def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_pat
 def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
     study, tmp_path: Path
 ) -> None:
-    baseline = other(tmp_path / "base", times(1))
+    baseline = edit_record(tmp_path / "base", multiply_latency(1))
     baseline.write_text(baseline.read_text()[:-2])
     relative = {"baseline": baseline, "max_increase_percent": 1}
-    limits = judged(study, gate("latency", BASE, **relative), gate("latency", BASE, max=9))
-    assert [one["kept"] for one in limits] == [False, True]
+    limits = judge_limits(study, gate("latency", BASE, **relative), gate("latency", BASE, max=9))
+    assert [verdict["kept"] for verdict in limits] == [False, True]
     assert f"{baseline} is damaged" in limits[0]["found"]
 
 
 def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
-    found = judged(
+    verdicts = judge_limits(
         study, gate("latency", BASE, SIXTEEN, max=0.05), gate("energy", BASE, min=5, max=9)
     )
-    assert [one["kept"] for one in found] == [True, False, True, False]
-    with pytest.raises(UserError) as told:
+    assert [verdict["kept"] for verdict in verdicts] == [True, False, True, False]
+    with pytest.raises(UserError) as refusal:
         check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
-    first, heading, *rows = str(told.value).splitlines()
+    first, heading, *rows = str(refusal.value).splitlines()
     assert first.startswith("2 of 4 limits are broken; the report is written, and ")
     assert [row.split("  ")[0] for row in (heading, *rows)] == [
         "limit",
@@ -245,19 +251,19 @@ def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> Non
 
 
 def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
-    judged(study, gate("latency", BASE, SIXTEEN, max=10))
+    judge_limits(study, gate("latency", BASE, SIXTEEN, max=10))
     check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
     assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
 
 
-def test_a_bug_and_a_broken_limit_are_both_told(study, tmp_path: Path) -> None:
-    judged(study, gate("latency", BASE, max=1e-9))
+def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> None:
+    judge_limits(study, gate("latency", BASE, max=1e-9))
     profile = tmp_path / "layers.json"
     write_json(profile, {"status": "error", "reason": "as it goes"})
     summary = study / "summary.csv"
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
-    text = str(told.value)
+    text = str(refusal.value)
     assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
     assert "1 of 1 limits are broken" in text
 
@@ -266,7 +272,7 @@ def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> N
     made = MadeStudy()
     made.records[tuple(CUDA)]["reason"] = "<b>no</b> | device"
     study = write_study(made, tmp_path / "study")
-    judged(
+    judge_limits(
         study,
         gate("latency", BASE, SIXTEEN, max=0.05),
         gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
@@ -288,17 +294,19 @@ def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> N
 
 
 def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
-    limits = judged(study, *[gate("latency", BASE, max=1e-9)] * 8)
-    told = [one.text for one in gate_remarks({"limits": limits})]
-    assert told[0] == "Gates: 8 of 8 limits are broken, so the run fails."
-    assert told[-1] == "3 more broken limits stand in gates.json."
-    assert len(told) == 7
-    (kept,) = gate_remarks({"limits": judged(study, gate("latency", BASE, SIXTEEN, max=9))})
+    limits = judge_limits(study, *[gate("latency", BASE, max=1e-9)] * 8)
+    texts = [remark.text for remark in gate_remarks({"limits": limits})]
+    assert texts[0] == "Gates: 8 of 8 limits are broken, so the run fails."
+    assert texts[-1] == "3 more broken limits stand in gates.json."
+    assert len(texts) == 7
+    (kept,) = gate_remarks({"limits": judge_limits(study, gate("latency", BASE, SIXTEEN, max=9))})
     assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
 
 
-def test_a_relative_limit_is_told_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
-    baseline = other(tmp_path / "base", times(0.8))
-    limits = judged(study, gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10))
-    told = gate_remarks({"limits": limits})[1].text
-    assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in told
+def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+    limits = judge_limits(
+        study, gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
+    )
+    text = gate_remarks({"limits": limits})[1].text
+    assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in text

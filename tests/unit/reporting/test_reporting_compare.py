@@ -146,12 +146,18 @@ def test_the_interval_of_a_cost_contains_how_well_both_machines_repeat(
     first: Path, second: Path
 ) -> None:
     a, b = read_exported(first), read_exported(second)
-    pair = next(one for one in match_cells(a.rows, b.rows).pairs if one.a["cell"] == BASE[1])
+    pair = next(
+        candidate
+        for candidate in match_cells(a.rows, b.rows).pairs
+        if candidate.a["cell"] == BASE[1]
+    )
 
     def measure_reach(*deviations: float) -> float:
         studies = [
-            replace(study, repeatability={"latency": {"cpu": {"deviation": one, "freedom": 9}}})
-            for study, one in zip((a, b), deviations, strict=True)
+            replace(
+                study, repeatability={"latency": {"cpu": {"deviation": deviation, "freedom": 9}}}
+            )
+            for study, deviation in zip((a, b), deviations, strict=True)
         ]
         difference = compared_cost(pair, "latency", *studies).difference
         return difference.high - difference.estimate

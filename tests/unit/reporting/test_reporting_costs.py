@@ -3,19 +3,19 @@ from study_factory import MadeStudy, render_all
 
 from vlmeter.reporting.cost_tables import cost_tables
 from vlmeter.reporting.frames import read_layers, read_summary
-from vlmeter.reporting.layer_tables import work_table
+from vlmeter.reporting.layer_tables import tabulate_work
 from vlmeter.reporting.profiles import read_profiles
 from vlmeter.reporting.section_rows import section_rows
 
 
-def costs(study, folder, name):
+def build_costs(study, folder, name):
     files = render_all(study, folder, draw=False)
-    (block,) = [one for one in study.outline["sections"] if one["name"] == name]
+    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
     return cost_tables(section_rows(block, study.outline["datasets"], read_summary(files.summary)))
 
 
 def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path):
-    (first, work), (second, generation) = costs(MadeStudy(), tmp_path, "batch_size").tables
+    (first, work), (second, generation) = build_costs(MadeStudy(), tmp_path, "batch_size").tables
     assert (first, second) == ("Work and memory", "Generation of a forced length")
     assert work.headings == (
         *("Batch", "Tokens", "Work (TFLOP/batch)", "Achieved (TFLOP/s)"),
@@ -30,31 +30,33 @@ def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path
     assert generation.rows[1][-2:] == ("240", "15.0")
 
 
-def test_a_peak_that_is_known_shows_the_utilisation(tmp_path):
+def test_a_measured_peak_gives_the_utilisation(tmp_path):
     study = MadeStudy()
     for record in study.records.values():
         if record["status"] == "ok":
             record["flops_detail"]["utilisation"] = 0.431
             record["memory"]["peak_allocated_bytes"] = 8_000_000_000
-    (_, work), _ = costs(study, tmp_path, "batch_size").tables
+    (_, work), _ = build_costs(study, tmp_path, "batch_size").tables
     assert work.headings[4:7] == ("Of the peak", "Host peak (GB)", "Device peak (GB)")
     assert work.rows[0][4] == "43 %"
     assert work.rows[0][6] == "8.00"
 
 
 def test_cells_without_figures_have_no_row(tmp_path):
-    (_, work), _ = costs(MadeStudy(), tmp_path, "device").tables
+    (_, work), _ = build_costs(MadeStudy(), tmp_path, "device").tables
     assert [row[0] for row in work.rows] == ["CPU"]
 
 
 def test_compilation_stands_apart_from_the_steady_state(tmp_path):
     study = MadeStudy()
-    (record,) = [one for one in study.records.values() if "-compile-" in one["cell"]["id"]]
+    (record,) = [
+        candidate for candidate in study.records.values() if "-compile-" in candidate["cell"]["id"]
+    ]
     record["compile"] = {
         **{"compile_time_s": 41.4, "graphs": 5, "graph_breaks": 0, "recompiles": None},
         "decode_compiled": False,
     }
-    assert costs(study, tmp_path, "optimization").notes == (
+    assert build_costs(study, tmp_path, "optimization").notes == (
         "Compile: compiled in 41.4 s, which no latency holds; graphs 5, breaks 0, recompilations "
         "–; decoding is not compiled.",
     )
@@ -72,7 +74,7 @@ def test_kinds_of_layer_have_their_rate_and_their_intensity(rendered):
     profiles = read_profiles(
         study.outline["layers"], read_layers(rendered.layers), rendered.layer_records
     )
-    table = work_table(profiles)
+    table = tabulate_work(profiles)
     assert table is not None
     assert table.headings == (
         "Kind of layer",
@@ -88,4 +90,4 @@ def test_kinds_of_layer_have_their_rate_and_their_intensity(rendered):
 
 @pytest.mark.parametrize("profiles", [[], None])
 def test_without_profiles_there_is_no_such_table(profiles):
-    assert work_table(profiles or []) is None
+    assert tabulate_work(profiles or []) is None

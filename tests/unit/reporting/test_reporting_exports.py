@@ -1,4 +1,4 @@
-"""What programs read: every figure and text as it is, with what each column means."""
+"""The exports for programs: unchanged figures and texts, with a description of each column."""
 
 import json
 from pathlib import Path
@@ -43,48 +43,50 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadeStudy, Files
     return study, files, json.loads(export(study, files).read_text())
 
 
-def test_the_json_has_the_keys_that_are_described(exported) -> None:
+def test_the_json_has_exactly_the_described_keys(exported) -> None:
     assert list(exported[2]) == list(KEYS)
 
 
 def test_every_row_has_every_described_column(exported) -> None:
-    study, _, told = exported
+    study, _, content = exported
     for name, columns in TABLES.items():
-        described = told["columns"][name]
-        assert [one["name"] for one in described] == [column.name for column in columns]
-        assert all(one["description"] for one in described)
-        assert {tuple(row) for row in told[name]} == {tuple(one["name"] for one in described)}
-    assert len(told["summary"]) == len(study.records)
+        described = content["columns"][name]
+        assert [column["name"] for column in described] == [column.name for column in columns]
+        assert all(column["description"] for column in described)
+        assert {tuple(row) for row in content[name]} == {
+            tuple(column["name"] for column in described)
+        }
+    assert len(content["summary"]) == len(study.records)
 
 
 def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:
-    _, files, told = exported
+    _, files, content = exported
     of_csv = list(read_summary(files.summary).values())
     texts = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
-    for row, other in zip(told["summary"], of_csv, strict=True):
+    for row, other in zip(content["summary"], of_csv, strict=True):
         assert {key: row[key] for key in row if key not in texts} == {
             key: other[key] for key in other if key not in texts
         }
 
 
-def test_a_hostile_text_stands_as_it_is_in_json_and_parquet_and_is_no_formula_in_csv(
+def test_a_hostile_text_is_unchanged_in_json_and_parquet_and_not_a_formula_in_csv(
     exported,
 ) -> None:
-    _, files, told = exported
+    _, files, content = exported
     parquet = pq.read_table(files.summary.with_suffix(".parquet")).to_pylist()
-    assert HOSTILE in [row["reason"] for row in told["summary"]]
+    assert HOSTILE in [row["reason"] for row in content["summary"]]
     assert HOSTILE in [row["reason"] for row in parquet]
     assert ",=cmd" not in files.summary.read_text()
     assert "'=cmd" in files.summary.read_text()
 
 
-def test_half_a_character_is_replaced_where_no_file_can_hold_it(tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_replaced_where_no_file_can_hold_it(tmp_path: Path) -> None:
     study = MadeStudy()
     lost = next(record for record in study.records.values() if record["status"] != "ok")
     lost["reason"] = "cut \ud800 in half"
     files = Files(write_study(study, tmp_path))
-    told = json.loads(export(study, files).read_text())
-    assert "cut \ufffd in half" in [row["reason"] for row in told["summary"]]
+    content = json.loads(export(study, files).read_text())
+    assert "cut \ufffd in half" in [row["reason"] for row in content["summary"]]
 
 
 def test_parquet_keeps_types_units_and_descriptions(exported) -> None:
@@ -96,15 +98,15 @@ def test_parquet_keeps_types_units_and_descriptions(exported) -> None:
     assert str(schema.field("latency_steady").type) == "bool"
 
 
-def test_the_rounds_behind_a_cost_are_there(exported) -> None:
-    study, _, told = exported
-    row = told["summary"][0]
+def test_the_rounds_behind_a_cost_are_exported(exported) -> None:
+    study, _, content = exported
+    row = content["summary"][0]
     record = study.records[row["dataset"], row["cell"]]
     assert json.loads(row["latency_rounds_s"]) == record["latency_detail"]["rounds_s"]
     assert json.loads(row["energy_rounds_j"]) == record["energy_detail"]["rounds_j"]
 
 
-def test_peak_memory_is_the_process_s_on_a_cpu_and_the_tensors_on_a_gpu(tmp_path: Path) -> None:
+def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path: Path) -> None:
     study = MadeStudy(has_gpu=True)
     for record in study.records.values():
         if record["cell"]["device"] == "cuda":
@@ -120,15 +122,15 @@ def test_peak_memory_is_the_process_s_on_a_cpu_and_the_tensors_on_a_gpu(tmp_path
     )
 
 
-def test_the_page_about_columns_is_in_step_with_the_code(repository: Path) -> None:
+def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
     assert (repository / COLUMNS).read_text() == columns_text()
 
 
 def test_a_study_is_read_back(exported) -> None:
-    study, files, told = exported
-    found = read_exported(files.folder)
-    assert list(found.rows.values()) == told["summary"]
-    assert found.outline == json.loads(json.dumps(study.outline))
+    study, files, content = exported
+    study_read = read_exported(files.folder)
+    assert list(study_read.rows.values()) == content["summary"]
+    assert study_read.outline == json.loads(json.dumps(study.outline))
 
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:
@@ -153,33 +155,33 @@ def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_folder_that_holds_no_study_of_this_layout_is_told_in_a_sentence(
+def test_a_folder_without_a_study_of_this_layout_is_refused_in_a_sentence(
     exported, tmp_path: Path, spoil, words: str
 ) -> None:
     folder = tmp_path / "copy"
     folder.mkdir()
     folder.joinpath("study.json").write_text(exported[1].folder.joinpath("study.json").read_text())
     spoil(folder)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         read_exported(folder)
-    assert words in str(told.value)
-    assert str(folder) in str(told.value)
+    assert words in str(refusal.value)
+    assert str(folder) in str(refusal.value)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no folder: give that of a finished study"):
         read_exported(tmp_path / "nowhere")
 
 
 def rewrite(folder: Path, **changes: Any) -> None:
-    told = {**read_json(folder / "study.json"), **changes}
-    write_json(folder / "study.json", {key: value for key, value in told.items() if value})
+    content = {**read_json(folder / "study.json"), **changes}
+    write_json(folder / "study.json", {key: value for key, value in content.items() if value})
     if changes.get("layout") == 0:
-        write_json(folder / "study.json", told)
+        write_json(folder / "study.json", content)
 
 
 def drop_column(folder: Path, name: str) -> None:
-    told = read_json(folder / "study.json")
-    for row in told["summary"]:
+    content = read_json(folder / "study.json")
+    for row in content["summary"]:
         del row[name]
-    write_json(folder / "study.json", told)
+    write_json(folder / "study.json", content)

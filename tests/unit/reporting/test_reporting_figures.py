@@ -13,18 +13,18 @@ from vlmeter.reporting.roofline import peak_of, work_of
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def texts(path: Path) -> list[str]:
+def read_texts(path: Path) -> list[str]:
     root = ET.fromstring(path.read_text())
     return ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
 
 
-def colours(path: Path) -> set[str]:
-    known = {"#0072b2", "#d55e00", "#009e73"}
-    return {colour for colour in known if colour in path.read_text()}
+def list_colours(path: Path) -> set[str]:
+    palette = {"#0072b2", "#d55e00", "#009e73"}
+    return {colour for colour in palette if colour in path.read_text()}
 
 
 def test_a_figure_has_two_panels_with_units_on_their_axes(rendered):
-    shown = texts(rendered.figure("image_size"))
+    shown = read_texts(rendered.figure("image_size"))
     for label in (
         "Latency (ms per batch)",
         "Word error rate (lower is better)",
@@ -37,20 +37,20 @@ def test_a_figure_has_two_panels_with_units_on_their_axes(rendered):
     assert shown.count("224") == 2
 
 
-def test_a_data_set_has_one_colour_in_every_figure(rendered):
-    assert colours(rendered.figure("batch_size")) == {"#009e73"}
-    assert colours(rendered.figure("device")) == {"#009e73"}
-    assert colours(rendered.figure("optimization")) == {"#d55e00"}
-    assert colours(rendered.figure("image_size")) == {"#0072b2", "#d55e00", "#009e73"}
+def test_a_data_set_has_the_same_colour_in_every_figure(rendered):
+    assert list_colours(rendered.figure("batch_size")) == {"#009e73"}
+    assert list_colours(rendered.figure("device")) == {"#009e73"}
+    assert list_colours(rendered.figure("optimization")) == {"#d55e00"}
+    assert list_colours(rendered.figure("image_size")) == {"#0072b2", "#d55e00", "#009e73"}
 
 
 def test_a_status_stands_where_a_figure_would(rendered):
-    assert texts(rendered.figure("optimization")).count("unsupported") == 2
-    assert texts(rendered.figure("device")).count("unavailable") == 2
+    assert read_texts(rendered.figure("optimization")).count("unsupported") == 2
+    assert read_texts(rendered.figure("device")).count("unavailable") == 2
 
 
 def test_the_layers_figure_names_kinds_and_profiles(rendered):
-    shown = texts(rendered.figure("layers"))
+    shown = read_texts(rendered.figure("layers"))
     for label in ("linear", "convolution", "other", "vision", "prefill", "Time (ms per sample)"):
         assert label in shown
     assert shown.count("448 px") == 3
@@ -63,19 +63,19 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
 
 
 def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
-    assert "no roof: the device's peak is not known" in texts(rendered.figure("layers"))
+    assert "no roof: the device's peak is not known" in read_texts(rendered.figure("layers"))
     machine = tmp_path / "machine.json"
     machine.write_text(json.dumps({"peak_flop_per_s": {"cpu-fp32": 2e14, "cuda-fp16": 1.0}}))
     tables = (rendered.layers, rendered.layer_records, machine)
     plot_layers(MadeStudy().outline["layers"], *tables, tmp_path / "a.svg")
     roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"
-    assert roof in texts(tmp_path / "a.svg")
+    assert roof in read_texts(tmp_path / "a.svg")
 
 
 def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
     outline = MadeStudy().outline["layers"]
     profiles = read_profiles(outline, read_layers(rendered.layers), rendered.layer_records)
-    work = {(one.kind, one.batch): one for one in work_of(profiles[:4])}
+    work = {(work_item.kind, work_item.batch): work_item for work_item in work_of(profiles[:4])}
     linear = work["linear", 1]
     # 80 % of 751.06 GFLOP in 55 % of 21 ms, with four million weights of four bytes.
     assert linear.intensity == pytest.approx(0.8 * 751.06e9 / 16e6)
@@ -88,13 +88,13 @@ def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
 
 
 def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
-    shown = texts(rendered.figure("pareto"))
+    shown = read_texts(rendered.figure("pareto"))
     for label in ("TextVQA", "COCO", "Latency (ms per batch)", "Energy (J per sample)"):
         assert label in shown
     assert "base config" in shown
     assert shown.count("VQA accuracy") == 2
     assert shown.count("(higher is better)") == 6
-    assert colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
+    assert list_colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
 
 
 def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
@@ -114,7 +114,7 @@ def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     first["cells"] += rows
     files = render_all(study, tmp_path, draw=False)
     plot_pareto(outline, files.summary, files.differences, tmp_path / "a.svg")
-    shown = texts(tmp_path / "a.svg")
+    shown = read_texts(tmp_path / "a.svg")
     assert "base config" in shown
     assert "batch 61" not in shown
 
@@ -124,7 +124,7 @@ def test_without_quality_there_is_no_front_to_draw(tmp_path):
     study.take_weights_away()
     files = render_all(study, tmp_path, draw=False)
     plot_pareto(study.outline, files.summary, files.differences, tmp_path / "a.svg")
-    assert texts(tmp_path / "a.svg") == [
+    assert read_texts(tmp_path / "a.svg") == [
         "Quality was not measured.",
         "not measured: random weights",
     ]
@@ -132,10 +132,10 @@ def test_without_quality_there_is_no_front_to_draw(tmp_path):
 
 @pytest.mark.parametrize("name", ["batch_size", "image_size", "device", "layers"])
 def test_nothing_measured_is_a_figure_that_says_so(failed, name):
-    assert texts(failed.figure(name))[0] == "Nothing was measured."
+    assert read_texts(failed.figure(name))[0] == "Nothing was measured."
 
 
-def test_no_figure_tells_a_date_or_a_version(rendered):
+def test_no_figure_holds_a_date_or_a_version(rendered):
     for path in (rendered.folder / "figures").rglob("*.svg"):
         text = path.read_text()
         assert "<dc:date>" not in text
@@ -146,11 +146,11 @@ def test_hostile_labels_stay_text(hostile):
     for path in (hostile.folder / "figures").rglob("*.svg"):
         root = ET.fromstring(path.read_text())
         assert {element.tag for element in root.iter()} & {f"{SVG}script", f"{SVG}image"} == set()
-    assert any("COCO <script>alert" in text for text in texts(hostile.figure("image_size")))
+    assert any("COCO <script>alert" in text for text in read_texts(hostile.figure("image_size")))
 
 
-def test_the_study_s_own_outlines_are_enough(rendered, tmp_path):
-    """The workflow gives a section without title and note, so that a new title draws nothing."""
+def test_the_outlines_of_the_study_are_enough(rendered, tmp_path):
+    """The workflow omits title and note of a section, so that a new title redraws nothing."""
     outline = MadeStudy().outline
     section = {k: v for k, v in outline["sections"][1].items() if k not in ("title", "note")}
     labels = {name: {"label": block["label"]} for name, block in DATASETS.items()}
@@ -162,21 +162,21 @@ def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
     section = MadeStudy().outline["sections"][0]
     section["cells"][1]["cell"] = "never-run"
     plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
-    assert texts(tmp_path / "a.svg").count("no record") == 2
+    assert read_texts(tmp_path / "a.svg").count("no record") == 2
 
 
 def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
     plot_layers(None, rendered.layers, [], rendered.machine, tmp_path / "a.svg")
-    assert texts(tmp_path / "a.svg") == ["Nothing was measured."]
+    assert read_texts(tmp_path / "a.svg") == ["Nothing was measured."]
 
 
-def test_two_axes_at_once_are_told_in_every_place(rendered, tmp_path):
+def test_two_axes_at_once_are_named_at_every_place(rendered, tmp_path):
     section = MadeStudy().outline["sections"][0]
     section["varied"]["optimization"] = ["eager"]
     for entry in section["cells"]:
         entry["values"]["optimization"] = "eager"
     plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
-    assert texts(tmp_path / "a.svg").count("16 · Eager") == 2
+    assert read_texts(tmp_path / "a.svg").count("16 · Eager") == 2
 
 
 def test_a_panel_without_figures_says_so(tmp_path):
@@ -185,4 +185,4 @@ def test_a_panel_without_figures_says_so(tmp_path):
         record["wer_value"] = None
     files = render_all(study, tmp_path, draw=False)
     plot_section(study.outline["sections"][0], DATASETS, files.summary, tmp_path / "a.svg")
-    assert texts(tmp_path / "a.svg").count("not measured") == 1
+    assert read_texts(tmp_path / "a.svg").count("not measured") == 1

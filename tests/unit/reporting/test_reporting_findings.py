@@ -7,13 +7,13 @@ import pytest
 from study_factory import AXES, cell_id
 
 from vlmeter.reporting.findings import findings, fit_power
-from vlmeter.reporting.layer_tables import kinds_table
-from vlmeter.reporting.profiles import Profile, module_groups
+from vlmeter.reporting.layer_tables import tabulate_kinds
+from vlmeter.reporting.profiles import Profile, group_modules
 
 Row = dict[str, Any]
 
 
-def row(kind: str, time_ms: float, flops: float = 100.0, module: str = "m") -> Row:
+def make_row(kind: str, time_ms: float, flops: float = 100.0, module: str = "m") -> Row:
     return {
         "module": module,
         "kind": kind,
@@ -24,7 +24,7 @@ def row(kind: str, time_ms: float, flops: float = 100.0, module: str = "m") -> R
     }
 
 
-def profile(rows: list[Row], **changes: Any) -> Profile:
+def make_profile(rows: list[Row], **changes: Any) -> Profile:
     settings = {"status": "ok", "reason": None, "pixel_shape": (3, 224, 224)}
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     axes = {**AXES, **changes}
@@ -38,60 +38,69 @@ def profile(rows: list[Row], **changes: Any) -> Profile:
     )
 
 
-def told(*profiles: Profile) -> dict[str, tuple[str, str]]:
-    return {one.topic: (one.verdict, one.text) for one in findings(profiles)}
+def describe(*profiles: Profile) -> dict[str, tuple[str, str]]:
+    return {finding.topic: (finding.verdict, finding.text) for finding in findings(profiles)}
 
 
-def batches(time_of: Callable[[int], float]) -> list[Profile]:
-    return [profile([row("linear", time_of(size))], batch_size=size) for size in (1, 4, 8, 16)]
+def make_batches(time_of: Callable[[int], float]) -> list[Profile]:
+    return [
+        make_profile([make_row("linear", time_of(size))], batch_size=size) for size in (1, 4, 8, 16)
+    ]
 
 
 def test_heavy_kinds_are_named_with_their_milliseconds():
-    rows = [row("linear", 6.0), row("attention", 3.0), row("activation", 0.5), row("other", 0.5)]
-    assert told(profile(rows))["heavy_kinds"] == (
+    rows = [
+        make_row("linear", 6.0),
+        make_row("attention", 3.0),
+        make_row("activation", 0.5),
+        make_row("other", 0.5),
+    ]
+    assert describe(make_profile(rows))["heavy_kinds"] == (
         "some",
         "Heavy kinds of layer, at least 10 % of the 10.0 ms of a forward pass at batch 1: "
         "linear 6.00 ms (60 %) and attention 3.00 ms (30 %).",
     )
 
 
-def with_step(one: Profile, time_ms: float, flops: float) -> Profile:
-    step = replace(one, rows=(row("linear", time_ms, flops),))
-    return replace(one, decode=step)
+def add_step(forward: Profile, time_ms: float, flops: float) -> Profile:
+    step = replace(forward, rows=(make_row("linear", time_ms, flops),))
+    return replace(forward, decode=step)
 
 
 def test_a_decode_step_is_set_against_its_forward_pass():
-    found = [with_step(one, 4.0, 2.0) for one in batches(lambda size: 10.0 * size)]
-    assert told(*found)["decode_step"] == (
+    profiles = [add_step(batch, 4.0, 2.0) for batch in make_batches(lambda size: 10.0 * size)]
+    assert describe(*profiles)["decode_step"] == (
         "bound_by_memory",
         "A decode step takes 4.00 ms at batch 1, 40 % of the time of a forward pass for 2.0 % of "
         "its FLOPs; its time grows as batch^0.00 (± <0.01, the standard error of the fit "
         "through 4 batch sizes).",
     )
-    alone = with_step(profile([row("linear", 10.0)]), 1.0, 50.0)
-    assert told(alone)["decode_step"] == (
+    alone = add_step(make_profile([make_row("linear", 10.0)]), 1.0, 50.0)
+    assert describe(alone)["decode_step"] == (
         "bound_by_work",
         "A decode step takes 1.00 ms at batch 1, 10 % of the time of a forward pass for 50 % of "
         "its FLOPs.",
     )
-    uncounted = with_step(profile([row("linear", 10.0)]), 1.0, 0.0)
-    assert told(uncounted)["decode_step"][0] == "apart"
+    uncounted = add_step(make_profile([make_row("linear", 10.0)]), 1.0, 0.0)
+    assert describe(uncounted)["decode_step"][0] == "apart"
 
 
-def test_without_a_decode_step_nothing_is_said_of_it():
-    assert "decode_step" not in told(profile([row("linear", 1.0)]))
+def test_without_a_decode_step_there_is_no_finding_about_it():
+    assert "decode_step" not in describe(make_profile([make_row("linear", 1.0)]))
 
 
 def test_no_kind_is_called_heavy_where_none_is():
-    rows = [row(f"kind{place}", 0.9) for place in range(11)] + [row("other", 0.1)]
-    assert told(profile(rows))["heavy_kinds"] == (
+    rows = [make_row(f"kind{place}", 0.9) for place in range(11)] + [make_row("other", 0.1)]
+    assert describe(make_profile(rows))["heavy_kinds"] == (
         "none",
         "No kind of layer is heavy: none takes 10 % of the 10.0 ms of a forward pass at batch 1.",
     )
 
 
-def test_what_no_module_accounts_for_is_no_heavy_kind():
-    text = told(profile([row("linear", 5.0), row("other", 5.0)]))["heavy_kinds"][1]
+def test_time_outside_all_modules_is_not_a_heavy_kind():
+    text = describe(make_profile([make_row("linear", 5.0), make_row("other", 5.0)]))["heavy_kinds"][
+        1
+    ]
     assert "other" not in text
 
 
@@ -99,26 +108,26 @@ def test_what_no_module_accounts_for_is_no_heavy_kind():
     ("rows", "verdict", "text"),
     [
         (
-            [row("convolution", 4.0, 60.0), row("linear", 6.0, 40.0)],
+            [make_row("convolution", 4.0, 60.0), make_row("linear", 6.0, 40.0)],
             "heavy",
             "Convolutions are heavy: they take 4.00 ms per forward pass at batch 1, "
             "40 % of its time and 60 % of its FLOPs.",
         ),
         (
-            [row("convolution", 0.5, 4.0), row("linear", 9.5, 96.0)],
+            [make_row("convolution", 0.5, 4.0), make_row("linear", 9.5, 96.0)],
             "light",
             "Convolutions are light: they take 0.500 ms per forward pass at batch 1, "
             "5.0 % of its time and 4.0 % of its FLOPs.",
         ),
         (
-            [row("linear", 9.5)],
+            [make_row("linear", 9.5)],
             "absent",
             "Convolutions take no time at batch 1: the profile has none.",
         ),
     ],
 )
 def test_the_sentence_about_convolutions_follows_their_share(rows, verdict, text):
-    assert told(profile(rows))["convolutions"] == (verdict, text)
+    assert describe(make_profile(rows))["convolutions"] == (verdict, text)
 
 
 def cheap_at_scale(batch: int) -> float:
@@ -151,13 +160,13 @@ def erratic(batch: int) -> float:
     ],
 )
 def test_the_sentence_about_the_batch_follows_the_exponent(time_of, verdict, start):
-    found = told(*batches(time_of))["batch_scaling"]
-    assert found[0] == verdict
-    assert found[1].startswith(start)
+    batch_finding = describe(*make_batches(time_of))["batch_scaling"]
+    assert batch_finding[0] == verdict
+    assert batch_finding[1].startswith(start)
 
 
 def test_the_exponent_has_its_error_and_the_time_per_sample_at_both_ends():
-    assert told(*batches(cheap_at_scale))["batch_scaling"][1] == (
+    assert describe(*make_batches(cheap_at_scale))["batch_scaling"][1] == (
         "The time grows more slowly than the batch, so batching pays: as batch^0.50 "
         "(± <0.01, the standard error of the fit through 4 batch sizes), "
         "from 10.0 ms per sample at batch 1 to 2.50 ms at batch 16."
@@ -165,12 +174,12 @@ def test_the_exponent_has_its_error_and_the_time_per_sample_at_both_ends():
 
 
 def test_two_batch_sizes_give_an_exponent_without_error():
-    text = told(*batches(proportional)[:2])["batch_scaling"][1]
+    text = describe(*make_batches(proportional)[:2])["batch_scaling"][1]
     assert "as batch^1.00 (two batch sizes: no fit error)" in text
 
 
-def test_one_batch_size_says_nothing_about_scaling():
-    assert "batch_scaling" not in told(*batches(proportional)[:1])
+def test_a_single_batch_size_gives_no_finding_about_scaling():
+    assert "batch_scaling" not in describe(*make_batches(proportional)[:1])
 
 
 def test_a_fit_is_the_least_squares_line_of_the_logarithms():
@@ -182,37 +191,37 @@ def test_a_fit_is_the_least_squares_line_of_the_logarithms():
     assert fit_power([1, 4], [0.0, 2.0]) is None
 
 
-def sized(size: int, time_ms: float, flops: float, side: int, **changes: Any) -> Profile:
-    rows = [row("linear", time_ms, flops)]
-    return profile(rows, image_size=size, pixel_shape=(3, side, side), **changes)
+def make_sized(size: int, time_ms: float, flops: float, side: int, **changes: Any) -> Profile:
+    rows = [make_row("linear", time_ms, flops)]
+    return make_profile(rows, image_size=size, pixel_shape=(3, side, side), **changes)
 
 
 @pytest.mark.parametrize(
     ("large", "verdict", "text"),
     [
         (
-            sized(448, 10.2, 1e9, 224),
+            make_sized(448, 10.2, 1e9, 224),
             "fixed",
             "The image size does not reach the model: at 224 and 448 px the model gets "
             "3 x 224 x 224 pixels both times, the work is 1.00 GFLOP both times and the time is "
             "about the same, 10.0 and 10.2 ms (+2.0 %).",
         ),
         (
-            sized(448, 41.0, 4e9, 448),
+            make_sized(448, 41.0, 4e9, 448),
             "reaches",
             "The image size reaches the model: at 224 and 448 px the model gets 3 x 224 x 224 and "
             "3 x 448 x 448 pixels, the work is 1.00 GFLOP and 4.00 GFLOP and the time is "
             "not the same, 10.0 and 41.0 ms (+310.0 %).",
         ),
         (
-            sized(448, 10.0, 2e9, 224),
+            make_sized(448, 10.0, 2e9, 224),
             "contradictory",
             "The image size changes the work, though not the pixels: at 224 and 448 px the model "
             "gets 3 x 224 x 224 pixels both times, the work is 1.00 GFLOP and 2.00 GFLOP and the "
             "time is about the same, 10.0 and 10.0 ms (+0.0 %).",
         ),
         (
-            profile([], image_size=448, status="out_of_memory", pixel_shape=None),
+            make_profile([], image_size=448, status="out_of_memory", pixel_shape=None),
             "unknown",
             "Whether the image size reaches the model cannot be told for 224 and 448 px: "
             "the profile at 448 px is missing (out of memory).",
@@ -220,17 +229,22 @@ def sized(size: int, time_ms: float, flops: float, side: int, **changes: Any) ->
     ],
 )
 def test_the_sentence_about_the_image_size_follows_pixels_and_work(large, verdict, text):
-    assert told(sized(224, 10.0, 1e9, 224), large)["image_size"] == (verdict, text)
+    assert describe(make_sized(224, 10.0, 1e9, 224), large)["image_size"] == (verdict, text)
 
 
 def test_nothing_measured_gives_no_sentence():
-    assert findings([profile([], status="crashed")]) == []
+    assert findings([make_profile([], status="crashed")]) == []
 
 
 def test_repeated_blocks_add_up_and_other_modules_do_not():
-    rows = [row("linear", 1.0, module=f"enc.layers.{place}.fc1") for place in range(12)]
-    rows += [row("linear", 2.0, module="enc.layers.0.fc2"), row("linear", 6.0, module="head.0")]
-    names = {group.name: (group.modules, group.time_ms) for group in module_groups(profile(rows))}
+    rows = [make_row("linear", 1.0, module=f"enc.layers.{place}.fc1") for place in range(12)]
+    rows += [
+        make_row("linear", 2.0, module="enc.layers.0.fc2"),
+        make_row("linear", 6.0, module="head.0"),
+    ]
+    names = {
+        group.name: (group.modules, group.time_ms) for group in group_modules(make_profile(rows))
+    }
     assert names == {
         "enc.layers.*.fc1": (12, 12.0),
         "head.0": (1, 6.0),
@@ -240,10 +254,10 @@ def test_repeated_blocks_add_up_and_other_modules_do_not():
 
 def test_the_table_of_kinds_has_an_exponent_for_each_kind():
     profiles = [
-        profile([row("linear", 2.0 * size), row("embedding", 1.0)], batch_size=size)
+        make_profile([make_row("linear", 2.0 * size), make_row("embedding", 1.0)], batch_size=size)
         for size in (1, 4)
     ]
-    table = kinds_table(profiles)
+    table = tabulate_kinds(profiles)
     assert table is not None
     assert table.headings == (
         "Kind of layer",
@@ -259,7 +273,7 @@ def test_the_table_of_kinds_has_an_exponent_for_each_kind():
 
 
 def test_no_sentence_holds_a_number_that_is_not_from_the_profiles():
-    """A finding's figures change with the data: nothing is written into the sentences."""
-    small = " ".join(one.text for one in findings(batches(cheap_at_scale)))
-    large = " ".join(one.text for one in findings(batches(dear_at_scale)))
+    """The numbers of a finding change with the data, so none is part of the sentence."""
+    small = " ".join(finding.text for finding in findings(make_batches(cheap_at_scale)))
+    large = " ".join(finding.text for finding in findings(make_batches(dear_at_scale)))
     assert re.findall(r"\d+\.\d+ ms", small) != re.findall(r"\d+\.\d+ ms", large)

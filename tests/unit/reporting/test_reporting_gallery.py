@@ -1,4 +1,4 @@
-"""Samples with their answers: which are shown, and that their texts stay texts."""
+"""The gallery: which samples and answers it shows, and that their texts stay texts."""
 
 import json
 import re
@@ -20,14 +20,18 @@ from vlmeter.reporting.answers import read_pictures
 CUT = cell_id({**AXES, "batch_size": 16, "max_input_len": 50})
 
 
-def collected(study: MadeStudy, folder: Any, samples: int = 12) -> list[dict[str, Any]]:
+def collect_datasets(study: MadeStudy, folder: Any, samples: int = 12) -> list[dict[str, Any]]:
     files = render_all(study, folder, draw=False)
     collect(study, files, samples)
     return read_json(files.answers)["datasets"]
 
 
 def test_the_worst_answers_of_the_reference_come_first(tmp_path):
-    textvqa = next(one for one in collected(MadeStudy(), tmp_path) if one["dataset"] == "textvqa")
+    textvqa = next(
+        dataset
+        for dataset in collect_datasets(MadeStudy(), tmp_path)
+        if dataset["dataset"] == "textvqa"
+    )
     assert textvqa["metric"] == "VQA accuracy"
     scores = [sample["answers"][0]["score"] for sample in textvqa["samples"]]
     assert scores == sorted(scores)
@@ -41,34 +45,36 @@ def test_a_metric_of_errors_has_its_highest_first(tmp_path):
     for record in study.records.values():
         for metric in (record["quality"] or {"metrics": []})["metrics"]:
             metric["higher_is_better"] = False
-    first = collected(study, tmp_path)[0]
+    first = collect_datasets(study, tmp_path)[0]
     assert [sample["id"] for sample in first["samples"]] == ["q2", "q1", "q3", "q0"]
 
 
 def test_the_reference_stands_beside_what_changed_most(tmp_path):
-    for block in collected(MadeStudy(), tmp_path):
+    for block in collect_datasets(MadeStudy(), tmp_path):
         assert len(block["cells"]) == 4
         first, second, *rest = block["cells"]
         assert first["changed"] == 0
         assert (second["cell"], second["changed"], second["shared"]) == (CUT, 1, 4)
-        assert {one["changed"] for one in rest} == {0}
+        assert {entry["changed"] for entry in rest} == {0}
 
 
 def test_a_changed_answer_is_shown_though_others_are_worse(tmp_path):
-    block = collected(MadeStudy(), tmp_path, samples=1)[0]
-    assert [(one["id"], one["changed"]) for one in block["samples"]] == [("q3", True)]
-    assert [one["text"] for one in block["samples"][0]["answers"]] == ["d", "another", "d", "d"]
+    block = collect_datasets(MadeStudy(), tmp_path, samples=1)[0]
+    assert [(entry["id"], entry["changed"]) for entry in block["samples"]] == [("q3", True)]
+    assert [entry["text"] for entry in block["samples"][0]["answers"]] == ["d", "another", "d", "d"]
 
 
 def test_no_more_samples_than_asked_for_and_none_for_zero(tmp_path):
-    assert [len(one["samples"]) for one in collected(MadeStudy(), tmp_path / "a", 2)] == [2, 2, 2]
-    assert collected(MadeStudy(), tmp_path / "b", 0) == []
+    assert [
+        len(dataset["samples"]) for dataset in collect_datasets(MadeStudy(), tmp_path / "a", 2)
+    ] == [2, 2, 2]
+    assert collect_datasets(MadeStudy(), tmp_path / "b", 0) == []
     assert list((tmp_path / "b" / "gallery").iterdir()) == [tmp_path / "b/gallery/answers.json"]
 
 
 def test_long_texts_are_cut(tmp_path):
     study = MadeStudy(words=" long" * 500)
-    sample = collected(study, tmp_path)[0]["samples"][0]
+    sample = collect_datasets(study, tmp_path)[0]["samples"][0]
     assert len(sample["prompt"]) == 600
     assert len(sample["answers"][0]["text"]) == 400
     assert sample["references"][0].endswith("…")
@@ -80,7 +86,7 @@ def test_where_nothing_was_scored_there_is_no_gallery(tmp_path, failed):
     for record in study.records.values():
         if record["status"] == "ok":
             record["quality"]["scored"] = 0
-    assert collected(study, tmp_path) == []
+    assert collect_datasets(study, tmp_path) == []
     for folder in (tmp_path, failed.folder):
         assert "Look at the answers" not in (folder / "report.md").read_text()
 
@@ -92,7 +98,7 @@ def test_a_sample_without_a_picture_says_so(rendered):
     assert part.count("![Picture of sample q0](gallery/") == 3
 
 
-def test_alike_answers_are_told_once(rendered):
+def test_equal_answers_are_shown_once(rendered):
     part = (rendered.folder / "report.md").read_text().split("### Look at the answers")[1]
     assert "| all cells: **a** (0.549) |" in part
     assert "batch 16, 50 tokens: **another** (0.610)" in part
@@ -108,7 +114,7 @@ def test_pictures_are_small_and_checked(rendered, tmp_path):
         read_pictures(tmp_path / "answers.json")
 
 
-def test_a_picture_keeps_its_shape_and_its_upright():
+def test_a_picture_keeps_its_shape_and_orientation():
     data = BytesIO()
     image = Image.new("RGBA", (800, 400), (255, 0, 0, 0))
     exif = image.getexif()
@@ -120,8 +126,8 @@ def test_a_picture_keeps_its_shape_and_its_upright():
 
 
 def test_hostile_answers_stay_text_in_both_forms(hostile):
-    told = json.loads(hostile.answers.read_text())["datasets"][0]["samples"][0]
-    assert "<script>" in told["prompt"]
+    sample = json.loads(hostile.answers.read_text())["datasets"][0]["samples"][0]
+    assert "<script>" in sample["prompt"]
     for name in ("report.md", "report.ru.md"):
         tokens = MarkdownIt("commonmark").enable("table").parse((hostile.folder / name).read_text())
         inline = [child for token in tokens for child in token.children or []]
@@ -140,4 +146,4 @@ def test_a_cell_of_another_model_may_stand_in_for_a_failed_reference():
         {"dataset": "d", "cell": name, "status": status, "scored_samples": 4}
         for name, status in (("base", "crashed"), ("x", "ok"), ("y", "ok"))
     ]
-    assert [one["cell"] for one in chosen_cells(rows, {}, {"m": "base"})] == ["x", "y"]
+    assert [row["cell"] for row in chosen_cells(rows, {}, {"m": "base"})] == ["x", "y"]

@@ -14,7 +14,7 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """Collects elements and texts, and sees that tags close in order."""
+    """Collects elements and texts, and checks that tags close in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -40,13 +40,13 @@ class Page(HTMLParser):
             self.texts.setdefault(self.open[-1], []).append(data.strip())
 
 
-def page_of(files: Files) -> Page:
+def parse_page(files: Files) -> Page:
     return Page((files.folder / "study.html").read_text())
 
 
 @pytest.mark.parametrize("which", ["rendered", "failed", "hostile"])
 def test_the_page_is_well_formed_and_loads_nothing(which, request):
-    page = page_of(request.getfixturevalue(which))
+    page = parse_page(request.getfixturevalue(which))
     assert page.open == []
     loading = [(tag, attrs) for tag, attrs in page.elements if tag in LOADING - {"img"}]
     assert loading == [("link", {"rel": "icon", "href": "data:,"})]
@@ -56,14 +56,14 @@ def test_the_page_is_well_formed_and_loads_nothing(which, request):
             assert re.fullmatch(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", attributes.pop("src"))
         for name in ("href", "src", "xlink:href"):
             address = attributes.get(name) or "#"
-            known = address.startswith("#") or address == "data:,"
-            assert known or (tag, address) == ("a", "study.ru.html"), (tag, address)
+            within_page = address.startswith("#") or address == "data:,"
+            assert within_page or (tag, address) == ("a", "study.ru.html"), (tag, address)
         assert "url(" not in (attributes.get("style") or "").replace("url(#", "")
 
 
 @pytest.mark.parametrize("which", ["rendered", "failed", "hostile"])
 def test_every_id_is_unique_and_every_reference_leads_somewhere(which, request):
-    page = page_of(request.getfixturevalue(which))
+    page = parse_page(request.getfixturevalue(which))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in page.elements:
@@ -86,15 +86,15 @@ def test_hostile_texts_are_shown_as_they_are(hostile):
     assert "<script>alert" not in text
     assert "onerror=y>" not in text.replace("onerror=y&gt;", "")
     assert not set(text) & {"\x00", "\x1b"}
-    (title,) = page_of(hostile).texts["h1"]
+    (title,) = parse_page(hostile).texts["h1"]
     assert title == (
         '=T <script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) '
         "\ufffd\ufffd[31m $x$"
     )
 
 
-def test_the_page_says_what_the_markdown_says(rendered):
-    page = page_of(rendered)
+def test_the_page_holds_the_same_text_as_the_markdown(rendered):
+    page = parse_page(rendered)
     markdown = (rendered.folder / "report.md").read_text()
     shown = {text for texts in page.texts.values() for text in texts}
     for line in markdown.splitlines():
@@ -107,7 +107,7 @@ def test_the_page_says_what_the_markdown_says(rendered):
 
 
 def test_a_part_of_the_page_is_reached_from_the_top(rendered):
-    targets = [attrs.get("href") for tag, attrs in page_of(rendered).elements if tag == "a"]
+    targets = [attrs.get("href") for tag, attrs in parse_page(rendered).elements if tag == "a"]
     assert targets == [
         "study.ru.html",
         "#answer",
@@ -142,7 +142,7 @@ def test_a_study_without_layers_has_no_such_part(tmp_path):
         assert "Per layer" not in (files.folder / name).read_text()
 
 
-def test_a_machine_of_which_nothing_is_known_is_no_obstacle(rendered, tmp_path):
+def test_an_empty_description_of_the_machine_is_accepted(rendered, tmp_path):
     machine = tmp_path / "machine.json"
     machine.write_text("{}")
     render_report(
@@ -176,7 +176,7 @@ def test_energy_that_was_not_measured_has_its_reason(tmp_path):
     assert "Energy not measured: the window was too short." in text
 
 
-def test_a_figure_that_is_no_svg_is_named(tmp_path):
+def test_a_figure_that_is_not_svg_is_named(tmp_path):
     path = tmp_path / "broken.svg"
     path.write_text("<svg")
     with pytest.raises(UserError, match=r"broken\.svg cannot be read as SVG"):

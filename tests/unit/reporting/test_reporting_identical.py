@@ -3,7 +3,7 @@ from typing import Any
 from vlmeter.reporting.identical import identical_groups
 
 
-def row(cell: str, **changes: Any) -> dict[str, Any]:
+def make_row(cell: str, **changes: Any) -> dict[str, Any]:
     return {
         "cell": cell,
         "dataset": "coco",
@@ -22,25 +22,29 @@ def row(cell: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_equal_tokens_and_pixels_are_identical_input():
-    (group,) = identical_groups([row("len200"), row("len100", latency=0.21)])
+    (group,) = identical_groups([make_row("len200"), make_row("len100", latency=0.21)])
     assert group.words == "identical input"
     assert group.mark == "A"
     assert group.cells == (("coco", "len200"), ("coco", "len100"))
     assert round(group.latency_spread or 0, 6) == 0.05
 
 
-def test_other_pixels_of_one_shape_are_identical_after_the_resize():
-    (group,) = identical_groups([row("224"), row("336", image_size=336, content_digest="d")])
+def test_other_pixels_of_the_same_shape_are_identical_after_the_resize():
+    (group,) = identical_groups(
+        [make_row("224"), make_row("336", image_size=336, content_digest="d")]
+    )
     assert group.words == "identical input after the processor's resize"
 
 
-def test_other_pixels_at_one_image_size_are_told_as_such():
-    (group,) = identical_groups([row("a"), row("b", content_digest="d")])
+def test_other_pixels_at_the_same_image_size_are_marked_as_other():
+    (group,) = identical_groups([make_row("a"), make_row("b", content_digest="d")])
     assert group.words == "identical shapes, other pixels"
 
 
 def test_unknown_pixels_are_not_called_identical():
-    (group,) = identical_groups([row("a", content_digest=None), row("b", content_digest=None)])
+    (group,) = identical_groups(
+        [make_row("a", content_digest=None), make_row("b", content_digest=None)]
+    )
     assert group.words == "identical shapes, other pixels"
 
 
@@ -57,17 +61,19 @@ def test_whatever_changes_the_computation_keeps_cells_apart():
         {"status": "crashed"},
     ]
     for change in changes:
-        assert identical_groups([row("a"), row("b", **change)]) == [], change
+        assert identical_groups([make_row("a"), make_row("b", **change)]) == [], change
 
 
 def test_unknown_digests_are_never_equal():
-    assert identical_groups([row("a", shape_digest=None), row("b", shape_digest=None)]) == []
+    assert (
+        identical_groups([make_row("a", shape_digest=None), make_row("b", shape_digest=None)]) == []
+    )
 
 
-def test_one_cell_named_twice_is_no_pair():
-    assert identical_groups([row("a"), row("a")]) == []
+def test_a_cell_named_twice_is_not_a_pair():
+    assert identical_groups([make_row("a"), make_row("a")]) == []
 
 
 def test_each_group_has_a_mark_of_its_own():
-    rows = [row(name, shape_digest=name[0]) for name in ("a1", "b1", "a2", "b2")]
+    rows = [make_row(name, shape_digest=name[0]) for name in ("a1", "b1", "a2", "b2")]
     assert [group.mark for group in identical_groups(rows)] == ["A", "B"]

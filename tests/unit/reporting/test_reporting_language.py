@@ -1,4 +1,4 @@
-"""The report says the same in every language."""
+"""The report has the same content in every language."""
 
 import re
 import string
@@ -17,14 +17,14 @@ from vlmeter.record import Status
 from vlmeter.reporting.language import (
     LANGUAGES,
     Message,
+    choose_plural_form,
     figure_in_language,
     in_language,
-    plural_form,
     read_catalogue,
-    recorded,
-    recorded_parts,
     say,
     speaking,
+    translate,
+    translate_parts,
 )
 from vlmeter.reporting.origin import _TRAITS
 
@@ -41,42 +41,42 @@ FAMILIES = {
     "trait": set(_TRAITS),
     "finding.convolutions": set(),
 }
-"""Keys that are put together: a prefix, and all that may follow its dot."""
+"""Keys that the code composes: a prefix, and all names that may follow its dot."""
 
 
-def messages(language: str) -> dict[str, Message]:
+def read_messages(language: str) -> dict[str, Message]:
     return dict(read_catalogue(language, LOCALES).messages)
 
 
-def fields(text: str) -> set[str]:
+def list_fields(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def forms(message: Message) -> dict[str, str]:
+def list_forms(message: Message) -> dict[str, str]:
     return {"other": message} if isinstance(message, str) else dict(message)
 
 
 def test_the_catalogues_have_the_same_keys():
-    keys = [list(messages(language)) for language in LANGUAGES]
+    keys = [list(read_messages(language)) for language in LANGUAGES]
     assert keys[1:] == keys[:-1]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_text_has_its_placeholders_and_its_languages_plurals(language):
-    english = messages(LANGUAGES[0])
-    for key, message in messages(language).items():
-        expected = set().union(*(fields(text) for text in forms(english[key]).values()))
-        told = [fields(text) for text in forms(message).values()]
-        assert set().union(*told) - {"count"} == expected - {"count"}, key
+    english = read_messages(LANGUAGES[0])
+    for key, message in read_messages(language).items():
+        expected = set().union(*(list_fields(text) for text in list_forms(english[key]).values()))
+        placeholders = [list_fields(text) for text in list_forms(message).values()]
+        assert set().union(*placeholders) - {"count"} == expected - {"count"}, key
         if not isinstance(message, str):
             assert set(message) == FORMS[language], key
-            assert all(one - {"count"} == expected - {"count"} for one in told), key
+            assert all(names - {"count"} == expected - {"count"} for names in placeholders), key
         elif isinstance(english[key], str):
-            assert fields(message) == expected, key
+            assert list_fields(message) == expected, key
 
 
 def test_nothing_is_left_in_english():
-    english, russian = (messages(language) for language in LANGUAGES)
+    english, russian = (read_messages(language) for language in LANGUAGES)
     same = {key for key, text in russian.items() if text == english[key]}
     latin = {key for key in same if re.search("[A-Za-z]{3,}", str(english[key]))}
     assert {re.sub("{[a-z_]+}", "", str(english[key])).strip("() ") for key in latin} <= {
@@ -88,16 +88,16 @@ def test_nothing_is_left_in_english():
 
 def test_every_key_is_used_and_every_used_key_is_there():
     code = "\n".join(path.read_text() for path in CODE)
-    known = set(messages("en"))
-    literal = {key for key in known if re.search(f"[\"']{re.escape(key)}[\"']", code)}
+    keys = set(read_messages("en"))
+    literal = {key for key in keys if re.search(f"[\"']{re.escape(key)}[\"']", code)}
     put_together = {f"{prefix}.{name}" for prefix, names in FAMILIES.items() for name in names}
     starts = {match.rstrip("{") for match in re.findall(r"f[\"']([a-z_]+\.[a-z_]*\{)", code)}
     starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
-    built = {key for key in known if any(key.startswith(start) for start in starts)}
-    assert put_together <= known
-    assert known - literal - built - {key for key in known if key.startswith("recorded.")} == set()
+    built = {key for key in keys if any(key.startswith(start) for start in starts)}
+    assert put_together <= keys
+    assert keys - literal - built - {key for key in keys if key.startswith("recorded.")} == set()
     asked = set(re.findall(r'(?:say|prose)\(\s*"([a-z_.]+)"', code))
-    assert {key for key in asked if not key.endswith(".")} - known == set()
+    assert {key for key in asked if not key.endswith(".")} - keys == set()
 
 
 @pytest.mark.parametrize(
@@ -109,23 +109,25 @@ def test_every_key_is_used_and_every_used_key_is_there():
     ],
 )
 def test_numbers_choose_the_plural_form(language, count, form):
-    assert plural_form(language, count) == form
+    assert choose_plural_form(language, count) == form
 
 
-def test_a_language_is_spoken_until_it_is_no_more():
+def test_a_language_holds_within_its_block_alone():
     with speaking("ru", LOCALES):
         assert say("machine.cores", count=2) == "2 ядра"
     assert say("machine.cores", count=2) == "2 cores"
 
 
-def test_a_text_of_a_record_that_no_one_translated_stays_as_it_is():
+def test_an_untranslated_text_of_a_record_stays_as_it_is():
     with speaking("ru", LOCALES):
-        assert recorded("{not} a format") == "{not} a format"
+        assert translate("{not} a format") == "{not} a format"
 
 
-def test_every_metric_s_definition_and_what_records_call_things_is_known():
-    english = {str(text) for key, text in messages("en").items() if key.startswith("recorded.")}
-    definitions = {metric.definition for found in TASK_METRICS.values() for metric in found}
+def test_every_definition_of_a_metric_and_every_term_of_records_is_translated():
+    english = {
+        str(text) for key, text in read_messages("en").items() if key.startswith("recorded.")
+    }
+    definitions = {metric.definition for metrics in TASK_METRICS.values() for metric in metrics}
     assert definitions <= english
     code = " ".join("\n".join(path.read_text() for path in CODE).split())
     words = {text for text in english if text not in definitions}
@@ -136,15 +138,15 @@ def test_every_metric_s_definition_and_what_records_call_things_is_known():
 
 
 def test_a_definition_is_translated_part_by_part():
-    told = "Exact match: no. " + next(iter(TASK_METRICS["caption"])).definition + " And more."
+    text = "Exact match: no. " + next(iter(TASK_METRICS["caption"])).definition + " And more."
     with speaking("ru", LOCALES):
-        shown = recorded_parts(told)
+        shown = translate_parts(text)
     assert shown.startswith("Exact match: no. WER: ошибочные слова")
     assert shown.endswith(" And more.")
-    assert recorded_parts(told) == told
+    assert translate_parts(text) == text
 
 
-def test_values_are_no_placeholders():
+def test_values_are_not_read_as_placeholders():
     assert say("prompt.named", name="{x}", words="{0}") == "Prompt {x}: {0}."
 
 
@@ -155,15 +157,15 @@ def test_files_in_the_first_language_have_no_language_in_their_name():
 
 
 @pytest.mark.parametrize("text", ["[", "- a list", None])
-def test_a_catalogue_that_is_none_is_named(tmp_path, text):
+def test_a_broken_catalogue_is_named(tmp_path, text):
     if text is not None:
         (tmp_path / "en.yaml").write_text(text)
     with pytest.raises(UserError, match=r"en\.yaml cannot be read as a catalogue"):
         read_catalogue("en", tmp_path)
 
 
-def shape(path: Path) -> list[tuple[str, str]]:
-    """A report's parts in their order, without their words."""
+def list_shape(path: Path) -> list[tuple[str, str]]:
+    """Return the elements of a report in order, without their texts."""
     tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
     kinds = ("heading_open", "table_open", "tr_open", "fence", "list_item_open", "td_open")
     return [(token.type, token.tag) for token in tokens if token.type in kinds]
@@ -172,7 +174,7 @@ def shape(path: Path) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("which", ["rendered", "failed", "hostile"])
 def test_both_reports_have_the_same_parts(which, request):
     folder = request.getfixturevalue(which).folder
-    english, russian = (shape(folder / name) for name in ("report.md", "report.ru.md"))
+    english, russian = (list_shape(folder / name) for name in ("report.md", "report.ru.md"))
     assert russian == english
 
 

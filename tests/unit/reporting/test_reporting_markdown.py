@@ -12,7 +12,7 @@ def parse(text: str) -> list[Token]:
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
-def headings(text: str) -> list[tuple[str, str]]:
+def list_headings(text: str) -> list[tuple[str, str]]:
     tokens = parse(text)
     return [
         (token.tag, tokens[place + 1].content)
@@ -27,7 +27,7 @@ def by_value(values: list[str]) -> list[tuple[str, str]]:
 
 
 def test_headings_stand_in_the_sources_order(rendered):
-    assert headings((rendered.folder / "report.md").read_text()) == [
+    assert list_headings((rendered.folder / "report.md").read_text()) == [
         ("h2", "Salesforce/blip2-opt-2.7b"),
         ("h3", "The answer"),
         *(("h4", name) for name in ("TextVQA", "COCO", "ScienceQA")),
@@ -78,10 +78,10 @@ def test_every_measured_cell_is_a_json_block_of_the_sources_four_keys(rendered):
         for entry in section["cells"]
         if study.records[entry["dataset"], entry["cell"]]["status"] == "ok"
     ]
-    told = [json.loads(block) for block in blocks]
-    assert [list(one) for one in told] == [FOUR] * len(expected)
-    assert [list(one.values()) for one in told] == expected
-    assert len(told) == 4 + 9 + 9 + 2 + 1
+    cells = [json.loads(block) for block in blocks]
+    assert [list(cell) for cell in cells] == [FOUR] * len(expected)
+    assert [list(cell.values()) for cell in cells] == expected
+    assert len(cells) == 4 + 9 + 9 + 2 + 1
 
 
 def test_a_cell_without_figures_says_why_in_their_place(rendered):
@@ -118,7 +118,7 @@ def test_no_table_is_wider_than_eight_columns(rendered):
     assert max(line.count("|") - 1 for line in lines if line.startswith("| ---")) == 8
 
 
-def test_one_figure_stands_under_each_section(rendered):
+def test_each_section_has_a_figure(rendered):
     text = (rendered.folder / "report.md").read_text()
     assert re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE) == [
         f"figures/{name}.svg"
@@ -176,16 +176,18 @@ def test_a_decode_step_stands_beside_the_forward_pass(tmp_path):
 
 
 def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):
-    plain = headings((rendered.folder / "report.md").read_text())
-    found = headings((hostile.folder / "report.md").read_text())
-    assert [tag for tag, _ in found] == [tag for tag, _ in plain]
+    plain = list_headings((rendered.folder / "report.md").read_text())
+    hostile_headings = list_headings((hostile.folder / "report.md").read_text())
+    assert [tag for tag, _ in hostile_headings] == [tag for tag, _ in plain]
     tokens = parse((hostile.folder / "report.md").read_text())
     kinds = {token.type for token in tokens}
     assert not kinds & {"html_block", "code_block", "blockquote_open"}
     inline = [child for token in tokens for child in token.children or []]
     assert not {child.type for child in inline} & {"link_open"}
     images = [child.attrs["src"] for child in inline if child.type == "image"]
-    assert all(re.fullmatch(r"(figures|gallery)/[\w-]+\.(svg|jpg)", str(one)) for one in images)
+    assert all(
+        re.fullmatch(r"(figures|gallery)/[\w-]+\.(svg|jpg)", str(address)) for address in images
+    )
     assert len(images) == 7 + 3 * 3
 
 
@@ -200,7 +202,7 @@ def test_hostile_texts_do_not_add_columns(rendered, hostile):
                 width = 0
         return rows
 
-    # The table of kinds lacks a column in between: one of the hostile study's profiles failed.
-    found, plain = widths(hostile.folder), widths(rendered.folder)
-    assert found[:32] == plain[:32]
-    assert found[-13:] == plain[-13:]
+    # The table of kinds in between lacks a column: a profile of the hostile study failed.
+    hostile_widths, plain = widths(hostile.folder), widths(rendered.folder)
+    assert hostile_widths[:32] == plain[:32]
+    assert hostile_widths[-13:] == plain[-13:]

@@ -1,4 +1,4 @@
-"""What the model was really asked, and how it answered, stands in the report."""
+"""The report shows the prompts of the model and the decoding of its answers."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ TEMPLATES = {
 }
 
 
-def study_of_prompts(**decoding: Any) -> MadeStudy:
-    """A study whose first section compares two prompts."""
+def make_study(**decoding: Any) -> MadeStudy:
+    """Make a study whose first section compares two prompts."""
     made = MadeStudy()
     section = made.outline["sections"][0]
     section["varied"] = {"prompt": list(TEMPLATES)}
@@ -37,13 +37,13 @@ def study_of_prompts(**decoding: Any) -> MadeStudy:
     return made
 
 
-def pages(study: MadeStudy, folder: Any) -> tuple[str, str]:
+def render_pages(study: MadeStudy, folder: Any) -> tuple[str, str]:
     render_all(study, folder, draw=False)
     return (folder / "report.md").read_text(), (folder / "study.html").read_text()
 
 
 def test_a_section_that_compares_prompts_says_what_they_are(tmp_path):
-    report, page = pages(study_of_prompts(), tmp_path)
+    report, page = render_pages(make_study(), tmp_path)
     for words in (
         "Prompt bare: “{question}”.",
         "Prompt family: “Context: {context} Q: {question}↵A:” or “Q: {question}↵A:”.",
@@ -52,29 +52,29 @@ def test_a_section_that_compares_prompts_says_what_they_are(tmp_path):
 
 
 def test_every_prompt_that_was_used_stands_among_what_figures_mean(tmp_path):
-    report, page = pages(MadeStudy(), tmp_path)
+    report, page = render_pages(MadeStudy(), tmp_path)
     assert report.count("- **prompt of TextVQA, bare**: “{question}”") == 1
     assert "Prompt bare" not in report
     assert "<strong>prompt of TextVQA, bare</strong>: “{question}”" in page
 
 
 def test_an_empty_template_is_the_image_alone(tmp_path):
-    made = study_of_prompts()
+    made = make_study()
     for record in made.records.values():
         if record["status"] == "ok":
             record["input"]["prompt_templates"] = {"": 300}
-    assert "- **prompt of COCO, bare**: the image alone" in pages(made, tmp_path)[0]
+    assert "- **prompt of COCO, bare**: the image alone" in render_pages(made, tmp_path)[0]
 
 
-def test_how_answers_were_decoded_is_told(tmp_path):
-    report, _ = pages(study_of_prompts(), tmp_path)
+def test_the_report_names_the_decoding(tmp_path):
+    report, _ = render_pages(make_study(), tmp_path)
     assert (
         "- **decoding of TextVQA**: greedy; at most 12 new tokens; end of answer: token 50118; "
         "padding on the left"
     ) in report
 
 
-def test_a_search_is_told_with_its_settings(tmp_path):
+def test_the_report_names_the_settings_of_a_beam_search(tmp_path):
     settings = {
         "method": "beam search",
         "num_beams": 5,
@@ -83,7 +83,7 @@ def test_a_search_is_told_with_its_settings(tmp_path):
         "repetition_penalty": 1.5,
         "eos_token_ids": [],
     }
-    report, _ = pages(study_of_prompts(**settings), tmp_path)
+    report, _ = render_pages(make_study(**settings), tmp_path)
     assert (
         "beam search of 5 beams, length penalty -1; at most 12 new tokens; at least 2; "
         "repetition penalty 1.5; end of answer: token none; padding on the left"

@@ -1,4 +1,4 @@
-"""The report that is kept in docs/sample looks as reports look now."""
+"""The report in docs/sample has the form of a report that the code writes now."""
 
 import re
 from pathlib import Path
@@ -12,61 +12,63 @@ REPOSITORY = Path(__file__).parents[3]
 SAMPLE = REPOSITORY / "docs/sample"
 HINT = "docs/sample is of another form: run `make demo sample pictures`"
 OF_SOME_STUDIES = {"What differs", "Of the peak"}
-"""Columns for what not every study has: cells apart from the rest, a peak that is known."""
+"""Columns that some studies lack: differences between cells, and a measured peak."""
 
 
-def ours(text: str) -> str | None:
-    """A heading in the catalogue's words, without its unit; None where it is a name or a value."""
+def strip_unit(text: str) -> str | None:
+    """Return a heading of the catalogue without its unit; None for a name or a value."""
     plain = re.sub(r"\s*\([^)]*\)$", "", text.replace("\\", "").strip())
-    return plain if plain in KNOWN else None
+    return plain if plain in CATALOGUE_TEXTS else None
 
 
-def _known() -> set[str]:
+def _list_catalogue_texts() -> set[str]:
     messages = read_catalogue("en", REPOSITORY / "report/locales").messages
-    texts = (text for message in messages.values() for text in _forms(message))
+    texts = (text for message in messages.values() for text in _list_forms(message))
     return {re.sub(r"\s*\([^)]*\)$", "", text) for text in texts if text}
 
 
-def _forms(message: object) -> list[str]:
+def _list_forms(message: object) -> list[str]:
     return [message] if isinstance(message, str) else list(dict(message).values())
 
 
-KNOWN = _known()
+CATALOGUE_TEXTS = _list_catalogue_texts()
 
 
-def headings(report: Path) -> set[str | None]:
-    found = re.findall(r"^#+ (?:\d+\) )?(.*)$", report.read_text(), re.MULTILINE)
-    return {ours(text) for text in found} - {None}
+def list_headings(report: Path) -> set[str | None]:
+    headings_ = re.findall(r"^#+ (?:\d+\) )?(.*)$", report.read_text(), re.MULTILINE)
+    return {strip_unit(text) for text in headings_} - {None}
 
 
-def columns(report: Path) -> set[str | None]:
-    """The headings of all tables: each stands above a line of dashes."""
+def list_columns(report: Path) -> set[str | None]:
+    """Return the headings of all tables, which stand above a line of dashes."""
     tables = re.findall(r"^\|(.*)\|\n\|(?: -+:? \|)+$", report.read_text(), re.MULTILINE)
-    return {ours(cell) for table in tables for cell in table.split("|")} - {None}
+    return {strip_unit(cell) for table in tables for cell in table.split("|")} - {None}
 
 
-def of_axes() -> set[str]:
-    """What a study's tables and sections are called after what it varies."""
+def list_axis_texts() -> set[str]:
+    """Return the headings that name the axes that a study varies."""
     messages = read_catalogue("en", REPOSITORY / "report/locales").messages
-    return {str(ours(str(messages[f"axis_{kind}.{axis}"]))) for kind in KINDS for axis in AXES}
+    return {
+        str(strip_unit(str(messages[f"axis_{kind}.{axis}"]))) for kind in KINDS for axis in AXES
+    }
 
 
 KINDS = ("heading", "label")
 
 
 def test_the_sample_has_the_headings_of_a_report(rendered: Files) -> None:
-    kept, made = (headings(folder / "report.md") for folder in (SAMPLE, rendered.folder))
-    assert (kept ^ made) - of_axes() == set(), HINT
+    kept, made = (list_headings(folder / "report.md") for folder in (SAMPLE, rendered.folder))
+    assert (kept ^ made) - list_axis_texts() == set(), HINT
     assert len(kept) > 5
 
 
-def test_the_sample_s_tables_have_the_columns_of_a_report(rendered: Files) -> None:
-    kept, made = (columns(folder / "report.md") for folder in (SAMPLE, rendered.folder))
-    assert (kept ^ made) - of_axes() - OF_SOME_STUDIES == set(), HINT
+def test_the_tables_of_the_sample_have_the_columns_of_a_report(rendered: Files) -> None:
+    kept, made = (list_columns(folder / "report.md") for folder in (SAMPLE, rendered.folder))
+    assert (kept ^ made) - list_axis_texts() - OF_SOME_STUDIES == set(), HINT
     assert {"WER", "Latency", "Energy", "Peak memory", "Answers changed"} <= kept
 
 
-def test_the_sample_s_page_is_laid_out_as_a_page_is(rendered: Files) -> None:
+def test_the_page_of_the_sample_has_the_layout_of_a_page(rendered: Files) -> None:
     kept, made = ((folder / "study.html").read_text() for folder in (SAMPLE, rendered.folder))
     style = re.compile(r"<style>(.*?)</style>", re.DOTALL)
     assert style.search(kept)[1] == style.search(made)[1], HINT
