@@ -213,12 +213,14 @@ def _image_pair(small: Profile, large: Profile) -> Finding:
             status=status_label(lost.status),
         )
         return Finding("image_size", "unknown", text)
-    figures = listed(
-        [_shape_words(small, large), _flop_words(small, large), _time_words(small, large)]
-    )
-    same_flops = math.isclose(small.flops, large.flops, rel_tol=1e-6)
+    counted = bool(small.flops and large.flops)
+    words = [_shape_words(small, large), *([_flop_words(small, large)] if counted else [])]
+    figures = listed([*words, _time_words(small, large)])
     shapes_known = small.pixel_shape is not None and large.pixel_shape is not None
-    same_shape = small.pixel_shape == large.pixel_shape if shapes_known else same_flops
+    alike = small.pixel_shape == large.pixel_shape
+    # Without a count, the pixels alone say whether it is the same work.
+    same_flops = math.isclose(small.flops, large.flops, rel_tol=1e-6) if counted else alike
+    same_shape = alike if shapes_known else same_flops
     verdict = "reaches" if not same_shape else "fixed" if same_flops else "contradictory"
     return Finding(
         "image_size", verdict, say(f"finding.size_{verdict}", sizes=sizes, figures=figures)
