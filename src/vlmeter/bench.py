@@ -9,6 +9,7 @@ import torch
 from vlmeter.measure.clock import Call
 from vlmeter.models.answer import cache_in_use, generate, image_changes_logits
 from vlmeter.models.batches import Feeder, Inputs, digests
+from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.items import Items
 from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel
@@ -31,7 +32,8 @@ class Bench:
 
     def forwards(self) -> list[Call]:
         """Return one forward pass per cost batch."""
-        return [_Forward(self.loaded.model, inputs) for inputs in self.cost_batches]
+        marks = captures_cuda_graphs(self.loaded.optimization)
+        return [_Forward(self.loaded.model, inputs, marks) for inputs in self.cost_batches]
 
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
@@ -118,8 +120,12 @@ class _Forward:
 
     model: Any
     inputs: Inputs
+    marks_its_step: bool = False
+    """Whether CUDA graphs must hear that a new pass begins."""
 
     def __call__(self) -> object:
+        if self.marks_its_step:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.inference_mode():
             # A cache, which nothing reads here, would make each layer a program of its own to
             # torch.compile: after eight of them it gives up, and the rest runs uncompiled.

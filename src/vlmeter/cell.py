@@ -19,12 +19,13 @@ from vlmeter.cellblocks import (
     model_block,
     provenance_block,
 )
+from vlmeter.guarding import value_or_reason
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy import EnergyMeter, energy_meter
 from vlmeter.measure.energy_result import Energy, with_generation
 from vlmeter.measure.energy_sources import EnergySettings
-from vlmeter.measure.flops import count_flops
+from vlmeter.measure.flops import DecodeStep, count_decode_step, count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
@@ -62,6 +63,13 @@ def measure_cell(
     memory.start()
     with spent.on("set_up"):
         bench = set_up(job, inputs)
+        # Before anything is measured: what fails here takes no figure with it.
+        described = {
+            "input": bench.described(),
+            "model": model_block(bench, inputs),
+            "decoding": decoding_block(bench, cell),
+            "provenance": provenance_block(job, bench, machine, gpus),
+        }
     with spent.on("checks"):
         checks = bench.check_image_is_seen()
     if predictions is not None:
@@ -74,18 +82,16 @@ def measure_cell(
     memory.begin_workload()
     with spent.on("costs"):
         costs = _costs(bench, cell, machine, gpus, compilation)
-    memory_block = memory.stop(bench.loaded.model).as_dict()
+    peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model).as_dict())
     with spent.on("flops"):
         flops = _flops_block(bench, cell, machine, costs.latency_s)
     blocks = {
-        "input": bench.described(),
+        **described,
         **costs.blocks,
         "flops_detail": flops,
-        "memory": memory_block,
+        "memory": {"memory_reason": reason} if peaks is None else peaks,
         "checks": checks,
-        "model": {**model_block(bench, inputs), **effects},
-        "decoding": decoding_block(bench, cell),
-        "provenance": provenance_block(job, bench, machine, gpus),
+        "model": {**described["model"], **effects},
         "time_spent_s": spent.as_dict(),
     }
     return Measured([dict(row._asdict()) for row in costs.timings], blocks)
@@ -132,12 +138,13 @@ def _costs(
     )
     compiled = compilation.stop() if bench.loaded.optimization.compiled else None
     generation, energy = _decoding(bench, cell, clock, meter, energy)
+    seen, reason = value_or_reason(lambda: conditions.stop().as_dict())
     blocks = {
         "latency_detail": latency.as_dict(),
         "generation": generation.as_dict(),
         "energy_detail": energy.as_dict(),
         "compile": compiled,
-        "conditions": conditions.stop().as_dict(),
+        "conditions": {"conditions_reason": reason} if seen is None else seen,
     }
     return _Costs(latency.latency_s, [*latency.rows, *generation.rows], blocks)
 
@@ -145,16 +152,27 @@ def _costs(
 def _flops_block(
     bench: Bench, cell: Mapping[str, Any], machine: Mapping[str, Any], latency_s: float
 ) -> dict[str, Any]:
-    with countable(bench.loaded):
-        flops = count_flops(
-            bench.loaded.model,
-            bench.cost_batches[0],
-            bench.loaded.family.stage_of,
-            decoder=bench.loaded.generator,
-            prompt_tokens=bench.sequence_length,
-        )
-    peak = _peak_flop_per_s(machine, cell["axes"])
-    return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
+    """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
+    loaded = bench.loaded
+
+    def count_pass() -> dict[str, object]:
+        with countable(loaded):
+            flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
+        peak = _peak_flop_per_s(machine, cell["axes"])
+        return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
+
+    def count_step() -> DecodeStep:
+        with countable(loaded):
+            return count_decode_step(
+                loaded.generator, cell["axes"]["batch_size"], bench.sequence_length
+            )
+
+    counted, reason = value_or_reason(count_pass)
+    step, step_reason = value_or_reason(count_step)
+    return {
+        **({"flops": None, "flops_reason": reason} if counted is None else counted),
+        **(step or DecodeStep(None, step_reason, {})).as_dict(),
+    }
 
 
 def _decoding(

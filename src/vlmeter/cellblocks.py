@@ -12,6 +12,7 @@ from vlmeter.files import json_digest, read_json
 from vlmeter.host import describe_host, is_here
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.settings import cuda_settings, torch_settings
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import attention_in_use, dtypes_in_use
 from vlmeter.provenance import git_state
@@ -66,13 +67,19 @@ def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> di
 def provenance_block(
     job: Mapping[str, Any], bench: Bench, machine: Mapping[str, Any], gpus: Sequence[Gpu]
 ) -> dict[str, Any]:
-    """Return where the figures come from; of the machine's GPUs those that the cell had."""
+    """Return where the figures come from; of the machine's GPUs those that the cell had.
+
+    The settings of torch are those of this process: no other one knows them.
+    """
     held = {gpu.uuid() for gpu in gpus}
+    on_gpu = job["cell"]["axes"]["device"] == "cuda"
     return {
         "git": git_state(),
         "code": job["code"],
         "software": dict(job["software"]),
         "threads": torch.get_num_threads(),
+        "torch": torch_settings(),
+        "cuda": cuda_settings() if on_gpu else None,
         **{key: machine[key] for key in ("host", "cpu", "memory_bytes", "os", "container")},
         "python": machine["python"],
         "gpus": [gpu.as_dict() for gpu in devices.visible_gpus() if gpu.uuid in held],

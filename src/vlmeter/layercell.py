@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmeter.bench import Bench, set_up
+from vlmeter.failures import UnsupportedError
+from vlmeter.guarding import value_or_reason
 from vlmeter.measure.clock import clock_for
-from vlmeter.measure.flops import count_flops, mean_decode_step
+from vlmeter.measure.flops import DecodeStep, count_flops, mean_decode_step
 from vlmeter.measure.layers import LayerProfile, profile_decode, profile_layers
 from vlmeter.measure.marks import stopwatch_for
 from vlmeter.models.countable import countable
@@ -22,46 +24,72 @@ class Profiled:
 
 
 def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
-    """Profile one cell; hooks and figures are a pass of their own, apart from latency."""
+    """Profile one cell; hooks and figures are a pass of their own, apart from latency.
+
+    Raises:
+        UnsupportedError: the model is spread over several GPUs.
+    """
     cell = job["cell"]
+    if cell["gpus"] > 1:
+        # Each GPU has streams of its own, and no event of one tells the time of another's.
+        raise UnsupportedError(
+            f"the model is spread over {cell['gpus']} GPUs: the layers of several GPUs cannot be "
+            "timed on one clock"
+        )
     bench = set_up(job, inputs)
     bench.check_image_is_seen()
-    forward = _forward(bench, cell)
-    decode, reason = _decode(bench, cell)
+    described = bench.described()
+    work, flops_reason = value_or_reason(lambda: _work_by_layer(bench))
+    forward = _forward(bench, cell, work)
+    # A decode step that cannot be profiled leaves the forward pass, which is.
+    profile, failed = value_or_reason(lambda: _decode(bench, cell))
+    decode, reason = profile or (None, failed)
     rows = [*forward.rows, *(decode.rows if decode else ())]
     blocks = {
         **forward.as_dict(),
+        "flops_reason": flops_reason,
         "decode": None if decode is None else decode.as_dict(),
         "decode_reason": reason,
-        "input": bench.described(),
+        "input": described,
     }
     return Profiled([dict(row._asdict()) for row in rows], blocks)
 
 
-def _forward(bench: Bench, cell: Mapping[str, Any]) -> LayerProfile:
-    model, family = bench.loaded.model, bench.loaded.family
-    device = cell["axes"]["device"]
-    with countable(bench.loaded):
-        flops = count_flops(model, bench.cost_batches[0], family.stage_of)
+def _work_by_layer(bench: Bench) -> dict[str, int]:
+    loaded = bench.loaded
+    with countable(loaded):
+        flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
+    return flops.own_by_module
+
+
+def _forward(
+    bench: Bench, cell: Mapping[str, Any], work: Mapping[str, float] | None
+) -> LayerProfile:
+    family, device = bench.loaded.family, cell["axes"]["device"]
     return profile_layers(
-        model,
+        bench.loaded.model,
         bench.forwards()[0],
         clock=clock_for(device),
         stopwatch=stopwatch_for(device),
         stage_of=family.stage_of,
         iterations=cell["iterations"],
-        flops_by_module=flops.own_by_module,
+        flops_by_module=work,
     )
 
 
 def _decode(bench: Bench, cell: Mapping[str, Any]) -> tuple[LayerProfile | None, str | None]:
     name, decoder = bench.loaded.family.generator, bench.loaded.generator
     device, new_tokens = cell["axes"]["device"], cell["measure"]["new_tokens"]
-    with countable(bench.loaded):
-        step = mean_decode_step(
-            decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
-        )
-    flops = {".".join(filter(None, (name, own))): n for own, n in step.own_by_module.items()}
+
+    def count() -> DecodeStep:
+        with countable(bench.loaded):
+            return mean_decode_step(
+                decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
+            )
+
+    step, _ = value_or_reason(count)
+    by_module = {} if step is None else step.own_by_module
+    flops = {".".join(filter(None, (name, own))): n for own, n in by_module.items()}
     return profile_decode(
         bench.loaded.model,
         bench.generation,

@@ -2,11 +2,15 @@
 
 import re
 import tomllib
+from importlib import metadata
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 LOCKS = ["requirements.lock", "requirements-slurm.lock", "requirements-dev.lock"]
+"""Each is installed on top of those before it."""
 
 
 def pins(text):
@@ -21,10 +25,6 @@ def lock(repository):
 @pytest.fixture(scope="module")
 def project(repository):
     return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-
-
-def canonical(name):
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.mark.parametrize("file", LOCKS)
@@ -53,22 +53,58 @@ def test_the_conda_environment_is_the_lock(repository, lock):
 def test_the_lock_has_the_projects_pins(repository, project, lock_file, section):
     wanted = {"main": project["dependencies"], **project["optional-dependencies"]}[section]
     locked = {
-        canonical(name): version
+        canonicalize_name(name): version
         for name, version in pins((repository / "envs" / lock_file).read_text()).items()
     }
     named = [
         re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[.*\])?==(.+)", entry).groups() for entry in wanted
     ]
-    assert {canonical(name): locked.get(canonical(name)) for name, _ in named} == {
-        canonical(name): version for name, version in named
+    assert {canonicalize_name(name): locked.get(canonicalize_name(name)) for name, _ in named} == {
+        canonicalize_name(name): version for name, version in named
     }
 
 
 def test_nothing_is_locked_twice(repository):
     named = [
-        canonical(name) for file in LOCKS for name in pins((repository / "envs" / file).read_text())
+        canonicalize_name(name)
+        for file in LOCKS
+        for name in pins((repository / "envs" / file).read_text())
     ]
     assert sorted(set(named)) == sorted(named)
+
+
+OF_A_BUILD = ("nvidia-", "cuda-", "triton")
+"""What torch's CUDA builds bring beyond the locks, which serve every build."""
+
+
+def needs_of(name, extras):
+    """Return what an installed distribution needs on this machine: names with their extras."""
+    needs = set()
+    for needed in map(Requirement, metadata.requires(name) or []):
+        applies = not needed.marker or any(
+            needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        )
+        if applies and not needed.name.startswith(OF_A_BUILD):
+            needs.add((canonicalize_name(needed.name), tuple(sorted(needed.extras))))
+    return needs
+
+
+@pytest.mark.parametrize("file", LOCKS)
+def test_what_a_locked_package_needs_is_locked_with_it_or_before_it(repository, file):
+    locked = [
+        [canonicalize_name(name) for name in pins((repository / "envs" / lock_file).read_text())]
+        for lock_file in LOCKS[: LOCKS.index(file) + 1]
+    ]
+    at_hand = set().union(*locked)
+    waiting = {(name, ()) for name in locked[-1]}
+    seen, missing = set(), []
+    while waiting - seen:
+        name, extras = (waiting - seen).pop()
+        seen.add((name, extras))
+        needs = needs_of(name, extras)
+        missing += [f"{name} needs {needed}" for needed, _ in needs if needed not in at_hand]
+        waiting |= {need for need in needs if need[0] in at_hand}
+    assert missing == []
 
 
 def rules(repository):

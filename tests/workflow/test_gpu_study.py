@@ -94,6 +94,19 @@ def test_a_cell_on_the_gpu_is_timed_by_events_and_its_energy_counted_by_nvml(
     assert pd.isna(cpu["peak_allocated_bytes"])
 
 
+def test_what_decides_a_gpu_s_figures_is_in_its_record_and_the_report(
+    cells: "pd.DataFrame", kept: Path
+) -> None:
+    gpu, cpu = (cells.loc[CELL.format("eager", device)] for device in ("cuda", "cpu"))
+    settings = json.loads(gpu["cuda_settings"])
+    assert (settings["capability"], settings["matmul_fp32"]) == ("9.0", "ieee")
+    assert settings["convolution_fp32"] == "tf32"
+    assert pd.isna(cpu["cuda_settings"])
+    assert gpu["torch_settings"] == cpu["torch_settings"]
+    text = (kept / "report.md").read_text()
+    assert "compute capability 9.0; fp32 products: ieee, fp32 convolutions: tf32" in text
+
+
 def test_the_gpu_s_peak_is_measured_and_its_use_told(cells: "pd.DataFrame", kept: Path) -> None:
     machine = json.loads((kept / "machine.json").read_text())
     assert {"cpu-fp32", "cuda-fp32"} == set(machine["peak_flop_per_s"])

@@ -43,6 +43,12 @@ _OF_A_DATASET = {
     "decoding": "decoding",
     "quality_definition": "scoring",
 }
+_OF_THE_SOFTWARE = {
+    "software": "Library ",
+    "torch_settings": "torch.",
+    "cuda_settings": "cuda.",
+}
+"""Columns that hold several traits as JSON, by what stands before each."""
 _NOT_THE_STUDY_S = {"max_attempts", "timeout_s"}
 """Settings of the measurement that change no figure."""
 
@@ -73,7 +79,8 @@ def _told(study: Exported) -> Iterator[tuple[str, str]]:
     yield "VLMeter", study.version
     yield from _from_rows("", _OF_ALL_CELLS, rows)
     yield from _machine(study.machine)
-    yield from _software(rows)
+    for column, prefix in _OF_THE_SOFTWARE.items():
+        yield from _from_json(prefix, column, rows)
     for name in dict.fromkeys(row["model"] for row in rows):
         own = [row for row in rows if row["model"] == name]
         yield from _from_rows(f"Model {name}: ", _OF_A_MODEL, own)
@@ -104,13 +111,13 @@ def _machine(machine: Plain) -> Iterator[tuple[str, str]]:
         yield "Memory", f"{machine['memory_bytes'] / 2**30:.0f} GiB"
 
 
-def _software(rows: list[Row]) -> Iterator[tuple[str, str]]:
-    versions: dict[str, dict[str, None]] = {}
-    for text in dict.fromkeys(row["software"] for row in rows if row["software"]):
-        for name, version in json.loads(text).items():
-            versions.setdefault(name, {})[str(version)] = None
-    for name, told in sorted(versions.items()):
-        yield f"Library {name}", " | ".join(sorted(told))
+def _from_json(prefix: str, column: str, rows: list[Row]) -> Iterator[tuple[str, str]]:
+    values: dict[str, dict[str, None]] = {}
+    for text in dict.fromkeys(row[column] for row in rows if row[column]):
+        for name, value in _flat("", json.loads(text)):
+            values.setdefault(name, {})[DASH if value is None else _words(value)] = None
+    for name, texts in sorted(values.items()):
+        yield f"{prefix}{name}", " | ".join(sorted(texts))
 
 
 def _flat(prefix: str, block: Plain) -> Iterator[tuple[str, object]]:

@@ -37,7 +37,7 @@ UNSTAGED = "other"
 
 @dataclass(frozen=True)
 class Flops:
-    """The operations of one forward pass of the full batch, and of one decode step."""
+    """The operations of one forward pass of the full batch."""
 
     flops: int | None
     """All matrix work; None where an operator that does matrix work could not be counted."""
@@ -45,10 +45,6 @@ class Flops:
     per_sample: float | None
     by_stage: dict[str, int]
     """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
-    decode_step: float | None
-    """One new token for every sample of the batch, over a cache of the full prompt."""
-    decode_step_reason: str | None
-    """Why there is no such count."""
     normalisation_flops: int
     """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
     convention: str
@@ -65,7 +61,7 @@ class Flops:
     def as_dict(
         self, latency_s: float | None = None, peak_flop_per_s: float | None = None
     ) -> dict[str, object]:
-        """The `flops_detail` block.
+        """The part of the `flops_detail` block that is of the forward pass.
 
         Args:
             latency_s: Time of the same forward pass, for the achieved rate.
@@ -90,6 +86,10 @@ class DecodeStep:
     """Why there is no such count."""
     own_by_module: Mapping[str, float]
     """Exclusive of submodules, by dotted name from the decoder; they sum to `flops`."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The rest of the `flops_detail` block."""
+        return {"decode_step": self.flops, "decode_step_reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -120,32 +120,18 @@ def count_flops(
     model: nn.Module,
     inputs: Mapping[str, object],
     stages: StageOf | Mapping[str, Sequence[str]],
-    decoder: nn.Module | None = None,
-    prompt_tokens: int | None = None,
 ) -> Flops:
-    """Count one forward pass, and one decode step where the decoder is given.
+    """Count one forward pass, which runs once.
 
     Args:
         model: The uncompiled model, in whatever attention implementation it runs.
         inputs: Its keyword arguments; tensors, whose first dimension is the batch, and flags.
         stages: The stage of a module by its name, or the name prefixes of each stage.
-        decoder: The language model inside, from token ids to logits, which generates with a
-            key-value cache.
-        prompt_tokens: Positions that the prompt fills in that cache, image positions included.
-
-    Returns:
-        The counts. A forward pass runs once; the decode step is traced over a cache that is
-        expanded from a single position, so the prompt is not run again.
     """
     batch_size = _batch_size(inputs)
     stage_of = stages if callable(stages) else stage_by_prefix(stages)
     with torch.no_grad():
         forward = _counted(model, lambda: {**inputs, "use_cache": False})
-    decode = (
-        DecodeStep(None, "no decoder was given", {})
-        if decoder is None or prompt_tokens is None
-        else count_decode_step(decoder, batch_size, prompt_tokens)
-    )
     own = _own(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
@@ -158,8 +144,6 @@ def count_flops(
         flops_reason=reason,
         per_sample=None if reason else total / batch_size,
         by_stage=dict(by_stage),
-        decode_step=decode.flops,
-        decode_step_reason=decode.reason,
         normalisation_flops=forward.normalisation,
         convention=CONVENTION,
         counter=forward.counter,
@@ -188,7 +172,9 @@ def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
 def count_decode_step(
     decoder: nn.Module, batch_size: int, prompt_tokens: int, decoded_tokens: int = 0
 ) -> DecodeStep:
-    """Count one decode step.
+    """Count one decode step, over a cache that is expanded from a single position.
+
+    So the prompt is not run again.
 
     Args:
         decoder: The language model, from token ids to logits, with a key-value cache.

@@ -42,6 +42,9 @@ class CudaMemory(Protocol):
     def init(self) -> None:
         """Create the context, without which there are no statistics."""
 
+    def device_count(self) -> int:
+        """How many devices this process sees."""
+
     def reset_peak_memory_stats(self, device: str) -> None:
         """Set the peaks back to the present use."""
 
@@ -98,12 +101,14 @@ class MemoryProbe:
         """Choose what to watch.
 
         Args:
-            device: `cpu`, `cuda` or `cuda:N`.
+            device: `cpu`; `cuda` for all GPUs that the process sees, or `cuda:N` for one.
             cuda: `torch.cuda` for a CUDA device, or a fake.
-            gpus: The driver's view of that device, or of several from it on.
+            gpus: The driver's view of them; it may see fewer, or none.
             proc: The process's folder in procfs; where it is missing, `getrusage` serves.
         """
-        self._devices = [device] if len(gpus) <= 1 else [f"cuda:{n}" for n in range(len(gpus))]
+        self._devices = [device]
+        if device == "cuda" and cuda is not None:
+            self._devices = [f"cuda:{index}" for index in range(cuda.device_count())]
         self._cuda = cuda
         self._gpus = gpus
         self._proc = proc

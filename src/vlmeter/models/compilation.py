@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch._dynamo.utils import counters
+from torch._inductor import list_mode_options
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlmeter.measure.clock import Call, Clock
@@ -76,6 +77,16 @@ def compile_model(model: Any, optimization: Optimization) -> int:  # noqa: ANN40
     for region in regions or [model]:
         region.compile(dynamic=False, mode=optimization.compile_mode)
     return len(regions) or 1
+
+
+def captures_cuda_graphs(optimization: Optimization) -> bool:
+    """Say whether a mode of torch.compile replays CUDA graphs, which must hear of each new pass.
+
+    Several graphs of one pass share their memory with those of the next. Where no one says that a
+    pass begins, torch takes the second region's call for it, and frees the input of that region.
+    """
+    mode = optimization.compile_mode
+    return mode is not None and bool(list_mode_options(mode).get("triton.cudagraphs"))
 
 
 def repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401

@@ -227,12 +227,21 @@ def _compare_image_pair(small: Profile, large: Profile) -> Finding:
             status=status_label(lost.status),
         )
         return Finding("image_size", "unknown", text)
+    is_counted = bool(small.flops and large.flops)
     figures = listed(
-        [_format_shapes(small, large), _format_flops(small, large), _format_times(small, large)]
+        [
+            _format_shapes(small, large),
+            *([_format_flops(small, large)] if is_counted else []),
+            _format_times(small, large),
+        ]
     )
-    same_flops = math.isclose(small.flops, large.flops, rel_tol=1e-6)
     have_shapes = small.pixel_shape is not None and large.pixel_shape is not None
-    same_shape = small.pixel_shape == large.pixel_shape if have_shapes else same_flops
+    is_same_shape = small.pixel_shape == large.pixel_shape
+    # Without a count, the pixels alone say whether it is the same work.
+    same_flops = (
+        math.isclose(small.flops, large.flops, rel_tol=1e-6) if is_counted else is_same_shape
+    )
+    same_shape = is_same_shape if have_shapes else same_flops
     verdict = "reaches" if not same_shape else "fixed" if same_flops else "contradictory"
     return Finding(
         "image_size", verdict, say(f"finding.size_{verdict}", sizes=sizes, figures=figures)

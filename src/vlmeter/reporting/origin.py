@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.reporting.formats import listed
+from vlmeter.reporting.formats import DASH, listed
 from vlmeter.reporting.frames import Row
 from vlmeter.reporting.language import say
 from vlmeter.reporting.table import Table, TextColumn, table_of
@@ -18,6 +18,8 @@ _TRAITS = (
     "git_dirty",
     "code_digest",
     "software",
+    "torch_settings",
+    "cuda_settings",
     "machine_cpu",
     "machine_gpus",
     "machine_driver",
@@ -29,6 +31,10 @@ _TRAITS = (
     "attempt",
 )
 """What may differ from cell to cell, by its column."""
+
+_AS_JSON = ("software", "torch_settings", "cuda_settings")
+_OF_CUDA = ("version", "cudnn", "capability", "matmul_fp32", "convolution_fp32")
+"""What of the settings of CUDA every reader should see."""
 
 _FOUND_OUT = {
     "model": {
@@ -74,9 +80,9 @@ def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
                     f"{say(f'trait.{column}')}: {_words(column, row[column], common[column])}"
                 )
     shared = tuple(
-        (say(f"trait.{column}"), _words(column, value))
+        (say(f"trait.{column}"), _shared_words(column, value))
         for column, value in common.items()
-        if column in ("git_commit", "code_digest", "threads", "gpu_power_limit_w")
+        if column in ("git_commit", "code_digest", "threads", "cuda_settings", "gpu_power_limit_w")
     )
     if common.get("git_dirty"):
         commit = say("trait.git_commit")
@@ -116,20 +122,32 @@ def described(
     return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
 
 
+def _shared_words(column: str, value: object) -> str:
+    if column != "cuda_settings":
+        return _words(column, value)
+    settings = json.loads(str(value))
+    return say("origin.cuda", **{key: settings.get(key) for key in _OF_CUDA})
+
+
 def _words(column: str, value: object, common: object = None) -> str:
     if column == "git_dirty":
         return say("origin.dirty" if value else "origin.clean")
-    if column == "software":
-        return _versions(str(value), None if common is None else str(common))
+    if column in _AS_JSON:
+        return _entries(str(value), None if common is None else str(common))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _versions(software: str, common: str | None) -> str:
-    """Return the versions that are not those of most cells."""
-    own, usual = dict(json.loads(software)), dict(json.loads(common or "{}"))
-    return listed(
-        [f"{name} {version}" for name, version in own.items() if usual.get(name) != version]
-    )
+def _entries(text: str, common: str | None) -> str:
+    """Return the versions or settings that are not those of most cells."""
+    own, usual = _flat(json.loads(text)), _flat(json.loads(common or "{}"))
+    unlike = [name for name in {**own, **usual} if own.get(name) != usual.get(name)]
+    return listed([f"{name} {own.get(name, DASH)}" for name in unlike])
+
+
+def _flat(settings: Plain) -> dict[str, object]:
+    """Return settings by their own names: an environment's stand inside."""
+    environment = settings.get("environment") or {}
+    return {**{key: settings[key] for key in settings if key != "environment"}, **environment}
 
 
 def _differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table | None:

@@ -298,6 +298,7 @@ _REST = (
     _make_memory_column("peak_reserved_bytes", "Peak held by the device's allocator."),
     _make_memory_column("device_used_bytes", "Device memory in use according to the driver."),
     _make_memory_column("weights_bytes", "Parameters and buffers."),
+    Column("memory_reason", "text", "", "Why no memory was read.", "memory.memory_reason"),
     _make_compile_column(
         "compile_time_s",
         "number",
@@ -349,6 +350,20 @@ _REST = (
     Column("code_digest", "text", "", "Digest of the measuring code.", "provenance.code"),
     Column("software", "text", "", "Library versions, as JSON.", "provenance.software"),
     Column(
+        "torch_settings",
+        "text",
+        "",
+        "Build, precision, CPU kernels and threads of torch, as JSON.",
+        "provenance.torch",
+    ),
+    Column(
+        "cuda_settings",
+        "text",
+        "",
+        "Versions, precision and launch settings of CUDA, as JSON; of cells on a GPU.",
+        "provenance.cuda",
+    ),
+    Column(
         "samples_sha256", "text", "", "SHA-256 of the samples' file.", "provenance.samples_sha256"
     ),
     Column("images_sha256", "text", "", "SHA-256 of the images' file.", "provenance.images_sha256"),
@@ -376,6 +391,13 @@ _REST = (
     ),
     Column("disturbed", "flag", "", "Whether foreign load was seen.", "conditions.disturbed"),
     Column("disturbance", "text", "", "What was seen.", "conditions.disturbance"),
+    Column(
+        "conditions_reason",
+        "text",
+        "",
+        "Why the conditions were not read at the end.",
+        "conditions.conditions_reason",
+    ),
 )
 
 SUMMARY_COLUMNS = (*_CELL, *_QUALITY, *_INPUT, *_LATENCY, *_ENERGY, *_FLOPS, *_REST)

@@ -67,7 +67,8 @@ class FakeStopwatch:
 class FakeCuda:
     """`torch.cuda` with one stream that is behind the host until it is synchronised."""
 
-    def __init__(self):
+    def __init__(self, cards=1):
+        self.cards = cards
         self.stream_ms = 0.0
         self.synchronised = []
         self.current = []
@@ -90,6 +91,9 @@ class FakeCuda:
 
     def init(self):
         self.initialised = True
+
+    def device_count(self):
+        return self.cards
 
     def reset_peak_memory_stats(self, device):
         assert self.initialised

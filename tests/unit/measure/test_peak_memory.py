@@ -1,3 +1,4 @@
+import pytest
 import torch
 from measure_fakes import FakeCuda, FakeNvml
 
@@ -86,8 +87,18 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
     assert memory.device_used_bytes == 5000
 
 
+@pytest.mark.parametrize("seen", [0, 1])
+def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_tells(seen):
+    cuda = FakeCuda(cards=2)
+    probe = MemoryProbe("cuda", cuda, open_gpus(FakeNvml(*[{"used": 5000}] * seen)))
+    probe.start()
+    cuda.peaks = {"allocated": 100, "reserved": 120}
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (200, 240)
+
+
 def test_the_memory_of_several_gpus_is_added_up():
-    cuda = FakeCuda()
+    cuda = FakeCuda(cards=2)
     gpus = open_gpus(FakeNvml({"used": 5000}, {"used": 300}))
     probe = MemoryProbe("cuda", cuda, gpus)
     probe.start()

@@ -197,6 +197,35 @@ def test_a_model_that_is_cut_short_is_named(inputs, study, tmp_path):
         set_up(job(), {**inputs, "model": str(tmp_path / "tiny-fp32.json")})
 
 
+@pytest.mark.parametrize(
+    ("mode", "marks"),
+    [
+        ("reduce-overhead", True),
+        ("max-autotune", True),
+        ("max-autotune-no-cudagraphs", False),
+        ("default", False),
+        (None, False),
+    ],
+)
+def test_cuda_graphs_hear_of_every_pass_before_it_begins(inputs, monkeypatch, mode, marks):
+    compiled = job()
+    compile_block = None if mode is None else {"mode": mode, "form": "regional"}
+    compiled["cell"]["optimization"]["compile"] = compile_block
+    bench = set_up(compiled, inputs)
+    seen = []
+    monkeypatch.setattr(
+        torch.compiler, "cudagraph_mark_step_begin", lambda: seen.append("a step begins")
+    )
+    bench.loaded.model.register_forward_pre_hook(lambda *_: seen.append("forward"))
+    for forward in [*bench.forwards(), bench.forwards()[0]]:
+        forward()
+    call = ["a step begins", "forward"] if marks else ["forward"]
+    assert seen == call * 3
+    seen.clear()
+    bench.check_forward()
+    assert seen == call
+
+
 def test_a_template_that_cannot_fit_is_unsupported(inputs):
     with pytest.raises(UnsupportedError, match="more than max_input_len 3"):
         set_up(job(max_input_len=3), inputs)
@@ -210,8 +239,8 @@ def test_a_card_that_torch_cannot_use_is_unavailable(inputs, tmp_path):
 
 
 BLOCKS = [
-    "input", "latency_detail", "generation", "energy_detail", "compile", "conditions",
-    "flops_detail", "memory", "checks", "model", "decoding", "provenance", "time_spent_s",
+    "input", "model", "decoding", "provenance", "latency_detail", "generation", "energy_detail",
+    "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
 ]  # fmt: skip
 
 
@@ -304,6 +333,9 @@ def test_the_provenance_names_data_code_and_machine(measured, study):
     for key in ("host", "cpu", "memory_bytes", "os", "container", "python"):
         assert told[key] == machine[key]
     assert told["gpus"] == []
+    assert told["torch"]["version"] == torch.__version__
+    assert told["torch"]["threads"] == 1
+    assert told["cuda"] is None, "settings of a GPU that the cell did not have"
     assert measured.blocks["flops_detail"]["utilisation"] is None, "no peak of fp32 was measured"
     assert measured.blocks["model"]["digest"]
 
@@ -324,6 +356,80 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inpu
     assert blocks["flops_detail"]["utilisation"] is None
     assert blocks["energy_detail"]["idle_w"] is None
     assert blocks["energy_detail"]["energy_net_reason"]
+
+
+def out_of_memory(*_, **__):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def no_rule(*_, **__):
+    raise KeyError("no rule for aten::new")
+
+
+LOST = "out of memory: CUDA out of memory"
+
+
+@pytest.mark.parametrize(
+    ("what", "failure", "reasons"),
+    [
+        ("vlmeter.cell.count_flops", out_of_memory, ("flops_detail", {"flops_reason": LOST})),
+        (
+            "vlmeter.cell.count_flops",
+            no_rule,
+            ("flops_detail", {"flops_reason": "error: KeyError: 'no rule for aten::new'"}),
+        ),
+        ("vlmeter.cell.countable", out_of_memory, ("flops_detail", {"flops_reason": LOST})),
+        (
+            "vlmeter.cell.count_decode_step",
+            out_of_memory,
+            ("flops_detail", {"flops_reason": None, "decode_step_reason": LOST}),
+        ),
+        (
+            "vlmeter.measure.memory.MemoryProbe.stop",
+            out_of_memory,
+            ("memory", {"memory_reason": LOST}),
+        ),
+        (
+            "vlmeter.measure.conditions.ConditionsProbe.stop",
+            no_rule,
+            ("conditions", {"conditions_reason": "error: KeyError: 'no rule for aten::new'"}),
+        ),
+    ],
+)
+def test_what_fails_after_the_costs_leaves_the_rest_whole(
+    inputs, tmp_path, monkeypatch, measured, what, failure, reasons
+):
+    monkeypatch.setattr(what, failure)
+    blocks = measure_cell(job(), inputs, tmp_path / "p.parquet").blocks
+    assert list(blocks) == BLOCKS
+    name, expected = reasons
+    assert {key: blocks[name][key] for key in expected} == expected
+    assert blocks["latency_detail"]["latency_s"] > 0
+    assert blocks["energy_detail"]["energy_j"] > 0
+    assert blocks["generation"]["new_tokens"] == 3
+    for other in {"flops_detail", "memory", "conditions"} - {name}:
+        assert set(blocks[other]) == set(measured.blocks[other])
+    if what == "vlmeter.cell.count_decode_step":
+        assert blocks["flops_detail"]["flops"] == measured.blocks["flops_detail"]["flops"]
+
+
+@pytest.mark.parametrize("block", ["model_block", "decoding_block", "provenance_block"])
+def test_a_cell_that_cannot_be_described_is_not_measured_first(
+    inputs, tmp_path, monkeypatch, block
+):
+    monkeypatch.setattr(f"vlmeter.cell.{block}", no_rule)
+    monkeypatch.setattr("vlmeter.cell.measure_latency", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(KeyError, match="no rule"):
+        measure_cell(job(), inputs, tmp_path / "p.parquet")
+
+
+def test_a_request_to_end_in_the_count_ends_the_cell(inputs, tmp_path, monkeypatch):
+    def end(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vlmeter.cell.count_flops", end)
+    with pytest.raises(KeyboardInterrupt):
+        measure_cell(job(), inputs, tmp_path / "p.parquet")
 
 
 def test_a_multiple_choice_leaves_a_score_per_option(inputs, tmp_path):
@@ -365,6 +471,27 @@ def test_layers_add_up_to_the_whole_forward_and_the_whole_decode_step(profiled):
     assert all(row["module"].startswith(("language_model.", "(other)")) for row in step)
     assert blocks["decode_reason"] is None
     assert blocks["input"]["batch_samples"] == 2
+
+
+def test_a_model_over_several_gpus_has_no_layer_profile_but_a_reason(inputs, monkeypatch):
+    spread = job(device="cuda")
+    spread["cell"]["gpus"] = 2
+    monkeypatch.setattr("vlmeter.layercell.set_up", lambda *_: pytest.fail("loaded in vain"))
+    with pytest.raises(UnsupportedError, match="spread over 2 GPUs: the layers of several GPUs"):
+        profile_cell(spread, inputs)
+
+
+@pytest.mark.parametrize("what", ["count_flops", "mean_decode_step", "profile_decode"])
+def test_what_fails_beside_the_profile_of_the_pass_leaves_it(inputs, monkeypatch, what):
+    monkeypatch.setattr(f"vlmeter.layercell.{what}", out_of_memory)
+    profiled = profile_cell(job(), inputs)
+    forward = [row for row in profiled.rows if row["stage"] != "decode"]
+    assert math.fsum(row["share"] for row in forward) == pytest.approx(1.0)
+    counted = what != "count_flops"
+    assert all((row["flops"] is not None) == counted for row in forward)
+    assert profiled.blocks["flops_reason"] == (None if counted else LOST)
+    if what == "profile_decode":
+        assert (profiled.blocks["decode"], profiled.blocks["decode_reason"]) == (None, LOST)
 
 
 def test_the_work_of_a_decode_step_stands_at_its_layers(profiled):

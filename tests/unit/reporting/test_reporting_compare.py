@@ -258,6 +258,46 @@ def test_origins_that_differ_stand_apart_from_origins_in_common(page) -> None:
     assert any("machines of different hardware" in doubt for doubt in page.doubts)
 
 
+CUDA = {
+    "version": "13.0",
+    "matmul_fp32": "ieee",
+    "convolution_fp32": "tf32",
+    "cudnn_benchmark": False,
+    "environment": {},
+}
+
+
+def on_gpu(torch: str, **settings: Any) -> Edit:
+    """Let all cells be measured with this build of torch and these settings of CUDA."""
+
+    def edit(study: MadeStudy) -> None:
+        for record in list_measured(study):
+            record["provenance"]["torch"] = {"version": torch, "matmul_precision": "highest"}
+            record["provenance"]["cuda"] = {**CUDA, **settings}
+
+    return edit
+
+
+def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None:
+    a = make_finished(tmp_path / "a", on_gpu("2.13.0+cu130"))
+    other = {"NVIDIA_TF32_OVERRIDE": "0", "CUDA_LAUNCH_BLOCKING": "1"}
+    b = make_finished(
+        tmp_path / "b",
+        on_gpu("2.13.0+cu126", version="12.6", convolution_fp32="ieee", environment=other),
+    )
+    page = build_compare_page(read_exported(a), read_exported(b))
+    assert {tuple(row) for row in page.differing.rows} == {
+        ("torch.version", "2.13.0+cu130", "2.13.0+cu126"),
+        ("cuda.version", "13.0", "12.6"),
+        ("cuda.convolution_fp32", "tf32", "ieee"),
+        ("cuda.environment.CUDA_LAUNCH_BLOCKING", "–", "1"),
+        ("cuda.environment.NVIDIA_TF32_OVERRIDE", "–", "0"),
+    }
+    same = {row[0]: row[1] for row in page.shared.rows}
+    assert same["torch.matmul_precision"] == "highest"
+    assert (same["cuda.cudnn_benchmark"], same["cuda.matmul_fp32"]) == ("no", "ieee")
+
+
 def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
     def lengthen_input(study: MadeStudy) -> None:
         study.records[BASE]["input"]["shape_digest"] = "another"

@@ -191,7 +191,9 @@ def test_a_fit_is_the_least_squares_line_of_the_logarithms():
     assert fit_power([1, 4], [0.0, 2.0]) is None
 
 
-def make_sized(size: int, time_ms: float, flops: float, side: int, **changes: Any) -> Profile:
+def make_sized(
+    size: int, time_ms: float, flops: float | None, side: int, **changes: Any
+) -> Profile:
     rows = [make_row("linear", time_ms, flops)]
     return make_profile(rows, image_size=size, pixel_shape=(3, side, side), **changes)
 
@@ -219,6 +221,13 @@ def make_sized(size: int, time_ms: float, flops: float, side: int, **changes: An
             "The image size changes the work, though not the pixels: at 224 and 448 px the model "
             "gets 3 x 224 x 224 pixels both times, the work is 1.00 GFLOP and 2.00 GFLOP and the "
             "time is about the same, 10.0 and 10.0 ms (+0.0 %).",
+        ),
+        (
+            make_sized(448, 10.2, None, 224),
+            "fixed",
+            "The image size does not reach the model: at 224 and 448 px the model gets "
+            "3 x 224 x 224 pixels both times and the time is about the same, 10.0 and 10.2 ms "
+            "(+2.0 %).",
         ),
         (
             make_profile([], image_size=448, status="out_of_memory", pixel_shape=None),

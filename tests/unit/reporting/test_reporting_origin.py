@@ -42,6 +42,50 @@ def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
     assert f"| TextVQA | {cell} | Commit: fedcba;" in text
 
 
+CUDA = {
+    "version": "13.0",
+    "cudnn": 91900,
+    "capability": "9.0",
+    "matmul_fp32": "ieee",
+    "convolution_fp32": "tf32",
+    "cudnn_benchmark": False,
+    "environment": {},
+}
+
+
+def test_what_decides_a_gpu_s_figures_is_told_where_one_was_used(tmp_path):
+    study = MadeStudy()
+    cell = cell_id(study.outline["base"])
+    for record in study.records.values():
+        if record["status"] == "ok":
+            record["provenance"]["torch"] = {"version": "2.13.0+cu130", "environment": {}}
+            record["provenance"]["cuda"] = CUDA
+    own = study.records["textvqa", cell]["provenance"]
+    own["torch"] = {"version": "2.13.0+cu130", "environment": {"KMP_BLOCKTIME": "0"}}
+    own["cuda"] = {**CUDA, "cudnn_benchmark": True, "convolution_fp32": "ieee"}
+    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    words = (
+        "13.0, cuDNN 91900, compute capability 9.0; fp32 products: ieee, fp32 convolutions: tf32"
+    )
+    assert ("CUDA", words) in found.shared
+    assert f"| CUDA | {words} |" in (tmp_path / "report.md").read_text()
+    ((_, _, differs),) = found.differing.rows
+    assert differs == (
+        "Settings of torch: KMP_BLOCKTIME 0; CUDA: convolution_fp32 ieee and cudnn_benchmark True"
+    )
+
+
+def test_a_setting_that_most_cells_have_and_one_lacks_is_told(tmp_path):
+    study = MadeStudy()
+    cell = cell_id(study.outline["base"])
+    for record in study.records.values():
+        if record["status"] == "ok":
+            record["provenance"]["cuda"] = {**CUDA, "environment": {"CUDA_LAUNCH_BLOCKING": "1"}}
+    study.records["textvqa", cell]["provenance"]["cuda"] = CUDA
+    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    assert [row[-1] for row in found.differing.rows] == ["CUDA: CUDA_LAUNCH_BLOCKING –"]
+
+
 def test_uncommitted_changes_are_told(tmp_path):
     study = MadeStudy()
     for record in study.records.values():
