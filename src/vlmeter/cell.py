@@ -32,6 +32,7 @@ from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spent import TimeSpent
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.countable import countable
+from vlmeter.peaks import peak_of_device
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def measure_cell(
         costs = _costs(bench, cell, machine, gpus, compilation)
     memory_block = memory.stop(bench.loaded.model).as_dict()
     with spent.on("flops"):
-        flops = _flops_block(bench, cell, machine, costs.latency_s)
+        flops = _flops_block(bench, cell, machine, gpus, costs.latency_s)
     blocks = {
         "input": bench.described(),
         **costs.blocks,
@@ -143,7 +144,11 @@ def _costs(
 
 
 def _flops_block(
-    bench: Bench, cell: Mapping[str, Any], machine: Mapping[str, Any], latency_s: float
+    bench: Bench,
+    cell: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    gpus: Sequence[Gpu],
+    latency_s: float,
 ) -> dict[str, Any]:
     with countable(bench.loaded):
         flops = count_flops(
@@ -153,7 +158,9 @@ def _flops_block(
             decoder=bench.loaded.generator,
             prompt_tokens=bench.sequence_length,
         )
-    peak = _peak_flop_per_s(machine, cell["axes"])
+    axes = cell["axes"]
+    held = {str(gpu.uuid()) for gpu in gpus}
+    peak = peak_of_device(machine, axes["device"], axes["dtype"], held)
     return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
 
 
@@ -193,10 +200,3 @@ def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
         repeats=measure["repeats"],
         max_warmup_s=measure["max_warmup_s"],
     )
-
-
-def _peak_flop_per_s(machine: Mapping[str, Any], axes: Mapping[str, Any]) -> float | None:
-    """Return the machine's measured peak for the cell's device and number format, if known."""
-    peaks = machine.get("peak_flop_per_s") or {}
-    value = peaks.get(f"{axes['device']}-{axes['dtype']}")
-    return None if value is None else float(value)

@@ -96,7 +96,9 @@ def test_a_cell_on_the_gpu_is_timed_by_events_and_its_energy_counted_by_nvml(
 
 def test_the_gpu_s_peak_is_measured_and_its_use_told(cells: "pd.DataFrame", kept: Path) -> None:
     machine = json.loads((kept / "machine.json").read_text())
-    assert {"cpu-fp32", "cuda-fp32"} == set(machine["peak_flop_per_s"])
+    (gpu,) = machine["gpus"]
+    assert {"cpu-fp32", f"{gpu['uuid']}-fp32"} == set(machine["peak_flop_per_s"])
+    assert machine["peak_reason"] == {}
     assert machine["energy"]["idle"]["power_w"]["gpu0"] == pytest.approx(300, rel=0.4)
     assert cells.loc[CELL.format("eager", "cuda")]["utilisation"] > 0
 

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 ALLOCATED, RESERVED = 3 << 20, 4 << 20
+CAPABILITY = (9, 0)
 
 
 class Event:
@@ -44,7 +45,10 @@ def install(torch):
             return super().__new__(cls, on_cpu(device))
 
     properties = SimpleNamespace(
-        uuid=os.environ["CUDA_VISIBLE_DEVICES"].removeprefix("GPU-"), name="Test GPU"
+        uuid=os.environ["CUDA_VISIBLE_DEVICES"].removeprefix("GPU-"),
+        name="Test GPU",
+        major=CAPABILITY[0],
+        minor=CAPABILITY[1],
     )
     fakes = {
         "Event": Event,
