@@ -33,6 +33,7 @@ from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spent import TimeSpent
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.countable import countable
+from vlmeter.peaks import peak_of_device
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def measure_cell(
         costs = _costs(bench, cell, machine, gpus, compilation)
     peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model).as_dict())
     with spent.on("flops"):
-        flops = _flops_block(bench, cell, machine, costs.latency_s)
+        flops = _flops_block(bench, cell, machine, gpus, costs.latency_s)
     blocks = {
         **described,
         **costs.blocks,
@@ -150,22 +151,25 @@ def _costs(
 
 
 def _flops_block(
-    bench: Bench, cell: Mapping[str, Any], machine: Mapping[str, Any], latency_s: float
+    bench: Bench,
+    cell: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    gpus: Sequence[Gpu],
+    latency_s: float,
 ) -> dict[str, Any]:
     """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
-    loaded = bench.loaded
+    loaded, axes = bench.loaded, cell["axes"]
+    held = {str(gpu.uuid()) for gpu in gpus}
 
     def count_pass() -> dict[str, object]:
         with countable(loaded):
             flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        peak = _peak_flop_per_s(machine, cell["axes"])
+        peak = peak_of_device(machine, axes["device"], axes["dtype"], held)
         return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
 
     def count_step() -> DecodeStep:
         with countable(loaded):
-            return count_decode_step(
-                loaded.generator, cell["axes"]["batch_size"], bench.sequence_length
-            )
+            return count_decode_step(loaded.generator, axes["batch_size"], bench.sequence_length)
 
     counted, reason = value_or_reason(count_pass)
     step, step_reason = value_or_reason(count_step)
@@ -211,10 +215,3 @@ def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
         repeats=measure["repeats"],
         max_warmup_s=measure["max_warmup_s"],
     )
-
-
-def _peak_flop_per_s(machine: Mapping[str, Any], axes: Mapping[str, Any]) -> float | None:
-    """Return the machine's measured peak for the cell's device and number format, if known."""
-    peaks = machine.get("peak_flop_per_s") or {}
-    value = peaks.get(f"{axes['device']}-{axes['dtype']}")
-    return None if value is None else float(value)

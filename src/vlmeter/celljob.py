@@ -7,12 +7,13 @@ result. Torch is imported in the child alone.
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from vlmeter import devices
+from vlmeter import devices, gpustate
 from vlmeter.attempts import Attempt, write_attempt
 from vlmeter.failures import Failure, describe_failure
 from vlmeter.files import read_json
@@ -45,13 +46,15 @@ def run_cell_job(
         try:
             work()
         except Exception as error:
-            failure = describe_failure(error)
+            failure = _with_occupations(describe_failure(error), taken)
             print(failure.traceback or f"{failure.status}: {failure.reason}", file=sys.stderr)
             write_failure(failure)
 
     status_file.unlink(missing_ok=True)
     device, gpus = job["cell"]["axes"]["device"], job["cell"]["gpus"]
     death = None
+    # Looked at before the cell itself takes its GPUs.
+    taken = _taken_gpus(device)
     if "model" not in inputs or not devices.is_present(device, gpus):
         # Known without a child: importing torch to hear it again would take seconds a cell.
         write_failure(Failure(Status.UNAVAILABLE, devices.absence(device, gpus)))
@@ -67,10 +70,26 @@ def run_cell_job(
             key=note["key"],
             count=note["count"],
             status=str(read_json(status_file)["status"]),
-            devices=devices.fingerprint(device),
+            devices=devices.fingerprint(device, job["cell"]["optimization"]),
+            taken=sorted(taken),
             timed_out_s=timeout_s if death is not None and death.out_of_time else None,
         ),
     )
+
+
+def _taken_gpus(device: str) -> dict[str, str]:
+    """Return in words why GPUs of this cell are another process's, by UUID."""
+    if device != "cuda":
+        return {}
+    shown = {gpu.uuid for gpu in devices.shown_gpus()}
+    return {uuid: words for uuid, words in gpustate.occupations().items() if uuid in shown}
+
+
+def _with_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:
+    """Name the others on the GPUs where they may be why a cell could not be measured."""
+    if not taken or failure.status not in (Status.OUT_OF_MEMORY, Status.UNAVAILABLE):
+        return failure
+    return replace(failure, reason="; ".join([failure.reason, *taken.values()]))
 
 
 def heading(

@@ -1,8 +1,16 @@
 """From an exception to how a cell ended, in words."""
 
+import re
 import traceback
 from dataclasses import dataclass
 
+from vlmeter.compilers import (
+    C_COMPILER,
+    CXX_COMPILER,
+    DRIVER_LIBRARY,
+    PYTHON_HEADER,
+    missing_needs,
+)
 from vlmeter.errors import Sentence, UserError
 from vlmeter.files import refusal_of_disk
 from vlmeter.record import Status
@@ -27,17 +35,48 @@ class Failure:
 
 
 # Allocators on CPU and GPU raise RuntimeErrors that differ in nothing but their words.
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "Cannot allocate memory",
-    "DefaultCPUAllocator: not enough memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "std::bad_alloc",
+_OUT_OF_MEMORY = re.compile(
+    "out of memory|can't allocate memory|Cannot allocate memory|std::bad_alloc"
+    "|DefaultCPUAllocator: not enough memory|cudaErrorMemoryAllocation|ERROR_OUT_OF_MEMORY"
+    # CUDA's libraries: a handle or workspace that finds no room, the first one mostly as
+    # "not initialized".
+    r"|CU[A-Z]+_(STATUS_)?(\w*ALLOC\w*_FAILED|NOT_INITIALIZED)"
 )
-_NO_COMPILER = ("InvalidCxxCompiler", "No working C++ compiler", "Cannot find a working triton")
+
+_DEVICE = (
+    (
+        "no kernel image is available",
+        "torch has no kernels for this GPU: install a torch that was built for it, or use another",
+    ),
+    (
+        "busy or unavailable",
+        "the GPU is busy or unavailable: end the process that has it, or set its compute mode to "
+        "Default (nvidia-smi -c DEFAULT)",
+    ),
+    ("driver on your system is too old", "the NVIDIA driver is too old for this torch: update it"),
+    ("driver version is insufficient", "the NVIDIA driver is too old for this torch: update it"),
+    ("unsupported toolchain", "the NVIDIA driver is too old for this torch: update it"),
+    (
+        "forward compatibility was attempted on non supported",
+        "the CUDA libraries are newer than the NVIDIA driver supports on this GPU: update the "
+        "driver, or remove the compatibility libraries (cuda-compat)",
+    ),
+    (
+        "system not yet initialized",
+        "the links between the GPUs are not set up: start the service nvidia-fabricmanager",
+    ),
+    ("Found no NVIDIA driver", "there is no NVIDIA driver: install it"),
+    ("No CUDA GPUs are available", "CUDA finds no GPU: see CUDA_VISIBLE_DEVICES and nvidia-smi"),
+    ("GPU is lost", "the GPU is lost: reset it, or reboot"),
+)
+"""What CUDA says of a GPU or driver that cannot be used, and the same with the remedy."""
 
 _COMPILER = ("torch._dynamo", "torch._inductor")
+_MISSING_HEADER = re.compile(
+    r"fatal error: '?(?:\S*/)?([\w.+-]+)'?(?:: No such file| file not found)"
+)
+_COMMAND_FAILED = re.compile(r"Command '?\[?'(?:\S*/)?(?:\w+-)*(gcc|cc|clang|g\+\+|c\+\+)[\w.-]*'")
+_PATH = re.compile(r"(?<![\w./:])/(?:[^\s/'\",:;()]+/)*([^\s/'\",:;()]+)")
 
 
 def describe_failure(error: BaseException) -> Failure:
@@ -50,20 +89,56 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(Status.UNAVAILABLE, words)
     if isinstance(error, UserError):
         return Failure(Status.ERROR, words)
-    if isinstance(error, MemoryError) or any(mark in words for mark in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(words):
         return Failure(
             Status.OUT_OF_MEMORY, _first_sentence(words) or Sentence("the memory ran out")
         )
-    if any(mark in f"{type(error).__name__} {words}" for mark in _NO_COMPILER):
-        return Failure(Status.UNAVAILABLE, Sentence("torch.compile finds no working compiler here"))
+    lack = describe_device_failure(error) or _missing_tool(f"{type(error).__name__} {words}")
+    if lack is not None:
+        return Failure(Status.UNAVAILABLE, lack)
     if type(error).__module__.startswith(_COMPILER):
-        told = Sentence(f"torch.compile fails on this model: {_words(words)}")
-        return Failure(Status.UNSUPPORTED, told)
+        reason = Sentence(f"torch.compile fails on this model: {_words(words)}")
+        return Failure(Status.UNSUPPORTED, reason)
     disk = refusal_of_disk(error)
     if disk is not None:
         return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))
     return Failure(Status.ERROR, f"{type(error).__name__}: {words}"[:500], trace)
+
+
+def describe_device_failure(error: BaseException) -> str | None:
+    """Say what keeps CUDA from using a GPU, with the remedy; None where it is something else."""
+    return next((told for mark, told in _DEVICE if mark in str(error)), None)
+
+
+def _missing_tool(words: str) -> str | None:
+    """Say what compilation lacks on this machine, by the words of the compiler that torch calls."""
+    if "Failed to find C compiler" in words:
+        return C_COMPILER.sentence
+    if "InvalidCxxCompiler" in words or "No working C++ compiler" in words:
+        return CXX_COMPILER.sentence
+    if "libcuda.so cannot found" in words or "cannot find -lcuda" in words:
+        return DRIVER_LIBRARY.sentence
+    if "Cannot find a working triton" in words:
+        return "torch.compile needs Triton, which is not here: install the package triton"
+    if "too old to be supported by the triton" in words:
+        return "torch.compile cannot use this GPU, which is too old for Triton: use another GPU"
+    header = _MISSING_HEADER.search(words)
+    if header is not None and header[1] != PYTHON_HEADER.name:
+        return f"torch.compile needs {header[1]}, which is not here: install build-essential"
+    if header is not None:
+        return PYTHON_HEADER.sentence
+    command = _COMMAND_FAILED.search(words)
+    if command is None:
+        return None
+    # The command's own complaint went to the log, not into the exception.
+    missing = missing_needs("cuda")
+    return (
+        missing[0].sentence
+        if missing
+        else f"{command[1]} cannot build what torch.compile needs: see the cell's log, and whether "
+        "the packages gcc, libc6-dev and python3-dev are whole"
+    )
 
 
 def _first_sentence(words: str) -> str:
@@ -74,4 +149,5 @@ def _words(text: str) -> str:
     """Return a compiler's complaint without its command line and what to set to see more."""
     for mark in (" Command:", " Set TORCH", " from user code:"):
         text = text.split(mark, maxsplit=1)[0]
-    return text[:300]
+    # Where the files lie is nobody's business but this machine's.
+    return _PATH.sub(r"\1", text)[:300]

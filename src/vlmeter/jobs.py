@@ -5,9 +5,10 @@ the job depends on: its part of the config, a digest of the modules that do its 
 versions of the libraries that decide its figures.
 """
 
+from functools import cached_property
 from pathlib import Path
 
-from vlmeter import attempts, devices
+from vlmeter import attempts, devices, gpustate
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.files import read_json
@@ -71,20 +72,41 @@ class Jobs:
     def machine(self) -> Plain:
         """Return what `machine.json` depends on.
 
-        A GPU that goes leaves it as it is; one that was never described makes it new. Those of
-        other machines are described once.
+        A GPU that goes leaves it as it is; one that was never described makes it new, and so do
+        another driver and the end of another's work on it. Those of other machines are described
+        once.
         """
         measure = self._study.config.measure
-        present = {gpu.uuid for gpu in devices.visible_gpus()} | set(self._known_gpus)
+        present = {**self._known_gpus, **self._present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         return {
-            "gpus": [] if self._elsewhere else sorted(present),
+            "gpus": [] if self._elsewhere else sorted(present.values()),
             "energy": measure.energy.model_dump(mode="json"),
             "cpu_threads": measure.cpu_threads,
             "peaks": [list(pair) for pair in sorted(pairs)],
             "code": script_digest("describe_machine"),
             "software": software_versions(_MEASURING),
         }
+
+    def _present_gpus(self) -> dict[str, str]:
+        """Return how each GPU that is here would be described, by UUID.
+
+        One that was free when it was described stays so: its idle watts and peaks are right.
+        """
+        return {
+            gpu.uuid: _gpu_words(
+                gpu.uuid,
+                gpu.driver,
+                taken=gpu.uuid in self._taken
+                and self._known_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
+            )
+            for gpu in devices.visible_gpus()
+        }
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        """The GPUs that other processes have, looked up once for all jobs."""
+        return frozenset(gpustate.occupations())
 
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
@@ -190,11 +212,17 @@ class Jobs:
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
-            None if self._elsewhere else devices.fingerprint(cell.axes.device),
+            None
+            if self._elsewhere
+            else devices.fingerprint(cell.axes.device, depends_on["cell"]["optimization"]),
             self._study.config.measure.timeout_s,
+            () if self._elsewhere else self._free(),
         )
         note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+
+    def _free(self) -> list[str]:
+        return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
 def shard_name(cell: Cell, number: int, shards: int) -> str:
@@ -220,6 +248,19 @@ def _content(path: str | None, manifest: Path) -> str | None:
     return kept if found is None and isinstance(kept, str) else found
 
 
-def _gpus_in(machine: Path) -> list[str]:
+_TAKEN = ", taken by others"
+
+
+def _gpu_words(uuid: str, driver: object, *, taken: bool) -> str:
+    return f"{uuid}, driver {driver}{_TAKEN if taken else ''}"
+
+
+def _gpus_in(machine: Path) -> dict[str, str]:
+    """Return how each GPU of a description was described, by UUID."""
     gpus = _told(machine, "gpus")
-    return [gpu["uuid"] for gpu in gpus] if isinstance(gpus, list) else []
+    if not isinstance(gpus, list):
+        return {}
+    return {
+        gpu["uuid"]: _gpu_words(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
+        for gpu in gpus
+    }

@@ -11,10 +11,11 @@ from vlmeter.data.samples import Pictured, Text
 from vlmeter.failures import UnsupportedError
 from vlmeter.files import check_whole, read_json
 from vlmeter.models.batches import Feeder
+from vlmeter.models.device import check_device
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.family_prompts import family_prompts
 from vlmeter.models.items import Items
-from vlmeter.models.load import LoadedModel, check_device, check_files, load_model
+from vlmeter.models.load import LoadedModel, check_files, load_model
 from vlmeter.models.optimizations import Optimization
 
 

@@ -21,6 +21,7 @@ from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
 from vlmeter.gateplan import check_gates
 from vlmeter.hub.patience import USUAL, Patience
+from vlmeter.obstacles import Obstacles
 from vlmeter.study import Cell, Study
 
 _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -42,12 +43,14 @@ class Need:
 
 def plan_text(study: Study, patience: Patience = USUAL) -> str:
     """Return the plan as lines of text; `patience` bounds how long the Hub is waited for."""
-    runnable = [cell for cell in study.cells if _runs_here(study, cell)]
+    obstacles = Obstacles(study)
+    runnable = [cell for cell in study.cells if obstacles.of(cell) is None]
     needs = [*_dataset_needs(study, patience), *_model_needs(study, patience)]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
         f"can run here: {len(runnable)} of {len(study.cells)} cells ({_by_device(study)})",
+        *obstacles.lines(),
         *(
             f"answers on {name}: {block.shards} jobs a cell"
             for name, block in study.config.datasets.items()

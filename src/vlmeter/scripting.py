@@ -52,7 +52,8 @@ def _measuring(device: str, gpus: int) -> Iterator[None]:
         # Nothing is measured: the job only says why.
         yield
         return
-    with locks.measuring_on_gpus(devices.fingerprint(device), gpus) as cards:
+    uuids = [gpu.uuid for gpu in devices.visible_gpus()]
+    with locks.measuring_on_gpus(uuids, gpus) as cards:
         devices.show_only(cards)
         yield
 

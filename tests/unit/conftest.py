@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fake_nvml import FakeMachine
 from hypothesis import settings
 
+from vlmeter import devices, obstacles
 from vlmeter.config.load import check_config
 from vlmeter.study import Study
+from vlmeter.torchbuild import TorchBuild
 
 # On any machine: what a unit test says about devices must not depend on who runs it.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -94,6 +97,29 @@ def values():
 def config(values):
     """The same, to be changed."""
     return Config(copy.deepcopy(values))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Make this a machine with GPUs: `machine(gpu(), driver=..., torch_cuda=...)`."""
+    fake = FakeMachine(monkeypatch)
+
+    def prepare(*gpus, visible=None, torch_cuda=(13, 0), **settings):
+        fake.gpus = list(gpus)
+        vars(fake).update(driver="580.65", cuda=13000, refusal=None)
+        vars(fake).update(settings)
+        if visible is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        build = TorchBuild("2.13.0", torch_cuda)
+        for module in (devices, obstacles):
+            monkeypatch.setattr(module, "torch_build", lambda: build)
+        devices._find.cache_clear()
+        return fake
+
+    yield prepare
+    devices._find.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from vlmeter.attempts import Attempt, attempt_key, read_attempts, write_attempt
 GPU, OTHER_GPU = "GPU-1", "GPU-2"
 
 
-def tried(status, count=1, key="k", devices=()):
-    return Attempt(key=key, count=count, status=status, devices=list(devices))
+def tried(status, count=1, key="k", devices=(), taken=()):
+    return Attempt(key, count, status, list(devices), list(taken))
 
 
 def next_count(last, key, max_attempts, devices, timeout_s=60):
@@ -58,6 +58,23 @@ def test_unavailable_rests_when_no_device_came():
 
 def test_unavailable_knows_no_limit():
     assert next_count(tried("unavailable", 7), "k", 2, [GPU]) == 8
+
+
+@pytest.mark.parametrize("status", ["unavailable", "out_of_memory"])
+def test_a_gpu_that_others_had_is_tried_again_once_it_is_free(status):
+    last = tried(status, 7, devices=[GPU, OTHER_GPU], taken=[GPU])
+    assert next_count(last, "k", 2, [GPU, OTHER_GPU], free=[OTHER_GPU]) == 7
+    assert next_count(last, "k", 2, [GPU, OTHER_GPU], free=[GPU]) == 8
+
+
+def test_what_ran_out_of_memory_on_a_free_gpu_rests():
+    last = tried("out_of_memory", devices=[GPU])
+    assert next_count(last, "k", 2, [GPU, OTHER_GPU], free=[GPU, OTHER_GPU]) == 1
+
+
+@pytest.mark.parametrize("status", ["ok", "unsupported"])
+def test_what_others_could_not_spoil_rests(status):
+    assert next_count(tried(status, devices=[GPU], taken=[GPU]), "k", 2, [GPU], free=[GPU]) == 1
 
 
 def test_a_crash_does_not_wait_for_devices():
@@ -110,3 +127,9 @@ def test_where_only_the_job_can_see_devices_unavailable_counts_as_a_crash_does()
     assert next_count(tried("unavailable", 1), "k", 2, None) == 2
     assert next_count(tried("unavailable", 2), "k", 2, None) == 2
     assert next_count(tried("ok", 1), "k", 2, None) == 1
+
+
+def test_there_a_gpu_that_others_had_counts_as_a_crash_does_too():
+    assert next_count(tried("out_of_memory", 1, taken=[GPU]), "k", 2, None) == 2
+    assert next_count(tried("out_of_memory", 2, taken=[GPU]), "k", 2, None) == 2
+    assert next_count(tried("out_of_memory", 1), "k", 2, None) == 1

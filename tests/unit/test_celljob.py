@@ -17,6 +17,7 @@ JOB = {
         "dataset": "photos",
         "axes": {"model": "m", "device": "cpu", "batch_size": 1},
         "gpus": 0,
+        "optimization": {"attention": "eager", "compile": None},
         "measure": {"cpu_threads": 3},
     },
     "attempt": {"count": 2, "key": "k", "note": "attempts/cells/photos/m-bs1.json"},
@@ -27,7 +28,11 @@ JOB = {
 def cell_job(run_python, tmp_path):
     """Run a body as a cell's work; return its status, the note of the try and the process."""
 
-    def run(body, inputs="{'images': 'i', 'model': 'm'}", timeout_s=20):
+    def run(
+        body, inputs="{'images': 'i', 'model': 'm'}", timeout_s=20, device="cpu", before="pass"
+    ):
+        axes = {**JOB["cell"]["axes"], "device": device}
+        job = {**JOB, "cell": {**JOB["cell"], "axes": axes}}
         done = run_python(
             "import json, os, pathlib, signal, sys, time\n"
             "from dataclasses import asdict\n"
@@ -36,9 +41,10 @@ def cell_job(run_python, tmp_path):
             "from vlmeter.failures import UnavailableError, UnsupportedError\n"
             "from vlmeter.files import write_json\n"
             "status = pathlib.Path('status.json')\n"
+            f"{before}\n"
             f"def work():\n    {body}\n"
             "def write_failure(failure):\n    write_json(status, asdict(failure))\n"
-            f"run_cell_job({JOB!r}, {inputs}, status, {timeout_s}, work, write_failure)\n"
+            f"run_cell_job({job!r}, {inputs}, status, {timeout_s}, work, write_failure)\n"
             "print(os.environ.get('HF_HUB_OFFLINE'))\n"
         )
         assert done.returncode == 0, done.stderr
@@ -59,6 +65,7 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
         "count": 2,
         "status": "ok",
         "devices": [],
+        "taken": [],
         "timed_out_s": None,
     }
 
@@ -112,6 +119,30 @@ def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable
     profile_layers(unavailable, {"images": "i", "model": "m"}, outputs, 20)
     told = read_json(tmp_path / "l/a.json")
     assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
+
+
+TWO_GPUS = (
+    "from vlmeter import devices, gpustate\n"
+    "gpus = [devices.Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
+    "devices.visible_gpus = lambda: gpus\n"
+    "gpustate.occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
+    "devices.show_only(['GPU-1'])"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("MemoryError('CUDA out of memory')", "CUDA out of memory; others have GPU 1"),
+        ("UnavailableError('GPU busy')", "GPU busy; others have GPU 1"),
+        ("UnsupportedError('no flash')", "no flash"),
+    ],
+)
+def test_who_has_the_cell_s_gpu_is_told_and_noted(cell_job, error, reason):
+    told, note, _ = cell_job(f"raise {error}", device="cuda", before=TWO_GPUS)
+    assert told["reason"] == reason
+    assert note["taken"] == ["GPU-1"]
+    assert [words.split(",")[0] for words in note["devices"]] == ["GPU-0", "GPU-1"]
 
 
 def test_what_an_earlier_try_said_does_not_count(cell_job, tmp_path):

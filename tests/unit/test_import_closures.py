@@ -24,6 +24,7 @@ WITHOUT_TORCH = [
     "isolation",
     "jobs",
     "locks",
+    "obstacles",
     "metrics.registry",
     "plan",
     "provenance",

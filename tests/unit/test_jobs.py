@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from fake_nvml import GIB, gpu
 
+from vlmeter import devices
 from vlmeter.attempts import Attempt, write_attempt
 from vlmeter.files import write_json
 from vlmeter.jobs import Jobs
@@ -106,11 +108,11 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
     assert (first.returncode, first.stderr) == (0, "")
 
 
-def note(study, status, count=1, kind="cells", devices=()):
+def note(study, status, count=1, kind="cells", devices=(), taken=()):
     """Leave a note of a try of the study's first cell, as its job does."""
     job = Jobs(study).inference(study.cells[0])["attempt"]
     path = study.folder / "attempts" / kind / "photos" / f"{study.cells[0].id}.json"
-    write_attempt(path, Attempt(job["key"], count, status, list(devices)))
+    write_attempt(path, Attempt(job["key"], count, status, list(devices), list(taken)))
 
 
 def test_the_number_of_the_try_follows_the_last_one(config):
@@ -177,7 +179,112 @@ def test_a_cell_measured_before_its_device_went_keeps_its_inputs(config, status,
 def test_a_gpu_that_goes_leaves_the_machine_as_it_was_described(config):
     study = config.study()
     write_json(study.folder / "machine.json", {"gpus": [{"uuid": "GPU-1"}]})
-    assert Jobs(study).machine()["gpus"] == ["GPU-1"]
+    assert Jobs(study).machine()["gpus"] == ["GPU-1, driver None"]
+
+
+@pytest.fixture
+def described(config, machine):
+    """A study whose machine, with one GPU, was described; `taken` says why it was not free."""
+
+    def describe(driver="580.65", taken=None):
+        machine(gpu("a"))
+        study = config.set("base.device", "cuda").study()
+        told = {"uuid": "GPU-a", "driver": driver, "taken": taken}
+        write_json(study.folder / "machine.json", {"gpus": [told]})
+        return study
+
+    return describe
+
+
+FULL = {"total": 80 * GIB, "used": 70 * GIB}
+
+
+def test_another_driver_describes_the_machine_anew(described, machine):
+    study = described()
+    before = Jobs(study).machine()
+    assert before["gpus"] == ["GPU-a, driver 580.65"]
+    machine(gpu("a"), driver="590.1")
+    assert Jobs(study).machine() != before
+    machine(visible="-1")
+    assert Jobs(study).machine() == before, "the GPU went"
+
+
+def test_a_gpu_that_was_taken_is_described_anew_once_it_is_free(described, machine):
+    study = described(taken="other processes hold 70 GB")
+    machine(gpu("a", memory=FULL))
+    before = Jobs(study).machine()
+    machine(gpu("a"))
+    assert Jobs(study).machine() != before
+
+
+def test_a_gpu_that_was_free_stays_as_it_was_described(described, machine):
+    study = described()
+    before = Jobs(study).machine()
+    machine(gpu("a", memory=FULL))
+    assert Jobs(study).machine() == before
+
+
+def test_the_first_description_of_a_taken_gpu_is_not_asked_for_twice(described, machine):
+    study = described()
+    (study.folder / "machine.json").unlink()
+    machine(gpu("a", memory=FULL))
+    before = Jobs(study).machine()
+    told = {"uuid": "GPU-a", "driver": "580.65", "taken": "other processes hold 70 GB"}
+    write_json(study.folder / "machine.json", {"gpus": [told]})
+    assert Jobs(study).machine() == before
+
+
+def count(study, cell=0):
+    return Jobs(study).inference(study.cells[cell])["attempt"]["count"]
+
+
+def at_hand(study):
+    cell = study.cells[0]
+    return devices.fingerprint(cell.axes.device, study.cell_params(cell)["optimization"])
+
+
+def test_an_update_of_the_driver_tries_unavailable_cells_again(described, machine):
+    study = described()
+    note(study, "unavailable", devices=at_hand(study))
+    assert count(study) == 1
+    machine(gpu("a"), driver="590.1")
+    assert count(study) == 2
+
+
+def test_a_driver_that_becomes_new_enough_tries_them_again(described, machine):
+    study = described()
+    machine(gpu("a"), driver="570.86", cuda=12080)
+    note(study, "unavailable", devices=at_hand(study))
+    assert not Jobs(study).needs_model("cells", study.cells[0])
+    assert count(study) == 1
+    machine(gpu("a"))
+    assert count(study) == 2
+    assert Jobs(study).needs_model("cells", study.cells[0])
+
+
+def test_a_cell_on_a_full_gpu_is_tried_again_when_it_is_free(described, machine):
+    study = described()
+    machine(gpu("a", memory=FULL))
+    note(study, "out_of_memory", devices=at_hand(study), taken=["GPU-a"])
+    assert count(study) == 1
+    machine(gpu("a"))
+    assert count(study) == 2
+
+
+def test_a_compiler_that_is_installed_tries_the_compiled_cell_again(config, monkeypatch):
+    study = config.set("base.optimization", "compile").study()
+    monkeypatch.setattr(devices, "tools_at_hand", lambda device: ["Python.h"])
+    note(study, "unavailable", devices=at_hand(study))
+    assert count(study) == 1
+    monkeypatch.setattr(devices, "tools_at_hand", lambda device: ["Python.h", "a C++ compiler"])
+    assert count(study) == 2
+
+
+def test_a_compiler_is_nothing_to_a_cell_that_does_not_compile(config, monkeypatch):
+    study = config.study()
+    note(study, "unavailable", devices=at_hand(study))
+    monkeypatch.setattr(devices, "tools_at_hand", lambda device: ["Python.h", "a C++ compiler"])
+    assert count(study) == 1
 
 
 def test_a_damaged_description_of_the_machine_is_made_again(config):

@@ -109,7 +109,9 @@ def test_what_decides_a_gpu_s_figures_is_in_its_record_and_the_report(
 
 def test_the_gpu_s_peak_is_measured_and_its_use_told(cells: "pd.DataFrame", kept: Path) -> None:
     machine = json.loads((kept / "machine.json").read_text())
-    assert {"cpu-fp32", "cuda-fp32"} == set(machine["peak_flop_per_s"])
+    (gpu,) = machine["gpus"]
+    assert {"cpu-fp32", f"{gpu['uuid']}-fp32"} == set(machine["peak_flop_per_s"])
+    assert machine["peak_reason"] == {}
     assert machine["energy"]["idle"]["power_w"]["gpu0"] == pytest.approx(300, rel=0.4)
     assert cells.loc[CELL.format("eager", "cuda")]["utilisation"] > 0
 

@@ -1,6 +1,7 @@
 """One NVIDIA GPU as its driver sees it (NVML), or nothing where there is none."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -41,6 +42,11 @@ class Gpu:
         """The current clock of the device memory."""
         return self._read(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
 
+    def power_w(self) -> float | None:
+        """What the GPU draws, over the last second or at the moment, as its generation tells."""
+        milliwatts = self._read(self.nvml.nvmlDeviceGetPowerUsage)
+        return None if milliwatts is None else milliwatts * 1e-3
+
     def power_limit_w(self) -> float | None:
         """The enforced power limit."""
         milliwatts = self._read(self.nvml.nvmlDeviceGetEnforcedPowerLimit)
@@ -62,24 +68,27 @@ class Gpu:
     def _read(self, function: Callable[..., _Value], *args: object) -> _Value | None:
         try:
             return function(self.handle, *args)
-        except self.nvml.NVMLError:
+        except (self.nvml.NVMLError, pynvml.NVMLLibraryMismatchError):
+            # The latter is no NVMLError: the driver is older than the form of the call.
             return None
 
 
 def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
-    """Every GPU that NVML sees; none where there is no driver.
+    """Every GPU that NVML sees; none where there is no driver. One that is lost is left out.
 
     Args:
         nvml: The `pynvml` module, or a fake of it.
     """
     try:
         nvml.nvmlInit()
-        handles = [
-            nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())
-        ]
+        count = nvml.nvmlDeviceGetCount()
     except nvml.NVMLError:
         return []
-    return [Gpu(nvml, handle, index) for index, handle in enumerate(handles)]
+    opened = []
+    for index in range(count):
+        with suppress(nvml.NVMLError):
+            opened.append(Gpu(nvml, nvml.nvmlDeviceGetHandleByIndex(index), index))
+    return opened
 
 
 def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
@@ -98,7 +107,7 @@ def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -
             if (gpu.uuid() or "").removeprefix("GPU-") == wanted:
                 return gpu
         return None
-    return gpus[device_index] if device_index < len(gpus) else None
+    return next((gpu for gpu in gpus if gpu.index == device_index), None)
 
 
 def open_device(device: str) -> Gpu | None:

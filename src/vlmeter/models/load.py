@@ -13,10 +13,11 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
-from vlmeter.failures import UnavailableError, UnsupportedError
+from vlmeter.failures import UnsupportedError
 from vlmeter.files import damaged, file_xxh3
+from vlmeter.models.device import check_device
 from vlmeter.models.families import Family, family_of, is_encoder_decoder
-from vlmeter.models.optimizations import EAGER, Optimization
+from vlmeter.models.optimizations import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 
@@ -69,12 +70,6 @@ class LoadedModel:
         return sizes.most_common(1)[0][0]
 
 
-def check_device(device: str) -> None:
-    """Raise `UnavailableError` where torch cannot use the device."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UnavailableError(f"no CUDA device: torch {torch.__version__} sees none here")
-
-
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Compare the stored files with the manifest, before half a model is loaded.
 
@@ -111,9 +106,11 @@ def load_model(
 
     Raises:
         UnavailableError: the device is not there.
-        UnsupportedError: transformers or torchao refuses the optimisation for this model.
+        UnsupportedError: transformers or torchao refuses the optimisation for this model, or it
+            would give wrong figures in this number format.
     """
     check_device(axes["device"])
+    check_numbers(optimization.quantization, axes["dtype"])
     dtype = DTYPES[axes["dtype"]]
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vlmeter.failures import UnsupportedError
+
 _PARTS = {"vision": "vision_config", "qformer": "qformer_config", "text": "text_config"}
 """The config inside a model's config that each part goes by."""
 
@@ -57,6 +59,23 @@ class Optimization:
             return self.attention
         part = {"vision": "vision", "qformer": "qformer"}.get(stage, "text")
         return self.attention[part]
+
+
+def check_numbers(quantization: str | None, dtype: str) -> None:
+    """Refuse what would compute wrong numbers without a word.
+
+    torchao multiplies activations by plain int8 weights before it applies their scale, so sums
+    reach 127 times what they stand for, past the 65504 of fp16 at outputs of a few dozen.
+
+    Args:
+        quantization: `int8`, `int4`, or None for plain weights.
+        dtype: The cell's number format: `fp32`, `fp16` or `bf16`.
+
+    Raises:
+        UnsupportedError: int8 in fp16.
+    """
+    if quantization == "int8" and dtype == "fp16":
+        raise UnsupportedError("int8: torchao's product overflows in fp16: take bf16")
 
 
 EAGER = Optimization("eager", "eager")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vlmeter.peaks import peak_of_device
 from vlmeter.reporting.profiles import OTHER_KIND, Profile, get_batch_size
 
 Plain = Mapping[str, Any]
@@ -45,5 +46,4 @@ def peak_of(machine: Plain, profiles: Sequence[Profile]) -> float | None:
     if not profiles:
         return None
     axes = profiles[0].axes
-    peak = (machine.get("peak_flop_per_s") or {}).get(f"{axes['device']}-{axes['dtype']}")
-    return None if not peak else float(peak)
+    return peak_of_device(machine, str(axes["device"]), str(axes["dtype"]))

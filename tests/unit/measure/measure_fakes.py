@@ -167,6 +167,9 @@ class FakeNvml:
     def nvmlDeviceGetClockInfo(self, handle, which):
         return self._reading(handle, {1: "sm_clock", 2: "memory_clock"}[which])
 
+    def nvmlDeviceGetPowerUsage(self, handle):
+        return self._reading(handle, "power_mw")
+
     def nvmlDeviceGetEnforcedPowerLimit(self, handle):
         return self._reading(handle, "power_limit_mw")
 

@@ -1,5 +1,6 @@
+import pynvml
 import torch
-from measure_fakes import FakeNvml
+from measure_fakes import FakeNvml, NvmlError
 
 from vlmeter.measure.nvml import gpu_of_device, open_device, open_devices, open_gpus
 
@@ -21,6 +22,37 @@ def test_what_a_gpu_does_not_offer_is_none():
     (gpu,) = open_gpus(FakeNvml({}))
     assert gpu.energy_j() is gpu.used_bytes() is gpu.compute_pids() is gpu.uuid() is None
     assert gpu.sm_clock_mhz() is gpu.memory_clock_mhz() is gpu.power_limit_w() is None
+
+
+def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
+    nvml = FakeNvml({"uuid": "GPU-aa"}, {"uuid": "GPU-bb"}, {"uuid": "GPU-cc"})
+    given = nvml.nvmlDeviceGetHandleByIndex
+
+    def handle(index):
+        if index == 1:
+            raise NvmlError("GPU is lost")
+        return given(index)
+
+    nvml.nvmlDeviceGetHandleByIndex = handle
+    gpus = open_gpus(nvml)
+    assert [gpu.index for gpu in gpus] == [0, 2]
+    assert gpu_of_device(gpus, "cc", 1).index == 2
+    assert gpu_of_device(gpus, None, 2).uuid() == "GPU-cc"
+    assert gpu_of_device(gpus, None, 1) is None
+
+
+def test_a_call_that_an_older_driver_has_in_another_form_is_none():
+    def mismatch():
+        raise pynvml.NVMLLibraryMismatchError("use nvmlDeviceGetComputeRunningProcesses_v2")
+
+    (gpu,) = open_gpus(FakeNvml({"pids": mismatch, "used": 3}))
+    assert gpu.compute_pids() is None
+    assert gpu.used_bytes() == 3
+
+
+def test_power_comes_in_watts():
+    (gpu,) = open_gpus(FakeNvml({"power_mw": 70_500}))
+    assert gpu.power_w() == 70.5
 
 
 def test_the_uuid_finds_the_gpu_where_torch_counts_differently():

@@ -12,6 +12,10 @@ class NVMLError_NotSupported(NVMLError):
     """The device cannot tell."""
 
 
+class NVMLLibraryMismatchError(Exception):
+    """What pynvml raises where the driver is older than the form of a call."""
+
+
 def nvmlInit():
     pass
 
