@@ -2,16 +2,21 @@
 PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= config/config.yaml
-# What gpu-study measures and where it is kept.
-GPU_STUDY ?= config/blip2-architecture.yaml
+# What `make measurements` measures at full size, and where it is kept: all of the published study on
+# a GPU, what a processor can do of it on a CPU.
+PRESENT = $(shell $(BIN)/python -c 'from vlmeter.devices import is_present; \
+	print("cuda" if is_present("cuda") else "cpu")')
+MEASURED ?= config/blip2-architecture$(if $(filter cpu,$(or $(DEVICE),$(PRESENT))),-cpu).yaml
 MEASUREMENTS ?= docs/measurements
+# How long `make gpu-check` may take in all, in seconds.
+LIMIT ?= 540
 # How many faults `make faults` lets happen, and which.
 COUNT ?= 250
 SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults bench peers gpu-study reference sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults bench peers measurements gpu-check reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -26,7 +31,8 @@ help:
 	@echo "make bench    compare the measured figures with independent ones"
 	@echo "make peers    measure a cell beside optimum-benchmark, in an environment of its own"
 	@echo "make sample, make pictures  keep the demo's report and pictures of it for docs/"
-	@echo "make gpu-study  the published study at full size with random weights, for docs/"
+	@echo "make measurements  the published study at full size with random weights, for docs/"
+	@echo "make gpu-check  a GPU that is new to VLMeter: two studies, and its figures beside others"
 
 $(VENV)/.installed: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -106,10 +112,14 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt
 peers: setup $(PEERS)/.installed
 	$(BIN)/python benchmarks/peers/compare.py $(PEERS)/bin
 
-# The published study at full size with random weights; on a machine with a GPU all of it runs.
-gpu-study: setup
-	$(BIN)/snakemake --cores all --resources gpu=1 --configfile $(GPU_STUDY)
-	$(BIN)/python -m vlmeter.publish $(GPU_STUDY) $(MEASUREMENTS)
+# The published study at full size with random weights, kept in docs/ by device.
+measurements: setup
+	$(BIN)/snakemake --cores all --resources gpu=1 --configfile $(MEASURED)
+	$(BIN)/python -m vlmeter.publish $(MEASURED) $(MEASUREMENTS)
+
+# Everything that meets a GPU, within a time limit; DEVICE=cpu tries the check itself without one.
+gpu-check: setup
+	$(BIN)/python benchmarks/gpu/check.py --device $(or $(DEVICE),cuda) --limit $(LIMIT)
 
 reference: setup
 	$(BIN)/python -m vlmeter.config.reference

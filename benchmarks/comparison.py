@@ -30,6 +30,20 @@ class Comparison:
         return (self.difference if self.at_most else abs(self.difference)) <= self.limit
 
 
+@dataclass(frozen=True)
+class WordComparison:
+    """What was seen, in words, beside what was seen without this project."""
+
+    what: str
+    ours: str
+    reference: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether both say the same."""
+        return self.ours == self.reference
+
+
 def print_all(found: Iterable[Comparison]) -> bool:
     """Print each as soon as it is there; say whether all passed."""
     passed = True

@@ -46,16 +46,24 @@ def full_size(device: str) -> Iterator[Comparison]:
         "full size / bytes of its weights", weights_bytes(model), 2 * parameters, "B", 0.001
     )
     for text_tokens, published in PUBLISHED:
-        inputs = one_sample(model, text_tokens, device)
+        inputs = inputs_of(model, 1, text_tokens, device, torch.bfloat16)
         counted = count_flops(model, inputs, family_of(model.config).stage_of)
         flops = (counted.flops or 0) / 1e9
         yield Comparison(f"full size, {text_tokens} text tokens", flops, published, "GFLOP", 0.001)
 
 
-def one_sample(model: Any, text_tokens: int, device: str) -> dict[str, torch.Tensor]:
-    """The tensors of one sample: 32 image positions and some text."""
-    image = torch.full((1, model.config.num_query_tokens), image_token_id(model.config))
-    ids = torch.cat([image, torch.full((1, text_tokens), 5)], dim=1)
-    pixels = torch.zeros(1, 3, 224, 224, dtype=torch.bfloat16)
-    inputs = {"pixel_values": pixels, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+def inputs_of(
+    model: Any, rows: int, text_tokens: int, device: str, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """The tensors of some samples: their image positions, some text, random pixels."""
+    config = model.config
+    image = torch.full((rows, config.num_query_tokens), image_token_id(config))
+    ids = torch.cat([image, torch.full((rows, text_tokens), 5)], dim=1)
+    side = config.vision_config.image_size
+    pixels = torch.randn(rows, 3, side, side, generator=torch.Generator().manual_seed(0))
+    inputs = {
+        "pixel_values": pixels.to(dtype),
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+    }
     return {name: tensor.to(device) for name, tensor in inputs.items()}

@@ -15,6 +15,7 @@ PAGES = [
     *(REPOSITORY / name for name in ("README.md", "config/README.md", "CHANGELOG.md")),
     *(REPOSITORY / name for name in ("demo/README.md", "profiles/default/README.md")),
     *sorted((REPOSITORY / "docs").glob("*.md")),
+    *(REPOSITORY / "docs/measurements").glob("*.md"),
 ]
 MADE_BY_A_RUN = ("results/", "data/", "report.html", ".venv", ".snakemake")
 """Beginnings of paths that a user has and the repository has not."""

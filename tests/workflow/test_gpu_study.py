@@ -1,4 +1,4 @@
-"""`make gpu-study` on a small stand-in: CUDA events and NVML are fakes, all else is real."""
+"""`make measurements` on a small stand-in: CUDA events and NVML are fakes, all else is real."""
 
 import json
 import shutil
@@ -41,14 +41,14 @@ CELL = "small-bs1-img224-len200-fp32-{}-{}"
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """A folder in which `make gpu-study` has run on the stand-in."""
+    """A folder in which `make measurements` has run on the stand-in."""
     tree = Tree.new(tmp_path_factory.mktemp("gpu-study") / "tree")
     shutil.copy2(REPOSITORY / "Makefile", tree.folder)
     tree.write_config(STANDIN, "standin.yaml")
     # The environment that the tests run in serves: nothing is to be installed.
     installed = f"{sys.prefix}/.installed"
     done = subprocess.run(
-        ["make", "-o", installed, f"VENV={sys.prefix}", "GPU_STUDY=standin.yaml", "gpu-study"],
+        ["make", "-o", installed, f"VENV={sys.prefix}", "MEASURED=standin.yaml", "measurements"],
         cwd=tree.folder,
         env=tree.environment("cuda"),
         stdout=subprocess.PIPE,
@@ -73,6 +73,7 @@ def cells(kept: Path) -> "pd.DataFrame":
 
 
 def test_report_figures_and_tables_are_kept_under_the_gpu_s_name(kept: Path) -> None:
+    assert "[report.md](test-gpu/standin/report.md)" in (kept.parents[1] / "README.md").read_text()
     names = {str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file()}
     assert names >= {"report.md", "study.html", "summary.csv", "layers.csv", "machine.json"}
     assert names >= {f"figures/{name}.svg" for name in ("optimization", "device", "layers")}
