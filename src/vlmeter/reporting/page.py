@@ -185,17 +185,15 @@ class StudyResults:
 
 def build_page(outline: Plain, results: StudyResults) -> Page:
     """Build the report on a study."""
-    base = outline["base"]
-    datasets = outline["datasets"]
+    base, datasets = outline["base"], outline["datasets"]
     rows = list(results.summary.values())
+    decisions = decide(rows, results.differences, outline["references"])
     published = results.published
     return Page(
         study=outline["study"],
         title=outline["title"],
         remarks=results.remarks,
-        answer=build_answer(
-            outline, decide(rows, results.differences, outline["references"]), rows
-        ),
+        answer=build_answer(outline, decisions, rows),
         speed=(
             ("device", base["device"]),
             ("optimization", f"{base['dtype']}, {base['optimization']}"),
@@ -247,10 +245,8 @@ def _list_lost(rows: Sequence[Row], datasets: Plain) -> Iterator[Lost]:
 def _list_distinct(
     rows: Sequence[Row], datasets: Plain, column: str
 ) -> tuple[tuple[str, str], ...]:
-    distinct = dict.fromkeys(
-        (_get_label(datasets, row), row[column]) for row in rows if row[column]
-    )
-    return tuple(distinct)
+    labelled = ((_get_label(datasets, row), row[column]) for row in rows if row[column])
+    return tuple(dict.fromkeys(labelled))
 
 
 def _build_sections(outline: Plain, results: StudyResults) -> Iterator[SectionView]:
@@ -324,11 +320,8 @@ def _build_layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | N
         return None
     usable = list_measured(profiles)
     steps = list_decode_steps(profiles)
-    overheads = [
-        profile.overhead_share
-        for profile in (*usable, *steps)
-        if profile.overhead_share is not None
-    ]
+    shares = [profile.overhead_share for profile in (*usable, *steps)]
+    overheads = [share for share in shares if share is not None]
     return LayersView(
         dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
         findings=tuple(findings(profiles)),

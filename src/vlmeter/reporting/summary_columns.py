@@ -3,25 +3,23 @@
 from vlmeter.reporting.columns import Column, Kind
 
 
-def _make_axis_column(name: str, kind: Kind, description: str) -> Column:
+def _make_axis(name: str, kind: Kind, description: str) -> Column:
     return Column(name, kind, "", description, f"cell.{name}")
 
 
 _CELL = (
     Column("cell", "text", "", "The cell's id.", "cell.id"),
-    _make_axis_column("model", "text", "Name of the model."),
-    _make_axis_column("prompt", "text", "Name of the prompt template."),
-    _make_axis_column("device", "text", "Device that the cell ran on."),
-    _make_axis_column("dtype", "text", "Number format of the weights."),
+    _make_axis("model", "text", "Name of the model."),
+    _make_axis("prompt", "text", "Name of the prompt template."),
+    _make_axis("device", "text", "Device that the cell ran on."),
+    _make_axis("dtype", "text", "Number format of the weights."),
     Column("image_size", "integer", "px", "Side of the preprocessed images.", "cell.image_size"),
-    _make_axis_column(
-        "image_input", "text", "Who decides the size the model sees: processor or native."
-    ),
-    _make_axis_column("batch_size", "integer", "Samples in one forward pass."),
+    _make_axis("image_input", "text", "Who decides the size the model sees: processor or native."),
+    _make_axis("batch_size", "integer", "Samples in one forward pass."),
     Column(
         "max_input_len", "integer", "tokens", "Most text tokens of a prompt.", "cell.max_input_len"
     ),
-    _make_axis_column("optimization", "text", "How the model is executed."),
+    _make_axis("optimization", "text", "How the model is executed."),
     Column("dataset", "text", "", "Name of the data set.", "cell.dataset"),
     Column("status", "text", "", "How the cell ended.", "status"),
     Column("reason", "text", "", "Why it ended so, in words.", "reason"),
@@ -105,38 +103,28 @@ _INPUT = (
 )
 
 
-def _make_latency_column(
-    name: str, kind: Kind, unit: str, description: str, key: str = ""
-) -> Column:
+def _make_latency(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
     key = key or name.removeprefix("latency_")
     return Column(name, kind, unit, description, f"latency_detail.{key}")
 
 
 _LATENCY = (
-    _make_latency_column("latency_mean_s", "number", "s", "Mean over all timed passes."),
-    _make_latency_column("latency_p50_s", "number", "s", "50th percentile."),
-    _make_latency_column("latency_p90_s", "number", "s", "90th percentile."),
-    _make_latency_column("latency_p99_s", "number", "s", "99th percentile."),
-    _make_latency_column("latency_stdev_s", "number", "s", "Standard deviation."),
-    _make_latency_column("latency_min_s", "number", "s", "Shortest pass."),
-    _make_latency_column("latency_max_s", "number", "s", "Longest pass."),
-    _make_latency_column(
-        "latency_low_s", "number", "s", "Lower end of the 95 % interval over rounds."
-    ),
-    _make_latency_column(
-        "latency_high_s", "number", "s", "Upper end of the 95 % interval over rounds."
-    ),
-    _make_latency_column("latency_rounds_s", "text", "s", "Median of each round, as a JSON list."),
-    _make_latency_column("latency_iterations", "integer", "", "Timed passes."),
-    _make_latency_column("latency_warmup_iterations", "integer", "", "Passes before the window."),
-    _make_latency_column(
-        "latency_steady", "flag", "", "Whether times had settled before the window."
-    ),
-    _make_latency_column("latency_window_s", "number", "s", "Sum of the timed passes."),
-    _make_latency_column("latency_clock", "text", "", "The clock that was read."),
-    _make_latency_column(
-        "threads", "integer", "", "Threads that the framework computed with.", "threads"
-    ),
+    _make_latency("latency_mean_s", "number", "s", "Mean over all timed passes."),
+    _make_latency("latency_p50_s", "number", "s", "50th percentile."),
+    _make_latency("latency_p90_s", "number", "s", "90th percentile."),
+    _make_latency("latency_p99_s", "number", "s", "99th percentile."),
+    _make_latency("latency_stdev_s", "number", "s", "Standard deviation."),
+    _make_latency("latency_min_s", "number", "s", "Shortest pass."),
+    _make_latency("latency_max_s", "number", "s", "Longest pass."),
+    _make_latency("latency_low_s", "number", "s", "Lower end of the 95 % interval over rounds."),
+    _make_latency("latency_high_s", "number", "s", "Upper end of the 95 % interval over rounds."),
+    _make_latency("latency_rounds_s", "text", "s", "Median of each round, as a JSON list."),
+    _make_latency("latency_iterations", "integer", "", "Timed passes."),
+    _make_latency("latency_warmup_iterations", "integer", "", "Passes before the window."),
+    _make_latency("latency_steady", "flag", "", "Whether times had settled before the window."),
+    _make_latency("latency_window_s", "number", "s", "Sum of the timed passes."),
+    _make_latency("latency_clock", "text", "", "The clock that was read."),
+    _make_latency("threads", "integer", "", "Threads that the framework computed with.", "threads"),
     Column(
         "new_tokens", "integer", "tokens", "Forced length of a generation.", "generation.new_tokens"
     ),
@@ -167,15 +155,13 @@ _LATENCY = (
 )
 
 
-def _make_energy_column(
-    name: str, kind: Kind, unit: str, description: str, key: str = ""
-) -> Column:
+def _make_energy(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
     return Column(
         name, kind, unit, description, f"energy_detail.{key or name.removeprefix('energy_')}"
     )
 
 
-def _make_component_columns(device: str, words: str) -> tuple[Column, ...]:
+def _make_component(device: str, words: str) -> tuple[Column, ...]:
     return (
         Column(f"energy_{device}_j", "number", "J", f"Energy per sample of {words}."),
         Column(f"power_{device}_w", "number", "W", f"Mean power of {words} in the window."),
@@ -185,65 +171,55 @@ def _make_component_columns(device: str, words: str) -> tuple[Column, ...]:
 
 
 _ENERGY = (
-    _make_energy_column(
-        "energy_net_j", "number", "J", "Energy per sample above idle.", "energy_net_j"
-    ),
-    _make_energy_column(
+    _make_energy("energy_net_j", "number", "J", "Energy per sample above idle.", "energy_net_j"),
+    _make_energy(
         "energy_low_j", "number", "J", "Lower end of the 95 % interval over rounds.", "low_j"
     ),
-    _make_energy_column(
+    _make_energy(
         "energy_high_j", "number", "J", "Upper end of the 95 % interval over rounds.", "high_j"
     ),
-    _make_energy_column("energy_rounds_j", "text", "J", "Of each round, as a JSON list."),
-    _make_energy_column(
-        "energy_reason", "text", "", "Why energy was not measured.", "energy_reason"
-    ),
-    _make_energy_column(
+    _make_energy("energy_rounds_j", "text", "J", "Of each round, as a JSON list."),
+    _make_energy("energy_reason", "text", "", "Why energy was not measured.", "energy_reason"),
+    _make_energy(
         "energy_per_token_j", "number", "J", "Energy per generated token.", "energy_per_token_j"
     ),
-    _make_energy_column(
+    _make_energy(
         "energy_net_reason", "text", "", "Why there is no net energy.", "energy_net_reason"
     ),
-    _make_energy_column(
+    _make_energy(
         "energy_per_token_reason",
         "text",
         "",
         "Why there is no energy per token.",
         "energy_per_token_reason",
     ),
-    _make_energy_column(
-        "power_w", "number", "W", "Mean power of all devices in the window.", "power_w"
-    ),
-    _make_energy_column("energy_window_s", "number", "s", "Length of the energy window."),
-    _make_energy_column("energy_batches", "integer", "", "Batches in the window."),
-    _make_energy_column("energy_samples", "integer", "", "Samples in the window."),
-    _make_energy_column("idle_w", "number", "W", "Power of the idle machine."),
-    _make_energy_column("co2e_g", "number", "g", "CO2 equivalent per sample."),
-    _make_energy_column(
-        "grid_kg_per_kwh", "number", "kg/kWh", "CO2 equivalent of the grid's energy."
-    ),
-    *_make_component_columns("cpu", "the CPU"),
-    *_make_component_columns("gpu", "all GPUs"),
-    *_make_component_columns("ram", "the memory"),
+    _make_energy("power_w", "number", "W", "Mean power of all devices in the window.", "power_w"),
+    _make_energy("energy_window_s", "number", "s", "Length of the energy window."),
+    _make_energy("energy_batches", "integer", "", "Batches in the window."),
+    _make_energy("energy_samples", "integer", "", "Samples in the window."),
+    _make_energy("idle_w", "number", "W", "Power of the idle machine."),
+    _make_energy("co2e_g", "number", "g", "CO2 equivalent per sample."),
+    _make_energy("grid_kg_per_kwh", "number", "kg/kWh", "CO2 equivalent of the grid's energy."),
+    *_make_component("cpu", "the CPU"),
+    *_make_component("gpu", "all GPUs"),
+    *_make_component("ram", "the memory"),
 )
 
 
-def _make_flops_column(name: str, description: str, key: str) -> Column:
+def _make_flops(name: str, description: str, key: str) -> Column:
     return Column(name, "number", "FLOP", description, f"flops_detail.{key}")
 
 
 _FLOPS = (
-    _make_flops_column("flops_per_sample", "Operations of one sample.", "per_sample"),
-    _make_flops_column("flops_vision", "Of which in the vision encoder.", "by_stage.vision"),
-    _make_flops_column("flops_qformer", "Of which in the Q-Former.", "by_stage.qformer"),
-    _make_flops_column("flops_connector", "Of which in another connector.", "by_stage.connector"),
-    _make_flops_column("flops_prefill", "Of which in the language model.", "by_stage.prefill"),
-    _make_flops_column("flops_other", "Of which outside every stage.", "by_stage.other"),
+    _make_flops("flops_per_sample", "Operations of one sample.", "per_sample"),
+    _make_flops("flops_vision", "Of which in the vision encoder.", "by_stage.vision"),
+    _make_flops("flops_qformer", "Of which in the Q-Former.", "by_stage.qformer"),
+    _make_flops("flops_connector", "Of which in another connector.", "by_stage.connector"),
+    _make_flops("flops_prefill", "Of which in the language model.", "by_stage.prefill"),
+    _make_flops("flops_other", "Of which outside every stage.", "by_stage.other"),
     Column("flops_reason", "text", "", "Why flops is empty.", "flops_detail.flops_reason"),
-    _make_flops_column(
-        "flops_decode_step", "Of one further decode step of a batch.", "decode_step"
-    ),
-    _make_flops_column(
+    _make_flops("flops_decode_step", "Of one further decode step of a batch.", "decode_step"),
+    _make_flops(
         "flops_normalisation", "Of normalisations, which flops leaves out.", "normalisation_flops"
     ),
     Column("flops_counter", "text", "", "Whose count it is.", "flops_detail.counter"),
@@ -266,15 +242,15 @@ _FLOPS = (
 )
 
 
-def _make_memory_column(name: str, description: str) -> Column:
+def _make_memory(name: str, description: str) -> Column:
     return Column(name, "integer", "B", description, f"memory.{name}")
 
 
-def _make_compile_column(name: str, kind: Kind, description: str, unit: str = "") -> Column:
+def _make_compile(name: str, kind: Kind, description: str, unit: str = "") -> Column:
     return Column(name, kind, unit, description, f"compile.{name}")
 
 
-def _make_condition_column(name: str, unit: str, description: str) -> Column:
+def _make_condition(name: str, unit: str, description: str) -> Column:
     return Column(name, "number", unit, description, f"conditions.{name}")
 
 
@@ -285,33 +261,27 @@ _REST = (
         "B",
         "Peak of tensors on the GPU; for a cell on the CPU, of the process.",
     ),
-    _make_memory_column(
+    _make_memory(
         "peak_rss_bytes", "Peak resident memory of the process while its cost was measured."
     ),
-    _make_memory_column(
-        "setup_peak_rss_bytes", "The same while the model was loaded and answered."
-    ),
-    _make_memory_column(
-        "rss_before_load_bytes", "Resident memory, no peak, before the model was loaded."
-    ),
-    _make_memory_column("peak_allocated_bytes", "Peak of tensors on the device."),
-    _make_memory_column("peak_reserved_bytes", "Peak held by the device's allocator."),
-    _make_memory_column("device_used_bytes", "Device memory in use according to the driver."),
-    _make_memory_column("weights_bytes", "Parameters and buffers."),
+    _make_memory("setup_peak_rss_bytes", "The same while the model was loaded and answered."),
+    _make_memory("rss_before_load_bytes", "Resident memory, no peak, before the model was loaded."),
+    _make_memory("peak_allocated_bytes", "Peak of tensors on the device."),
+    _make_memory("peak_reserved_bytes", "Peak held by the device's allocator."),
+    _make_memory("device_used_bytes", "Device memory in use according to the driver."),
+    _make_memory("weights_bytes", "Parameters and buffers."),
     Column("memory_reason", "text", "", "Why no memory was read.", "memory.memory_reason"),
-    _make_compile_column(
+    _make_compile(
         "compile_time_s",
         "number",
         "First call of the compiled model: compilation and one pass.",
         "s",
     ),
-    _make_compile_column("graphs", "integer", "Captured graphs."),
-    _make_compile_column("graph_breaks", "integer", "Breaks between them."),
-    _make_compile_column("recompiles", "integer", "Compilations after the first."),
-    _make_compile_column(
-        "quality_pass_compiled", "flag", "Whether the answers came from compiled code."
-    ),
-    _make_compile_column("decode_compiled", "flag", "Whether decode steps were compiled."),
+    _make_compile("graphs", "integer", "Captured graphs."),
+    _make_compile("graph_breaks", "integer", "Breaks between them."),
+    _make_compile("recompiles", "integer", "Compilations after the first."),
+    _make_compile("quality_pass_compiled", "flag", "Whether the answers came from compiled code."),
+    _make_compile("decode_compiled", "flag", "Whether decode steps were compiled."),
     Column(
         "image_tokens_present",
         "flag",
@@ -377,7 +347,7 @@ _REST = (
     Column("load_start", "number", "", "Host load before the windows.", "conditions.load_start"),
     Column("load_end", "number", "", "Host load after the windows.", "conditions.load_end"),
     *(
-        _make_condition_column(f"{device}{name}_{end}", unit, f"{words} {moment} the windows.")
+        _make_condition(f"{device}{name}_{end}", unit, f"{words} {moment} the windows.")
         for device, of in (("", "the CPU"), ("gpu_", "the GPU"))
         for name, unit, words in (
             ("clock_mhz", "MHz", f"Clock of {of}"),
@@ -385,10 +355,8 @@ _REST = (
         )
         for end, moment in (("start", "before"), ("end", "after"))
     ),
-    _make_condition_column("gpu_power_limit_w", "W", "Power limit of the GPU."),
-    _make_condition_column(
-        "foreign_cpu_share", "", "Share of processor time that other processes took."
-    ),
+    _make_condition("gpu_power_limit_w", "W", "Power limit of the GPU."),
+    _make_condition("foreign_cpu_share", "", "Share of processor time that other processes took."),
     Column("disturbed", "flag", "", "Whether foreign load was seen.", "conditions.disturbed"),
     Column("disturbance", "text", "", "What was seen.", "conditions.disturbance"),
     Column(
