@@ -287,6 +287,23 @@ def _gpus(record: Plain) -> dict[str, object]:
     return {
         "machine_gpus": ", ".join(told) or None,
         "machine_driver": ", ".join(drivers) or None,
+        **_gpu_conditions(_block(record, "conditions").get("gpus") or []),
+    }
+
+
+def _gpu_conditions(gpus: Sequence[Plain]) -> dict[str, object]:
+    """Derive what the GPUs were like at work: of several, the slowest and the hottest."""
+
+    def given(key: str) -> list[float]:
+        return [gpu[key] for gpu in gpus if gpu.get(key) is not None]
+
+    reasons = {reason for gpu in gpus for reason in gpu.get("throttle_reasons") or ()}
+    return {
+        "gpu_clock_mhz": min(given("sm_clock_mhz"), default=None),
+        "gpu_memory_clock_mhz": min(given("memory_clock_mhz"), default=None),
+        "gpu_temperature_c": max(given("temperature_c"), default=None),
+        "gpu_power_limit_w": min(given("power_limit_w"), default=None),
+        "gpu_throttle_reasons": "; ".join(sorted(reasons)) or None,
     }
 
 

@@ -35,6 +35,9 @@ from vlmeter.models.compilation import Compilation
 from vlmeter.models.countable import countable
 from vlmeter.peaks import peak_of_device
 
+_GPU_WARMUP_S = 1.0
+"""The least warm-up on a GPU, which takes 0.1 to 1 s to leave its idle clock."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -124,11 +127,10 @@ def _costs(
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
     axes, measure = cell["axes"], cell["measure"]
     clock = clock_for(axes["device"])
-    conditions = ConditionsProbe(gpus[0] if gpus else None)
+    conditions = ConditionsProbe(gpus)
     conditions.start()
-    latency = measure_latency(
-        bench.forwards(), clock, _latency_plan(measure), threads=torch.get_num_threads()
-    )
+    plan = _latency_plan(measure, axes["device"])
+    latency = measure_latency(bench.forwards(), clock, plan, threads=torch.get_num_threads())
     meter = energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), axes["device"])
     energy = meter.measure(
         bench.forwards(),
@@ -136,9 +138,10 @@ def _costs(
         window_s=measure["energy"]["window_s"],
         samples_per_batch=axes["batch_size"],
         repeats=measure["repeats"],
+        watch=conditions.sample,
     )
     compiled = compilation.stop() if bench.loaded.optimization.compiled else None
-    generation, energy = _decoding(bench, cell, clock, meter, energy)
+    generation, energy = _decoding(bench, cell, clock, meter, energy, conditions)
     seen, reason = value_or_reason(lambda: conditions.stop().as_dict())
     blocks = {
         "latency_detail": latency.as_dict(),
@@ -185,6 +188,7 @@ def _decoding(
     clock: Clock,
     meter: EnergyMeter,
     energy: Energy,
+    conditions: ConditionsProbe,
 ) -> tuple[Any, Energy]:
     """Time decoding of a forced length, and put its energy per token beside the forward's."""
     axes, measure = cell["axes"], cell["measure"]
@@ -204,14 +208,16 @@ def _decoding(
         samples_per_batch=axes["batch_size"],
         repeats=measure["repeats"],
         tokens_per_batch=axes["batch_size"] * new_tokens,
+        watch=conditions.sample,
     )
     return generation, with_generation(energy, decoding)
 
 
-def _latency_plan(measure: Mapping[str, Any]) -> LatencyPlan:
+def _latency_plan(measure: Mapping[str, Any], device: str) -> LatencyPlan:
     return LatencyPlan(
         window_s=measure["window_s"],
         min_iterations=measure["min_iterations"],
         repeats=measure["repeats"],
+        min_warmup_s=0.0 if device == "cpu" else _GPU_WARMUP_S,
         max_warmup_s=measure["max_warmup_s"],
     )

@@ -118,8 +118,8 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     disturbed = sum(bool(pair.a["disturbed"]) or bool(pair.b["disturbed"]) for pair in both)
     if disturbed:
         yield (
-            f"{disturbed} of {len(both)} cells were measured while other work ran on the machine, "
-            "in one study or both, which puts their costs in doubt."
+            f"{disturbed} of {len(both)} cells were measured while other work ran on the machine "
+            "or a GPU was slowed down, in one study or both, which puts their costs in doubt."
         )
 
 

@@ -111,9 +111,18 @@ class Layers(Block):
 class Energy(Block):
     """How energy is turned from counters and models into joules."""
 
-    window_s: float = Field(10.0, gt=0, description="Seconds of work in one energy window.")
-    min_window_s: float = Field(
-        1.0, gt=0, description="Shorter windows are `not measured`: counters update every 0.1 s."
+    window_s: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds of work in one energy window, which is split into "
+        "`measure.repeats` rounds.",
+    )
+    min_window_s: float = Field(1.0, gt=0, description="Shorter windows are `not measured`.")
+    min_counter_updates: int = Field(
+        10,
+        ge=1,
+        description="So are rounds with fewer updates of a hardware counter: NVML's moves every "
+        "0.1 s, RAPL's every millisecond.",
     )
     cpu_power_w: float | None = Field(
         None, gt=0, description="The CPU's TDP in watts where it is neither readable nor known."

@@ -1,13 +1,14 @@
-"""What the machine was like at both ends of a measurement, and who else used it meanwhile."""
+"""What the machine was like during a measurement, and who else used it meanwhile."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, Protocol
 
 import psutil
 
+from vlmeter.measure.gpu_conditions import GpuConditions, GpuWatch
 from vlmeter.measure.nvml import Gpu
 
 _FOREIGN_SHARE = 0.10
@@ -57,16 +58,14 @@ class Conditions:
     temperature_c_start: float | None
     """Of the hottest processor sensor."""
     temperature_c_end: float | None
-    gpu_clock_mhz_start: float | None
-    gpu_clock_mhz_end: float | None
-    gpu_temperature_c_start: float | None
-    gpu_temperature_c_end: float | None
-    gpu_power_limit_w: float | None
+    gpus: list[GpuConditions]
+    """Each GPU that the measurement ran on, while it worked."""
     foreign_cpu_share: float | None
     """Share of the machine's processor time that other processes took."""
     window_s: float
     disturbed: bool
-    """Other processes took part of the machine, so times and energies are too high."""
+    """Other processes took part of the machine, or a GPU was slowed down to protect it: times and
+    energies are not those of the machine by itself."""
     disturbance: str | None
     """Which, in words."""
 
@@ -75,20 +74,12 @@ class Conditions:
         return asdict(self)
 
 
-class _Reading(NamedTuple):
-    at_s: float
-    host: HostReading
-    gpu_clock_mhz: float | None
-    gpu_temperature_c: float | None
-    foreign_pids: frozenset[int]
-
-
 class ConditionsProbe:
-    """Reads the conditions at the start and at the end of a measurement."""
+    """Reads the host at the start and the end of a measurement, and its GPUs meanwhile as well."""
 
     def __init__(
         self,
-        gpu: Gpu | None = None,
+        gpus: Sequence[Gpu] = (),
         host: Host | None = None,
         now: Callable[[], float] = time.monotonic,
         own_pid: int | None = None,
@@ -96,67 +87,63 @@ class ConditionsProbe:
         """Choose what to read.
 
         Args:
-            gpu: The GPU that the measurement runs on.
+            gpus: The GPUs that the measurement runs on.
             host: Instead of the real host, in tests.
             now: Seconds of a monotonic clock.
             own_pid: This process's id, by default the real one.
         """
-        self._gpu = gpu
+        self._gpus = [GpuWatch(gpu) for gpu in gpus]
         self._host = host or read_host
         self._now = now
-        self._own_pid = os.getpid() if own_pid is None else own_pid
-        self._start: _Reading | None = None
+        self._own_pids = {os.getpid() if own_pid is None else own_pid}
+        self._foreign_pids: set[int] = set()
+        self._start: tuple[float, HostReading] | None = None
 
     def start(self) -> None:
         """Read the start."""
-        self._start = self._read()
+        self._start = self._now(), self._host()
+        self._look_for_others()
+
+    def sample(self) -> None:
+        """Read the GPUs while they work."""
+        for watch in self._gpus:
+            watch.sample()
+        self._look_for_others()
 
     def stop(self) -> Conditions:
         """Read the end and compare."""
         if self._start is None:
             raise RuntimeError("stop was called before start")
-        start, end = self._start, self._read()
-        share = foreign_share(start.host.cpu, end.host.cpu)
-        room = self._gpu is not None and not _is_full(start.host.cpu, end.host.cpu)
-        disturbance = _disturbance(None if room else share, start.foreign_pids | end.foreign_pids)
+        (start_s, start), (end_s, end) = self._start, (self._now(), self._host())
+        self._look_for_others()
+        share = foreign_share(start.cpu, end.cpu)
+        room = bool(self._gpus) and not _is_full(start.cpu, end.cpu)
+        gpus = [watch.summarise() for watch in self._gpus]
+        disturbance = _disturbance(None if room else share, self._foreign_pids, gpus)
         return Conditions(
-            load_start=start.host.load,
-            load_end=end.host.load,
-            clock_mhz_start=start.host.clock_mhz,
-            clock_mhz_end=end.host.clock_mhz,
-            temperature_c_start=start.host.temperature_c,
-            temperature_c_end=end.host.temperature_c,
-            gpu_clock_mhz_start=start.gpu_clock_mhz,
-            gpu_clock_mhz_end=end.gpu_clock_mhz,
-            gpu_temperature_c_start=start.gpu_temperature_c,
-            gpu_temperature_c_end=end.gpu_temperature_c,
-            gpu_power_limit_w=None if self._gpu is None else self._gpu.power_limit_w(),
+            load_start=start.load,
+            load_end=end.load,
+            clock_mhz_start=start.clock_mhz,
+            clock_mhz_end=end.clock_mhz,
+            temperature_c_start=start.temperature_c,
+            temperature_c_end=end.temperature_c,
+            gpus=gpus,
             foreign_cpu_share=share,
-            window_s=end.at_s - start.at_s,
+            window_s=end_s - start_s,
             disturbed=disturbance is not None,
             disturbance=disturbance,
         )
 
-    def _read(self) -> _Reading:
-        gpu = self._gpu
-        return _Reading(
-            at_s=self._now(),
-            host=self._host(),
-            gpu_clock_mhz=None if gpu is None else gpu.sm_clock_mhz(),
-            gpu_temperature_c=None if gpu is None else gpu.temperature_c(),
-            foreign_pids=frozenset() if gpu is None else self._foreign_pids(gpu),
-        )
-
-    def _foreign_pids(self, gpu: Gpu) -> frozenset[int]:
-        """Other processes with a context on the GPU.
+    def _look_for_others(self) -> None:
+        """Note other processes with a context on one of the GPUs.
 
         In a container NVML shows the host's process ids, in which this process is not found. Then
         a single process is taken to be this one.
         """
-        pids = gpu.compute_pids() or []
-        if self._own_pid not in pids and len(pids) == 1:
-            return frozenset()
-        return frozenset(pids) - {self._own_pid}
+        pids = {pid for watch in self._gpus for pid in watch.gpu.compute_pids() or ()}
+        if len(pids) == 1 and not self._foreign_pids:
+            self._own_pids |= pids
+        self._foreign_pids |= pids - self._own_pids
 
 
 def foreign_share(start: CpuSeconds, end: CpuSeconds) -> float | None:
@@ -176,13 +163,18 @@ def _is_full(start: CpuSeconds, end: CpuSeconds) -> bool:
     return end.busy_s - start.busy_s > _FULL_SHARE * (end.total_s - start.total_s)
 
 
-def _disturbance(share: float | None, foreign_pids: frozenset[int]) -> str | None:
+def _disturbance(
+    share: float | None, foreign_pids: set[int], gpus: Sequence[GpuConditions]
+) -> str | None:
     words = []
     if share is not None and share > _FOREIGN_SHARE:
         words.append(f"other processes took {share:.0%} of the machine's processor time")
     if foreign_pids:
         ids = ", ".join(str(pid) for pid in sorted(foreign_pids))
         words.append(f"other processes were on the GPU (ids {ids})")
+    for gpu in gpus:
+        if slowdowns := gpu.slowdowns():
+            words.append(f"{gpu.device} was slowed down ({', '.join(slowdowns)})")
     return "; ".join(words) or None
 
 

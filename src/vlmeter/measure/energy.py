@@ -7,9 +7,8 @@ and the reason in words: never zero, never nothing.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from time import sleep
 from typing import Any
 
@@ -17,7 +16,8 @@ import psutil
 
 from vlmeter.measure.clock import Call, Clock, CpuClock, quiet_interpreter
 from vlmeter.measure.codecarbon_windows import J_PER_KWH, CodecarbonWindows, PowerTracker
-from vlmeter.measure.counters import CounterWindow, EnergyCounter, nvml_counter, rapl_counters
+from vlmeter.measure.counter_window import CounterWindow, follow
+from vlmeter.measure.counters import EnergyCounter, nvml_counter, rapl_counters
 from vlmeter.measure.energy_result import (
     Component,
     Energy,
@@ -25,27 +25,13 @@ from vlmeter.measure.energy_result import (
     net_of_idle,
     total_idle_w,
 )
+from vlmeter.measure.energy_rounds import Follow, Rounds, Runner
 from vlmeter.measure.energy_sources import MEASURED, EnergySettings
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spread import interval_95
 
-_CHUNK_S = 0.25
-"""The device is synchronised and the counters are read about this often within a round."""
-
 _POWER_SAMPLE_S = 1.0
 """How often codecarbon samples the power of a GPU that has no counter."""
-
-
-@dataclass(frozen=True)
-class _Window:
-    """What happened in all rounds together."""
-
-    seconds: list[float]
-    """Of each round."""
-    batches: list[int]
-    tracked_j: list[Mapping[str, float]]
-    """codecarbon's joules of each round."""
-    counters: list[CounterWindow]
 
 
 class EnergyMeter:
@@ -60,6 +46,7 @@ class EnergyMeter:
         missing: str | None = None,
         tracker: PowerTracker | None = None,
         counters: Sequence[EnergyCounter] | None = None,
+        follow: Follow = follow,
     ) -> None:
         """Set codecarbon up from the description, which takes some milliseconds.
 
@@ -70,6 +57,7 @@ class EnergyMeter:
             missing: Why a device that the steps work on cannot be measured at all.
             tracker: Instead of codecarbon, in tests.
             counters: Instead of the hardware's, in tests.
+            follow: Instead of a thread, in tests.
         """
         self._machine = machine_energy
         self._settings = settings
@@ -77,6 +65,7 @@ class EnergyMeter:
         self._missing = missing
         self._tracker = tracker or CodecarbonWindows(machine_energy, [gpu.index for gpu in gpus])
         self._counters = _hardware_counters(gpus) if counters is None else list(counters)
+        self._follow = follow
 
     def measure(
         self,
@@ -87,6 +76,7 @@ class EnergyMeter:
         samples_per_batch: int,
         repeats: int,
         tokens_per_batch: int | None = None,
+        watch: Callable[[], None] = lambda: None,
     ) -> Energy:
         """Run the steps, cycled, for a window and attribute its energy to their samples.
 
@@ -97,39 +87,19 @@ class EnergyMeter:
             samples_per_batch: Samples that one step works on.
             repeats: Rounds that the window is divided into.
             tokens_per_batch: Tokens that one step generates, for the energy per token.
+            watch: Called about every 0.25 s, while the device works on the steps.
         """
+        windows = [CounterWindow(counter) for counter in self._counters]
+        runner = Runner(cycle(steps), clock, self._tracker, windows, watch)
         with quiet_interpreter():
-            window = self._run(cycle(steps), clock, window_s / repeats, repeats)
+            window = runner.run(window_s / repeats, repeats, self._follow)
         components = [self._component(device, window) for device in self._devices()]
         return self._summary(components, window, samples_per_batch, tokens_per_batch)
 
     def _devices(self) -> list[str]:
         return ["cpu", "ram", *(f"gpu{gpu.index}" for gpu in self._gpus)]
 
-    def _run(self, calls: Iterator[Call], clock: Clock, round_s: float, repeats: int) -> _Window:
-        window = _Window([], [], [], [CounterWindow(counter) for counter in self._counters])
-        per_call_s = _time_one(next(calls), clock)
-        for _ in range(repeats):
-            clock.synchronize()
-            self._tracker.start()
-            start = clock.now()
-            for counter in window.counters:
-                counter.begin_round(start)
-            batches = 0
-            while (left_s := round_s - (clock.now() - start)) > 0 or not batches:
-                count = max(1, int(min(_CHUNK_S, left_s) / per_call_s))
-                for call in islice(calls, count):
-                    call()
-                clock.synchronize()
-                batches += count
-                for counter in window.counters:
-                    counter.sample(clock.now())
-            window.seconds.append(clock.now() - start)
-            window.tracked_j.append(self._tracker.stop())
-            window.batches.append(batches)
-        return window
-
-    def _component(self, device: str, window: _Window) -> Component:
+    def _component(self, device: str, window: Rounds) -> Component:
         own = [counter for counter in window.counters if counter.counter.device == device]
         tracked = [_tracked(device, joules) for joules in window.tracked_j]
         tracked_j = None if None in tracked else math.fsum(value for value in tracked if value)
@@ -157,7 +127,7 @@ class EnergyMeter:
     def _counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
         if _is_short(seconds, self._settings):
             return _too_short(seconds, self._settings)
-        problems = (own_.problem(seconds, self._settings.min_counter_updates) for own_ in own)
+        problems = (counter.problem(self._settings.min_counter_updates) for counter in own)
         return next((problem for problem in problems if problem), None)
 
     def _tracked_problem(
@@ -190,7 +160,7 @@ class EnergyMeter:
     def _summary(
         self,
         components: list[Component],
-        window: _Window,
+        window: Rounds,
         samples_per_batch: int,
         tokens_per_batch: int | None,
     ) -> Energy:
@@ -228,7 +198,7 @@ class EnergyMeter:
         )
 
     def _rounds_j(
-        self, components: Sequence[Component], window: _Window, samples_per_batch: int
+        self, components: Sequence[Component], window: Rounds, samples_per_batch: int
     ) -> list[float]:
         counted = {counter.counter.device for counter in window.counters}
         by_round = []
@@ -288,14 +258,6 @@ def _rest() -> None:
 def _hardware_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:
     nvml = [nvml_counter(gpu) for gpu in gpus]
     return [*rapl_counters(), *(counter for counter in nvml if counter is not None)]
-
-
-def _time_one(call: Call, clock: Clock) -> float:
-    clock.synchronize()
-    start = clock.now()
-    call()
-    clock.synchronize()
-    return max(clock.now() - start, 1e-6)
 
 
 def _tracked(device: str, joules: Mapping[str, float]) -> float | None:

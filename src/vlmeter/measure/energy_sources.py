@@ -50,7 +50,7 @@ class EnergySettings:
     min_window_s: float = 1.0
     """Shorter windows give no figure."""
     min_counter_updates: int = 10
-    """Windows that hold fewer updates of a counter give no figure."""
+    """Rounds that hold fewer updates of a counter give no figure."""
 
     @classmethod
     def of(cls, block: Mapping[str, Any]) -> "EnergySettings":

@@ -34,6 +34,9 @@ class LatencyPlan:
     """... and are at least this many."""
     repeats: int = 5
     """Rounds that the window is divided into; their spread gives the interval."""
+    min_warmup_s: float = 0.0
+    """The warm-up lasts at least this long, steady or not: a GPU takes up to a second to leave its
+    idle clock."""
     max_warmup_s: float = 60.0
     """The warm-up ends after this time even if it is not steady by then."""
     warmup_group: int = 3
@@ -48,6 +51,7 @@ class Warmup:
 
     iterations: int
     steady: bool
+    """Whether it ended because the times had settled, and not at its cap."""
     per_call_s: float
     """Median of the last group, the first estimate of a call's time."""
 
@@ -111,7 +115,7 @@ def measure_latency(
 
 
 def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
-    """Run calls until the medians of two successive groups agree, or the time is up.
+    """Run calls until the medians of two successive groups agree after the least time, or it is up.
 
     The very first call stands apart from the groups: it allocates and chooses kernels.
     """
@@ -121,8 +125,10 @@ def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
     while True:
         median = statistics.median(clock.time_calls(list(islice(calls, plan.warmup_group))))
         iterations += plan.warmup_group
-        steady = abs(median - previous) <= plan.warmup_tolerance * min(median, previous)
-        if steady or clock.now() - start >= plan.max_warmup_s:
+        lasted_s = clock.now() - start
+        agree = abs(median - previous) <= plan.warmup_tolerance * min(median, previous)
+        steady = agree and lasted_s >= plan.min_warmup_s
+        if steady or lasted_s >= plan.max_warmup_s:
             return Warmup(iterations, steady, median)
         previous = median
 

@@ -75,6 +75,8 @@ class Memory:
     """Largest size that the framework's allocator held."""
     device_used_bytes: int | None
     """What the driver counts as used at `stop`, by every process: allocator, context, kernels."""
+    device_used_before_bytes: int | None
+    """The same at `start`: what the driver reserves and other processes hold."""
     weights_bytes: int
     """Parameters and buffers, tied ones once."""
     peak_rss_method: str
@@ -115,10 +117,12 @@ class MemoryProbe:
         self._can_reset = False
         self._before_bytes = 0
         self._setup_bytes = 0
+        self._device_before_bytes: int | None = None
 
     def start(self) -> None:
         """Note the present size and forget earlier peaks."""
         self._before_bytes = self._status_bytes("VmRSS") or _max_rss_bytes()
+        self._device_before_bytes = self._device_used_bytes()
         if self._cuda is not None:
             self._cuda.init()
         self._forget_peaks()
@@ -152,18 +156,22 @@ class MemoryProbe:
             model: Its weights are counted.
         """
         cuda = self._cuda
-        told = [gpu.used_bytes() for gpu in self._gpus]
-        used = [count for count in told if count is not None]
         return Memory(
             peak_rss_bytes=self._peak_rss_bytes(),
             setup_peak_rss_bytes=self._setup_bytes,
             rss_before_load_bytes=self._before_bytes,
             peak_allocated_bytes=None if cuda is None else self._sum(cuda.max_memory_allocated),
             peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
-            device_used_bytes=sum(used) if used and len(used) == len(told) else None,
+            device_used_bytes=self._device_used_bytes(),
+            device_used_before_bytes=self._device_before_bytes,
             weights_bytes=weights_bytes(model),
             peak_rss_method="VmHWM" if self._can_reset else "ru_maxrss",
         )
+
+    def _device_used_bytes(self) -> int | None:
+        counts = [gpu.used_bytes() for gpu in self._gpus]
+        used = [count for count in counts if count is not None]
+        return sum(used) if used and len(used) == len(counts) else None
 
     def _sum(self, read: Callable[[str], int]) -> int:
         return sum(read(device) for device in self._devices)

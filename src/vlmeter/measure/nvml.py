@@ -42,15 +42,27 @@ class Gpu:
         """The current clock of the device memory."""
         return self._read(self.nvml.nvmlDeviceGetClockInfo, self.nvml.NVML_CLOCK_MEM)
 
-    def power_w(self) -> float | None:
-        """What the GPU draws, over the last second or at the moment, as its generation tells."""
-        milliwatts = self._read(self.nvml.nvmlDeviceGetPowerUsage)
-        return None if milliwatts is None else milliwatts * 1e-3
-
     def power_limit_w(self) -> float | None:
         """The enforced power limit."""
         milliwatts = self._read(self.nvml.nvmlDeviceGetEnforcedPowerLimit)
         return None if milliwatts is None else milliwatts * 1e-3
+
+    def power_w(self) -> float | None:
+        """What the whole card draws now, as its sensor reads."""
+        milliwatts = self._read(self.nvml.nvmlDeviceGetPowerUsage)
+        return None if milliwatts is None else milliwatts * 1e-3
+
+    def clock_event_reasons(self) -> int | None:
+        """What holds the clocks down now: bits `NVML_CLOCKS_EVENT_REASON_*` of nvml.h."""
+        # Drivers before 535 have the same under an older name.
+        for name in (
+            "nvmlDeviceGetCurrentClocksEventReasons",
+            "nvmlDeviceGetCurrentClocksThrottleReasons",
+        ):
+            bits: int | None = self._read(getattr(self.nvml, name))
+            if bits is not None:
+                return bits
+        return None
 
     def compute_pids(self) -> list[int] | None:
         """Processes with a compute context on the GPU, by the ids of the host's namespace."""
@@ -68,7 +80,7 @@ class Gpu:
     def _read(self, function: Callable[..., _Value], *args: object) -> _Value | None:
         try:
             return function(self.handle, *args)
-        except (self.nvml.NVMLError, pynvml.NVMLLibraryMismatchError):
+        except (self.nvml.NVMLError, self.nvml.NVMLLibraryMismatchError):
             # The latter is no NVMLError: the driver is older than the form of the call.
             return None
 

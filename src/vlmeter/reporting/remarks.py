@@ -17,6 +17,8 @@ Plain = Mapping[str, Any]
 
 _SHOWN = 3
 """Machines or commits that are named."""
+_POWER_CAP = "sw_power_cap"
+"""NVML's name for it, as the records have it."""
 _CARD_COUNT = re.compile(r"^\d+ x ")
 
 
@@ -49,6 +51,7 @@ def remarks(
         *_mixed(rows, machine),
         *_doubtful(rows),
         *_not_as_asked(rows),
+        *_power_capped(rows),
         *([drift] if drift else []),
         *_repeating(repeats),
     ]
@@ -164,6 +167,23 @@ def _not_as_asked(rows: Sequence[Row]) -> Iterator[Remark]:
     for words, optimization in told.items():
         if words:
             yield Remark(f"{optimization} was not all that ran: {words}.", warning=True)
+
+
+def _power_capped(rows: Sequence[Row]) -> Iterator[Remark]:
+    """Say where the power limit decided the clock: no fault, but it decides the times too."""
+    on_gpu = [row for row in rows if row["status"] == Status.OK and row["device"] == "cuda"]
+    capped = [row for row in on_gpu if _POWER_CAP in (row["gpu_throttle_reasons"] or "")]
+    limits = sorted({row["gpu_power_limit_w"] for row in capped} - {None})
+    if capped:
+        text = say(
+            "power_cap.held",
+            count=len(capped),
+            cells=len(on_gpu),
+            limit=say("power_cap.limit", watts=listed([quantity(watts, "W") for watts in limits]))
+            if limits
+            else "",
+        )
+        yield Remark(text, warning=False)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The columns of `summary.csv`: their names, units and descriptions."""
 
 from vlmeter.reporting.columns import Column, Kind
+from vlmeter.reporting.cost_columns import ENERGY_COLUMNS, FLOP_COLUMNS, LATENCY_COLUMNS
 
 
 def _make_axis(name: str, kind: Kind, description: str) -> Column:
@@ -103,145 +104,6 @@ _INPUT = (
 )
 
 
-def _make_latency(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
-    key = key or name.removeprefix("latency_")
-    return Column(name, kind, unit, description, f"latency_detail.{key}")
-
-
-_LATENCY = (
-    _make_latency("latency_mean_s", "number", "s", "Mean over all timed passes."),
-    _make_latency("latency_p50_s", "number", "s", "50th percentile."),
-    _make_latency("latency_p90_s", "number", "s", "90th percentile."),
-    _make_latency("latency_p99_s", "number", "s", "99th percentile."),
-    _make_latency("latency_stdev_s", "number", "s", "Standard deviation."),
-    _make_latency("latency_min_s", "number", "s", "Shortest pass."),
-    _make_latency("latency_max_s", "number", "s", "Longest pass."),
-    _make_latency("latency_low_s", "number", "s", "Lower end of the 95 % interval over rounds."),
-    _make_latency("latency_high_s", "number", "s", "Upper end of the 95 % interval over rounds."),
-    _make_latency("latency_rounds_s", "text", "s", "Median of each round, as a JSON list."),
-    _make_latency("latency_iterations", "integer", "", "Timed passes."),
-    _make_latency("latency_warmup_iterations", "integer", "", "Passes before the window."),
-    _make_latency("latency_steady", "flag", "", "Whether times had settled before the window."),
-    _make_latency("latency_window_s", "number", "s", "Sum of the timed passes."),
-    _make_latency("latency_clock", "text", "", "The clock that was read."),
-    _make_latency("threads", "integer", "", "Threads that the framework computed with.", "threads"),
-    Column(
-        "new_tokens", "integer", "tokens", "Forced length of a generation.", "generation.new_tokens"
-    ),
-    Column(
-        "time_to_first_token_s",
-        "number",
-        "s",
-        "Generation: time to the first token of a batch.",
-        "generation.time_to_first_token_s",
-    ),
-    Column(
-        "time_per_output_token_s",
-        "number",
-        "s",
-        "Generation: time of each further token of a batch.",
-        "generation.time_per_output_token_s",
-    ),
-    Column(
-        "tokens_per_s", "number", "tokens/s", "Generation: throughput.", "generation.tokens_per_s"
-    ),
-    Column(
-        "samples_per_s",
-        "number",
-        "samples/s",
-        "Generation: throughput.",
-        "generation.samples_per_s",
-    ),
-)
-
-
-def _make_energy(name: str, kind: Kind, unit: str, description: str, key: str = "") -> Column:
-    return Column(
-        name, kind, unit, description, f"energy_detail.{key or name.removeprefix('energy_')}"
-    )
-
-
-def _make_component(device: str, words: str) -> tuple[Column, ...]:
-    return (
-        Column(f"energy_{device}_j", "number", "J", f"Energy per sample of {words}."),
-        Column(f"power_{device}_w", "number", "W", f"Mean power of {words} in the window."),
-        Column(f"energy_{device}_kind", "text", "", "How known: measured, modelled or constant."),
-        Column(f"energy_{device}_method", "text", "", "By what it was read or modelled."),
-    )
-
-
-_ENERGY = (
-    _make_energy("energy_net_j", "number", "J", "Energy per sample above idle.", "energy_net_j"),
-    _make_energy(
-        "energy_low_j", "number", "J", "Lower end of the 95 % interval over rounds.", "low_j"
-    ),
-    _make_energy(
-        "energy_high_j", "number", "J", "Upper end of the 95 % interval over rounds.", "high_j"
-    ),
-    _make_energy("energy_rounds_j", "text", "J", "Of each round, as a JSON list."),
-    _make_energy("energy_reason", "text", "", "Why energy was not measured.", "energy_reason"),
-    _make_energy(
-        "energy_per_token_j", "number", "J", "Energy per generated token.", "energy_per_token_j"
-    ),
-    _make_energy(
-        "energy_net_reason", "text", "", "Why there is no net energy.", "energy_net_reason"
-    ),
-    _make_energy(
-        "energy_per_token_reason",
-        "text",
-        "",
-        "Why there is no energy per token.",
-        "energy_per_token_reason",
-    ),
-    _make_energy("power_w", "number", "W", "Mean power of all devices in the window.", "power_w"),
-    _make_energy("energy_window_s", "number", "s", "Length of the energy window."),
-    _make_energy("energy_batches", "integer", "", "Batches in the window."),
-    _make_energy("energy_samples", "integer", "", "Samples in the window."),
-    _make_energy("idle_w", "number", "W", "Power of the idle machine."),
-    _make_energy("co2e_g", "number", "g", "CO2 equivalent per sample."),
-    _make_energy("grid_kg_per_kwh", "number", "kg/kWh", "CO2 equivalent of the grid's energy."),
-    *_make_component("cpu", "the CPU"),
-    *_make_component("gpu", "all GPUs"),
-    *_make_component("ram", "the memory"),
-)
-
-
-def _make_flops(name: str, description: str, key: str) -> Column:
-    return Column(name, "number", "FLOP", description, f"flops_detail.{key}")
-
-
-_FLOPS = (
-    _make_flops("flops_per_sample", "Operations of one sample.", "per_sample"),
-    _make_flops("flops_vision", "Of which in the vision encoder.", "by_stage.vision"),
-    _make_flops("flops_qformer", "Of which in the Q-Former.", "by_stage.qformer"),
-    _make_flops("flops_connector", "Of which in another connector.", "by_stage.connector"),
-    _make_flops("flops_prefill", "Of which in the language model.", "by_stage.prefill"),
-    _make_flops("flops_other", "Of which outside every stage.", "by_stage.other"),
-    Column("flops_reason", "text", "", "Why flops is empty.", "flops_detail.flops_reason"),
-    _make_flops("flops_decode_step", "Of one further decode step of a batch.", "decode_step"),
-    _make_flops(
-        "flops_normalisation", "Of normalisations, which flops leaves out.", "normalisation_flops"
-    ),
-    Column("flops_counter", "text", "", "Whose count it is.", "flops_detail.counter"),
-    Column("flops_convention", "text", "", "What was counted, how.", "flops_detail.convention"),
-    Column("flops_uncounted", "text", "", "Operators without a count, with their calls."),
-    Column(
-        "achieved_flop_per_s",
-        "number",
-        "FLOP/s",
-        "flops over latency.",
-        "flops_detail.achieved_flop_per_s",
-    ),
-    Column(
-        "utilisation",
-        "number",
-        "",
-        "Achieved over peak FLOP/s, where the peak is known.",
-        "flops_detail.utilisation",
-    ),
-)
-
-
 def _make_memory(name: str, description: str) -> Column:
     return Column(name, "integer", "B", description, f"memory.{name}")
 
@@ -269,6 +131,10 @@ _REST = (
     _make_memory("peak_allocated_bytes", "Peak of tensors on the device."),
     _make_memory("peak_reserved_bytes", "Peak held by the device's allocator."),
     _make_memory("device_used_bytes", "Device memory in use according to the driver."),
+    _make_memory(
+        "device_used_before_bytes",
+        "The same before the model was loaded: what the driver reserves and others hold.",
+    ),
     _make_memory("weights_bytes", "Parameters and buffers."),
     Column("memory_reason", "text", "", "Why no memory was read.", "memory.memory_reason"),
     _make_compile(
@@ -347,17 +213,41 @@ _REST = (
     Column("load_start", "number", "", "Host load before the windows.", "conditions.load_start"),
     Column("load_end", "number", "", "Host load after the windows.", "conditions.load_end"),
     *(
-        _make_condition(f"{device}{name}_{end}", unit, f"{words} {moment} the windows.")
-        for device, of in (("", "the CPU"), ("gpu_", "the GPU"))
+        _make_condition(f"{name}_{end}", unit, f"{words} of the CPU {moment} the windows.")
         for name, unit, words in (
-            ("clock_mhz", "MHz", f"Clock of {of}"),
-            ("temperature_c", "°C", f"Temperature of {of}"),
+            ("clock_mhz", "MHz", "Clock"),
+            ("temperature_c", "°C", "Temperature"),
         )
         for end, moment in (("start", "before"), ("end", "after"))
     ),
-    _make_condition("gpu_power_limit_w", "W", "Power limit of the GPU."),
+    Column(
+        "gpu_clock_mhz",
+        "number",
+        "MHz",
+        "Clock of the GPU's multiprocessors at work: median; of several GPUs the lowest.",
+    ),
+    Column("gpu_memory_clock_mhz", "number", "MHz", "The same of its memory."),
+    Column(
+        "gpu_temperature_c",
+        "number",
+        "°C",
+        "Temperature of the GPU at work: median; of several GPUs the highest.",
+    ),
+    Column("gpu_power_limit_w", "number", "W", "Power limit of the GPU; of several the lowest."),
+    Column(
+        "gpu_throttle_reasons",
+        "text",
+        "",
+        "What held the GPU's clocks down at some time of the work, by NVML's names.",
+    ),
     _make_condition("foreign_cpu_share", "", "Share of processor time that other processes took."),
-    Column("disturbed", "flag", "", "Whether foreign load was seen.", "conditions.disturbed"),
+    Column(
+        "disturbed",
+        "flag",
+        "",
+        "Whether foreign load, or a GPU that was slowed down to protect it, was seen.",
+        "conditions.disturbed",
+    ),
     Column("disturbance", "text", "", "What was seen.", "conditions.disturbance"),
     Column(
         "conditions_reason",
@@ -368,5 +258,13 @@ _REST = (
     ),
 )
 
-SUMMARY_COLUMNS = (*_CELL, *_QUALITY, *_INPUT, *_LATENCY, *_ENERGY, *_FLOPS, *_REST)
+SUMMARY_COLUMNS = (
+    *_CELL,
+    *_QUALITY,
+    *_INPUT,
+    *LATENCY_COLUMNS,
+    *ENERGY_COLUMNS,
+    *FLOP_COLUMNS,
+    *_REST,
+)
 """A row per cell, in this order in every study."""

@@ -1,6 +1,7 @@
 """Stand-ins for time, CUDA, NVML and codecarbon that behave as told."""
 
-from contextlib import nullcontext
+from bisect import bisect_right
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -12,9 +13,23 @@ class FakeTime:
     """A time that passes only when something says that it takes some."""
 
     now_s: float = 0.0
+    poll_every_s: float = 1e-3
+    """How often a thread would run that the calls leave room for."""
+    pollers: list = field(default_factory=list)
 
     def spend(self, seconds):
-        self.now_s += seconds
+        end_s = self.now_s + seconds
+        while self.pollers and self.now_s + self.poll_every_s < end_s:
+            self.now_s += self.poll_every_s
+            for poll in self.pollers:
+                poll()
+        self.now_s = end_s
+
+    @contextmanager
+    def follow(self, windows, now):
+        self.pollers = [lambda window=window: window.poll(now()) for window in windows]
+        yield
+        self.pollers = []
 
     def call(self, *costs_s):
         """A call that takes the given times in turn, and the last one from then on."""
@@ -47,6 +62,35 @@ class FakeClock:
             call()
             seconds.append(self.time.now_s - start)
         return seconds
+
+
+class FakeLoad:
+    """A device of known power, at work and at rest, and its counter that moves every 0.1 s."""
+
+    def __init__(self, time, rest_w=100.0, phase_s=0.0, update_s=0.1):
+        self._time = time
+        self._rest_w = rest_w
+        self._phase_s = phase_s
+        self._update_s = update_s
+        self._spells = [(0.0, 0.0, 0.0)]
+        """Beginnings, joules above rest until then, and watts above rest from then on."""
+
+    def draw(self, watts):
+        """Draw so much from now on."""
+        begun_s, joules, extra_w = self._spells[-1]
+        now_s = self._time.now_s
+        joules += extra_w * (now_s - begun_s)
+        self._spells.append((now_s, joules, watts - self._rest_w))
+
+    def true_j(self, at_s):
+        begun_s, joules, watts = self._spells[bisect_right(self._spells, (at_s, 1e99, 0.0)) - 1]
+        return self._rest_w * at_s + joules + watts * (at_s - begun_s)
+
+    def counter_j(self):
+        """The energy at the last tick, in whole millijoules."""
+        ticks = (self._time.now_s - self._phase_s + 1e-9) // self._update_s
+        at_s = max(0.0, ticks * self._update_s + self._phase_s)
+        return 1000.0 + round(self.true_j(at_s), 3)
 
 
 @dataclass
@@ -126,10 +170,15 @@ class NvmlError(Exception):
     pass
 
 
+class NvmlMismatch(Exception):
+    """As in pynvml, no error of NVML's."""
+
+
 class FakeNvml:
     """`pynvml` for GPUs that are given as dictionaries of readings; a missing one is an error."""
 
     NVMLError = NvmlError
+    NVMLLibraryMismatchError = NvmlMismatch
     NVML_TEMPERATURE_GPU = 0
     NVML_CLOCK_SM = 1
     NVML_CLOCK_MEM = 2
@@ -167,11 +216,17 @@ class FakeNvml:
     def nvmlDeviceGetClockInfo(self, handle, which):
         return self._reading(handle, {1: "sm_clock", 2: "memory_clock"}[which])
 
+    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
+        return self._reading(handle, "power_limit_mw")
+
     def nvmlDeviceGetPowerUsage(self, handle):
         return self._reading(handle, "power_mw")
 
-    def nvmlDeviceGetEnforcedPowerLimit(self, handle):
-        return self._reading(handle, "power_limit_mw")
+    def nvmlDeviceGetCurrentClocksEventReasons(self, handle):
+        return self._reading(handle, "event_reasons")
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):
+        return self._reading(handle, "throttle_reasons")
 
     def nvmlDeviceGetComputeRunningProcesses(self, handle):
         return [SimpleNamespace(pid=pid) for pid in self._reading(handle, "pids")]
@@ -191,13 +246,17 @@ class FakeTracker:
     watts: dict
     started_s: float | None = None
     windows: int = 0
+    cost_s: float = 0.0
+    """What its start and its stop take."""
 
     def start(self):
+        self.time.spend(self.cost_s)
         self.started_s = self.time.now_s
 
     def stop(self):
         self.windows += 1
         seconds = self.time.now_s - self.started_s
+        self.time.spend(self.cost_s)
         return {device: watts * seconds for device, watts in self.watts.items()}
 
 

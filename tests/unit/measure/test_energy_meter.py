@@ -42,8 +42,9 @@ def measure(
         settings,
         gpus,
         missing=missing,
-        tracker=FakeTracker(time, watts),
+        tracker=FakeTracker(time, watts, cost_s=2**-10),
         counters=counters or [],
+        follow=time.follow,
     )
     options = {"window_s": 10.0, "samples_per_batch": 4, "repeats": 2, **window}
     return meter.measure([time.call(cost_s)], FakeClock(time), **options)

@@ -80,6 +80,33 @@ def test_warm_up_ends_at_its_cap_and_says_that_it_was_not_steady():
     assert latency.warmup_iterations < 40
 
 
+@pytest.mark.parametrize("call_s", [0.002, 0.05, 0.4])
+def test_warm_up_lasts_its_least_time_however_soon_the_times_agree(call_s):
+    time = FakeTime()
+    # The clocks are low at first, and steady there.
+    step = time.call(*[3 * call_s] * (int(0.7 / (3 * call_s)) + 1), call_s)
+    latency, _ = measure(
+        step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0
+    )
+    assert latency.max_s == pytest.approx(call_s)
+    assert latency.steady
+
+
+def test_a_cap_below_the_least_warm_up_ends_it_and_says_that_it_was_not_steady():
+    time = FakeTime()
+    latency, _ = measure(
+        time.call(0.01),
+        time=time,
+        window_s=0.1,
+        min_iterations=1,
+        repeats=1,
+        min_warmup_s=1.0,
+        max_warmup_s=0.1,
+    )
+    assert not latency.steady
+    assert 10 <= latency.warmup_iterations <= 13
+
+
 def test_every_raw_time_is_kept_with_its_round():
     time = FakeTime()
     latency, _ = measure(time.call(0.5), time=time, window_s=2.0, min_iterations=4, repeats=2)

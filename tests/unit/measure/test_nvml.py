@@ -1,6 +1,7 @@
 import pynvml
+import pytest
 import torch
-from measure_fakes import FakeNvml, NvmlError
+from measure_fakes import FakeNvml, NvmlError, NvmlMismatch
 
 from vlmeter.measure.nvml import gpu_of_device, open_device, open_devices, open_gpus
 
@@ -18,10 +19,41 @@ def test_readings_come_in_base_units():
     assert gpu.power_limit_w() == 700.0
 
 
+def test_power_is_in_watts_and_the_clocks_reasons_have_two_names():
+    new, old = open_gpus(
+        FakeNvml({"power_mw": 650_500, "event_reasons": 0x4}, {"throttle_reasons": 0x40})
+    )
+    assert (new.power_w(), new.clock_event_reasons()) == (650.5, 0x4)
+    assert (old.power_w(), old.clock_event_reasons()) == (None, 0x40)
+
+
 def test_what_a_gpu_does_not_offer_is_none():
     (gpu,) = open_gpus(FakeNvml({}))
     assert gpu.energy_j() is gpu.used_bytes() is gpu.compute_pids() is gpu.uuid() is None
     assert gpu.sm_clock_mhz() is gpu.memory_clock_mhz() is gpu.power_limit_w() is None
+    assert gpu.power_w() is gpu.clock_event_reasons() is None
+
+
+READINGS = [
+    "energy_j", "used_bytes", "temperature_c", "sm_clock_mhz", "memory_clock_mhz", "power_w",
+    "power_limit_w", "clock_event_reasons", "compute_pids", "name", "uuid",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_what_the_driver_is_too_old_for_is_none(reading):
+    def refuse():
+        raise NvmlMismatch("function not found")
+
+    keys = ["energy_mj", "used", "temperature", "sm_clock", "memory_clock", "power_mw"]
+    keys += ["power_limit_mw", "event_reasons", "throttle_reasons", "pids", "name", "uuid"]
+    (gpu,) = open_gpus(FakeNvml(dict.fromkeys(keys, refuse)))
+    assert getattr(gpu, reading)() is None
+
+
+def test_the_fake_has_what_pynvml_has():
+    assert not issubclass(pynvml.NVMLLibraryMismatchError, pynvml.NVMLError)
+    assert [name for name in dir(FakeNvml) if not hasattr(pynvml, name) and name[0] != "_"] == []
 
 
 def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
@@ -39,15 +71,6 @@ def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
     assert gpu_of_device(gpus, "cc", 1).index == 2
     assert gpu_of_device(gpus, None, 2).uuid() == "GPU-cc"
     assert gpu_of_device(gpus, None, 1) is None
-
-
-def test_a_call_that_an_older_driver_has_in_another_form_is_none():
-    def mismatch():
-        raise pynvml.NVMLLibraryMismatchError("use nvmlDeviceGetComputeRunningProcesses_v2")
-
-    (gpu,) = open_gpus(FakeNvml({"pids": mismatch, "used": 3}))
-    assert gpu.compute_pids() is None
-    assert gpu.used_bytes() == 3
 
 
 def test_power_comes_in_watts():

@@ -109,6 +109,30 @@ def test_the_memory_of_several_gpus_is_added_up():
     assert memory.device_used_bytes == 5300
 
 
+def test_what_the_driver_counts_before_the_cell_s_context_is_kept_apart():
+    cuda = FakeCuda()
+    # The driver's reserve and a desktop on the first card, and a context of 300 on each later.
+    counts = [
+        lambda: 500 + 300 * cuda.initialised,
+        lambda: 20 + 300 * cuda.initialised,
+    ]
+    for gpus in (1, 2):
+        cuda.initialised = False
+        cards = open_gpus(FakeNvml(*({"used": count} for count in counts[:gpus])))
+        probe = MemoryProbe("cuda", cuda, cards)
+        probe.start()
+        memory = probe.stop(torch.nn.Linear(2, 2))
+        assert memory.device_used_before_bytes == (500, 520)[gpus - 1]
+        assert memory.device_used_bytes - memory.device_used_before_bytes == gpus * 300
+
+
+def test_a_driver_that_does_not_count_memory_gives_none_before_either():
+    probe = MemoryProbe("cuda", FakeCuda(), open_gpus(FakeNvml({"used": 500}, {})))
+    probe.start()
+    memory = probe.stop(torch.nn.Linear(2, 2))
+    assert memory.device_used_before_bytes is memory.device_used_bytes is None
+
+
 def test_a_gpu_without_nvml_keeps_the_allocator_s_figures():
     probe = MemoryProbe("cuda:0", FakeCuda())
     probe.start()

@@ -1,12 +1,13 @@
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from study_factory import MACHINE, MadeStudy, cell_id, render_all
 
 from vlmeter.reporting.frames import read_summary
-from vlmeter.reporting.remarks import drift_sentence, remarks
+from vlmeter.reporting.remarks import Remark, drift_sentence, remarks
 
 
 def measured(latency_s: float, *, rounds: list[float] | None = None) -> dict[str, Any]:
@@ -98,10 +99,13 @@ def test_without_a_second_measurement_nothing_is_said():
     assert drift_sentence(measured(0.02), None, {}) is None
 
 
-def told(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> list[str]:
+def all_of(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> Sequence[Remark]:
     files = render_all(study, folder, draw=False)
-    found = remarks(list(read_summary(files.summary).values()), machine, {}, None, None)
-    return [remark.text for remark in found if remark.warning]
+    return remarks(list(read_summary(files.summary).values()), machine, {}, None, None)
+
+
+def told(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> list[str]:
+    return [remark.text for remark in all_of(study, folder, machine) if remark.warning]
 
 
 def some_record(study: MadeStudy) -> dict[str, Any]:
@@ -168,11 +172,37 @@ def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     for record in list(study.records.values())[:3]:
         record["latency_detail"]["steady"] = False
     assert told(study, tmp_path) == [
-        "1 of 19 cells was measured while other work ran on the machine, which puts the costs in "
-        "doubt.",
+        "1 of 19 cells was measured while other work ran on the machine or a GPU was slowed down "
+        "by heat or its supply, which puts the costs in doubt.",
         "3 of 19 cells were measured before the times had settled, which puts the latencies in "
         "doubt.",
     ]
+
+
+def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
+    study = MadeStudy()
+    measured = [record for record in study.records.values() if record["status"] == "ok"]
+    for record, reasons in zip(measured, (["sw_power_cap"], ["gpu_idle"], None), strict=False):
+        record["cell"] = {**record["cell"], "device": "cuda"}
+        record["conditions"]["gpus"] = [{"power_limit_w": 350.0, "throttle_reasons": reasons}]
+    made = all_of(study, tmp_path)
+    (capped,) = [remark for remark in made if "power limit" in remark.text]
+    assert capped.text == (
+        "In 1 of 3 cells on a GPU its power limit of 350 W held the clock down: the latency is "
+        "that of the card at this limit."
+    )
+    assert not capped.warning
+
+
+def test_a_power_cap_on_any_card_of_a_cell_counts(tmp_path):
+    study = MadeStudy()
+    some_record(study)["cell"] = {**some_record(study)["cell"], "device": "cuda"}
+    some_record(study)["conditions"]["gpus"] = [
+        {"power_limit_w": None, "throttle_reasons": None},
+        {"power_limit_w": None, "throttle_reasons": ["gpu_idle", "sw_power_cap"]},
+    ]
+    texts = [remark.text for remark in all_of(study, tmp_path)]
+    assert any(text.startswith("In 1 of 1 cells on a GPU its power limit held") for text in texts)
 
 
 def test_warnings_stand_at_the_top_of_both_forms(tmp_path):

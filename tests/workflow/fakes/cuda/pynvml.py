@@ -1,4 +1,4 @@
-"""Stands in for NVML on a machine whose GPU is at work: 300 W, counted every 100 ms."""
+"""Stands in for NVML on a machine whose GPU is at work: 300 W, counted every 100 ms, its limit."""
 
 import os
 import time
@@ -23,7 +23,7 @@ def nvmlDeviceGetPowerUsage(handle):
 
 
 def nvmlDeviceGetEnforcedPowerLimit(handle):
-    return 350_000
+    return 300_000
 
 
 def nvmlDeviceGetMemoryInfo(handle):
@@ -36,6 +36,11 @@ def nvmlDeviceGetTemperature(handle, sensor):
 
 def nvmlDeviceGetClockInfo(handle, clock):
     return 1410
+
+
+def nvmlDeviceGetCurrentClocksThrottleReasons(handle):
+    # Under the older name alone, as with drivers before 535: the power cap.
+    return 0x4
 
 
 def nvmlDeviceGetComputeRunningProcesses(handle):

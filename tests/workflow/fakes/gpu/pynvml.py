@@ -8,12 +8,12 @@ class NVMLError(Exception):
     """What NVML raises."""
 
 
+class NVMLLibraryMismatchError(Exception):
+    """What pynvml raises where the driver is too old for it."""
+
+
 class NVMLError_NotSupported(NVMLError):
     """The device cannot tell."""
-
-
-class NVMLLibraryMismatchError(Exception):
-    """What pynvml raises where the driver is older than the form of a call."""
 
 
 def nvmlInit():
