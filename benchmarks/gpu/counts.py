@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from comparison import Comparison
 from full_size import PUBLISHED, inputs_of
-from ours import count_flops
+from ours import count_decode_step, count_flops
 from subject import TEXT_TOKENS, Subject
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,18 +17,13 @@ def flops(subject: Subject) -> Iterator[Comparison]:
     """A forward pass and a decode step by the two counters, and one sample as published."""
     bench = subject.bench(1)
     loaded, generate = bench.loaded, bench.generation
-    counted = count_flops(
-        loaded.model,
-        bench.cost_batches[0],
-        loaded.family.stage_of,
-        decoder=loaded.generator,
-        prompt_tokens=bench.sequence_length,
-    )
+    counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
     theirs = dispatched(bench.forwards()[0])
     yield _gflop("forward / FlopCounterMode", counted.flops, theirs, 0)
     # The second token is decoded over the cache of the prompt.
     step = dispatched(lambda: generate(2)) - dispatched(lambda: generate(1))
-    yield _gflop("decode step / FlopCounterMode", counted.decode_step, step, 0.001)
+    counted_step = count_decode_step(loaded.generator, 1, bench.sequence_length)
+    yield _gflop("decode step / FlopCounterMode", counted_step.flops, step, 0.001)
     if subject.parameters < PUBLISHED_PARAMETERS:
         return
     for text_tokens, published in PUBLISHED:

@@ -6,7 +6,7 @@ from vlmeter.failures import UnsupportedError
 from vlmeter.measure.clock import Call, Clock, clock_for
 from vlmeter.measure.energy import energy_meter, measure_idle_watts
 from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
-from vlmeter.measure.flops import count_flops
+from vlmeter.measure.flops import count_decode_step, count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers import profile_layers
@@ -35,6 +35,7 @@ __all__ = [
     "UnsupportedError",
     "cache_in_use",
     "clock_for",
+    "count_decode_step",
     "count_flops",
     "countable",
     "describe_energy_sources",
