@@ -143,6 +143,37 @@ AFTER_MEASURING = REPORT | {("measure_control",)}
 """What follows from any new measurement, besides its score."""
 
 
+IMPORT = re.compile(
+    r"^(?P<indent> *)from (?P<package>vlmeter[\w.]*) import (\((?P<many>[^)]*)\)|(?P<names>.*))$",
+    re.M,
+)
+
+
+def _rename_in_imports(file: Path, old: str, new: str) -> None:
+    """Name a module's new place in what a file imports; the file uses it under its old name."""
+    old_package, _, old_name = old.rpartition(".")
+    new_package, _, new_name = new.rpartition(".")
+
+    def renamed(found: re.Match[str]) -> str:
+        if found["package"] == old:
+            return found[0].replace(f"from {old} ", f"from {new} ")
+        comment = f"  #{found[0].partition('#')[2]}" if "#" in found[0] else ""
+        given = found["many"] or found["names"].partition("#")[0]
+        names = [name.strip() for name in given.split(",") if name.strip()]
+        if found["package"] != old_package or old_name not in names:
+            return found[0]
+        names.remove(old_name)
+        alias = "" if new_name == old_name else f" as {old_name}"
+        lines = [f"from {old_package} import {', '.join(names)}"] if names else []
+        lines.append(f"from {new_package} import {new_name}{alias}")
+        return "\n".join(f"{found['indent']}{line}{comment}" for line in lines)
+
+    text = file.read_text()
+    edited = IMPORT.sub(renamed, text)
+    if edited != text:
+        file.write_text(edited)
+
+
 def can_leave_the_network() -> bool:
     """Say whether this machine lets a command have a network namespace of its own."""
     try:
@@ -255,20 +286,9 @@ class Tree:
             (source / package).mkdir(exist_ok=True)
             (source / package / "__init__.py").touch()
         source.joinpath(*old.split(".")).with_suffix(".py").rename(target)
-        (old_package, _, old_name) = f"vlmeter.{old}".rpartition(".")
-        (new_package, _, new_name) = f"vlmeter.{new}".rpartition(".")
-        alias = "" if new_name == old_name else f" as {old_name}"
         for file in [*source.rglob("*.py"), *self.path("workflow").rglob("*.*")]:
             if file.suffix in {".py", ".smk"}:
-                text = file.read_text()
-                edited = text.replace(f"from vlmeter.{old} import", f"from vlmeter.{new} import")
-                edited = re.sub(
-                    rf"from {re.escape(old_package)} import {old_name}\b",
-                    f"from {new_package} import {new_name}{alias}",
-                    edited,
-                )
-                if edited != text:
-                    file.write_text(edited)
+                _rename_in_imports(file, f"vlmeter.{old}", f"vlmeter.{new}")
 
     def append(self, name: str, text: str) -> None:
         """Add text to the end of a file."""

@@ -256,7 +256,9 @@ def test_sentences_in_other_words_run_nothing(tree: Tree) -> None:
 def test_a_text_that_decides_how_a_cell_ends_measures_again(tree: Tree) -> None:
     tree.edit("src/vlmeter/failures.py", '"std::bad_alloc"', '"bad_alloc"')
 
-    again = inference(CELLS) | scores(CELLS) | {LAYERS} | AFTER_MEASURING
+    # The machine's description and a fetched model end in the same words as a cell does.
+    others = MACHINE | {("fetch_model", "tiny", "fp32")}
+    again = inference(CELLS) | scores(CELLS) | {LAYERS} | others | AFTER_MEASURING
     assert tree.plan().names == again
 
 
@@ -299,3 +301,17 @@ def test_another_time_limit_is_no_reason_to_measure_again(tree: Tree, limit_s: i
         config["measure"]["timeout_s"] = limit_s
 
     assert tree.plan().names == TOLD_ANEW
+
+
+def test_a_measuring_job_has_a_cluster_give_it_as_long_as_its_cell_may_take(tree: Tree) -> None:
+    with tree.config() as config:
+        config["measure"]["timeout_s"] = 7201
+
+    # As in `profiles/slurm`, whose default is for the other jobs.
+    measurement = str(tree.result(f"cells/coco/{cell_id()}/measurement.json"))
+    plan = tree.plan("size", "--default-resources", "runtime=120", "--forcerun", measurement)
+
+    measuring = plan.text.split("rule run_inference:")[1].split("rule ")[0]
+    resources = measuring.split("resources:")[1].splitlines()[0]
+    assert "runtime=136" in resources
+    assert "timeout_s=7201" in resources

@@ -35,12 +35,15 @@ class Killer(threading.Thread):
         self._cluster = cluster
         self._begun = begun
         self.killed: str | None = None
+        self.limits: list[str] = []
+        """How long SLURM gives the jobs of that node."""
 
     def run(self) -> None:
         deadline = time.monotonic() + 90
         while not self._begun.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         self.killed = self._begun.read_text()
+        self.limits = self._cluster.say("squeue", "-h", "-w", self.killed, "-o", "%l")
         self._cluster.kill_node(self.killed)
 
 
@@ -67,6 +70,8 @@ def test_a_study_ends_complete_although_a_node_dies_in_the_middle_of_a_cell(
     killer.join()
     assert run.code == 0, run.text
     assert killer.killed in NODES
+    # The study's `timeout_s` of two minutes and a quarter of an hour, not the profile's two hours.
+    assert killer.limits == ["17:00"]
     summary = pd.read_csv(tree.result("summary.csv"))
     told = list(zip(summary["dataset"], summary["cell"], strict=True))
     assert sorted(told) == sorted({*CELLS, *cells})

@@ -12,7 +12,7 @@ from vlmeter.measure.energy_sources import EnergySettings
 from vlmeter.measure.gpu_conditions import _REASONS, SLOWDOWNS
 from vlmeter.measure.nvml import open_gpus
 
-POWER_CAP, SW_THERMAL, IDLE = 0x04, 0x20, 0x01
+POWER_CAP, IDLE = 0x04, 0x01
 
 
 def host():
