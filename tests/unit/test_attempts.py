@@ -12,8 +12,8 @@ def tried(status, count=1, key="k", devices=(), taken=()):
     return Attempt(key, count, status, list(devices), list(taken))
 
 
-def next_count(last, key, max_attempts, devices, timeout_s=60):
-    return attempts.next_count(last, key, max_attempts, devices, timeout_s)
+def next_count(last, key, max_attempts, devices, timeout_s=60, free=()):
+    return attempts.next_count(last, key, max_attempts, devices, timeout_s, free)
 
 
 def test_the_first_try_is_number_one():

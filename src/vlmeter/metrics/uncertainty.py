@@ -156,22 +156,6 @@ def compute_resampled_difference(
     return Difference(estimate, low, high)
 
 
-def t_interval(rounds: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the mean over rounds, such as those of the latency, with Student's t interval.
-
-    Raises:
-        ValueError: there is no round.
-    """
-    if not rounds:
-        raise ValueError("no round was measured")
-    estimate = fmean(rounds)
-    if len(rounds) == 1:
-        return Interval(estimate, None, None)
-    quantile = t_quantile((1 + confidence) / 2, len(rounds) - 1)
-    half_width = quantile * _compute_standard_error(tuple(rounds))
-    return Interval(estimate, estimate - half_width, estimate + half_width)
-
-
 def difference_of_rounds(
     a: Sequence[float],
     b: Sequence[float],

@@ -14,7 +14,6 @@ from vlmeter.metrics.uncertainty import (
     compute_difference,
     difference_of_rounds,
     repeatability,
-    t_interval,
     t_quantile,
 )
 
@@ -99,7 +98,6 @@ def test_a_single_sample_or_round_has_no_interval_and_no_difference():
     interval = bootstrap(single, seed=0)
     assert (interval.low, interval.high) == (None, None)
     assert not compute_difference(single, mean([9.0]), seed=0).significant
-    assert (t_interval([2.0]).estimate, t_interval([2.0]).low) == (2.0, None)
     assert not difference_of_rounds([1.0], [2.0, 2.1]).significant
 
 
@@ -110,8 +108,6 @@ def test_too_few_samples_rounds_or_resamples_are_refused():
         bootstrap(mean([1.0, 2.0]), seed=0, resamples=0)
     with pytest.raises(ValueError, match="2 samples cannot be paired with 3"):
         compute_difference(mean([1, 2]), mean([1, 2, 3]), seed=0)
-    with pytest.raises(ValueError, match="no round"):
-        t_interval([])
     with pytest.raises(ValueError, match="no round"):
         difference_of_rounds([], [1.0])
 
@@ -136,14 +132,6 @@ def test_a_difference_is_significant_only_if_its_interval_excludes_zero():
     assert Difference(1.0, 0.1, 2.0).significant
     assert Difference(-1.0, -2.0, -0.1).significant
     assert not Difference(1.0, 0.0, 2.0).significant
-
-
-def test_a_t_interval_over_rounds_equals_the_textbook_s():
-    interval = t_interval([1.0, 2.0, 3.0])
-    half_width = 4.3026527297 / math.sqrt(3)
-    assert (interval.estimate, interval.low, interval.high) == pytest.approx(
-        (2.0, 2 - half_width, 2 + half_width)
-    )
 
 
 def test_welch_has_the_pooled_freedom_for_equal_spreads():
