@@ -4,7 +4,7 @@ VENV ?= .venv
 CONFIG ?= config/config.yaml
 # What `make measurements` measures at full size, and where it is kept: all of the published study on
 # a GPU, what a processor can do of it on a CPU.
-PRESENT = $(shell $(BIN)/python -c 'from vlmeter.devices import is_present; \
+PRESENT = $(shell $(BIN)/python -c 'from vlmeter.machine.devices import is_present; \
 	print("cuda" if is_present("cuda") else "cpu")')
 MEASURED ?= config/blip2-architecture$(if $(filter cpu,$(or $(DEVICE),$(PRESENT))),-cpu).yaml
 MEASUREMENTS ?= docs/measurements
@@ -70,11 +70,11 @@ demo: setup
 	@echo "Open in a browser: results/demo/report.html"
 
 plan: setup
-	@$(BIN)/python -m vlmeter.plan $(CONFIG)
+	@$(BIN)/vlmeter plan $(CONFIG)
 
 compare: setup
 	@test -n "$(A)" -a -n "$(B)" || { echo "Say which: make compare A=results/x B=results/y"; exit 1; }
-	@$(BIN)/python -m vlmeter.compare "$(A)" "$(B)" $(if $(INTO),--into "$(INTO)")
+	@$(BIN)/vlmeter compare "$(A)" "$(B)" $(if $(INTO),--into "$(INTO)")
 
 lint: setup-dev
 	$(BIN)/snakemake --lint
@@ -82,6 +82,7 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 
 # Lets many things go wrong in a small study; COUNT faults, told again by their SEED.
@@ -90,7 +91,7 @@ faults: setup-dev
 
 # Whether every file of a study is still what was written.
 verify: setup
-	@$(BIN)/python -m vlmeter.verify $(CONFIG)
+	@$(BIN)/vlmeter verify $(CONFIG)
 
 test: setup-dev
 	$(BIN)/python -m pytest
@@ -115,15 +116,14 @@ peers: setup $(PEERS)/.installed
 # The published study at full size with random weights, kept in docs/ by device.
 measurements: setup
 	$(BIN)/snakemake --cores all --resources gpu=1 --configfile $(MEASURED)
-	$(BIN)/python -m vlmeter.publish $(MEASURED) $(MEASUREMENTS)
+	$(BIN)/vlmeter publish $(MEASURED) $(MEASUREMENTS)
 
 # Everything that meets a GPU, within a time limit; DEVICE=cpu tries the check itself without one.
 gpu-check: setup
 	$(BIN)/python benchmarks/gpu/check.py --device $(or $(DEVICE),cuda) --limit $(LIMIT)
 
 reference: setup
-	$(BIN)/python -m vlmeter.config.reference
-	$(BIN)/python -m vlmeter.columns_reference
+	$(BIN)/vlmeter reference
 
 # What the documentation shows of a demo that ran: kept, so that it can be read without running one.
 sample: setup

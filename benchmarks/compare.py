@@ -26,13 +26,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
 from vlmeter.measure.clock import Call, CpuClock, clock_for
-from vlmeter.measure.codecarbon_windows import CodecarbonWindows
-from vlmeter.measure.energy import EnergyMeter, energy_meter
-from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
-from vlmeter.measure.flops import count_flops
+from vlmeter.measure.energy.codecarbon import CodecarbonWindows
+from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
+from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
-from vlmeter.measure.layers import profile_decode, profile_layers
-from vlmeter.measure.marks import stopwatch_for
+from vlmeter.measure.layers.profile import profile_decode, profile_layers
+from vlmeter.measure.layers.stopwatch import stopwatch_for
 from vlmeter.measure.nvml import open_gpus
 
 IMAGE_TOKEN = 999

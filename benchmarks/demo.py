@@ -10,8 +10,8 @@ from typing import Any
 
 from watched import HEADING, Step, by_rule, run_snakemake
 
-from vlmeter.files import read_json
-from vlmeter.record import Status
+from vlmeter.status import Status
+from vlmeter.storage.files import read_json
 
 REPOSITORY = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "demo")

@@ -15,7 +15,7 @@ import psutil
 import torch
 from comparison import Comparison
 
-from vlmeter.measure.flops import count_flops
+from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.memory import weights_bytes
 from vlmeter.models.families import family_of, image_token_id
 from vlmeter.models.random_weights import build_random_model, store_architecture

@@ -9,7 +9,7 @@ from comparison import Comparison
 
 TURNS = 5
 LIMIT = 1.15
-OURS = "import vlmeter.cell"
+OURS = "import vlmeter.cell.worker.measure"
 PLAIN = """
 import torch
 from transformers import AutoProcessor, Blip2ForConditionalGeneration

@@ -85,7 +85,7 @@ def make_model(folder: Path) -> None:
 
 def download(folder: Path, samples: int) -> None:
     """Read the sample from the table."""
-    from vlmeter.data.download import download_dataset
+    from vlmeter.data.download_dataset import download_dataset
 
     source = {"hub": None, "path": str(folder / "source"), "table": None, "synthetic": None}
     columns = {"id": "id", "image": "image", "question": "question", "references": "answers"}
@@ -101,7 +101,7 @@ def download(folder: Path, samples: int) -> None:
 
 def preprocess(folder: Path, _samples: int) -> None:
     """Bring the images to one size."""
-    from vlmeter.data.images import preprocess_images
+    from vlmeter.data.preprocess_images import preprocess_images
 
     images = (str(folder / f"img/images.{end}") for end in ("parquet", "json"))
     preprocess_images(str(folder / "samples.json"), SIDE_PX, *images)
@@ -109,8 +109,8 @@ def preprocess(folder: Path, _samples: int) -> None:
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
-    from vlmeter.machine import describe_machine
-    from vlmeter.models.fetch import fetch_model
+    from vlmeter.machine.describe_machine import describe_machine
+    from vlmeter.models.fetch_model import fetch_model
 
     energy = cell()["measure"]["energy"]
     params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
@@ -122,7 +122,7 @@ def prepare_cell(folder: Path, _samples: int) -> None:
 
 def measure(folder: Path, _samples: int) -> None:
     """Measure a cell, answers and costs."""
-    from vlmeter.inference import run_inference
+    from vlmeter.cell.run_inference import run_inference
 
     inputs = {
         "images": str(folder / "img/images.json"),
@@ -177,7 +177,7 @@ def cell() -> dict[str, object]:
 
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
-    from vlmeter.scoring import score_predictions
+    from vlmeter.results.score_predictions import score_predictions
 
     names = ("measurement.json", "predictions.parquet", "samples.parquet", "record.json")
     score_predictions(*(folder / name for name in names), task=TASK, cell={}, seed=0)

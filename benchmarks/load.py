@@ -17,9 +17,9 @@ import torch
 from comparison import Comparison
 from transformers import AutoConfig, Blip2ForConditionalGeneration
 
-from vlmeter.files import read_json
-from vlmeter.models.fetch import fetch_model
+from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
+from vlmeter.storage.files import read_json
 
 DEMO = Path(__file__).parents[1] / "demo" / "model"
 LIMIT = 1.5

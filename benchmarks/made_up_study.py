@@ -20,19 +20,18 @@ import pyarrow.parquet as pq
 import yaml
 from made_up_records import measurement
 
-from vlmeter.attempts import Attempt, write_attempt
+from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.config.load import check_config, read_yaml
-from vlmeter.data.download import download_dataset
+from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.samples import IMAGES, PREDICTIONS, TIMINGS
-from vlmeter.data.tables import read_table, write_table
-from vlmeter.files import file_sha256, read_json, write_json
-from vlmeter.host import describe_host
-from vlmeter.jobs import Jobs
+from vlmeter.machine.host import describe_host
 from vlmeter.metrics.base import Contributions, Statistic
-from vlmeter.record import Status
-from vlmeter.scoring import score_predictions
-from vlmeter.study import Cell, Study
-from vlmeter.units import format_flops
+from vlmeter.results.score_predictions import format_flops, score_predictions
+from vlmeter.status import Status
+from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.study.jobs import Jobs
+from vlmeter.study.study import Cell, Study
 
 REPOSITORY = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "report", "envs", "profiles", "demo/model")

@@ -11,10 +11,10 @@ import numpy as np
 from comparison import Comparison
 from PIL import Image
 
-from vlmeter.data.images import preprocess_images
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import SAMPLES
-from vlmeter.data.tables import stream_table, write_table
-from vlmeter.files import file_sha256, write_json
+from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.parquet import stream_table, write_table
 
 PHOTOS = 48
 WIDTH, HEIGHT, SIZE = 1280, 960, 448

@@ -19,15 +19,15 @@ from comparison import Comparison
 from PIL import Image
 from transformers import AutoProcessor, Blip2ForConditionalGeneration
 
-from vlmeter.cell import write_predictions
+from vlmeter.cell.worker.measure import write_predictions
 from vlmeter.config.dataset import Generation
-from vlmeter.data.download import download_dataset
-from vlmeter.data.images import preprocess_images
+from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import Pictured
-from vlmeter.data.tables import read_table
 from vlmeter.models.batches import Feeder, Item, in_batches
-from vlmeter.models.items import Items
 from vlmeter.models.load import load_model
+from vlmeter.models.samples import Items
+from vlmeter.storage.parquet import read_table
 
 DEMO = Path(__file__).parents[1] / "demo"
 TEMPLATE = "Question: {question} Answer:"

@@ -98,7 +98,7 @@ def _print_what_to_do(folder: Path) -> None:
     tables = [str(folder / name) for name in ("truth.md", "truth.json")]
     command = [str(config), "docs/measurements", "--beside", *tables]
     print(f"\nAll of it: {folder}. To keep it with the documentation:")
-    print(f"    python -m vlmeter.publish {shlex.join(command)}")
+    print(f"    vlmeter publish {shlex.join(command)}")
 
 
 if __name__ == "__main__":

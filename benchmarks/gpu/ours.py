@@ -1,26 +1,26 @@
 """Everything that the truth checks use of VLMeter, so that one place names it."""
 
-from vlmeter.bench import Bench
-from vlmeter.devices import visible_gpus
-from vlmeter.failures import UnsupportedError
+from vlmeter.cell.worker.workload import Bench
+from vlmeter.machine.devices import visible_gpus
 from vlmeter.measure.clock import Call, Clock, clock_for
-from vlmeter.measure.energy import energy_meter, measure_idle_watts
-from vlmeter.measure.energy_sources import EnergySettings, describe_energy_sources
-from vlmeter.measure.flops import count_decode_step, count_flops
+from vlmeter.measure.energy.meter import energy_meter, measure_idle_watts
+from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, measure_latency
-from vlmeter.measure.layers import profile_layers
-from vlmeter.measure.marks import stopwatch_for
+from vlmeter.measure.layers.profile import profile_layers
+from vlmeter.measure.layers.stopwatch import stopwatch_for
 from vlmeter.measure.memory import memory_probe, weights_bytes
 from vlmeter.measure.nvml import open_devices
 from vlmeter.measure.peak import measure_peak
-from vlmeter.models.answer import cache_in_use
 from vlmeter.models.compilation import Compilation
-from vlmeter.models.countable import countable
+from vlmeter.models.generate import cache_in_use
 from vlmeter.models.kernels import kernels_by_stage
 from vlmeter.models.load import LoadedModel, load_model
-from vlmeter.models.optimizations import EAGER, Optimization
+from vlmeter.models.optimization import EAGER, Optimization
 from vlmeter.models.random_weights import store_architecture
+from vlmeter.models.traceable import countable
+from vlmeter.status import UnsupportedError
 
 __all__ = [
     "EAGER",

@@ -16,7 +16,7 @@ from pathlib import Path
 from vlmeter.source_file import SourceFile, is_own, module_file
 
 _SCRIPTS = Path("workflow/scripts")
-_AROUND = frozenset({"vlmeter.scripting", "vlmeter.params"})
+_AROUND = frozenset({"vlmeter.scripting"})
 """What surrounds the one call of every script alike: no part of what its job does."""
 
 

@@ -1,16 +1,17 @@
 """What every script of the workflow does around its one call: a log, a lock, clear errors."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
-from vlmeter import locks
 from vlmeter.errors import UserError
-from vlmeter.files import refusal_of_disk
-from vlmeter.isolation import die_with
+from vlmeter.machine import locks
+from vlmeter.machine.isolation import die_with
+from vlmeter.storage.files import refusal_of_disk
 
 P = ParamSpec("P")
 
@@ -46,7 +47,7 @@ def _measuring(device: str, gpus: int) -> Iterator[None]:
             yield
         return
     # Not at the top: most scripts measure nothing and need not ask NVML.
-    from vlmeter import devices  # noqa: PLC0415
+    from vlmeter.machine import devices  # noqa: PLC0415
 
     if not devices.is_present(device, gpus):
         # Nothing is measured: the job only says why.
@@ -94,3 +95,13 @@ def _print_to(log: Path) -> None:
     for target in (1, 2):
         os.dup2(handle, target)
     os.close(handle)
+
+
+def packed(value: object) -> str:
+    """Return a JSON-plain value as JSON in which no tag can begin or end."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def unpacked(text: str) -> Any:  # noqa: ANN401 - whatever was packed
+    """Return what `packed` was given."""
+    return json.loads(text)

@@ -2,8 +2,8 @@
 
 - **Texts.** Comments, layout and docstrings do not count.
 - **Names of modules.** The digest of an imported file stands in the place of the import that names
-  it, and in every `devices.x` after `from vlmeter import devices`. The order of neighbouring
-  imports does not count.
+  it, and in every `devices.x` after `from vlmeter.machine import devices`. The order of
+  neighbouring imports does not count.
 - **Sentences.** An exception carries a sentence for people. Its words do not count where all of
   this holds: they are the only argument; it is of an exception class of this package, of
   `Sentence`, or of one of the built-in exceptions in `_SPEAKING`; the text has white space, as no
@@ -131,7 +131,7 @@ class SourceFile:
             base = ".".join([*above, *([base] if base else [])])
         for alias in node.names:
             bound = alias.asname or alias.name
-            # `from vlmeter.data import images` imports a module, not a name of the package.
+            # `from vlmeter.data import samples` imports a module, not a name of the package.
             if is_own(f"{base}.{alias.name}"):
                 yield _Import(f"{base}.{alias.name}", None, bound)
             elif is_own(base):

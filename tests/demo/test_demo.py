@@ -11,19 +11,19 @@ from datasets import Image, List, Value
 from transformers import AutoConfig
 
 from vlmeter.config.load import load_config
-from vlmeter.data.download import download_dataset
-from vlmeter.data.images import preprocess_images
+from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import Pictured
-from vlmeter.data.tables import read_table
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
-from vlmeter.models.answer import answers
 from vlmeter.models.batches import Feeder
-from vlmeter.models.family_prompts import family_prompts
-from vlmeter.models.fetch import fetch_model
-from vlmeter.models.items import Items
+from vlmeter.models.families.prompts import family_prompts
+from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.generate import answers
 from vlmeter.models.load import load_model
-from vlmeter.study import Study
+from vlmeter.models.samples import Items
+from vlmeter.storage.parquet import read_table
+from vlmeter.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,17 +9,17 @@ import tiny_families
 import torch
 from PIL import Image
 
-from vlmeter.bench import set_up
-from vlmeter.cell import measure_cell
+from vlmeter.cell.worker.measure import measure_cell
+from vlmeter.cell.worker.workload import set_up
 from vlmeter.config.dataset import Generation
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
-from vlmeter.data.images import preprocess_images
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import SAMPLES
-from vlmeter.data.tables import read_table, write_table
-from vlmeter.files import file_sha256, write_json
-from vlmeter.machine import describe_machine
-from vlmeter.models.fetch import fetch_model
+from vlmeter.machine.describe_machine import describe_machine
+from vlmeter.models.fetch_model import fetch_model
+from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.parquet import read_table, write_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
 MEASURE = Measure(

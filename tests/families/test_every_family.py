@@ -7,14 +7,14 @@ import torch
 from tiny_families import FAMILIES
 from torch.utils.flop_counter import FlopCounterMode
 
-from vlmeter.bench import set_up
-from vlmeter.failures import UnsupportedError
-from vlmeter.layercell import profile_cell
-from vlmeter.measure.flop_dispatch import dispatched_flops
-from vlmeter.models.answer import answers
+from vlmeter.cell.worker.layers import profile_cell
+from vlmeter.cell.worker.workload import set_up
+from vlmeter.measure.flops.dispatch import dispatched_flops
 from vlmeter.models.batches import in_batches
-from vlmeter.models.fetch import fetch_model
-from vlmeter.models.options import _continued, option_scores
+from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.generate import answers
+from vlmeter.models.option_scores import _continued, option_scores
+from vlmeter.status import UnsupportedError
 
 STAGES = {
     "blip2-opt": {"vision", "qformer", "prefill"},

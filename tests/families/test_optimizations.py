@@ -3,16 +3,15 @@
 import pytest
 import torch
 
-from vlmeter.cell import measure_cell
+from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.config.optimizations import AttentionByPart, Compile, Optimization
-from vlmeter.data.tables import read_table
-from vlmeter.failures import UnsupportedError, describe_failure
-from vlmeter.measure.flops import count_flops
-from vlmeter.models.answer import cache_in_use
-from vlmeter.models.countable import countable
+from vlmeter.measure.flops.count import count_flops
+from vlmeter.models.generate import cache_in_use
 from vlmeter.models.kernels import check_attention, kernels_by_stage
-from vlmeter.models.optimizations import Optimization as Asked
-from vlmeter.record import Status
+from vlmeter.models.optimization import Optimization as Asked
+from vlmeter.models.traceable import countable
+from vlmeter.status import Status, UnsupportedError, describe_failure
+from vlmeter.storage.parquet import read_table
 
 EAGER, FLASH = "eager matmul and softmax", "sdpa flash"
 MIXED = Optimization(attention=AttentionByPart(vision="sdpa", qformer="eager", text="sdpa"))

@@ -7,13 +7,13 @@ import pytest
 import transformers
 from tiny_families import FAMILIES, tokenizer
 
-from vlmeter.bench import set_up
-from vlmeter.failures import UnsupportedError
-from vlmeter.files import read_json
-from vlmeter.hub import model as hub_model
-from vlmeter.hub.patience import USUAL
-from vlmeter.models.fetch import fetch_model
+from vlmeter.cell.worker.workload import set_up
+from vlmeter.hub.retry import USUAL
+from vlmeter.models import hub_files as hub_model
+from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, why_not
+from vlmeter.status import UnsupportedError
+from vlmeter.storage.files import read_json
 
 
 def test_what_is_called_proved_is_what_these_tests_prove(checkpoint):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from expectations import expect, expect_status, run_again
 from study import RESULTS_FOLDER, Job, Study
 
-from vlmeter.files import read_json
+from vlmeter.storage.files import read_json
 
 
 def end_badly(ending: str, status: str, *words: str):

@@ -12,10 +12,10 @@ from study import RESULTS_FOLDER, Job, Study, working_in
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
-from vlmeter.files import read_json
-from vlmeter.jobs import Jobs
-from vlmeter.study import Study as Config
-from vlmeter.verify import damages
+from vlmeter.results.verify import damages
+from vlmeter.storage.files import read_json
+from vlmeter.study.jobs import Jobs
+from vlmeter.study.study import Study as Config
 
 ADVICE = re.compile(r"[Dd]elete (\S+) and run again")
 OPENING_THE_MODEL = ("run_inference", "measure_control", "profile_layers")
@@ -108,7 +108,7 @@ def _is_named(name: str, pickled: str) -> bool:
 def _set_up(study: Study, job: Job) -> None:
     """Read what a cell reads, up to the point where its measurement would begin."""
     # Here alone: a fault of another kind needs no torch.
-    from vlmeter.bench import set_up
+    from vlmeter.cell.worker.workload import set_up
 
     _, (_, *call), _ = pickle.loads(job.kept.read_bytes())
     told, inputs = call[3], call[4]
@@ -167,7 +167,7 @@ def corrupt_at_rest(study: Study, dice: random.Random) -> str:
     relative, place, seal = _change_a_byte(study, dice)
     path = study.tree.path(str(relative))
     os.utime(path, ns=(times[path].st_atime_ns, times[path].st_mtime_ns))
-    command = [sys.executable, "-m", "vlmeter.verify", "study.yaml"]
+    command = [Path(sys.executable).with_name("vlmeter"), "verify", "study.yaml"]
     looked, told = study.say(*command)
     if looked == 0:
         expect(0 <= seal <= place, f"nobody noticed byte {place} of {relative}")

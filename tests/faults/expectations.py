@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import psutil
 from study import RESULTS_FOLDER, Job, Study, working_in
 
-from vlmeter.files import read_json
-from vlmeter.verify import damages
+from vlmeter.results.verify import damages
+from vlmeter.storage.files import read_json
 
 
 class NoticedTooLittle(AssertionError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants, snapshot_download
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parents[1] / "support"
 UNREACHABLE = "http://127.0.0.1:9"
 
 
@@ -22,8 +22,8 @@ def fetch_in_a_process(folder, *fetches, limit_bytes=None, **environment) -> lis
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
     process = subprocess.run(
-        [sys.executable, HERE / "fetches.py", folder, *fetches],
-        env={**os.environ, "PYTHONPATH": str(HERE), **environment},
+        [sys.executable, SUPPORT / "fetches.py", folder, *fetches],
+        env={**os.environ, "PYTHONPATH": str(SUPPORT), **environment},
         capture_output=True,
         text=True,
         check=False,

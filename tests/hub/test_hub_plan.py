@@ -8,8 +8,8 @@ from hubcontent import MODEL, add_study
 from studytree import REPOSITORY
 
 from vlmeter.config.load import check_config
-from vlmeter.plan import plan_text
-from vlmeter.study import Study
+from vlmeter.study.plan import plan_text
+from vlmeter.study.study import Study
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 from hubcontent import SCIENCEQA, TEXTVQA, add_coco, add_noise, add_scienceqa, add_textvqa
 
-from vlmeter.data.images import preprocess_images
-from vlmeter.data.rowgroups import RowGroup
+from vlmeter.data.parquet_files import RowGroup
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
-from vlmeter.files import read_json
+from vlmeter.storage.files import read_json
 
 
 def pick_groups(repo, columns, n=12, seed=0) -> list[RowGroup]:

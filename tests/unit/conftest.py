@@ -11,10 +11,11 @@ import pytest
 from fake_nvml import FakeMachine
 from hypothesis import settings
 
-from vlmeter import devices, obstacles
 from vlmeter.config.load import check_config
-from vlmeter.study import Study
-from vlmeter.torchbuild import TorchBuild
+from vlmeter.machine import devices
+from vlmeter.software.torch_build import TorchBuild
+from vlmeter.study import obstacles
+from vlmeter.study.study import Study
 
 # On any machine: what a unit test says about devices must not depend on who runs it.
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

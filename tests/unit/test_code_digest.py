@@ -63,7 +63,7 @@ def edited(tmp_path, monkeypatch, repository):
     forget()
 
 
-FILE = "attempts.py"
+FILE = "cell/attempts.py"
 LINE = "    if last is None or last.key != key:\n        return 1\n"
 SAME = {
     "a comment": (LINE, f"    # Nothing to go by.\n{LINE}"),
@@ -84,16 +84,21 @@ OTHER = {
 
 @pytest.mark.parametrize("what", SAME)
 def test_the_digest_does_not_see(edited, what):
-    assert source_digest("vlmeter.inference") == edited("vlmeter.inference", FILE, *SAME[what])
+    assert source_digest("vlmeter.cell.run_inference") == edited(
+        "vlmeter.cell.run_inference", FILE, *SAME[what]
+    )
 
 
 @pytest.mark.parametrize("what", OTHER)
 def test_the_digest_sees(edited, what):
-    assert source_digest("vlmeter.inference") != edited("vlmeter.inference", FILE, *OTHER[what])
+    assert source_digest("vlmeter.cell.run_inference") != edited(
+        "vlmeter.cell.run_inference", FILE, *OTHER[what]
+    )
 
 
 @pytest.mark.parametrize(
-    ("module", "seen"), [("vlmeter.inference", False), ("vlmeter.scoring", True)]
+    ("module", "seen"),
+    [("vlmeter.cell.run_inference", False), ("vlmeter.results.score_predictions", True)],
 )
 def test_the_digest_sees_what_is_imported_alone(edited, module, seen):
     edit = ("metrics/wer.py", "import", "import math\nimport")
@@ -102,7 +107,9 @@ def test_the_digest_sees_what_is_imported_alone(edited, module, seen):
 
 def test_the_digest_sees_a_module_imported_inside_a_function(edited):
     edit = ("measure/latency.py", "import", "import math\nimport")
-    assert source_digest("vlmeter.inference") != edited("vlmeter.inference", *edit)
+    assert source_digest("vlmeter.cell.run_inference") != edited(
+        "vlmeter.cell.run_inference", *edit
+    )
 
 
 SPEED = "def run():\n    return 1\n"
@@ -267,14 +274,15 @@ def test_a_module_that_does_not_exist_is_an_error():
 
 
 def test_the_closure_holds_packages_on_the_way():
-    assert list(import_closure("vlmeter.data.images")) == [
+    assert list(import_closure("vlmeter.data.preprocess_images")) == [
         "vlmeter",
         "vlmeter.data",
-        "vlmeter.data.images",
+        "vlmeter.data.preprocess_images",
         "vlmeter.data.samples",
-        "vlmeter.data.tables",
         "vlmeter.errors",
-        "vlmeter.files",
+        "vlmeter.storage",
+        "vlmeter.storage.files",
+        "vlmeter.storage.parquet",
     ]
 
 
@@ -314,7 +322,7 @@ def test_digests_do_not_depend_on_the_locale(run_python, repository, locale):
     code = (
         f"import os; os.chdir({str(repository)!r})\n"
         "from pathlib import Path; from vlmeter.code_digest import script_digest\n"
-        "from vlmeter.localsources import content_digest\n"
+        "from vlmeter.study.sources import content_digest\n"
         "scripts = sorted(path.stem for path in Path('workflow/scripts').glob('*.py'))\n"
         "print([script_digest(script) for script in scripts])\n"
         "print(content_digest(Path('config')))"
@@ -330,7 +338,7 @@ def test_files_with_names_beyond_ascii_have_one_digest_in_each_locale(run_python
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(name)
     code = (
-        "from pathlib import Path; from vlmeter.localsources import content_digest\n"
+        "from pathlib import Path; from vlmeter.study.sources import content_digest\n"
         f"print(content_digest(Path({str(tmp_path / 'model')!r})))"
     )
     runs = [

@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from vlmeter.code_digest import import_closure
+from vlmeter.cli import main
 from vlmeter.config.axes import AXES
 
 REPOSITORY = Path(__file__).parents[2]
@@ -70,10 +70,13 @@ def test_every_target_of_make_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_module_that_is_run_is_there(page: Path) -> None:
-    for name in re.findall(r"python -m (vlmeter[\w.]*)", commands(page)):
-        found = import_closure(name) or import_closure(f"{name}.__main__")
-        assert {name, f"{name}.__main__"} & set(found), name
+def test_every_command_that_is_run_is_there(page: Path, capsys) -> None:
+    assert "python -m vlmeter" not in page.read_text()
+    for name in re.findall(r"(?:^|bin/)vlmeter ([a-z]+)", commands(page), re.MULTILINE):
+        with pytest.raises(SystemExit) as ended:
+            main([name, "--help"])
+        assert ended.value.code == 0, name
+        assert name in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
@@ -99,10 +102,11 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_test_that_is_named_is_there(page: Path) -> None:
-    files = {file.name: file for file in (REPOSITORY / "tests").rglob("*.py")}
-    for file, test in re.findall(r"\b(test_\w+\.py)(?:::(test_\w+))?", page.read_text()):
-        assert file in files, file
-        assert not test or f"def {test}(" in files[file].read_text(), f"{file}::{test}"
+    tests = re.findall(r"\b(?:tests/)?((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", page.read_text())
+    for name, test in tests:
+        files = list((REPOSITORY / "tests").rglob(name))
+        assert len(files) == 1, f"{name}: name it with its folder"
+        assert not test or f"def {test}(" in files[0].read_text(), f"{name}::{test}"
 
 
 def test_the_readme_is_short() -> None:

@@ -10,13 +10,13 @@ import yaml
 
 from vlmeter.config.load import check_config
 from vlmeter.config.optimizations import BUILT_IN, Optimization
-from vlmeter.gateplan import check_gates
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.registry import TASK_METRICS
 from vlmeter.models.families import FAMILIES, family_of
-from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
-from vlmeter.study import Study
+from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.study.gates import check_gates
+from vlmeter.study.study import Study
 
 PAGE = (Path(__file__).parents[2] / "docs/extending.md").read_text()
 

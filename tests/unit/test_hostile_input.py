@@ -17,12 +17,12 @@ from markdown_it import MarkdownIt
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.data.prompts import render
 from vlmeter.data.samples import Text
-from vlmeter.data.texttables import describe_text_table
+from vlmeter.data.text_files import describe_text_table
 from vlmeter.errors import UserError
-from vlmeter.jobs import Jobs
-from vlmeter.reporting.render import html_environment
-from vlmeter.reporting.text import csv_original, csv_text, markdown, one_line, printable
-from vlmeter.study import Study
+from vlmeter.escaping import csv_original, csv_text, markdown, one_line, printable
+from vlmeter.reporting.render_report import html_environment
+from vlmeter.study.jobs import Jobs
+from vlmeter.study.study import Study
 
 NASTY = (
     *("..", ".", "/", "/etc/passwd", "../../x", "a/../../b", "~root", "-rf", "a\nb", "a\x00b", ""),

@@ -1,40 +1,45 @@
 """Who may know whom: what re-measures a study, and what costs a start of torch."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
 from vlmeter.code_digest import import_closure
 
 WITHOUT_TORCH = [
-    "attempts",
-    "check",
-    "columns_reference",
-    "compare.__main__",
+    "cell.attempts",
+    "compare.page",
     "config.load",
     "config.reference",
-    "data.download",
-    "data.images",
-    "devices",
-    "exports",
-    "files",
-    "gateplan",
-    "gates",
-    "host",
-    "isolation",
-    "jobs",
-    "locks",
-    "obstacles",
+    "data.download_dataset",
+    "data.preprocess_images",
+    "machine.devices",
+    "machine.host",
+    "machine.isolation",
+    "machine.locks",
     "metrics.registry",
-    "plan",
     "provenance",
-    "record",
-    "reporting.figures",
-    "reporting.render",
-    "scoring",
+    "reporting.figures.plot_layers",
+    "reporting.figures.plot_pareto",
+    "reporting.figures.plot_section",
+    "reporting.render_report",
+    "results.check_study",
+    "results.export_study",
+    "results.judge_gates",
+    "results.reference",
+    "results.score_predictions",
     "scripting",
-    "study",
+    "status",
+    "storage.files",
+    "study.gates",
+    "study.jobs",
+    "study.obstacles",
+    "study.plan",
+    "study.study",
 ]
+FIGURES = ("section", "pareto", "layers")
 HEAVY = {"torch", "transformers", "codecarbon", "fvcore"}
 
 
@@ -51,27 +56,15 @@ def packages_below(module):
     return {name for file in import_closure(module).values() for name in names_in(file)}
 
 
-@pytest.mark.parametrize("module", ["inference", "layerprofile", "models.fetch", "machine"])
-def test_measuring_knows_nothing_of_metrics_report_or_study(module):
-    parts = {name.split(".")[1] for name in import_closure(f"vlmeter.{module}") if "." in name}
-    assert parts.isdisjoint(
-        {"metrics", "reporting", "config", "study", "jobs", "scoring", "aggregation", "plan"}
-    )
-
-
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
 def test_this_costs_no_start_of_torch(module):
     assert packages_below(f"vlmeter.{module}").isdisjoint(HEAVY)
 
 
-def test_scoring_does_not_know_the_report():
-    assert not any(".reporting" in name for name in import_closure("vlmeter.scoring"))
-
-
 def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
     code = (
         "import sys, threading\n"
-        "import vlmeter.inference, vlmeter.layerprofile, vlmeter.scripting\n"
+        "import vlmeter.cell.run_inference, vlmeter.cell.profile_layers, vlmeter.scripting\n"
         "print(sorted({'torch', 'pyarrow', 'numpy', 'transformers'} & set(sys.modules)))\n"
         "print(threading.active_count())"
     )
@@ -80,7 +73,7 @@ def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
 
 def test_reading_the_workflow_imports_nothing_heavy(run_python):
     code = (
-        "import sys, vlmeter.config.load, vlmeter.jobs, vlmeter.study\n"
+        "import sys, vlmeter.config.load, vlmeter.study.jobs, vlmeter.study.study\n"
         "print(sorted({'torch', 'pyarrow', 'pandas', 'transformers', 'PIL'} & set(sys.modules)))"
     )
     assert run_python(code).stdout == "[]\n"
@@ -108,3 +101,41 @@ def test_no_module_knows_that_the_demo_exists(repository):
         if (lines := list(speaks_of_it(file)))
     }
     assert found == {}
+
+
+SLOW_IMPORTS = ("torch", "transformers", "datasets", "codecarbon", "fvcore", "jiwer")
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("vlmeter.results.aggregate", (*SLOW_IMPORTS, "matplotlib", "jinja2")),
+        ("vlmeter.reporting.render_report", (*SLOW_IMPORTS, "matplotlib")),
+        ("vlmeter.reporting.figures.plot_section", (*SLOW_IMPORTS, "jinja2")),
+    ],
+)
+def test_a_job_imports_only_what_it_needs(module, absent):
+    code = f"import sys, {module}; print([n for n in {absent!r} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["results.aggregate", *(f"reporting.figures.plot_{what}" for what in FIGURES)],
+)
+def test_editing_the_page_or_its_layout_draws_no_figure_and_collects_nothing(module):
+    closure = import_closure(f"vlmeter.{module}")
+    for other in (
+        *("page", "render_report", "sections.table", "sections.differences", "sections.costs"),
+        *("sections.rows", "layers.tables", "published", "provenance", "remarks"),
+        "figures.inline_svg",
+    ):
+        assert f"vlmeter.reporting.{other}" not in closure, other
+
+
+@pytest.mark.parametrize("what", FIGURES)
+def test_editing_a_figure_draws_no_other(what):
+    closure = import_closure(f"vlmeter.reporting.figures.plot_{what}")
+    drawn = {name for name in closure if ".plot_" in name}
+    assert drawn == {f"vlmeter.reporting.figures.plot_{what}"}

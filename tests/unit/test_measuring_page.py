@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (REPOSITORY / "docs/measuring.md").read_text())
+PAGE = (REPOSITORY / "docs/measuring.md").read_text()
+NAMED = re.findall(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`", PAGE)
 
 
 def named_in(name):

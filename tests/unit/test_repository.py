@@ -1,5 +1,6 @@
 """Files that say the same thing in two places say the same thing."""
 
+import ast
 import re
 import tomllib
 from importlib import metadata
@@ -130,6 +131,21 @@ def test_a_rule_and_its_script_have_one_name(repository):
     }
 
 
+def test_the_job_of_a_script_is_the_module_of_its_name(repository):
+    """`find src -name run_inference.py` finds the job of `run_inference`."""
+    for script in sorted(repository.glob("workflow/scripts/*.py")):
+        (module,) = (repository / "src").rglob(script.name)
+        name = ".".join(module.relative_to(repository / "src").with_suffix("").parts)
+        assert script.stem in functions_in(module)
+        assert f"from {name} import {script.stem}\n" in script.read_text()
+
+
+def functions_in(file):
+    return {
+        node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)
+    }
+
+
 def test_every_script_is_thin(repository):
     for file in repository.glob("workflow/scripts/*.py"):
         text = file.read_text()
@@ -155,3 +171,48 @@ def test_modules_are_of_a_size_to_read(repository):
         if (lines := len(file.read_text().splitlines())) > 350
     }
     assert long == {}
+
+
+OF_NO_MODULE = {
+    "compare/test_browser.py": "pages in a browser",
+    "metrics/test_published.py": "every metric beside a published implementation",
+    "reporting/test_browser.py": "pages in a browser",
+    "reporting/test_sample.py": "docs/sample",
+    "test_docs.py": "docs",
+    "test_extending.py": "docs/extending.md",
+    "test_gpu_check.py": "benchmarks/gpu",
+    "test_hostile_input.py": "everything that others write",
+    "test_import_closures.py": "imports of all modules",
+    "test_measuring_page.py": "docs/measuring.md",
+    "test_repository.py": "the repository",
+    "test_supported.py": "docs/supported.md",
+}
+"""Files of tests that are of something else than one module or package, and of what."""
+
+
+def test_a_file_of_tests_stands_where_its_module_stands(repository):
+    package, tests = repository / "src/vlmeter", repository / "tests/unit"
+    lost = []
+    for file in tests.rglob("test_*.py"):
+        name = file.relative_to(tests)
+        module = package / name.with_name(name.name.removeprefix("test_"))
+        if not module.exists() and not module.with_suffix("").is_dir():
+            lost.append(str(name))
+    assert sorted(lost) == sorted(OF_NO_MODULE)
+
+
+def test_few_modules_stand_beside_the_packages(repository):
+    modules = [file for file in (repository / "src/vlmeter").glob("*.py")]
+    assert len(modules) <= 10
+
+
+def test_a_package_holds_no_code_of_its_own(repository):
+    """Every module below a package has its `__init__` in its digest."""
+    # The first sets what libraries read when they are imported, the other is the table of families.
+    with_code = {"vlmeter", "vlmeter/models/families"}
+    found = {
+        str(file.parent.relative_to(repository / "src"))
+        for file in (repository / "src").rglob("__init__.py")
+        if len(ast.parse(file.read_text()).body) > 1
+    }
+    assert found == with_code

@@ -59,7 +59,7 @@ def test_a_full_disk_is_one_sentence_without_a_traceback(job):
 
 def test_a_file_that_grows_beyond_its_limit_leaves_nothing(job, tmp_path):
     log, done = job(
-        "import resource; from pathlib import Path; from vlmeter.files import write_bytes; "
+        "import resource; from pathlib import Path; from vlmeter.storage.files import write_bytes; "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
         "write_bytes(Path('kept/big.bin'), bytes(2000))"
     )

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vlmeter.failures import describe_failure
-from vlmeter.record import Status
 from vlmeter.source_file import SourceFile
+from vlmeter.status import Status, describe_failure
 
 TOP = (
     "from vlmeter.errors import Sentence, UserError\n"

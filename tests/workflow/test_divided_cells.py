@@ -2,7 +2,7 @@
 
 from studytree import AFTER_MEASURING, RESULTS, Tree, cell_id, scores
 
-from vlmeter.verify import damages
+from vlmeter.results.verify import damages
 
 CELL = ("textvqa", cell_id())
 OTHER = ("textvqa", cell_id(batch_size=2))

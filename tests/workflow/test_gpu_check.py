@@ -34,7 +34,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     # On a machine that does other work too, two timers may differ by more than they should.
     assert done.returncode in (WELL, BEYOND_BOUND), done.stdout
-    assert "python -m vlmeter.publish results/gpu-check-core/config.yaml" in done.stdout
+    assert "vlmeter publish results/gpu-check-core/config.yaml" in done.stdout
     return into
 
 

@@ -7,7 +7,7 @@ import yaml
 from PIL import Image
 from studytree import REPOSITORY, Tree
 
-from vlmeter.data.tables import read_table
+from vlmeter.storage.parquet import read_table
 
 
 def block(language: str) -> str:

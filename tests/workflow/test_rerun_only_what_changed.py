@@ -122,7 +122,7 @@ def test_an_edited_metric_scores_again_without_running_the_model(tree: Tree) -> 
 
 
 def test_the_edited_measurement_of_cells_measures_all_cells_again(tree: Tree) -> None:
-    tree.append("src/vlmeter/cell.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/cell/worker/measure.py", "\nEDITED = True\n")
 
     assert tree.plan().names == inference(CELLS) | scores(CELLS) | AFTER_MEASURING
 
@@ -135,7 +135,7 @@ def test_code_that_all_measurements_share_measures_everything_again(tree: Tree) 
 
 
 def test_an_edited_description_of_the_machine_measures_no_cell(tree: Tree) -> None:
-    tree.append("src/vlmeter/machine.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/machine/describe_machine.py", "\nEDITED = True\n")
 
     assert tree.plan().names == MACHINE | TOLD_ANEW | {("plot_layers",)}
 
@@ -152,33 +152,39 @@ def test_a_cell_in_a_new_number_format_describes_the_machine_too(tree: Tree) -> 
 
 
 def test_the_edited_layer_profiler_profiles_again(tree: Tree) -> None:
-    tree.append("src/vlmeter/measure/layers.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/measure/layers/profile.py", "\nEDITED = True\n")
 
     assert tree.plan().names == {LAYERS} | REPORT
 
 
 def test_an_edited_figure_draws_again(tree: Tree) -> None:
-    tree.append("src/vlmeter/reporting/layer_figure.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/reporting/figures/plot_layers.py", "\nEDITED = True\n")
 
-    assert tree.plan().names == REPORT - {("aggregate",), ("export_study",), ("collect_answers",)}
+    assert tree.plan().names == {("plot_layers",), ("render_report",), ("check_study",)}
 
 
 def test_an_edited_module_that_no_job_imports_runs_nothing(tree: Tree) -> None:
-    tree.append("src/vlmeter/plan.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/study/plan.py", "\nEDITED = True\n")
     tree.append("src/vlmeter/config/reference.py", "\nEDITED = True\n")
-    tree.append("src/vlmeter/study.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/study/study.py", "\nEDITED = True\n")
     tree.path("src/vlmeter/unheard_of.py").write_text("EDITED = True\n")
 
     assert tree.plan().names == set()
 
 
 def test_edited_comments_and_docstrings_run_nothing(tree: Tree) -> None:
-    tree.edit("src/vlmeter/cell.py", '"""One cell measured', '"""A cell, measured')
-    tree.edit("src/vlmeter/scoring.py", '"""Joins', "# A new comment.\n\n'''Brings together")
-    text = tree.path("src/vlmeter/scoring.py").read_text()
-    tree.path("src/vlmeter/scoring.py").write_text(text.replace('"""', "'''", 1))
+    tree.edit("src/vlmeter/cell/worker/measure.py", '"""One cell measured', '"""A cell, measured')
     tree.edit(
-        "src/vlmeter/data/download.py", "import json\n", "import json  # for lists in cells\n"
+        "src/vlmeter/results/score_predictions.py",
+        '"""Joins',
+        "# A new comment.\n\n'''Brings together",
+    )
+    text = tree.path("src/vlmeter/results/score_predictions.py").read_text()
+    tree.path("src/vlmeter/results/score_predictions.py").write_text(text.replace('"""', "'''", 1))
+    tree.edit(
+        "src/vlmeter/data/download_dataset.py",
+        "import json\n",
+        "import json  # for lists in cells\n",
     )
 
     assert tree.plan().names == set()
@@ -187,7 +193,11 @@ def test_edited_comments_and_docstrings_run_nothing(tree: Tree) -> None:
 def test_files_that_are_touched_and_not_changed_run_nothing(tree: Tree) -> None:
     tree.touch(CONFIG, "demo/data/coco.parquet", "demo/data/textvqa.parquet")
     tree.touch("demo/model/model.safetensors", "demo/model/config.json")
-    tree.touch("src/vlmeter/cell.py", "src/vlmeter/metrics/wer.py", "src/vlmeter/study.py")
+    tree.touch(
+        "src/vlmeter/cell/worker/measure.py",
+        "src/vlmeter/metrics/wer.py",
+        "src/vlmeter/study/study.py",
+    )
     tree.touch("report/templates/report.md.j2", "report/templates/study.css")
     tree.touch("Snakefile", "workflow/rules/common.smk", "workflow/rules/inference.smk")
     tree.touch("workflow/scripts/run_inference.py", "workflow/scripts/render_report.py")
@@ -226,7 +236,7 @@ def test_modules_that_are_moved_and_renamed_with_their_importers_run_nothing(tre
     }.items():
         tree.move_module(old, new)
 
-    assert not tree.path("src/vlmeter/devices.py").exists()
+    assert not tree.path("src/vlmeter/machine/devices.py").exists()
     assert tree.plan().names == set()
 
 
@@ -254,7 +264,7 @@ def test_sentences_in_other_words_run_nothing(tree: Tree) -> None:
 
 
 def test_a_text_that_decides_how_a_cell_ends_measures_again(tree: Tree) -> None:
-    tree.edit("src/vlmeter/failures.py", '"std::bad_alloc"', '"bad_alloc"')
+    tree.edit("src/vlmeter/status.py", '"std::bad_alloc"', '"bad_alloc"')
 
     # The machine's description and a fetched model end in the same words as a cell does.
     others = MACHINE | {("fetch_model", "tiny", "fp32")}

@@ -26,7 +26,7 @@ from studytree import (
     scores,
 )
 
-from vlmeter.verify import damages
+from vlmeter.results.verify import damages
 
 LOADED = re.compile(
     r"""(?:<(?:script|img|iframe|source|embed|object|image|use)\b[^>]*?\b(?:src|href|data)\s*=\s*"""

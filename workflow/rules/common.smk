@@ -9,20 +9,20 @@ from pathlib import Path
 from vlmeter.code_digest import script_digest
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
-from vlmeter.gateplan import baselines, check_gates, gate_plan
-from vlmeter.jobs import Jobs, shard_name
-from vlmeter.localsources import check_sources
-from vlmeter.outline import (
+from vlmeter.study.gates import baselines, check_gates, gate_plan
+from vlmeter.study.jobs import Jobs, shard_name
+from vlmeter.study.sources import check_sources
+from vlmeter.study.outline import (
     dataset_outline,
     decision_outline,
     gallery_plan,
     report_outline,
     section_outline,
 )
-from vlmeter.pairs import comparison_plan
-from vlmeter.params import packed
+from vlmeter.study.comparisons import comparison_plan
+from vlmeter.scripting import packed
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
-from vlmeter.study import Study
+from vlmeter.study.study import Study
 
 
 def read_study(files: list[Path], values: dict) -> Study:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.aggregation import aggregate
+from vlmeter.results.aggregate import aggregate
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

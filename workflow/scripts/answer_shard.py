@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from vlmeter.cell.answer_shard import answer_shard
 from vlmeter.scripting import run_measuring_job
-from vlmeter.shards import answer_shard
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

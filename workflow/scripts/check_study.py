@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.check import check_study
+from vlmeter.results.check_study import check_study
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

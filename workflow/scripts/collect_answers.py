@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.gallery import collect_answers
+from vlmeter.reporting.collect_answers import collect_answers
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.machine import describe_machine
+from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:

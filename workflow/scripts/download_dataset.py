@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.data.download import download_dataset
+from vlmeter.data.download_dataset import download_dataset
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

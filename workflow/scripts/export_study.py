@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.exports import export_study
+from vlmeter.results.export_study import export_study
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.models.fetch import fetch_model
+from vlmeter.models.fetch_model import fetch_model
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

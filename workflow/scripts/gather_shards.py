@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.gathering import gather_shards
+from vlmeter.cell.gather_shards import gather_shards
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

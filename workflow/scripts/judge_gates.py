@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.gates import judge_gates
+from vlmeter.results.judge_gates import judge_gates
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

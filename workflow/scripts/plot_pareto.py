@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.params import unpacked
-from vlmeter.reporting.figures import plot_pareto
-from vlmeter.scripting import run_job
+from vlmeter.reporting.figures.plot_pareto import plot_pareto
+from vlmeter.scripting import run_job, unpacked
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

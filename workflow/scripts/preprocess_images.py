@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.data.images import preprocess_images
+from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

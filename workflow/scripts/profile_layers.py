@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.layerprofile import profile_layers
+from vlmeter.cell.profile_layers import profile_layers
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vlmeter.inference import run_inference
+from vlmeter.cell.run_inference import run_inference
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:

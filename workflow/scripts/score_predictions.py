@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.scoring import score_predictions
+from vlmeter.results.score_predictions import score_predictions
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

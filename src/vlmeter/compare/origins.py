@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.exports import Exported
-from vlmeter.reporting.formats import DASH
-from vlmeter.reporting.frames import Row
+from vlmeter.results.export_study import Exported
+from vlmeter.results.numbers import DASH
+from vlmeter.results.tables import Row
 
 Plain = Mapping[str, Any]
 

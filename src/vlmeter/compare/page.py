@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from vlmeter.compare.cells import Matched, Pair, match_cells
-from vlmeter.compare.figures import same_samples
 from vlmeter.compare.origins import Trait, traits
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
-from vlmeter.exports import Exported
-from vlmeter.record import Status
-from vlmeter.reporting.frames import Row
+from vlmeter.errors import UserError
+from vlmeter.reporting.render_report import html_environment, markdown_environment, render_prose
 from vlmeter.reporting.table import Table, TextColumn, table_of
+from vlmeter.results.differences import same_samples
+from vlmeter.results.export_study import Exported, read_exported
+from vlmeter.results.matching import Matched, Pair, match_cells
+from vlmeter.results.tables import Row
+from vlmeter.status import Status
+from vlmeter.storage.files import write_text
 
 
 @dataclass(frozen=True)
@@ -164,3 +168,34 @@ def _tabulate_traits(rows: Sequence[Trait]) -> Table:
             TextColumn("B", [trait.b for trait in rows]),
         ]
     )
+
+
+TEMPLATES = Path("report/templates")
+
+
+def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[Path]:
+    """Write the report on two finished studies; return its files.
+
+    Args:
+        a: Results folder of the study to compare with.
+        b: Results folder of the study that is compared.
+        into: Folder to write to.
+        templates: Folder of the templates.
+
+    Raises:
+        UserError: a study is not finished, or is damaged; the message names it.
+    """
+    if not (templates / "compare.html.j2").exists():
+        raise UserError(f"{templates} is not here: start from the repository's root.")
+    page = build_compare_page(read_exported(a), read_exported(b))
+    text, html = markdown_environment(templates), html_environment(templates)
+    method = render_prose(text.get_template("_compare_method.md.j2").render())
+    files = {
+        into / "compare.md": text.get_template("compare.md.j2").render(page=page),
+        into / "compare.html": html.get_template("compare.html.j2").render(
+            page=page, method=method
+        ),
+    }
+    for path, content in files.items():
+        write_text(path, content)
+    return list(files)

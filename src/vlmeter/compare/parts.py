@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from vlmeter.compare.cells import Pair
-from vlmeter.compare.figures import (
+from vlmeter.metrics.drift import Changed
+from vlmeter.reporting.table import Table, TextColumn, table_of
+from vlmeter.results.differences import (
     UNPAIRED,
     Compared,
     compared_answers,
@@ -14,11 +15,10 @@ from vlmeter.compare.figures import (
     compared_plain,
     compared_quality,
 )
-from vlmeter.exports import Exported
-from vlmeter.metrics.drift import Changed
-from vlmeter.record import Status
-from vlmeter.reporting.formats import DASH, Scale, number, percent, signed, signed_percent
-from vlmeter.reporting.table import Table, TextColumn, table_of
+from vlmeter.results.export_study import Exported
+from vlmeter.results.matching import Pair
+from vlmeter.results.numbers import DASH, Scale, number, percent, signed, signed_percent
+from vlmeter.status import Status
 
 SAME = "no difference"
 _WITHIN_NOISE = "within the noise"

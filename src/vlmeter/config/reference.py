@@ -1,6 +1,6 @@
 """Generates the config's JSON schema and its table of keys from the typed model.
 
-`python -m vlmeter.config.reference` writes both; a test compares them with the code.
+`vlmeter reference` writes both; a test compares them with the code.
 """
 
 import json
@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
-from vlmeter.files import write_text
+from vlmeter.storage.files import write_text
 
 SCHEMA = Path("workflow/schemas/config.schema.json")
 README = Path("config/README.md")
@@ -99,11 +99,7 @@ def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def main() -> None:
+def write_config_reference() -> None:
     """Write the schema and the table, from the repository's root."""
     write_text(SCHEMA, format_schema())
     write_text(README, replace_key_table(README.read_text("utf-8")))
-
-
-if __name__ == "__main__":
-    main()

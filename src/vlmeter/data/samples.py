@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from vlmeter.data.tables import count_rows, stream_table
 from vlmeter.errors import UserError
+from vlmeter.storage.parquet import count_rows, stream_table
 
 SAMPLES = pa.schema(
     [

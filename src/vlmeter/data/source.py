@@ -11,10 +11,13 @@ from typing import Any, Protocol
 import fsspec
 import numpy as np
 
-from vlmeter.data.localtables import find_tables
-from vlmeter.data.rowgroups import Files, Row, check_columns, list_row_groups
-from vlmeter.data.texttables import describe_text_table, is_text_table, read_text_table
-from vlmeter.hub.patience import USUAL, Patience
+from vlmeter.data.local_files import find_tables
+from vlmeter.data.parquet_files import Files, Row, list_row_groups
+from vlmeter.data.text_files import (
+    is_text_table,
+    text_table_groups,
+)
+from vlmeter.hub.retry import USUAL, Patience
 
 
 def open_source(
@@ -34,7 +37,7 @@ def open_source(
         tables = find_tables(Path(source["path"]), source.get("table"))
         return Files(fsspec.filesystem("file"), tuple(map(str, tables)), None)
     # Imported here: the import takes seconds, and a data set on disk does not need it.
-    from vlmeter.hub.dataset import find_split  # noqa: PLC0415
+    from vlmeter.data.hub_files import find_split  # noqa: PLC0415
 
     return find_split(source, source.get("revision") or pinned, patience)
 
@@ -52,28 +55,6 @@ class Group(Protocol):
 
     def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
         """Yield the rows at these ascending positions within the group."""
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of text, which is read from its beginning."""
-
-    path: str
-    rows: int
-    first_row: int
-    compressed_bytes: None = None
-
-    def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
-        """Yield the rows at these ascending positions; the table is on disk."""
-        del files
-        remaining = iter(positions)
-        position = next(remaining, None)
-        for number, values in enumerate(read_text_table(Path(self.path), columns)):
-            if position is None:
-                return
-            if number == position:
-                yield Row(self.first_row + number, values, self.path)
-                position = next(remaining, None)
 
 
 @dataclass(frozen=True)
@@ -121,14 +102,7 @@ def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
 def _list_groups(files: Files, columns: list[str]) -> Iterator[Group]:
     first_row = 0
     for path in files.paths:
-        list_groups = _text_table if is_text_table(path) else list_row_groups
+        list_groups = text_table_groups if is_text_table(path) else list_row_groups
         for group in list_groups(files, path, columns, first_row):
             yield group
             first_row += group.rows
-
-
-def _text_table(files: Files, path: str, columns: list[str], first_row: int) -> Iterator[TextTable]:
-    del files
-    names, rows = describe_text_table(Path(path))
-    check_columns(path, columns, names)
-    yield TextTable(path, rows, first_row)

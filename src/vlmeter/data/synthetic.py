@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vlmeter.data.rowgroups import Row
+from vlmeter.data.parquet_files import Row
 from vlmeter.data.words import COMMON
 
 

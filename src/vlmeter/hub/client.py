@@ -14,7 +14,7 @@ from huggingface_hub import is_offline_mode, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import parse_ratelimit_headers
 
-from vlmeter.hub.patience import Patience
+from vlmeter.hub.retry import Patience
 
 _LOG = logging.getLogger(__name__)
 _TOO_MANY_REQUESTS = 429

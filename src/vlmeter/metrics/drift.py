@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vlmeter.metrics.base import Contributions
-from vlmeter.metrics.tables import read_columns, read_scores
+from vlmeter.metrics.scores import read_scores
 from vlmeter.metrics.uncertainty import (
     RESAMPLES,
     Difference,
@@ -13,6 +13,7 @@ from vlmeter.metrics.uncertainty import (
     compute_resampled_difference,
     resample,
 )
+from vlmeter.storage.parquet import read_columns
 
 _CACHE_SIZE = 512
 """Files and figures that are cached: with 300 samples each, some tens of megabytes."""

@@ -12,13 +12,9 @@ from PIL import Image
 
 from vlmeter.data.prompts import Fit, Prompt, fit_prompt
 from vlmeter.data.samples import Text
-from vlmeter.failures import UnsupportedError
-from vlmeter.models.families import (
-    expected_image_tokens,
-    image_token_id,
-    is_encoder_decoder,
-)
+from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
 from vlmeter.models.load import LoadedModel
+from vlmeter.status import UnsupportedError
 
 T = TypeVar("T")
 Inputs = dict[str, Any]

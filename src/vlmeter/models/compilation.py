@@ -10,7 +10,7 @@ from torch._inductor import list_mode_options
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlmeter.measure.clock import Call, Clock
-from vlmeter.models.optimizations import Optimization
+from vlmeter.models.optimization import Optimization
 
 
 class Compilation:

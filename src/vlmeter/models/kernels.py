@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from vlmeter.failures import UnsupportedError
 from vlmeter.models.families import PREFILL, Family
-from vlmeter.models.optimizations import Optimization
+from vlmeter.models.optimization import Optimization
+from vlmeter.status import UnsupportedError
 
 DECODE = "decode"
 """The stage of what the language model does after its first call in a pass."""

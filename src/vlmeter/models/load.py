@@ -13,13 +13,13 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
-from vlmeter.failures import UnsupportedError
-from vlmeter.files import damaged, file_xxh3
-from vlmeter.models.device import check_device
+from vlmeter.machine.torch_device import check_device
 from vlmeter.models.families import Family, family_of, is_encoder_decoder
-from vlmeter.models.optimizations import EAGER, Optimization, check_numbers
+from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
+from vlmeter.status import UnsupportedError
+from vlmeter.storage.files import damaged, file_xxh3
 
 
 @dataclass(frozen=True)

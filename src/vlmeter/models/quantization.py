@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vlmeter.failures import UnsupportedError
+from vlmeter.status import UnsupportedError
 
 _INT4_GROUP = 32
 """Weights that share a scale: the smallest group of torchao, the nearest to the weights."""

@@ -1,5 +1,8 @@
 """Which model types can be measured here, and why the others cannot."""
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import transformers
@@ -10,7 +13,8 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from vlmeter.failures import UnsupportedError
+from vlmeter.errors import UserError
+from vlmeter.status import UnsupportedError
 
 MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
 """The model types that transformers answers with from image and text."""
@@ -66,3 +70,46 @@ def why_not(model_type: str) -> str | None:
     if "video_processor" in parts:
         return "its processor has a part for videos, which needs torchvision, not installed"
     return None
+
+
+def config_of(name: str, folder: Path) -> dict[str, Any]:
+    """Return what a model's config.json says.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"model {name}: its config.json is no JSON ({error}).") from None
+    if not isinstance(config, dict):
+        raise UserError(f"model {name}: its config.json holds no JSON object.")
+    return config
+
+
+def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
+    """Say whether a model can only be loaded with code that comes with its weights.
+
+    Raises:
+        UserError: it can, and that is not allowed, or its code lies elsewhere.
+    """
+    config = config_of(name, folder)
+    places = config.get("auto_map")
+    if (
+        not places
+        or not isinstance(places, dict)
+        or config.get("model_type") in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    ):
+        return False
+    place = str(next(iter(places.values())))
+    if "remote_code" not in allow:
+        raise UserError(
+            f"model {name} brings code of its own ({place}), which would run on this machine: if "
+            "you have read it and trust it, add `allow: [remote_code]` to models.*.source."
+        )
+    if "--" in place:
+        raise UserError(
+            f"model {name} takes its code from another repository ({place}), whose commit nobody "
+            "pins: download both into one folder and give it as models.*.source.path."
+        )
+    return True

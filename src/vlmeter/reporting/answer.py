@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.record import Status
 from vlmeter.reporting.decision import (
     Aim,
     Change,
@@ -15,18 +14,12 @@ from vlmeter.reporting.decision import (
     get_latency,
     get_sample_time,
 )
-from vlmeter.reporting.formats import (
-    DASH,
-    Scale,
-    format_difference,
-    interval,
-    number,
-    signed,
-    signed_percent,
-)
-from vlmeter.reporting.frames import Row
+from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.naming import format_group_title, format_setting
+from vlmeter.reporting.settings import format_group_title, format_setting
+from vlmeter.results.numbers import DASH, Scale, interval, number, signed, signed_percent
+from vlmeter.results.tables import Row
+from vlmeter.status import Status
 
 Plain = Mapping[str, Any]
 

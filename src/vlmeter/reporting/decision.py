@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vlmeter.record import Status
-from vlmeter.reporting.frames import Differences, Row
+from vlmeter.results.tables import Differences, Row
+from vlmeter.status import Status
 
 Plain = Mapping[str, Any]
 

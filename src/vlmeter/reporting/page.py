@@ -8,38 +8,41 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from vlmeter.record import Status
 from vlmeter.reporting.answer import Answer, build_answer
-from vlmeter.reporting.answers import ShownDataset, read_shown_answers
-from vlmeter.reporting.cost_tables import CostTables, cost_tables
 from vlmeter.reporting.decision import decide
-from vlmeter.reporting.difference_table import (
+from vlmeter.reporting.formats import json_block, listed, value_label
+from vlmeter.reporting.gallery import ShownDataset, read_shown_answers
+from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.layers.profiles import Profile
+from vlmeter.reporting.layers.view import LayersView, layers_view
+from vlmeter.reporting.provenance import Origin, described, origin
+from vlmeter.reporting.published import Published
+from vlmeter.reporting.remarks import Remark
+from vlmeter.reporting.sections.costs import CostTables, cost_tables
+from vlmeter.reporting.sections.differences import (
     DifferenceTable,
     DriftTable,
     build_drift_table,
     difference_table,
 )
-from vlmeter.reporting.findings import Finding, findings
-from vlmeter.reporting.formats import json_block, listed, value_label
-from vlmeter.reporting.frames import Differences, Row
-from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.layer_tables import tabulate_kinds, tabulate_modules, tabulate_work
-from vlmeter.reporting.origin import Origin, described, origin
-from vlmeter.reporting.profiles import Profile, list_decode_steps, list_measured
-from vlmeter.reporting.prompts import prompts_used
-from vlmeter.reporting.published import Published
-from vlmeter.reporting.published_tables import (
+from vlmeter.reporting.sections.published import (
     ComparedSection,
     Reproduction,
     compare_section,
     reproduce_counts,
 )
-from vlmeter.reporting.quality_table import quality_table
-from vlmeter.reporting.remarks import Remark
-from vlmeter.reporting.section_rows import section_rows
-from vlmeter.reporting.section_table import SectionTable, get_wer_or_reason, section_table
-from vlmeter.reporting.shortened import left_out, shortened
+from vlmeter.reporting.sections.quality import quality_table
+from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.reporting.sections.selection import left_out, shortened
+from vlmeter.reporting.sections.table import (
+    SectionTable,
+    get_wer_or_reason,
+    prompts_used,
+    section_table,
+)
 from vlmeter.reporting.table import Table
+from vlmeter.results.tables import Differences, Row
+from vlmeter.status import Status
 
 Plain = Mapping[str, Any]
 Summary = Mapping[tuple[str, str], Row]
@@ -87,27 +90,6 @@ class SectionView:
     """Every metric, whereas `figures` holds the task's metric alone."""
     costs: CostTables | None
     published: ComparedSection | None
-
-
-@dataclass(frozen=True)
-class LayersView:
-    """The part about layers."""
-
-    dataset: str
-    findings: tuple[Finding, ...]
-    kinds: Table | None
-    work: Table | None
-    modules: Table | None
-    modules_of: str
-    decode_kinds: Table | None
-    """Like `kinds`, for a decode step."""
-    decode_work: Table | None
-    decode_lost: tuple[tuple[str, str], ...]
-    """Label and reason of each profiled forward pass without a decode step."""
-    lost: tuple[tuple[str, str, str], ...]
-    """Label, status and reason of each profile that failed."""
-    overhead: float | None
-    """Largest share of time that the hooks added to a pass or a step, before scaling."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +193,7 @@ def build_page(outline: Plain, results: StudyResults) -> Page:
             described("model", name, block, rows) for name, block in outline["models"].items()
         ),
         sections=tuple(_build_sections(outline, results)),
-        layers=_build_layers(outline, results.profiles),
+        layers=layers_view(outline, results.profiles),
         published=None if published is None else reproduce_counts(published, base, rows),
         answers=tuple(read_shown_answers(results.answers, outline, results.summary)),
         drift=build_drift_table(outline, rows, results.differences),
@@ -313,36 +295,6 @@ def _build_cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
     if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
         reason = say("section.no_energy", reason=translate(row["energy_reason"]))
     return CellView(label, row["status"], block, reason)
-
-
-def _build_layers(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
-    if outline.get("layers") is None:
-        return None
-    usable = list_measured(profiles)
-    steps = list_decode_steps(profiles)
-    shares = [profile.overhead_share for profile in (*usable, *steps)]
-    overheads = [share for share in shares if share is not None]
-    return LayersView(
-        dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
-        findings=tuple(findings(profiles)),
-        kinds=tabulate_kinds(profiles),
-        work=tabulate_work(profiles),
-        modules=tabulate_modules(usable[0]) if usable else None,
-        modules_of=usable[0].label if usable else "",
-        decode_kinds=tabulate_kinds(steps),
-        decode_work=tabulate_work(steps),
-        decode_lost=tuple(
-            (profile.label, profile.decode.reason)
-            for profile in usable
-            if profile.decode is not None and not profile.decode.measured and profile.decode.reason
-        ),
-        lost=tuple(
-            (profile.label, profile.status, profile.reason or say("layers.no_time"))
-            for profile in profiles
-            if profile not in usable
-        ),
-        overhead=max([0.0, *overheads]) if overheads else None,
-    )
 
 
 def make_anchor(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vlmeter.reporting.formats import DASH
+from vlmeter.results.numbers import DASH
 
 
 @dataclass(frozen=True)

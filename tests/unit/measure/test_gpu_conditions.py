@@ -7,8 +7,8 @@ import pytest
 from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
 
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
-from vlmeter.measure.energy import EnergyMeter
-from vlmeter.measure.energy_sources import EnergySettings
+from vlmeter.measure.energy.meter import EnergyMeter
+from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.gpu_conditions import _REASONS, SLOWDOWNS
 from vlmeter.measure.nvml import open_gpus
 

@@ -5,7 +5,7 @@ from measure_fakes import FakeClock, FakeCuda, FakeTime
 
 from vlmeter.measure.clock import CudaClock, clock_for
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
-from vlmeter.reporting.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 
 def measure(*steps, time, **plan):

@@ -6,7 +6,7 @@ from vlmeter.errors import UserError
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.drift import Answers
 from vlmeter.metrics.evaluate import evaluate
-from vlmeter.metrics.tables import write_scores
+from vlmeter.metrics.scores import write_scores
 from vlmeter.metrics.uncertainty import Difference
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from vlmeter.models.compilation import Compilation, compile_model, uncompile
-from vlmeter.models.optimizations import Optimization
+from vlmeter.models.optimization import Optimization
 
 REGIONAL = Optimization("compile", "eager", compile_mode="default")
 WHOLE = Optimization("whole", "eager", compile_mode="default", compile_whole=True)

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from vlmeter.failures import UnavailableError, UnsupportedError
 from vlmeter.models.load import attention_in_use, dtypes_in_use
+from vlmeter.status import UnavailableError, UnsupportedError
 
 
 def test_flash_attention_is_refused_by_the_software(load):

@@ -128,7 +128,7 @@ def with_endings_of_shards(answer_samples):
 
 
 def repeated(folder, predictions):
-    from vlmeter.data.tables import read_table
+    from vlmeter.storage.parquet import read_table
 
     told = json.loads((folder / "measurement.json").read_text())
     others = ("status", "reason", "traceback", "attempt", "files", "checksum")
@@ -177,7 +177,7 @@ class Loader(importlib.machinery.SourceFileLoader):
             for name in ("run_job", "run_measuring_job"):
                 setattr(module, name, captured(name, getattr(module, name)))
             return
-        if module.__name__ == "vlmeter.answering":
+        if module.__name__ == "vlmeter.cell.worker.answers":
             super().exec_module(module)
             module.answer_samples = with_endings_of_shards(module.answer_samples)
             return
@@ -221,7 +221,7 @@ def refuse_networks(event, arguments):
 if "NETWORK_LOG" in os.environ:
     sys.addaudithook(refuse_networks)
 HOOKED = {
-    *(["vlmeter.cell", "vlmeter.answering"] if ENDINGS else []),
+    *(["vlmeter.cell.worker.measure", "vlmeter.cell.worker.answers"] if ENDINGS else []),
     *(["vlmeter.scripting"] if CAPTURED else []),
 }
 if HOOKED:

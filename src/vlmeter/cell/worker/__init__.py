@@ -1,0 +1,1 @@
+"""What runs in the cell's child, where torch may be imported."""

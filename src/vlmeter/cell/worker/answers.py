@@ -1,0 +1,54 @@
+"""The quality pass: answers under natural decoding, of a cell or of one of its shards."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.data.samples import PREDICTIONS
+from vlmeter.models.batches import Feeder
+from vlmeter.models.generate import answers
+from vlmeter.models.load import LoadedModel
+from vlmeter.models.samples import Items
+from vlmeter.storage.parquet import count_rows, write_table
+
+
+def write_predictions(
+    path: Path, loaded: LoadedModel, feeder: Feeder, items: Items | None, cell: Mapping[str, Any]
+) -> None:
+    """Write the answers to these samples, as they come.
+
+    Without samples, and where the model's answers mean nothing, the table is empty.
+    """
+    if items is None or not loaded.answers_mean_something:
+        write_table(path, [], PREDICTIONS)
+        return
+    told = answers(
+        loaded,
+        feeder,
+        items.read(),
+        cell["axes"]["batch_size"],
+        cell["decoding"],
+        ranked=cell["task"] == "multiple_choice",
+    )
+    with closing(told):
+        rows = tqdm(told, total=len(items), desc="answers", unit="sample")
+        write_table(path, rows, PREDICTIONS)
+
+
+def answer_samples(
+    job: Mapping[str, Any], inputs: Mapping[str, str], path: Path, start: int, stop: int
+) -> int:
+    """Write the answers to a cell's samples from `start` up to `stop`, and return how many.
+
+    Raises:
+        UnavailableError: torch cannot use the device.
+        UnsupportedError: the software refuses the setting.
+    """
+    opened = open_cell(job, inputs)
+    items = opened.items(start, stop)
+    write_predictions(path, opened.loaded, opened.feeder, items, job["cell"])
+    return count_rows(path)

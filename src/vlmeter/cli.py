@@ -1,0 +1,119 @@
+"""The command line beside Snakemake: `vlmeter plan`, `verify`, `compare`, `publish`, `reference`.
+
+Each command imports what it needs when it runs, so that `--help` costs nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vlmeter.errors import UserError
+
+CONFIG = Path("config/config.yaml")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that `arguments` name, by default those of the process.
+
+    A `UserError` ends the process with its sentence and no traceback.
+    """
+    given = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = given.run
+    try:
+        run(given)
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vlmeter", description="Looks at studies before and after Snakemake runs them."
+    )
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], None], description: str
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=description, description=f"{description}.")
+        added.set_defaults(run=run)
+        return added
+
+    plan = command("plan", _plan, "say what a study would do, before anything is fetched")
+    _add_config(plan)
+    verify = command("verify", _verify, "see that every file of a study is what was written")
+    _add_config(verify)
+    compare = command("compare", _compare, "report what differs between two finished studies")
+    compare.add_argument("a", type=Path, help="results of the study to compare with")
+    compare.add_argument("b", type=Path, help="results of the study that is compared")
+    compare.add_argument(
+        "--into", type=Path, help="folder to write to; default: results/comparisons/<a>--<b>"
+    )
+    publish = command("publish", _publish, "copy a finished study's report, figures and tables")
+    publish.add_argument("config", type=Path, help="the study's config file")
+    publish.add_argument("target", type=Path, help="folder; a device and a study get folders in it")
+    command(
+        "reference", _write_reference, "write the generated parts of the docs, from the code's root"
+    )
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "config",
+        type=Path,
+        nargs="?",
+        default=CONFIG,
+        help="the study's config file; default: %(default)s",
+    )
+
+
+def _plan(given: argparse.Namespace) -> None:
+    from vlmeter.config.load import load_config  # noqa: PLC0415
+    from vlmeter.study.gates import check_gates  # noqa: PLC0415
+    from vlmeter.study.plan import plan_text  # noqa: PLC0415
+    from vlmeter.study.study import Study  # noqa: PLC0415
+
+    study = Study(load_config(given.config))
+    check_gates(study, str(given.config))
+    print(plan_text(study))
+
+
+def _verify(given: argparse.Namespace) -> None:
+    from vlmeter.config.load import load_config  # noqa: PLC0415
+    from vlmeter.results.verify import advise_remake, damages  # noqa: PLC0415
+    from vlmeter.study.study import Study  # noqa: PLC0415
+
+    results = Study(load_config(given.config)).folder
+    if not results.is_dir():
+        raise UserError(f"{results} does not exist: run the study first.")
+    damaged = list(damages(results))
+    if damaged:
+        advice = advise_remake(damaged, given.config)
+        raise UserError("\n".join([*(damage.words for damage in damaged), advice]))
+    print(f"{results}: every file is what was written.")
+
+
+def _compare(given: argparse.Namespace) -> None:
+    from vlmeter.compare.page import compare  # noqa: PLC0415
+
+    names = f"{given.a.resolve().name}--{given.b.resolve().name}"
+    into = given.into or Path("results") / "comparisons" / names
+    for path in compare(given.a, given.b, into):
+        print(path)
+
+
+def _publish(given: argparse.Namespace) -> None:
+    from vlmeter.config.load import load_config  # noqa: PLC0415
+    from vlmeter.results.publish import publish  # noqa: PLC0415
+    from vlmeter.study.study import Study  # noqa: PLC0415
+
+    print(publish(Study(load_config(given.config)).folder, given.target))
+
+
+def _write_reference(_given: argparse.Namespace) -> None:
+    from vlmeter.config.reference import write_config_reference  # noqa: PLC0415
+    from vlmeter.results.reference import write_columns_reference  # noqa: PLC0415
+
+    write_config_reference()
+    write_columns_reference()

@@ -1,0 +1,132 @@
+"""A data set's files on the Hub, by the configurations and splits that its card names."""
+
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from datasets import get_dataset_config_names, load_dataset_builder
+from huggingface_hub import (
+    HfApi,
+    HfFileSystem,
+    hf_hub_download,
+    metadata_load,
+    snapshot_download,
+)
+from huggingface_hub.errors import OfflineModeIsEnabled, RemoteEntryNotFoundError
+
+from vlmeter.data.parquet_files import Files
+from vlmeter.errors import UserError
+from vlmeter.hub.cards import licence_in
+from vlmeter.hub.client import connect
+from vlmeter.hub.errors import Repository, describe_error, explain_errors
+from vlmeter.hub.retry import Patience
+
+_LOG = logging.getLogger(__name__)
+
+
+def find_split(source: Mapping[str, Any], revision: str | None, patience: Patience) -> Files:
+    """Find the files of a split.
+
+    Args:
+        source: `{hub, config, split}`.
+        revision: A commit, branch or tag; None for the newest.
+        patience: The retry policy of requests to the Hub.
+
+    Raises:
+        UserError: the data set, revision, configuration or split does not exist or cannot be
+            reached.
+    """
+    repository = Repository(source["hub"], revision, is_dataset=True)
+    connect(patience)
+    with explain_errors(repository):
+        try:
+            info = HfApi().dataset_info(repository.name, revision=revision)
+        except OfflineModeIsEnabled as error:
+            _LOG.warning("%s: %s; the Hub's cache is looked into", repository.title, error)
+            return _find_split_in_cache(repository, source)
+        commit = str(info.sha)
+        # Requested here because `datasets`, which requests it too, hides the Hub's error.
+        with suppress(RemoteEntryNotFoundError):
+            hf_hub_download(repository.name, "README.md", repo_type="dataset", revision=commit)
+        builder = _load_builder(repository, repository.name, source.get("config"), commit)
+        paths = _list_split_files(repository, builder, source["split"])
+        card: Any = info.card_data
+    # A new instance: the shared one keeps the listings of this process's other data sets.
+    filesystem = HfFileSystem(skip_instance_cache=True)
+    licence = licence_in(card or {})
+    describe = partial(describe_error, repository=repository)
+    return Files(filesystem, paths, commit, builder.info.features, licence, describe)
+
+
+def _find_split_in_cache(repository: Repository, source: Mapping[str, Any]) -> Files:
+    """Find a split that `hf download` left in the Hub's cache; all its files must be there."""
+    folder = _find_cached_folder(repository, ["README.md"])
+    builder = _load_builder(repository, str(folder), source.get("config"), None)
+    paths = _list_split_files(repository, builder, source["split"])
+    names = [str(Path(path).relative_to(folder)) for path in paths]
+    # The same names with any number: without one of its parts the split would be a smaller one.
+    _find_cached_folder(repository, [re.sub(r"\d+", "*", name) for name in names])
+    card = metadata_load(folder / "README.md") if (folder / "README.md").is_file() else None
+    licence = licence_in(card or {})
+    filesystem, features = fsspec.filesystem("file"), builder.info.features
+    describe = partial(describe_error, repository=repository)
+    return Files(filesystem, paths, folder.name, features, licence, describe)
+
+
+def _find_cached_folder(repository: Repository, patterns: list[str]) -> Path:
+    """Return a repository's folder in the Hub's cache.
+
+    Raises:
+        LocalEntryNotFoundError: the cache lacks the repository or a file of these patterns.
+    """
+    folder = snapshot_download(
+        repository.name,
+        repo_type="dataset",
+        revision=repository.revision,
+        local_files_only=True,
+        allow_patterns=patterns,
+    )
+    return Path(folder)
+
+
+def _load_builder(
+    repository: Repository, location: str, config: str | None, commit: str | None
+) -> Any:  # noqa: ANN401 - a class of `datasets` without types
+    try:
+        return load_dataset_builder(location, config, revision=commit)
+    except ValueError as error:
+        names = get_dataset_config_names(location, revision=commit)
+        if config in names or (config is None and len(names) < 2):
+            raise
+        what = f'it has no configuration "{config}"' if config else "it has several configurations"
+        raise UserError(
+            f"{repository.title}: {what}; "
+            f"name one in {repository.config_key}.config: {', '.join(names)}."
+        ) from error
+
+
+def _list_split_files(
+    repository: Repository,
+    builder: Any,  # noqa: ANN401 - see `_load_builder`
+    split: str,
+) -> tuple[str, ...]:
+    files = builder.config.data_files or {}
+    if split not in files:
+        raise UserError(
+            f'{repository.title}: it has no split "{split}"; it has: {", ".join(files)}. '
+            f"Correct {repository.config_key}.split."
+        )
+    paths = tuple(str(path).removeprefix("hf://") for path in files[split])
+    not_parquet = next((path for path in paths if not path.endswith(".parquet")), None)
+    if not_parquet is not None:
+        raise UserError(
+            f"{repository.title}: its split is no parquet ({Path(not_parquet).name}), of which "
+            f"parts could be read: try {repository.config_key}.revision: refs/convert/parquet, "
+            "where the Hub keeps a copy of most data sets as parquet."
+        )
+    return paths

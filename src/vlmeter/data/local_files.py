@@ -1,0 +1,76 @@
+"""Finds the tables of a data set on disk."""
+
+from pathlib import Path
+
+from vlmeter.data.text_files import TEXT_SUFFIXES
+from vlmeter.errors import UserError
+
+_TABLE_SUFFIXES = (".parquet", *TEXT_SUFFIXES)
+_KINDS = "parquet, CSV, TSV or JSONL"
+_SHOWN_NAMES = 4
+
+
+def find_tables(path: Path, pattern: str | None) -> list[Path]:
+    """Return the tables of a data set, in the order of its rows.
+
+    The parquet files of a folder are parts of a single table. A folder with a table of text may
+    hold no other table unless `pattern` selects: two CSV files may well be two data sets.
+
+    Args:
+        path: A parquet file, or a folder with tables.
+        pattern: A file name or a glob pattern below the folder; None for all tables in it.
+
+    Raises:
+        UserError: there is no table, or there are several and no pattern.
+    """
+    if path.is_file():
+        return [_check_parquet(path, pattern)]
+    try:
+        tables = sorted(file for file in path.glob(pattern or "**/*") if _is_table(file, path))
+    except ValueError as error:
+        raise UserError(
+            f'"{pattern}" is no pattern for datasets.*.source.table: {error}.'
+        ) from None
+    if not tables:
+        raise UserError(_explain_no_table(path, pattern))
+    names = [str(file.relative_to(path)) for file in tables]
+    if pattern is None and len(tables) > 1 and any(map(_is_text, tables)):
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        raise UserError(
+            f"{path} holds several tables ({', '.join(names[:_SHOWN_NAMES])}{more}): "
+            "say which with datasets.*.source.table."
+        )
+    return tables
+
+
+def _check_parquet(path: Path, pattern: str | None) -> Path:
+    if pattern is not None:
+        raise UserError(f"{path} is a file: datasets.*.source.table goes with a folder.")
+    if _is_text(path):
+        raise UserError(
+            f"{path} only names its images: give the folder that holds it and them as "
+            f"datasets.*.source.path, and {path.name} as datasets.*.source.table."
+        )
+    return path
+
+
+def _explain_no_table(path: Path, pattern: str | None) -> str:
+    if pattern is not None and path.is_dir():
+        return (
+            f"{path}: no table ({_KINDS}) there is named {pattern}; check datasets.*.source.table."
+        )
+    if any(path.glob("**/*.arrow")):
+        return (
+            f"{path} holds Arrow files, as save_to_disk writes them: write the data set as parquet "
+            "with to_parquet."
+        )
+    return f"{path}: no table ({_KINDS}) there; check datasets.*.source.path."
+
+
+def _is_table(file: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return file.suffix.lower() in _TABLE_SUFFIXES and not hidden and file.is_file()
+
+
+def _is_text(file: Path) -> bool:
+    return file.suffix.lower() in TEXT_SUFFIXES

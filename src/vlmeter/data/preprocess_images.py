@@ -1,0 +1,182 @@
+"""Converts images to one form: RGB, upright, square, of a given size, stored without loss."""
+
+import io
+import logging
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from tqdm import tqdm
+
+from vlmeter.data.samples import IMAGES
+from vlmeter.errors import UserError
+from vlmeter.storage.files import check_whole, file_sha256, read_json, write_json
+from vlmeter.storage.parquet import count_rows, stream_table, write_table
+
+_LOG = logging.getLogger(__name__)
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+"""Formats of pixels only: for an EPS, which is a program, Pillow would start Ghostscript."""
+_LARGE_PIXELS = 10_000_000
+_LARGE_IMAGE_LOCK = Lock()
+"""Held while a large image is decoded: one on each core at once would take gigabytes."""
+_MAX_PIXELS = 100_000_000
+"""A larger image is refused before decoding: a small file can expand to gigabytes."""
+_QUEUED_PER_CORE = 4
+"""Images that are read before the first of them is written."""
+
+
+def preprocess_images(samples_manifest: str, image_size: int, images: str, manifest: str) -> None:
+    """Write a data set's images as PNG files of `image_size` x `image_size` pixels.
+
+    An image that cannot be decoded is left out; the log and the manifest give its id and why.
+
+    Args:
+        samples_manifest: Path of the manifest of `samples.parquet`, which is beside it.
+        image_size: Side of the images in pixels.
+        images: Path of the table to write.
+        manifest: Path of its manifest, which is written after it.
+
+    Raises:
+        UserError: no image can be decoded.
+    """
+    source = read_json(Path(samples_manifest))
+    samples = Path(samples_manifest).with_suffix(".parquet")
+    check_whole(samples, source["sha256"], remake=Path(samples_manifest))
+    bad: list[dict[str, str]] = []
+    write_table(Path(images), _build_rows(samples, image_size, bad), IMAGES)
+    write_json(
+        Path(manifest),
+        {
+            "dataset": source["dataset"],
+            "image_size": image_size,
+            "samples_sha256": source["sha256"],
+            "n": count_rows(Path(images)),
+            "bad_samples": [*source["bad_samples"], *bad],  # type: ignore[misc]
+            "sha256": file_sha256(Path(images)),
+        },
+    )
+
+
+def _build_rows(
+    samples: Path, image_size: int, bad: list[dict[str, str]]
+) -> Iterator[dict[str, object]]:
+    """Yield the rows of the images' table; append the samples that cannot be decoded to `bad`."""
+    count = count_rows(samples)
+    stored = stream_table(samples, ["id", "image", "file"])
+    for row, image in tqdm(
+        _convert_images(stored, image_size), total=count, desc=f"{image_size} px", unit="image"
+    ):
+        if isinstance(image, bytes):
+            yield {"id": row["id"], "image": image}
+        else:
+            reason = f"{row['file'] or 'its image'} {image}"
+            _LOG.warning("sample %s: %s; it is left out", row["id"], reason)
+            bad.append({"id": row["id"], "reason": reason})
+    if len(bad) == count:
+        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
+
+
+def _convert_images(
+    rows: Iterable[dict[str, Any]], image_size: int
+) -> Iterator[tuple[dict[str, Any], bytes | str]]:
+    """Yield rows in order, each with its PNG or the reason why there is none."""
+
+    def convert(data: bytes) -> bytes | str:
+        try:
+            return encode_resized_png(data, image_size)
+        except UnidentifiedImageError:
+            # Pillow's message has an address in memory, which differs in every run.
+            return "cannot be decoded (no known image format)"
+        except Exception as error:
+            # On damaged bytes each decoder raises exceptions of its own.
+            return f"cannot be decoded ({error})"
+
+    cores = os.cpu_count() or 1
+    # Pillow releases the GIL while it decodes and resizes, so threads use all cores.
+    with ThreadPoolExecutor(cores) as pool:
+        queue: deque[tuple[dict[str, Any], Future[bytes | str]]] = deque()
+        for row in rows:
+            queue.append((row, pool.submit(convert, row["image"])))
+            if len(queue) > _QUEUED_PER_CORE * cores:
+                first_row, image = queue.popleft()
+                yield first_row, image.result()
+        for queued_row, image in queue:
+            yield queued_row, image.result()
+
+
+def encode_resized_png(data: bytes, image_size: int) -> bytes:
+    """Return an encoded image as a PNG of `image_size` x `image_size`, RGB, EXIF applied.
+
+    Raises:
+        OSError: the data is no image, or is cut short.
+        ValueError: the image has too many pixels to be decoded safely.
+    """
+    with _open_image(data) as image:
+        return _encode_png(image, image_size)
+
+
+def thumbnail_jpeg(data: bytes, side: int) -> bytes:
+    """Return an encoded image as a small JPEG that fits into `side` x `side`, EXIF applied.
+
+    Raises:
+        OSError: the data is no image, or is cut short.
+        ValueError: the image has too many pixels to be decoded safely.
+    """
+    with _open_image(data) as image:
+        small = _convert_to_rgb(image)
+    small.thumbnail((side, side), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    small.save(out, format="JPEG", quality=80)
+    return out.getvalue()
+
+
+@contextmanager
+def _open_image(data: bytes) -> Iterator[Image.Image]:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        pixels = image.width * image.height
+        if pixels > _MAX_PIXELS:
+            raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
+        with _LARGE_IMAGE_LOCK if pixels > _LARGE_PIXELS else nullcontext():
+            yield image
+
+
+def _encode_png(image: Image.Image, image_size: int) -> bytes:
+    rgb = _convert_to_rgb(image)
+    if rgb.size != (image_size, image_size):
+        rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    rgb.save(out, format="PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
+    return _place_on_white(_reduce_to_8_bits(ImageOps.exif_transpose(image)))
+
+
+def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale 16 bits of grey to 8: Pillow itself would clip everything above 255 to white.
+
+    Raises:
+        ValueError: the format does not define which numbers are black and white.
+    """
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"mode {image.mode} says nothing about what is white; save it in 8 bits")
+    return image
+
+
+def _place_on_white(image: Image.Image) -> Image.Image:
+    """Return an RGB image in which transparent pixels are white, as on a page, not black."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    page = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(page, rgba).convert("RGB")

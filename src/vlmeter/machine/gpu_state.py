@@ -1,0 +1,68 @@
+"""What the driver says of this machine's GPUs at the moment: who has them, what they can run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pynvml
+
+from vlmeter.machine import devices
+from vlmeter.machine.devices import Gpu, read_nvml
+
+_TAKEN_SHARE = 0.1
+"""Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""
+
+
+def occupations() -> dict[str, str]:
+    """Return by UUID why GPUs are taken by other processes; those that are free are left out.
+
+    A GPU of which NVML tells neither memory nor processes counts as free.
+    """
+    with _handles() as handles:
+        told = {gpu.uuid: _occupation(gpu, handle) for gpu, handle in handles.items()}
+    return {uuid: words for uuid, words in told.items() if words is not None}
+
+
+def capabilities() -> dict[Gpu, tuple[int, int]]:
+    """Return the compute capability, major and minor, of each GPU whose driver tells it."""
+    with _handles() as handles:
+        told = {
+            gpu: read_nvml(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
+            for gpu, handle in handles.items()
+        }
+    return {gpu: (value[0], value[1]) for gpu, value in told.items() if value is not None}
+
+
+@contextmanager
+def _handles() -> Iterator[dict[Gpu, Any]]:
+    gpus = devices.visible_gpus()
+    try:
+        if gpus:
+            pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        gpus = ()
+    if not gpus:
+        yield {}
+        return
+    try:
+        found = {gpu: read_nvml(pynvml.nvmlDeviceGetHandleByIndex, gpu.index) for gpu in gpus}
+        yield {gpu: handle for gpu, handle in found.items() if handle is not None}
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _occupation(gpu: Gpu, handle: Any) -> str | None:  # noqa: ANN401 - NVML's handle
+    mode = read_nvml(pynvml.nvmlDeviceGetComputeMode, handle)
+    processes = read_nvml(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    if mode is not None and mode == pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS and processes:
+        return (
+            f"{gpu} is in compute mode Exclusive Process and process {processes[0].pid} has it: "
+            "end that process"
+        )
+    memory = read_nvml(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    if memory is None or not memory.total or memory.used <= _TAKEN_SHARE * memory.total:
+        return None
+    return (
+        f"other processes hold {memory.used / 1e9:.1f} of the {memory.total / 1e9:.1f} GB of "
+        f"{gpu}: end them"
+    )

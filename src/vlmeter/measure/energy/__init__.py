@@ -1,0 +1,1 @@
+"""Energy: where it is read, and what a call used."""

@@ -1,0 +1,267 @@
+"""Energy per sample over a steady window, device by device, each with how it is known.
+
+codecarbon measures every device in tasks that are opened after its set-up. Where the hardware has
+a counter (NVML for a GPU, RAPL for CPU and memory) it is also read directly; its figure is then the
+one that counts, and codecarbon's stands beside it. A window that cannot give a figure gives None
+and the reason in words: never zero, never nothing.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
+from time import sleep
+from typing import Any
+
+import psutil
+
+from vlmeter.measure.clock import Call, Clock, CpuClock, quiet_interpreter
+from vlmeter.measure.energy.codecarbon import J_PER_KWH, CodecarbonWindows, PowerTracker
+from vlmeter.measure.energy.counter_window import CounterWindow, follow
+from vlmeter.measure.energy.counters import EnergyCounter, nvml_counter, rapl_counters
+from vlmeter.measure.energy.result import Component, Energy, joint_reason, net_of_idle, total_idle_w
+from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
+from vlmeter.measure.energy.sources import MEASURED, EnergySettings
+from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.spread import interval_95
+
+_POWER_SAMPLE_S = 1.0
+"""How often codecarbon samples the power of a GPU that has no counter."""
+
+
+class EnergyMeter:
+    """Measures the energy of one cell's devices: the host's, and its GPU's if it has one."""
+
+    def __init__(
+        self,
+        machine_energy: Mapping[str, Any],
+        settings: EnergySettings,
+        gpus: Sequence[Gpu] = (),
+        *,
+        missing: str | None = None,
+        tracker: PowerTracker | None = None,
+        counters: Sequence[EnergyCounter] | None = None,
+        follow: Follow = follow,
+    ) -> None:
+        """Set codecarbon up from the description, which takes some milliseconds.
+
+        Args:
+            machine_energy: What `describe_energy_sources` returned, with `idle` added.
+            settings: Validity rules.
+            gpus: The GPUs that the steps work on. Others of the machine are left out.
+            missing: Why a device that the steps work on cannot be measured at all.
+            tracker: Instead of codecarbon, in tests.
+            counters: Instead of the hardware's, in tests.
+            follow: Instead of a thread, in tests.
+        """
+        self._machine = machine_energy
+        self._settings = settings
+        self._gpus = gpus
+        self._missing = missing
+        self._tracker = tracker or CodecarbonWindows(machine_energy, [gpu.index for gpu in gpus])
+        self._counters = _hardware_counters(gpus) if counters is None else list(counters)
+        self._follow = follow
+
+    def measure(
+        self,
+        steps: Sequence[Call],
+        clock: Clock,
+        *,
+        window_s: float,
+        samples_per_batch: int,
+        repeats: int,
+        tokens_per_batch: int | None = None,
+        watch: Callable[[], None] = lambda: None,
+    ) -> Energy:
+        """Run the steps, cycled, for a window and attribute its energy to their samples.
+
+        Args:
+            steps: One call per prepared batch, already warmed up.
+            clock: The clock of the device that they work on.
+            window_s: Length of all rounds together; whole batches are run, so it may be longer.
+            samples_per_batch: Samples that one step works on.
+            repeats: Rounds that the window is divided into.
+            tokens_per_batch: Tokens that one step generates, for the energy per token.
+            watch: Called about every 0.25 s, while the device works on the steps.
+        """
+        windows = [CounterWindow(counter) for counter in self._counters]
+        runner = Runner(cycle(steps), clock, self._tracker, windows, watch)
+        with quiet_interpreter():
+            window = runner.run(window_s / repeats, repeats, self._follow)
+        components = [self._component(device, window) for device in self._devices()]
+        return self._summary(components, window, samples_per_batch, tokens_per_batch)
+
+    def _devices(self) -> list[str]:
+        return ["cpu", "ram", *(f"gpu{gpu.index}" for gpu in self._gpus)]
+
+    def _component(self, device: str, window: Rounds) -> Component:
+        own = [counter for counter in window.counters if counter.counter.device == device]
+        tracked = [_tracked(device, joules) for joules in window.tracked_j]
+        tracked_j = None if None in tracked else math.fsum(value for value in tracked if value)
+        seconds = math.fsum(window.seconds)
+        if own:
+            kind, method = MEASURED, " + ".join(counter.counter.method for counter in own)
+            reason = self._counter_problem(own, seconds)
+            energy = math.fsum(math.fsum(counter.rounds_j) for counter in own)
+        else:
+            kind, method = self._described(device)
+            reason = self._tracked_problem(device, tracked, seconds)
+            energy = tracked_j or 0.0
+        return Component(
+            device=device,
+            energy_j=None if reason else energy,
+            power_w=None if reason else energy / seconds,
+            kind=kind,
+            method=method,
+            reason=reason,
+            idle_w=self._idle_w(device),
+            codecarbon_j=tracked_j,
+            difference=None if reason or not own or tracked_j is None else tracked_j / energy - 1.0,
+        )
+
+    def _counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
+        if _is_short(seconds, self._settings):
+            return _too_short(seconds, self._settings)
+        problems = (counter.problem(self._settings.min_counter_updates) for counter in own)
+        return next((problem for problem in problems if problem), None)
+
+    def _tracked_problem(
+        self, device: str, tracked: Sequence[float | None], seconds: float
+    ) -> str | None:
+        if _is_short(seconds, self._settings):
+            return _too_short(seconds, self._settings)
+        if device.startswith("gpu") and len(self._gpus) > 1:
+            return "the GPU has no energy counter, and codecarbon tells all GPUs in one sum"
+        needed_s = self._settings.min_counter_updates * _POWER_SAMPLE_S
+        if device.startswith("gpu") and seconds < needed_s:
+            return (
+                f"the GPU has no energy counter, and {seconds:.3g} s are too short for power"
+                f" samples: {needed_s:g} s are needed"
+            )
+        if not all(tracked):
+            return "codecarbon gave no energy, or zero, for a round"
+        return None
+
+    def _described(self, device: str) -> tuple[str, str]:
+        if device.startswith("gpu"):
+            return MEASURED, "power samples of NVML by codecarbon, one a second"
+        source = self._machine[device]
+        return source["kind"], source["method"]
+
+    def _idle_w(self, device: str) -> float | None:
+        watts = self._machine.get("idle", {}).get("power_w", {}).get(device)
+        return None if watts is None else float(watts)
+
+    def _summary(
+        self,
+        components: list[Component],
+        window: Rounds,
+        samples_per_batch: int,
+        tokens_per_batch: int | None,
+    ) -> Energy:
+        seconds, batches = math.fsum(window.seconds), sum(window.batches)
+        samples = batches * samples_per_batch
+        reason = self._missing or joint_reason(components)
+        total = None if reason else math.fsum(part.energy_j or 0.0 for part in components)
+        per_sample = None if total is None else total / samples
+        rounds = [] if total is None else self._rounds_j(components, window, samples_per_batch)
+        idle = total_idle_w(components)
+        net, net_reason = net_of_idle(total, idle, seconds, reason)
+        grid = self._machine.get("grid", {}).get("kg_per_kwh")
+        low, high = (None, None) if per_sample is None else interval_95(per_sample, rounds)
+        tokens = batches * (tokens_per_batch or 0)
+        return Energy(
+            energy_j=per_sample,
+            energy_net_j=None if net is None else net / samples,
+            energy_reason=reason,
+            energy_net_reason=net_reason,
+            energy_per_token_j=total / tokens if total is not None and tokens else None,
+            energy_per_token_reason=reason if tokens else "no tokens were generated in the window",
+            window_s=seconds,
+            batches=batches,
+            samples=samples,
+            power_w=None if total is None else total / seconds,
+            idle_w=idle,
+            co2e_g=None
+            if per_sample is None or grid is None
+            else per_sample / J_PER_KWH * grid * 1e3,
+            grid_kg_per_kwh=grid,
+            components=components,
+            rounds_j=rounds,
+            low_j=low,
+            high_j=high,
+        )
+
+    def _rounds_j(
+        self, components: Sequence[Component], window: Rounds, samples_per_batch: int
+    ) -> list[float]:
+        counted = {counter.counter.device for counter in window.counters}
+        by_round = []
+        for index, batches in enumerate(window.batches):
+            joules = math.fsum(
+                counter.rounds_j[index]
+                for counter in window.counters
+                if counter.counter.device in self._devices()
+            )
+            joules += math.fsum(
+                _tracked(part.device, window.tracked_j[index]) or 0.0
+                for part in components
+                if part.device not in counted
+            )
+            by_round.append(joules / (batches * samples_per_batch))
+        return by_round
+
+
+def energy_meter(
+    machine_energy: Mapping[str, Any], settings: EnergySettings, device: str
+) -> EnergyMeter:
+    """The meter of a cell's device: `cpu`, `cuda` (every GPU that it sees) or `cuda:N`."""
+    gpus = open_devices(device)
+    if gpus:
+        return EnergyMeter(machine_energy, settings, gpus)
+    on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
+    missing = "NVML does not see the GPU that the cell runs on" if on_gpu else None
+    return EnergyMeter(machine_energy, settings, missing=missing)
+
+
+def measure_idle_watts(
+    machine_energy: Mapping[str, Any],
+    settings: EnergySettings,
+    window_s: float,
+    gpus: Sequence[Gpu] = (),
+) -> dict[str, Any]:
+    """Power of each device while nothing of the workflow runs.
+
+    Returns:
+        `power_w` by device (None where it is not known), `reason` by device, the window, and the
+        host's load average, by which a reader sees how idle the machine was.
+    """
+    meter = EnergyMeter(machine_energy, settings, gpus)
+    energy = meter.measure([_rest], CpuClock(), window_s=window_s, samples_per_batch=1, repeats=1)
+    return {
+        "power_w": {part.device: part.power_w for part in energy.components},
+        "reason": {part.device: part.reason for part in energy.components if part.reason},
+        "window_s": energy.window_s,
+        "load": psutil.getloadavg()[0],
+    }
+
+
+def _rest() -> None:
+    sleep(0.05)
+
+
+def _hardware_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:
+    nvml = [nvml_counter(gpu) for gpu in gpus]
+    return [*rapl_counters(), *(counter for counter in nvml if counter is not None)]
+
+
+def _tracked(device: str, joules: Mapping[str, float]) -> float | None:
+    return joules.get("gpu" if device.startswith("gpu") else device)
+
+
+def _is_short(seconds: float, settings: EnergySettings) -> bool:
+    """Whether the window is shorter than it must be, beyond the rounding of its rounds' sum."""
+    return seconds < settings.min_window_s * (1 - 1e-6)
+
+
+def _too_short(seconds: float, settings: EnergySettings) -> str:
+    return f"the window was {seconds:.3g} s and {settings.min_window_s:g} s are needed"

@@ -1,0 +1,1 @@
+"""Operations: counted by dispatch, with what was left out."""

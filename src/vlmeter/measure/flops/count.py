@@ -1,0 +1,274 @@
+"""Floating-point operations of a forward pass, counted by fvcore on one trace.
+
+fvcore counts a multiply-add as one; the figures here count it as two, as the field's published
+figures do. Counted are convolutions, linear layers, matrix products and attention; normalisations
+stand apart. The same model in eager mode and with scaled dot product attention (SDPA) has the same
+count, and so has its compiled form, of which the uncompiled module is what is counted.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch import nn
+
+from vlmeter.measure.flops.decode_step import decode_inputs
+from vlmeter.measure.flops.dispatch import dispatched_flops
+from vlmeter.measure.flops.operators import (
+    MATRIX_HANDLES,
+    NORM_HANDLES,
+    NORM_NAMES,
+    uncounted_reason,
+)
+
+CONVENTION = (
+    "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
+    " forward pass of the full batch; normalisations apart, element-wise operators not counted"
+)
+
+StageOf = Callable[[str], str | None]
+"""The stage of a module by its dotted name, or None where it belongs to none."""
+
+UNSTAGED = "other"
+"""The key of operations in modules that belong to no stage."""
+
+
+@dataclass(frozen=True)
+class Flops:
+    """The operations of one forward pass of the full batch."""
+
+    flops: int | None
+    """All matrix work; None where an operator that does matrix work could not be counted."""
+    flops_reason: str | None
+    per_sample: float | None
+    by_stage: dict[str, int]
+    """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
+    normalisation_flops: int
+    """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
+    convention: str
+    counter: str
+    """`fvcore`, or `torch` where its own counter sees work that fvcore's trace leaves out."""
+    uncounted: dict[str, int]
+    """Operators without a count and how often they ran; fvcore's list of free ones left out."""
+    batch_size: int
+    by_module: dict[str, int] = field(repr=False)
+    """Inclusive of submodules, by dotted name; the model itself is the empty name."""
+    own_by_module: dict[str, int] = field(repr=False)
+    """Exclusive of submodules, so that these sum to `flops`."""
+
+    def as_dict(
+        self, latency_s: float | None = None, peak_flop_per_s: float | None = None
+    ) -> dict[str, object]:
+        """The part of the `flops_detail` block that is of the forward pass.
+
+        Args:
+            latency_s: Time of the same forward pass, for the achieved rate.
+            peak_flop_per_s: What the device can do in this dtype, for the utilisation.
+        """
+        hidden = {"by_module", "own_by_module"}
+        achieved = self.flops / latency_s if self.flops is not None and latency_s else None
+        return {
+            **{name: value for name, value in vars(self).items() if name not in hidden},
+            "achieved_flop_per_s": achieved,
+            "utilisation": achieved / peak_flop_per_s if achieved and peak_flop_per_s else None,
+        }
+
+
+@dataclass(frozen=True)
+class DecodeStep:
+    """The operations of one new token for every sample of a batch, over a filled cache."""
+
+    flops: float | None
+    """A whole number for a single step, for a mean of several not always."""
+    reason: str | None
+    """Why there is no such count."""
+    own_by_module: Mapping[str, float]
+    """Exclusive of submodules, by dotted name from the decoder; they sum to `flops`."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The rest of the `flops_detail` block."""
+        return {"decode_step": self.flops, "decode_step_reason": self.reason}
+
+
+@dataclass(frozen=True)
+class _Counted:
+    by_module: dict[str, int]
+    normalisation: int
+    uncounted: dict[str, int]
+    counter: str = "fvcore"
+
+
+class _Positional(nn.Module):
+    """Gives the tracer what it needs: tensors in, one tensor out, no cache object."""
+
+    def __init__(self, model: nn.Module, names: Sequence[str], fixed: Mapping[str, object]) -> None:
+        super().__init__()
+        self.model = model
+        self._names = names
+        self._fixed = fixed
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        """The model's first output, which is its logits."""
+        named = dict(zip(self._names, tensors, strict=True))
+        outputs = self.model(**named, **self._fixed, return_dict=False)
+        return outputs[0]  # type: ignore[no-any-return]
+
+
+def count_flops(
+    model: nn.Module,
+    inputs: Mapping[str, object],
+    stages: StageOf | Mapping[str, Sequence[str]],
+) -> Flops:
+    """Count one forward pass, which runs once.
+
+    Args:
+        model: The uncompiled model, in whatever attention implementation it runs.
+        inputs: Its keyword arguments; tensors, whose first dimension is the batch, and flags.
+        stages: The stage of a module by its name, or the name prefixes of each stage.
+    """
+    batch_size = _batch_size(inputs)
+    stage_of = stages if callable(stages) else stage_by_prefix(stages)
+    with torch.no_grad():
+        forward = _counted(model, lambda: {**inputs, "use_cache": False})
+    own = _own(forward.by_module)
+    by_stage: Counter[str] = Counter()
+    for name, flops in own.items():
+        if flops:
+            by_stage[stage_of(name) or UNSTAGED] += flops
+    total = forward.by_module[""]
+    reason = uncounted_reason(forward.uncounted)
+    return Flops(
+        flops=None if reason else total,
+        flops_reason=reason,
+        per_sample=None if reason else total / batch_size,
+        by_stage=dict(by_stage),
+        normalisation_flops=forward.normalisation,
+        convention=CONVENTION,
+        counter=forward.counter,
+        uncounted=forward.uncounted,
+        batch_size=batch_size,
+        by_module=forward.by_module,
+        own_by_module=own,
+    )
+
+
+def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
+    """A stage function from each stage's module name prefixes; the longest match decides."""
+    by_prefix = {prefix: stage for stage, prefixes in stages.items() for prefix in prefixes}
+
+    def stage_of(name: str) -> str | None:
+        parts = name.split(".")
+        for length in range(len(parts), 0, -1):
+            stage = by_prefix.get(".".join(parts[:length]))
+            if stage is not None:
+                return stage
+        return None
+
+    return stage_of
+
+
+def count_decode_step(
+    decoder: nn.Module, batch_size: int, prompt_tokens: int, decoded_tokens: int = 0
+) -> DecodeStep:
+    """Count one decode step, over a cache that is expanded from a single position.
+
+    So the prompt is not run again.
+
+    Args:
+        decoder: The language model, from token ids to logits, with a key-value cache.
+        batch_size: Samples that each get one new token.
+        prompt_tokens: Positions of the prompt, image positions included.
+        decoded_tokens: Tokens decoded and cached before the step.
+    """
+    with torch.no_grad():
+        counted = _counted(
+            decoder, lambda: decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
+        )
+    reason = uncounted_reason(counted.uncounted)
+    own = {} if reason else _own(counted.by_module)
+    return DecodeStep(None if reason else counted.by_module[""], reason, own)
+
+
+def mean_decode_step(
+    decoder: nn.Module, batch_size: int, prompt_tokens: int, steps: int
+) -> DecodeStep:
+    """Count the mean of successive decode steps, each over a cache one position longer.
+
+    Attention's work grows linearly with the cache, so the mean is that of the first and the last.
+    """
+    first, last = (
+        count_decode_step(decoder, batch_size, prompt_tokens, step) for step in (0, steps - 1)
+    )
+    if first.flops is None or last.flops is None:
+        return DecodeStep(None, first.reason or last.reason, {})
+    own = {
+        name: (flops + last.own_by_module[name]) / 2 for name, flops in first.own_by_module.items()
+    }
+    return DecodeStep((first.flops + last.flops) / 2, None, own)
+
+
+def _batch_size(inputs: Mapping[str, object]) -> int:
+    """The samples of a batch; pixels that come as patches of all its images tell nothing of it."""
+    names = {"input_ids"} if "image_grid_thw" in inputs else inputs.keys()
+    tensors = (inputs[name] for name in names)
+    sizes = {value.shape[0] for value in tensors if isinstance(value, torch.Tensor)}
+    if len(sizes) != 1:
+        raise ValueError(f"the inputs' first dimensions differ: {sorted(sizes)}")
+    return int(sizes.pop())
+
+
+def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
+    """Count by fvcore, held against what torch dispatches.
+
+    Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
+    layers whose result nothing reads, such as LLaVA's last of the vision tower, which run all the
+    same; and some models build masks that the tracer cannot follow.
+
+    Args:
+        model: What is counted.
+        make_inputs: Makes its keyword arguments anew: a pass may change a cache among them.
+    """
+    dispatched = dispatched_flops(model, make_inputs())
+    try:
+        counted = _count(model, make_inputs())
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return _Counted(dispatched, 0, {}, counter="torch")
+    if dispatched[""] > counted.by_module[""]:
+        return replace(counted, by_module=dispatched, counter="torch")
+    return counted
+
+
+def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
+    tensors = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+    fixed = {name: value for name, value in inputs.items() if name not in tensors}
+    wrapper = _Positional(model, list(tensors), fixed)
+    analysis = FlopCountAnalysis(wrapper, tuple(tensors.values()))
+    analysis.clear_op_handles()
+    analysis.set_op_handle(**MATRIX_HANDLES, **NORM_HANDLES)
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.tracer_warnings("none")
+    counted = analysis.by_module_and_operator()
+    by_module = {
+        name.removeprefix("model").removeprefix("."): 2 * _matrix_macs(operators)
+        for name, operators in counted.items()
+        if name
+    }
+    norms = sum(count for name, count in counted[""].items() if name in NORM_NAMES)
+    return _Counted(by_module, int(norms), dict(sorted(analysis.unsupported_ops().items())))
+
+
+def _matrix_macs(operators: Mapping[str, float]) -> int:
+    return int(sum(count for name, count in operators.items() if name not in NORM_NAMES))
+
+
+def _own(by_module: Mapping[str, int]) -> dict[str, int]:
+    """What each module does itself: its inclusive count less its children's."""
+    own = dict(by_module)
+    for name, flops in by_module.items():
+        if name:
+            own[name.rpartition(".")[0]] -= flops
+    return own

@@ -1,0 +1,1 @@
+"""Layers: the time of each module, and what kind it is."""

@@ -1,0 +1,190 @@
+"""Answers: decoding as a user would run it, and decoding of a forced length for timing."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+
+from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.load import LoadedModel
+from vlmeter.models.option_scores import option_scores
+from vlmeter.status import UnsupportedError
+
+
+def generate(
+    loaded: LoadedModel,
+    inputs: Inputs,
+    decoding: Mapping[str, Any],
+    forced_tokens: int | None = None,
+) -> Any:  # noqa: ANN401
+    """Decode greedily, or by a beam search where there are several beams.
+
+    Args:
+        loaded: The model.
+        inputs: A batch as `Feeder.batch` makes it.
+        decoding: The cell's: max_new_tokens, min_new_tokens, num_beams, length_penalty,
+            repetition_penalty.
+        forced_tokens: Generate exactly as many tokens: an end of sequence is ignored, so that luck
+            never looks like speed.
+
+    Returns:
+        New token ids of shape (batch, new tokens), without what came before.
+    """
+    tokens = _decoded(loaded, inputs, decoding, forced_tokens)
+    before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
+    return tokens[:, before.shape[1] :]
+
+
+def _decoded(
+    loaded: LoadedModel,
+    inputs: Inputs,
+    decoding: Mapping[str, Any],
+    forced_tokens: int | None = None,
+    *,
+    cache_too: bool = False,
+) -> Any:  # noqa: ANN401
+    return loaded.model.generate(
+        # An encoder-decoder's generation makes the decoder's start by itself.
+        **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
+        **_options(decoding, forced_tokens),
+        pad_token_id=loaded.pad_token_id,
+        eos_token_id=list(loaded.eos_token_ids) or None,
+        cache_implementation="static" if loaded.optimization.static_cache else None,
+        # A static cache makes transformers compile decoding on a GPU, which no one asked for.
+        disable_compile=True,
+        return_dict_in_generate=cache_too,
+    )
+
+
+def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Mapping[str, Any]) -> str:
+    """Return the class of the key-value cache that a generation really uses.
+
+    Raises:
+        UnsupportedError: a static one was asked for and another was used.
+    """
+    with torch.inference_mode():
+        cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+    used = type(getattr(cache, "self_attention_cache", cache)).__name__
+    if loaded.optimization.static_cache and "Static" not in used:
+        raise UnsupportedError(
+            f"{loaded.optimization.name}: accepted, but generation used a {used}"
+        )
+    return used
+
+
+def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str, Any]:
+    """Return the settings by the names that transformers gives them."""
+    options = {**decoding, "do_sample": False}
+    if forced_tokens is not None:
+        options |= {"max_new_tokens": forced_tokens, "min_new_tokens": forced_tokens}
+    if options["num_beams"] == 1:
+        # Without a search it means nothing, and transformers says so each time.
+        del options["length_penalty"]
+    return {**options, "min_new_tokens": options["min_new_tokens"] or None}
+
+
+def answers(
+    loaded: LoadedModel,
+    feeder: Feeder,
+    items: Iterable[Item],
+    batch_size: int,
+    decoding: Mapping[str, Any],
+    *,
+    ranked: bool = False,
+) -> Generator[dict[str, Any]]:
+    """Yield a row of `predictions.parquet` for every item, in their order.
+
+    Each batch is prepared once, while the model works on the one before it. Close what is returned:
+    with it ends the thread that prepares.
+
+    Args:
+        loaded: The model.
+        feeder: Makes its batches.
+        items: The samples.
+        batch_size: Samples of a batch.
+        decoding: The cell's.
+        ranked: Say too how likely the options of a multiple choice are.
+    """
+    with one_ahead(_prepared(feeder, items, batch_size)) as batches:
+        for batch, inputs in batches:
+            with torch.inference_mode():
+                new = generate(loaded, inputs, decoding).tolist()
+            rows = [_row(loaded, item, tokens) for item, tokens in zip(batch, new, strict=True)]
+            if ranked:
+                scores = option_scores(loaded, inputs, batch)
+                rows = [
+                    {**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)
+                ]
+            yield from rows
+
+
+def _prepared(
+    feeder: Feeder, items: Iterable[Item], batch_size: int
+) -> Iterator[tuple[list[Item], Inputs]]:
+    for batch in in_batches(items, batch_size):
+        inputs = feeder.batch(batch)
+        feeder.image_tokens(inputs)
+        yield batch, inputs
+
+
+def _row(loaded: LoadedModel, item: Item, tokens: list[int]) -> dict[str, Any]:
+    own = _own_tokens(tokens, loaded)
+    return {
+        "id": item.id,
+        "prediction": loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
+        "prompt": item.prompt.text,
+        "text_tokens": item.prompt.tokens,
+        "generated_tokens": len(own),
+        "truncated": item.prompt.truncated,
+    }
+
+
+def _own_tokens(tokens: list[int], loaded: LoadedModel) -> list[int]:
+    """Return an answer's tokens up to its end; what follows pads it to the batch's longest."""
+    for position, token in enumerate(tokens):
+        if token in loaded.eos_token_ids:
+            return tokens[:position]
+    return tokens
+
+
+def image_changes_logits(loaded: LoadedModel, feeder: Feeder, item: Item) -> bool:
+    """Say whether another image under the same prompt gives other logits.
+
+    It is the one sign that the picture reaches the words: without image tokens a forward runs
+    without complaint and without the image.
+    """
+    inputs = feeder.batch([item])
+    other = dict(inputs)
+    pixels = inputs["pixel_values"]
+    # The negative differs from the image wherever the image is not a flat grey.
+    other["pixel_values"] = -pixels
+    with torch.inference_mode():
+        first = loaded.model(**inputs).logits.float()
+        second = loaded.model(**other).logits.float()
+    if not bool(torch.isfinite(first).all()):
+        raise ValueError("the logits are not finite: the model's numbers overflow in this dtype")
+    return not torch.equal(first, second)
+
+
+T = TypeVar("T")
+
+
+@contextmanager
+def one_ahead(made: Iterator[T]) -> Iterator[Iterator[T]]:
+    """Yield an iterator over what `made` makes, in which a thread is always one step ahead.
+
+    At most one thing waits. What `made` raises is raised where it would have come. When the block
+    ends, by an exception too, the thread has ended.
+    """
+    done = object()
+    with ThreadPoolExecutor(1, "prepare") as pool:
+
+        def taken() -> Iterator[T]:
+            coming = pool.submit(next, made, done)
+            while (one := coming.result()) is not done:
+                coming = pool.submit(next, made, done)
+                yield one  # type: ignore[misc]
+
+        yield taken()

@@ -1,0 +1,1 @@
+"""Layer profiles in words and tables."""

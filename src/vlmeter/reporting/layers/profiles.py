@@ -1,0 +1,284 @@
+"""Reads layer profiles, for findings, tables and figures."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vlmeter.errors import UserError
+from vlmeter.machine.peaks import peak_of_device
+from vlmeter.reporting.settings import listed_axes
+from vlmeter.results.tables import Row
+from vlmeter.status import Status
+from vlmeter.storage.files import read_json
+
+OTHER_KIND = "other"
+_DECODE = "decode"
+_STAGES = ("vision", "qformer", "connector", "prefill")
+_INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profiled forward pass, or a decode step: a cell of the layers section with its modules."""
+
+    cell: str
+    label: str
+    """What distinguishes it from the other profiles of the study, e.g. `batch 4`."""
+    axes: Mapping[str, Any]
+    status: str
+    reason: str | None
+    pixel_shape: tuple[int, ...] | None
+    overhead_share: float | None
+    """Time that the hooks added, as a share of the pass without them."""
+    rows: tuple[Row, ...] = field(repr=False)
+    """The modules of the forward pass, without decode steps."""
+    decode: "Profile | None" = field(default=None, repr=False)
+    """The same cell's decode step, with the modules of the language model."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a time to show."""
+        return self.total_ms > 0
+
+    @property
+    def total_ms(self) -> float:
+        """Time of the forward pass or the decode step."""
+        return sum(row["time_ms"] or 0.0 for row in self.rows)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the forward pass or the decode step."""
+        return sum(row["flops"] or 0.0 for row in self.rows)
+
+    def ms_by_kind(self) -> dict[str, float]:
+        """Return the time of each kind of layer, the longest first."""
+        return _sum_by(self.rows, "kind", "time_ms")
+
+    def ms_by_stage(self) -> dict[str, float]:
+        """Return the time of each stage, the longest first."""
+        return _sum_by(self.rows, "stage", "time_ms")
+
+    def flops_by_kind(self) -> dict[str, float]:
+        """Return the operations of each kind of layer, the most first."""
+        return _sum_by(self.rows, "kind", "flops")
+
+    def parameters_by_kind(self) -> dict[str, float]:
+        """Return the parameters of each kind of layer, the most first."""
+        return _sum_by(self.rows, "kind", "parameters")
+
+
+@dataclass(frozen=True)
+class ModuleGroup:
+    """Modules at the same place in repeated blocks."""
+
+    name: str
+    """The modules' name, with `*` in place of the block's number."""
+    modules: int
+    kind: str
+    stage: str
+    time_ms: float
+    share: float
+    flops: float
+    parameters: float
+
+
+def read_profiles(
+    outline: Mapping[str, Any] | None, rows: Sequence[Row], layer_records: Sequence[Path]
+) -> list[Profile]:
+    """Return the profiles of a study in its order.
+
+    Args:
+        outline: The `layers` block of the study's outline; None where it has none.
+        rows: `layers.csv`.
+        layer_records: The JSON beside each profile's table.
+
+    Raises:
+        UserError: a profile of the outline has no record.
+    """
+    if outline is None:
+        return []
+    records = {path.stem: read_json(path) for path in layer_records}
+    labels = _label_profiles([entry["axes"] for entry in outline["cells"]])
+    by_cell: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["dataset"] == outline["dataset"]:
+            by_cell.setdefault(row["cell"], []).append(row)
+    profiles = []
+    for entry, label in zip(outline["cells"], labels, strict=True):
+        name = entry["cell"]
+        if name not in records:
+            raise UserError(f"the layer profile {name} has no record: run its profile again.")
+        record = records[name]
+        model_input = record.get("input")
+        shape = model_input.get("pixel_shape") if isinstance(model_input, dict) else None
+        own = by_cell.get(name, [])
+        step = tuple(row for row in own if row["stage"] == _DECODE)
+        forward = Profile(
+            cell=name,
+            label=label,
+            axes=entry["axes"],
+            status=str(record.get("status")),
+            reason=_read_reason(record.get("reason")),
+            pixel_shape=tuple(shape) if shape else None,
+            overhead_share=_read_overhead(record),
+            rows=tuple(row for row in own if row["stage"] != _DECODE),
+        )
+        decode = replace(
+            forward,
+            reason=_read_reason(record.get("decode_reason")),
+            overhead_share=_read_overhead(record.get("decode")),
+            rows=step,
+        )
+        profiles.append(replace(forward, decode=decode))
+    return profiles
+
+
+def list_decode_steps(profiles: Iterable[Profile]) -> list[Profile]:
+    """Return the decode steps that were measured."""
+    return list_measured(profile.decode for profile in profiles if profile.decode is not None)
+
+
+def _read_reason(reason: object) -> str | None:
+    return None if reason is None else str(reason)
+
+
+def _read_overhead(block: object) -> float | None:
+    share = block.get("overhead_share") if isinstance(block, dict) else None
+    return share if isinstance(share, float) else None
+
+
+def group_modules(profile: Profile) -> list[ModuleGroup]:
+    """Return a profile's modules, summed over repeated blocks, the longest first."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in profile.rows:
+        name = _INDEX.sub("*", row["module"] or "")
+        groups.setdefault((name, row["kind"] or "", row["stage"] or ""), []).append(row)
+    modules = [
+        ModuleGroup(
+            name=name,
+            modules=len(rows),
+            kind=kind,
+            stage=stage,
+            time_ms=_sum(rows, "time_ms"),
+            share=_sum(rows, "time_ms") / profile.total_ms if profile.total_ms else 0.0,
+            flops=_sum(rows, "flops"),
+            parameters=_sum(rows, "parameters"),
+        )
+        for (name, kind, stage), rows in groups.items()
+    ]
+    return sorted(modules, key=_order_longest_first)
+
+
+def list_measured(profiles: Iterable[Profile]) -> list[Profile]:
+    """Return the profiles that have status ok and times."""
+    return [profile for profile in profiles if profile.status == Status.OK and profile.measured]
+
+
+def list_kinds(profiles: Iterable[Profile]) -> list[str]:
+    """Return every kind of layer, by its time in the first profile that has it; `other` last."""
+    kinds = dict.fromkeys(kind for profile in profiles for kind in profile.ms_by_kind())
+    return sorted(kinds, key=OTHER_KIND.__eq__)
+
+
+def list_stages(profiles: Iterable[Profile]) -> list[str]:
+    """Return every stage in the model's order, then stages without a place in it; `other` last."""
+    stages = dict.fromkeys(stage for profile in profiles for stage in profile.ms_by_stage())
+    return sorted(stages, key=_get_stage_order)
+
+
+def _get_stage_order(stage: str) -> int:
+    return _STAGES.index(stage) if stage in _STAGES else len(_STAGES) + (stage == OTHER_KIND)
+
+
+def select_batch_series(profiles: Sequence[Profile]) -> list[Profile]:
+    """Return the profiles that differ from the first in batch size alone, by batch size."""
+    if not profiles:
+        return []
+    base = drop_axis(profiles[0].axes, "batch_size")
+    same = [profile for profile in profiles if drop_axis(profile.axes, "batch_size") == base]
+    return sorted(same, key=get_batch_size)
+
+
+def get_batch_size(profile: Profile) -> int:
+    """Return a profile's batch size."""
+    return int(profile.axes["batch_size"])
+
+
+def drop_axis(axes: Mapping[str, Any], axis: str) -> dict[str, Any]:
+    """Return the values of all axes but `axis`."""
+    return {name: value for name, value in axes.items() if name != axis}
+
+
+def _order_longest_first(group: ModuleGroup) -> tuple[float, str]:
+    return -group.time_ms, group.name
+
+
+def _sum(rows: Iterable[Row], column: str) -> float:
+    return float(sum(row[column] or 0.0 for row in rows))
+
+
+def _sum_by(rows: Iterable[Row], by: str, column: str) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for row in rows:
+        sums[row[by] or OTHER_KIND] = sums.get(row[by] or OTHER_KIND, 0.0) + (row[column] or 0.0)
+    return dict(sorted(sums.items(), key=_order_largest_first))
+
+
+def _order_largest_first(item: tuple[str, float]) -> tuple[float, str]:
+    return -item[1], item[0]
+
+
+def _label_profiles(axes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name each profile by the axes that differ among them."""
+    names = sorted(axes[0], key=_order_batch_first) if axes else []
+    varied = [axis for axis in names if len({str(values[axis]) for values in axes}) > 1]
+    return [listed_axes(values, varied) for values in axes]
+
+
+def _order_batch_first(axis: str) -> bool:
+    return axis != "batch_size"
+
+
+Plain = Mapping[str, Any]
+
+WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+"""Bytes of a weight by number format."""
+
+
+class Work(NamedTuple):
+    """The work of a kind of layer in a forward pass."""
+
+    kind: str
+    batch: int
+    intensity: float
+    """FLOP per byte of weights. Each weight counts as read once, activations not at all, so it is
+    an upper bound of the arithmetic intensity."""
+    flop_per_s: float
+
+
+def intensity(profile: Profile, flops: float, parameters: float | None) -> float | None:
+    """Return the FLOP per byte of weights; None without weights, or if their size is unknown."""
+    size = WEIGHT_BYTES.get(str(profile.axes["dtype"]))
+    return flops / (parameters * size) if flops and parameters and size else None
+
+
+def work_of(profiles: Sequence[Profile]) -> list[Work]:
+    """Return the work of every kind of layer that has weights, in the order of the profiles."""
+    return [
+        Work(kind, get_batch_size(profile), flop_per_byte, flops / profile.ms_by_kind()[kind] * 1e3)
+        for profile in profiles
+        for kind, flops in profile.flops_by_kind().items()
+        if kind != OTHER_KIND and profile.ms_by_kind()[kind] > 0
+        for flop_per_byte in [intensity(profile, flops, profile.parameters_by_kind().get(kind))]
+        if flop_per_byte is not None
+    ]
+
+
+def peak_of(machine: Plain, profiles: Sequence[Profile]) -> float | None:
+    """Return the machine's peak for the profiles' device and number format, if it was measured."""
+    if not profiles:
+        return None
+    axes = profiles[0].axes
+    return peak_of_device(machine, str(axes["device"]), str(axes["dtype"]))

@@ -1,0 +1,82 @@
+"""How numbers and quantities are written, in every language alike."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DASH = "\u2013"
+"""Stands where there is no figure."""
+
+_PREFIXES = (("n", 1e-9), ("µ", 1e-6), ("m", 1e-3), ("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
+_LARGE = (("T", 1e12), ("P", 1e15), ("E", 1e18))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A unit with the prefix that suits a column of figures."""
+
+    unit: str
+    factor: float
+
+    @classmethod
+    def of(cls, values: Iterable[float | None], unit: str) -> "Scale":
+        """Choose the prefix by the median of the figures, so that few need many digits."""
+        sizes = sorted(abs(value) for value in values if value)
+        if not sizes:
+            return cls(unit, 1.0)
+        middle = sizes[(len(sizes) - 1) // 2]
+        prefixes = _PREFIXES if unit == "s" else (*_PREFIXES, *_LARGE)
+        for prefix, factor in reversed(prefixes):
+            # Seconds take no larger prefix: kiloseconds are uncommon.
+            if middle >= factor and not (unit == "s" and factor > 1):
+                return cls(f"{prefix}{unit}", factor)
+        return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
+
+    def text(self, value: float | None) -> str:
+        """Return a figure in this unit, without it."""
+        return DASH if value is None else number(value / self.factor)
+
+
+def number(value: float | None) -> str:
+    """Return a figure with three significant digits, or with all digits of its integer part."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(float(f"{value:.3g}"))))
+    if size >= 6 or size < -4:
+        return f"{value:.2e}"
+    return f"{value:.{max(0, 2 - size)}f}"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a figure with its unit and a suitable prefix."""
+    if value is None:
+        return DASH
+    scale = Scale.of([value], unit)
+    return f"{scale.text(value)} {scale.unit}"
+
+
+def interval(low: float | None, high: float | None, factor: float = 1.0) -> str:
+    """Return an interval in brackets, or nothing where there is none."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low / factor)}, {number(high / factor)}]"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage."""
+    if share is None:
+        return DASH
+    return "<0.1 %" if 0 < share < 0.001 else f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %"
+
+
+def signed(value: float) -> str:
+    """Return a figure with its sign; zero has none."""
+    return f"{'+' if value > 0 else ''}{number(value)}"
+
+
+def signed_percent(share: float) -> str:
+    """Return a share as a percentage with its sign."""
+    digits = 1 if abs(share) < 0.1 else 0
+    return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"

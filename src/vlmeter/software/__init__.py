@@ -1,0 +1,1 @@
+"""What is installed here, found out without importing it."""

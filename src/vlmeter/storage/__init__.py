@@ -1,0 +1,1 @@
+"""Files: atomic, checksummed, one way for each format."""

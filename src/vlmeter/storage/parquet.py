@@ -1,0 +1,166 @@
+"""Parquet tables, written and read as a stream: only a group of rows is in memory at a time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vlmeter.errors import UserError
+from vlmeter.storage.files import replacing
+
+_GROUP_ROWS = 1024
+_GROUP_BYTES = 16 << 20
+"""A group of rows ends with the row that reaches either limit."""
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, object]], schema: pa.Schema) -> None:
+    """Write rows as parquet, atomically, while they are iterated.
+
+    The same rows give the same file. Without rows the table still has its columns. An exception
+    from `rows` leaves the file at `path` as it was.
+    """
+    with replacing(path) as aside, pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+        for group in _split_into_groups(rows):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _split_into_groups(
+    rows: Iterable[Mapping[str, object]],
+) -> Iterator[list[Mapping[str, object]]]:
+    group: list[Mapping[str, object]] = []
+    group_bytes = 0
+    for row in rows:
+        group.append(row)
+        group_bytes += sum(len(value) for value in row.values() if isinstance(value, bytes | str))
+        if len(group) == _GROUP_ROWS or group_bytes >= _GROUP_BYTES:
+            yield group
+            group, group_bytes = [], 0
+    if group:
+        yield group
+
+
+def stream_table(
+    path: Path, columns: Sequence[str] | None = None, start: int = 0, stop: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a parquet table from `start` up to `stop` (excluded).
+
+    Only a group of rows is in memory at a time.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    names = None if columns is None else list(columns)
+    with _open_table(path) as file:
+        group_start = 0
+        for number in range(file.num_row_groups):
+            group_end = group_start + file.metadata.row_group(number).num_rows
+            if stop is not None and group_start >= stop:
+                return
+            if group_end > start:
+                with _explained(path):
+                    rows = file.read_row_group(number, columns=names)
+                rows = rows.slice(max(0, start - group_start))
+                if stop is not None:
+                    rows = rows.slice(0, stop - max(group_start, start))
+                yield from rows.to_pylist()
+            group_start = group_end
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a parquet table; only its footer is read.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with _open_table(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Read a small parquet table as a list of rows.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    return list(stream_table(path, columns))
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[pq.ParquetFile]:
+    with _explained(path):
+        file = pq.ParquetFile(path)
+    with file:
+        yield file
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: delete its manifest and run again.") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}): delete it and run again.") from None
+
+
+_BATCH_ROWS = 1024
+
+
+def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
+    """Read some columns of a parquet file; others, such as images, are not read.
+
+    Raises:
+        UserError: the file is missing, cut short or lacks a required column.
+    """
+    with _explain_damage(path), pq.ParquetFile(path) as file:
+        _check_columns(path, file, required)
+        names = file.schema_arrow.names
+        columns = [*required, *(name for name in optional if name in names)]
+        # The tables are small: starting threads would take longer than reading.
+        return file.read(columns, use_threads=False)
+
+
+def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of a parquet file in blocks; only a block is in memory at a time.
+
+    Raises:
+        UserError: the file is missing, cut short or lacks a column.
+    """
+    # Arrow would buffer the whole file in advance.
+    with _explain_damage(path), pq.ParquetFile(path, pre_buffer=False) as file:
+        _check_columns(path, file, columns)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+            yield batch.to_pylist()
+
+
+def _check_columns(path: Path, file: pq.ParquetFile, required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in file.schema_arrow.names]
+    if missing:
+        raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
+
+
+def read_rows(
+    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Read some columns of a parquet file as rows.
+
+    Raises:
+        UserError: the file is missing, cut short or lacks a required column.
+    """
+    rows: list[dict[str, Any]] = read_columns(path, required, optional).to_pylist()
+    return rows
+
+
+@contextmanager
+def _explain_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run the rule that makes it again.") from None
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read as parquet ({error}): delete it and run again."
+        ) from None

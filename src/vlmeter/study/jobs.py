@@ -1,0 +1,268 @@
+"""What each job of the workflow depends on, as the params that Snakemake compares.
+
+A job runs again when its params differ from those of its last run. So each holds exactly what
+the job depends on: its part of the config, a digest of the modules that do its work, and the
+versions of the libraries that decide its figures.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+from vlmeter.cell import attempts
+from vlmeter.code_digest import script_digest
+from vlmeter.errors import UserError
+from vlmeter.machine import devices
+from vlmeter.machine import gpu_state as gpustate
+from vlmeter.provenance import software_versions
+from vlmeter.status import Status
+from vlmeter.storage.files import read_json
+from vlmeter.study.sources import content_digest
+from vlmeter.study.study import Cell, Plain, Study
+
+_MEASURING = (
+    "torch",
+    "torchao",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "pillow",
+    "codecarbon",
+    "fvcore",
+)
+_IMAGES = ("pillow", "pyarrow")
+_ANSWERING = ("seed", "cpu_threads")
+"""What of `measure` a shard of answers depends on."""
+_SCORING = ("jiwer", "numpy")
+
+
+class Jobs:
+    """The jobs of one study on this machine, as they stand when the workflow is read."""
+
+    def __init__(self, study: Study, *, elsewhere: bool = False) -> None:
+        """Look at what the study's earlier runs left.
+
+        Args:
+            study: The study.
+            elsewhere: The jobs run on other machines, whose devices cannot be known here.
+        """
+        self._study = study
+        self._elsewhere = elsewhere
+        self._notes = {
+            kind: attempts.read_attempts(self.attempts_folder(kind))
+            for kind in ("cells", "layers", "control", "shards")
+        }
+        self._known_gpus = _gpus_in(study.folder / "machine.json")
+
+    def shards(self, dataset: str) -> int:
+        """Return how many jobs answer a cell of a data set."""
+        return self._study.config.datasets[dataset].shards
+
+    @property
+    def divided(self) -> tuple[str, ...]:
+        """The data sets whose cells answer in shards."""
+        return tuple(name for name in self._study.config.datasets if self.shards(name) > 1)
+
+    @property
+    def undivided(self) -> tuple[str, ...]:
+        """The data sets whose cells answer in the job that measures them."""
+        return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
+
+    def attempts_folder(self, kind: str) -> Path:
+        """Return where the notes about tries of a kind lie: cells, layers, control or shards."""
+        return self._study.folder / "attempts" / kind
+
+    def machine(self) -> Plain:
+        """Return what `machine.json` depends on.
+
+        A GPU that goes leaves it as it is; one that was never described makes it new, and so do
+        another driver and the end of another's work on it. Those of other machines are described
+        once.
+        """
+        measure = self._study.config.measure
+        present = {**self._known_gpus, **self._present_gpus()}
+        pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
+        return {
+            "gpus": [] if self._elsewhere else sorted(present.values()),
+            "energy": measure.energy.model_dump(mode="json"),
+            "cpu_threads": measure.cpu_threads,
+            "peaks": [list(pair) for pair in sorted(pairs)],
+            "code": script_digest("describe_machine"),
+            "software": software_versions(_MEASURING),
+        }
+
+    def _present_gpus(self) -> dict[str, str]:
+        """Return how each GPU that is here would be described, by UUID.
+
+        One that was free when it was described stays so: its idle watts and peaks are right.
+        """
+        return {
+            gpu.uuid: _gpu_words(
+                gpu.uuid,
+                gpu.driver,
+                taken=gpu.uuid in self._taken
+                and self._known_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
+            )
+            for gpu in devices.visible_gpus()
+        }
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        """The GPUs that other processes have, looked up once for all jobs."""
+        return frozenset(gpustate.occupations())
+
+    def dataset(self, dataset: str) -> Plain:
+        """Return what a data set's sample depends on."""
+        params = self._study.dataset_params(dataset)
+        manifest = self._study.folder / "data" / dataset / "samples.json"
+        return {
+            **params,
+            "content": _content(params["source"]["path"], manifest),
+            "code": script_digest("download_dataset"),
+        }
+
+    def images(self, image_size: int) -> Plain:
+        """Return what images of one size depend on."""
+        return {
+            "image_size": image_size,
+            "code": script_digest("preprocess_images"),
+            "software": software_versions(_IMAGES),
+        }
+
+    def model(self, model: str, dtype: str) -> Plain:
+        """Return what a stored model depends on."""
+        params = self._study.model_params(model, dtype)
+        manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
+        return {
+            **params,
+            "content": _content(params["source"]["path"], manifest),
+            "code": script_digest("fetch_model"),
+            "software": software_versions(("torch", "torchvision", "transformers")),
+        }
+
+    def inference(self, cell: Cell) -> Plain:
+        """Return what a cell's measurement depends on, with the number of its try."""
+        return self._with_attempt("cells", cell, self._measurement(cell))
+
+    def costs(self, cell: Cell) -> Plain:
+        """Return what the costs of a cell depend on that is answered in shards."""
+        return self._with_attempt("cells", cell, {**self._measurement(cell), "cost_only": True})
+
+    def shard(self, cell: Cell, number: int, shards: int) -> Plain:
+        """Return what one shard of a cell's answers depends on, with the number of its try."""
+        cell_params = self._study.cell_params(cell)
+        # How costs are measured changes no answer.
+        measure = {key: cell_params["measure"][key] for key in _ANSWERING}
+        depends_on = {
+            "cell": {**cell_params, "measure": measure},
+            "shard": {"number": number, "shards": shards},
+            "code": script_digest("answer_shard"),
+            "software": software_versions(_MEASURING),
+        }
+        return self._with_attempt("shards", cell, depends_on, shard_name(cell, number, shards))
+
+    def gathered(self) -> Plain:
+        """Return what gathering shards depends on, besides them."""
+        return {"code": script_digest("gather_shards")}
+
+    def control(self, cell: Cell) -> Plain:
+        """Return what the second measurement of a cell depends on: its cost alone is taken."""
+        return self._with_attempt("control", cell, {**self._measurement(cell), "cost_only": True})
+
+    def _measurement(self, cell: Cell) -> Plain:
+        return {
+            "cell": self._study.cell_params(cell),
+            "code": script_digest("run_inference"),
+            "software": software_versions(_MEASURING),
+        }
+
+    def layers(self, cell: Cell) -> Plain:
+        """Return what a cell's layer profile depends on, with the number of its try."""
+        depends_on = {
+            "cell": self._study.layer_params(cell),
+            "code": script_digest("profile_layers"),
+            "software": software_versions(_MEASURING),
+        }
+        return self._with_attempt("layers", cell, depends_on)
+
+    def score(self, cell: Cell) -> Plain:
+        """Return what a cell's scores depend on, besides its predictions."""
+        return {
+            "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
+            **self._study.score_params(cell),
+            "code": script_digest("score_predictions"),
+            "software": software_versions(_SCORING),
+        }
+
+    def needs_model(self, kind: str, cell: Cell, name: str | None = None) -> bool:
+        """Say whether a job opens the model: a cell's, or the one of this name.
+
+        It does not where the device is missing, so that nothing is fetched in vain; it still
+        counts as an input of a cell whose last try was before its device went.
+        """
+        if self._elsewhere:
+            return True
+        note = self._notes[kind].get((cell.dataset, name or cell.id))
+        opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
+        return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
+
+    def _with_attempt(
+        self, kind: str, cell: Cell, depends_on: Plain, name: str | None = None
+    ) -> Plain:
+        name = name or cell.id
+        key = attempts.attempt_key(depends_on)
+        count = attempts.next_count(
+            self._notes[kind].get((cell.dataset, name)),
+            key,
+            self._study.config.measure.max_attempts,
+            None
+            if self._elsewhere
+            else devices.fingerprint(cell.axes.device, depends_on["cell"]["optimization"]),
+            self._study.config.measure.timeout_s,
+            () if self._elsewhere else self._free(),
+        )
+        note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
+        return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+
+    def _free(self) -> list[str]:
+        return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
+
+
+def shard_name(cell: Cell, number: int, shards: int) -> str:
+    """Return what a shard is called among the tries of its data set."""
+    return f"{cell.id}.{number}-of-{shards}"
+
+
+def _told(path: Path, key: str) -> object:
+    """Return what a file says under a key; one that is missing or damaged says nothing."""
+    try:
+        return read_json(path).get(key)
+    except UserError:
+        # The job that reads it tells the user.
+        return None
+
+
+def _content(path: str | None, manifest: Path) -> str | None:
+    """Return the digest of a local source; one that is gone counts as what was read of it."""
+    if path is None:
+        return None
+    found = content_digest(Path(path))
+    kept = _told(manifest, "content")
+    return kept if found is None and isinstance(kept, str) else found
+
+
+_TAKEN = ", taken by others"
+
+
+def _gpu_words(uuid: str, driver: object, *, taken: bool) -> str:
+    return f"{uuid}, driver {driver}{_TAKEN if taken else ''}"
+
+
+def _gpus_in(machine: Path) -> dict[str, str]:
+    """Return how each GPU of a description was described, by UUID."""
+    gpus = _told(machine, "gpus")
+    if not isinstance(gpus, list):
+        return {}
+    return {
+        gpu["uuid"]: _gpu_words(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
+        for gpu in gpus
+    }

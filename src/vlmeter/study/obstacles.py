@@ -1,0 +1,70 @@
+"""What will keep a study's cells from being measured on this machine, told beforehand."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+from vlmeter.machine import devices
+from vlmeter.machine import gpu_state as gpustate
+from vlmeter.models.optimization import check_numbers
+from vlmeter.software.compilers import compiles, missing_needs
+from vlmeter.software.torch_build import (
+    WITHOUT_CUDA,
+    ask_for_architectures,
+    has_kernels,
+    kernels_are_missing,
+    torch_build,
+)
+from vlmeter.status import UnsupportedError
+from vlmeter.study.study import Cell, Study
+
+
+class Obstacles:
+    """Looks at the machine once, for all cells of a study."""
+
+    def __init__(self, study: Study) -> None:
+        """Keep the study; the machine is looked at when the first cell asks."""
+        self._study = study
+
+    def of(self, cell: Cell) -> str | None:
+        """Return what a cell lacks here and what to do, or None where it can run."""
+        device, gpus = cell.axes.device, self._study.gpus(cell)
+        if not devices.is_present(device, gpus):
+            return devices.absence(device, gpus)
+        if device == "cuda" and len(devices.visible_gpus()) - len(self._unusable) < gpus:
+            return "; ".join(dict.fromkeys(self._unusable))
+        optimization = self._study.cell_params(cell)["optimization"]
+        try:
+            check_numbers(optimization["quantization"], cell.axes.dtype)
+        except UnsupportedError as refusal:
+            return str(refusal)
+        missing = missing_needs(device) if compiles(optimization) else []
+        return "; ".join(need.sentence for need in missing) or None
+
+    @cached_property
+    def _unusable(self) -> Sequence[str]:
+        """A sentence on each GPU that NVML shows and the installed torch cannot use."""
+        gpus, build = devices.visible_gpus(), torch_build()
+        if build is None or not gpus:
+            return []
+        if build.cuda is None:
+            return [WITHOUT_CUDA.format(version=build.version)] * len(gpus)
+        architectures = ask_for_architectures()
+        return [
+            kernels_are_missing(str(gpu), capability, build.version, architectures)
+            for gpu, capability in gpustate.capabilities().items()
+            if not has_kernels(capability, architectures)
+        ]
+
+    def lines(self) -> list[str]:
+        """Return a line for each thing that cells lack, and for each GPU that others have."""
+        lacks = Counter(lack for cell in self._study.cells if (lack := self.of(cell)))
+        lines = [
+            f"cannot run here: {count} {'cell' if count == 1 else 'cells'}: {lack}"
+            for lack, count in lacks.items()
+        ]
+        if any(cell.axes.device == "cuda" for cell in self._study.cells):
+            told = "; ".join(lacks)
+            lines += [f"left out: {words}" for words in devices.left_out() if words not in told]
+            lines += [f"taken: {words}" for words in gpustate.occupations().values()]
+        return lines

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+from study_factory import Files, MadeStudy, render_all
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The made-up study, rendered once."""
+    return render_all(MadeStudy(), tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The same study with every cell crashed."""
+    study = MadeStudy()
+    study.fail_everything()
+    return render_all(study, tmp_path_factory.mktemp("failed"))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The same study with texts that try to break out of their place."""
+    return render_all(hostile_study(), tmp_path_factory.mktemp("hostile"))
+
+
+def hostile_study() -> MadeStudy:
+    study = MadeStudy()
+    bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m $x$'
+    outline = study.outline
+    study.words = f"=1+1 {bad}\n\n| # <b>not</b> a heading"
+    outline["title"] = f"=T {bad}"
+    outline["study"] = f"S {bad}"
+    outline["models"]["blip2-opt-2.7b"]["label"] = f"M {bad}"
+    outline["models"]["blip2-opt-2.7b"]["licence"] = bad
+    for block in outline["datasets"].values():
+        block["label"] = f"_{block['label']} {bad}"
+        block["source"] = bad
+    for block in outline["sections"]:
+        block["title"] = f"{block['title']} {bad}"
+        block["note"] = f"- {bad}\n\n# not a heading\n\n```\nnot code\n```"
+    for record in study.records.values():
+        if record["status"] != "ok":
+            record["reason"] = f'=cmd|"/C calc"!A0 {bad}\n\n## not a heading'
+        else:
+            record["quality"]["metrics"][3]["label"] = bad
+            record["quality"]["definition"] = bad
+            record["quality"]["bad_samples"] = [{"id": bad, "reason": bad}]
+            record["energy_detail"]["components"][0]["method"] = bad
+    for rows, _record in study.profiles.values():
+        rows[0]["module"] = bad
+        rows[0]["kind"] = bad
+    lost = list(study.profiles.values())[-1]
+    lost[0].clear()
+    lost[1].update(status="error", reason=bad)
+    return study
+
+
+@pytest.fixture
+def study_folder(tmp_path: Path) -> Path:
+    return tmp_path

@@ -1,0 +1,390 @@
+"""A copy of the workflow with a small study in it, and the jobs that Snakemake runs there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+HERE = REPOSITORY / "tests/workflow"
+PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "src", "demo")
+CONFIG = "study.yaml"
+RESULTS = "results/small"
+FAKE_GPUS = tuple(f"GPU-00000000-0000-0000-0000-{number:012}" for number in (1, 2))
+
+Job = tuple[str, ...]
+"""A rule and the values of its wildcards."""
+
+AIDS = ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")
+"""What keeps libraries off the network, or makes them fail there at once."""
+NETWORK_LOG = ".network"
+SECRET = "hf_this_must_stand_nowhere"
+WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
+"""Runs a command in a network namespace of its own, which has no routes."""
+
+STUDY: dict[str, Any] = {
+    "study": "small",
+    "models": {"tiny": {"source": {"path": "demo/model"}}},
+    "datasets": {
+        "coco": {
+            "task": "caption",
+            "source": {"path": "demo/data/coco.parquet"},
+            "columns": {"id": "question_id", "image": "image", "references": "answer"},
+            "sample": {"n": 4, "seed": 0},
+            "prompts": {"bare": ""},
+            "max_new_tokens": 4,
+        },
+        "textvqa": {
+            "task": "vqa",
+            "source": {"path": "demo/data/textvqa.parquet"},
+            "columns": {
+                "id": "question_id",
+                "image": "image",
+                "question": "question",
+                "references": "answers",
+            },
+            "sample": {"n": 5, "seed": 0},
+            "prompts": {"bare": "{question}"},
+            "max_new_tokens": 4,
+        },
+    },
+    "base": {
+        "model": "tiny",
+        "device": "cpu",
+        "dtype": "fp32",
+        "image_size": 224,
+        "batch_size": 1,
+        "max_input_len": 20,
+    },
+    "sections": [
+        {
+            "name": "batch",
+            "title": "Size of the batch",
+            "datasets": ["textvqa"],
+            "vary": {"batch_size": [1, 2]},
+        },
+        {
+            "name": "size",
+            "title": "Size of the image",
+            "datasets": ["coco", "textvqa"],
+            "vary": {"image_size": [224, 336]},
+        },
+        {
+            "name": "device",
+            "title": "GPU or CPU",
+            "datasets": ["textvqa"],
+            "vary": {"device": ["cuda", "cpu"]},
+        },
+    ],
+    "layers": {
+        "dataset": "textvqa",
+        "grids": [{"vary": {"batch_size": [1]}}],
+        "iterations": 1,
+    },
+    "measure": {
+        "window_s": 0.05,
+        "min_iterations": 2,
+        "repeats": 2,
+        "max_warmup_s": 0.1,
+        "batches": 2,
+        "new_tokens": 2,
+        "cpu_threads": 1,
+        "timeout_s": 120,
+        "energy": {"window_s": 0.05, "min_window_s": 1.0, "idle_window_s": 0.1},
+    },
+    "report": {"bootstrap_resamples": 100},
+}
+"""Six cells on one tiny model: five that any machine can measure, one that wants a GPU."""
+
+
+def cell_id(
+    batch_size: int = 1, image_size: int = 224, dtype: str = "fp32", device: str = "cpu"
+) -> str:
+    """The id of a cell of the small study."""
+    return f"tiny-bs{batch_size}-img{image_size}-len20-{dtype}-eager-{device}"
+
+
+CELLS = (
+    ("textvqa", cell_id()),
+    ("textvqa", cell_id(batch_size=2)),
+    ("coco", cell_id()),
+    ("coco", cell_id(image_size=336)),
+    ("textvqa", cell_id(image_size=336)),
+    ("textvqa", cell_id(device="cuda")),
+)
+CUDA_CELL = ("textvqa", cell_id(device="cuda"))
+MACHINE = frozenset({("describe_machine",), ("note_machine",)})
+LAYERS = ("profile_layers", "textvqa", cell_id())
+REPORT: frozenset[Job] = frozenset(
+    {
+        ("aggregate",),
+        ("export_study",),
+        ("plot_section", "batch"),
+        ("plot_section", "size"),
+        ("plot_section", "device"),
+        ("plot_layers",),
+        ("plot_pareto",),
+        ("collect_answers",),
+        ("render_report",),
+        ("check_study",),
+    }
+)
+"""What follows from any new record."""
+AFTER_MEASURING = REPORT | {("measure_control",)}
+"""What follows from any new measurement, besides its score."""
+
+
+IMPORT = re.compile(
+    r"^(?P<indent> *)from (?P<package>vlmeter[\w.]*) import (\((?P<many>[^)]*)\)|(?P<names>.*))$",
+    re.M,
+)
+
+
+def _rename_in_imports(file: Path, old: str, new: str) -> None:
+    """Name a module's new place in what a file imports; the file uses it under its old name."""
+    old_package, _, old_name = old.rpartition(".")
+    new_package, _, new_name = new.rpartition(".")
+
+    def renamed(found: re.Match[str]) -> str:
+        if found["package"] == old:
+            return found[0].replace(f"from {old} ", f"from {new} ")
+        comment = f"  #{found[0].partition('#')[2]}" if "#" in found[0] else ""
+        given = found["many"] or found["names"].partition("#")[0]
+        names = [name.strip() for name in given.split(",") if name.strip()]
+        if found["package"] != old_package or old_name not in names:
+            return found[0]
+        names.remove(old_name)
+        alias = "" if new_name == old_name else f" as {old_name}"
+        lines = [f"from {old_package} import {', '.join(names)}"] if names else []
+        lines.append(f"from {new_package} import {new_name}{alias}")
+        return "\n".join(f"{found['indent']}{line}{comment}" for line in lines)
+
+    text = file.read_text()
+    edited = IMPORT.sub(renamed, text)
+    if edited != text:
+        file.write_text(edited)
+
+
+def can_leave_the_network() -> bool:
+    """Say whether this machine lets a command have a network namespace of its own."""
+    try:
+        done = subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def inference(cells: Iterable[tuple[str, str]]) -> set[Job]:
+    """The measurements of these cells."""
+    return {("run_inference", *cell) for cell in cells}
+
+
+def scores(cells: Iterable[tuple[str, str]]) -> set[Job]:
+    """The scores of these cells."""
+    return {("score_predictions", *cell) for cell in cells}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a Snakemake command did."""
+
+    code: int
+    text: str
+    jobs: tuple[dict[str, Any], ...]
+    """An entry per job that ran, or would run in a dry run, in the order of the events."""
+
+    @property
+    def names(self) -> set[Job]:
+        """The jobs as rule and wildcards, without the rules that only name targets."""
+        return {(job["rule"], *job["wildcards"].values()) for job in self.jobs if job["has_output"]}
+
+    def count(self, rule: str) -> int:
+        """How many jobs of a rule there are."""
+        return sum(job["rule"] == rule for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder that holds the workflow, with a config of its own."""
+
+    folder: Path
+
+    @classmethod
+    def new(cls, folder: Path) -> "Tree":
+        """Copy the repository's workflow into `folder` and write the small study there."""
+        for name in PARTS:
+            source = REPOSITORY / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                shutil.copytree(source, folder / name, ignore=ignored)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, folder / name)
+        tree = cls(folder)
+        tree.write_config(STUDY)
+        return tree
+
+    def copy(self, folder: Path) -> "Tree":
+        """Copy this tree with its results and Snakemake's memory of them."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Tree(folder)
+
+    def path(self, name: str) -> Path:
+        """A file of the tree."""
+        return self.folder / name
+
+    def result(self, name: str) -> Path:
+        """A file of the study's results."""
+        return self.folder / RESULTS / name
+
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the study's results."""
+        return json.loads(self.result(name).read_text())
+
+    def record(self, cell: tuple[str, str]) -> dict[str, Any]:
+        """The record of a cell."""
+        dataset, name = cell
+        return self.json(f"cells/{dataset}/{name}/record.json")
+
+    def write_config(self, values: dict[str, Any], name: str = CONFIG) -> None:
+        """Write a config file."""
+        self.path(name).write_text(yaml.safe_dump(values, sort_keys=False))
+
+    @contextmanager
+    def config(self) -> Iterator[dict[str, Any]]:
+        """Yield the study's config to be changed."""
+        values = yaml.safe_load(self.path(CONFIG).read_text())
+        yield values
+        self.write_config(values)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace the first `old` in a file, which must be there."""
+        text = self.path(name).read_text()
+        assert old in text, f"{name} does not hold {old!r}"
+        self.path(name).write_text(text.replace(old, new, 1))
+
+    def move_module(self, old: str, new: str) -> None:
+        """Move a module of the package and name its new place wherever it is imported.
+
+        Args:
+            old: Dotted, below the package.
+            new: Dotted; packages on the way are made. The name of the module is used under its
+                old one where it is imported as a whole, as a careful hand would write it.
+        """
+        source = self.folder / "src" / "vlmeter"
+        target = source.joinpath(*new.split(".")).with_suffix(".py")
+        for package in reversed(target.relative_to(source).parents[:-1]):
+            (source / package).mkdir(exist_ok=True)
+            (source / package / "__init__.py").touch()
+        source.joinpath(*old.split(".")).with_suffix(".py").rename(target)
+        for file in [*source.rglob("*.py"), *self.path("workflow").rglob("*.*")]:
+            if file.suffix in {".py", ".smk"}:
+                _rename_in_imports(file, f"vlmeter.{old}", f"vlmeter.{new}")
+
+    def append(self, name: str, text: str) -> None:
+        """Add text to the end of a file."""
+        with self.path(name).open("a") as file:
+            file.write(text)
+
+    def touch(self, *names: str) -> None:
+        """Make files look new without changing them."""
+        for name in names:
+            assert self.path(name).is_file(), name
+            self.path(name).touch()
+
+    def environment(
+        self, *fakes: str, endings: dict[str, str] | None = None, gpus: int = 1
+    ) -> dict[str, str]:
+        """What the tree's processes see: its own package, the fakes, and locks of its own.
+
+        Args:
+            fakes: Names of folders below `fakes/` whose modules stand in for others.
+            endings: Ends of cells, as `fakes/cells` describes them.
+            gpus: How many GPUs the machine has where `gpu` or `cuda` is among the fakes.
+        """
+        inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
+        search = [HERE / "fakes" / name for name in (*fakes, "cells")]
+        search += [self.folder / "src", HERE / "plugins"]
+        return {
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(map(str, search)),
+            "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
+            "XDG_CACHE_HOME": str(self.folder / ".cache"),
+            # A real GPU of the machine stays out of sight, of NVML as of torch.
+            "CUDA_VISIBLE_DEVICES": ",".join(
+                FAKE_GPUS[:gpus] if {"gpu", "cuda"}.intersection(fakes) else ()
+            ),
+            "FAKE_GPUS": str(len(FAKE_GPUS)),
+            "CELL_ENDINGS": json.dumps(endings or {}),
+            "CAPTURED_JOBS": str(self.folder / ".captured"),
+            "JOB_EVENTS": str(self.folder / ".jobs"),
+            # Whatever asks the network fails at once.
+            "HF_HUB_OFFLINE": "1",
+            "http_proxy": "http://127.0.0.1:9",
+            "https_proxy": "http://127.0.0.1:9",
+        }
+
+    def snakemake(
+        self,
+        *arguments: str,
+        configfile: str | None = CONFIG,
+        fakes: Iterable[str] = (),
+        endings: dict[str, str] | None = None,
+        gpus: int = 1,
+        unaided: bool = False,
+    ) -> Outcome:
+        """Run a Snakemake command in this tree.
+
+        Args:
+            arguments: Of the command.
+            configfile: The study.
+            fakes: As `environment` takes them, and so `endings` and `gpus`.
+            endings: Of cells.
+            gpus: Of the machine.
+            unaided: Nothing tells the libraries to stay off the network, and there is a secret in
+                the environment. Who asks the network is noted in `NETWORK_LOG`.
+        """
+        environment = self.environment(*fakes, endings=endings, gpus=gpus)
+        if unaided:
+            environment = {
+                **{key: environment[key] for key in environment if key not in AIDS},
+                "NETWORK_LOG": str(self.path(NETWORK_LOG)),
+                "HF_TOKEN": SECRET,
+            }
+        events = Path(environment["JOB_EVENTS"])
+        events.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "snakemake", *arguments, "--nocolor", "--logger", "jobs"]
+        if unaided and can_leave_the_network():
+            command = [*WITHOUT_NETWORK, *command]
+        if configfile is not None:
+            command += ["--configfile", configfile]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        lines = events.read_text().splitlines() if events.exists() else []
+        return Outcome(done.returncode, done.stdout, tuple(map(json.loads, lines)))
+
+    def plan(self, *targets: str, **options: Any) -> Outcome:
+        """Ask what would run; the answer must not be a failure."""
+        outcome = self.snakemake(*targets, "--dry-run", **options)
+        assert outcome.code == 0, outcome.text
+        return outcome
+
+    def run(self, *targets: str, **options: Any) -> Outcome:
+        """Run the study, or some targets of it."""
+        return self.snakemake(*targets, "--cores", "2", **options)

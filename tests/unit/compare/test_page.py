@@ -1,0 +1,443 @@
+"""The comparison of two finished studies: what differs beyond noise, and what may cause it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_factory import (
+    AXES,
+    FLASH,
+    TEMPLATES,
+    MadeStudy,
+    cell_id,
+    list_measured,
+    slow_down,
+    write_study,
+)
+
+from vlmeter.cli import main
+from vlmeter.compare.page import ComparePage, build_compare_page, compare
+from vlmeter.results.differences import compared_cost, compared_quality
+from vlmeter.results.export_study import read_exported
+from vlmeter.results.matching import match_cells
+
+BASE = ("textvqa", cell_id(AXES))
+Edit = Callable[[MadeStudy], None]
+
+
+def make_finished(folder: Path, edit: Edit = lambda _: None, **more: Any) -> Path:
+    """Write a finished study that `edit` has changed."""
+    study = MadeStudy(**more)
+    edit(study)
+    return write_study(study, folder)
+
+
+def rename_model(study: MadeStudy) -> None:
+    """Give the model another name in the config, and thus in every id."""
+    study.records[BASE]["latency"] *= 1.001
+    for record in study.records.values():
+        record["cell"]["model"] = "mine"
+        record["cell"]["id"] = record["cell"]["id"].replace("blip2-opt-2.7b", "mine")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_finished(tmp_path_factory.mktemp("studies") / "a")
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_finished(tmp_path_factory.mktemp("studies") / "b", slow_down, odd_answers={BASE})
+
+
+@pytest.fixture(scope="module")
+def page(first: Path, second: Path) -> ComparePage:
+    return build_compare_page(read_exported(first), read_exported(second))
+
+
+@pytest.fixture(scope="module")
+def reports(first: Path, second: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    folder = tmp_path_factory.mktemp("compared")
+    text, html = compare(first, second, folder, TEMPLATES)
+    return text.read_text(), html.read_text()
+
+
+def find_row(table: Any, *wanted: str) -> dict[str, str]:
+    (row,) = [row for row in table.rows if set(wanted) <= set(row)]
+    return dict(zip(table.headings, row, strict=True))
+
+
+def find_part(page: ComparePage, title: str) -> Any:
+    return next(part for part in page.parts if part.title == title)
+
+
+def test_a_latency_beyond_the_noise_is_a_difference(page) -> None:
+    table = find_part(page, "Latency").table
+    same = find_row(table, BASE[1])
+    slow = find_row(table, "textvqa", cell_id({**AXES, "batch_size": 16}))
+    assert same["B less A [95 %]"] == "equal"
+    assert re.fullmatch(r"\+50 % \[\+4\d %, \+5\d %\]", slow["B less A [95 %]"])
+    assert find_part(page, "Latency").verdict.startswith(
+        "19 cells: 16 more in B, 3 equal; together B takes 1.4"
+    )
+
+
+def test_rounds_that_differ_within_their_spread_are_no_difference(
+    first: Path, tmp_path: Path
+) -> None:
+    def slow_down_slightly(study: MadeStudy) -> None:
+        for record in list_measured(study):
+            rounds = record["latency_detail"]["rounds_s"]
+            record["latency_detail"]["rounds_s"] = [seconds * 1.002 for seconds in rounds]
+            record["latency"] *= 1.002
+
+    other = make_finished(tmp_path / "b", slow_down_slightly)
+    latency_part = find_part(
+        build_compare_page(read_exported(first), read_exported(other)), "Latency"
+    )
+    assert latency_part.verdict.startswith("19 cells: 19 within the noise")
+    assert all("no difference [-" in row[4] for row in latency_part.table.rows)
+
+
+def test_the_interval_of_a_cost_contains_how_well_both_machines_repeat(
+    first: Path, second: Path
+) -> None:
+    a, b = read_exported(first), read_exported(second)
+    pair = next(
+        candidate
+        for candidate in match_cells(a.rows, b.rows).pairs
+        if candidate.a["cell"] == BASE[1]
+    )
+
+    def measure_reach(*deviations: float) -> float:
+        studies = [
+            replace(
+                study, repeatability={"latency": {"cpu": {"deviation": deviation, "freedom": 9}}}
+            )
+            for study, deviation in zip((a, b), deviations, strict=True)
+        ]
+        difference = compared_cost(pair, "latency", *studies).difference
+        return difference.high - difference.estimate
+
+    assert measure_reach(0.0, 0.0) < measure_reach(0.2, 0.0) < measure_reach(0.2, 0.2)
+    assert measure_reach(0.0, 0.2) == pytest.approx(measure_reach(0.2, 0.0), rel=0.05)
+
+
+def test_a_study_that_repeats_nothing_says_that_its_intervals_are_too_narrow(
+    first: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "b"
+    shutil.copytree(first, other)
+    study = read_exported(other)
+    without = replace(study, repeatability={"latency": {}, "energy": {}})
+    latency_part = find_part(build_compare_page(read_exported(first), without), "Latency")
+    assert "In B no computation was measured in two processes" in latency_part.notes[0]
+
+
+def test_answers_that_changed_are_counted(page) -> None:
+    table = find_part(page, "Word error rate").table
+    assert find_row(table, BASE[1])["Answers changed"] == "1 of 4"
+    assert find_part(page, "Word error rate").notes == (
+        "Compared sample by sample (paired bootstrap).",
+    )
+
+
+def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: Path) -> None:
+    def change_samples(study: MadeStudy) -> None:
+        for record in list_measured(study):
+            if record["cell"]["dataset"] == "textvqa":
+                record["provenance"]["samples_sha256"] = "others"
+            for metric in record["quality"]["metrics"]:
+                for key in ("value", "low", "high"):
+                    metric[key] *= 1.05
+
+    other = make_finished(tmp_path / "b", change_samples)
+    a, b = read_exported(first), read_exported(other)
+    report = build_compare_page(a, b)
+    assert any("The samples are not the same (textvqa)" in doubt for doubt in report.doubts)
+    (note,) = find_part(report, "Word error rate").notes
+    assert note.startswith("8 of 19 cells without pairing samples")
+    pairs = {(pair.dataset, pair.label): pair for pair in match_cells(a.rows, b.rows).pairs}
+    paired = compared_quality(
+        pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a.folder, b.folder
+    )
+    loose = compared_quality(pairs[BASE], "wer", a.folder, b.folder)
+    assert (paired.how, loose.how) == ("paired", "unpaired")
+    # Every sample is 5 % higher: significant where samples are paired, within the spread if not.
+    assert paired.difference.significant
+    assert not loose.difference.significant
+    low, high = loose.difference.low, loose.difference.high
+    value, width = loose.a, 0.04
+    reach = ((1.05 * value * width) ** 2 + (value * width) ** 2) ** 0.5
+    assert (low, high) == pytest.approx((0.05 * value - reach, 0.05 * value + reach))
+
+
+def test_a_study_without_its_cells_is_compared_by_its_intervals(
+    first: Path, tmp_path: Path
+) -> None:
+    shutil.copy(first / "study.json", tmp_path)
+    report = build_compare_page(read_exported(first), read_exported(tmp_path))
+    (note,) = find_part(report, "Word error rate").notes
+    assert note.startswith("All cells without pairing samples")
+    assert find_part(report, "Latency").verdict == "19 cells: 19 equal"
+
+
+def test_damaged_scores_are_named(first: Path, tmp_path: Path, capsys) -> None:
+    other = tmp_path / "b"
+    shutil.copytree(first, other)
+    scores = other / "cells" / BASE[0] / BASE[1] / "scores.parquet"
+    scores.write_bytes(scores.read_bytes()[:40])
+    assert_refused([str(first), str(other), "--into", str(tmp_path / "out")], str(scores))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_with_another_status_shows_both_reasons(page) -> None:
+    row = find_row(page.statuses, FLASH[1])
+    assert row["A"].startswith("unsupported: Blip2ForConditionalGeneration")
+    assert row["B"] == "out of memory: full"
+    assert len(page.statuses.rows) == 1
+
+
+def test_origins_that_differ_stand_apart_from_origins_in_common(page) -> None:
+    assert find_row(page.differing, "Library torch")["B"] == "2.14.0"
+    assert find_row(page.differing, "CPU") == {
+        "What": "CPU",
+        "A": "Example CPU @ 2.50GHz",
+        "B": "Another CPU",
+    }
+    assert {row[0] for row in page.differing.rows} == {"Library torch", "CPU"}
+    same = {row[0]: row[1] for row in page.shared.rows}
+    assert same["Library transformers"] == "5.23.0"
+    assert same["Commit"] == "0123abcdef0123abcdef"
+    assert (same["Cores"], same["Memory"]) == ("2", "22 GiB")
+    assert same["measure.window_s"] == "10.0"
+    assert "Data set coco: SHA-256 of its samples" in same
+    assert any("machines of different hardware" in doubt for doubt in page.doubts)
+
+
+CUDA = {
+    "version": "13.0",
+    "matmul_fp32": "ieee",
+    "convolution_fp32": "tf32",
+    "cudnn_benchmark": False,
+    "environment": {},
+}
+
+
+def on_gpu(torch: str, **settings: Any) -> Edit:
+    """Let all cells be measured with this build of torch and these settings of CUDA."""
+
+    def edit(study: MadeStudy) -> None:
+        for record in list_measured(study):
+            record["provenance"]["torch"] = {"version": torch, "matmul_precision": "highest"}
+            record["provenance"]["cuda"] = {**CUDA, **settings}
+
+    return edit
+
+
+def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None:
+    a = make_finished(tmp_path / "a", on_gpu("2.13.0+cu130"))
+    other = {"NVIDIA_TF32_OVERRIDE": "0", "CUDA_LAUNCH_BLOCKING": "1"}
+    b = make_finished(
+        tmp_path / "b",
+        on_gpu("2.13.0+cu126", version="12.6", convolution_fp32="ieee", environment=other),
+    )
+    page = build_compare_page(read_exported(a), read_exported(b))
+    assert {tuple(row) for row in page.differing.rows} == {
+        ("torch.version", "2.13.0+cu130", "2.13.0+cu126"),
+        ("cuda.version", "13.0", "12.6"),
+        ("cuda.convolution_fp32", "tf32", "ieee"),
+        ("cuda.environment.CUDA_LAUNCH_BLOCKING", "–", "1"),
+        ("cuda.environment.NVIDIA_TF32_OVERRIDE", "–", "0"),
+    }
+    same = {row[0]: row[1] for row in page.shared.rows}
+    assert same["torch.matmul_precision"] == "highest"
+    assert (same["cuda.cudnn_benchmark"], same["cuda.matmul_fp32"]) == ("no", "ieee")
+
+
+def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
+    def lengthen_input(study: MadeStudy) -> None:
+        study.records[BASE]["input"]["shape_digest"] = "another"
+        study.records[BASE]["latency"] *= 1.001
+
+    report = build_compare_page(
+        read_exported(first), read_exported(make_finished(tmp_path / "b", lengthen_input))
+    )
+    assert any(
+        doubt.startswith("1 of 19 cells did not get the same tokens") for doubt in report.doubts
+    )
+    marks = {row[1]: row[-1] for row in find_part(report, "Latency").table.rows}
+    assert marks.pop(BASE[1]) == "* other"
+    assert set(marks.values()) == {"same"}
+
+
+def test_cells_of_one_study_alone_are_named(first: Path, tmp_path: Path) -> None:
+    def drop_cell(study: MadeStudy) -> None:
+        del study.records[FLASH]
+
+    report = build_compare_page(
+        read_exported(first), read_exported(make_finished(tmp_path / "b", drop_cell))
+    )
+    assert report.matched == 20
+    assert find_row(report.only, FLASH[1])["Only in"] == "A"
+
+
+def test_a_model_of_another_name_is_matched_by_the_other_axes(first: Path, tmp_path: Path) -> None:
+    report = build_compare_page(
+        read_exported(first), read_exported(make_finished(tmp_path / "b", rename_model))
+    )
+    assert report.matched == 21
+    assert report.only is None
+    assert any("blip2-opt-2.7b with mine" in doubt for doubt in report.doubts)
+    assert f"{BASE[1]} / {BASE[1].replace('blip2-opt-2.7b', 'mine')}" in {
+        row[1] for row in find_part(report, "Latency").table.rows
+    }
+
+
+def test_two_models_at_the_same_setting_match_nothing() -> None:
+    def make_rows(*models: str) -> dict[tuple[str, str], dict[str, Any]]:
+        return {
+            ("textvqa", f"{model}-bs1"): {
+                **AXES,
+                "dataset": "textvqa",
+                "model": model,
+                "cell": model,
+            }
+            for model in models
+        }
+
+    matched = match_cells(make_rows("first", "second", "same"), make_rows("other", "same"))
+    assert [(pair.a["model"], pair.b["model"]) for pair in matched.pairs] == [("same", "same")]
+    assert [row["model"] for row in matched.only_a] == ["first", "second"]
+    assert [row["model"] for row in matched.only_b] == ["other"]
+    single = match_cells(make_rows("first"), make_rows("other"))
+    assert [(pair.a["model"], pair.b["model"]) for pair in single.pairs] == [("first", "other")]
+
+
+def test_a_study_does_not_differ_from_itself(first: Path) -> None:
+    report = build_compare_page(read_exported(first), read_exported(first))
+    assert report.differing is None
+    assert report.statuses is None
+    assert report.doubts == ()
+    assert {re.sub(r"^\d+ cells: \d+ ", "", verdict) for _, verdict in report.verdicts} == {"equal"}
+
+
+class _Outline(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.outside: list[str] = []
+        self._tag = ""
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self._tag = tag
+        self.outside += [value for name, value in attrs if name in ("src", "href") and value]
+        assert tag not in ("script", "iframe", "object")
+
+    def handle_data(self, data: str) -> None:
+        if self._tag in ("h2", "h3") and data.strip():
+            self.headings.append(data.strip())
+            self._tag = ""
+
+
+def test_markdown_and_html_hold_the_same_text_and_the_page_loads_nothing(reports) -> None:
+    text, html = reports
+    parser = _Outline()
+    parser.feed(html)
+    of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert [heading for heading in parser.headings if heading in of_text] == of_text
+    assert {address for address in parser.outside if not address.startswith("#")} == {"data:,"}
+    for verdict in ("16 more in B, 3 equal", "19 equal", "Another CPU", "out of memory"):
+        assert verdict in text.replace("\\", "")
+        assert verdict in html
+
+
+def test_the_report_is_the_same_every_time(first: Path, second: Path, tmp_path: Path) -> None:
+    runs = [
+        [path.read_text() for path in compare(first, second, tmp_path / name, TEMPLATES)]
+        for name in ("one", "two")
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_hostile_texts_cannot_break_the_page(first: Path, tmp_path: Path) -> None:
+    bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m'
+
+    def spoil(study: MadeStudy) -> None:
+        study.outline["study"] = study.outline["title"] = bad
+        study.records[FLASH] |= {"status": "error", "reason": bad}
+        for record in list_measured(study):
+            record["provenance"]["os"] = record["quality"]["definition"] = bad
+            record["cell"]["model"] = bad
+            record["quality"]["metrics"][3]["label"] = bad
+
+    hostile = make_finished(tmp_path / "b", spoil)
+    text, html = (path.read_text() for path in compare(first, hostile, tmp_path / "out", TEMPLATES))
+    _Outline().feed(html)
+    assert "<script" not in text + html
+    assert "<img" not in text + html
+    assert "](http://evil" not in text
+    assert "\x1b" not in text + html
+
+
+def test_the_command_writes_to_the_folder_that_is_named(
+    first: Path, second: Path, tmp_path: Path, monkeypatch, capsys, repository: Path
+) -> None:
+    monkeypatch.chdir(repository)
+    main(["compare", str(first), str(second), "--into", str(tmp_path / "out")])
+    paths = capsys.readouterr().out.splitlines()
+    assert paths == [str(tmp_path / "out" / name) for name in ("compare.md", "compare.html")]
+    assert all(Path(name).stat().st_size > 1000 for name in paths)
+
+
+def assert_refused(arguments: list[str], *words: str) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["compare", *arguments])
+    sentence = str(exit_info.value.code)
+    assert len(sentence.splitlines()) == 1
+    for word in words:
+        assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "is no folder"),
+        (lambda folder: folder.mkdir(), "has no study.json"),
+        (
+            lambda folder: (folder.mkdir(), (folder / "study.json").write_text('{"layout": 0}')),
+            "has layout 0",
+        ),
+    ],
+)
+def test_an_unfinished_study_is_refused_in_a_sentence(
+    first: Path, tmp_path: Path, monkeypatch, repository: Path, make, words: str
+) -> None:
+    monkeypatch.chdir(repository)
+    wrong = tmp_path / "wrong"
+    make(wrong)
+    assert_refused([str(first), str(wrong), "--into", str(tmp_path / "out")], words, str(wrong))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_where_to_start_it(first: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_refused([str(first), str(first)], "start from the repository's root")
+
+
+def test_make_passes_its_arguments_on(repository: Path) -> None:
+    def run_make(*words: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "--no-print-directory", "-o", "setup", "compare", *words]
+        return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+
+    command = run_make("-n", "A=results/x", "B=results/y", "INTO=there").stdout
+    assert 'vlmeter compare "results/x" "results/y" --into "there"' in command
+    refused = run_make("A=results/x")
+    assert refused.returncode != 0
+    assert refused.stdout.strip() == "Say which: make compare A=results/x B=results/y"

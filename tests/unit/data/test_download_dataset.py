@@ -1,0 +1,277 @@
+"""From a source's rows to samples: an unusable sample is named and left out."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.samples import read_texts
+from vlmeter.errors import UserError
+from vlmeter.storage.files import file_sha256, read_json
+from vlmeter.storage.parquet import read_table
+
+COLUMN_KEYS = ("id", "image", "question", "context", "choices", "answer_index", "references")
+
+
+@pytest.fixture
+def download(tmp_path):
+    """Write rows or a table to a parquet file and download it; return samples and manifest."""
+
+    def run(rows, task="vqa", n=100, **columns):
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
+        pq.write_table(table, tmp_path / "source.parquet")
+        params = {
+            "dataset": "photos",
+            "task": task,
+            "source": {"path": str(tmp_path / "source.parquet"), "hub": None, "synthetic": None},
+            "columns": {**dict.fromkeys(COLUMN_KEYS), "image": "image", **columns},
+            "sample": {"n": n, "seed": 0},
+        }
+        samples, manifest = tmp_path / "data/samples.parquet", tmp_path / "data/samples.json"
+        download_dataset(params, str(samples), str(manifest))
+        assert read_json(manifest)["sha256"] == file_sha256(samples)
+        return read_table(samples), read_json(manifest)
+
+    return run
+
+
+def make_row(number, **fields):
+    return {"image": f"image {number}".encode(), "answers": [f"a{number}"], **fields}
+
+
+def list_reasons(manifest):
+    return {entry["id"]: entry["reason"] for entry in manifest["bad_samples"]}
+
+
+def test_every_column_of_a_sample_is_filled_from_the_configured_one(download):
+    source = [{**make_row(0), "qid": 17, "ask": "Which?", "hint": None}]
+    samples, manifest = download(
+        source, references="answers", id="qid", question="ask", context="hint"
+    )
+    assert samples == [
+        {
+            "id": "17",
+            "image": b"image 0",
+            "file": None,
+            "question": "Which?",
+            "context": "",
+            "choices": [],
+            "answer_index": None,
+            "references": ["a0"],
+        }
+    ]
+    assert manifest["n"] == 1
+    assert manifest["revision"] is None
+
+
+def test_without_an_id_column_the_number_of_the_row_is_the_id(download):
+    samples, _ = download([make_row(0), make_row(1)], references="answers")
+    assert [sample["id"] for sample in samples] == ["row-0", "row-1"]
+
+
+def test_a_sample_keeps_the_number_of_its_row_in_the_split(download):
+    samples, _ = download([make_row(i) for i in range(50)], n=5, references="answers")
+    ids = [sample["id"] for sample in samples]
+    assert [sample["image"].decode() for sample in samples] == [
+        id_.replace("row-", "image ") for id_ in ids
+    ]
+    assert len(ids) == 5
+
+
+def test_a_repeated_id_is_refused(download):
+    rows = [make_row(i, key=key) for i, key in enumerate(["a", "b", "a", "b"])]
+    with pytest.raises(UserError) as raised:
+        download(rows, references="answers", id="key")
+    assert str(raised.value) == (
+        'data set photos: the id "a" stands more than once; '
+        "give datasets.photos.columns.id a unique column or leave it out."
+    )
+
+
+def test_an_image_as_a_struct_of_bytes_and_path_is_its_bytes(download):
+    rows = [make_row(0, image={"bytes": b"png", "path": "a.png"})]
+    assert download(rows, references="answers")[0][0]["image"] == b"png"
+
+
+def test_samples_without_an_image_are_named_and_left_out(download):
+    rows = [
+        make_row(0),
+        make_row(1, image=None),
+        make_row(2, image=b""),
+    ]
+    samples, manifest = download(rows, references="answers")
+    assert [sample["id"] for sample in samples] == ["row-0"]
+    assert list_reasons(manifest) == {"row-1": "has no image", "row-2": "has no image"}
+    assert manifest["n"] == 1
+
+
+def test_samples_without_a_reference_are_named_and_left_out(download):
+    rows = [
+        make_row(0, answers=["a", None, " "]),
+        make_row(1, answers=[]),
+        make_row(2, answers=None),
+        make_row(3, answers=["", " \n"]),
+    ]
+    samples, manifest = download(rows, references="answers")
+    assert [sample["references"] for sample in samples] == [["a"]]
+    assert list_reasons(manifest) == dict.fromkeys(
+        ("row-1", "row-2", "row-3"), "has no reference: every expected text is empty"
+    )
+
+
+def test_a_single_reference_may_be_a_plain_text(download):
+    samples, _ = download([make_row(0, answers="a cat")], references="answers")
+    assert samples[0]["references"] == ["a cat"]
+
+
+def test_a_multiple_choice_is_checked(download):
+    def make_choice(number, index, options=("cat", "dog")):
+        return make_row(number, answer=index, options=None if options is None else list(options))
+
+    rows = [
+        make_choice(0, 1),
+        make_choice(1, 2),
+        make_choice(2, -1),
+        make_choice(3, None),
+        make_choice(4, 0, None),
+        make_choice(5, 1, ("cat", " ")),
+        make_choice(6, 1, (None, "dog")),
+        make_choice(7, 1, ("cat",) * 27),
+    ]
+    samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert [(sample["choices"], sample["references"]) for sample in samples] == [
+        (["cat", "dog"], ["dog"]),
+        (["", "dog"], ["dog"]),
+    ]
+    assert list_reasons(manifest) == {
+        "row-1": "answer index 2 is not among its 2 choices",
+        "row-2": "answer index -1 is not among its 2 choices",
+        "row-3": "answer index None is not among its 2 choices",
+        "row-4": "answer index 0 is not among its 0 choices",
+        "row-5": "has an empty text as its right choice 1",
+        "row-7": "has 27 choices, and there are 26 letters",
+    }
+
+
+def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
+    letters = [make_row(0, answer="A", options=["cat", "dog"])]
+    with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
+        download(letters, "multiple_choice", choices="options", answer_index="answer")
+    texts = [make_row(0, answer=0, options="cat or dog")]
+    with pytest.raises(UserError, match="has one value as its choices, not a list: cat or dog"):
+        download(texts, "multiple_choice", choices="options", answer_index="answer")
+
+
+def test_a_data_set_without_a_usable_sample_is_refused(download):
+    with pytest.raises(UserError) as raised:
+        download([make_row(i, image=None) for i in range(3)], references="answers")
+    assert str(raised.value) == (
+        "data set photos: none of its 3 samples is usable; the first: sample row-0 has no image."
+    )
+
+
+def test_a_missing_column_is_named(download, tmp_path):
+    with pytest.raises(UserError, match=r'source\.parquet has no column "answer"; it has: image, '):
+        download([make_row(0)], references="answer")
+    assert not (tmp_path / "data/samples.json").exists()
+
+
+def test_synthetic_rows_are_the_same_for_the_same_seed(tmp_path):
+    params = {
+        "dataset": "noise",
+        "task": "vqa",
+        "source": {"synthetic": {"text_tokens": 5, "image_size": 32}},
+        "columns": {
+            **dict.fromkeys(COLUMN_KEYS),
+            **{"id": "id", "image": "image", "question": "question", "references": "answer"},
+        },
+        "sample": {"n": 3, "seed": 1},
+    }
+
+    def make_samples(seed):
+        params["sample"]["seed"] = seed
+        download_dataset(params, str(tmp_path / "s.parquet"), str(tmp_path / "s.json"))
+        return read_table(tmp_path / "s.parquet")
+
+    first = make_samples(1)
+    assert [sample["id"] for sample in first] == ["synthetic-0", "synthetic-1", "synthetic-2"]
+    assert {len(sample["question"].split()) for sample in first} == {4}
+    assert len({sample["image"] for sample in first}) == 3
+    assert make_samples(1) == first
+    assert make_samples(2)[0]["image"] != first[0]["image"]
+
+
+def test_texts_are_read_without_images(download, tmp_path):
+    rows = [make_row(i, ask=f"q{i}") for i in range(2)]
+    download(rows, references="answers", question="ask")
+    samples = tmp_path / "data/samples.parquet"
+    assert [(text.id, text.question) for text in read_texts(samples)] == [
+        ("row-0", "q0"),
+        ("row-1", "q1"),
+    ]
+
+
+def test_a_missing_or_truncated_table_is_named(tmp_path):
+    path = tmp_path / "samples.parquet"
+    with pytest.raises(UserError, match=f"^{path} is missing: delete its manifest"):
+        read_table(path)
+    path.write_bytes(b"PAR1 cut")
+    with pytest.raises(UserError, match=rf"^{path} cannot be read \("):
+        read_table(path)
+
+
+FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+@pytest.mark.parametrize("kind", ["Image", "Audio", "Video", "Pdf", "Nifti"])
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"bytes": None, "path": "{folder}/private.png"},
+        {"bytes": None, "path": "http://127.0.0.1:9/private.png"},
+        {"bytes": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "path": "a.eps"},
+    ],
+    ids=["a file elsewhere", "an address", "a program"],
+)
+def test_a_file_that_a_table_names_is_not_opened(download, tmp_path, kind, listed, value):
+    """The features in a table's metadata decide what `datasets` opens, and with which reader."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "private.png")
+    value = {**value, "path": value["path"].format(folder=tmp_path)}
+    feature = {"_type": kind}
+    features = {
+        "image": {"_type": "Value", "dtype": "binary"},
+        "answers": {"_type": "List", "feature": feature} if listed else feature,
+    }
+    table = pa.table(
+        {
+            "image": pa.array([b"image"]),
+            "answers": pa.array([[value] if listed else value], pa.list_(FILE) if listed else FILE),
+        }
+    )
+    metadata = json.dumps({"info": {"features": features}})
+
+    samples, _ = download(
+        table.replace_schema_metadata({"huggingface": metadata}), references="answers"
+    )
+
+    assert samples[0]["references"] == [str(value)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "feature"),
+    [
+        (7, {"_type": "ClassLabel", "names": ["cat"]}),
+        ("a", {"_type": "Value", "dtype": "__import__"}),
+        ("a", {"_type": "os"}),
+    ],
+)
+def test_features_that_do_not_match_are_reported_in_a_sentence(download, answer, feature):
+    table = pa.table({"image": [b"image"], "answers": [answer]})
+    metadata = json.dumps({"info": {"features": {"image": feature, "answers": feature}}})
+
+    with pytest.raises(UserError, match="row group 0 cannot be read"):
+        download(table.replace_schema_metadata({"huggingface": metadata}), references="answers")

@@ -1,0 +1,215 @@
+"""Every kind of image becomes a square RGB picture, or its sample is named."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+from vlmeter.data.preprocess_images import FORMATS, encode_resized_png, preprocess_images
+from vlmeter.data.samples import IMAGES, SAMPLES
+from vlmeter.errors import UserError
+from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.parquet import read_table, write_table
+
+
+def encode(image, file_format="PNG", **options):
+    out = io.BytesIO()
+    image.save(out, format=file_format, **options)
+    return out.getvalue()
+
+
+def resize(data, size=8):
+    image = Image.open(io.BytesIO(encode_resized_png(data, size)))
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (size, size))
+    return image
+
+
+def read_colour(data):
+    """Return the colour of an image that has only one."""
+    colours = resize(data).getcolors()
+    assert len(colours) == 1
+    return colours[0][1]
+
+
+def make_flat(mode, value, size=(4, 4)):
+    return Image.new(mode, size, value)
+
+
+def encode_palette(index_colour, **options):
+    image = make_flat("P", 1)
+    image.putpalette([0, 0, 0, *index_colour])
+    return encode(image, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (encode(make_flat("RGB", (10, 20, 30))), (10, 20, 30)),
+        (encode(make_flat("L", 90)), (90, 90, 90)),
+        (encode(make_flat("1", 1)), (255, 255, 255)),
+        (encode(make_flat("I;16", 0x5A00)), (90, 90, 90)),
+        (encode(make_flat("I;16", 0xFFFF)), (255, 255, 255)),
+        (encode_palette((10, 20, 30)), (10, 20, 30)),
+        (encode_palette((10, 20, 30), transparency=1), (255, 255, 255)),
+        (encode(make_flat("RGB", (1, 2, 3)), transparency=(1, 2, 3)), (255, 255, 255)),
+        (encode(make_flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=100), (255, 0, 0)),
+        (encode(make_flat("RGBA", (10, 20, 30, 255))), (10, 20, 30)),
+        (encode(make_flat("RGBA", (10, 20, 30, 0))), (255, 255, 255)),
+        (encode(make_flat("RGBA", (0, 0, 0, 51))), (204, 204, 204)),
+        (encode(make_flat("LA", (0, 0))), (255, 255, 255)),
+        (encode(make_flat("RGB", (10, 20, 30), (1, 1))), (10, 20, 30)),
+        (encode(make_flat("RGB", (10, 20, 30), (3000, 2))), (10, 20, 30)),
+        (encode(make_flat("RGB", (0, 0, 255)), "GIF"), (0, 0, 255)),
+        (encode(make_flat("RGB", (0, 0, 255)), "WEBP", lossless=True), (0, 0, 255)),
+    ],
+    ids=[
+        "rgb", "grey", "black and white", "16 bits", "16 bits white", "palette",
+        "transparent palette", "transparent colour", "cmyk", "opaque", "transparent",
+        "half transparent", "transparent grey", "one pixel", "a thin line", "gif", "webp",
+    ],
+)  # fmt: skip
+def test_an_image_of_any_mode_keeps_its_colour(data, expected):
+    assert read_colour(data) == expected
+
+
+def test_an_image_of_the_right_size_keeps_its_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    assert np.array_equal(np.asarray(resize(encode(Image.fromarray(pixels)))), pixels)
+
+
+def test_resizing_is_bicubic():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 31, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels)
+    expected = image.resize((8, 8), Image.Resampling.BICUBIC)
+    assert resize(encode(image)).tobytes() == expected.tobytes()
+
+
+def test_an_image_is_turned_upright_as_its_exif_says():
+    left_red = Image.new("RGB", (8, 8), "blue")
+    left_red.paste("red", (0, 0, 4, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = resize(encode(left_red, exif=exif))
+    assert (upright.getpixel((4, 0)), upright.getpixel((4, 7))) == ((255, 0, 0), (0, 0, 255))
+
+
+def test_the_same_image_gives_the_same_bytes():
+    data = encode(Image.effect_mandelbrot((40, 40), (-2, -1, 1, 1), 20).convert("RGB"), "JPEG")
+    assert encode_resized_png(data, 16) == encode_resized_png(data, 16)
+
+
+def test_a_mode_that_does_not_define_white_is_refused():
+    with pytest.raises(ValueError, match=r"^mode F says nothing about what is white"):
+        encode_resized_png(encode(make_flat("F", 0.5), "TIFF"), 8)
+
+
+def make_png_bomb(width, height):
+    """Return a PNG of a few bytes whose header states many pixels."""
+
+    def encode_chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + encode_chunk(b"IHDR", header)
+        + encode_chunk(b"IDAT", b"")
+        + encode_chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_bomb_is_refused_before_it_is_decoded():
+    with pytest.raises(ValueError, match=r"^10001 x 10000 pixels are more than 100000000$"):
+        encode_resized_png(make_png_bomb(10_001, 10_000), 8)
+    with pytest.raises(Image.DecompressionBombError):
+        encode_resized_png(make_png_bomb(50_000, 50_000), 8)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+        b"%PDF-1.4\n1 0 obj << /Type /Catalog >> endobj\n",
+        b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    ],
+)
+def test_a_file_that_is_a_program_is_no_image(program):
+    with pytest.raises(UnidentifiedImageError):
+        encode_resized_png(program, 8)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_of_pixels_is_an_image(kind):
+    data = encode(make_flat("RGB", (200, 30, 30)), kind)
+    assert encode_resized_png(data, 8)[:4] == b"\x89PNG"
+
+
+GOOD = encode(Image.effect_noise((32, 32), 90).convert("RGB"))
+
+
+@pytest.fixture
+def preprocess(tmp_path):
+    """Preprocess encoded images by id; return the images by id and the manifest."""
+
+    def run(images, bad=(), size=8):
+        samples = tmp_path / "photos/samples.parquet"
+        write_table(samples, [{"id": id_, "image": data} for id_, data in images.items()], SAMPLES)
+        manifest = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": list(bad)}
+        write_json(samples.with_suffix(".json"), manifest)
+        out = tmp_path / "photos/img8"
+        preprocess_images(
+            str(samples.with_suffix(".json")), size, str(out / "i.parquet"), str(out / "i.json")
+        )
+        rows = read_table(out / "i.parquet")
+        assert read_json(out / "i.json")["sha256"] == file_sha256(out / "i.parquet")
+        return {row["id"]: row["image"] for row in rows}, read_json(out / "i.json")
+
+    return run
+
+
+def test_images_keep_their_order_and_ids(preprocess):
+    images, manifest = preprocess({id_: GOOD for id_ in "cab"})
+    assert list(images) == ["c", "a", "b"]
+    assert images["a"] == encode_resized_png(GOOD, 8)
+    assert {key: manifest[key] for key in ("dataset", "image_size", "n")} == {
+        "dataset": "photos",
+        "image_size": 8,
+        "n": 3,
+    }
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_an_image_that_cannot_be_decoded_is_named_and_left_out(preprocess):
+    broken = {
+        "cut": GOOD[: len(GOOD) // 2],
+        "text": b"not an image",
+        "bomb": make_png_bomb(10_001, 10_000),
+        "huge bomb": make_png_bomb(60_000, 60_000),
+        "header alone": GOOD[:20],
+    }
+    earlier = {"id": "x", "reason": "has no image"}
+    images, manifest = preprocess({**broken, "good": GOOD}, bad=[earlier])
+    assert list(images) == ["good"]
+    assert manifest["n"] == 1
+    assert manifest["bad_samples"][0] == earlier
+    reasons = {entry["id"]: entry["reason"] for entry in manifest["bad_samples"][1:]}
+    assert list(reasons) == list(broken)
+    assert all(reason.startswith("its image cannot be decoded (") for reason in reasons.values())
+    assert not any("0x" in reason for reason in reasons.values())
+
+
+def test_a_data_set_without_a_usable_image_is_refused(preprocess):
+    with pytest.raises(UserError, match="no image can be decoded; the first: its image cannot"):
+        preprocess({"a": b"", "b": b"x"})
+
+
+def test_the_table_has_the_columns_that_cells_read(preprocess, tmp_path):
+    import pyarrow.parquet as pq
+
+    preprocess({"a": GOOD})
+    assert pq.read_schema(tmp_path / "photos/img8/i.parquet") == IMAGES

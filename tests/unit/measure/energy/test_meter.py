@@ -1,0 +1,249 @@
+import json
+import statistics
+
+import pytest
+from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, counter
+
+from vlmeter.measure.energy.meter import EnergyMeter
+from vlmeter.measure.energy.result import with_generation
+from vlmeter.measure.energy.sources import EnergySettings
+from vlmeter.measure.nvml import open_gpus
+
+MACHINE = {
+    "cpu": {"kind": "modelled", "method": "a model of load"},
+    "ram": {"kind": "constant", "method": "20 W"},
+    "grid": {"kg_per_kwh": 0.5},
+    "idle": {"power_w": {"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}},
+}
+
+DEFAULTS = EnergySettings()
+
+WATTS = {"cpu": 50.0, "ram": 20.0, "gpu": 310.0}
+
+
+def measure(
+    watts=WATTS,
+    machine=MACHINE,
+    settings=DEFAULTS,
+    gpu_watts=None,
+    cost_s=0.5,
+    counters=None,
+    missing=None,
+    **window,
+):
+    """A window of steps of known cost on a machine of known power."""
+    time = FakeTime()
+    gpus = []
+    if gpu_watts is not None:
+        gpus = open_gpus(FakeNvml({}))
+        counters = [counter("gpu0", lambda: 1e6 + gpu_watts * time.now_s)]
+    meter = EnergyMeter(
+        machine,
+        settings,
+        gpus,
+        missing=missing,
+        tracker=FakeTracker(time, watts, cost_s=2**-10),
+        counters=counters or [],
+        follow=time.follow,
+    )
+    options = {"window_s": 10.0, "samples_per_batch": 4, "repeats": 2, **window}
+    return meter.measure([time.call(cost_s)], FakeClock(time), **options)
+
+
+def part(energy, device):
+    return next(item for item in energy.components if item.device == device)
+
+
+def test_power_times_time_comes_out_per_sample():
+    energy = measure()
+    assert energy.window_s == pytest.approx(10.0)
+    assert (energy.batches, energy.samples) == (20, 80)
+    assert energy.power_w == pytest.approx(70.0)
+    assert energy.energy_j == pytest.approx(700.0 / 80)
+    assert energy.rounds_j == pytest.approx([700.0 / 80] * 2)
+    assert [energy.low_j, energy.high_j] == pytest.approx([700.0 / 80] * 2)
+    assert energy.energy_reason is None
+
+
+def test_net_is_what_lies_above_idle():
+    energy = measure()
+    assert energy.idle_w == 30.0
+    assert energy.energy_net_j == pytest.approx((700.0 - 300.0) / 80)
+
+
+def test_every_device_stands_apart_with_how_it_is_known():
+    energy = measure(gpu_watts=300.0)
+    assert [(item.device, item.kind, item.method) for item in energy.components] == [
+        ("cpu", "modelled", "a model of load"),
+        ("ram", "constant", "20 W"),
+        ("gpu0", "measured", "a meter of gpu0"),
+    ]
+    assert part(energy, "cpu").energy_j == pytest.approx(500.0)
+    assert part(energy, "ram").power_w == pytest.approx(20.0)
+    assert part(energy, "gpu0").idle_w == 70.0
+
+
+def test_the_hardware_s_counter_is_preferred_and_codecarbon_stands_beside_it():
+    energy = measure(gpu_watts=300.0)
+    gpu = part(energy, "gpu0")
+    assert gpu.energy_j == pytest.approx(3000.0)
+    assert gpu.codecarbon_j == pytest.approx(3100.0)
+    assert gpu.difference == pytest.approx(1 / 30)
+    assert energy.energy_j == pytest.approx(3700.0 / 80)
+    assert energy.rounds_j == pytest.approx([3700.0 / 80] * 2)
+
+
+def test_several_packages_are_one_device():
+    counters = [counter("cpu", iter(range(0, 10**6, 7)).__next__, update_s=0.001) for _ in "ab"]
+    energy = measure(counters=counters)
+    cpu = part(energy, "cpu")
+    assert cpu.kind == "measured"
+    assert cpu.method == "a meter of cpu + a meter of cpu"
+    # 20 readings after those at the starts of the two rounds, 7 J each, for each counter.
+    assert cpu.energy_j == 2 * 20 * 7
+    assert sum(energy.rounds_j) * 40 == pytest.approx(280 + 200)
+
+
+def test_a_gpu_whose_counter_stands_still_gives_no_figure_and_the_reason():
+    energy = measure(gpu_watts=0.0)
+    assert energy.energy_j is None
+    assert energy.energy_reason == "gpu0: the counter did not move for a whole round"
+    assert energy.energy_net_j is energy.co2e_g is energy.power_w is energy.low_j is None
+    assert energy.rounds_j == []
+    assert part(energy, "cpu").energy_j == pytest.approx(500.0)
+
+
+def test_a_gpu_without_a_counter_needs_a_longer_window():
+    gpus = open_gpus(FakeNvml({}))
+    time = FakeTime()
+    meter = EnergyMeter(
+        MACHINE, EnergySettings(), gpus, tracker=FakeTracker(time, WATTS), counters=[]
+    )
+    options = {"samples_per_batch": 1, "repeats": 1}
+    short = meter.measure([time.call(0.5)], FakeClock(time), window_s=5.0, **options)
+    assert "no energy counter" in short.energy_reason
+    long = meter.measure([time.call(0.5)], FakeClock(time), window_s=12.0, **options)
+    assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
+
+
+def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_told():
+    time = FakeTime()
+    meter = EnergyMeter(
+        MACHINE,
+        EnergySettings(),
+        open_gpus(FakeNvml({}, {})),
+        tracker=FakeTracker(time, WATTS),
+        counters=[],
+    )
+    energy = meter.measure(
+        [time.call(0.5)], FakeClock(time), window_s=12.0, samples_per_batch=1, repeats=1
+    )
+    assert energy.energy_j is None
+    assert "codecarbon tells all GPUs in one sum" in energy.energy_reason
+
+
+def test_a_window_that_is_too_short_gives_no_figure():
+    energy = measure(window_s=0.5, cost_s=0.25)
+    assert energy.energy_j is None
+    assert energy.energy_reason == "cpu, ram: the window was 0.5 s and 1 s are needed"
+
+
+def test_a_gpu_window_with_too_few_updates_gives_no_figure():
+    settings = EnergySettings(min_window_s=0.1, min_counter_updates=20)
+    energy = measure(gpu_watts=300.0, window_s=1.0, cost_s=0.1, settings=settings)
+    assert energy.energy_j is None
+    assert "20 are needed" in energy.energy_reason
+
+
+@pytest.mark.parametrize("watts", [{"ram": 20.0}, {"cpu": 0.0, "ram": 20.0}, {}])
+def test_zero_or_nothing_from_codecarbon_is_not_measured(watts):
+    energy = measure(watts=watts)
+    assert energy.energy_j is None
+    assert energy.energy_reason.startswith("cpu")
+    assert "codecarbon gave no energy, or zero, for a round" in energy.energy_reason
+
+
+def test_a_device_that_cannot_be_seen_at_all_gives_no_figure():
+    energy = measure(missing="NVML does not see the GPU that the cell runs on")
+    assert energy.energy_j is None
+    assert energy.energy_reason == "NVML does not see the GPU that the cell runs on"
+
+
+def test_energy_per_token_counts_the_generated_tokens():
+    energy = measure(tokens_per_batch=4 * 16)
+    assert energy.energy_per_token_j == pytest.approx(700.0 / (20 * 64))
+    assert energy.energy_per_token_reason is None
+
+
+def test_a_window_without_generation_says_so():
+    energy = measure()
+    assert energy.energy_per_token_j is None
+    assert energy.energy_per_token_reason == "no tokens were generated in the window"
+
+
+def test_a_generation_s_energy_per_token_joins_the_forward_s():
+    joined = with_generation(
+        measure(), measure(watts={"cpu": 100.0, "ram": 20.0}, tokens_per_batch=8)
+    )
+    assert joined.energy_j == pytest.approx(700.0 / 80)
+    assert joined.energy_per_token_j == pytest.approx(1200.0 / 160)
+
+
+def test_an_invalid_generation_window_keeps_its_reason():
+    joined = with_generation(measure(), measure(window_s=0.5, cost_s=0.1, tokens_per_batch=8))
+    assert joined.energy_per_token_j is None
+    assert "are needed" in joined.energy_per_token_reason
+
+
+def test_emissions_are_gross_joules_at_the_grid_s_factor():
+    assert measure().co2e_g == pytest.approx(700.0 / 80 / 3.6e6 * 500)
+
+
+def test_without_idle_watts_there_is_no_net_and_a_reason():
+    machine = {key: value for key, value in MACHINE.items() if key != "idle"}
+    energy = measure(machine=machine)
+    assert energy.energy_j is not None
+    assert energy.energy_net_j is None
+    assert energy.energy_net_reason == "the idle power of a device is not known"
+
+
+def test_less_than_idle_is_no_negative_energy():
+    energy = measure(watts={"cpu": 5.0, "ram": 20.0})
+    assert energy.energy_net_j is None
+    assert "no more power" in energy.energy_net_reason
+
+
+def test_whole_batches_are_run_even_when_one_is_longer_than_the_window():
+    energy = measure(cost_s=30.0, window_s=10.0, repeats=2)
+    assert energy.batches == 2
+    assert energy.window_s == pytest.approx(60.0)
+    assert energy.energy_j == pytest.approx(70.0 * 60 / 8)
+
+
+def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none():
+    time = FakeTime()
+    tracker = FakeTracker(time, WATTS)
+    clock = FakeClock(time)
+    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    energy = meter.measure(
+        [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
+    )
+    assert tracker.windows == 3
+    assert energy.window_s == pytest.approx(3.0)
+    assert clock.synchronised >= 2 * 3
+
+
+def test_the_interval_widens_with_the_rounds_spread():
+    time = FakeTime()
+    tracker = FakeTracker(time, {"cpu": 10.0, "ram": 10.0})
+    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    energy = meter.measure(
+        [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
+    )
+    half = 12.706 * statistics.stdev(energy.rounds_j) / 2**0.5
+    assert energy.high_j - energy.energy_j == pytest.approx(half)
+
+
+def test_the_block_is_plain_json():
+    energy = measure(gpu_watts=300.0)
+    assert json.loads(json.dumps(energy.as_dict()))["components"][2]["device"] == "gpu0"

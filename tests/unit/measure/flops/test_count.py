@@ -1,0 +1,251 @@
+import pytest
+import torch
+from tiny_blip2 import QUERIES, STAGES, batch, tiny_blip2
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
+
+from vlmeter.measure.flops.count import (
+    count_decode_step,
+    count_flops,
+    mean_decode_step,
+    stage_by_prefix,
+)
+from vlmeter.measure.flops.operators import heavy_operators
+
+
+def torch_s_count(run):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+class Tiny(nn.Module):
+    """Anything that takes named tensors and returns a tuple."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x, use_cache, return_dict):
+        return (self.layers(x),)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("text_tokens", [1, 7])
+def test_eager_equals_torch_s_counter_to_the_last_digit(samples, text_tokens):
+    model, inputs = tiny_blip2(), batch(samples, text_tokens)
+    counted = count_flops(model, inputs, STAGES)
+    assert counted.flops == torch_s_count(lambda: model(**inputs, use_cache=False))
+    assert counted.flops_reason is None
+
+
+def test_eager_and_sdpa_have_the_same_count_in_every_module():
+    inputs = batch(padded=2)
+    eager = count_flops(tiny_blip2("eager"), inputs, STAGES)
+    sdpa = count_flops(tiny_blip2("sdpa"), inputs, STAGES)
+    assert sdpa.flops == eager.flops
+    assert sdpa.by_stage == eager.by_stage
+    assert sdpa.by_module == eager.by_module
+    assert not heavy_operators(sdpa.uncounted)
+
+
+def test_stages_are_disjoint_and_add_up_to_the_whole():
+    counted = count_flops(tiny_blip2(), batch(), STAGES)
+    assert set(counted.by_stage) == {"vision", "qformer", "prefill"}
+    assert sum(counted.by_stage.values()) == counted.flops
+    assert sum(counted.own_by_module.values()) == counted.flops
+    assert counted.by_stage["vision"] == counted.by_module["vision_model"]
+    assert counted.per_sample == counted.flops / 3
+
+
+def test_work_outside_every_stage_is_named_and_not_lost():
+    stages = {"vision": ["vision_model"], "prefill": ["language_model"]}
+    counted = count_flops(tiny_blip2(), batch(), stages)
+    assert sum(counted.by_stage.values()) == counted.flops
+    projection = counted.by_module["language_projection"]
+    assert counted.by_stage["other"] == counted.by_module["qformer"] + projection
+
+
+def test_a_decode_step_equals_what_a_further_generated_token_costs():
+    model, inputs = tiny_blip2(), batch(text_tokens=7)
+    counted = count_decode_step(model.language_model, 3, QUERIES + 7)
+
+    def generated(tokens):
+        options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
+        return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
+
+    expected = {"decode_step": generated(2) - generated(1), "decode_step_reason": None}
+    assert counted.as_dict() == expected
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
+    model, inputs = tiny_blip2(), batch(text_tokens=7)
+
+    def generated(tokens):
+        options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
+        return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
+
+    mean = mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
+    assert mean.flops * steps == generated(1 + steps) - generated(1)
+    assert sum(mean.own_by_module.values()) == mean.flops
+    one = count_decode_step(model.language_model, 3, QUERIES + 7)
+    fc1 = "model.decoder.layers.0.fc1"
+    assert mean.own_by_module[fc1] == one.own_by_module[fc1] == 3 * 2 * 32 * 64
+
+
+def test_half_precision_and_inference_tensors_count_the_same():
+    model = tiny_blip2().to(torch.bfloat16)
+    with torch.inference_mode():
+        inputs = batch()
+        inputs["pixel_values"] = inputs["pixel_values"].to(torch.bfloat16)
+    expected = count_flops(tiny_blip2(), batch(), STAGES)
+    counted = count_flops(model, inputs, STAGES)
+    assert counted.by_module == expected.by_module
+
+
+def test_normalisations_stand_apart():
+    layers = Tiny(nn.Linear(8, 8, bias=False), nn.LayerNorm(8))
+    counted = count_flops(layers, {"x": torch.zeros(2, 4, 8)}, {})
+    assert counted.flops == 2 * (2 * 4 * 8 * 8)
+    assert counted.normalisation_flops == 5 * 2 * 4 * 8
+
+
+def test_convolutions_count_two_per_multiply_add():
+    layers = Tiny(nn.Conv2d(4, 6, 3, groups=2, bias=False))
+    counted = count_flops(layers, {"x": torch.zeros(2, 4, 5, 5)}, {})
+    assert counted.flops == 2 * (2 * 6 * 3 * 3) * (3 * 3 * 2)
+
+
+class Broadcast(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(1, 3, 4))
+
+    def forward(self, x, use_cache, return_dict):
+        return (torch.matmul(self.table, x),)
+
+
+def test_a_product_whose_first_factor_is_broadcast_counts_every_sample():
+    model, x = Broadcast().requires_grad_(False), torch.zeros(5, 4, 6)
+    assert count_flops(model, {"x": x}, {}).flops == 2 * 5 * 3 * 4 * 6
+    assert torch_s_count(lambda: model(x, False, False)) == 2 * 5 * 3 * 4 * 6
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x, use_cache, return_dict):
+        return (self.head(self.lstm(x)[0]),)
+
+
+def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
+    counted = count_flops(Recurrent(), {"x": torch.zeros(3, 2, 4)}, {})
+    assert counted.flops is None
+    assert counted.per_sample is None
+    assert "aten::lstm" in counted.flops_reason
+    assert counted.as_dict(latency_s=1.0)["achieved_flop_per_s"] is None
+
+
+def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
+    counted = count_flops(tiny_blip2(), batch(), STAGES)
+    assert counted.uncounted["aten::softmax"] == 7
+    assert counted.uncounted["aten::embedding"] == 2
+    assert heavy_operators(counted.uncounted) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["prim::PythonOp.MatMul4Bit", "aten::_scaled_dot_product_flash_attention"],
+)
+def test_kernels_that_may_hold_any_work_are_heavy(name):
+    assert heavy_operators({name: 1, "aten::add": 3}) == [name]
+
+
+def test_flags_and_interpolated_positions_pass_through():
+    model, inputs = tiny_blip2(), batch()
+    inputs["pixel_values"] = torch.zeros(3, 3, 56, 56)
+    larger = count_flops(model, {**inputs, "interpolate_pos_encoding": True}, STAGES)
+    assert larger.by_stage["vision"] > 3 * count_flops(model, batch(), STAGES).by_stage["vision"]
+    assert larger.by_stage["prefill"] == count_flops(model, batch(), STAGES).by_stage["prefill"]
+
+
+def test_a_compiled_model_is_counted_by_the_module_it_was_made_from():
+    model, inputs = tiny_blip2(), batch()
+    before = count_flops(model, inputs, STAGES).flops
+    compiled = torch.compile(model)
+    assert count_flops(compiled._orig_mod, inputs, STAGES).flops == before
+
+
+def test_counting_leaves_the_model_as_it_was():
+    model, inputs = tiny_blip2(), batch()
+    with torch.no_grad():
+        before = model(**inputs).logits
+        count_flops(model, inputs, STAGES)
+        count_decode_step(model.language_model, 3, 11)
+        after = model(**inputs).logits
+    assert torch.equal(before, after)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_inputs_of_different_batches_are_refused():
+    inputs = {**batch(3), "pixel_values": torch.zeros(1, 3, 28, 28)}
+    with pytest.raises(ValueError, match=r"\[1, 3\]"):
+        count_flops(tiny_blip2(), inputs, STAGES)
+
+
+def test_the_longest_prefix_decides_the_stage():
+    stage_of = stage_by_prefix({"a": ["model"], "b": ["model.head"]})
+    assert stage_of("model.head.linear") == "b"
+    assert stage_of("model.header") == "a"
+    assert stage_of("other") is None
+
+
+def test_rate_and_utilisation_come_from_the_latency_and_the_peak():
+    counted = count_flops(tiny_blip2(), batch(), STAGES)
+    block = counted.as_dict(latency_s=2.0, peak_flop_per_s=counted.flops)
+    assert block["achieved_flop_per_s"] == counted.flops / 2
+    assert block["utilisation"] == 0.5
+    assert "by_module" not in block
+
+
+def full_width(vision_layers, qformer_layers, text_layers):
+    """Salesforce/blip2-opt-2.7b's architecture at full width and a few layers, weights unset."""
+    config = Blip2Config(
+        vision_config={"num_hidden_layers": vision_layers},
+        qformer_config={"num_hidden_layers": qformer_layers},
+        text_config=OPTConfig(
+            vocab_size=50304,
+            hidden_size=2560,
+            word_embed_proj_dim=2560,
+            ffn_dim=10240,
+            num_hidden_layers=text_layers,
+            num_attention_heads=32,
+        ).to_dict(),
+        image_token_index=50265,
+        num_query_tokens=32,
+    )
+    config._attn_implementation = "eager"
+    with torch.device("meta"):
+        model = Blip2ForConditionalGeneration(config)
+    model.to(torch.bfloat16).to_empty(device="cpu")
+    ids = torch.cat([torch.full((1, 32), 50265), torch.full((1, 9), 5)], dim=1)
+    inputs = {
+        "pixel_values": torch.zeros(1, 3, 224, 224, dtype=torch.bfloat16),
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+    }
+    return count_flops(model.eval().requires_grad_(False), inputs, STAGES).flops
+
+
+def test_the_source_s_model_counts_what_the_source_published():
+    least = full_width(1, 2, 1)
+    vision_layer = full_width(2, 2, 1) - least
+    qformer_pair = full_width(1, 4, 1) - least
+    text_layer = full_width(1, 2, 2) - least
+    whole = least + 38 * vision_layer + 5 * qformer_pair + 31 * text_layer
+    assert whole == pytest.approx(751.06e9, rel=1e-3)

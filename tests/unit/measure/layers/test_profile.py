@@ -1,0 +1,350 @@
+import math
+
+import pytest
+import torch
+from measure_fakes import FakeClock, FakeCuda, FakeStopwatch, FakeTime
+from tiny_blip2 import STAGES, batch, tiny_blip2
+from torch import nn
+from transformers.activations import ACT2FN
+
+from vlmeter.measure.clock import CudaClock, clock_for
+from vlmeter.measure.flops.count import count_flops, stage_by_prefix
+from vlmeter.measure.layers.kinds import is_layer, kind_of
+from vlmeter.measure.layers.profile import profile_decode, profile_layers
+from vlmeter.measure.layers.stopwatch import CudaStopwatch, stopwatch_for
+
+
+class Costly(nn.Linear):
+    """A linear layer that takes a known time."""
+
+    def __init__(self, spend, cost):
+        super().__init__(2, 2)
+        self.spend, self.cost = spend, cost
+
+    def forward(self, x):
+        self.spend(self.cost)
+        return x
+
+
+class CostlyAttention(nn.Module):
+    """An attention module: two linear layers inside, and the products it does itself."""
+
+    def __init__(self, spend):
+        super().__init__()
+        self.qkv = Costly(spend, 2.0)
+        self.projection = Costly(spend, 1.0)
+        self.spend = spend
+
+    def forward(self, x):
+        x = self.qkv(x)
+        self.spend(4.0)
+        return self.projection(x)
+
+
+class CostlyModel(nn.Module):
+    """Whole: attention 7, head 3 called twice, and 1 of its own; 14 in all."""
+
+    def __init__(self, spend):
+        super().__init__()
+        self.attention = CostlyAttention(spend)
+        self.head = Costly(spend, 3.0)
+        self.unused = nn.Linear(5, 5)
+        self.query_tokens = nn.Parameter(torch.zeros(7))
+        self.spend = spend
+
+    def forward(self, x):
+        self.spend(1.0)
+        return self.head(self.head(self.attention(x)))
+
+
+def profile(model, time, run=None, **options):
+    return profile_layers(
+        model,
+        run or (lambda: model(torch.zeros(1, 2))),
+        clock=FakeClock(time),
+        stopwatch=FakeStopwatch(time),
+        stage_of=stage_by_prefix({"vision": ["attention"]}),
+        **{"iterations": 4, **options},
+    )
+
+
+def by_module(found):
+    return {row.module: row for row in found.rows}
+
+
+def test_every_layer_has_its_own_time_and_the_rest_is_other():
+    time = FakeTime()
+    found = profile(CostlyModel(time.spend), time)
+    assert {row.module: row.time_ms / 1e3 for row in found.rows} == pytest.approx(
+        {
+            "attention": 4.0,
+            "attention.qkv": 2.0,
+            "attention.projection": 1.0,
+            "head": 6.0,
+            "(other)": 1.0,
+        }
+    )
+    assert found.total_ms == found.unhooked_ms == found.hooked_ms == 14e3
+    assert found.overhead_share == 0.0
+    assert found.other_ms == pytest.approx(1e3)
+    assert math.fsum(row.share for row in found.rows) == pytest.approx(1.0)
+
+
+def test_a_row_knows_its_kind_stage_calls_and_parameters():
+    time = FakeTime()
+    rows = by_module(profile(CostlyModel(time.spend), time))
+    assert rows["attention"][1:4] == ("attention", "vision", 1)
+    assert rows["attention.qkv"][1:4] == ("linear", "vision", 1)
+    assert rows["head"][1:4] == ("linear", "", 2)
+    assert rows["head"].parameters == 6
+    # The query tokens and the layer that never ran.
+    assert rows["(other)"].parameters == 7 + 30
+
+
+def test_a_layer_that_never_runs_has_no_row():
+    time = FakeTime()
+    assert "unused" not in by_module(profile(CostlyModel(time.spend), time))
+
+
+def test_rows_are_scaled_to_the_pass_without_hooks():
+    time = FakeTime()
+    model = CostlyModel(time.spend)
+
+    class Slow(FakeStopwatch):
+        def mark(self):
+            self.time.spend(0.1)
+            return super().mark()
+
+    found = profile_layers(
+        model,
+        lambda: model(torch.zeros(1, 2)),
+        clock=FakeClock(time),
+        stopwatch=Slow(time),
+        stage_of=lambda name: None,
+        iterations=4,
+    )
+    # Ten marks of five calls, and the one that ends the pass.
+    assert found.hooked_ms == pytest.approx(14e3 + 1.1e3)
+    assert found.unhooked_ms == pytest.approx(14e3)
+    assert found.overhead_share == pytest.approx(1.1 / 14)
+    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(14e3)
+
+
+def test_a_disturbed_pass_does_not_move_the_rows():
+    time = FakeTime()
+    model = CostlyModel(time.spend)
+    passes = iter(range(100))
+
+    def run():
+        if next(passes) == 6:
+            time.spend(1000.0)
+        model(torch.zeros(1, 2))
+
+    found = profile(model, time, run, iterations=5)
+    assert found.kept_iterations == 3
+    assert found.other_ms == pytest.approx(1e3)
+
+
+def test_hooks_are_gone_afterwards_also_when_the_pass_fails():
+    time = FakeTime()
+    model = CostlyModel(time.spend)
+    profile(model, time)
+    passes = iter(range(100))
+
+    def fail():
+        model(torch.zeros(1, 2))
+        if next(passes) == 4:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        profile(model, time, fail)
+    for module in model.modules():
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+def test_cuda_layers_are_marked_by_events_and_synchronised_once():
+    cuda = FakeCuda()
+    model = CostlyModel(cuda.work)
+    found = profile_layers(
+        model,
+        lambda: model(torch.zeros(1, 2)),
+        clock=CudaClock("cuda:0", cuda),
+        stopwatch=CudaStopwatch("cuda:0", cuda),
+        stage_of=lambda name: None,
+        iterations=4,
+    )
+    assert by_module(found)["head"].time_ms == pytest.approx(6.0)
+    assert found.total_ms == pytest.approx(14.0)
+    # The warm-up, the unhooked passes before and after, and the hooked ones in one go.
+    assert len(cuda.synchronised) == 4
+
+
+class CostlyGenerator(nn.Module):
+    """Vision 5 once; the head 3 and the loop 1 for every token, and hooks cost nothing."""
+
+    def __init__(self, spend):
+        super().__init__()
+        self.vision = Costly(spend, 5.0)
+        self.decoder = nn.Sequential(Costly(spend, 3.0))
+        self.spend = spend
+
+    def generate(self, tokens):
+        x = self.vision(torch.zeros(1, 2))
+        for _ in range(tokens):
+            self.decoder(x)
+            self.spend(1.0)
+
+
+def decode_profile(model, time, generate=None, **options):
+    return profile_decode(
+        model,
+        generate or model.generate,
+        decoder=model.decoder,
+        clock=FakeClock(time),
+        stopwatch=FakeStopwatch(time),
+        **{"new_tokens": 5, "iterations": 4, **options},
+    )
+
+
+def test_a_decode_step_s_rows_add_up_to_what_a_further_token_takes():
+    time = FakeTime()
+    found, reason = decode_profile(CostlyGenerator(time.spend), time)
+    assert reason is None
+    assert {row.module: row.time_ms / 1e3 for row in found.rows} == pytest.approx(
+        {"decoder.0": 3.0, "(other)": 1.0}
+    )
+    assert found.total_ms == found.hooked_ms == pytest.approx(4e3)
+    assert math.fsum(row.share for row in found.rows) == pytest.approx(1.0)
+
+
+def test_decode_rows_know_their_stage_calls_work_and_parameters():
+    time = FakeTime()
+    flops = {"decoder.0": 12.0, "decoder": 1.0}
+    found, _ = decode_profile(CostlyGenerator(time.spend), time, flops_by_module=flops)
+    head, other = found.rows
+    assert (head.stage, head.calls, head.flops, head.parameters) == ("decode", 1, 12.0, 6)
+    assert (other.stage, other.calls, other.flops, other.parameters) == ("decode", 1, 1.0, 0)
+
+
+def test_a_generation_that_takes_no_longer_than_its_first_token_has_no_decode_rows():
+    time = FakeTime()
+    model = CostlyGenerator(time.spend)
+
+    def generate(tokens):
+        model.vision(torch.zeros(1, 2))
+
+    found, reason = decode_profile(model, time, generate)
+    assert found is None
+    assert "below the noise" in reason
+
+
+def test_a_decoder_that_is_not_called_for_each_token_has_no_decode_rows():
+    time = FakeTime()
+    model = CostlyGenerator(time.spend)
+    found, reason = decode_profile(model, time, time.spend)
+    assert found is None
+    assert reason == "the language model was not called once for each token"
+
+
+def test_cuda_decode_steps_are_marked_by_events():
+    cuda = FakeCuda()
+    model = CostlyGenerator(cuda.work)
+    found, _ = profile_decode(
+        model,
+        model.generate,
+        decoder=model.decoder,
+        new_tokens=3,
+        clock=CudaClock("cuda:0", cuda),
+        stopwatch=CudaStopwatch("cuda:0", cuda),
+        iterations=2,
+    )
+    assert found.total_ms == pytest.approx(4.0)
+
+
+def test_flops_stand_at_the_layers_that_do_them_and_add_up():
+    model, inputs = tiny_blip2(), batch()
+    counted = count_flops(model, inputs, STAGES)
+    found = real_profile(model, inputs, counted.own_by_module)
+    rows = by_module(found)
+    assert sum(row.flops for row in found.rows) == counted.flops
+    qkv = "vision_model.encoder.layers.0.self_attn.qkv"
+    assert rows[qkv].flops == counted.by_module[qkv]
+    assert rows["vision_model.encoder.layers.0.self_attn"].flops == 2 * 3 * 4 * 5 * 5 * 16
+    assert rows["(other)"].flops == 0
+
+
+def real_profile(model, inputs, flops=None):
+    def run():
+        with torch.inference_mode():
+            model(**inputs, use_cache=False)
+
+    return profile_layers(
+        model,
+        run,
+        clock=clock_for("cpu"),
+        stopwatch=stopwatch_for("cpu"),
+        stage_of=stage_by_prefix(STAGES),
+        iterations=2,
+        flops_by_module=flops,
+    )
+
+
+def test_a_real_model_s_rows_add_up_to_the_measured_whole():
+    found = real_profile(tiny_blip2(), batch())
+    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(found.total_ms, rel=0.01)
+    assert min(row.time_ms for row in found.rows) > 0
+    rows = by_module(found)
+    assert rows["vision_model.embeddings.patch_embedding"].kind == "convolution"
+    assert rows["vision_model.post_layernorm"].calls == 2
+    assert rows["language_model.model.decoder.layers.0.activation_fn"].kind == "activation"
+    assert rows["language_model.lm_head"].stage == "prefill"
+    assert {row.kind for row in found.rows} == {
+        "convolution",
+        "linear",
+        "attention",
+        "normalisation",
+        "embedding",
+        "activation",
+        "other",
+    }
+
+
+class LlamaRMSNorm(nn.Module):
+    """Named as model families name theirs."""
+
+
+class QuantLinear(nn.Module):
+    """Named as quantisers name theirs."""
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        (nn.Conv2d(1, 1, 1), "convolution"),
+        (nn.Linear(1, 1), "linear"),
+        (QuantLinear(), "linear"),
+        (nn.Embedding(1, 1), "embedding"),
+        (nn.LayerNorm(1), "normalisation"),
+        (nn.RMSNorm(1), "normalisation"),
+        (nn.BatchNorm2d(1), "normalisation"),
+        (LlamaRMSNorm(), "normalisation"),
+        (nn.MultiheadAttention(1, 1), "attention"),
+        (CostlyAttention(None), "attention"),
+        (nn.GELU(), "activation"),
+        (ACT2FN["gelu"], "activation"),
+        (ACT2FN["gelu_10"], "activation"),
+        (ACT2FN["quick_gelu"], "activation"),
+        (nn.Upsample(), "other"),
+    ],
+)
+def test_the_class_decides_the_kind(module, kind):
+    assert kind_of(module) == kind
+
+
+def test_dropout_is_no_layer_and_a_container_is_one_only_for_attention():
+    assert not is_layer(nn.Dropout(0.1))
+    assert not is_layer(nn.Identity())
+    assert not is_layer(nn.Sequential(nn.Linear(1, 1)))
+    assert is_layer(CostlyAttention(None))
+    assert is_layer(nn.Linear(1, 1))

@@ -1,0 +1,70 @@
+"""Samples are read from disk as they are needed, with the prompts that were found once."""
+
+import pytest
+
+from vlmeter.data.samples import IMAGES, SAMPLES, Pictured
+from vlmeter.models.samples import Items
+from vlmeter.status import UnsupportedError
+from vlmeter.storage.parquet import write_table
+
+QUESTIONS = ("what colour", "is the cat red ? one two", "", "what is the dog ?", "cat cat cat")
+TEMPLATES = ("question : {question} answer :", "{question}")
+
+
+@pytest.fixture
+def stored(tmp_path, pictures):
+    found = Pictured(tmp_path / "samples.parquet", tmp_path / "images.parquet")
+    pairs = list(enumerate(zip(QUESTIONS, pictures, strict=True)))
+    rows = [{"id": str(n), "question": asked, "image": image} for n, (asked, image) in pairs]
+    write_table(found.samples, rows, SAMPLES)
+    write_table(found.images, ({"id": row["id"], "image": row["image"]} for row in rows), IMAGES)
+    return found
+
+
+def template_of(text):
+    return TEMPLATES[int(text.id) % 2]
+
+
+class Counting:
+    """A feeder that counts how often a prompt is fitted."""
+
+    def __init__(self, feeder):
+        self._feeder = feeder
+        self.fits = 0
+
+    def fit(self, template, text):
+        self.fits += 1
+        return self._feeder.fit(template, text)
+
+
+def test_items_are_what_fitting_each_prompt_gives(loaded, make_feeder, stored, pictures):
+    feeder = Counting(make_feeder(loaded, max_input_len=7))
+    items = Items(stored, feeder, template_of)
+    assert len(items) == feeder.fits == 5
+    found = [*items.read(0, 2), *items.read(2)]
+    told = [(one.id, one.prompt.text, one.prompt.tokens, one.prompt.truncated) for one in found]
+    assert told == [
+        ("0", "question : what colour answer :", 7, False),
+        ("1", "is the cat red ? one", 7, True),
+        ("2", "question :  answer :", 5, False),
+        ("3", "what is the dog ?", 6, False),
+        ("4", "question : cat cat answer :", 7, True),
+    ]  # fmt: skip
+    assert [item.image for item in found] == pictures
+    assert feeder.fits == 5, "reading makes the prompts without a tokenizer"
+    assert items.templates == {TEMPLATES[0]: 3, TEMPLATES[1]: 2}
+    assert (items.text_tokens, items.truncated, items.longest().id) == (7, 2, "0")
+
+
+def test_a_run_of_samples_is_a_part_of_all(feeder, stored):
+    everything = list(Items(stored, feeder, template_of).read())
+    run = Items(stored, feeder, template_of, 1, 4)
+    assert len(run) == 3
+    assert list(run.read()) == everything[1:4]
+    assert list(run.read(1, 2)) == everything[2:3]
+    assert run.longest() == everything[1]
+
+
+def test_a_prompt_that_cannot_fit_is_unsupported_and_named(loaded, make_feeder, stored):
+    with pytest.raises(UnsupportedError, match=r"^sample 0: .* more than max_input_len 4"):
+        Items(stored, make_feeder(loaded, max_input_len=4), template_of)

@@ -1,0 +1,93 @@
+import pytest
+from study_factory import MadeStudy, render_all
+
+from vlmeter.reporting.layers.profiles import read_profiles
+from vlmeter.reporting.layers.tables import tabulate_work
+from vlmeter.reporting.sections.costs import cost_tables
+from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.results.tables import read_layers, read_summary
+
+
+def build_costs(study, folder, name):
+    files = render_all(study, folder, draw=False)
+    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
+    return cost_tables(section_rows(block, study.outline["datasets"], read_summary(files.summary)))
+
+
+def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path):
+    (first, work), (second, generation) = build_costs(MadeStudy(), tmp_path, "batch_size").tables
+    assert (first, second) == ("Work and memory", "Generation of a forced length")
+    assert work.headings == (
+        *("Batch", "Tokens", "Work (TFLOP/batch)", "Achieved (TFLOP/s)"),
+        *("Host peak (GB)", "Weights (GB)"),
+    )
+    assert work.rows[1][:3] == ("4", "32 + 16", "3.15")
+    assert work.rows[1][4:] == ("15.8", "15.0")
+    assert generation.headings == (
+        *("Batch", "New tokens", "First token (ms)", "Each further (ms)"),
+        *("Tokens/s", "Samples/s"),
+    )
+    assert generation.rows[1][-2:] == ("240", "15.0")
+
+
+def test_a_measured_peak_gives_the_utilisation(tmp_path):
+    study = MadeStudy()
+    for record in study.records.values():
+        if record["status"] == "ok":
+            record["flops_detail"]["utilisation"] = 0.431
+            record["memory"]["peak_allocated_bytes"] = 8_000_000_000
+    (_, work), _ = build_costs(study, tmp_path, "batch_size").tables
+    assert work.headings[4:7] == ("Of the peak", "Host peak (GB)", "Device peak (GB)")
+    assert work.rows[0][4] == "43 %"
+    assert work.rows[0][6] == "8.00"
+
+
+def test_cells_without_figures_have_no_row(tmp_path):
+    (_, work), _ = build_costs(MadeStudy(), tmp_path, "device").tables
+    assert [row[0] for row in work.rows] == ["CPU"]
+
+
+def test_compilation_stands_apart_from_the_steady_state(tmp_path):
+    study = MadeStudy()
+    (record,) = [
+        candidate for candidate in study.records.values() if "-compile-" in candidate["cell"]["id"]
+    ]
+    record["compile"] = {
+        **{"compile_time_s": 41.4, "graphs": 5, "graph_breaks": 0, "recompiles": None},
+        "decode_compiled": False,
+    }
+    assert build_costs(study, tmp_path, "optimization").notes == (
+        "Compile: compiled in 41.4 s, which no latency holds; graphs 5, breaks 0, recompilations "
+        "–; decoding is not compiled.",
+    )
+
+
+def test_a_section_in_which_nothing_was_measured_has_no_such_tables(failed):
+    study = MadeStudy()
+    rows = read_summary(failed.summary)
+    for block in study.outline["sections"]:
+        assert cost_tables(section_rows(block, study.outline["datasets"], rows)) is None
+
+
+def test_kinds_of_layer_have_their_rate_and_their_intensity(rendered):
+    study = MadeStudy()
+    profiles = read_profiles(
+        study.outline["layers"], read_layers(rendered.layers), rendered.layer_records
+    )
+    table = tabulate_work(profiles)
+    assert table is not None
+    assert table.headings == (
+        "Kind of layer",
+        "Parameters",
+        *("Work, batch 1", "Achieved, batch 1", "FLOP per weight byte, batch 1"),
+        *("Work, batch 16", "Achieved, batch 16", "FLOP per weight byte, batch 16"),
+    )
+    convolution = next(row for row in table.rows if row[0] == "convolution")
+    # 4 % of 751.06 GFLOP in 5 % of 21 ms, with a million weights of four bytes.
+    assert convolution[1:5] == ("1.00 M", "30.0 GFLOP", "28.6 TFLOP/s", "7511")
+    assert [row[0] for row in table.rows] == ["linear", "attention", "convolution"]
+
+
+@pytest.mark.parametrize("profiles", [[], None])
+def test_without_profiles_there_is_no_such_table(profiles):
+    assert tabulate_work(profiles or []) is None

@@ -1,0 +1,187 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_factory import AXES, MadeStudy, cell_id, make_outline, make_plan, render_all
+
+from vlmeter.config.load import load_config
+from vlmeter.reporting.sections.differences import (
+    MOST_DRIFTED,
+    build_drift_table,
+    difference_table,
+    format_row_difference,
+)
+from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.results.numbers import signed, signed_percent
+from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.outline import report_outline
+from vlmeter.study.study import Study
+
+CONFIG = Path(__file__).parents[4] / "config" / "demo.yaml"
+
+
+def make_row(
+    estimate: float | None, low: float | None, high: float | None, differs: bool | None
+) -> Any:
+    return {
+        "wer_difference": estimate,
+        "wer_difference_low": low,
+        "wer_difference_high": high,
+        "wer_differs": differs,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (make_row(None, None, None, None), "–"),
+        (make_row(0.5, 0.2, 0.8, True), "+0.500 [+0.200, +0.800]"),
+        (make_row(-0.5, -0.8, -0.2, True), "-0.500 [-0.800, -0.200]"),
+        (make_row(0.1, -0.2, 0.4, False), "no difference [-0.200, +0.400]"),
+        (make_row(0.0, 0.0, 0.0, False), "no difference"),
+        (make_row(0.5, None, None, None), "+0.500, no interval"),
+    ],
+)
+def test_a_difference_has_its_interval_or_is_none(given, words):
+    assert format_row_difference(given, "wer", "", signed) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0 %"), (1e-5, "0 %"), (0.031, "+3.1 %"), (-0.031, "-3.1 %"), (1.5, "+150 %")],
+)
+def test_shares_have_a_sign(share, text):
+    assert signed_percent(share) == text
+
+
+def build_table(study: MadeStudy, folder: Any, name: str) -> Any:
+    files = render_all(study, folder, draw=False)
+    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
+    rows = section_rows(block, study.outline["datasets"], read_summary(files.summary))
+    return difference_table(rows, read_differences(files.differences))
+
+
+def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
+    table = build_table(MadeStudy(), tmp_path, "input_length")
+    assert (
+        table.caption == "Difference from the same data set at 200 tokens, with its 95 % interval"
+    )
+    assert table.table.headings == (
+        *("Input length", "Data set", "Latency", "Energy", "WER", "Task metric"),
+        *("Answers changed", "Notes"),
+    )
+    assert [line[:2] for line in table.table.rows] == [
+        (length, name) for length in ("100", "50") for name in ("COCO", "ScienceQA", "TextVQA")
+    ]
+    coco, cut = table.table.rows[0], table.table.rows[4]
+    assert coco[2].startswith("no difference [")
+    assert coco[4:] == ("no difference", "no difference", "0 of 4", "= A")
+    # The question was cut: 2 % more word errors, and another last answer.
+    assert cut[4].startswith("+0.418 [")
+    assert cut[6] == "1 of 4"
+
+
+def test_a_difference_without_a_cause_is_named(tmp_path):
+    study = MadeStudy()
+    (block,) = [section for section in study.outline["sections"] if section["name"] == "image_size"]
+    odd = block["cells"][3]
+    detail = study.records[odd["dataset"], odd["cell"]]["latency_detail"]
+    detail["rounds_s"] = [seconds * 2 for seconds in detail["rounds_s"]]
+    table = build_table(study, tmp_path, "image_size")
+    assert table.table.rows[0][2].startswith("+10")
+    assert table.notes == (
+        "336 (COCO): the same computation as what it is compared with. Such a difference comes "
+        "from the machine, and others of its size may too.",
+    )
+
+
+def test_without_the_first_cell_there_is_nothing_to_compare_with(tmp_path):
+    table = build_table(MadeStudy(), tmp_path, "device")
+    assert table.table is None
+    assert table.notes == ("Nothing to compare with: GPU has no figures (unavailable).",)
+
+
+def build_drift(study: MadeStudy, folder: Any) -> Any:
+    files = render_all(study, folder, draw=False)
+    rows = list(read_summary(files.summary).values())
+    return build_drift_table(study.outline, rows, read_differences(files.differences))
+
+
+def test_answers_are_compared_with_those_of_the_base(tmp_path):
+    drift_table = build_drift(MadeStudy(), tmp_path)
+    assert drift_table.text == (
+        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
+        "from the base's values in nothing else, 0 of 3 gave other answers, and in 0 the word "
+        "error rate differs by more than chance. No cell of COCO and ScienceQA has the base's "
+        "values."
+    )
+    assert [line[0] for line in drift_table.table.rows] == [
+        *("batch 4", "batch 8", "batch 16", "336 px, batch 16", "448 px, batch 16"),
+        *("batch 16, 100 tokens", "batch 16, 50 tokens"),
+    ]
+    assert drift_table.table.rows[0] == (
+        *("batch 4", "TextVQA", "no difference", "no difference", "0 of 4"),
+    )
+    assert drift_table.table.rows[-1][-1] == "1 of 4"
+
+
+def test_an_answer_that_the_batch_changed_is_counted(tmp_path):
+    study = MadeStudy()
+    cell = cell_id(study.outline["base"] | {"batch_size": 8})
+    study.odd_answers.add(("textvqa", cell))
+    drift_table = build_drift(study, tmp_path)
+    assert drift_table.table.rows[1][-1] == "1 of 4"
+    assert "1 of 3 gave other answers, and in 0 the word error rate" in drift_table.text
+
+
+def test_random_weights_have_no_answers_to_compare(tmp_path):
+    study = MadeStudy()
+    study.take_weights_away()
+    assert build_drift(study, tmp_path) is None
+    text = (tmp_path / "report.md").read_text()
+    assert "Do the settings change the answers?" not in text
+    assert "| Batch | WER | Latency" in text
+    assert "| 4 | not measured: random weights | " in text
+    assert text.count('"wer_value": "not measured: random weights"') == 25
+    assert "| Batch | Latency | Energy |" in text
+
+
+def test_the_made_plan_is_what_the_study_would_plan():
+    study = Study(load_config(CONFIG))
+    outline = report_outline(study)
+    assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]
+
+
+def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
+    count = MOST_DRIFTED + 5
+    axes = {axis: value for axis, value in AXES.items() if axis != "max_input_len"}
+    summary = [
+        {
+            **axes,
+            "max_input_len": length,
+            "dataset": "coco",
+            "cell": f"len{length}",
+            "task_value": None,
+        }
+        for length in range(count)
+    ]
+    differences = {
+        ("coco", row["cell"], "base"): {
+            "wer_difference": 0.1,
+            "wer_difference_low": None,
+            "wer_difference_high": None,
+            "wer_differs": None,
+            "task_difference": None,
+            "task_difference_low": None,
+            "task_difference_high": None,
+            "changed_predictions": row["max_input_len"],
+            "shared_predictions": count,
+        }
+        for row in summary
+    }
+    outline = {**make_outline(), "base_cells": {"coco": "base"}}
+    drift = build_drift_table(outline, summary, differences)
+    assert drift is not None
+    assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]
+    assert f"Of {count} cells those {MOST_DRIFTED} are shown" in drift.text

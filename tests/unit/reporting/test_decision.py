@@ -1,0 +1,303 @@
+"""Which setting is chosen, and when none is chosen."""
+
+from typing import Any
+
+import pytest
+from study_factory import AXES, MadeStudy, cell_id, render_all
+
+from vlmeter.reporting.answer import build_answer
+from vlmeter.reporting.decision import Aim, Decision, decide, find_front, find_knee
+from vlmeter.results.tables import read_differences, read_summary
+
+BASE = {"task": 0.6, "latency": 0.010, "energy": 2.0, "batch_size": 1}
+REFERENCES = {"d": {"m": "base"}}
+
+
+def make_row(cell: str, **given: Any) -> dict[str, Any]:
+    """Make a row of a measured cell; every interval is 1 % wide."""
+    values = {**BASE, **given}
+    latency, energy, task = values["latency"], values["energy"], values["task"]
+    summary_row: dict[str, Any] = {
+        "dataset": values.get("dataset", "d"),
+        "model": values.get("model", "m"),
+        "cell": cell,
+        "status": values.get("status", "ok"),
+        "batch_size": values["batch_size"],
+        "latency": latency,
+        "energy": energy,
+        "task_value": task,
+        "task_metric_label": "Accuracy",
+        "task_higher_is_better": values.get("higher", True),
+        "wer_value": values.get("wer"),
+    }
+    for value, low, high in (
+        (latency, "latency_low_s", "latency_high_s"),
+        (energy, "energy_low_j", "energy_high_j"),
+    ):
+        summary_row |= {low: value and value * 0.995, high: value and value * 1.005}
+    return summary_row
+
+
+def compare(cell: dict[str, Any], base: dict[str, Any], **noise: float) -> dict[str, Any]:
+    """Make the row of a difference, which is significant beyond 1 % or the given noise."""
+    difference_row: dict[str, Any] = {}
+    values = {
+        "latency": (cell["latency"], base["latency"], "_s"),
+        "sample_time": (
+            *tuple(row["latency"] and row["latency"] / row["batch_size"] for row in (cell, base)),
+            "_s",
+        ),
+        "energy": (cell["energy"], base["energy"], "_j"),
+        "task": (cell["task_value"], base["task_value"], ""),
+        "wer": (cell["wer_value"], base["wer_value"], ""),
+    }
+    for name, (of_cell, of_base, suffix) in values.items():
+        comparable = of_cell is not None and of_base is not None
+        difference = of_cell - of_base if comparable else None
+        reach = noise.get(name, 0.01) * (of_base or 0.0)
+        difference_row[f"{name}_base{suffix}"] = of_base
+        difference_row[f"{name}_difference{suffix}"] = difference
+        difference_row[f"{name}_difference_low{suffix}"] = (
+            difference - reach if comparable else None
+        )
+        difference_row[f"{name}_difference_high{suffix}"] = (
+            difference + reach if comparable else None
+        )
+        difference_row[f"{name}_differs"] = abs(difference) > reach if comparable else None
+    return difference_row
+
+
+def decide_rows(*rows: dict[str, Any], **noise: float) -> Decision:
+    base = next((cell for cell in rows if cell["cell"] == "base"), rows[0])
+    differences = {
+        ("d", cell["cell"], "base"): compare(cell, base, **noise)
+        for cell in rows
+        if cell is not base
+    }
+    (decision,) = decide(rows, differences, REFERENCES)
+    return decision
+
+
+def name_choices(decision: Decision) -> dict[str, str]:
+    return {choice.aim.value: choice.row["cell"] for choice in decision.choices}
+
+
+def test_each_aim_has_its_best_cell():
+    decision = decide_rows(
+        make_row("base"),
+        make_row("big", batch_size=16, latency=0.080, energy=1.0),
+        make_row("quick", latency=0.005, energy=3.0),
+    )
+    assert name_choices(decision) == {
+        "latency": "quick",
+        # 16 samples in 80 ms take as long per sample as a sample in 5 ms: the first is chosen.
+        "throughput": "big",
+        "energy": "big",
+        # Both are best in two costs of three: the first is chosen again.
+        "knee": "big",
+    }
+    (quick,) = [choice for choice in decision.choices if choice.aim is Aim.LATENCY]
+    assert quick.changes["latency"].value == pytest.approx(-0.5)
+    assert quick.changes["latency"].low == pytest.approx(-0.51)
+    assert quick.changes["energy"].value == pytest.approx(0.5)
+    assert not quick.is_reference
+
+
+def test_throughput_is_judged_per_sample():
+    decision = decide_rows(make_row("base"), make_row("big", batch_size=4, latency=0.020))
+    assert name_choices(decision)["latency"] == "base"
+    assert name_choices(decision)["throughput"] == "big"
+    choice = next(choice for choice in decision.choices if choice.aim is Aim.THROUGHPUT)
+    assert choice.changes["sample_time"].value == pytest.approx(-0.5)
+    assert choice.changes["latency"].value == pytest.approx(1.0)
+
+
+def test_a_lead_within_the_noise_names_the_base_with_the_nearest():
+    decision = decide_rows(
+        make_row("base"), make_row("near", latency=0.0099), latency=0.05, sample_time=0.05
+    )
+    choice = decision.choices[0]
+    assert choice.is_reference
+    assert choice.row["cell"] == "base"
+    challenger, change = choice.challenger
+    assert challenger["cell"] == "near"
+    assert change.differs is False
+
+
+def test_cells_whose_intervals_overlap_are_as_good():
+    decision = decide_rows(
+        make_row("base"),
+        make_row("a", latency=0.005),
+        make_row("b", latency=0.00501),
+        make_row("c", latency=0.006),
+    )
+    choice = decision.choices[0]
+    assert choice.row["cell"] == "a"
+    assert [cell["cell"] for cell in choice.alike] == ["b"]
+
+
+def test_an_exact_tie_goes_to_the_first():
+    decision = decide_rows(
+        make_row("base"), make_row("a", latency=0.005), make_row("b", latency=0.005)
+    )
+    assert name_choices(decision)["latency"] == "a"
+    assert [cell["cell"] for cell in decision.choices[0].alike] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("higher", "task", "worse"), [(True, 0.4, True), (True, 0.8, False), (False, 0.8, True)]
+)
+def test_a_cell_that_answers_worse_beyond_the_noise_is_not_named(higher, task, worse):
+    decision = decide_rows(
+        make_row("base", higher=higher), make_row("a", latency=0.001, task=task, higher=higher)
+    )
+    assert [cell["cell"] for cell in decision.worse] == (["a"] if worse else [])
+    assert [cell["cell"] for cell in decision.better] == ([] if worse else ["a"])
+    assert name_choices(decision)["latency"] == ("base" if worse else "a")
+
+
+def test_a_loss_within_the_noise_does_not_count():
+    decision = decide_rows(make_row("base"), make_row("a", latency=0.001, task=0.59), task=0.05)
+    assert decision.worse == decision.better == ()
+    assert name_choices(decision)["latency"] == "a"
+
+
+def test_without_a_task_metric_the_word_error_rate_decides_and_less_is_better():
+    decision = decide_rows(
+        make_row("base", task=None, wer=0.5), make_row("a", latency=0.001, task=None, wer=0.7)
+    )
+    assert decision.quality.label == "WER"
+    assert [cell["cell"] for cell in decision.worse] == ["a"]
+
+
+def test_without_quality_the_cost_alone_decides():
+    decision = decide_rows(make_row("base", task=None), make_row("a", latency=0.001, task=None))
+    assert decision.quality is None
+    assert name_choices(decision)["latency"] == "a"
+
+
+def test_a_cell_whose_answers_cannot_be_compared_is_not_named():
+    decision = decide_rows(make_row("base"), make_row("a", latency=0.001, task=None))
+    assert [cell["cell"] for cell in decision.unjudged] == ["a"]
+    assert name_choices(decision)["latency"] == "base"
+
+
+def test_a_single_cell_is_best_for_every_aim():
+    decision = decide_rows(make_row("base"))
+    assert set(name_choices(decision).values()) == {"base"}
+    assert all(cell.is_reference for cell in decision.choices)
+
+
+def test_without_energy_the_other_aims_remain():
+    decision = decide_rows(make_row("base", energy=None), make_row("a", latency=0.001, energy=None))
+    assert name_choices(decision) == {"latency": "a", "throughput": "a", "knee": "a"}
+
+
+def test_a_reference_without_figures_leaves_the_others_to_stand_alone():
+    decision = decide_rows(make_row("a", latency=0.002), make_row("b", latency=0.001))
+    assert decision.reference is None
+    assert name_choices(decision)["latency"] == "b"
+    assert not any(choice.changes for choice in decision.choices)
+
+
+def test_where_nothing_was_measured_nothing_is_named():
+    (decision,) = decide([make_row("base", status="crashed", latency=None)], {}, REFERENCES)
+    assert decision.choices == ()
+    assert decision.rows == ()
+
+
+def test_data_sets_and_models_are_decided_apart():
+    rows = [make_row("base"), make_row("base", dataset="e"), make_row("x", model="n")]
+    decisions = decide(rows, {}, {"d": {"m": "base", "n": "x"}, "e": {"m": "base"}})
+    assert [(decision.dataset, decision.model) for decision in decisions] == [
+        ("d", "m"),
+        ("e", "m"),
+        ("d", "n"),
+    ]
+
+
+def test_the_front_is_what_no_other_point_beats():
+    assert find_front([[1, 5], [2, 2], [5, 1], [3, 3], [2, 2]]) == [0, 1, 2, 4]
+    assert find_front([[1, 1]]) == [0]
+
+
+def test_the_knee_is_nearest_to_the_best_of_each_whatever_the_units():
+    points = [[1.0, 100.0], [2.0, 20.0], [10.0, 10.0], [50.0, 50.0]]
+    assert find_knee(points) == 1
+    assert find_knee([[x * 1e6, y / 1e6] for x, y in points]) == 1
+    assert find_knee([[3.0, 3.0], [3.0, 3.0]]) == 0
+
+
+def build_first_screen(study: MadeStudy, folder: Any) -> Any:
+    files = render_all(study, folder, draw=False)
+    rows = list(read_summary(files.summary).values())
+    differences = read_differences(files.differences)
+    decisions = decide(rows, differences, study.outline["references"])
+    return build_answer(study.outline, decisions, rows)
+
+
+def test_the_first_screen_names_settings_by_what_differs(tmp_path):
+    screen = build_first_screen(MadeStudy(), tmp_path)
+    assert [group.title for group in screen.groups] == ["TextVQA", "COCO", "ScienceQA"]
+    textvqa, coco, _ = screen.groups
+    assert textvqa.reference.startswith("Compared with the base config: ")
+    assert coco.reference.startswith("Compared with batch 16: ")
+    assert [tile.heading for tile in textvqa.tiles] == [
+        "Lowest latency",
+        "Highest throughput",
+        "Lowest energy",
+        "Best balance",
+    ]
+    throughput = textvqa.tiles[1]
+    assert "batch 16" in throughput.setting
+    assert throughput.verdict == "better"
+    assert any(text.startswith("time per sample -") for text in throughput.against)
+    assert throughput.figures[0].split()[1] == "samples/s"
+
+
+def test_what_was_not_measured_stands_on_the_first_screen_by_its_reason(tmp_path):
+    screen = build_first_screen(MadeStudy(), tmp_path)
+    assert [(entry.count, entry.status) for entry in screen.missing] == [
+        (1, "unsupported"),
+        (1, "unavailable"),
+    ]
+    assert screen.missing[1].reason == "this machine has no cuda device"
+    assert screen.missing[1].example == "TextVQA: GPU"
+
+
+def test_many_reasons_are_cut_short(tmp_path):
+    study = MadeStudy()
+    for place, record in enumerate(study.records.values()):
+        if place > 6:
+            record |= {"status": "crashed", "reason": f"reason {place}", "quality": None}
+            record |= {"wer_value": None, "latency": None, "energy": None, "flops": None}
+    screen = build_first_screen(study, tmp_path)
+    assert len(screen.missing) == 6
+    assert screen.more_missing == len(study.records) - 7 - 6
+
+
+def test_random_weights_are_decided_by_cost_and_say_so(tmp_path):
+    study = MadeStudy()
+    study.take_weights_away()
+    screen = build_first_screen(study, tmp_path)
+    assert all("Quality was not measured here" in group.notes[0] for group in screen.groups)
+    assert all(group.tiles for group in screen.groups)
+
+
+def test_nothing_measured_is_no_recommendation(failed):
+    text = (failed.folder / "report.md").read_text()
+    assert "Nothing was measured, so there is no setting to recommend." in text
+    assert "21 cells (first: TextVQA: base config): killed by SIGKILL" in text
+
+
+def test_the_base_cell_is_named_as_such(tmp_path):
+    study = MadeStudy()
+    key = ("textvqa", cell_id(AXES))
+    study.records[key]["latency"] /= 100
+    detail = study.records[key]["latency_detail"]
+    for name in ("low_s", "high_s"):
+        detail[name] /= 100
+    detail["rounds_s"] = [seconds / 100 for seconds in detail["rounds_s"]]
+    screen = build_first_screen(study, tmp_path)
+    assert screen.groups[0].tiles[0].setting == "base config"
+    assert screen.groups[0].tiles[0].verdict == "same"

@@ -1,0 +1,189 @@
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from study_factory import DATASETS, MadeStudy, cell_id, render_all
+
+from vlmeter.reporting.figures.plot_layers import plot_layers
+from vlmeter.reporting.figures.plot_pareto import plot_pareto
+from vlmeter.reporting.figures.plot_section import plot_section
+from vlmeter.reporting.layers.profiles import peak_of, read_profiles, work_of
+from vlmeter.results.tables import read_layers
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def read_texts(path: Path) -> list[str]:
+    root = ET.fromstring(path.read_text())
+    return ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
+
+
+def list_colours(path: Path) -> set[str]:
+    palette = {"#0072b2", "#d55e00", "#009e73"}
+    return {colour for colour in palette if colour in path.read_text()}
+
+
+def test_a_figure_has_two_panels_with_units_on_their_axes(rendered):
+    shown = read_texts(rendered.figure("image_size"))
+    for label in (
+        "Latency (ms per batch)",
+        "Word error rate (lower is better)",
+        "Image size (px)",
+        "COCO",
+        "ScienceQA",
+        "TextVQA",
+    ):
+        assert label in shown
+    assert shown.count("224") == 2
+
+
+def test_a_data_set_has_the_same_colour_in_every_figure(rendered):
+    assert list_colours(rendered.figure("batch_size")) == {"#009e73"}
+    assert list_colours(rendered.figure("device")) == {"#009e73"}
+    assert list_colours(rendered.figure("optimization")) == {"#d55e00"}
+    assert list_colours(rendered.figure("image_size")) == {"#0072b2", "#d55e00", "#009e73"}
+
+
+def test_a_status_stands_where_a_figure_would(rendered):
+    assert read_texts(rendered.figure("optimization")).count("unsupported") == 2
+    assert read_texts(rendered.figure("device")).count("unavailable") == 2
+
+
+def test_the_layers_figure_names_kinds_and_profiles(rendered):
+    shown = read_texts(rendered.figure("layers"))
+    for label in ("linear", "convolution", "other", "vision", "prefill", "Time (ms per sample)"):
+        assert label in shown
+    assert shown.count("448 px") == 3
+    assert [title for title in shown if title.startswith(("Forward", "Decode", "Roofline"))] == [
+        "Forward pass by stage",
+        "Forward pass by kind of layer",
+        "Decode step by kind of layer",
+        "Roofline of the forward pass",
+    ]
+
+
+def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
+    assert "no roof: the device's peak is not known" in read_texts(rendered.figure("layers"))
+    machine = tmp_path / "machine.json"
+    machine.write_text(json.dumps({"peak_flop_per_s": {"cpu-fp32": 2e14, "cuda-fp16": 1.0}}))
+    tables = (rendered.layers, rendered.layer_records, machine)
+    plot_layers(MadeStudy().outline["layers"], *tables, tmp_path / "a.svg")
+    roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"
+    assert roof in read_texts(tmp_path / "a.svg")
+
+
+def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
+    outline = MadeStudy().outline["layers"]
+    profiles = read_profiles(outline, read_layers(rendered.layers), rendered.layer_records)
+    work = {(work_item.kind, work_item.batch): work_item for work_item in work_of(profiles[:4])}
+    linear = work["linear", 1]
+    # 80 % of 751.06 GFLOP in 55 % of 21 ms, with four million weights of four bytes.
+    assert linear.intensity == pytest.approx(0.8 * 751.06e9 / 16e6)
+    assert linear.flop_per_s == pytest.approx(0.8 * 751.06e9 / (0.55 * 21e-3))
+    assert work["linear", 16].intensity == pytest.approx(16 * linear.intensity)
+    assert {kind for kind, _ in work} == {"linear", "attention", "convolution"}
+    assert peak_of({}, profiles) is None
+    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, profiles) == 3.0
+    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, []) is None
+
+
+def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
+    shown = read_texts(rendered.figure("pareto"))
+    for label in ("TextVQA", "COCO", "Latency (ms per batch)", "Energy (J per sample)"):
+        assert label in shown
+    assert "base config" in shown
+    assert shown.count("VQA accuracy") == 2
+    assert shown.count("(higher is better)") == 6
+    assert list_colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
+
+
+def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
+    study = MadeStudy()
+    outline = study.outline
+    first = outline["sections"][0]
+    base = first["cells"][0]
+    rows = []
+    for size in range(2, 62):
+        axes = {**base["axes"], "batch_size": size}
+        entry = {**base, "cell": cell_id(axes), "axes": axes, "values": {"batch_size": size}}
+        record = json.loads(json.dumps(study.records["textvqa", base["cell"]]))
+        record["cell"] |= {"id": entry["cell"], "batch_size": size}
+        record["latency"] *= 1 + size / 10
+        study.records["textvqa", entry["cell"]] = record
+        rows.append(entry)
+    first["cells"] += rows
+    files = render_all(study, tmp_path, draw=False)
+    plot_pareto(outline, files.summary, files.differences, tmp_path / "a.svg")
+    shown = read_texts(tmp_path / "a.svg")
+    assert "base config" in shown
+    assert "batch 61" not in shown
+
+
+def test_without_quality_there_is_no_front_to_draw(tmp_path):
+    study = MadeStudy()
+    study.take_weights_away()
+    files = render_all(study, tmp_path, draw=False)
+    plot_pareto(study.outline, files.summary, files.differences, tmp_path / "a.svg")
+    assert read_texts(tmp_path / "a.svg") == [
+        "Quality was not measured.",
+        "not measured: random weights",
+    ]
+
+
+@pytest.mark.parametrize("name", ["batch_size", "image_size", "device", "layers"])
+def test_nothing_measured_is_a_figure_that_says_so(failed, name):
+    assert read_texts(failed.figure(name))[0] == "Nothing was measured."
+
+
+def test_no_figure_holds_a_date_or_a_version(rendered):
+    for path in (rendered.folder / "figures").rglob("*.svg"):
+        text = path.read_text()
+        assert "<dc:date>" not in text
+        assert "<dc:creator>" not in text
+
+
+def test_hostile_labels_stay_text(hostile):
+    for path in (hostile.folder / "figures").rglob("*.svg"):
+        root = ET.fromstring(path.read_text())
+        assert {element.tag for element in root.iter()} & {f"{SVG}script", f"{SVG}image"} == set()
+    assert any("COCO <script>alert" in text for text in read_texts(hostile.figure("image_size")))
+
+
+def test_the_outlines_of_the_study_are_enough(rendered, tmp_path):
+    """The workflow omits title and note of a section, so that a new title redraws nothing."""
+    outline = MadeStudy().outline
+    section = {k: v for k, v in outline["sections"][1].items() if k not in ("title", "note")}
+    labels = {name: {"label": block["label"]} for name, block in DATASETS.items()}
+    plot_section(section, labels, rendered.summary, tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_bytes() == rendered.figure("image_size").read_bytes()
+
+
+def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
+    section = MadeStudy().outline["sections"][0]
+    section["cells"][1]["cell"] = "never-run"
+    plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
+    assert read_texts(tmp_path / "a.svg").count("no record") == 2
+
+
+def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
+    plot_layers(None, rendered.layers, [], rendered.machine, tmp_path / "a.svg")
+    assert read_texts(tmp_path / "a.svg") == ["Nothing was measured."]
+
+
+def test_two_axes_at_once_are_named_at_every_place(rendered, tmp_path):
+    section = MadeStudy().outline["sections"][0]
+    section["varied"]["optimization"] = ["eager"]
+    for entry in section["cells"]:
+        entry["values"]["optimization"] = "eager"
+    plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
+    assert read_texts(tmp_path / "a.svg").count("16 · Eager") == 2
+
+
+def test_a_panel_without_figures_says_so(tmp_path):
+    study = MadeStudy()
+    for record in study.records.values():
+        record["wer_value"] = None
+    files = render_all(study, tmp_path, draw=False)
+    plot_section(study.outline["sections"][0], DATASETS, files.summary, tmp_path / "a.svg")
+    assert read_texts(tmp_path / "a.svg").count("not measured") == 1

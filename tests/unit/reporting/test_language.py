@@ -1,0 +1,203 @@
+"""The report has the same content in every language."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+from study_factory import MadeStudy
+
+from vlmeter.config.axes import AXES
+from vlmeter.config.dataset import Task
+from vlmeter.errors import UserError
+from vlmeter.machine import devices
+from vlmeter.metrics.registry import TASK_METRICS
+from vlmeter.reporting.language import (
+    LANGUAGES,
+    Message,
+    choose_plural_form,
+    figure_in_language,
+    in_language,
+    read_catalogue,
+    say,
+    speaking,
+    translate,
+    translate_parts,
+)
+from vlmeter.reporting.provenance import _TRAITS
+from vlmeter.status import Status
+
+REPOSITORY = Path(__file__).parents[3]
+LOCALES = REPOSITORY / "report" / "locales"
+FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many"}}
+CODE = [*(REPOSITORY / "src/vlmeter").rglob("*.py"), *(REPOSITORY / "report/templates").iterdir()]
+FAMILIES = {
+    "axis_label": set(AXES),
+    "axis_heading": set(AXES),
+    "axis_words": {"batch_size", "image_size", "max_input_len"},
+    "status": {*Status, "no_record"},
+    "task": set(Task.__args__),
+    "trait": set(_TRAITS),
+    "finding.convolutions": set(),
+}
+"""Keys that the code composes: a prefix, and all names that may follow its dot."""
+
+
+def read_messages(language: str) -> dict[str, Message]:
+    return dict(read_catalogue(language, LOCALES).messages)
+
+
+def list_fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def list_forms(message: Message) -> dict[str, str]:
+    return {"other": message} if isinstance(message, str) else dict(message)
+
+
+def test_the_catalogues_have_the_same_keys():
+    keys = [list(read_messages(language)) for language in LANGUAGES]
+    assert keys[1:] == keys[:-1]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_has_its_placeholders_and_its_languages_plurals(language):
+    english = read_messages(LANGUAGES[0])
+    for key, message in read_messages(language).items():
+        expected = set().union(*(list_fields(text) for text in list_forms(english[key]).values()))
+        placeholders = [list_fields(text) for text in list_forms(message).values()]
+        assert set().union(*placeholders) - {"count"} == expected - {"count"}, key
+        if not isinstance(message, str):
+            assert set(message) == FORMS[language], key
+            assert all(names - {"count"} == expected - {"count"} for names in placeholders), key
+        elif isinstance(english[key], str):
+            assert list_fields(message) == expected, key
+
+
+def test_nothing_is_left_in_english():
+    english, russian = (read_messages(language) for language in LANGUAGES)
+    same = {key for key, text in russian.items() if text == english[key]}
+    latin = {key for key in same if re.search("[A-Za-z]{3,}", str(english[key]))}
+    assert {re.sub("{[a-z_]+}", "", str(english[key])).strip("() ") for key in latin} <= {
+        *("WER", "FLOPs", "CPU", "GPU", "CUDA", "Python", "dtype", "px"),
+        *("", "; {}", "{}: {}"),
+        *(str(english[key]) for key in latin if key.startswith("recorded.")),
+    }
+
+
+def test_every_key_is_used_and_every_used_key_is_there():
+    code = "\n".join(path.read_text() for path in CODE)
+    keys = set(read_messages("en"))
+    literal = {key for key in keys if re.search(f"[\"']{re.escape(key)}[\"']", code)}
+    put_together = {f"{prefix}.{name}" for prefix, names in FAMILIES.items() for name in names}
+    starts = {match.rstrip("{") for match in re.findall(r"f[\"']([a-z_]+\.[a-z_]*\{)", code)}
+    starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
+    built = {key for key in keys if any(key.startswith(start) for start in starts)}
+    assert put_together <= keys
+    assert keys - literal - built - {key for key in keys if key.startswith("recorded.")} == set()
+    asked = set(re.findall(r'(?:say|prose)\(\s*"([a-z_.]+)"', code))
+    assert {key for key in asked if not key.endswith(".")} - keys == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "form"),
+    [
+        *(("en", 1, "one"), ("en", 0, "other"), ("en", 21, "other")),
+        *(("ru", 1, "one"), ("ru", 21, "one"), ("ru", 11, "many"), ("ru", 3, "few")),
+        *(("ru", 13, "many"), ("ru", 5, "many"), ("ru", 0, "many"), ("ru", 102, "few")),
+    ],
+)
+def test_numbers_choose_the_plural_form(language, count, form):
+    assert choose_plural_form(language, count) == form
+
+
+def test_a_language_holds_within_its_block_alone():
+    with speaking("ru", LOCALES):
+        assert say("machine.cores", count=2) == "2 ядра"
+    assert say("machine.cores", count=2) == "2 cores"
+
+
+def test_an_untranslated_text_of_a_record_stays_as_it_is():
+    with speaking("ru", LOCALES):
+        assert translate("{not} a format") == "{not} a format"
+
+
+def test_every_definition_of_a_metric_and_every_term_of_records_is_translated():
+    english = {
+        str(text) for key, text in read_messages("en").items() if key.startswith("recorded.")
+    }
+    definitions = {metric.definition for metrics in TASK_METRICS.values() for metric in metrics}
+    assert definitions <= english
+    code = " ".join("\n".join(path.read_text() for path in CODE).split())
+    words = {text for text in english if text not in definitions}
+    # "can't be used" is what the published study printed.
+    unknown = {text for text in words if text not in code.replace('" "', "")}
+    made = {"can't be used", "not measured: random weights", devices.absence("cuda")}
+    assert unknown <= made | {text for text in words if text.startswith("Intervals: 95")}
+
+
+def test_a_definition_is_translated_part_by_part():
+    text = "Exact match: no. " + next(iter(TASK_METRICS["caption"])).definition + " And more."
+    with speaking("ru", LOCALES):
+        shown = translate_parts(text)
+    assert shown.startswith("Exact match: no. WER: ошибочные слова")
+    assert shown.endswith(" And more.")
+    assert translate_parts(text) == text
+
+
+def test_values_are_not_read_as_placeholders():
+    assert say("prompt.named", name="{x}", words="{0}") == "Prompt {x}: {0}."
+
+
+def test_files_in_the_first_language_have_no_language_in_their_name():
+    assert in_language(Path("a/report.md"), "en") == Path("a/report.md")
+    assert in_language(Path("a/report.md"), "ru") == Path("a/report.ru.md")
+    assert figure_in_language(Path("a/b.svg"), "ru") == Path("a/ru/b.svg")
+
+
+@pytest.mark.parametrize("text", ["[", "- a list", None])
+def test_a_broken_catalogue_is_named(tmp_path, text):
+    if text is not None:
+        (tmp_path / "en.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"en\.yaml cannot be read as a catalogue"):
+        read_catalogue("en", tmp_path)
+
+
+def list_shape(path: Path) -> list[tuple[str, str]]:
+    """Return the elements of a report in order, without their texts."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
+    kinds = ("heading_open", "table_open", "tr_open", "fence", "list_item_open", "td_open")
+    return [(token.type, token.tag) for token in tokens if token.type in kinds]
+
+
+@pytest.mark.parametrize("which", ["rendered", "failed", "hostile"])
+def test_both_reports_have_the_same_parts(which, request):
+    folder = request.getfixturevalue(which).folder
+    english, russian = (list_shape(folder / name) for name in ("report.md", "report.ru.md"))
+    assert russian == english
+
+
+def test_both_reports_have_the_same_figures(rendered):
+    numbers = [
+        re.findall(r"\d+\.\d+", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
+        for path in (rendered.folder / "report.md", rendered.folder / "report.ru.md")
+    ]
+    assert sorted(numbers[0]) == sorted(numbers[1])
+
+
+def test_the_pages_lead_to_each_other(rendered):
+    english, russian = (
+        (rendered.folder / name).read_text() for name in ("study.html", "study.ru.html")
+    )
+    assert '<html lang="en">' in english
+    assert '<html lang="ru">' in russian
+    assert 'href="study.ru.html"' in english
+    assert 'href="study.html"' in russian
+
+
+def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
+    text = (rendered.folder / "study.ru.html").read_text()
+    assert "Задержка (ms на батч)" in text
+    assert "Latency (ms per batch)" not in text
+    assert MadeStudy().outline["title"] in text

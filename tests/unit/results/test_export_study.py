@@ -1,0 +1,186 @@
+"""The exports for programs: unchanged figures and texts, with a description of each column."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from study_factory import Files, MadeStudy, make_plan, write_study
+
+from vlmeter.errors import UserError
+from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
+from vlmeter.results.reference import COLUMNS, columns_text
+from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.tables import read_summary
+from vlmeter.storage.files import read_json, write_json
+
+HOSTILE = '=cmd|"/C calc"!A0 <script>\n\r\x1b\u202e'
+
+
+def export(study: MadeStudy, files: Files) -> Path:
+    target = files.folder / "study.json"
+    export_study(
+        study.outline,
+        files.summary.with_suffix(".parquet"),
+        files.layers,
+        files.differences,
+        files.repeatability,
+        files.machine,
+        target,
+    )
+    return target
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadeStudy, Files, dict[str, Any]]:
+    study = MadeStudy()
+    lost = next(record for record in study.records.values() if record["status"] == "unsupported")
+    lost["reason"] = HOSTILE
+    plan = make_plan(study.outline)
+    files = Files(write_study(study, tmp_path_factory.mktemp("exported"), plan))
+    return study, files, json.loads(export(study, files).read_text())
+
+
+def test_the_json_has_exactly_the_described_keys(exported) -> None:
+    assert list(exported[2]) == list(KEYS)
+
+
+def test_every_row_has_every_described_column(exported) -> None:
+    study, _, content = exported
+    for name, columns in TABLES.items():
+        described = content["columns"][name]
+        assert [column["name"] for column in described] == [column.name for column in columns]
+        assert all(column["description"] for column in described)
+        assert {tuple(row) for row in content[name]} == {
+            tuple(column["name"] for column in described)
+        }
+    assert len(content["summary"]) == len(study.records)
+
+
+def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:
+    _, files, content = exported
+    of_csv = list(read_summary(files.summary).values())
+    texts = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
+    for row, other in zip(content["summary"], of_csv, strict=True):
+        assert {key: row[key] for key in row if key not in texts} == {
+            key: other[key] for key in other if key not in texts
+        }
+
+
+def test_a_hostile_text_is_unchanged_in_json_and_parquet_and_not_a_formula_in_csv(
+    exported,
+) -> None:
+    _, files, content = exported
+    parquet = pq.read_table(files.summary.with_suffix(".parquet")).to_pylist()
+    assert HOSTILE in [row["reason"] for row in content["summary"]]
+    assert HOSTILE in [row["reason"] for row in parquet]
+    assert ",=cmd" not in files.summary.read_text()
+    assert "'=cmd" in files.summary.read_text()
+
+
+def test_a_lone_surrogate_is_replaced_where_no_file_can_hold_it(tmp_path: Path) -> None:
+    study = MadeStudy()
+    lost = next(record for record in study.records.values() if record["status"] != "ok")
+    lost["reason"] = "cut \ud800 in half"
+    files = Files(write_study(study, tmp_path))
+    content = json.loads(export(study, files).read_text())
+    assert "cut \ufffd in half" in [row["reason"] for row in content["summary"]]
+
+
+def test_parquet_keeps_types_units_and_descriptions(exported) -> None:
+    schema = pq.read_schema(exported[1].summary.with_suffix(".parquet"))
+    energy = schema.field("energy")
+    assert str(energy.type) == "double"
+    assert energy.metadata == {b"unit": b"J", b"description": b"Gross energy per sample."}
+    assert str(schema.field("batch_size").type) == "int64"
+    assert str(schema.field("latency_steady").type) == "bool"
+
+
+def test_the_rounds_behind_a_cost_are_exported(exported) -> None:
+    study, _, content = exported
+    row = content["summary"][0]
+    record = study.records[row["dataset"], row["cell"]]
+    assert json.loads(row["latency_rounds_s"]) == record["latency_detail"]["rounds_s"]
+    assert json.loads(row["energy_rounds_j"]) == record["energy_detail"]["rounds_j"]
+
+
+def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path: Path) -> None:
+    study = MadeStudy(has_gpu=True)
+    for record in study.records.values():
+        if record["cell"]["device"] == "cuda":
+            record["memory"]["peak_allocated_bytes"] = 123
+    files = Files(write_study(study, tmp_path))
+    rows = read_summary(files.summary).values()
+    measured = [row for row in rows if row["status"] == "ok"]
+    assert {row["peak_memory_bytes"] for row in measured if row["device"] == "cuda"} == {123}
+    assert all(
+        row["peak_memory_bytes"] == row["peak_rss_bytes"]
+        for row in measured
+        if row["device"] == "cpu"
+    )
+
+
+def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
+    assert (repository / COLUMNS).read_text() == columns_text()
+
+
+def test_a_study_is_read_back(exported) -> None:
+    study, files, content = exported
+    study_read = read_exported(files.folder)
+    assert list(study_read.rows.values()) == content["summary"]
+    assert study_read.outline == json.loads(json.dumps(study.outline))
+
+
+def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:
+    study = exported[0]
+    files = Files(write_study(study, tmp_path))
+    parquet = files.summary.with_suffix(".parquet")
+    parquet.write_bytes(parquet.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"summary\.parquet is damaged"):
+        export(study, files)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: folder.joinpath("study.json").unlink(), "has no study.json"),
+        (lambda folder: rewrite(folder, layout=0), "has layout 0, and this version reads layout 1"),
+        (lambda folder: rewrite(folder, machine=None), "without machine"),
+        (lambda folder: drop_column(folder, "latency_rounds_s"), "the column latency_rounds_s"),
+        (
+            lambda folder: folder.joinpath("study.json").write_text("{"),
+            "study.json cannot be read as JSON",
+        ),
+    ],
+)
+def test_a_folder_without_a_study_of_this_layout_is_refused_in_a_sentence(
+    exported, tmp_path: Path, spoil, words: str
+) -> None:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    folder.joinpath("study.json").write_text(exported[1].folder.joinpath("study.json").read_text())
+    spoil(folder)
+    with pytest.raises(UserError) as refusal:
+        read_exported(folder)
+    assert words in str(refusal.value)
+    assert str(folder) in str(refusal.value)
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no folder: give that of a finished study"):
+        read_exported(tmp_path / "nowhere")
+
+
+def rewrite(folder: Path, **changes: Any) -> None:
+    content = {**read_json(folder / "study.json"), **changes}
+    write_json(folder / "study.json", {key: value for key, value in content.items() if value})
+    if changes.get("layout") == 0:
+        write_json(folder / "study.json", content)
+
+
+def drop_column(folder: Path, name: str) -> None:
+    content = read_json(folder / "study.json")
+    for row in content["summary"]:
+        del row[name]
+    write_json(folder / "study.json", content)

@@ -1,0 +1,311 @@
+"""Gates: the figure and the noise keep or break a limit; a missing figure breaks it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from study_factory import AXES, MadeStudy, cell_id, list_measured, render_all, write_study
+
+from vlmeter.errors import UserError
+from vlmeter.reporting.remarks import gate_remarks
+from vlmeter.results.check_study import check_study
+from vlmeter.results.judge_gates import judge_gates
+from vlmeter.results.tables import read_summary
+from vlmeter.storage.files import read_json, write_json
+
+BASE = ["textvqa", cell_id(AXES)]
+SIXTEEN = ["textvqa", cell_id({**AXES, "batch_size": 16})]
+CUDA = ["textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"})]
+COLUMNS = {"latency": "s", "energy": "J", "wer_value": "", "peak_memory_bytes": "B"}
+
+
+def gate(metric: str, *cells: list[str], **limits: Any) -> dict[str, Any]:
+    every = dict.fromkeys(
+        ("max", "min", "baseline", "max_increase_percent", "max_decrease_percent")
+    )
+    return {
+        "metric": metric,
+        "unit": COLUMNS.get(metric, ""),
+        "is_column": metric in COLUMNS,
+        **every,
+        **{key: str(value) if key == "baseline" else value for key, value in limits.items()},
+        "cells": list(cells),
+    }
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(MadeStudy(), tmp_path_factory.mktemp("gated") / "study")
+
+
+@pytest.fixture(scope="module")
+def figures(study: Path) -> Callable[[list[str]], dict[str, Any]]:
+    return lambda key: read_json(study / "cells" / key[0] / key[1] / "record.json")
+
+
+def judge_limits(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
+    target = study.parent / "gates.json"
+    judge_gates(plan, study / "summary.csv", study / "repeatability.json", target)
+    verdicts = read_json(target)
+    assert verdicts["kept"] + verdicts["broken"] == len(verdicts["limits"])
+    return verdicts["limits"]
+
+
+def edit_record(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    made = MadeStudy()
+    for record in list_measured(made):
+        edit(record)
+    return write_study(made, folder) / "summary.csv"
+
+
+def multiply_latency(factor: float) -> Callable[[dict[str, Any]], None]:
+    """Return an edit that multiplies a record's latency."""
+
+    def edit(record: dict[str, Any]) -> None:
+        record["latency"] *= factor
+        rounds = record["latency_detail"]["rounds_s"]
+        record["latency_detail"]["rounds_s"] = [seconds * factor for seconds in rounds]
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({"max": 1.01}, [True]),
+        ({"max": 1.0}, [True]),
+        ({"max": 0.99}, [False]),
+        ({"min": 0.99}, [True]),
+        ({"min": 1.01}, [False]),
+        ({"min": 0.5, "max": 0.6}, [False, True]),
+    ],
+)
+def test_an_absolute_limit_is_compared_with_the_figure(study, figures, limits, kept) -> None:
+    latency = figures(BASE)["latency"]
+    shares = {key: share * latency for key, share in limits.items()}
+    verdicts = judge_limits(study, gate("latency", BASE, **shares))
+    assert [verdict["kept"] for verdict in verdicts] == kept
+    assert {verdict["value"] for verdict in verdicts} == {latency}
+
+
+def test_a_broken_limit_shows_the_limit_and_the_figure(study) -> None:
+    (verdict,) = judge_limits(study, gate("latency", BASE, max=0.001))
+    assert verdict["limit"] == "latency at most 1.00 ms"
+    assert (verdict["dataset"], verdict["cell"]) == tuple(BASE)
+    assert verdict["found"].endswith(" ms")
+
+
+@pytest.mark.parametrize("metric", ["energy", "wer_value", "peak_memory_bytes", "vqa_accuracy"])
+def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
+    broken, kept = judge_limits(study, gate(metric, BASE, max=1e-6), gate(metric, BASE, max=1e15))
+    assert (broken["kept"], kept["kept"]) == (False, True)
+    assert broken["value"] == kept["value"] > 0
+
+
+@pytest.mark.parametrize(
+    ("factor", "limits", "kept"),
+    [
+        # 25 % more than the baseline: beyond 10 % and beyond the noise.
+        (0.8, {"max_increase_percent": 10}, False),
+        (0.8, {"max_increase_percent": 30}, True),
+        # 0.5 % more: beyond the allowance of nothing, and within the noise.
+        (0.995, {"max_increase_percent": 0}, True),
+        # less is no increase, and is a decrease
+        (1.25, {"max_increase_percent": 0}, True),
+        (1.25, {"max_decrease_percent": 10}, False),
+        (1.25, {"max_decrease_percent": 30}, True),
+    ],
+)
+def test_a_relative_limit_is_broken_beyond_the_allowance_and_the_noise(
+    study, tmp_path: Path, factor: float, limits: dict[str, float], kept: bool
+) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(factor))
+    (verdict,) = judge_limits(study, gate("latency", SIXTEEN, baseline=baseline, **limits))
+    assert verdict["kept"] is kept
+    assert verdict["difference"] / verdict["base"] == pytest.approx(1 / factor - 1)
+    assert verdict["low"] < verdict["difference"] < verdict["high"]
+
+
+def test_a_summary_alone_is_enough_as_a_baseline(study, tmp_path: Path) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+    alone = tmp_path / "kept.csv"
+    shutil.copy(baseline, alone)
+    limits = {"max_increase_percent": 10, "baseline": alone}
+    latency, wer = judge_limits(
+        study, gate("latency", BASE, **limits), gate("wer_value", BASE, **limits)
+    )
+    assert latency["kept"] is False
+    assert latency["limit"] == f"latency at most 10 % above {alone}"
+    assert wer["kept"] is True
+    assert wer["low"] < 0 < wer["high"]
+
+
+def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
+    study, tmp_path: Path
+) -> None:
+    def better(record: dict[str, Any]) -> None:
+        for metric in record["quality"]["metrics"]:
+            if metric["name"] == "vqa_accuracy":
+                metric |= {key: metric[key] * 1.05 for key in ("value", "low", "high")}
+
+    baseline = edit_record(tmp_path / "base", better)
+    alone = tmp_path / "kept.csv"
+    shutil.copy(baseline, alone)
+    paired, loose = (
+        judge_limits(study, gate("vqa_accuracy", BASE, baseline=path, max_decrease_percent=1))[0]
+        for path in (baseline, alone)
+    )
+    assert paired["difference"] == pytest.approx(loose["difference"])
+    assert paired["kept"] is False
+    assert loose["kept"] is True
+
+
+def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) -> None:
+    def smaller(record: dict[str, Any]) -> None:
+        record["memory"]["peak_rss_bytes"] *= 0.9
+
+    baseline = edit_record(tmp_path / "base", smaller)
+    strict, wide = judge_limits(
+        study,
+        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=5),
+        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
+    )
+    assert (strict["kept"], wide["kept"]) == (False, True)
+    assert strict["found"].endswith("+11 % no interval")
+
+
+def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
+    study, tmp_path: Path
+) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(1))
+    verdicts = judge_limits(
+        study,
+        gate("latency", CUDA, max=1e9),
+        gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
+    )
+    assert [verdict["kept"] for verdict in verdicts] == [False, False]
+    assert {verdict["found"] for verdict in verdicts} == {
+        "not measured: unavailable: this machine has no cuda device"
+    }
+
+
+def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_path: Path) -> None:
+    made = MadeStudy()
+    made.take_weights_away()
+    record = made.records[tuple(BASE)]
+    record["energy"] = None
+    record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
+    folder = write_study(made, tmp_path / "study")
+    verdicts = judge_limits(
+        folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0)
+    )
+    assert [(verdict["kept"], verdict["found"]) for verdict in verdicts] == [
+        (False, "not measured: the window was too short"),
+        (False, "not measured: random weights"),
+    ]
+
+
+def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_path: Path) -> None:
+    made = MadeStudy()
+    del made.records[tuple(BASE)]
+    baseline = write_study(made, tmp_path / "base") / "summary.csv"
+    limits = {"baseline": baseline, "max_increase_percent": 50}
+    missing, lost = judge_limits(
+        study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits)
+    )
+    assert (missing["kept"], missing["found"]) == (False, "the baseline has no such cell")
+    assert lost["found"].startswith("not measured: unavailable")
+
+
+def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
+    study, tmp_path: Path
+) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(1))
+    baseline.write_text(baseline.read_text()[:-2])
+    relative = {"baseline": baseline, "max_increase_percent": 1}
+    limits = judge_limits(study, gate("latency", BASE, **relative), gate("latency", BASE, max=9))
+    assert [verdict["kept"] for verdict in limits] == [False, True]
+    assert f"{baseline} is damaged" in limits[0]["found"]
+
+
+def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
+    verdicts = judge_limits(
+        study, gate("latency", BASE, SIXTEEN, max=0.05), gate("energy", BASE, min=5, max=9)
+    )
+    assert [verdict["kept"] for verdict in verdicts] == [True, False, True, False]
+    with pytest.raises(UserError) as refusal:
+        check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
+    first, heading, *rows = str(refusal.value).splitlines()
+    assert first.startswith("2 of 4 limits are broken; the report is written, and ")
+    assert [row.split("  ")[0] for row in (heading, *rows)] == [
+        "limit",
+        "latency at most 50.0 ms",
+        "energy at least 5.00 J",
+    ]
+    starts = {row.index("textvqa") for row in rows} | {heading.index("data set")}
+    assert len(starts) == 1
+    assert not (tmp_path / "check.json").exists()
+
+
+def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
+    judge_limits(study, gate("latency", BASE, SIXTEEN, max=10))
+    check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
+    assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
+
+
+def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> None:
+    judge_limits(study, gate("latency", BASE, max=1e-9))
+    profile = tmp_path / "layers.json"
+    write_json(profile, {"status": "error", "reason": "as it goes"})
+    summary = study / "summary.csv"
+    with pytest.raises(UserError) as refusal:
+        check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
+    text = str(refusal.value)
+    assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
+    assert "1 of 1 limits are broken" in text
+
+
+def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> None:
+    made = MadeStudy()
+    made.records[tuple(CUDA)]["reason"] = "<b>no</b> | device"
+    study = write_study(made, tmp_path / "study")
+    judge_limits(
+        study,
+        gate("latency", BASE, SIXTEEN, max=0.05),
+        gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
+        gate("wer_value", CUDA, max=1),
+    )
+    files = render_all(made, tmp_path / "again", draw=False, gates=study.parent / "gates.json")
+    text, russian, html = (
+        (files.folder / name).read_text() for name in ("report.md", "report.ru.md", "study.html")
+    )
+    head = text.split("### 1)")[0]
+    assert "**Warning**: Gates: 2 of 4 limits are broken, so the run fails." in head
+    cell = SIXTEEN[1]
+    assert f"**Warning**: latency at most 50.0 ms: textvqa, {cell}: 250 ms" in head
+    assert "&lt;b&gt;no&lt;/b&gt; \\| device" in head
+    assert "Пороги: нарушены 2 из 4" in russian
+    assert f"latency не больше 50.0 ms: textvqa, {cell}: 250 ms" in russian
+    assert "Gates: 2 of 4 limits are broken" in html
+    assert "<b>no</b>" not in html + text
+
+
+def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
+    limits = judge_limits(study, *[gate("latency", BASE, max=1e-9)] * 8)
+    texts = [remark.text for remark in gate_remarks({"limits": limits})]
+    assert texts[0] == "Gates: 8 of 8 limits are broken, so the run fails."
+    assert texts[-1] == "3 more broken limits stand in gates.json."
+    assert len(texts) == 7
+    (kept,) = gate_remarks({"limits": judge_limits(study, gate("latency", BASE, SIXTEEN, max=9))})
+    assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
+
+
+def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+    limits = judge_limits(
+        study, gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
+    )
+    text = gate_remarks({"limits": limits})[1].text
+    assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in text

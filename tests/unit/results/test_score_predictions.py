@@ -1,0 +1,364 @@
+import json
+import math
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from vlmeter.errors import UserError
+from vlmeter.results.score_predictions import format_flops, score_predictions
+from vlmeter.storage.files import write_json
+
+CELL = {"id": "demo-bs1", "dataset": "demo", "model": "demo", "batch_size": 1}
+MEASUREMENT = {
+    "status": "ok",
+    "reason": None,
+    "attempt": 1,
+    "cell": {"id": "what the measurement says"},
+    "quality": "what the measurement says",
+    "input": {"samples": 3, "text_tokens": 9},
+    "latency_detail": {"latency_s": 0.03, "rounds_s": [0.03, 0.031]},
+    "energy_detail": {"energy_j": 7.5, "energy_reason": None},
+    "flops_detail": {"flops": 751_300_000_000, "per_sample": 751_300_000_000},
+    "compile": None,
+    "anything new": {"kept": True},
+}
+SAMPLES = {
+    "id": ["1", "2", "3"],
+    "references": [["a red car", "a car"], ["a dog"], ["a cat on a mat"]],
+    "choices": [[], [], []],
+    "answer_index": pa.array([None, None, None], pa.int64()),
+    "image": [b"", b"", b""],
+}
+PREDICTIONS = {"id": ["3", "1", "2"], "prediction": ["a cat on a mat", "a bus", "dog"]}
+
+
+class Study:
+    """The files around one cell, and the scoring of it."""
+
+    def __init__(self, folder):
+        self.measurement = folder / "measurement.json"
+        self.predictions = folder / "predictions.parquet"
+        self.samples = folder / "samples.parquet"
+        self.record = folder / "record.json"
+        self.scores = folder / "scores.parquet"
+        write_json(self.measurement, MEASUREMENT)
+        self.write(self.predictions, PREDICTIONS)
+        self.write(self.samples, SAMPLES)
+
+    def write(self, path, columns):
+        pq.write_table(pa.table(columns), path)
+
+    def score(self, task="caption", **options):
+        score_predictions(
+            self.measurement,
+            self.predictions,
+            self.samples,
+            self.record,
+            task=task,
+            cell=CELL,
+            seed=0,
+            resamples=50,
+            **options,
+        )
+        return json.loads(self.record.read_text())
+
+    def figures(self, **options):
+        metrics = self.score(**options)["quality"]["metrics"]
+        return {metric["name"]: metric for metric in metrics}
+
+
+@pytest.fixture
+def study(tmp_path):
+    return Study(tmp_path)
+
+
+def test_the_sources_four_keys_come_first(study):
+    record = study.score()
+    assert list(record)[:4] == ["wer_value", "latency", "energy", "flops"]
+    # 1 of 2 words of "a car", 1 of 2 of "a dog", 0 of 5.
+    assert record["wer_value"] == 2 / 9
+    assert (record["latency"], record["energy"]) == (0.03, 7.5)
+    assert record["flops"] == "751.3 GFLOPS"
+
+
+def test_the_cell_is_the_callers_and_the_cost_blocks_are_kept(study):
+    record = study.score()
+    assert list(record)[4:10] == ["status", "reason", "traceback", "attempt", "cell", "quality"]
+    assert record["cell"] == CELL
+    for block in ("input", "latency_detail", "energy_detail", "flops_detail", "anything new"):
+        assert record[block] == MEASUREMENT[block]
+    assert record["compile"] is None
+    assert record["quality"]["samples"] == 3
+    assert "notes" not in record
+
+
+def test_quality_has_figures_counts_and_a_definition(study):
+    quality = study.score()["quality"]
+    assert (quality["samples"], quality["scored"], quality["bad_samples"]) == (3, 3, [])
+    assert "lower-casing" in quality["definition"]
+    wer = quality["metrics"][0]
+    assert list(wer) == [
+        "name",
+        "label",
+        "value",
+        "low",
+        "high",
+        "higher_is_better",
+        "scored",
+        "note",
+    ]
+    assert wer["low"] <= wer["value"] <= wer["high"]
+
+
+def test_scoring_twice_gives_the_same_bytes(study):
+    study.score()
+    first = (study.record.read_bytes(), study.scores.read_bytes())
+    study.score()
+    assert (study.record.read_bytes(), study.scores.read_bytes()) == first
+
+
+def test_per_sample_scores_lie_beside_the_record_in_the_samples_order(study):
+    study.score()
+    table = pq.read_table(study.scores).to_pydict()
+    assert list(table)[:3] == ["id", "wer", "wer_weight"]
+    assert table["id"] == ["1", "2", "3"]
+    assert table["wer"] == [0.5, 0.5, 0.0]
+    assert table["wer_weight"] == [2.0, 2.0, 5.0]
+
+
+def test_missing_double_null_and_stray_predictions_are_reported_by_id(study):
+    study.write(
+        study.predictions,
+        {"id": ["1", "2", "2", "9"], "prediction": ["a car", "a dog", "dog", "x"]},
+    )
+    quality = study.score()["quality"]
+    assert (quality["samples"], quality["scored"]) == (3, 1)
+    assert quality["bad_samples"] == [
+        {"id": "2", "reason": "2 predictions for one sample", "metrics": []},
+        {"id": "3", "reason": "no prediction", "metrics": []},
+        {"id": "9", "reason": "prediction for a sample not in the data", "metrics": []},
+    ]
+    study.write(study.predictions, {"id": ["1", "2", "3"], "prediction": ["a", None, "b"]})
+    assert study.score()["quality"]["bad_samples"] == [
+        {"id": "2", "reason": "the prediction is null", "metrics": []}
+    ]
+
+
+def test_an_empty_reference_is_reported_and_not_scored(study):
+    study.write(study.samples, SAMPLES | {"references": [["?"], ["a dog"], ["a cat"]]})
+    record = study.score()
+    assert record["quality"]["bad_samples"] == [
+        {
+            "id": "1",
+            "reason": "empty reference: nothing is left of it without punctuation",
+            "metrics": ["wer", "cider_d"],
+        }
+    ]
+    assert record["quality"]["scored"] == 2
+    assert pq.read_table(study.scores).to_pydict()["wer"][0] is None
+
+
+def test_without_any_usable_sample_there_is_no_wer_but_a_note(study):
+    study.write(study.samples, SAMPLES | {"references": [[""], [""], [""]]})
+    record = study.score()
+    assert record["wer_value"] is None
+    assert record["quality"]["metrics"][0]["note"] == "no sample could be scored"
+    assert len(record["quality"]["bad_samples"]) == 3
+
+
+@pytest.mark.parametrize("status", ["unsupported", "out_of_memory", "unavailable", "error"])
+def test_a_cell_that_did_not_end_well_has_a_record_without_figures(study, status):
+    write_json(
+        study.measurement,
+        {"status": status, "reason": "why", "traceback": "Traceback …", "attempt": 2},
+    )
+    study.predictions.unlink()
+    record = study.score()
+    assert [record[key] for key in ("wer_value", "latency", "energy", "flops")] == [None] * 4
+    assert (record["status"], record["reason"], record["attempt"]) == (status, "why", 2)
+    assert (record["traceback"], record["quality"]) == ("Traceback …", None)
+    table = pq.read_table(study.scores)
+    assert table.num_rows == 0
+    assert table.column_names[:3] == ["id", "wer", "wer_weight"]
+
+
+def test_a_partial_measurement_of_a_failed_cell_gives_no_figures(study):
+    write_json(study.measurement, MEASUREMENT | {"status": "crashed", "energy_detail": None})
+    record = study.score()
+    assert [record[key] for key in ("wer_value", "latency", "energy", "flops")] == [None] * 4
+    assert record["latency_detail"] == MEASUREMENT["latency_detail"]
+
+
+def test_energy_that_was_not_measured_is_null(study):
+    detail = {"energy_j": None, "energy_reason": "the window was too short"}
+    write_json(study.measurement, MEASUREMENT | {"energy_detail": detail})
+    record = study.score()
+    assert record["energy"] is None
+    assert record["energy_detail"] == detail
+
+
+def test_numbers_that_are_not_finite_become_null_with_a_note(study):
+    text = json.dumps(
+        MEASUREMENT | {"latency_detail": {"latency_s": float("nan"), "rounds_s": [0.1, 1e999]}}
+    )
+    study.measurement.write_text(text)
+    record = study.score()
+    assert record["latency"] is None
+    assert record["latency_detail"] == {"latency_s": None, "rounds_s": [0.1, None]}
+    assert record["notes"] == [
+        "latency_detail.latency_s was not a finite number",
+        "latency_detail.rounds_s[1] was not a finite number",
+    ]
+
+
+def test_quality_that_means_nothing_is_not_measured(study):
+    record = study.score(not_measured="random weights")
+    assert record["wer_value"] is None
+    assert record["latency"] == 0.03
+    assert {metric["value"] for metric in record["quality"]["metrics"]} == {None}
+    assert {metric["note"] for metric in record["quality"]["metrics"]} == {
+        "not measured: random weights"
+    }
+
+
+def test_option_scores_are_ranked_where_predictions_carry_them(study):
+    study.write(
+        study.samples,
+        SAMPLES
+        | {"references": [[]] * 3, "choices": [["owl", "fox"]] * 3, "answer_index": [0, 0, 1]},
+    )
+    without = study.figures(task="multiple_choice")
+    assert without["accuracy_likelihood"]["value"] is None
+    assert without["accuracy_likelihood"]["note"] == "the predictions carry no option scores"
+    assert without["wer"]["value"] is not None
+    study.write(
+        study.predictions,
+        {
+            "id": ["1", "2", "3"],
+            "prediction": ["owl", "B", "?"],
+            "option_scores": [[-1.0, -2.0], [-2.0, -1.0], [-3.0, -1.0]],
+        },
+    )
+    figures = study.figures(task="multiple_choice")
+    assert figures["accuracy_likelihood"]["value"] == 2 / 3
+    assert figures["accuracy"]["value"] == 1 / 3
+    assert figures["unparsed_rate"]["value"] == 1 / 3
+
+
+@pytest.mark.parametrize("key", ["status", "reason", "attempt"])
+def test_a_measurement_without_a_field_is_named(study, key):
+    write_json(study.measurement, {k: v for k, v in MEASUREMENT.items() if k != key})
+    with pytest.raises(UserError, match=rf"measurement\.json lacks '{key}'"):
+        study.score()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"latency_detail": None}, r"measurement\.json lacks latency_detail\.latency_s"),
+        ({"energy_detail": {}}, r"measurement\.json lacks energy_detail\.energy_j"),
+        ({"flops_detail": {"flops": "many"}}, r"flops_detail\.flops is 'many', not a number"),
+        ({"status": "fine"}, r"measurement\.json: status 'fine' is none of 'crashed', 'error'"),
+    ],
+)
+def test_a_measurement_that_contradicts_itself_is_named(study, changes, sentence):
+    write_json(study.measurement, MEASUREMENT | changes)
+    with pytest.raises(UserError, match=sentence):
+        study.score()
+
+
+@pytest.mark.parametrize("name", ["measurement", "predictions", "samples"])
+def test_a_file_that_is_cut_short_or_missing_is_named(study, name):
+    path = getattr(study, name)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=rf"{path.name} cannot be read as"):
+        study.score()
+    path.unlink()
+    with pytest.raises(UserError, match=rf"{path.name} is missing"):
+        study.score()
+    assert not study.record.exists()
+
+
+def test_a_table_without_a_column_is_named(study):
+    study.write(study.predictions, {"id": ["1"], "text": ["a"]})
+    with pytest.raises(UserError, match=r"predictions\.parquet lacks the column prediction"):
+        study.score()
+
+
+def test_a_sample_id_that_stands_twice_is_refused(study):
+    study.write(study.samples, SAMPLES | {"id": ["1", "2", "2"]})
+    with pytest.raises(UserError, match=r"samples\.parquet holds more than one sample of id '2'"):
+        study.score()
+
+
+def test_scoring_loads_no_model_library():
+    heavy = "{'torch', 'transformers', 'datasets', 'pandas', 'codecarbon', 'matplotlib'}"
+    code = (
+        f"import sys, vlmeter.results.score_predictions; print(sorted({heavy} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_thousands_of_samples_find_their_predictions_in_any_order(study):
+    names = [f"s{n}" for n in range(3000)]
+    study.write(
+        study.samples,
+        {
+            "id": names,
+            "references": [[f"word{n}"] for n in range(3000)],
+            "choices": [[]] * 3000,
+            "answer_index": pa.array([None] * 3000, pa.int64()),
+        },
+    )
+    answered = [n for n in reversed(range(3000)) if n != 2000]
+    study.write(
+        study.predictions,
+        {
+            "id": [names[n] for n in answered],
+            "prediction": [f"word{n if n % 3 else -1}" for n in answered],
+        },
+    )
+    record = study.score()
+    assert record["wer_value"] == 1000 / 2999
+    assert record["quality"]["bad_samples"] == [
+        {"id": "s2000", "reason": "no prediction", "metrics": []}
+    ]
+    table = pq.read_table(study.scores).to_pydict()
+    assert table["id"] == [name for name in names if name != "s2000"]
+    assert table["wer"] == [float(int(name[1:]) % 3 == 0) for name in table["id"]]
+
+
+@pytest.mark.parametrize(
+    ("flops", "text"),
+    [
+        (751.3e9, "751.3 GFLOPS"),
+        (751.06e9, "751.06 GFLOPS"),
+        (4 * 788.3e9, "3.15 TFLOPS"),
+        (12 * 756.4e9, "9.08 TFLOPS"),
+        (12 * 788.3e9, "9.46 TFLOPS"),
+        (12 * 1066.7e9, "12.8 TFLOPS"),
+        (3e12, "3.0 TFLOPS"),
+        (0, "0.0 FLOPS"),
+        (999, "999.0 FLOPS"),
+        (4_295_168, "4.3 MFLOPS"),
+        (999_999_999_999, "1.0 TFLOPS"),
+        (2.5e21, "2500.0 EFLOPS"),
+    ],
+)
+def test_operations_are_written_as_in_the_source(flops, text):
+    assert format_flops(flops) == text
+
+
+def test_what_was_not_counted_has_no_text():
+    assert format_flops(None) is None
+    assert format_flops(math.nan) is None
+    assert format_flops(math.inf) is None
+
+
+def test_a_negative_count_is_refused():
+    with pytest.raises(ValueError, match="cannot be negative"):
+        format_flops(-1)

@@ -1,0 +1,87 @@
+"""What a finished study keeps is looked at down to the last bit."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vlmeter.results.verify import damages
+from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.svg import sealed
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A few files of each way in which one holds the checksum of another."""
+    folder = tmp_path / "results/small"
+    files = {
+        "data/photos/samples.parquet": b"samples",
+        "models/tiny-2.7b-fp32/model.safetensors": b"weights",
+        "models/tiny-2.7b-fp32/tokenizer.json": b"another's JSON",
+        "cells/photos/a/predictions.parquet": b"answers",
+        "layers/photos/a.csv": b"module",
+        "summary.csv": b"cell",
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    of = {name: file_sha256(folder / name) for name in files}
+    write_json(folder / "data/photos/samples.json", {"sha256": of["data/photos/samples.parquet"]})
+    model = {
+        name: {"sha256": of[f"models/tiny-2.7b-fp32/{name}"], "bytes": 7}
+        for name in ("model.safetensors", "tokenizer.json")
+    }
+    write_json(folder / "models/tiny-2.7b-fp32.json", {"files": model})
+    write_json(
+        folder / "cells/photos/a/measurement.json",
+        {"files": {"predictions": of["cells/photos/a/predictions.parquet"]}},
+    )
+    write_json(folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}})
+    write_json(folder / "tables.json", {"files": {"summary.csv": of["summary.csv"]}})
+    (folder / "batch.svg").write_text(sealed("<svg/>\n"))
+    return folder
+
+
+def test_whole_results_have_no_damages(results):
+    assert list(damages(results)) == []
+
+
+def test_each_changed_file_is_told_with_what_to_delete(results):
+    manifests = {
+        "samples.parquet": "samples.json",
+        "model.safetensors": "tiny-2.7b-fp32.json",
+        "tokenizer.json": "tiny-2.7b-fp32.json",
+    }
+    changed = [path for path in results.rglob("*") if path.is_file()]
+    for path in changed:
+        before = path.read_bytes()
+        path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
+        told = [damage.words for damage in damages(results) if str(path) in damage.words]
+        assert len(told) == 1, path
+        assert f"elete {path.parent / path.name}" in told[0] or (
+            manifests.get(path.name, "it and run again") in told[0]
+        )
+        path.write_bytes(before)
+    assert len(changed) == 12
+
+
+def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp_path):
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(values))
+    command = [Path(sys.executable).with_name("vlmeter"), "verify", "my.yaml"]
+
+    whole = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (results / "summary.csv").write_text("cell, but another")
+    damaged = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (whole.returncode, whole.stdout) == (
+        0,
+        "results/small: every file is what was written.\n",
+    )
+    assert damaged.returncode == 1
+    assert "results/small/summary.csv is damaged" in damaged.stderr
+    assert damaged.stderr.endswith(
+        "All of them are made again by\n  snakemake --cores all --configfile my.yaml "
+        "--forcerun results/small/summary.csv\n"
+    )

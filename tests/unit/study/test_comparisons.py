@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from vlmeter.config.load import check_config, load_config, read_yaml
+from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.outline import report_outline
+from vlmeter.study.study import Study
+
+CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study(load_config(CONFIG))
+
+
+def bases_of(study: Study, dataset: str, ending: str) -> set[str]:
+    return {
+        pair["base"].removeprefix("blip2-opt-2.7b-")
+        for pair in comparison_plan(study)["pairs"]
+        if pair["dataset"] == dataset and pair["cell"].endswith(ending)
+    }
+
+
+def test_a_cell_is_compared_with_the_first_of_its_section_and_with_the_base(study):
+    base, first = "bs1-img224-len200-fp16-eager-cuda", "bs16-img224-len200-fp16-eager-cuda"
+    assert bases_of(study, "textvqa", "bs16-img336-len200-fp16-eager-cuda") == {first, base}
+    assert bases_of(study, "textvqa", "bs4-img224-len200-fp16-eager-cuda") == {base}
+    assert bases_of(study, "textvqa", "-cpu") == {base}
+
+
+def test_a_data_set_without_a_base_cell_is_compared_within_its_sections(study):
+    first = "bs16-img224-len200-fp16-eager-cuda"
+    assert bases_of(study, "scienceqa", "-compile-cuda") == {first}
+    assert study.base_cells.keys() == {"textvqa"}
+    assert report_outline(study)["base_cells"] == {"textvqa": study.base_cells["textvqa"].id}
+
+
+def test_no_cell_is_compared_with_itself_and_no_pair_stands_twice(study):
+    pairs = [tuple(pair.values()) for pair in comparison_plan(study)["pairs"]]
+    assert len(pairs) == len(set(pairs)) == 22
+    assert all(cell != base for _, cell, base in pairs)
+
+
+def test_another_order_of_sections_changes_nothing(study):
+    values = read_yaml(CONFIG)
+    values["sections"] = list(reversed(values["sections"]))
+    turned = Study(check_config(values, "turned.yaml"))
+    assert comparison_plan(turned) == comparison_plan(study)
+
+
+def test_the_bootstrap_is_the_study_s(study):
+    plan = comparison_plan(study)
+    assert (plan["seed"], plan["resamples"]) == (0, 1000)
