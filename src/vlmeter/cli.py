@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     publish = command("publish", _publish, "copy a finished study's report, figures and tables")
     publish.add_argument("config", type=Path, help="the study's config file")
     publish.add_argument("target", type=Path, help="folder; a device and a study get folders in it")
+    publish.add_argument("--beside", type=Path, nargs="+", default=[], help="further files to keep")
     command(
         "reference", _write_reference, "write the generated parts of the docs, from the code's root"
     )
@@ -108,7 +109,7 @@ def _publish(given: argparse.Namespace) -> None:
     from vlmeter.results.publish import publish  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
-    print(publish(Study(load_config(given.config)).folder, given.target))
+    print(publish(Study(load_config(given.config)).folder, given.target, given.beside))
 
 
 def _write_reference(_given: argparse.Namespace) -> None:

@@ -1,0 +1,64 @@
+"""The command line: what it explains, what it hands on, and how a user's mistake ends it."""
+
+from pathlib import Path
+
+import pytest
+
+from vlmeter import cli
+from vlmeter.results import publish as publishing
+
+COMMANDS = ("plan", "verify", "compare", "publish", "reference")
+
+
+def test_help_explains_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    described = [line[0] for line in lines if len(line) == 2 and len(line[1]) > 20]
+    assert [name for name in COMMANDS if name not in described] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_of_its_own(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"vlmeter {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["measure"], ["compare", "results/a"]])
+def test_what_is_no_command_ends_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: vlmeter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_a_mistake_of_the_user_ends_it_with_a_sentence(command: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, str(tmp_path / "absent.yaml")])
+    assert str(ended.value.code).endswith("absent.yaml does not exist: give a config file.")
+
+
+def test_publish_takes_the_configs_results_and_what_lies_beside(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handed_on: list[tuple[Path, Path, list[Path]]] = []
+
+    def keep(results: Path, target: Path, beside: list[Path]) -> Path:
+        handed_on.append((results, target, beside))
+        return target / "a-device"
+
+    monkeypatch.setattr(publishing, "publish", keep)
+    config = str(repository / "config" / "demo.yaml")
+    monkeypatch.chdir(repository)
+    cli.main(["publish", config, "docs/measurements", "--beside", "truth.md", "truth.json"])
+    beside = [Path("truth.md"), Path("truth.json")]
+    assert handed_on == [(Path("results/demo"), Path("docs/measurements"), beside)]
+    assert capsys.readouterr().out.splitlines() == ["docs/measurements/a-device"]
