@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from studytree import REPOSITORY
 
 GPU = "GPU-00000000-0000-0000-0000-000000000001"
 # A CPU build comes without triton: that it is there is all that a CUDA build adds to the question.
@@ -32,12 +33,12 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def answers(repository):
+def answers():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(list(ANSWERS))],
         env={
             **os.environ,
-            "PYTHONPATH": str(repository / "tests/workflow/fakes/cuda"),
+            "PYTHONPATH": str(REPOSITORY / "tests/workflow/fakes/cuda"),
             "CUDA_VISIBLE_DEVICES": GPU,
         },
         capture_output=True,

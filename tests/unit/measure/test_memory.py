@@ -1,3 +1,6 @@
+import json
+from types import SimpleNamespace
+
 import pytest
 import torch
 from measure_fakes import FakeCuda, FakeNvml
@@ -18,29 +21,53 @@ def test_weights_count_parameters_and_buffers_and_tied_ones_once():
     assert weights_bytes(model) == 100 * 2 + 5 * 4
 
 
-def test_the_peak_is_that_since_the_start_and_not_of_earlier_work():
-    earlier = torch.ones(64 * MIB)
-    del earlier
-    probe = memory_probe("cpu")
-    probe.start()
-    work = torch.ones(16 * MIB)
-    del work
-    memory = probe.stop(torch.nn.Linear(2, 2))
+@pytest.fixture
+def peaks(run_python):
+    """Measure the memory of a piece of code in a process of its own.
+
+    Of this one the system may take back pages that earlier tests left, while it is measured.
+    """
+
+    def measure(code):
+        done = run_python(
+            "import json, torch\n"
+            "from dataclasses import asdict\n"
+            "from vlmeter.measure.memory import memory_probe\n"
+            "MIB = 1 << 20\n"
+            f"{code}\n"
+            "print(json.dumps(asdict(probe.stop(torch.nn.Linear(2, 2)))))\n"
+        )
+        assert done.returncode == 0, done.stderr
+        return SimpleNamespace(**json.loads(done.stdout.splitlines()[-1]))
+
+    return measure
+
+
+def test_the_peak_is_that_since_the_start_and_not_of_earlier_work(peaks):
+    memory = peaks(
+        "earlier = torch.ones(64 * MIB)\n"
+        "del earlier\n"
+        "probe = memory_probe('cpu')\n"
+        "probe.start()\n"
+        "work = torch.ones(16 * MIB)\n"
+        "del work"
+    )
     assert memory.peak_rss_method == "VmHWM"
     grown = memory.peak_rss_bytes - memory.rss_before_load_bytes
     assert 48 * MIB < grown < 192 * MIB
     assert memory.weights_bytes == 24
 
 
-def test_the_workload_s_peak_leaves_out_what_setting_up_took():
-    probe = memory_probe("cpu")
-    probe.start()
-    answers = torch.ones(64 * MIB)
-    del answers
-    probe.begin_workload()
-    work = torch.ones(16 * MIB)
-    del work
-    memory = probe.stop(torch.nn.Linear(2, 2))
+def test_the_workload_s_peak_leaves_out_what_setting_up_took(peaks):
+    memory = peaks(
+        "probe = memory_probe('cpu')\n"
+        "probe.start()\n"
+        "answers = torch.ones(64 * MIB)\n"
+        "del answers\n"
+        "probe.begin_workload()\n"
+        "work = torch.ones(16 * MIB)\n"
+        "del work"
+    )
     assert memory.setup_peak_rss_bytes - memory.rss_before_load_bytes > 192 * MIB
     assert 48 * MIB < memory.peak_rss_bytes - memory.rss_before_load_bytes < 192 * MIB
 
