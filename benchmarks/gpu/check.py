@@ -32,11 +32,12 @@ def main() -> int:
     steps = check_steps(given.device, folder, short=given.short)
     endings = run_steps(steps, given.limit, folder, _environment(), REPOSITORY)
     for table in (folder / "truth.md", folder / TABLE):
-        print(f"\n{table.read_text()}" if table.is_file() else "", end="")
+        if table.is_file():
+            print("", table.read_text("utf-8"), sep="\n", end="")
     _print_what_to_do(folder)
     if any(ending.state != ENDED_WELL for ending in endings):
         return STEP_FAILED
-    rows = json.loads((folder / "truth.json").read_text())["rows"]
+    rows = json.loads((folder / "truth.json").read_text("utf-8"))["rows"]
     return BEYOND_BOUND if any(row["verdict"] == OUT_OF_BOUND for row in rows) else ALL_WELL
 
 

@@ -36,7 +36,7 @@ Versions = dict[str, str | None]
 def main() -> int:
     """Fetch the wheels; return 1 where something that they need is nowhere."""
     given = _arguments()
-    lock, brings = read_versions(LOCK.read_text()), read_versions(given.brings.read_text())
+    lock, brings = (read_versions(file.read_text("utf-8")) for file in (LOCK, given.brings))
     given.wheels.mkdir(parents=True, exist_ok=True)
     wanted = {name: version for name, version in lock.items() if name not in brings}
     unmet: list[str] = []

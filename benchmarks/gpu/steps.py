@@ -74,7 +74,7 @@ def run_steps(
             left_s = end - time.monotonic() - _PACKING_S
             endings.append(_run(step, min(step.share * limit_s, left_s), log, environment, home))
             pack(step.results, folder / f"{step.name}.tgz", home)
-            (folder / TABLE).write_text(table(endings))
+            (folder / TABLE).write_text(table(endings), "utf-8")
     return endings
 
 

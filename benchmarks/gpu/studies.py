@@ -88,7 +88,7 @@ def core_study(device: str) -> dict[str, Any]:
 
     On a CPU the tiny model takes the place of the full size.
     """
-    config = yaml.safe_load(PUBLISHED.read_text())
+    config = yaml.safe_load(PUBLISHED.read_text("utf-8"))
     config["study"] = "gpu-check-core"
     for dataset in config["datasets"].values():
         dataset["sample"] = {"n": 32}

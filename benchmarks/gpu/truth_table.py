@@ -115,7 +115,7 @@ def _without_values(check: Check, reason: str) -> Row:
 
 def _replace(file: Path, text: str) -> None:
     aside = file.with_suffix(".part")
-    aside.write_text(text)
+    aside.write_text(text, "utf-8")
     aside.replace(file)
 
 

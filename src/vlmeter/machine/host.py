@@ -36,7 +36,7 @@ def host_digest() -> str:
 
 def _cpu_models() -> set[str]:
     try:
-        lines = _CPUINFO.read_text().splitlines()
+        lines = _CPUINFO.read_text("utf-8").splitlines()
     except OSError:
         return {platform.processor()}
     return {line.strip() for line in lines if line.startswith(_MODEL_KEYS)}

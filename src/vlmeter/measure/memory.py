@@ -178,7 +178,7 @@ class MemoryProbe:
 
     def _status_bytes(self, key: str) -> int | None:
         try:
-            lines = (self._proc / "status").read_text().splitlines()
+            lines = (self._proc / "status").read_text("utf-8").splitlines()
         except OSError:
             return None
         sizes = [line.split()[1] for line in lines if line.startswith(f"{key}:")]

@@ -43,7 +43,7 @@ def torch_build() -> TorchBuild | None:
     if spec is None or spec.origin is None:
         return None
     try:
-        text = Path(spec.origin).with_name("version.py").read_text()
+        text = Path(spec.origin).with_name("version.py").read_text("utf-8")
     except OSError:
         return None
     return read_build(text)

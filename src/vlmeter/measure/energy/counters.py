@@ -98,7 +98,7 @@ def _distinct(zones: Sequence[Path]) -> list[Path]:
 
 def _name(zone: Path) -> str:
     try:
-        return (zone / "name").read_text().strip()
+        return (zone / "name").read_text("utf-8").strip()
     except OSError:
         return ""
 
@@ -110,6 +110,6 @@ def _energy_j(zone: Path) -> float | None:
 
 def _number(path: Path) -> float | None:
     try:
-        return float(path.read_text())
+        return float(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
