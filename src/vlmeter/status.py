@@ -127,7 +127,7 @@ def describe_failure(error: BaseException) -> Failure:
 
 def describe_device_failure(error: BaseException) -> str | None:
     """Say what keeps CUDA from using a GPU, with the remedy; None where it is something else."""
-    return next((told for mark, told in _DEVICE if mark in str(error)), None)
+    return next((remedy for mark, remedy in _DEVICE if mark in str(error)), None)
 
 
 def _missing_tool(words: str) -> str | None:

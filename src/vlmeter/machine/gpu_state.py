@@ -19,18 +19,18 @@ def occupations() -> dict[str, str]:
     A GPU of which NVML tells neither memory nor processes counts as free.
     """
     with _handles() as handles:
-        told = {gpu.uuid: _occupation(gpu, handle) for gpu, handle in handles.items()}
-    return {uuid: words for uuid, words in told.items() if words is not None}
+        occupations = {gpu.uuid: _occupation(gpu, handle) for gpu, handle in handles.items()}
+    return {uuid: words for uuid, words in occupations.items() if words is not None}
 
 
 def capabilities() -> dict[Gpu, tuple[int, int]]:
-    """Return the compute capability, major and minor, of each GPU whose driver tells it."""
+    """Return the compute capability, major and minor, of each GPU whose driver gives it."""
     with _handles() as handles:
-        told = {
+        pairs = {
             gpu: read_nvml(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
             for gpu, handle in handles.items()
         }
-    return {gpu: (value[0], value[1]) for gpu, value in told.items() if value is not None}
+    return {gpu: (value[0], value[1]) for gpu, value in pairs.items() if value is not None}
 
 
 @contextmanager
@@ -45,8 +45,8 @@ def _handles() -> Iterator[dict[Gpu, Any]]:
         yield {}
         return
     try:
-        found = {gpu: read_nvml(pynvml.nvmlDeviceGetHandleByIndex, gpu.index) for gpu in gpus}
-        yield {gpu: handle for gpu, handle in found.items() if handle is not None}
+        handles = {gpu: read_nvml(pynvml.nvmlDeviceGetHandleByIndex, gpu.index) for gpu in gpus}
+        yield {gpu: handle for gpu, handle in handles.items() if handle is not None}
     finally:
         pynvml.nvmlShutdown()
 

@@ -49,5 +49,5 @@ def wait_until_idle(
 
 def _power_w(gpus: Sequence[Gpu]) -> float | None:
     """Return the sum over the GPUs that tell their power; None where none does."""
-    told = [watts for gpu in gpus if (watts := gpu.power_w()) is not None]
-    return sum(told) if told else None
+    readings = [watts for gpu in gpus if (watts := gpu.power_w()) is not None]
+    return sum(readings) if readings else None

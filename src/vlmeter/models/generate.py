@@ -183,8 +183,8 @@ def one_ahead(made: Iterator[T]) -> Iterator[Iterator[T]]:
 
         def taken() -> Iterator[T]:
             coming = pool.submit(next, made, done)
-            while (one := coming.result()) is not done:
+            while (item := coming.result()) is not done:
                 coming = pool.submit(next, made, done)
-                yield one  # type: ignore[misc]
+                yield item  # type: ignore[misc]
 
         yield taken()

@@ -72,12 +72,12 @@ def aggregate(
     layer_rows = [row for table in layer_tables for row in _layer_rows(table, owners)]
     write_csv(layer_rows, LAYER_COLUMNS, layers_csv)
     tables = (summary_csv, summary_csv.with_suffix(".parquet"), layers_csv, differences_csv)
-    told = {
+    contents = {
         "files": {path.name: file_sha256(path) for path in tables},
         # Tells what reads the answers that lie beside the records that they changed.
         "records": text_sha256("".join(file_sha256(path) for path in records)),
     }
-    write_json(summary_csv.with_name(TABLES), told)
+    write_json(summary_csv.with_name(TABLES), contents)
 
 
 def _refuse_repeats(rows: Sequence[Plain], paths: Sequence[Path]) -> None:

@@ -135,8 +135,8 @@ def _bad_samples(record: Plain) -> dict[str, str] | None:
         return None
     bad: dict[str, str] = {}
     for block in ("input", "quality"):
-        for one in get_block(record, block).get("bad_samples") or []:
-            bad.setdefault(str(one["id"]), str(one["reason"]))
+        for sample in get_block(record, block).get("bad_samples") or []:
+            bad.setdefault(str(sample["id"]), str(sample["reason"]))
     return bad
 
 

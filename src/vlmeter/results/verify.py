@@ -65,9 +65,11 @@ def _beside(path: Path, name: str) -> Path:
     return path.with_name(name if "." in name else f"{name}.parquet")
 
 
-def advise_remake(found: Sequence[Damage], file: Path) -> str:
+def advise_remake(damaged: Sequence[Damage], file: Path) -> str:
     """Return the command that remakes damaged files: a file that no job asks for is not missed."""
     # The note of a try is made by no rule of its own, and does no harm.
-    files = {str(damage.remake): None for damage in found if "attempts" not in damage.remake.parts}
+    files = {
+        str(damage.remake): None for damage in damaged if "attempts" not in damage.remake.parts
+    }
     command = f"snakemake --cores all --configfile {file} --forcerun {' '.join(files)}"
     return f"All of them are made again by\n  {command}" if files else "No figure follows from it."

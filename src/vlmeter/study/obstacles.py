@@ -1,4 +1,4 @@
-"""What will keep a study's cells from being measured on this machine, told beforehand."""
+"""What will keep a study's cells from being measured on this machine, said beforehand."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ class Obstacles:
             for lack, count in lacks.items()
         ]
         if any(cell.axes.device == "cuda" for cell in self._study.cells):
-            told = "; ".join(lacks)
-            lines += [f"left out: {words}" for words in devices.left_out() if words not in told]
+            text = "; ".join(lacks)
+            lines += [f"left out: {words}" for words in devices.left_out() if words not in text]
             lines += [f"taken: {words}" for words in gpustate.occupations().values()]
         return lines

@@ -104,7 +104,7 @@ def _source_words(source: Any) -> str:  # noqa: ANN401 - a model's source or a d
 
 def by_dataset(references: dict[tuple[str, str], "Cell"]) -> dict[str, dict[str, str]]:
     """Return the references' ids by data set and model, as plain data."""
-    found: dict[str, dict[str, str]] = {}
+    by_model: dict[str, dict[str, str]] = {}
     for (dataset, model), cell in references.items():
-        found.setdefault(dataset, {})[model] = cell.id
-    return found
+        by_model.setdefault(dataset, {})[model] = cell.id
+    return by_model

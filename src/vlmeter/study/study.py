@@ -261,15 +261,15 @@ def _given(block: Fixed | Varied) -> Plain:
 
 def _by_key(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
     """Index cells by data set and id; two cells with one id would overwrite each other."""
-    found: dict[tuple[str, str], Cell] = {}
+    by_key: dict[tuple[str, str], Cell] = {}
     for cell in cells:
-        other = found.setdefault((cell.dataset, cell.id), cell)
+        other = by_key.setdefault((cell.dataset, cell.id), cell)
         if other != cell:
             raise UserError(
                 f"two cells would share the name {cell.id}: rename a model or a prompt, "
                 f"so that {other.axes} and {cell.axes} differ in name."
             )
-    return found
+    return by_key
 
 
 def reference_cells(
@@ -283,10 +283,10 @@ def reference_cells(
         cells: The study's cells, in its order.
         base_of: The base's values with a model in place of its own.
     """
-    found: dict[tuple[str, str], Cell] = {}
+    by_key: dict[tuple[str, str], Cell] = {}
     for cell in cells:
         key = (cell.dataset, cell.axes.model)
         if cell.axes == base_of(cell.axes.model):
-            found[key] = cell
-        found.setdefault(key, cell)
-    return found
+            by_key[key] = cell
+        by_key.setdefault(key, cell)
+    return by_key

@@ -86,7 +86,9 @@ class Runner:
     def _work_until_ticks(self) -> None:
         begun_s = self.clock.now()
         ticking = self._ticking()
-        longest_s = _MOST_UPDATES * max((one.counter.update_s for one in ticking), default=0.0)
+        longest_s = _MOST_UPDATES * max(
+            (window.counter.update_s for window in ticking), default=0.0
+        )
         while not all(counter.has_ticked_since(begun_s) for counter in ticking):
             if self.clock.now() - begun_s >= longest_s:
                 return
