@@ -9,7 +9,7 @@ from tiny_families import FAMILIES, tokenizer
 
 from vlmeter.cell.worker.workload import set_up
 from vlmeter.hub.retry import USUAL
-from vlmeter.models import hub_files as hub_model
+from vlmeter.models import hub_files
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, why_not
 from vlmeter.status import UnsupportedError
@@ -75,11 +75,11 @@ def test_on_the_hub_it_is_told_before_anything_is_fetched(monkeypatch):
         def model_info(self, *_, **__):
             return SimpleNamespace(config={"model_type": "bert"}, siblings=[], sha="0" * 40)
 
-    monkeypatch.setattr(hub_model, "HfApi", Api)
-    monkeypatch.setattr(hub_model, "connect", lambda _: None)
+    monkeypatch.setattr(hub_files, "HfApi", Api)
+    monkeypatch.setattr(hub_files, "connect", lambda _: None)
 
     def accept(model_type):
         check_model_type("maker/words", model_type)
 
     with pytest.raises(UnsupportedError, match="maker/words is of the type bert"):
-        hub_model.fetch_snapshot("maker/words", None, list, USUAL, accept)
+        hub_files.fetch_snapshot("maker/words", None, list, USUAL, accept)

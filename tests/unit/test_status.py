@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from vlmeter import status as failures
+from vlmeter import status
 from vlmeter.errors import UserError
 from vlmeter.software.compilers import C_COMPILER, PYTHON_HEADER
 from vlmeter.status import UnavailableError, UnsupportedError, describe_failure
@@ -207,7 +207,7 @@ def inductor_error(words):
     ],
 )
 def test_a_compiler_that_fails_is_no_fault_of_the_model(monkeypatch, words, missing, reason):
-    monkeypatch.setattr(failures, "missing_needs", lambda device: missing)
+    monkeypatch.setattr(status, "missing_needs", lambda device: missing)
     failure = describe_failure(inductor_error(words))
     assert failure.status == "unavailable"
     assert reason in failure.reason

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmeter.cell.attempts import Attempt, write_attempt
-from vlmeter.machine import devices
-from vlmeter.machine import gpu_state as gpustate
+from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.devices import cpu_threads
 from vlmeter.machine.isolation import run_isolated
 from vlmeter.status import Failure, Status, describe_failure
@@ -81,7 +80,7 @@ def _taken_gpus(device: str) -> dict[str, str]:
     if device != "cuda":
         return {}
     shown = {gpu.uuid for gpu in devices.shown_gpus()}
-    return {uuid: words for uuid, words in gpustate.occupations().items() if uuid in shown}
+    return {uuid: words for uuid, words in gpu_state.occupations().items() if uuid in shown}
 
 
 def _with_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:

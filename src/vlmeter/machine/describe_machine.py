@@ -9,8 +9,7 @@ import pynvml
 import torch
 
 from vlmeter.dtypes import DTYPES
-from vlmeter.machine import devices
-from vlmeter.machine import gpu_state as gpustate
+from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.devices import cpu_threads
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.peaks import peak_key
@@ -38,7 +37,7 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
     energy = params["energy"]
     settings = EnergySettings.of(energy)
     gpus = devices.visible_gpus()
-    taken = gpustate.occupations()
+    taken = gpu_state.occupations()
     # A GPU that is lost or divided may keep CUDA from starting on the others.
     devices.show_only([gpu.uuid for gpu in gpus])
     seen = _open_gpus(gpus)

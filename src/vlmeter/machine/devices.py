@@ -43,7 +43,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Measurable:
     """What NVML shows, and what of it cannot be measured."""
 
     gpus: tuple[Gpu, ...] = ()
@@ -64,25 +64,25 @@ def left_out() -> tuple[str, ...]:
 
 
 @cache
-def _find() -> _Found:
+def _find() -> _Measurable:
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     entries = None if wanted is None else [word.strip() for word in wanted.split(",")]
     if entries is not None and entries[0] in _HIDDEN:
-        return _Found()
+        return _Measurable()
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         # Without the driver's library there is no GPU to speak of.
         absent = error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
         words = f"the NVIDIA driver does not answer ({one_line(error)}): load it, or reboot"
-        return _Found(left_out=() if absent else (words,))
+        return _Measurable(left_out=() if absent else (words,))
     try:
         return _choose_measurable(entries, wanted)
     finally:
         pynvml.nvmlShutdown()
 
 
-def _choose_measurable(entries: Sequence[str] | None, wanted: str | None) -> _Found:
+def _choose_measurable(entries: Sequence[str] | None, wanted: str | None) -> _Measurable:
     gpus: list[Gpu] = []
     hindrances: dict[str, str] = {}
     left: list[str] = []
@@ -108,8 +108,8 @@ def _choose_measurable(entries: Sequence[str] | None, wanted: str | None) -> _Fo
         )
     too_old = _driver_is_too_old(chosen)
     if too_old is not None:
-        return _Found(left_out=(too_old, *left))
-    return _Found(tuple(gpu for gpu in chosen if gpu.uuid not in hindrances), tuple(left))
+        return _Measurable(left_out=(too_old, *left))
+    return _Measurable(tuple(gpu for gpu in chosen if gpu.uuid not in hindrances), tuple(left))
 
 
 def _describe(index: int, handle: Any) -> Gpu:  # noqa: ANN401 - NVML's handle

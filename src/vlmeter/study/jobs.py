@@ -11,8 +11,7 @@ from pathlib import Path
 from vlmeter.cell import attempts
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
-from vlmeter.machine import devices
-from vlmeter.machine import gpu_state as gpustate
+from vlmeter.machine import devices, gpu_state
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
@@ -108,7 +107,7 @@ class Jobs:
     @cached_property
     def _taken(self) -> frozenset[str]:
         """The GPUs that other processes have, looked up once for all jobs."""
-        return frozenset(gpustate.occupations())
+        return frozenset(gpu_state.occupations())
 
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""

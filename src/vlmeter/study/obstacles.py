@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
-from vlmeter.machine import devices
-from vlmeter.machine import gpu_state as gpustate
+from vlmeter.machine import devices, gpu_state
 from vlmeter.models.optimization import check_numbers
 from vlmeter.software.compilers import compiles, missing_needs
 from vlmeter.software.torch_build import (
@@ -52,7 +51,7 @@ class Obstacles:
         architectures = ask_for_architectures()
         return [
             kernels_are_missing(str(gpu), capability, build.version, architectures)
-            for gpu, capability in gpustate.capabilities().items()
+            for gpu, capability in gpu_state.capabilities().items()
             if not has_kernels(capability, architectures)
         ]
 
@@ -66,5 +65,5 @@ class Obstacles:
         if any(cell.axes.device == "cuda" for cell in self._study.cells):
             text = "; ".join(lacks)
             lines += [f"left out: {words}" for words in devices.left_out() if words not in text]
-            lines += [f"taken: {words}" for words in gpustate.occupations().values()]
+            lines += [f"taken: {words}" for words in gpu_state.occupations().values()]
         return lines

@@ -5,14 +5,14 @@ import sys
 import pytest
 import torch
 
-from vlmeter.software import torch_build as torchbuild
+from vlmeter.software import torch_build
 from vlmeter.software.torch_build import TorchBuild, has_kernels, kernels_are_missing, read_build
 
 CUDA_13 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120")
 
 
 def test_the_installed_torch_is_read_as_it_says_itself():
-    build = torchbuild.torch_build()
+    build = torch_build.torch_build()
     assert build.version == torch.__version__
     assert build.cuda_text == (torch.version.cuda or "none")
 
@@ -80,9 +80,9 @@ def test_kernels_that_are_missing_are_told_with_the_remedy():
 
 
 def test_the_architectures_are_those_that_torch_names():
-    assert torchbuild.ask_for_architectures() == torch.cuda.get_arch_list()
+    assert torch_build.ask_for_architectures() == torch.cuda.get_arch_list()
 
 
 def test_a_torch_that_cannot_be_asked_names_none(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
-    assert torchbuild.ask_for_architectures() == []
+    assert torch_build.ask_for_architectures() == []
