@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from vlmeter.measure.gpu_conditions import SLOWDOWNS
 from vlmeter.metrics.uncertainty import difference_of_rounds
 from vlmeter.reporting.formats import listed, status_label
 from vlmeter.reporting.language import say
@@ -154,13 +155,22 @@ def _mixed(rows: Sequence[Row], machine: Plain) -> Iterator[Remark]:
 
 def _doubtful(rows: Sequence[Row]) -> Iterator[Remark]:
     measured = [row for row in rows if row["status"] == Status.OK]
-    for column, doubt, key in (
-        ("disturbed", True, "doubt.disturbed"),
-        ("latency_steady", False, "doubt.not_steady"),
-    ):
-        count = sum(row[column] is doubt for row in measured)
+    slowed = [_was_slowed(row) for row in measured]
+    counts = {
+        "doubt.slowed": sum(slowed),
+        # What slowed a GPU disturbs its cell too, and is said apart.
+        "doubt.disturbed": sum(
+            bool(row["disturbed"]) and not slow for row, slow in zip(measured, slowed, strict=True)
+        ),
+        "doubt.not_steady": sum(row["latency_steady"] is False for row in measured),
+    }
+    for key, count in counts.items():
         if count:
             yield Remark(say(key, count=count, cells=len(measured)), warning=True)
+
+
+def _was_slowed(row: Row) -> bool:
+    return any(reason in (row["gpu_throttle_reasons"] or "") for reason in SLOWDOWNS)
 
 
 def _not_as_asked(rows: Sequence[Row]) -> Iterator[Remark]:

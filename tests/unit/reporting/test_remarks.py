@@ -172,11 +172,34 @@ def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     for record in list(study.records.values())[:3]:
         record["latency_detail"]["steady"] = False
     assert told(study, tmp_path) == [
-        "1 of 19 cells was measured while other work ran on the machine or a GPU was slowed down "
-        "by heat or its supply, which puts the costs in doubt.",
+        "1 of 19 cells was measured while other work ran on the machine, which puts its costs in "
+        "doubt.",
         "3 of 19 cells were measured before the times had settled, which puts the latencies in "
         "doubt.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "cause"),
+    [
+        (["sw_thermal_slowdown"], "while its GPU was slowed down by heat or its supply"),
+        (["hw_power_brake_slowdown", "sw_power_cap"], "slowed down by heat or its supply"),
+        (["hw_slowdown"], "slowed down by heat or its supply"),
+        (["sw_power_cap"], "while other work ran on the machine"),
+        (None, "while other work ran on the machine"),
+    ],
+)
+def test_what_disturbed_a_cell_is_said_by_its_cause(tmp_path, reasons, cause):
+    study = MadeStudy()
+    some_record(study)["conditions"] |= {
+        "disturbed": True,
+        "gpus": [{"power_limit_w": 350.0, "throttle_reasons": reasons}],
+    }
+    warnings = [remark.text for remark in all_of(study, tmp_path) if remark.warning]
+    assert [text for text in warnings if "costs in doubt" in text] == [
+        text for text in warnings if cause in text
+    ]
+    assert len(warnings) == 1
 
 
 def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
