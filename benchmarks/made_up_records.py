@@ -3,8 +3,8 @@
 import random
 from typing import Any
 
+from vlmeter.axes import Axes
 from vlmeter.status import Status
-from vlmeter.study.study import Axes
 
 ROUNDS = 3
 _IMAGE_TOKENS = 32

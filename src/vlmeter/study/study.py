@@ -11,32 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vlmeter.axes import Axes
 from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
 
 Plain = dict[str, Any]
 """A dict that holds only what JSON can hold."""
-
-
-@dataclass(frozen=True)
-class Axes:
-    """One value on every axis."""
-
-    model: str
-    prompt: str
-    device: str
-    dtype: str
-    image_size: int
-    image_input: str
-    batch_size: int
-    max_input_len: int
-    optimization: str
-
-    def as_dict(self) -> dict[str, str | int]:
-        """Return the values by axis, in the order of the axes."""
-        # Not `asdict`, which copies in depth: a large study asks for thousands of these.
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)

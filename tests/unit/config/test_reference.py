@@ -2,6 +2,7 @@
 
 import json
 
+from vlmeter.axes import Axes
 from vlmeter.config.axes import AXES, Base, Fixed, Varied
 from vlmeter.config.reference import (
     README,
@@ -10,7 +11,6 @@ from vlmeter.config.reference import (
     format_schema,
     replace_key_table,
 )
-from vlmeter.study.study import Axes
 
 
 def test_the_schema_file_matches_the_code(repository):
