@@ -5,18 +5,6 @@ from typing import Literal
 
 Kind = Literal["text", "number", "integer", "flag"]
 
-AXES = (
-    "model",
-    "prompt",
-    "device",
-    "dtype",
-    "image_size",
-    "image_input",
-    "batch_size",
-    "max_input_len",
-    "optimization",
-)
-
 
 @dataclass(frozen=True)
 class Column:

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vlmeter.results.columns import AXES
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.results.tables import Row
 
 Rows = Mapping[tuple[str, str], Row]
 """Rows of a summary by data set and cell."""
 
-_SETTING_AXES = tuple(axis for axis in AXES if axis != "model")
+_SETTING_AXES = tuple(axis for axis in AXIS_NAMES if axis != "model")
 
 
 @dataclass(frozen=True)

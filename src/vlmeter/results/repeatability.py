@@ -10,13 +10,14 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
+from vlmeter.axes import AXES
 from vlmeter.metrics.uncertainty import Repeatability, difference_of_rounds, repeatability
 from vlmeter.status import Status
 
 Plain = Mapping[str, Any]
 
-SAME_COMPUTATION = ("dataset", "model", "dtype", "device", "batch_size", "optimization")
-"""Axes that cells share which compute the same, beside the shapes and tokens that they are fed."""
+SAME_COMPUTATION = ("dataset", *(axis.name for axis in AXES if not axis.acts_through_input))
+"""What cells share that compute the same, beside the shapes and tokens that they are fed."""
 
 COSTS = {"latency": ("latency_detail", "rounds_s"), "energy": ("energy_detail", "rounds_j")}
 """Where a cost's rounds stand in a record."""

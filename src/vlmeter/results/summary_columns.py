@@ -1,26 +1,18 @@
 """The columns of `summary.csv`: their names, units and descriptions."""
 
+from vlmeter.axes import AXES, Axis
 from vlmeter.results.columns import Column, Kind
 from vlmeter.results.cost_columns import ENERGY_COLUMNS, FLOP_COLUMNS, LATENCY_COLUMNS
 
 
-def _make_axis(name: str, kind: Kind, description: str) -> Column:
-    return Column(name, kind, "", description, f"cell.{name}")
+def _make_axis_column(axis: Axis) -> Column:
+    kind: Kind = "integer" if axis.is_number else "text"
+    return Column(axis.name, kind, axis.unit, axis.description, f"cell.{axis.name}")
 
 
 _CELL = (
     Column("cell", "text", "", "The cell's id.", "cell.id"),
-    _make_axis("model", "text", "Name of the model."),
-    _make_axis("prompt", "text", "Name of the prompt template."),
-    _make_axis("device", "text", "Device that the cell ran on."),
-    _make_axis("dtype", "text", "Number format of the weights."),
-    Column("image_size", "integer", "px", "Side of the preprocessed images.", "cell.image_size"),
-    _make_axis("image_input", "text", "Who decides the size the model sees: processor or native."),
-    _make_axis("batch_size", "integer", "Samples in one forward pass."),
-    Column(
-        "max_input_len", "integer", "tokens", "Most text tokens of a prompt.", "cell.max_input_len"
-    ),
-    _make_axis("optimization", "text", "How the model is executed."),
+    *map(_make_axis_column, AXES),
     Column("dataset", "text", "", "Name of the data set.", "cell.dataset"),
     Column("status", "text", "", "How the cell ended.", "status"),
     Column("reason", "text", "", "Why it ended so, in words.", "reason"),

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vlmeter.axes import Axes
-from vlmeter.config.axes import AXES, Fixed, Varied
+from vlmeter.axes import AXES, AXIS_NAMES, Axes, write_cell_id
+from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError
 
@@ -142,32 +142,21 @@ class Study:
     def _grid(self, datasets: Sequence[str], fixed: Plain, varied: Plain) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
+            axes = self._axes({**fixed, **values})
+            cell_id = write_cell_id(axes, self._base_values)
             for dataset in datasets:
-                axes = self._axes({**fixed, **values})
-                yield SectionCell(Cell(dataset, axes, self._cell_id(axes)), values)
+                yield SectionCell(Cell(dataset, axes, cell_id), values)
+
+    @cached_property
+    def _base_values(self) -> dict[str, object]:
+        return {name: getattr(self.config.base, name) for name in AXIS_NAMES}
 
     def _axes(self, values: Plain) -> Axes:
-        chosen = {axis: values.get(axis, getattr(self.config.base, axis)) for axis in AXES}
-        if isinstance(chosen["dtype"], dict):
-            chosen["dtype"] = chosen["dtype"][chosen["device"]]
+        chosen: Plain = {**self._base_values, **values}
+        for axis in AXES:
+            if axis.follows_device and isinstance(chosen[axis.name], dict):
+                chosen[axis.name] = chosen[axis.name][chosen["device"]]
         return Axes(**chosen)
-
-    def _cell_id(self, axes: Axes) -> str:
-        """Return the readable id: it must not depend on which other cells the study has."""
-        parts = [
-            axes.model,
-            f"bs{axes.batch_size}",
-            f"img{axes.image_size}",
-            f"len{axes.max_input_len}",
-            axes.dtype,
-            axes.optimization,
-            axes.device,
-        ]
-        if axes.image_input != "processor":
-            parts.append(axes.image_input)
-        if axes.prompt != self.config.base.prompt:
-            parts.append(f"prompt_{axes.prompt}")
-        return "-".join(parts)
 
     def dataset_params(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
