@@ -9,18 +9,17 @@ from pathlib import Path
 from vlmeter.code_digest import script_digest
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
-from vlmeter.study.gates import baselines, check_gates, gate_plan
+from vlmeter.study.gates import check_gates, list_baseline_files, plan_gates
 from vlmeter.study.jobs import Jobs, shard_name
 from vlmeter.study.sources import check_sources
 from vlmeter.study.outline import (
-    dataset_outline,
-    decision_outline,
-    gallery_plan,
-    report_outline,
-    section_outline,
+    build_outline,
+    plan_gallery,
+    plan_pareto_figure,
+    plan_section_figure,
 )
 from vlmeter.study.comparisons import comparison_plan
-from vlmeter.scripting import packed
+from vlmeter.scripting import pack
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study.study import Study
 
@@ -161,7 +160,7 @@ def model_params(wildcards) -> dict:
 
 
 def section_params(wildcards) -> str:
-    return packed(section_outline(STUDY, wildcards.section))
+    return pack(plan_section_figure(STUDY, wildcards.section))
 
 
 def cell_gpus(wildcards) -> int:

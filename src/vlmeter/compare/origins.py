@@ -7,7 +7,7 @@ from typing import Any
 
 from vlmeter.results.export_study import Exported
 from vlmeter.results.numbers import DASH
-from vlmeter.results.tables import Row
+from vlmeter.results.tables import SummaryRow
 
 Plain = Mapping[str, Any]
 
@@ -81,11 +81,11 @@ def _told(study: Exported) -> Iterator[tuple[str, str]]:
     yield from _machine(study.machine)
     for column, prefix in _OF_THE_SOFTWARE.items():
         yield from _from_json(prefix, column, rows)
-    for name in dict.fromkeys(row["model"] for row in rows):
-        own = [row for row in rows if row["model"] == name]
+    for name in dict.fromkeys(row.model for row in rows):
+        own = [row for row in rows if row.model == name]
         yield from _from_rows(f"Model {name}: ", _OF_A_MODEL, own)
-    for name in dict.fromkeys(row["dataset"] for row in rows):
-        own = [row for row in rows if row["dataset"] == name]
+    for name in dict.fromkeys(row.dataset for row in rows):
+        own = [row for row in rows if row.dataset == name]
         yield from _from_rows(f"Data set {name}: ", _OF_A_DATASET, own)
     for key, value in _flat("", study.outline.get("measure") or {}):
         if key not in _NOT_THE_STUDY_S:
@@ -93,7 +93,7 @@ def _told(study: Exported) -> Iterator[tuple[str, str]]:
 
 
 def _from_rows(
-    prefix: str, columns: Mapping[str, str], rows: list[Row]
+    prefix: str, columns: Mapping[str, str], rows: list[SummaryRow]
 ) -> Iterator[tuple[str, str]]:
     for column, heading in columns.items():
         values = dict.fromkeys(row[column] for row in rows if row[column] is not None)
@@ -111,7 +111,7 @@ def _machine(machine: Plain) -> Iterator[tuple[str, str]]:
         yield "Memory", f"{machine['memory_bytes'] / 2**30:.0f} GiB"
 
 
-def _from_json(prefix: str, column: str, rows: list[Row]) -> Iterator[tuple[str, str]]:
+def _from_json(prefix: str, column: str, rows: list[SummaryRow]) -> Iterator[tuple[str, str]]:
     values: dict[str, dict[str, None]] = {}
     for text in dict.fromkeys(row[column] for row in rows if row[column]):
         for name, value in _flat("", json.loads(text)):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from vlmeter.metrics.drift import Changed
-from vlmeter.reporting.table import Table, TextColumn, table_of
+from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.differences import (
     UNPAIRED,
     Compared,
@@ -87,7 +87,7 @@ def _describe_repeatability(cost: str, a: Exported, b: Exported) -> tuple[str, .
     """Describe how well the machines repeat a cost, which the intervals allow for."""
     deviations = {
         letter: {
-            device: entry["deviation"] for device, entry in (repeatability.get(cost) or {}).items()
+            device: entry.deviation for device, entry in (repeatability.get(cost) or {}).items()
         }
         for letter, repeatability in (("A", a.repeatability), ("B", b.repeatability))
     }
@@ -110,10 +110,10 @@ def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iter
     labels = {"wer": "Word error rate"}
     pairs_by_metric: dict[str, list[Pair]] = {"wer": list(both)}
     for pair in both:
-        name = pair.a["task_metric"]
-        if name and name == pair.b["task_metric"]:
+        name = pair.a.task_metric
+        if name and name == pair.b.task_metric:
             pairs_by_metric.setdefault(name, []).append(pair)
-            labels.setdefault(name, str(pair.a["task_metric_label"]))
+            labels.setdefault(name, str(pair.a.task_metric_label))
     for name, pairs in pairs_by_metric.items():
         figures = [(pair, compared_quality(pair, name, a.folder, b.folder)) for pair in pairs]
         rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
@@ -167,7 +167,7 @@ def _tabulate(
     more: Sequence[TextColumn] = (),
 ) -> Table:
     differences = [_format_difference(figure, format_difference) for _, figure in rows]
-    return table_of(
+    return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair, _ in rows]),
             TextColumn("Cell", [pair.label for pair, _ in rows]),
@@ -181,7 +181,7 @@ def _tabulate(
 
 
 def _format_input(pair: Pair) -> str:
-    return "same" if pair.a["shape_digest"] == pair.b["shape_digest"] else "* other"
+    return "same" if pair.a.shape_digest == pair.b.shape_digest else "* other"
 
 
 def _format_difference(figure: Compared, format_value: Callable[[Compared, float], str]) -> str:
@@ -219,4 +219,4 @@ def _count_verdicts(verdicts: Sequence[str]) -> str:
 
 def is_measured_in_both(pair: Pair) -> bool:
     """Say whether the cell has status ok in both studies."""
-    return all(row["status"] == Status.OK for row in (pair.a, pair.b))
+    return all(row.status == Status.OK for row in (pair.a, pair.b))

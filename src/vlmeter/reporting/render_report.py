@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from vlmeter.escaping import markdown, printable
 from vlmeter.reporting.figures.inline_svg import inline_svg
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.language import (
     LANGUAGES,
@@ -207,7 +207,7 @@ def html_environment(templates: Path) -> Environment:
     return environment
 
 
-_FILTERS = {"percent": percent, "quantity": quantity, "anchor": make_anchor, "status": status_label}
+_FILTERS = {"percent": percent, "quantity": quantity, "anchor": make_anchor, "status": get_status_label}
 
 
 def _say_prose(key: str, **values: object) -> Markup:

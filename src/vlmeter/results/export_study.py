@@ -9,7 +9,7 @@ from vlmeter.errors import UserError
 from vlmeter.provenance import software_versions
 from vlmeter.results.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
 from vlmeter.results.summary_columns import SUMMARY_COLUMNS
-from vlmeter.results.tables import Row, read_differences, read_layers, read_parquet
+from vlmeter.results.tables import SummaryRow, read_differences, read_layers, read_parquet
 from vlmeter.storage.files import read_json, write_json
 
 Plain = Mapping[str, Any]
@@ -52,7 +52,7 @@ class Exported:
     machine: Plain
     repeatability: Plain
     version: str
-    rows: dict[tuple[str, str], Row]
+    rows: dict[tuple[str, str], SummaryRow]
     """The rows of the summary by data set and cell."""
 
 
@@ -131,7 +131,7 @@ def read_exported(folder: Path) -> Exported:
         machine=_table(told["machine"]),
         repeatability=_table(told["repeatability"]),
         version=str(told["vlmeter"]),
-        rows={(row["dataset"], row["cell"]): row for row in rows},
+        rows={(row.dataset, row.cell): row for row in rows},
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vlmeter.reporting.formats import listed, status_label
+from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
@@ -49,7 +49,7 @@ class Fit:
     points: int
 
 
-def findings(profiles: Sequence[Profile]) -> list[Finding]:
+def list_findings(profiles: Sequence[Profile]) -> list[Finding]:
     """Return the findings in a fixed order; without figures, there are none."""
     usable = list_measured(profiles)
     if not usable:
@@ -105,7 +105,7 @@ def _describe_heavy_kinds(profile: Profile) -> Finding:
         least=percent(HEAVY_SHARE),
         ms=number(total),
         profile=profile.label,
-        kinds=listed(heavy),
+        kinds=join_words(heavy),
     )
     return Finding("heavy_kinds", "some" if heavy else "none", text)
 
@@ -214,7 +214,7 @@ def _compare_image_sizes(profiles: Sequence[Profile]) -> list[Finding]:
 
 
 def _get_image_size(profile: Profile) -> int:
-    return int(profile.axes["image_size"])
+    return profile.axes.image_size
 
 
 def _compare_image_pair(small: Profile, large: Profile) -> Finding:
@@ -225,11 +225,11 @@ def _compare_image_pair(small: Profile, large: Profile) -> Finding:
             "finding.size_unknown",
             sizes=sizes,
             lost=_get_image_size(lost),
-            status=status_label(lost.status),
+            status=get_status_label(lost.status),
         )
         return Finding("image_size", "unknown", text)
     is_counted = bool(small.flops and large.flops)
-    figures = listed(
+    figures = join_words(
         [
             _format_shapes(small, large),
             *([_format_flops(small, large)] if is_counted else []),

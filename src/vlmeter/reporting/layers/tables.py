@@ -7,14 +7,14 @@ from vlmeter.reporting.layers.findings import fit_power, format_error
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
+    compute_intensity,
     get_batch_size,
     group_modules,
-    intensity,
     list_kinds,
     list_measured,
     select_batch_series,
 )
-from vlmeter.reporting.table import Table, TextColumn, table_of
+from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.numbers import DASH, number, percent, quantity
 
 
@@ -42,7 +42,7 @@ def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
         ]
         whole = _format_exponent(series, [profile.total_ms for profile in series])
         columns.append(TextColumn(say("layers.growth"), [*growth, whole], numeric=True))
-    return table_of(columns)
+    return build_table(columns)
 
 
 def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
@@ -86,7 +86,7 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
                 say("layers.intensity_at", batch=get_batch_size(profile)), cells, numeric=True
             )
         )
-    return table_of(columns)
+    return build_table(columns)
 
 
 def _format_rate(flops: float, ms: float) -> str:
@@ -94,7 +94,7 @@ def _format_rate(flops: float, ms: float) -> str:
 
 
 def _format_intensity(profile: Profile, flops: float, parameters: float | None) -> str:
-    return number(intensity(profile, flops, parameters))
+    return number(compute_intensity(profile, flops, parameters))
 
 
 def _format_ms_and_share(ms: float, total: float) -> str:
@@ -112,7 +112,7 @@ def _format_exponent(series: Sequence[Profile], times: Sequence[float]) -> str:
 def tabulate_modules(profile: Profile, rows: int = 12) -> Table:
     """Return the modules that take the most time of a profile, summed over repeated blocks."""
     groups = group_modules(profile)[:rows]
-    return table_of(
+    return build_table(
         [
             TextColumn(say("layers.module"), [group.name for group in groups]),
             TextColumn(say("layers.kind"), [translate(group.kind) for group in groups]),
