@@ -12,6 +12,7 @@ from vlmeter.errors import UserError
 from vlmeter.machine import locks
 from vlmeter.machine.isolation import die_with
 from vlmeter.storage.files import refusal_of_disk
+from vlmeter.storage.typed import from_plain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -110,7 +111,4 @@ def pack(params: object) -> str:
 
 def unpack(params: type[T], text: str) -> T:
     """Return the dataclasses that `pack` was given."""
-    # Not at the top: a measuring process does without pydantic.
-    from vlmeter.storage.typed import from_plain  # noqa: PLC0415
-
-    return from_plain(params, json.loads(text), "params")
+    return from_plain(params, json.loads(text), Path("params"))

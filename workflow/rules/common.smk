@@ -18,7 +18,7 @@ from vlmeter.study.outline import (
     plan_pareto_figure,
     plan_section_figure,
 )
-from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.scripting import pack
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study.study import Study

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmeter.compare.origins import Trait, traits
+from vlmeter.compare.origins import Trait, compare_origins
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
 from vlmeter.errors import UserError
 from vlmeter.reporting.render_report import html_environment, markdown_environment, render_prose
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.differences import same_samples
 from vlmeter.results.export_study import Exported, read_exported
 from vlmeter.results.matching import Matched, Pair, match_cells
-from vlmeter.results.tables import SummaryRow
+from vlmeter.results.study_differences import has_same_samples
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 from vlmeter.storage.files import write_text
 
@@ -58,9 +58,9 @@ def build_compare_page(a: Exported, b: Exported) -> ComparePage:
         UserError: a table of scores or predictions is damaged; the message names it.
     """
     matched = match_cells(a.rows, b.rows)
-    origins = traits(a, b)
+    traits = compare_origins(a, b)
     differing, shared = (
-        [trait for trait in origins if trait.differs is differs] for differs in (True, False)
+        [trait for trait in traits if trait.differs is differs] for differs in (True, False)
     )
     return ComparePage(
         sides=(_describe_study("A", a), _describe_study("B", b)),
@@ -85,9 +85,9 @@ def _describe_study(letter: str, study: Exported) -> Side:
     rows = study.rows.values()
     return Side(
         letter=letter,
-        name=str(study.outline.get("study", "")),
+        name=study.outline.study,
         folder=str(study.folder),
-        title=str(study.outline.get("title", "")),
+        title=study.outline.title,
         cells=len(rows),
         measured=sum(row.status == Status.OK for row in rows),
     )
@@ -110,7 +110,7 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
             f"{len(other)} of {len(both)} cells did not get the same tokens in the same shapes in "
             "both (marked *): their costs are of different work."
         )
-    samples = [pair for pair in both if not same_samples(pair)]
+    samples = [pair for pair in both if not has_same_samples(pair)]
     if samples:
         names = ", ".join(dict.fromkeys(pair.dataset for pair in samples))
         yield f"The samples are not the same ({names}): quality is compared without pairing them."
@@ -142,8 +142,8 @@ def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:
 
 
 def _format_status(row: SummaryRow) -> str:
-    status = str(row.status).replace("_", " ")
-    return f"{status}: {row['reason']}" if row.reason else status
+    status = row.status.replace("_", " ")
+    return f"{status}: {row.reason}" if row.reason else status
 
 
 def _tabulate_unmatched(matched: Matched) -> Table | None:
@@ -153,8 +153,8 @@ def _tabulate_unmatched(matched: Matched) -> Table | None:
     return build_table(
         [
             TextColumn("Only in", [letter for letter, _ in rows]),
-            TextColumn("Data set", [str(row.dataset) for _, row in rows]),
-            TextColumn("Cell", [str(row.cell) for _, row in rows]),
+            TextColumn("Data set", [row.dataset for _, row in rows]),
+            TextColumn("Cell", [row.cell for _, row in rows]),
             TextColumn("How it ended", [_format_status(row) for _, row in rows]),
         ]
     )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vlmeter.errors import UserError, listed
 from vlmeter.metrics.base import Example
-from vlmeter.metrics.evaluate import BadSample
+from vlmeter.metrics.figure import BadSample
 from vlmeter.storage.parquet import read_columns, stream_rows
 
 _SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")

@@ -18,7 +18,14 @@ from vlmeter.reporting.decision import (
 from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_group_title, format_setting
-from vlmeter.results.numbers import DASH, Scale, interval, number, signed, signed_percent
+from vlmeter.results.numbers import (
+    DASH,
+    Scale,
+    format_interval,
+    format_number,
+    format_signed,
+    format_signed_percent,
+)
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
@@ -151,19 +158,19 @@ def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> I
         yield say(
             "answer.nothing_better",
             setting=format_setting(row, base),
-            change=format_difference(change, signed_percent),
+            change=format_difference(change, format_signed_percent),
         )
     elif choice.is_reference:
         yield say("answer.is_reference")
     else:
         for name in COSTS:
             if name in choice.changes:
-                change = format_difference(choice.changes[name], signed_percent)
+                change = format_difference(choice.changes[name], format_signed_percent)
                 yield f"{say(f'answer.{name}')} {change}"
         if decision.quality is not None:
             label = translate(decision.quality.label)
             quality = choice.changes.get("quality")
-            yield f"{label} {DASH if quality is None else format_difference(quality, signed)}"
+            yield f"{label} {DASH if quality is None else format_difference(quality, format_signed)}"
 
 
 def _format_figure(name: str, row: SummaryRow) -> str:
@@ -176,14 +183,15 @@ def _format_figure(name: str, row: SummaryRow) -> str:
         return ""
     unit, per = ("J", say("per.sample")) if name == "energy" else ("s", say("per.batch"))
     scale = Scale.of([cost.value], unit)
-    ends = "" if cost.low == cost.high else interval(cost.low, cost.high, scale.factor)
+    ends = "" if cost.low == cost.high else format_interval(cost.low, cost.high, scale.text)
     return f"{scale.text(cost.value)} {scale.unit}{per} {ends}".rstrip()
 
 
 def _format_rate(time: Interval) -> str:
     """Return samples per second with an interval; without it where the time reaches zero."""
-    ends = "" if time.low == time.high or time.low <= 0 else interval(1 / time.high, 1 / time.low)
-    return f"{number(1 / time.value)} {say('answer.samples_per_s')} {ends}".rstrip()
+    has_interval = 0 < time.low != time.high
+    ends = format_interval(1 / time.high, 1 / time.low, format_number) if has_interval else ""
+    return f"{format_number(1 / time.value)} {say('answer.samples_per_s')} {ends}".rstrip()
 
 
 def _describe_alike(choice: Choice, base: Axes) -> str | None:

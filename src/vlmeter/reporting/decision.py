@@ -16,11 +16,11 @@ from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.difference_row import DifferenceKey, DifferenceRow, get_difference
 from vlmeter.results.outline import References
 from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import Differences
 from vlmeter.status import Status
 
 Cost = Literal["latency", "sample_time", "energy"]
 """A cost by its name in `differences.csv`; less is better."""
-Differences = Mapping[DifferenceKey, DifferenceRow]
 
 
 class Aim(StrEnum):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.language import say
+from vlmeter.results.numbers import format_interval
 
 _VALUE_LABELS: dict[str, dict[object, str]] = {
     "optimization": {
@@ -28,11 +29,6 @@ def format_difference(difference: Difference, format_value: Callable[[float], st
         return say("difference.no_interval", value=format_value(estimate))
     head = format_value(estimate) if difference.significant else say("difference.none")
     return head if low == high == 0 else f"{head} {format_interval(low, high, format_value)}"
-
-
-def format_interval(low: float, high: float, format_value: Callable[[float], str]) -> str:
-    """Return the ends of an interval in brackets."""
-    return f"[{format_value(low)}, {format_value(high)}]"
 
 
 def get_value_label(axis: str, value: object) -> str:

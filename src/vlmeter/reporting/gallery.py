@@ -14,7 +14,7 @@ from vlmeter.reporting.collected import (
 )
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_setting
-from vlmeter.results.numbers import DASH, number
+from vlmeter.results.numbers import DASH, format_number
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Summary
@@ -151,7 +151,7 @@ def _build_sample(sample: CollectedSample, names: Sequence[str]) -> ShownSample:
             ShownAnswer(
                 cells=_join_cells(cells, names),
                 text=_format_answer(answer.text),
-                score=number(answer.score),
+                score=format_number(answer.score),
             )
             for answer, cells in cells_by_answer.items()
         ),

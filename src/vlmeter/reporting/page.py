@@ -165,8 +165,8 @@ class StudyResults:
     """The rows of `differences.csv`."""
     profiles: Sequence[Profile]
     """The layer profiles."""
-    manifests: Mapping[str, SampleOrigin]
-    """`samples.json` by data set."""
+    sample_origins: Mapping[str, SampleOrigin]
+    """Where the samples come from, by data set."""
     published: Published | None
     """Published figures, where the study names any."""
     answers: Path | None
@@ -195,7 +195,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
             ("batch_size", str(base.batch_size)),
             ("max_input_len", str(base.max_input_len)),
         ),
-        datasets=tuple(describe_datasets(outline.datasets, rows, results.manifests)),
+        datasets=tuple(describe_datasets(outline.datasets, rows, results.sample_origins)),
         models=tuple(describe_models(outline.models, rows)),
         sections=tuple(_build_sections(outline, results)),
         layers=build_layers_view(outline, results.profiles),

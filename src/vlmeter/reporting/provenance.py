@@ -10,7 +10,7 @@ from vlmeter.machine.description import Cpu, Machine
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.numbers import DASH, quantity
+from vlmeter.results.numbers import DASH, format_quantity
 from vlmeter.results.outline import DatasetInfo, ModelInfo
 from vlmeter.results.summary_row import SummaryRow
 
@@ -213,9 +213,9 @@ def list_machine_lines(machine: Machine) -> list[tuple[str, str]]:
 
 def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
     yield say("machine.cpu"), _join_parts(machine.cpu.name, _format_cores(machine.cpu))
-    yield say("machine.memory"), quantity(machine.memory_bytes, "B")
+    yield say("machine.memory"), format_quantity(machine.memory_bytes, "B")
     for gpu in machine.gpus:
-        size = quantity(gpu.memory_bytes, "B") if gpu.memory_bytes else None
+        size = format_quantity(gpu.memory_bytes, "B") if gpu.memory_bytes else None
         driver = say("machine.driver", version=gpu.driver) if gpu.driver else None
         yield say("machine.gpu"), _join_parts(gpu.name, size, driver)
     if not machine.gpus:
@@ -249,7 +249,7 @@ def _join_pairs(table: Mapping[str, str]) -> str:
 def _format_idle_power(machine: Machine) -> dict[str, str]:
     idle = machine.energy.idle
     watts = {} if idle is None else idle.power_w
-    return {_name_device(device): quantity(value, "W") for device, value in watts.items() if value}
+    return {_name_device(device): format_quantity(value, "W") for device, value in watts.items() if value}
 
 
 def _describe_sources(machine: Machine) -> Iterator[str]:

@@ -11,9 +11,14 @@ from typing import NamedTuple
 from vlmeter.machine.description import Machine
 from vlmeter.measure.gpu_conditions import SLOWDOWNS
 from vlmeter.metrics.uncertainty import difference_of_rounds
-from vlmeter.reporting.formats import format_interval, get_status_label, join_words
+from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say
-from vlmeter.results.numbers import percent, quantity, signed_percent
+from vlmeter.results.numbers import (
+    format_interval,
+    format_percent,
+    format_quantity,
+    format_signed_percent,
+)
 from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
@@ -131,13 +136,13 @@ def describe_drift(
         repeats=(repeatability, repeatability) if repeatability else None,
     )
     times = say(
-        "drift.times", first=quantity(base.latency_s, "s"), second=quantity(control.latency_s, "s")
+        "drift.times", first=format_quantity(base.latency_s, "s"), second=format_quantity(control.latency_s, "s")
     )
     share = difference.as_share_of(fmean(base.rounds_s))
     if share.low is None or share.high is None:
         return Remark(say("drift.one_round", times=times), warning=False)
-    ends = format_interval(share.low, share.high, signed_percent)
-    change = f"{signed_percent(share.estimate)} {ends}"
+    ends = format_interval(share.low, share.high, format_signed_percent)
+    change = f"{format_signed_percent(share.estimate)} {ends}"
     key = "drift.drifted" if difference.significant else "drift.none"
     return Remark(say(key, times=times, change=change), warning=difference.significant)
 
@@ -152,8 +157,8 @@ def _describe_repeats(repeats: Repeats) -> Iterator[Remark]:
             count=latency.computations,
             cells=latency.cells,
             device=device,
-            latency=percent(latency.deviation),
-            also=say("repeats.energies", energy=percent(energy.deviation)) if energy else "",
+            latency=format_percent(latency.deviation),
+            also=say("repeats.energies", energy=format_percent(energy.deviation)) if energy else "",
             pairs=pairs,
             wrong=wrong,
         )
@@ -230,7 +235,7 @@ def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
             "power_cap.held",
             count=len(capped),
             cells=len(on_gpu),
-            limit=say("power_cap.limit", watts=join_words([quantity(watts, "W") for watts in limits]))
+            limit=say("power_cap.limit", watts=join_words([format_quantity(watts, "W") for watts in limits]))
             if limits
             else "",
         )

@@ -35,7 +35,7 @@ from vlmeter.reporting.layers.profiles import (
     select_batch_series,
     list_work,
 )
-from vlmeter.results.numbers import quantity
+from vlmeter.results.numbers import format_quantity
 from vlmeter.results.outline import LayersOutline
 from vlmeter.results.tables import read_layers
 
@@ -173,7 +173,7 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
         words = say("layer_figure.no_peak")
     else:
         axes.axhline(peak / 1e9, color=GREY, linestyle="--", linewidth=1)
-        words = say("layer_figure.peak", peak=quantity(peak, "FLOP/s"))
+        words = say("layer_figure.peak", peak=format_quantity(peak, "FLOP/s"))
     axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=GREY)
     axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
 

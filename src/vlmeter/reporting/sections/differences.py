@@ -10,7 +10,7 @@ from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import choose_task_heading
 from vlmeter.reporting.settings import format_axes, format_values, list_changed_axes
 from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
-from vlmeter.results.numbers import DASH, signed, signed_percent
+from vlmeter.results.numbers import DASH, format_signed, format_signed_percent
 from vlmeter.results.difference_row import DifferenceKey, DifferenceRow, Figure, get_difference
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
@@ -166,13 +166,13 @@ def _format_share(row: DifferenceRow, figure: Figure) -> str:
     compared = get_difference(row, figure)
     if compared is None or not compared.base:
         return DASH
-    return format_difference(compared.difference.as_share_of(compared.base), signed_percent)
+    return format_difference(compared.difference.as_share_of(compared.base), format_signed_percent)
 
 
 def _format_plain(row: DifferenceRow, figure: Figure) -> str:
     """Return the difference of a figure of quality; a dash where there is none."""
     compared = get_difference(row, figure)
-    return DASH if compared is None else format_difference(compared.difference, signed)
+    return DASH if compared is None else format_difference(compared.difference, format_signed)
 
 
 def _format_changed(row: DifferenceRow) -> str:

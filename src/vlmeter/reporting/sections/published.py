@@ -10,7 +10,7 @@ from vlmeter.reporting.published import Count, Published, PublishedCell, Value
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import get_wer_or_reason
 from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
-from vlmeter.results.numbers import DASH, Scale, number
+from vlmeter.results.numbers import DASH, Scale, format_number
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
@@ -158,11 +158,11 @@ def _format_beside(printed: float | None, measured: float | str | None, factor: 
     """Return `published / measured (ratio)`."""
     if printed is None and measured is None:
         return DASH
-    published = DASH if printed is None else number(printed / factor)
+    published = DASH if printed is None else format_number(printed / factor)
     if isinstance(measured, str) or measured is None:
         return f"{published} / {measured or DASH}"
-    ratio = f" (x {number(measured / printed)})" if printed else ""
-    return f"{published} / {number(measured / factor)}{ratio}"
+    ratio = f" (x {format_number(measured / printed)})" if printed else ""
+    return f"{published} / {format_number(measured / factor)}{ratio}"
 
 
 def _describe_count(count: Count | None) -> str:

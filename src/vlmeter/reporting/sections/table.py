@@ -8,7 +8,7 @@ from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
-from vlmeter.results.numbers import Scale, format_with_interval, percent
+from vlmeter.results.numbers import Scale, format_with_interval, format_percent
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
@@ -169,7 +169,7 @@ def _list_group_notes(section: SectionRows) -> list[str]:
                 words=group.words,
                 dataset=members[0].dataset,
                 values=values,
-                spread=percent(group.latency_spread),
+                spread=format_percent(group.latency_spread),
             )
         )
     return notes
