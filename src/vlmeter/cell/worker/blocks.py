@@ -1,6 +1,7 @@
 """What a cell's record says besides its figures: the model, the decoding, where it all ran."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ import torch
 
 from vlmeter.cell.worker.workload import Bench
 from vlmeter.machine import devices
+from vlmeter.machine.description import Machine, read_machine
 from vlmeter.machine.host import describe_host, is_here
 from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.settings import cuda_settings, torch_settings
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import attention_in_use, dtypes_in_use
-from vlmeter.provenance import git_state
+from vlmeter.provenance import read_git_state
 from vlmeter.storage.files import json_digest, read_json
 
 
@@ -51,38 +53,50 @@ def decoding_block(bench: Bench, cell: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, Any]:
+def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> Machine:
     """Return the description of this machine: the stored one, or where that is of another, its own.
 
     Idle watts and peaks are read while nothing else runs, which a cell cannot see to: those of
     another machine are left out rather than taken for this one's.
     """
-    described = read_json(Path(inputs["machine"]))
+    described = read_machine(Path(inputs["machine"]))
     if is_here(described):
         return described
     settings = EnergySettings.of(measure["energy"])
-    return {**describe_host(), "energy": describe_energy_sources(settings, open_devices("cuda"))}
+    return Machine(
+        **vars(describe_host()),
+        threads_of_a_cell=torch.get_num_threads(),
+        gpus=(),
+        gpus_left_out=(),
+        software={},
+        energy=describe_energy_sources(settings, open_devices("cuda")),
+    )
 
 
 def provenance_block(
-    job: Mapping[str, Any], bench: Bench, machine: Mapping[str, Any], gpus: Sequence[Gpu]
+    job: Mapping[str, Any], bench: Bench, machine: Machine, gpus: Sequence[Gpu]
 ) -> dict[str, Any]:
     """Return where the figures come from; of the machine's GPUs those that the cell had.
 
     The settings of torch are those of this process: no other one knows them.
     """
     held = {gpu.uuid() for gpu in gpus}
+    git = read_git_state()
     on_gpu = job["cell"]["axes"]["device"] == "cuda"
     return {
-        "git": git_state(),
+        "git": None if git is None else asdict(git),
         "code": job["code"],
         "software": dict(job["software"]),
         "threads": torch.get_num_threads(),
         "torch": torch_settings(),
         "cuda": cuda_settings() if on_gpu else None,
-        **{key: machine[key] for key in ("host", "cpu", "memory_bytes", "os", "container")},
-        "python": machine["python"],
-        "gpus": [gpu.as_dict() for gpu in devices.visible_gpus() if gpu.uuid in held],
+        "host": machine.host,
+        "cpu": asdict(machine.cpu),
+        "memory_bytes": machine.memory_bytes,
+        "os": machine.os,
+        "container": machine.container,
+        "python": machine.python,
+        "gpus": [asdict(gpu) for gpu in devices.visible_gpus() if gpu.uuid in held],
         "samples_sha256": bench.images["samples_sha256"],
         "images_sha256": bench.images["sha256"],
     }

@@ -23,7 +23,7 @@ from vlmeter.cell.worker.blocks import (
 )
 from vlmeter.cell.worker.guarding import value_or_reason
 from vlmeter.cell.worker.workload import Bench, set_up
-from vlmeter.machine.peaks import peak_of_device
+from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
@@ -122,7 +122,7 @@ class _Costs:
 def _costs(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     compilation: Compilation,
 ) -> _Costs:
@@ -133,7 +133,7 @@ def _costs(
     conditions.start()
     plan = _latency_plan(measure, axes["device"])
     latency = measure_latency(bench.forwards(), clock, plan, threads=torch.get_num_threads())
-    meter = energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), axes["device"])
+    meter = energy_meter(machine.energy, EnergySettings.of(measure["energy"]), axes["device"])
     energy = meter.measure(
         bench.forwards(),
         clock,
@@ -158,7 +158,7 @@ def _costs(
 def _flops_block(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     latency_s: float,
 ) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _flops_block(
     def count_pass() -> dict[str, object]:
         with countable(loaded):
             flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        peak = peak_of_device(machine, axes["device"], axes["dtype"], held)
+        peak = machine.find_peak(axes["device"], axes["dtype"], held)
         return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
 
     def count_step() -> DecodeStep:
