@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sourc
 from vlmeter.measure.nvml import Gpu, open_gpus
 from vlmeter.measure.peak import measure_peak
 from vlmeter.measure.settling import wait_until_idle
-from vlmeter.provenance import git_state
+from vlmeter.provenance import read_git_state
 from vlmeter.status import describe_failure
 from vlmeter.storage.files import write_json
 
@@ -42,6 +43,7 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
     devices.show_only([gpu.uuid for gpu in gpus])
     seen = _open_gpus(gpus)
     sources = describe_energy_sources(settings, seen)
+    git = read_git_state()
     sources["idle"] = _idle(sources, settings, energy["idle_window_s"], seen)
     for sentence in (*devices.left_out(), *taken.values()):
         print(sentence, file=sys.stderr)
@@ -55,7 +57,7 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
             "software": dict(params["software"]),
             "energy": sources,
             **_peaks(params, gpus, taken),
-            "git": git_state(),
+            "git": git and asdict(git),
         },
     )
 
