@@ -24,4 +24,5 @@ class BadSample:
 
     id: str
     reason: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    """Those that could not; none where the sample has no usable prediction."""
