@@ -8,17 +8,16 @@ from typing import get_args
 from vlmeter.axes import Dtype
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
-from vlmeter.study.gates import baselines, gate_plan
+from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study.outline import (
-    dataset_outline,
-    decision_outline,
-    gallery_plan,
-    report_outline,
-    section_outline,
+    build_outline,
+    plan_gallery,
+    plan_pareto_figure,
+    plan_section_figure,
 )
-from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import in_language
-from vlmeter.scripting import packed
+from vlmeter.scripting import pack
 from vlmeter.storage.layout import CellKey
 from vlmeter.study.read_study import read_study
 from vlmeter.study.rules import Rules, list_catalogues, translate_figures

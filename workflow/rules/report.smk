@@ -42,7 +42,7 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        comparison=comparison_plan(STUDY),
+        comparison=plan_comparisons(STUDY).as_params(),
         code=script_digest("aggregate"),
     message:
         "Collecting the records of all cells"
@@ -67,7 +67,7 @@ rule export_study:
     conda:
         ENVIRONMENT
     params:
-        outline=report_outline(STUDY),
+        outline=pack(build_outline(STUDY)),
         code=script_digest("export_study"),
     message:
         "Putting the whole study into one JSON file"
@@ -80,7 +80,7 @@ rule judge_gates:
         summary=FOLDER.summary,
         repeatability=FOLDER.repeatability,
         tables=FOLDER.tables,
-        baselines=baselines(STUDY),
+        baselines=list_baseline_files(STUDY),
     output:
         gates=FOLDER.gates,
     log:
@@ -89,7 +89,7 @@ rule judge_gates:
     conda:
         ENVIRONMENT
     params:
-        gates=gate_plan(STUDY),
+        gates=pack(plan_gates(STUDY)),
         code=script_digest("judge_gates"),
     message:
         "Holding the figures against the gates"
@@ -116,8 +116,7 @@ rule plot_section:
     conda:
         ENVIRONMENT
     params:
-        section=lambda wildcards: packed(section_outline(STUDY, wildcards.section)),
-        datasets=packed(dataset_outline(STUDY)),
+        plan=lambda wildcards: pack(plan_section_figure(STUDY, wildcards.section)),
         code=script_digest("plot_section"),
     message:
         "Drawing the section {wildcards.section}"
@@ -145,7 +144,7 @@ rule plot_pareto:
     conda:
         ENVIRONMENT
     params:
-        outline=packed(decision_outline(STUDY)),
+        plan=pack(plan_pareto_figure(STUDY)),
         code=script_digest("plot_pareto"),
     message:
         "Drawing quality against latency and energy"
@@ -175,7 +174,7 @@ rule plot_layers:
     conda:
         ENVIRONMENT
     params:
-        layers=packed(report_outline(STUDY)["layers"]),
+        layers=pack(build_outline(STUDY).layers),
         code=script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
@@ -202,7 +201,7 @@ rule collect_answers:
     conda:
         ENVIRONMENT
     params:
-        plan=gallery_plan(STUDY),
+        plan=pack(plan_gallery(STUDY)),
         cells=str(FOLDER.cells),
         code=script_digest("collect_answers"),
     message:
@@ -263,7 +262,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        outline=packed(report_outline(STUDY)),
+        outline=pack(build_outline(STUDY)),
         figures=RULES.figures(),
         code=script_digest("render_report"),
     message:

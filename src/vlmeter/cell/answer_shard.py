@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vlmeter.cell.frame import heading, run_cell_job
-from vlmeter.status import Failure, Status
+from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.shard import Shard, ShardManifest
+from vlmeter.status import Failure
 from vlmeter.storage.files import file_sha256, read_json, write_json
 
 
@@ -48,15 +49,17 @@ def answer_shard(
     batch_size = job["cell"]["axes"]["batch_size"]
     start, stop = borders(images["n"], batch_size, **job["shard"])
 
-    def told(rows: int) -> dict[str, Any]:
-        return {
-            "shard": job["shard"],
-            "start": start,
-            "stop": stop,
-            "rows": rows,
-            "images_sha256": images["sha256"],
-            "files": {answers.stem: file_sha256(answers)},
-        }
+    def write(rows: int, failure: Failure | None = None) -> None:
+        result = ShardManifest(
+            ending=build_ending(job, failure),
+            shard=Shard(**job["shard"]),
+            start=start,
+            stop=stop,
+            rows=rows,
+            images_sha256=images["sha256"],
+            files={answers.stem: file_sha256(answers)},
+        )
+        write_json(manifest, result.as_plain())
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
@@ -66,12 +69,10 @@ def answer_shard(
             rows = _write_none(answers)
         else:
             rows = answer_samples(job, inputs, answers, start, stop)
-        write_json(manifest, {**heading(job, Status.OK), **told(rows)})
+        write(rows)
 
     def write_failure(failure: Failure) -> None:
-        rows = _write_none(answers)
-        head = heading(job, failure.status, failure.reason, failure.traceback)
-        write_json(manifest, {**head, **told(rows)})
+        write(_write_none(answers), failure)
 
     run_cell_job(job, inputs, manifest, timeout_s, work, write_failure)
 

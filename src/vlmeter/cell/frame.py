@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmeter.cell.attempts import Attempt, write_attempt
+from vlmeter.cell.ending import Ending
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.devices import cpu_threads
 from vlmeter.machine.isolation import run_isolated
@@ -90,16 +91,12 @@ def _with_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:
     return replace(failure, reason="; ".join([failure.reason, *taken.values()]))
 
 
-def heading(
-    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
-) -> dict[str, Any]:
-    """Return the head of what a cell leaves: how it ended, and in which try."""
-    return {
-        "status": status.value,
-        "reason": reason,
-        "traceback": trace,
-        "attempt": job["attempt"]["count"],
-    }
+def build_ending(job: Mapping[str, Any], failure: Failure | None = None) -> Ending:
+    """Return how a cell ended, and in which try; well, where there is no failure."""
+    count = job["attempt"]["count"]
+    if failure is None:
+        return Ending(Status.OK, None, None, count)
+    return Ending(failure.status, failure.reason, failure.traceback, count)
 
 
 def _prepare_environment(threads: int) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vlmeter.cell.frame import heading, run_cell_job
-from vlmeter.status import Failure, Status
+from vlmeter.axes import Axes
+from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.layers_record import LayersFigures, LayersRecord
+from vlmeter.measure.layers.result import LayerRow
+from vlmeter.status import Failure
 from vlmeter.storage.files import file_sha256, write_json, write_text
-
-COLUMNS = ("module", "kind", "stage", "calls", "time_ms", "share", "flops", "parameters")
 
 
 def profile_layers(
@@ -34,30 +35,33 @@ def profile_layers(
         from vlmeter.cell.worker.layers import profile_cell  # noqa: PLC0415
 
         profiled = profile_cell(job, inputs)
-        files = _write_table(Path(outputs["table"]), profiled.rows)
-        write_json(record, {**_heading(job, Status.OK), **profiled.blocks, "files": files})
+        write(profiled.figures, profiled.rows)
 
     def write_failure(failure: Failure) -> None:
-        files = _write_table(Path(outputs["table"]), [])
-        told = _heading(job, failure.status, failure.reason, failure.traceback)
-        write_json(record, {**told, "files": files})
+        write(None, [], failure)
+
+    def write(
+        figures: LayersFigures | None, rows: Iterable[LayerRow], failure: Failure | None = None
+    ) -> None:
+        cell = job["cell"]
+        result = LayersRecord(
+            ending=build_ending(job, failure),
+            id=cell["id"],
+            dataset=cell["dataset"],
+            axes=Axes(**cell["axes"]),
+            figures=figures,
+            files=_write_table(Path(outputs["table"]), rows),
+        )
+        write_json(record, result.as_plain())
 
     run_cell_job(job, inputs, record, timeout_s, work, write_failure)
 
 
-def _heading(
-    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
-) -> dict[str, Any]:
-    cell = job["cell"]
-    told = {"id": cell["id"], "dataset": cell["dataset"], **cell["axes"]}
-    return {**heading(job, status, reason, trace), "cell": told}
-
-
-def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
+def _write_table(path: Path, rows: Iterable[LayerRow]) -> dict[str, str]:
     """Write the table; return its checksum by name."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LayerRow._fields)
     writer.writerows(rows)
     write_text(path, text.getvalue())
     return {"table": file_sha256(path)}

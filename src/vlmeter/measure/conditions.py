@@ -3,13 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import NamedTuple, Protocol
 
 import psutil
 
-from vlmeter.measure.gpu_conditions import GpuConditions, GpuWatch
+from vlmeter.measure.gpu_conditions import GpuWatch
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.result import Conditions, GpuConditions
 
 _FOREIGN_SHARE = 0.10
 """Of the machine's processors: above this, other processes have slowed the measurement."""
@@ -44,34 +44,6 @@ class Host(Protocol):
 
     def __call__(self) -> HostReading:
         """The host now."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The conditions block of a record."""
-
-    load_start: float
-    load_end: float
-    clock_mhz_start: float | None
-    """Mean over the processors; None where the system does not tell."""
-    clock_mhz_end: float | None
-    temperature_c_start: float | None
-    """Of the hottest processor sensor."""
-    temperature_c_end: float | None
-    gpus: list[GpuConditions]
-    """Each GPU that the measurement ran on, while it worked."""
-    foreign_cpu_share: float | None
-    """Share of the machine's processor time that other processes took."""
-    window_s: float
-    disturbed: bool
-    """Other processes took part of the machine, or a GPU was slowed down to protect it: times and
-    energies are not those of the machine by itself."""
-    disturbance: str | None
-    """Which, in words."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `conditions` block."""
-        return asdict(self)
 
 
 class ConditionsProbe:

@@ -3,11 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
 from vlmeter.measure.clock import Call, Clock, quiet_interpreter
+from vlmeter.measure.result import Latency
 from vlmeter.measure.spread import interval_95, quantile
 
 _MAX_CHUNK = 1000
@@ -56,46 +57,9 @@ class Warmup:
     """Median of the last group, the first estimate of a call's time."""
 
 
-@dataclass(frozen=True)
-class Latency:
-    """The time of one call, which is one forward pass of one full batch."""
-
-    latency_s: float
-    """Median over all timed iterations."""
-    mean_s: float
-    p50_s: float
-    p90_s: float
-    p99_s: float
-    stdev_s: float | None
-    """None for a single iteration."""
-    min_s: float
-    max_s: float
-    iterations: int
-    rounds_s: list[float]
-    """The median of each round."""
-    low_s: float | None
-    """Lower end of the 95 % interval: `latency_s` less the t half-width of the rounds' medians.
-    None with a single round."""
-    high_s: float | None
-    warmup_iterations: int
-    steady: bool
-    """False when the warm-up ended at its cap, before its times had settled."""
-    window_s: float
-    """The sum of the timed calls."""
-    clock: str
-    threads: int | None
-    """Threads that the framework computes with."""
-    rows: list[Timing] = field(repr=False)
-    """Every timed iteration."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `latency_detail` block: everything but the raw times."""
-        return {name: value for name, value in vars(self).items() if name != "rows"}
-
-
 def measure_latency(
     steps: Sequence[Call], clock: Clock, plan: LatencyPlan, threads: int | None = None
-) -> Latency:
+) -> tuple[Latency, list[Timing]]:
     """Time the steps, cycled, after a warm-up.
 
     Args:
@@ -105,13 +69,13 @@ def measure_latency(
         threads: Recorded with the figure.
 
     Returns:
-        The statistics and every raw time.
+        The statistics, and every timed iteration.
     """
     calls = cycle(steps)
     with quiet_interpreter():
         warmup = warm_up(calls, clock, plan)
         rounds = _time_rounds(calls, clock, plan, warmup.per_call_s)
-    return _summarise(rounds, warmup, clock.name, threads)
+    return _summarise(rounds, warmup, clock.name, threads), timings("forward", rounds)
 
 
 def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
@@ -186,7 +150,6 @@ def _summarise(
         window_s=math.fsum(seconds),
         clock=clock,
         threads=threads,
-        rows=timings("forward", rounds),
     )
 
 

@@ -3,11 +3,11 @@
 import resource
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.result import Memory
 
 _RESET_PEAK = "5"
 """Written to clear_refs: sets VmHWM back to the present size (Linux, proc(5))."""
@@ -56,35 +56,6 @@ class CudaMemory(Protocol):
 
     def max_memory_reserved(self, device: str) -> int:
         """Peak bytes held by the allocator."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The memory block of a record."""
-
-    peak_rss_bytes: int
-    """Largest resident size of the process on the host since `begin_workload`."""
-    setup_peak_rss_bytes: int
-    """The same between `start` and `begin_workload`: loading the model, answering the questions."""
-    rss_before_load_bytes: int
-    """Resident size at `start`: interpreter and libraries."""
-    peak_allocated_bytes: int | None
-    """Largest sum of tensors on the device; None on a CPU, as the next two. Of several devices
-    the largest sums are added up."""
-    peak_reserved_bytes: int | None
-    """Largest size that the framework's allocator held."""
-    device_used_bytes: int | None
-    """What the driver counts as used at `stop`, by every process: allocator, context, kernels."""
-    device_used_before_bytes: int | None
-    """The same at `start`: what the driver reserves and other processes hold."""
-    weights_bytes: int
-    """Parameters and buffers, tied ones once."""
-    peak_rss_method: str
-    """`VmHWM` (set back at both beginnings) or `ru_maxrss` (over the life of the process)."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `memory` block."""
-        return asdict(self)
 
 
 class MemoryProbe:

@@ -46,6 +46,16 @@ class Difference:
             return False
         return self.low > 0 or self.high < 0
 
+    @property
+    def within_noise(self) -> bool:
+        """Whether the interval holds zero; False without an interval."""
+        return self.low is not None and not self.significant
+
+    def as_share_of(self, base: float) -> "Difference":
+        """Return the difference as a share of a figure."""
+        low, high = (None if end is None else end / base for end in (self.low, self.high))
+        return Difference(self.estimate / base, low, high)
+
 
 @dataclass(frozen=True)
 class Repeatability:

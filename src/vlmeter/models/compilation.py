@@ -11,6 +11,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlmeter.measure.clock import Call, Clock
 from vlmeter.models.optimization import Optimization
+from vlmeter.models.result import CompileResult
 
 
 class Compilation:
@@ -40,25 +41,22 @@ class Compilation:
         if self._graphs == 0:
             raise RuntimeError("torch.compile captured no graph: this would time the eager model")
 
-    def stop(self) -> dict[str, Any]:
-        """Return the `compile` block, and make the model eager again.
-
-        Recompilations are graphs that came after the first call, inside the measured windows.
-        """
+    def stop(self) -> CompileResult:
+        """Return what came of it, and make the model eager again."""
         graphs = int(counters["stats"]["unique_graphs"])
         uncompile(self._model)
-        return {
-            "form": "whole model" if self._model_is_whole() else "regional",
-            "mode": self._optimization.compile_mode,
-            "compiled_modules": self._modules,
-            "compile_time_s": self._first_call_s,
-            "graphs": self._graphs,
-            "graph_breaks": int(sum(counters["graph_break"].values())),
-            "recompiles": graphs - self._graphs,
-            "cache_hits": int(counters["inductor"]["fxgraph_cache_hit"]),
-            "quality_pass_compiled": False,
-            "decode_compiled": False,
-        }
+        return CompileResult(
+            form="whole model" if self._model_is_whole() else "regional",
+            mode=str(self._optimization.compile_mode),
+            compiled_modules=self._modules,
+            compile_time_s=self._first_call_s,
+            graphs=self._graphs,
+            graph_breaks=int(sum(counters["graph_break"].values())),
+            recompiles=graphs - self._graphs,
+            cache_hits=int(counters["inductor"]["fxgraph_cache_hit"]),
+            quality_pass_compiled=False,
+            decode_compiled=False,
+        )
 
     def _model_is_whole(self) -> bool:
         return self._optimization.compile_whole or not repeated_layers(self._model)

@@ -18,6 +18,7 @@ from vlmeter.models.families import Family, family_of, is_encoder_decoder
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
+from vlmeter.models.result import Quantization
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import damaged, file_xxh3
 
@@ -38,8 +39,7 @@ class LoadedModel:
     """What the decoder of an encoder-decoder begins with."""
     answers_mean_something: bool = True
     """False where the weights are random."""
-    quantization: Mapping[str, Any] | None = None
-    """What was quantised, and what was not."""
+    quantization: Quantization | None = None
 
     @property
     def generator(self) -> Any:  # noqa: ANN401

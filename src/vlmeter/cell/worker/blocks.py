@@ -6,83 +6,94 @@ from typing import Any
 
 import torch
 
+from vlmeter.cell.measurement import DecodingBlock, ModelBlock, Provenance
 from vlmeter.cell.worker.workload import Bench
 from vlmeter.machine import devices
+from vlmeter.machine.description import Machine, read_machine
 from vlmeter.machine.host import describe_host, is_here
 from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
-from vlmeter.measure.settings import cuda_settings, torch_settings
+from vlmeter.measure.torch_settings import read_cuda_settings, read_torch_settings
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import attention_in_use, dtypes_in_use
-from vlmeter.provenance import git_state
+from vlmeter.provenance import read_git_state
 from vlmeter.storage.files import json_digest, read_json
 
 
-def model_block(bench: Bench, inputs: Mapping[str, str]) -> dict[str, Any]:
+def describe_model(bench: Bench, inputs: Mapping[str, str]) -> ModelBlock:
     """Return what model it is, in which form it ran."""
     manifest: Any = read_json(Path(inputs["model"]))
     loaded = bench.loaded
-    return {
-        "source": manifest["source"].get("hub") or manifest["source"].get("path"),
-        "revision": manifest["revision"],
-        "licence": manifest.get("licence"),
-        "digest": json_digest(manifest["files"])[:16],
-        "parameters": manifest["parameters"],
-        "type": loaded.model.config.model_type,
-        "family": loaded.family.name,
-        "asked_by": "chat template" if uses_chat_template(loaded.processor) else "plain prompt",
-        "attention": attention_in_use(loaded.model, loaded.family),
-        "dtype_by_stage": dtypes_in_use(
-            loaded.model, loaded.family, loaded.optimization.quantization
-        ),
-    }
+    return ModelBlock(
+        source=manifest["source"].get("hub") or manifest["source"].get("path"),
+        revision=manifest["revision"],
+        licence=manifest.get("licence"),
+        digest=json_digest(manifest["files"])[:16],
+        parameters=manifest["parameters"],
+        type=loaded.model.config.model_type,
+        family=loaded.family.name,
+        asked_by="chat template" if uses_chat_template(loaded.processor) else "plain prompt",
+        attention=attention_in_use(loaded.model, loaded.family),
+        dtype_by_stage=dtypes_in_use(loaded.model, loaded.family, loaded.optimization.quantization),
+    )
 
 
-def decoding_block(bench: Bench, cell: Mapping[str, Any]) -> dict[str, Any]:
+def describe_decoding(bench: Bench, cell: Mapping[str, Any]) -> DecodingBlock:
     """Return how answers were decoded, with what the model brings along for it."""
     loaded = bench.loaded
-    return {
-        "method": "greedy" if cell["decoding"]["num_beams"] == 1 else "beam search",
-        "do_sample": False,
+    return DecodingBlock(
+        method="greedy" if cell["decoding"]["num_beams"] == 1 else "beam search",
+        do_sample=False,
         **cell["decoding"],
-        "eos_token_ids": list(loaded.eos_token_ids),
-        "pad_token_id": loaded.pad_token_id,
-        "padding_side": loaded.tokenizer.padding_side,
-    }
+        eos_token_ids=list(loaded.eos_token_ids),
+        pad_token_id=loaded.pad_token_id,
+        padding_side=loaded.tokenizer.padding_side,
+    )
 
 
-def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, Any]:
+def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> Machine:
     """Return the description of this machine: the stored one, or where that is of another, its own.
 
     Idle watts and peaks are read while nothing else runs, which a cell cannot see to: those of
     another machine are left out rather than taken for this one's.
     """
-    described = read_json(Path(inputs["machine"]))
+    described = read_machine(Path(inputs["machine"]))
     if is_here(described):
         return described
     settings = EnergySettings.of(measure["energy"])
-    return {**describe_host(), "energy": describe_energy_sources(settings, open_devices("cuda"))}
+    return Machine(
+        **vars(describe_host()),
+        threads_of_a_cell=torch.get_num_threads(),
+        gpus=(),
+        gpus_left_out=(),
+        software={},
+        energy=describe_energy_sources(settings, open_devices("cuda")),
+    )
 
 
-def provenance_block(
-    job: Mapping[str, Any], bench: Bench, machine: Mapping[str, Any], gpus: Sequence[Gpu]
-) -> dict[str, Any]:
+def describe_provenance(
+    job: Mapping[str, Any], bench: Bench, machine: Machine, gpus: Sequence[Gpu]
+) -> Provenance:
     """Return where the figures come from; of the machine's GPUs those that the cell had.
 
     The settings of torch are those of this process: no other one knows them.
     """
     held = {gpu.uuid() for gpu in gpus}
     on_gpu = job["cell"]["axes"]["device"] == "cuda"
-    return {
-        "git": git_state(),
-        "code": job["code"],
-        "software": dict(job["software"]),
-        "threads": torch.get_num_threads(),
-        "torch": torch_settings(),
-        "cuda": cuda_settings() if on_gpu else None,
-        **{key: machine[key] for key in ("host", "cpu", "memory_bytes", "os", "container")},
-        "python": machine["python"],
-        "gpus": [gpu.as_dict() for gpu in devices.visible_gpus() if gpu.uuid in held],
-        "samples_sha256": bench.images["samples_sha256"],
-        "images_sha256": bench.images["sha256"],
-    }
+    return Provenance(
+        git=read_git_state(),
+        code=job["code"],
+        software=dict(job["software"]),
+        threads=torch.get_num_threads(),
+        torch=read_torch_settings(),
+        cuda=read_cuda_settings() if on_gpu else None,
+        host=machine.host,
+        cpu=machine.cpu,
+        memory_bytes=machine.memory_bytes,
+        os=machine.os,
+        container=machine.container,
+        python=machine.python,
+        gpus=[gpu for gpu in devices.visible_gpus() if gpu.uuid in held],
+        samples_sha256=bench.images["samples_sha256"],
+        images_sha256=bench.images["sha256"],
+    )

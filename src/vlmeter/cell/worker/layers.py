@@ -1,14 +1,17 @@
 """One cell profiled layer by layer: a forward pass and a decode step. Runs in the cell's child."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from vlmeter.cell.layers_record import LayersFigures
 from vlmeter.cell.worker.guarding import value_or_reason
 from vlmeter.cell.worker.workload import Bench, set_up
 from vlmeter.measure.clock import clock_for
-from vlmeter.measure.flops.count import DecodeStep, count_flops, mean_decode_step
-from vlmeter.measure.layers.profile import LayerProfile, profile_decode, profile_layers
+from vlmeter.measure.flops.count import count_flops, mean_decode_step
+from vlmeter.measure.flops.result import DecodeStep
+from vlmeter.measure.layers.profile import profile_decode, profile_layers
+from vlmeter.measure.layers.result import LayerProfile, LayerRow
 from vlmeter.measure.layers.stopwatch import stopwatch_for
 from vlmeter.models.traceable import countable
 from vlmeter.status import UnsupportedError
@@ -18,9 +21,9 @@ from vlmeter.status import UnsupportedError
 class Profiled:
     """What a profiled cell leaves."""
 
-    rows: list[dict[str, object]]
+    figures: LayersFigures
+    rows: list[LayerRow]
     """Those of the forward pass, then those of a decode step."""
-    blocks: dict[str, Any]
 
 
 def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
@@ -38,21 +41,21 @@ def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
         )
     bench = set_up(job, inputs)
     bench.check_image_is_seen()
-    described = bench.described()
+    described = bench.describe_input()
     work, flops_reason = value_or_reason(lambda: _work_by_layer(bench))
     forward = _forward(bench, cell, work)
     # A decode step that cannot be profiled leaves the forward pass, which is.
     profile, failed = value_or_reason(lambda: _decode(bench, cell))
     decode, reason = profile or (None, failed)
     rows = [*forward.rows, *(decode.rows if decode else ())]
-    blocks = {
-        **forward.as_dict(),
-        "flops_reason": flops_reason,
-        "decode": None if decode is None else decode.as_dict(),
-        "decode_reason": reason,
-        "input": described,
-    }
-    return Profiled([dict(row._asdict()) for row in rows], blocks)
+    figures = LayersFigures(
+        **asdict(forward.whole),
+        flops_reason=flops_reason,
+        decode=None if decode is None else decode.whole,
+        decode_reason=reason,
+        input=described,
+    )
+    return Profiled(figures, rows)
 
 
 def _work_by_layer(bench: Bench) -> dict[str, int]:

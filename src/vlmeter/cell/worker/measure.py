@@ -6,7 +6,7 @@ Runs in the cell's child. Two passes, so that an early end of an answer never lo
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,27 +14,37 @@ from typing import Any
 import psutil
 import torch
 
+from vlmeter.cell.measurement import Figures, ModelBlock
 from vlmeter.cell.worker.answers import write_predictions
 from vlmeter.cell.worker.blocks import (
-    decoding_block,
+    describe_decoding,
+    describe_model,
+    describe_provenance,
     machine_at_hand,
-    model_block,
-    provenance_block,
 )
 from vlmeter.cell.worker.guarding import value_or_reason
 from vlmeter.cell.worker.workload import Bench, set_up
-from vlmeter.machine.peaks import peak_of_device
+from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
 from vlmeter.measure.energy.result import Energy, with_generation
 from vlmeter.measure.energy.sources import EnergySettings
-from vlmeter.measure.flops.count import DecodeStep, count_decode_step, count_flops
+from vlmeter.measure.flops.count import count_decode_step, count_flops
+from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
 from vlmeter.measure.memory import memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.result import (
+    Conditions,
+    Generation,
+    Latency,
+    MissingConditions,
+    MissingMemory,
+)
 from vlmeter.models.compilation import Compilation
+from vlmeter.models.result import CompileResult
 from vlmeter.models.traceable import countable
 
 _GPU_WARMUP_S = 1.0
@@ -45,9 +55,8 @@ _GPU_WARMUP_S = 1.0
 class Measured:
     """What a cell that went well leaves."""
 
-    timings: list[dict[str, object]]
-    blocks: dict[str, Any]
-    """The blocks of `measurement.json`."""
+    figures: Figures
+    timings: list[Timing]
 
 
 def measure_cell(
@@ -70,12 +79,10 @@ def measure_cell(
     with spent.on("set_up"):
         bench = set_up(job, inputs)
         # Before anything is measured: what fails here takes no figure with it.
-        described = {
-            "input": bench.described(),
-            "model": model_block(bench, inputs),
-            "decoding": decoding_block(bench, cell),
-            "provenance": provenance_block(job, bench, machine, gpus),
-        }
+        described = bench.describe_input()
+        model = describe_model(bench, inputs)
+        decoding = describe_decoding(bench, cell)
+        provenance = describe_provenance(job, bench, machine, gpus)
     with spent.on("checks"):
         checks = bench.check_image_is_seen()
     if predictions is not None:
@@ -84,45 +91,64 @@ def measure_cell(
             write_predictions(predictions, bench.loaded, bench.feeder, items, cell)
     compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
     with spent.on("compile" if bench.loaded.optimization.compiled else "checks"):
-        effects = _compile_and_check(bench, compilation, clock_for(device))
+        model = _compile_and_check(bench, model, compilation, clock_for(device))
     memory.begin_workload()
     with spent.on("costs"):
         costs = _costs(bench, cell, machine, gpus, compilation)
-    peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model).as_dict())
+    peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model))
     with spent.on("flops"):
-        flops = _flops_block(bench, cell, machine, gpus, costs.latency_s)
-    blocks = {
-        **described,
-        **costs.blocks,
-        "flops_detail": flops,
-        "memory": {"memory_reason": reason} if peaks is None else peaks,
-        "checks": checks,
-        "model": {**described["model"], **effects},
-        "time_spent_s": spent.as_dict(),
-    }
-    return Measured([dict(row._asdict()) for row in costs.timings], blocks)
+        flops = _count_flops(bench, cell, machine, gpus, costs.latency.latency_s)
+    figures = Figures(
+        input=described,
+        model=model,
+        decoding=decoding,
+        provenance=provenance,
+        latency_detail=costs.latency,
+        generation=costs.generation,
+        energy_detail=costs.energy,
+        compile=costs.compilation,
+        conditions=costs.conditions,
+        flops_detail=flops,
+        memory=peaks or MissingMemory(str(reason)),
+        checks=checks,
+        time_spent_s=spent.as_dict(),
+    )
+    return Measured(figures, costs.timings)
 
 
-def _compile_and_check(bench: Bench, compilation: Compilation, clock: Clock) -> dict[str, Any]:
-    """Bring the model into the form that is timed, and see what really runs in it."""
+def _compile_and_check(
+    bench: Bench, model: ModelBlock, compilation: Compilation, clock: Clock
+) -> ModelBlock:
+    """Bring the model into the form that is timed, and add what really runs in it."""
     # Before anything is compiled: a generation would compile every layer for lengths of its own.
-    effects = bench.check_generation()
+    decode = bench.check_generation()
     if bench.loaded.optimization.compiled:
         compilation.start(bench.forwards(), clock)
-    return effects | bench.check_forward()
+    forward = bench.check_forward()
+    return replace(
+        model,
+        quantization=decode.quantization,
+        cache=decode.cache,
+        decode_kernels=decode.decode_kernels,
+        kernels=forward.kernels,
+        not_as_asked=forward.not_as_asked,
+    )
 
 
 @dataclass(frozen=True)
 class _Costs:
-    latency_s: float
+    latency: Latency
+    generation: Generation
+    energy: Energy
+    compilation: CompileResult | None
+    conditions: Conditions | MissingConditions
     timings: list[Timing]
-    blocks: dict[str, Any]
 
 
 def _costs(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     compilation: Compilation,
 ) -> _Costs:
@@ -132,8 +158,9 @@ def _costs(
     conditions = ConditionsProbe(gpus)
     conditions.start()
     plan = _latency_plan(measure, axes["device"])
-    latency = measure_latency(bench.forwards(), clock, plan, threads=torch.get_num_threads())
-    meter = energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), axes["device"])
+    threads = torch.get_num_threads()
+    latency, forward_times = measure_latency(bench.forwards(), clock, plan, threads)
+    meter = energy_meter(machine.energy, EnergySettings.of(measure["energy"]), axes["device"])
     energy = meter.measure(
         bench.forwards(),
         clock,
@@ -143,34 +170,33 @@ def _costs(
         watch=conditions.sample,
     )
     compiled = compilation.stop() if bench.loaded.optimization.compiled else None
-    generation, energy = _decoding(bench, cell, clock, meter, energy, conditions)
-    seen, reason = value_or_reason(lambda: conditions.stop().as_dict())
-    blocks = {
-        "latency_detail": latency.as_dict(),
-        "generation": generation.as_dict(),
-        "energy_detail": energy.as_dict(),
-        "compile": compiled,
-        "conditions": {"conditions_reason": reason} if seen is None else seen,
-    }
-    return _Costs(latency.latency_s, [*latency.rows, *generation.rows], blocks)
+    generation, generation_times, energy = _decoding(bench, cell, clock, meter, energy, conditions)
+    read, reason = value_or_reason(conditions.stop)
+    return _Costs(
+        latency=latency,
+        generation=generation,
+        energy=energy,
+        compilation=compiled,
+        conditions=read or MissingConditions(str(reason)),
+        timings=[*forward_times, *generation_times],
+    )
 
 
-def _flops_block(
+def _count_flops(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     latency_s: float,
-) -> dict[str, Any]:
+) -> FlopsDetail | MissingFlops:
     """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
     loaded, axes = bench.loaded, cell["axes"]
     held = {str(gpu.uuid()) for gpu in gpus}
 
-    def count_pass() -> dict[str, object]:
+    def count_pass() -> tuple[Flops, float | None]:
         with countable(loaded):
             flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        peak = peak_of_device(machine, axes["device"], axes["dtype"], held)
-        return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
+        return flops, machine.find_peak(axes["device"], axes["dtype"], held)
 
     def count_step() -> DecodeStep:
         with countable(loaded):
@@ -178,10 +204,11 @@ def _flops_block(
 
     counted, reason = value_or_reason(count_pass)
     step, step_reason = value_or_reason(count_step)
-    return {
-        **({"flops": None, "flops_reason": reason} if counted is None else counted),
-        **(step or DecodeStep(None, step_reason, {})).as_dict(),
-    }
+    step = step or DecodeStep(None, step_reason, {})
+    if counted is None:
+        return MissingFlops(None, str(reason), step.flops, step.reason)
+    flops, peak_flop_per_s = counted
+    return flops.detail(step, latency_s, peak_flop_per_s)
 
 
 def _decoding(
@@ -191,12 +218,12 @@ def _decoding(
     meter: EnergyMeter,
     energy: Energy,
     conditions: ConditionsProbe,
-) -> tuple[Any, Energy]:
+) -> tuple[Generation, list[Timing], Energy]:
     """Time decoding of a forced length, and put its energy per token beside the forward's."""
     axes, measure = cell["axes"], cell["measure"]
     new_tokens = measure["new_tokens"]
 
-    generation = measure_generation(
+    generation, timings = measure_generation(
         bench.generation,
         clock,
         new_tokens=new_tokens,
@@ -212,7 +239,7 @@ def _decoding(
         tokens_per_batch=axes["batch_size"] * new_tokens,
         watch=conditions.sample,
     )
-    return generation, with_generation(energy, decoding)
+    return generation, timings, with_generation(energy, decoding)
 
 
 def _latency_plan(measure: Mapping[str, Any], device: str) -> LatencyPlan:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from vlmeter.cell.measurement import Checks, InputBlock, UnreadableSample
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
@@ -13,7 +14,25 @@ from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.generate import cache_in_use, generate, image_changes_logits
 from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel
+from vlmeter.models.result import Quantization
 from vlmeter.models.samples import Items
+
+
+@dataclass(frozen=True)
+class ForwardEffects:
+    """What a forward pass really ran with."""
+
+    kernels: dict[str, list[str]]
+    not_as_asked: list[str]
+
+
+@dataclass(frozen=True)
+class DecodeEffects:
+    """What a generation really ran with."""
+
+    quantization: Quantization | None
+    cache: str
+    decode_kernels: list[str]
 
 
 @dataclass(frozen=True)
@@ -47,29 +66,29 @@ class Bench:
         outside = loaded.family.image_positions_outside_text(loaded.model.config, first)
         return int(first["input_ids"].shape[1]) + outside
 
-    def described(self) -> dict[str, Any]:
-        """Return the `input` block: what the figures are of."""
+    def describe_input(self) -> InputBlock:
+        """Return what the figures are of."""
         first = self.cost_batches[0]
         batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
-        return {
-            "samples": len(self.items),
-            "prompt_templates": dict(self.items.templates),
-            "truncated_samples": self.items.truncated,
-            "bad_samples": list(self.images["bad_samples"]),
-            "batch_samples": batch,
-            "distinct_batches": len(self.cost_batches),
-            "repeated": len(self.items) < batch,
-            "text_tokens": self.items.text_tokens,
-            "image_tokens": self.feeder.image_tokens(first),
-            "sequence_length": self.sequence_length,
-            "pixel_shape": list(first["pixel_values"].shape[1:]),
-            "shape_digest": shape_digest,
-            "content_digest": content_digest,
-        }
+        return InputBlock(
+            samples=len(self.items),
+            prompt_templates=dict(self.items.templates),
+            truncated_samples=self.items.truncated,
+            bad_samples=[UnreadableSample(**sample) for sample in self.images["bad_samples"]],
+            batch_samples=batch,
+            distinct_batches=len(self.cost_batches),
+            repeated=len(self.items) < batch,
+            text_tokens=self.items.text_tokens,
+            image_tokens=self.feeder.image_tokens(first),
+            sequence_length=self.sequence_length,
+            pixel_shape=list(first["pixel_values"].shape[1:]),
+            shape_digest=shape_digest,
+            content_digest=content_digest,
+        )
 
-    def check_image_is_seen(self) -> dict[str, bool]:
-        """Return the `checks` block.
+    def check_image_is_seen(self) -> Checks:
+        """Return what was checked.
 
         Raises:
             ValueError: image tokens are missing, or the image does not reach the answer.
@@ -79,9 +98,9 @@ class Bench:
         first = next(self.items.read(0, 1))
         if not image_changes_logits(self.loaded, self.feeder, first):
             raise ValueError("another image gives the same logits: the model does not see it")
-        return {"image_tokens_present": True, "image_changes_logits": True}
+        return Checks(image_tokens_present=True, image_changes_logits=True)
 
-    def check_forward(self) -> dict[str, Any]:
+    def check_forward(self) -> ForwardEffects:
         """Return what a forward pass really ran with, in one pass apart from the timed ones.
 
         Raises:
@@ -90,13 +109,13 @@ class Bench:
         loaded = self.loaded
         kernels = kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
         strayed = list(check_attention(loaded.optimization, kernels))
-        left = (loaded.quantization or {}).get("layers_left")
+        left = loaded.quantization.layers_left if loaded.quantization else []
         if left:
             strayed.append(f"{len(left)} linear layers kept their weights, {left[0]} among them")
-        return {"kernels": kernels, "not_as_asked": strayed}
+        return ForwardEffects(kernels, strayed)
 
-    def check_generation(self) -> dict[str, Any]:
-        """Return what the model decodes with, told by a generation apart from the timed ones.
+    def check_generation(self) -> DecodeEffects:
+        """Return what the model decodes with, in a generation apart from the timed ones.
 
         Raises:
             UnsupportedError: what was asked for had no effect.
@@ -107,11 +126,7 @@ class Bench:
             cache.append(cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
 
         kernels = kernels_by_stage(self.loaded.model, self.loaded.family, run)
-        return {
-            "quantization": self.loaded.quantization,
-            "cache": cache[0],
-            "decode_kernels": kernels.get(DECODE, []),
-        }
+        return DecodeEffects(self.loaded.quantization, cache[0], kernels.get(DECODE, []))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from vlmeter.errors import Sentence
 
@@ -59,10 +59,6 @@ class Energy:
     low_j: float | None
     """Lower end of the 95 % interval from the spread of the rounds."""
     high_j: float | None
-
-    def as_dict(self) -> dict[str, object]:
-        """The `energy_detail` block."""
-        return asdict(self)
 
 
 def with_generation(forward: Energy, generation: Energy) -> Energy:

@@ -8,7 +8,7 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from fvcore.nn import FlopCountAnalysis
@@ -22,6 +22,7 @@ from vlmeter.measure.flops.operators import (
     NORM_NAMES,
     uncounted_reason,
 )
+from vlmeter.measure.flops.result import DecodeStep, Flops
 
 CONVENTION = (
     "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
@@ -33,63 +34,6 @@ StageOf = Callable[[str], str | None]
 
 UNSTAGED = "other"
 """The key of operations in modules that belong to no stage."""
-
-
-@dataclass(frozen=True)
-class Flops:
-    """The operations of one forward pass of the full batch."""
-
-    flops: int | None
-    """All matrix work; None where an operator that does matrix work could not be counted."""
-    flops_reason: str | None
-    per_sample: float | None
-    by_stage: dict[str, int]
-    """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
-    normalisation_flops: int
-    """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
-    convention: str
-    counter: str
-    """`fvcore`, or `torch` where its own counter sees work that fvcore's trace leaves out."""
-    uncounted: dict[str, int]
-    """Operators without a count and how often they ran; fvcore's list of free ones left out."""
-    batch_size: int
-    by_module: dict[str, int] = field(repr=False)
-    """Inclusive of submodules, by dotted name; the model itself is the empty name."""
-    own_by_module: dict[str, int] = field(repr=False)
-    """Exclusive of submodules, so that these sum to `flops`."""
-
-    def as_dict(
-        self, latency_s: float | None = None, peak_flop_per_s: float | None = None
-    ) -> dict[str, object]:
-        """The part of the `flops_detail` block that is of the forward pass.
-
-        Args:
-            latency_s: Time of the same forward pass, for the achieved rate.
-            peak_flop_per_s: What the device can do in this dtype, for the utilisation.
-        """
-        hidden = {"by_module", "own_by_module"}
-        achieved = self.flops / latency_s if self.flops is not None and latency_s else None
-        return {
-            **{name: value for name, value in vars(self).items() if name not in hidden},
-            "achieved_flop_per_s": achieved,
-            "utilisation": achieved / peak_flop_per_s if achieved and peak_flop_per_s else None,
-        }
-
-
-@dataclass(frozen=True)
-class DecodeStep:
-    """The operations of one new token for every sample of a batch, over a filled cache."""
-
-    flops: float | None
-    """A whole number for a single step, for a mean of several not always."""
-    reason: str | None
-    """Why there is no such count."""
-    own_by_module: Mapping[str, float]
-    """Exclusive of submodules, by dotted name from the decoder; they sum to `flops`."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The rest of the `flops_detail` block."""
-        return {"decode_step": self.flops, "decode_step_reason": self.reason}
 
 
 @dataclass(frozen=True)

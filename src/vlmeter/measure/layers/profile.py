@@ -10,7 +10,6 @@ forward pass: they read every weight for a single token and so spend their time 
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call, Clock, quiet_interpreter
 from vlmeter.measure.generation import per_output_token
 from vlmeter.measure.layers.kinds import OTHER, is_layer, kind_of
+from vlmeter.measure.layers.result import LayerProfile, LayerRow, ProfiledPass
 from vlmeter.measure.layers.stopwatch import (
     WHOLE,
     Mark,
@@ -34,52 +34,6 @@ from vlmeter.measure.layers.stopwatch import (
 OTHER_MODULE = "(other)"
 
 DECODE = "decode"
-
-
-class LayerRow(NamedTuple):
-    """One layer's own part of the whole: of a forward pass, or of a decode step."""
-
-    module: str
-    """Dotted name, or `(other)`."""
-    kind: str
-    stage: str
-    """Empty where the module belongs to no stage; `decode` in every row of a decode step."""
-    calls: int
-    """Per pass or step, as the next ones."""
-    time_ms: float
-    """Own time, scaled to the pass without hooks."""
-    share: float
-    """Of the whole pass."""
-    flops: float | None
-    """Of all calls, 2 per multiply-add; None where no count was given."""
-    parameters: int
-    """Its own; tied weights stand in every row that uses them."""
-
-
-@dataclass(frozen=True)
-class LayerProfile:
-    """The layers of a forward pass, or of a decode step, which is the pass here."""
-
-    rows: list[LayerRow] = field(repr=False)
-    """In the model's order, `(other)` last; their times add up to `total_ms`."""
-    total_ms: float
-    """The whole pass: the unhooked median, to which the rows are scaled."""
-    unhooked_ms: float
-    """Median time of a pass without hooks, half of them timed before and half after. Of a decode
-    step: what each token beyond the first adds to a generation."""
-    hooked_ms: float
-    """Time of a pass with hooks, mean over the kept passes."""
-    overhead_share: float
-    """How much longer the hooks make a pass. It falls mostly on modules with many short layers
-    inside, so own times of attention are rather too high than too low."""
-    other_ms: float
-    iterations: int
-    kept_iterations: int
-    """The rows are means over the hooked passes nearest to the median one."""
-
-    def as_dict(self) -> dict[str, object]:
-        """Everything but the rows."""
-        return {name: value for name, value in vars(self).items() if name != "rows"}
 
 
 def profile_layers(
@@ -208,8 +162,7 @@ def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> Lay
     kept = central_half(passes)
     hooked_s = statistics.fmean(pass_seconds(own) for own in kept)
     rows = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in _rows(work, _mean(kept))]
-    return LayerProfile(
-        rows=rows,
+    whole = ProfiledPass(
         total_ms=1e3 * unhooked_s,
         unhooked_ms=1e3 * unhooked_s,
         hooked_ms=1e3 * hooked_s,
@@ -218,6 +171,7 @@ def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> Lay
         iterations=len(passes),
         kept_iterations=len(kept),
     )
+    return LayerProfile(whole, rows)
 
 
 def central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:

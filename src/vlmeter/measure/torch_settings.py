@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from vlmeter.measure.result import CudaSettings, TorchSettings
+
 _BACKENDS: Any = torch.backends
 """Torch leaves most of it without types."""
 
@@ -47,24 +49,24 @@ _OF_CUDA = (
 """By name: others of the kind hold paths of the machine, or the GPU's own identity."""
 
 
-def torch_settings() -> dict[str, object]:
+def read_torch_settings() -> TorchSettings:
     """Return the settings that hold on every device: build, precision, CPU kernels, threads."""
     mkldnn = _BACKENDS.mkldnn
-    return {
-        "version": str(torch.__version__),
-        "matmul_precision": torch.get_float32_matmul_precision(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "cpu_capability": _BACKENDS.cpu.get_cpu_capability(),
-        "mkl": _BACKENDS.mkl.is_available(),
-        "mkldnn": mkldnn.is_available() and bool(mkldnn.enabled),
-        "mkldnn_matmul_fp32": _precision(mkldnn.matmul.fp32_precision),
-        "threads": torch.get_num_threads(),
-        "interop_threads": torch.get_num_interop_threads(),
-        "environment": _set(_OF_THE_HOST),
-    }
+    return TorchSettings(
+        version=str(torch.__version__),
+        matmul_precision=torch.get_float32_matmul_precision(),
+        deterministic=torch.are_deterministic_algorithms_enabled(),
+        cpu_capability=_BACKENDS.cpu.get_cpu_capability(),
+        mkl=_BACKENDS.mkl.is_available(),
+        mkldnn=mkldnn.is_available() and bool(mkldnn.enabled),
+        mkldnn_matmul_fp32=_name_precision(mkldnn.matmul.fp32_precision),
+        threads=torch.get_num_threads(),
+        interop_threads=torch.get_num_interop_threads(),
+        environment=_read_environment(_OF_THE_HOST),
+    )
 
 
-def cuda_settings() -> dict[str, object]:
+def read_cuda_settings() -> CudaSettings:
     """Return the settings that hold on the GPUs that this process sees.
 
     The precision of fp32 products and convolutions is `ieee` or `tf32`. The older switches
@@ -75,25 +77,25 @@ def cuda_settings() -> dict[str, object]:
         "{}.{}".format(*torch.cuda.get_device_capability(index))
         for index in range(torch.cuda.device_count())
     )
-    return {
-        "version": torch.version.cuda,
-        "cudnn": cudnn.version(),
-        "capability": ", ".join(capabilities),
-        "matmul_fp32": _precision(matmul.fp32_precision),
-        "convolution_fp32": _precision(cudnn.conv.fp32_precision),
-        "fp16_reduced_precision_sums": matmul.allow_fp16_reduced_precision_reduction,
-        "bf16_reduced_precision_sums": matmul.allow_bf16_reduced_precision_reduction,
-        "fp16_accumulation": matmul.allow_fp16_accumulation,
-        "cudnn_benchmark": cudnn.benchmark,
-        "cudnn_deterministic": cudnn.deterministic,
-        "environment": _set(_OF_CUDA),
-    }
+    return CudaSettings(
+        version=torch.version.cuda,
+        cudnn=cudnn.version(),
+        capability=", ".join(capabilities),
+        matmul_fp32=_name_precision(matmul.fp32_precision),
+        convolution_fp32=_name_precision(cudnn.conv.fp32_precision),
+        fp16_reduced_precision_sums=matmul.allow_fp16_reduced_precision_reduction,
+        bf16_reduced_precision_sums=matmul.allow_bf16_reduced_precision_reduction,
+        fp16_accumulation=matmul.allow_fp16_accumulation,
+        cudnn_benchmark=cudnn.benchmark,
+        cudnn_deterministic=cudnn.deterministic,
+        environment=_read_environment(_OF_CUDA),
+    )
 
 
-def _precision(precision: str) -> str:
+def _name_precision(precision: str) -> str:
     """Return the precision of fp32 work: torch calls it `none` where nothing lowers it."""
     return "ieee" if precision == "none" else precision
 
 
-def _set(names: Iterable[str]) -> dict[str, str]:
+def _read_environment(names: Iterable[str]) -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
