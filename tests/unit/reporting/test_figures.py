@@ -3,7 +3,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from study_factory import DATASETS, MadeStudy, cell_id, render_all
+from study_factory import DATASETS, MadeStudy, cell_id
+from study_steps import render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_pareto import plot_pareto
