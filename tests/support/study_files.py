@@ -2,10 +2,11 @@
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import machines
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -53,24 +54,7 @@ class Files:
         return self.folder / "figures" / f"{name}.svg"
 
 
-MACHINE = {
-    "hostname": "must-not-be-shown",
-    "host": "4057",
-    "cpu": {"name": "Example CPU @ 2.50GHz", "physical_cores": 2, "logical_cores": 4},
-    "memory_bytes": 24_000_000_000,
-    "gpus": [],
-    "os": "Linux-6.1-x86_64",
-    "container": None,
-    "python": "3.11.7",
-    "software": {"torch": "2.13.0", "transformers": "5.23.0"},
-    "energy": {
-        "cpu": {"kind": "modelled", "method": "cpu_load; TDP 16 W from codecarbon's default"},
-        "ram": {"kind": "constant", "method": "20 W from its size, whatever the load"},
-        "gpus": [],
-        "idle": {"power_w": {"cpu": 1.6, "ram": 20.0}},
-    },
-    "git": {"commit": "0123abcdef0123abcdef", "dirty": False},
-}
+MACHINE = {"hostname": "must-not-be-shown", **asdict(machines.MACHINE)}
 
 
 def write_samples(folder: Path, words: str) -> Path:

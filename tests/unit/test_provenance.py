@@ -1,8 +1,9 @@
 """The software and the commit behind a result are told as they are."""
 
 import subprocess
+from dataclasses import replace
 
-from vlmeter.provenance import GitState, read_git_state, software_versions
+from vlmeter.provenance import read_git_state, software_versions
 
 
 def test_versions_are_read_and_absence_is_said():
@@ -35,4 +36,4 @@ def test_the_commit_and_whether_it_is_what_ran(tmp_path, monkeypatch):
     (tmp_path / "untracked.txt").write_text("b")
     assert read_git_state() == clean
     (tmp_path / "a.txt").write_text("b")
-    assert read_git_state() == GitState(clean.commit, dirty=True)
+    assert read_git_state() == replace(clean, dirty=True)

@@ -6,8 +6,7 @@ Read by what scores and aggregates, so it imports nothing that measures.
 from dataclasses import asdict, dataclass, field
 
 from vlmeter.cell.ending import Ending
-from vlmeter.machine.description import Cpu
-from vlmeter.machine.devices import Gpu
+from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.measure.result import (

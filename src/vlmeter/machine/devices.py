@@ -1,8 +1,8 @@
-"""Which devices this machine has, found out without importing torch."""
+"""Which devices this machine has, without importing torch."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import psutil
 import pynvml
 
 from vlmeter.errors import Sentence, one_line
+from vlmeter.machine.description import Gpu
 from vlmeter.software.compilers import compiles, tools_at_hand
 from vlmeter.software.torch_build import torch_build
 
@@ -19,27 +20,6 @@ _HIDDEN = ("", "-1")
 """What CUDA_VISIBLE_DEVICES begins with where it hides every GPU."""
 _OLDEST_DRIVER = {11: "450", 12: "525", 13: "580"}
 """The oldest Linux driver for each major version of CUDA (CUDA's release notes, "CUDA Driver")."""
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """An NVIDIA GPU that this process may use and measure."""
-
-    index: int
-    """Its number for NVML, which is not renumbered by CUDA_VISIBLE_DEVICES."""
-    name: str
-    uuid: str
-    memory_bytes: int | None
-    """None where it has no memory of its own, but shares the host's."""
-    driver: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as a plain dict."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        """Return what the GPU is called in a sentence."""
-        return f"GPU {self.index} ({self.name})"
 
 
 @dataclass(frozen=True)

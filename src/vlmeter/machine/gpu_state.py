@@ -7,7 +7,8 @@ from typing import Any
 import pynvml
 
 from vlmeter.machine import devices
-from vlmeter.machine.devices import Gpu, read_nvml
+from vlmeter.machine.description import Gpu
+from vlmeter.machine.devices import read_nvml
 
 _TAKEN_SHARE = 0.1
 """Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""

@@ -123,7 +123,8 @@ def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable
 
 TWO_GPUS = (
     "from vlmeter.machine import devices, gpu_state as gpustate\n"
-    "gpus = [devices.Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
+    "from vlmeter.machine.description import Gpu\n"
+    "gpus = [Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
     "devices.visible_gpus = lambda: gpus\n"
     "gpustate.occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
     "devices.show_only(['GPU-1'])"

@@ -2,15 +2,20 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from fake_nvml import GIB, LOST, gpu
+from machines import ENERGY
 
 from vlmeter.machine import describe_machine as described_by
 from vlmeter.machine.describe_machine import describe_machine
+from vlmeter.machine.description import read_machine
+from vlmeter.measure.energy.description import IdlePower
+from vlmeter.measure.settling import Settling
 
-ENERGY = {"window_s": 0.1, "min_window_s": 1.0, "idle_window_s": 0.05}
+SETTINGS = {"window_s": 0.1, "min_window_s": 1.0, "idle_window_s": 0.05}
 NO_KERNEL = "CUDA error: no kernel image is available for execution on the device"
 
 
@@ -18,23 +23,24 @@ NO_KERNEL = "CUDA error: no kernel image is available for execution on the devic
 def describe(machine, monkeypatch, tmp_path):
     """Describe a machine with these GPUs; `rates` answers for a place and a dtype, or raises."""
     monkeypatch.setattr(described_by, "check_device", lambda place: None)
-    monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: {"settled": True})
+    monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: Settling(0.5, True))
     monkeypatch.setattr(described_by, "clock_for", lambda place: None)
-    # What codecarbon finds out takes seconds, and has tests of its own.
-    monkeypatch.setattr(described_by, "describe_energy_sources", lambda *_: {"cpu": "described"})
-    monkeypatch.setattr(described_by, "measure_idle_watts", lambda *_: {"power_w": {"cpu": 9.0}})
+    # Codecarbon's search takes seconds, and has tests of its own.
+    monkeypatch.setattr(described_by, "describe_energy_sources", lambda *_: ENERGY)
+    monkeypatch.setattr(described_by, "measure_idle_watts", lambda *_: IdlePower({"cpu": 9.0}, {}))
 
     def run(*gpus, rates=lambda place, dtype: 1.0, peaks=(("cuda", "fp16"),), **settings):
         machine(*gpus, **settings)
 
         def measure(place, dtype, clock):
             rate = rates(place, dtype)
-            return type("Peak", (), {"flop_per_s": rate})
+            return SimpleNamespace(flop_per_s=rate)
 
         monkeypatch.setattr(described_by, "measure_peak", measure)
         path = tmp_path / "machine.json"
-        params = {"energy": ENERGY, "cpu_threads": 1, "peaks": list(peaks), "software": {}}
+        params = {"energy": SETTINGS, "cpu_threads": 1, "peaks": list(peaks), "software": {}}
         describe_machine(params, str(path))
+        read_machine(path)
         return json.loads(path.read_text())
 
     return run
@@ -66,7 +72,7 @@ def test_a_peak_that_cannot_be_measured_is_empty_with_a_reason(describe, error, 
     assert told["peak_flop_per_s"] == {"cpu-fp32": 1.0, "GPU-a-fp16": None}
     assert list(told["peak_reason"]) == ["GPU-a-fp16"]
     assert told["peak_reason"]["GPU-a-fp16"].startswith(reason)
-    assert told["energy"]["cpu"] == "described", "the rest is described all the same"
+    assert told["energy"]["cpu"]["mode"] == "cpu_load", "the rest is described all the same"
 
 
 def test_each_gpu_has_its_own_peak_in_each_format(describe):
@@ -123,6 +129,9 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
     assert describe(gpu("a"))["energy"]["idle"] == {
         "power_w": {},
         "reason": {"machine": "RuntimeError: the counter is gone"},
+        "window_s": None,
+        "load": None,
+        "settle_s": 0.5,
         "settled": True,
     }
 
@@ -130,7 +139,7 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
 def test_a_real_machine_without_a_gpu_is_described(machine, tmp_path):
     machine(visible="-1")
     params = {
-        "energy": ENERGY,
+        "energy": SETTINGS,
         "cpu_threads": 1,
         "peaks": [["cuda", "fp32"]],
         "software": {"python": sys.version},

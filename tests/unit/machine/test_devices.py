@@ -5,7 +5,8 @@ import pytest
 from fake_nvml import GIB, LOST, gpu
 
 from vlmeter.machine import devices
-from vlmeter.machine.devices import Gpu, choose
+from vlmeter.machine.description import Gpu
+from vlmeter.machine.devices import choose
 
 PLAIN = {"attention": "eager", "compile": None}
 COMPILED = {"attention": "sdpa", "compile": {"mode": "default", "form": "regional"}}
@@ -46,16 +47,6 @@ def test_what_a_cell_lacks_is_told_in_words(monkeypatch):
     assert not devices.is_present("cuda", 3)
     assert devices.absence("cuda", 3) == ("this machine has 2 of the 3 GPUs that the cell asks for")
     assert devices.absence("cuda", 1) == "this machine had no cuda device when the run began"
-
-
-def test_a_card_is_told_as_plain_data():
-    assert GPUS[0].as_dict() == {
-        "index": 0,
-        "name": "H200",
-        "uuid": "GPU-a0",
-        "memory_bytes": 1,
-        "driver": "580",
-    }
 
 
 def indices():

@@ -86,9 +86,7 @@ def test_warm_up_lasts_its_least_time_however_soon_the_times_agree(call_s):
     time = FakeTime()
     # The clocks are low at first, and steady there.
     step = time.call(*[3 * call_s] * (int(0.7 / (3 * call_s)) + 1), call_s)
-    latency = measure(
-        step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0
-    )
+    latency = measure(step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0)
     assert latency.max_s == pytest.approx(call_s)
     assert latency.steady
 

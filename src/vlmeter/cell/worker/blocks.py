@@ -9,7 +9,7 @@ import torch
 from vlmeter.cell.measurement import DecodingBlock, ModelBlock, Provenance
 from vlmeter.cell.worker.workload import Bench
 from vlmeter.machine import devices
-from vlmeter.machine.description import Cpu
+from vlmeter.machine.description import Machine, read_machine
 from vlmeter.machine.host import describe_host, is_here
 from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
@@ -51,21 +51,28 @@ def describe_decoding(bench: Bench, cell: Mapping[str, Any]) -> DecodingBlock:
     )
 
 
-def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> dict[str, Any]:
+def machine_at_hand(inputs: Mapping[str, str], measure: Mapping[str, Any]) -> Machine:
     """Return the description of this machine: the stored one, or where that is of another, its own.
 
     Idle watts and peaks are read while nothing else runs, which a cell cannot see to: those of
     another machine are left out rather than taken for this one's.
     """
-    described = read_json(Path(inputs["machine"]))
+    described = read_machine(Path(inputs["machine"]))
     if is_here(described):
         return described
     settings = EnergySettings.of(measure["energy"])
-    return {**describe_host(), "energy": describe_energy_sources(settings, open_devices("cuda"))}
+    return Machine(
+        **vars(describe_host()),
+        threads_of_a_cell=torch.get_num_threads(),
+        gpus=(),
+        gpus_left_out=(),
+        software={},
+        energy=describe_energy_sources(settings, open_devices("cuda")),
+    )
 
 
 def describe_provenance(
-    job: Mapping[str, Any], bench: Bench, machine: Mapping[str, Any], gpus: Sequence[Gpu]
+    job: Mapping[str, Any], bench: Bench, machine: Machine, gpus: Sequence[Gpu]
 ) -> Provenance:
     """Return where the figures come from; of the machine's GPUs those that the cell had.
 
@@ -80,12 +87,12 @@ def describe_provenance(
         threads=torch.get_num_threads(),
         torch=read_torch_settings(),
         cuda=read_cuda_settings() if on_gpu else None,
-        host=machine["host"],
-        cpu=Cpu(**machine["cpu"]),
-        memory_bytes=machine["memory_bytes"],
-        os=machine["os"],
-        container=machine["container"],
-        python=machine["python"],
+        host=machine.host,
+        cpu=machine.cpu,
+        memory_bytes=machine.memory_bytes,
+        os=machine.os,
+        container=machine.container,
+        python=machine.python,
         gpus=[gpu for gpu in devices.visible_gpus() if gpu.uuid in held],
         samples_sha256=bench.images["samples_sha256"],
         images_sha256=bench.images["sha256"],

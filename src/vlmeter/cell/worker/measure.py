@@ -24,7 +24,7 @@ from vlmeter.cell.worker.blocks import (
 )
 from vlmeter.cell.worker.guarding import value_or_reason
 from vlmeter.cell.worker.workload import Bench, set_up
-from vlmeter.machine.peaks import peak_of_device
+from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
@@ -148,7 +148,7 @@ class _Costs:
 def _costs(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     compilation: Compilation,
 ) -> _Costs:
@@ -160,7 +160,7 @@ def _costs(
     plan = _latency_plan(measure, axes["device"])
     threads = torch.get_num_threads()
     latency, forward_times = measure_latency(bench.forwards(), clock, plan, threads)
-    meter = energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), axes["device"])
+    meter = energy_meter(machine.energy, EnergySettings.of(measure["energy"]), axes["device"])
     energy = meter.measure(
         bench.forwards(),
         clock,
@@ -185,7 +185,7 @@ def _costs(
 def _count_flops(
     bench: Bench,
     cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+    machine: Machine,
     gpus: Sequence[Gpu],
     latency_s: float,
 ) -> FlopsDetail | MissingFlops:
@@ -196,7 +196,7 @@ def _count_flops(
     def count_pass() -> tuple[Flops, float | None]:
         with countable(loaded):
             flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        return flops, peak_of_device(machine, axes["device"], axes["dtype"], held)
+        return flops, machine.find_peak(axes["device"], axes["dtype"], held)
 
     def count_step() -> DecodeStep:
         with countable(loaded):

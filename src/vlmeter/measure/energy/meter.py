@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from time import sleep
-from typing import Any
 
 import psutil
 
@@ -18,9 +17,10 @@ from vlmeter.measure.clock import Call, Clock, CpuClock, quiet_interpreter
 from vlmeter.measure.energy.codecarbon import J_PER_KWH, CodecarbonWindows, PowerTracker
 from vlmeter.measure.energy.counter_window import CounterWindow, follow
 from vlmeter.measure.energy.counters import EnergyCounter, nvml_counter, rapl_counters
+from vlmeter.measure.energy.description import MEASURED, EnergySources, IdlePower
 from vlmeter.measure.energy.result import Component, Energy, joint_reason, net_of_idle, total_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
-from vlmeter.measure.energy.sources import MEASURED, EnergySettings
+from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.spread import interval_95
 
@@ -33,7 +33,7 @@ class EnergyMeter:
 
     def __init__(
         self,
-        machine_energy: Mapping[str, Any],
+        sources: EnergySources,
         settings: EnergySettings,
         gpus: Sequence[Gpu] = (),
         *,
@@ -45,7 +45,7 @@ class EnergyMeter:
         """Set codecarbon up from the description, which takes some milliseconds.
 
         Args:
-            machine_energy: What `describe_energy_sources` returned, with `idle` added.
+            sources: How the energy of this machine's devices is known.
             settings: Validity rules.
             gpus: The GPUs that the steps work on. Others of the machine are left out.
             missing: Why a device that the steps work on cannot be measured at all.
@@ -53,11 +53,11 @@ class EnergyMeter:
             counters: Instead of the hardware's, in tests.
             follow: Instead of a thread, in tests.
         """
-        self._machine = machine_energy
+        self._sources = sources
         self._settings = settings
         self._gpus = gpus
         self._missing = missing
-        self._tracker = tracker or CodecarbonWindows(machine_energy, [gpu.index for gpu in gpus])
+        self._tracker = tracker or CodecarbonWindows(sources, [gpu.index for gpu in gpus])
         self._counters = _hardware_counters(gpus) if counters is None else list(counters)
         self._follow = follow
 
@@ -113,7 +113,7 @@ class EnergyMeter:
             kind=kind,
             method=method,
             reason=reason,
-            idle_w=self._idle_w(device),
+            idle_w=self._sources.get_idle_w(device),
             codecarbon_j=tracked_j,
             difference=None if reason or not own or tracked_j is None else tracked_j / energy - 1.0,
         )
@@ -144,12 +144,8 @@ class EnergyMeter:
     def _described(self, device: str) -> tuple[str, str]:
         if device.startswith("gpu"):
             return MEASURED, "power samples of NVML by codecarbon, one a second"
-        source = self._machine[device]
-        return source["kind"], source["method"]
-
-    def _idle_w(self, device: str) -> float | None:
-        watts = self._machine.get("idle", {}).get("power_w", {}).get(device)
-        return None if watts is None else float(watts)
+        source = self._sources.cpu if device == "cpu" else self._sources.ram
+        return source.kind, source.method
 
     def _summary(
         self,
@@ -166,7 +162,7 @@ class EnergyMeter:
         rounds = [] if total is None else self._rounds_j(components, window, samples_per_batch)
         idle = total_idle_w(components)
         net, net_reason = net_of_idle(total, idle, seconds, reason)
-        grid = self._machine.get("grid", {}).get("kg_per_kwh")
+        grid = self._sources.grid.kg_per_kwh
         low, high = (None, None) if per_sample is None else interval_95(per_sample, rounds)
         tokens = batches * (tokens_per_batch or 0)
         return Energy(
@@ -181,9 +177,7 @@ class EnergyMeter:
             samples=samples,
             power_w=None if total is None else total / seconds,
             idle_w=idle,
-            co2e_g=None
-            if per_sample is None or grid is None
-            else per_sample / J_PER_KWH * grid * 1e3,
+            co2e_g=None if per_sample is None else per_sample / J_PER_KWH * grid * 1e3,
             grid_kg_per_kwh=grid,
             components=components,
             rounds_j=rounds,
@@ -211,38 +205,31 @@ class EnergyMeter:
         return by_round
 
 
-def energy_meter(
-    machine_energy: Mapping[str, Any], settings: EnergySettings, device: str
-) -> EnergyMeter:
+def energy_meter(sources: EnergySources, settings: EnergySettings, device: str) -> EnergyMeter:
     """The meter of a cell's device: `cpu`, `cuda` (every GPU that it sees) or `cuda:N`."""
     gpus = open_devices(device)
     if gpus:
-        return EnergyMeter(machine_energy, settings, gpus)
+        return EnergyMeter(sources, settings, gpus)
     on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
     missing = "NVML does not see the GPU that the cell runs on" if on_gpu else None
-    return EnergyMeter(machine_energy, settings, missing=missing)
+    return EnergyMeter(sources, settings, missing=missing)
 
 
 def measure_idle_watts(
-    machine_energy: Mapping[str, Any],
+    sources: EnergySources,
     settings: EnergySettings,
     window_s: float,
     gpus: Sequence[Gpu] = (),
-) -> dict[str, Any]:
-    """Power of each device while nothing of the workflow runs.
-
-    Returns:
-        `power_w` by device (None where it is not known), `reason` by device, the window, and the
-        host's load average, by which a reader sees how idle the machine was.
-    """
-    meter = EnergyMeter(machine_energy, settings, gpus)
+) -> IdlePower:
+    """Return the power of each device while nothing of the workflow runs."""
+    meter = EnergyMeter(sources, settings, gpus)
     energy = meter.measure([_rest], CpuClock(), window_s=window_s, samples_per_batch=1, repeats=1)
-    return {
-        "power_w": {part.device: part.power_w for part in energy.components},
-        "reason": {part.device: part.reason for part in energy.components if part.reason},
-        "window_s": energy.window_s,
-        "load": psutil.getloadavg()[0],
-    }
+    return IdlePower(
+        power_w={part.device: part.power_w for part in energy.components},
+        reason={part.device: part.reason for part in energy.components if part.reason},
+        window_s=energy.window_s,
+        load=psutil.getloadavg()[0],
+    )
 
 
 def _rest() -> None:

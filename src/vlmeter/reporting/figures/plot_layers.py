@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.style import (
     GREY,
     draw_nothing_measured,
@@ -36,7 +37,6 @@ from vlmeter.reporting.layers.profiles import (
 )
 from vlmeter.results.numbers import quantity
 from vlmeter.results.tables import read_layers
-from vlmeter.storage.files import read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -216,7 +216,7 @@ def plot_layers(
         UserError: a file is missing or damaged.
     """
     rows = read_layers(layers_csv)
-    machine = read_json(machine_json)
+    machine = read_machine(machine_json)
 
     def draw() -> Figure:
         profiles = read_profiles(layers, rows, layer_records)

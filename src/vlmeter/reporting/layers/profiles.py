@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vlmeter.errors import UserError
-from vlmeter.machine.peaks import peak_of_device
+from vlmeter.machine.description import Machine
 from vlmeter.reporting.settings import listed_axes
 from vlmeter.results.tables import Row
 from vlmeter.status import Status
@@ -276,9 +276,9 @@ def work_of(profiles: Sequence[Profile]) -> list[Work]:
     ]
 
 
-def peak_of(machine: Plain, profiles: Sequence[Profile]) -> float | None:
+def peak_of(machine: Machine, profiles: Sequence[Profile]) -> float | None:
     """Return the machine's peak for the profiles' device and number format, if it was measured."""
     if not profiles:
         return None
     axes = profiles[0].axes
-    return peak_of_device(machine, str(axes["device"]), str(axes["dtype"]))
+    return machine.find_peak(str(axes["device"]), str(axes["dtype"]))

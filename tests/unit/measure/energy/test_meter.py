@@ -1,21 +1,24 @@
 import json
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
+from machines import ENERGY
 from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, counter
 
+from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.result import with_generation
 from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import open_gpus
 
-MACHINE = {
-    "cpu": {"kind": "modelled", "method": "a model of load"},
-    "ram": {"kind": "constant", "method": "20 W"},
-    "grid": {"kg_per_kwh": 0.5},
-    "idle": {"power_w": {"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}},
-}
+SOURCES = replace(
+    ENERGY,
+    cpu=replace(ENERGY.cpu, method="a model of load"),
+    ram=replace(ENERGY.ram, method="20 W"),
+    grid=Grid(kg_per_kwh=0.5, source="config"),
+    idle=IdlePower({"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}, {}),
+)
 
 DEFAULTS = EnergySettings()
 
@@ -24,7 +27,7 @@ WATTS = {"cpu": 50.0, "ram": 20.0, "gpu": 310.0}
 
 def measure(
     watts=WATTS,
-    machine=MACHINE,
+    sources=SOURCES,
     settings=DEFAULTS,
     gpu_watts=None,
     cost_s=0.5,
@@ -39,7 +42,7 @@ def measure(
         gpus = open_gpus(FakeNvml({}))
         counters = [counter("gpu0", lambda: 1e6 + gpu_watts * time.now_s)]
     meter = EnergyMeter(
-        machine,
+        sources,
         settings,
         gpus,
         missing=missing,
@@ -118,7 +121,7 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     gpus = open_gpus(FakeNvml({}))
     time = FakeTime()
     meter = EnergyMeter(
-        MACHINE, EnergySettings(), gpus, tracker=FakeTracker(time, WATTS), counters=[]
+        SOURCES, EnergySettings(), gpus, tracker=FakeTracker(time, WATTS), counters=[]
     )
     options = {"samples_per_batch": 1, "repeats": 1}
     short = meter.measure([time.call(0.5)], FakeClock(time), window_s=5.0, **options)
@@ -130,7 +133,7 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
 def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_told():
     time = FakeTime()
     meter = EnergyMeter(
-        MACHINE,
+        SOURCES,
         EnergySettings(),
         open_gpus(FakeNvml({}, {})),
         tracker=FakeTracker(time, WATTS),
@@ -201,8 +204,7 @@ def test_emissions_are_gross_joules_at_the_grid_s_factor():
 
 
 def test_without_idle_watts_there_is_no_net_and_a_reason():
-    machine = {key: value for key, value in MACHINE.items() if key != "idle"}
-    energy = measure(machine=machine)
+    energy = measure(sources=replace(SOURCES, idle=None))
     assert energy.energy_j is not None
     assert energy.energy_net_j is None
     assert energy.energy_net_reason == "the idle power of a device is not known"
@@ -225,7 +227,7 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
     time = FakeTime()
     tracker = FakeTracker(time, WATTS)
     clock = FakeClock(time)
-    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, EnergySettings(), tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
     )
@@ -237,7 +239,7 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
 def test_the_interval_widens_with_the_rounds_spread():
     time = FakeTime()
     tracker = FakeTracker(time, {"cpu": 10.0, "ram": 10.0})
-    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, EnergySettings(), tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
     )

@@ -292,7 +292,9 @@ def real_profile(model, inputs, flops=None):
 
 def test_a_real_model_s_rows_add_up_to_the_measured_whole():
     found = real_profile(tiny_blip2(), batch())
-    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(found.whole.total_ms, rel=0.01)
+    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(
+        found.whole.total_ms, rel=0.01
+    )
     assert min(row.time_ms for row in found.rows) > 0
     rows = by_module(found)
     assert rows["vision_model.embeddings.patch_embedding"].kind == "convolution"
