@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vlmeter.machine.description import Machine
 from vlmeter.results.export_study import Exported
 from vlmeter.results.numbers import DASH
-from vlmeter.machine.description import Machine
 from vlmeter.results.summary_row import SummaryRow
 
 _OF_ALL_CELLS = {

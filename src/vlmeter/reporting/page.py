@@ -29,8 +29,8 @@ from vlmeter.reporting.sections.costs import CostTables, build_cost_tables
 from vlmeter.reporting.sections.differences import (
     DifferenceTable,
     DriftTable,
-    build_drift_table,
     build_difference_table,
+    build_drift_table,
 )
 from vlmeter.reporting.sections.published import (
     ComparedSection,

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vlmeter.errors import UserError
-from vlmeter.provenance import software_versions
 from vlmeter.machine.description import Machine
+from vlmeter.provenance import software_versions
 from vlmeter.results.columns import Column, restore_row
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
 from vlmeter.results.layer_row import LAYER_COLUMNS

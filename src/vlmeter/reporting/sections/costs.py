@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vlmeter.reporting.language import say
 from vlmeter.reporting.sections.rows import Place, SectionRows
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
 from vlmeter.results.numbers import DASH, Scale, format_number, format_percent, format_quantity
 from vlmeter.results.summary_row import SummaryRow
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.sections.rows import Place, SectionRows
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
-from vlmeter.results.numbers import Scale, format_with_interval, format_percent
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
+from vlmeter.results.numbers import Scale, format_percent, format_with_interval
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
