@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import pytest
-from study_factory import Files, MadeStudy, render_all
+from study_factory import MadeStudy
+from study_files import Files
+from study_steps import render_all
 
 
 @pytest.fixture(scope="session")

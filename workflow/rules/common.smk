@@ -19,7 +19,7 @@ from vlmeter.study.outline import (
     report_outline,
     section_outline,
 )
-from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.scripting import packed
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.study.study import Study

@@ -42,7 +42,7 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        comparison=comparison_plan(STUDY),
+        comparison=plan_comparisons(STUDY).as_params(),
         code=script_digest("aggregate"),
     message:
         "Collecting the records of all cells"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.results.aggregate import aggregate
+from vlmeter.results.comparisons import Comparisons
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
@@ -19,5 +20,5 @@ run_job(
     Path(snakemake.output.layers),
     Path(snakemake.output.differences),
     Path(snakemake.output.repeatability),
-    snakemake.params.comparison,
+    Comparisons.from_params(snakemake.params.comparison),
 )

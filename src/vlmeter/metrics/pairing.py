@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vlmeter.errors import UserError, listed
 from vlmeter.metrics.base import Example
-from vlmeter.metrics.evaluate import BadSample
+from vlmeter.metrics.figure import BadSample
 from vlmeter.storage.parquet import read_columns, stream_rows
 
 _SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")
@@ -84,10 +84,10 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
     for index in np.flatnonzero(usable.is_null().to_numpy(zero_copy_only=False)):
         id_ = ids[index].as_py()
         reason = _explain_unpaired(prediction_counts.get(id_, 1), positions[index])
-        strays.append(BadSample(id_, reason, ()))
+        strays.append(BadSample(id_, reason))
     without_sample = pc.invert(pc.is_in(predicted_ids, ids))
     strays += [
-        BadSample(id_, "prediction for a sample not in the data", ())
+        BadSample(id_, "prediction for a sample not in the data")
         for id_ in predicted_ids.filter(without_sample).unique().to_pylist()
     ]
     return Pairs(len(ids), Examples(samples, ids, table, usable), strays)

@@ -3,7 +3,7 @@
 import math
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ class _MismatchError(Exception):
     """A value does not fit its type; the message begins with its path."""
 
 
-def from_plain(cls: type[_Built], data: object, file: Path) -> _Built:
+def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> _Built:
     """Return a dataclass from a JSON object with a key per field.
 
     A key that is no field is left out, and a field with a default may be absent. An integer stands
@@ -32,13 +32,14 @@ def from_plain(cls: type[_Built], data: object, file: Path) -> _Built:
         cls: The dataclass; its fields are texts, numbers, flags, lists, tables and dataclasses.
         data: The plain value.
         file: Where it was read, to be named.
+        place: Where the value stands in the file, keys joined by dots; empty for all of it.
 
     Raises:
         UserError: a key is missing or its value is of another type.
     """
     read: Callable[[object, str], _Built] = _make_reader(cls)  # type: ignore[assignment]
     try:
-        return read(data, "")
+        return read(data, f".{place}" if place else "")
     except _MismatchError as error:
         raise UserError(f"{file}{error}: delete it and run again.") from None
 
@@ -54,7 +55,9 @@ def _make_reader(kind: Any) -> _Read:  # noqa: ANN401 - a type, or a form such a
     if is_dataclass(kind):
         return _make_dataclass_reader(kind)
     if origin in (Union, types.UnionType):
-        return _make_optional_reader([part for part in arguments if part is not types.NoneType])
+        return _make_union_reader(arguments)
+    if kind is types.NoneType:
+        return _read_nothing
     if origin in (list, tuple):
         return _make_list_reader(origin, _make_reader(arguments[0]))
     if origin is dict:
@@ -77,11 +80,30 @@ def _make_scalar_reader(kind: type) -> _Read:
     return read
 
 
-def _make_optional_reader(kinds: list[Any]) -> _Read:
-    if len(kinds) > 1:
-        raise TypeError(f"a plain value does not say which of {kinds} it is")
-    read_given = _make_reader(kinds[0])
-    return lambda value, path: None if value is None else read_given(value, path)
+def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
+    """Return what reads a value that may be missing, or a dataclass of several.
+
+    Of several the value is the first whose required fields it has; others have no such key.
+    """
+    given = [kind for kind in kinds if kind is not types.NoneType]
+    read_first = _make_reader(given[0])
+    is_optional = len(given) < len(kinds)
+    others = [(_list_required(kind), _make_reader(kind)) for kind in given if len(given) > 1]
+
+    def read(value: object, path: str) -> object:
+        if value is None and is_optional:
+            return None
+        for required, read_kind in others if isinstance(value, dict) else ():
+            if required <= value.keys():
+                return read_kind(value, path)
+        return read_first(value, path)
+
+    return read
+
+
+def _read_nothing(value: object, path: str) -> None:
+    if value is not None:
+        raise _refuse(value, path, "null")
 
 
 def _make_list_reader(build: type, read_item: _Read) -> _Read:
@@ -123,28 +145,31 @@ def _make_enum_reader(kind: type[StrEnum]) -> _Read:
 
 def _make_dataclass_reader(cls: type) -> _Read:
     hints = get_type_hints(cls)
+    required_names = _list_required(cls)
     readers = [
-        (field.name, f".{field.name}", _make_reader(hints[field.name]), _is_required(field))
-        for field in fields(cls)
-        if field.init
+        (entry.name, f".{entry.name}", _make_reader(hints[entry.name])) for entry in fields(cls)
     ]
 
     def read(value: object, path: str) -> object:
         if not isinstance(value, dict):
             raise _refuse(value, path, "table")
         values: dict[str, object] = {}
-        for name, step, read_field, required in readers:
+        for name, step, read_field in readers:
             if name in value:
                 values[name] = read_field(value[name], path + step)
-            elif required:
+            elif name in required_names:
                 raise _MismatchError(f" lacks {(path + step)[1:]}")
         return cls(**values)
 
     return read
 
 
-def _is_required(field: "Field[Any]") -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+def _list_required(cls: type) -> frozenset[str]:
+    return frozenset(
+        entry.name
+        for entry in fields(cls)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    )
 
 
 def _refuse(value: object, path: str, kind: str) -> _MismatchError:

@@ -10,16 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import (
-    AXES,
-    FLASH,
-    TEMPLATES,
-    MadeStudy,
-    cell_id,
-    list_measured,
-    slow_down,
-    write_study,
-)
+from study_factory import AXES, FLASH, MadeStudy, cell_id, list_measured, slow_down
+from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare

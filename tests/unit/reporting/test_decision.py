@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from study_factory import AXES, MadeStudy, cell_id, render_all
+from study_factory import AXES, MadeStudy, cell_id
+from study_steps import render_all
 
 from vlmeter.reporting.answer import build_answer
 from vlmeter.reporting.decision import Aim, Decision, decide, find_front, find_knee

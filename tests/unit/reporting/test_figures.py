@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from machines import make_machine
-from study_factory import DATASETS, MadeStudy, cell_id, render_all
+from study_factory import DATASETS, MadeStudy, cell_id
+from study_steps import render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_pareto import plot_pareto

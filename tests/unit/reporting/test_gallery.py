@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
-from study_factory import AXES, MadeStudy, cell_id, collect, parse_page, render_all
+from study_factory import AXES, MadeStudy, cell_id
+from study_steps import collect, parse_page, render_all
 
 from vlmeter.data.preprocess_images import thumbnail_jpeg
 from vlmeter.errors import UserError

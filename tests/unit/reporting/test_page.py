@@ -3,7 +3,8 @@ import re
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from study_factory import MadeStudy, render_all
+from study_factory import MadeStudy
+from study_steps import render_all
 
 FOUR = ["wer_value", "latency", "energy", "flops"]
 

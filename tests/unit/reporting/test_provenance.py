@@ -1,6 +1,7 @@
 import json
 
-from study_factory import MadeStudy, cell_id, render_all
+from study_factory import MadeStudy, cell_id
+from study_steps import render_all
 
 from vlmeter.reporting.provenance import described, origin
 from vlmeter.results.tables import read_summary

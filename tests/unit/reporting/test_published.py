@@ -3,7 +3,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import MadeStudy, render_all
+from study_factory import MadeStudy
+from study_steps import render_all
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from study_factory import MACHINE, MadeStudy, cell_id, render_all
+from study_factory import MadeStudy, cell_id
+from study_files import MACHINE
+from study_steps import render_all
 
 from vlmeter.reporting.remarks import Remark, drift_sentence, remarks
 from vlmeter.results.tables import read_summary

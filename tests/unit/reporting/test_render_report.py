@@ -2,7 +2,8 @@ import re
 from pathlib import Path
 
 import pytest
-from study_factory import TEMPLATES, MadeStudy, parse_page, render_all
+from study_factory import MadeStudy
+from study_steps import TEMPLATES, parse_page, render_all
 
 from vlmeter.errors import UserError
 from vlmeter.reporting.figures.inline_svg import inline_svg

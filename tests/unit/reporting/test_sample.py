@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from study_factory import Files
+from study_files import Files
 
 from vlmeter.config.axes import AXES
 from vlmeter.reporting.language import read_catalogue

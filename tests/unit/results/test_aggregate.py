@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 from vlmeter.config.axes import AXES as CONFIG_AXES
 from vlmeter.errors import UserError
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.columns import AXES, DIFFERENCE_COLUMNS, LAYER_COLUMNS
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 
 CELL = {

@@ -6,12 +6,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from study_factory import Files, MadeStudy, make_plan, write_study
+from study_factory import MadeStudy, make_comparisons
+from study_files import Files
+from study_steps import write_study
+from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
 from vlmeter.results.reference import COLUMNS, columns_text
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
 
@@ -37,7 +39,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadeStudy, Files
     study = MadeStudy()
     lost = next(record for record in study.records.values() if record["status"] == "unsupported")
     lost["reason"] = HOSTILE
-    plan = make_plan(study.outline)
+    plan = make_comparisons(study.outline)
     files = Files(write_study(study, tmp_path_factory.mktemp("exported"), plan))
     return study, files, json.loads(export(study, files).read_text())
 

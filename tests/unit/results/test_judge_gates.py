@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import AXES, MadeStudy, cell_id, list_measured, render_all, write_study
+from study_factory import AXES, MadeStudy, cell_id, list_measured
+from study_steps import render_all, write_study
 
 from vlmeter.errors import UserError
 from vlmeter.reporting.remarks import gate_remarks

@@ -1,5 +1,6 @@
 import pytest
-from study_factory import MadeStudy, render_all
+from study_factory import MadeStudy
+from study_steps import render_all
 
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.tables import tabulate_work

@@ -2,7 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import AXES, MadeStudy, cell_id, make_outline, make_plan, render_all
+from study_factory import AXES, MadeStudy, cell_id, make_comparisons, make_outline
+from study_steps import render_all
 
 from vlmeter.config.load import load_config
 from vlmeter.reporting.sections.differences import (
@@ -150,7 +151,7 @@ def test_random_weights_have_no_answers_to_compare(tmp_path):
 def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
     outline = report_outline(study)
-    assert make_plan(outline)["pairs"] == comparison_plan(study)["pairs"]
+    assert make_comparisons(outline)["pairs"] == comparison_plan(study)["pairs"]
 
 
 def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from study_factory import MadeStudy, make_outline, make_section, render_all
+from study_factory import MadeStudy, make_outline, make_section
+from study_steps import render_all
 
 from vlmeter.reporting.sections.selection import MOST_SETTINGS, left_out, shortened
 from vlmeter.results.tables import read_summary

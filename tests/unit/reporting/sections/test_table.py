@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from study_factory import MadeStudy, render_all
+from study_factory import MadeStudy
+from study_steps import render_all
 
 GREEDY = {
     "method": "greedy",
