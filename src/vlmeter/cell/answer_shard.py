@@ -10,8 +10,9 @@ from typing import Any
 
 from vlmeter.cell.frame import build_ending, run_cell_job
 from vlmeter.cell.shard import Shard, ShardManifest
+from vlmeter.data.manifests import read_images_manifest
 from vlmeter.status import Failure
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.files import file_sha256, write_json
 
 
 def borders(samples: int, batch_size: int, number: int, shards: int) -> tuple[int, int]:
@@ -45,9 +46,9 @@ def answer_shard(
         timeout_s: How long it may take.
     """
     answers, manifest = Path(outputs["answers"]), Path(outputs["manifest"])
-    images: Mapping[str, Any] = read_json(Path(inputs["images"]))
+    images = read_images_manifest(Path(inputs["images"]))
     batch_size = job["cell"]["axes"]["batch_size"]
-    start, stop = borders(images["n"], batch_size, **job["shard"])
+    start, stop = borders(images.n, batch_size, **job["shard"])
 
     def write(rows: int, failure: Failure | None = None) -> None:
         result = ShardManifest(
@@ -56,7 +57,7 @@ def answer_shard(
             start=start,
             stop=stop,
             rows=rows,
-            images_sha256=images["sha256"],
+            images_sha256=images.sha256,
             files={answers.stem: file_sha256(answers)},
         )
         write_json(manifest, result.as_plain())

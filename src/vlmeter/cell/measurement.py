@@ -6,6 +6,7 @@ Read by what scores and aggregates, so it imports nothing that measures.
 from dataclasses import asdict, dataclass, field
 
 from vlmeter.cell.ending import Ending
+from vlmeter.data.manifests import UnusableSample
 from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
@@ -24,14 +25,6 @@ from vlmeter.provenance import GitState
 
 
 @dataclass(frozen=True)
-class UnreadableSample:
-    """A sample that no model was fed."""
-
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class InputBlock:
     """What the figures are of: the samples and the shape of a batch."""
 
@@ -40,7 +33,7 @@ class InputBlock:
     """How many prompts were made from each template."""
     truncated_samples: int
     """Samples whose text was cut to the cell's length."""
-    bad_samples: list[UnreadableSample]
+    bad_samples: list[UnusableSample]
     batch_samples: int
     distinct_batches: int
     repeated: bool

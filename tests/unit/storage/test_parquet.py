@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from vlmeter.data.samples import IMAGES, SAMPLES, Pictured
+from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
 from vlmeter.errors import UserError
 from vlmeter.storage.parquet import count_rows, read_table, stream_table, write_table
 
@@ -80,7 +80,7 @@ def test_an_error_among_the_rows_leaves_the_file_as_it_was(table):
 @pytest.fixture
 def pictured(tmp_path):
     """Five samples, of which two have no image."""
-    stored = Pictured(tmp_path / "samples.parquet", tmp_path / "img8/images.parquet")
+    stored = StoredSamples(tmp_path / "samples.parquet", tmp_path / "img8/images.parquet")
     rows = [{"id": f"s{n}", "question": f"q{n}", "image": b"original"} for n in range(5)]
     write_table(stored.samples, rows, SAMPLES)
     images = [{"id": f"s{n}", "image": bytes([n])} for n in (0, 2, 4)]
@@ -90,7 +90,7 @@ def pictured(tmp_path):
 
 def test_each_image_is_read_with_the_texts_of_its_sample(pictured):
     assert len(pictured) == 3
-    assert [text.question for text in pictured.texts(0, 3)] == ["q0", "q2", "q4"]
+    assert [text.question for text in pictured.read_texts(0, 3)] == ["q0", "q2", "q4"]
     assert [(text.id, image) for text, image in pictured.read(1, 3)] == [
         ("s2", b"\x02"),
         ("s4", b"\x04"),

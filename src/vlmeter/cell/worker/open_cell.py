@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 
-from vlmeter.data.samples import Pictured, Text
+from vlmeter.data.manifests import ImagesManifest, read_images_manifest
+from vlmeter.data.samples import StoredSamples, Text
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.load import LoadedModel, check_files, load_model
+from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.optimization import Optimization
 from vlmeter.models.samples import Items
 from vlmeter.status import UnsupportedError
-from vlmeter.storage.files import check_whole, read_json
+from vlmeter.storage.files import check_whole
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,9 @@ class Opened:
 
     loaded: LoadedModel
     feeder: Feeder
-    stored: Pictured
+    stored: StoredSamples
     template_of: Callable[[Text], str]
-    images: Mapping[str, Any]
-    """The manifest of the images."""
+    images: ImagesManifest
 
     def items(self, start: int = 0, stop: int | None = None) -> Items:
         """Return a run of the samples, with their prompts."""
@@ -47,25 +48,27 @@ def open_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Opened:
     torch.manual_seed(measure["seed"])
     check_device(axes["device"])
     manifest = Path(inputs["model"])
-    stored = read_json(manifest)
-    if stored.get("unsupported"):
-        raise UnsupportedError(stored["unsupported"])
+    stored = read_model_manifest(manifest)
+    if stored.unsupported:
+        raise UnsupportedError(stored.unsupported)
     check_files(manifest.with_suffix(""), stored)
     loaded = load_model(
         manifest.with_suffix(""),
         axes,
         Optimization.of(cell),
-        random=stored["weights"] == "random",
+        random=stored.weights == "random",
         seed=measure["seed"],
         gpus=cell["gpus"],
     )
     images = Path(inputs["images"])
-    pictured = Pictured(images.parent.parent / "samples.parquet", images.with_suffix(".parquet"))
-    told = read_json(images)
-    samples = pictured.samples
-    check_whole(samples, told["samples_sha256"], remake=samples.with_suffix(".json"))
-    check_whole(pictured.images, told["sha256"], remake=images)
-    return Opened(loaded, Feeder(loaded, axes), pictured, _template_of(cell, loaded), told)
+    samples = StoredSamples(
+        images.parent.parent / "samples.parquet", images.with_suffix(".parquet")
+    )
+    described = read_images_manifest(images)
+    table = samples.samples
+    check_whole(table, described.samples_sha256, remake=table.with_suffix(".json"))
+    check_whole(samples.images, described.sha256, remake=images)
+    return Opened(loaded, Feeder(loaded, axes), samples, _template_of(cell, loaded), described)
 
 
 def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text], str]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from vlmeter.cell.measurement import Checks, InputBlock, UnreadableSample
+from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.data.manifests import ImagesManifest
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
@@ -44,8 +45,7 @@ class Bench:
     items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
-    images: Mapping[str, Any]
-    """The manifest of the images."""
+    images: ImagesManifest
     decoding: Mapping[str, Any]
     """How answers are decoded."""
 
@@ -75,7 +75,7 @@ class Bench:
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
             truncated_samples=self.items.truncated,
-            bad_samples=[UnreadableSample(**sample) for sample in self.images["bad_samples"]],
+            bad_samples=self.images.bad_samples,
             batch_samples=batch,
             distinct_batches=len(self.cost_batches),
             repeated=len(self.items) < batch,
