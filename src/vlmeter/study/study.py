@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from vlmeter.axes import AXES, AXIS_NAMES, Axes, write_cell_id
+from vlmeter.axes import AXES, Axes, write_cell_id
 from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.data.job import DatasetJob
@@ -166,7 +166,7 @@ class Study:
 
     @cached_property
     def _base_values(self) -> dict[str, object]:
-        return {name: getattr(self.config.base, name) for name in AXIS_NAMES}
+        return self.config.base.get_values()
 
     def _axes(self, values: Plain) -> Axes:
         chosen: Plain = {**self._base_values, **values}
