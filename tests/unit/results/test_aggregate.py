@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from figures_factory import make_component, make_figures
 from record_factory import make_cell, make_failed_record, make_metric, make_quality, make_record
+from study_factory import NO_PAIRS
 from study_files import write_answers
-from study_steps import NO_PAIRS
 
 from vlmeter.config.axes import AXES
 from vlmeter.errors import UserError
