@@ -9,9 +9,9 @@ from typing import Any
 import pynvml
 import torch
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.peaks import peak_key
 from vlmeter.machine.torch_device import check_device

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vlmeter.axes import AXES
 from vlmeter.reporting.formats import listed, value_label
 from vlmeter.reporting.language import say
 from vlmeter.results.tables import Row
 
-_WORDED = frozenset({"batch_size", "image_size", "max_input_len"})
+_WORDED = frozenset(axis.name for axis in AXES if axis.is_number)
 """Axes whose bare values need a word beside them."""
 
 

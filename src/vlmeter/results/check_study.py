@@ -8,6 +8,7 @@ from vlmeter.errors import UserError
 from vlmeter.results.tables import read_summary
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.layout import CellKey, StudyFolder
 
 Plain = Mapping[str, Any]
 
@@ -27,50 +28,49 @@ def check_study(
         UserError: naming every cell that ended in an error, and every limit that is broken; the
             report is written by then.
     """
-    cells = summary.parent / "cells"
-    told: dict[Path, Plain] = {
-        cells / dataset / cell / "record.json": row
-        for (dataset, cell), row in read_summary(summary).items()
+    folder = StudyFolder(summary.parent)
+    endings: dict[Path, Plain] = {
+        folder.cell(CellKey(*key)).record: row for key, row in read_summary(summary).items()
     }
-    told |= {path: read_json(path) for path in layer_records}
+    endings |= {path: read_json(path) for path in layer_records}
     judged: Plain = {"kept": 0, "broken": 0, "limits": []} if gates is None else read_json(gates)
-    problems = [*_errors(told), *_broken(judged, gates)]
+    problems = [*_list_errors(endings), *_list_broken_limits(judged, gates)]
     if problems:
         raise UserError("\n".join(problems))
-    statuses = [str(record["status"]) for record in told.values()]
+    statuses = [str(record["status"]) for record in endings.values()]
     counts = {status.value: statuses.count(status.value) for status in Status}
     limits = {"gates": {"kept": judged["kept"], "broken": 0}} if gates else {}
-    write_json(check, {"cells": len(told), "by_status": counts, **limits})
+    write_json(check, {"cells": len(endings), "by_status": counts, **limits})
 
 
-def _errors(told: Mapping[Path, Plain]) -> Iterator[str]:
+def _list_errors(endings: Mapping[Path, Plain]) -> Iterator[str]:
     broken = [
         f"{path}: {record['reason']}"
-        for path, record in told.items()
+        for path, record in endings.items()
         if record["status"] == Status.ERROR
     ]
     if broken:
         yield (
-            f"{len(broken)} of {len(told)} cells ended in an error; the report is written, and "
+            f"{len(broken)} of {len(endings)} cells ended in an error; the report is written, and "
             "each record holds its traceback. A cell is tried again up to measure.max_attempts "
             "times; to force one, give --forcerun its measurement.json."
         )
         yield from broken
 
 
-def _broken(judged: Plain, gates: Path | None) -> Iterator[str]:
-    limits = [one for one in judged["limits"] if not one["kept"]]
+def _list_broken_limits(judged: Plain, gates: Path | None) -> Iterator[str]:
+    limits = [limit for limit in judged["limits"] if not limit["kept"]]
     if limits:
         yield (
             f"{len(limits)} of {len(judged['limits'])} limits are broken; the report is written, "
             f"and {gates} holds every figure."
         )
         columns = ("limit", "dataset", "cell", "found")
-        rows = [[str(one[column]) for column in columns] for one in limits]
-        yield from _aligned([["limit", "data set", "cell", "found"], *rows])
+        rows = [[str(limit[column]) for column in columns] for limit in limits]
+        yield from _align([["limit", "data set", "cell", "found"], *rows])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table for a terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vlmeter.axes import AXES
 from vlmeter.reporting.formats import format_difference, listed, status_label
 from vlmeter.reporting.language import say
 from vlmeter.reporting.sections.rows import Place, SectionRows
@@ -14,7 +15,7 @@ from vlmeter.results.numbers import DASH, signed, signed_percent
 from vlmeter.results.tables import Differences, Row
 
 Plain = Mapping[str, Any]
-_HARMLESS = {"batch_size", "optimization"}
+_HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
 """Axes that should not change an answer."""
 MOST_DRIFTED = 60
 """Most cells in the table that compares answers with those of the base cell."""
