@@ -2,7 +2,7 @@ import statistics
 
 import pytest
 from measure_fakes import FakeClock, FakeCuda, FakeTime
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 
 from vlmeter.measure.clock import CudaClock, clock_for
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
