@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from study_factory import MadeStudy, make_comparisons
+from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
 from vlmeter.results.aggregate import aggregate
@@ -72,6 +72,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
+<<<<<<< HEAD
 def make_pareto_plan(outline: Outline) -> ParetoPlan:
     return ParetoPlan(outline.base, outline.references, outline.labels)
 
@@ -80,6 +81,8 @@ NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
 """The pairs within a study, which the comparison of two studies does not need."""
 
 
+=======
+>>>>>>> R
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:
     """Write a study's tables and its JSON where the workflow writes them."""
     files = study.write(folder)

@@ -41,22 +41,22 @@ def list_columns(row: type) -> tuple[Column, ...]:
     """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
     hints = get_type_hints(row)
     return tuple(
-        Column(
-            entry.name,
-            _get_kind(hints[entry.name]),
-            *_describe(entry),
-        )
+        Column(entry.name, _get_kind(hints[entry.name]), *_describe(entry))
         for entry in fields(row)
     )
 
 
+<<<<<<< HEAD
 _AXES = {axis.name: (axis.unit, str(axis.description)) for axis in AXES}
 
 
+=======
+>>>>>>> R
 def _describe(entry: "Field[Any]") -> tuple[str, str]:
-    """Return the unit and the description of a column: an axis has its own."""
-    if entry.name in _AXES:
-        return _AXES[entry.name]
+    """Return the unit and the description of a column; those of an axis stand in its own table."""
+    axis = next((axis for axis in AXES if axis.name == entry.name), None)
+    if axis is not None:
+        return axis.unit, axis.description
     return entry.metadata["unit"], entry.metadata["description"]
 
 
