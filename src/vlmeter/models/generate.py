@@ -113,7 +113,9 @@ def answers(
         for batch, inputs in batches:
             with torch.inference_mode():
                 new = generate(loaded, inputs, decoding).tolist()
-            scores = option_scores(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+            scores: Iterable[list[float | None] | None] = (
+                option_scores(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+            )
             for item, tokens, own_scores in zip(batch, new, scores, strict=True):
                 yield _build_prediction(loaded, item, tokens, own_scores)
 
