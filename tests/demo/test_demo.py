@@ -115,7 +115,7 @@ def scores(
     template = {**block.prompts, **ASKED}[prompt]
     items = Items(stored, feeder, lambda _: template, 0, samples_used)
     said = {
-        row["id"]: row["prediction"]
+        row.id: row.prediction
         for row in answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])

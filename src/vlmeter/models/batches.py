@@ -83,7 +83,7 @@ class Feeder:
             UnsupportedError: the model takes images of its own size alone.
         """
         loaded = self._loaded
-        options: dict[str, Any] = dict(loaded.family.processor_options)
+        options: dict[str, bool] = dict(loaded.family.processor_options)
         if self._native:
             options |= {"do_resize": False, "do_center_crop": False}
         made = loaded.processor(
@@ -149,7 +149,9 @@ class Feeder:
         config = self._loaded.model.config
         token = image_token_id(config)
         if token is None:
-            return self._loaded.family.image_positions_outside_text(config, inputs)
+            return self._loaded.family.count_image_positions_outside_text(
+                config, inputs["pixel_values"].shape
+            )
         counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):

@@ -46,12 +46,6 @@ def list_columns(row: type) -> tuple[Column, ...]:
     )
 
 
-<<<<<<< HEAD
-_AXES = {axis.name: (axis.unit, str(axis.description)) for axis in AXES}
-
-
-=======
->>>>>>> R
 def _describe(entry: "Field[Any]") -> tuple[str, str]:
     """Return the unit and the description of a column; those of an axis stand in its own table."""
     axis = next((axis for axis in AXES if axis.name == entry.name), None)

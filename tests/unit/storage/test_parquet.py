@@ -6,7 +6,13 @@ import pytest
 
 from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
 from vlmeter.errors import UserError
-from vlmeter.storage.parquet import count_rows, read_table, stream_table, write_table
+from vlmeter.storage.parquet import (
+    count_rows,
+    read_columns,
+    read_table,
+    stream_table,
+    write_table,
+)
 
 NUMBERS = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
@@ -101,3 +107,32 @@ def test_an_image_without_a_sample_is_refused(pictured):
     write_table(pictured.images, [{"id": "other", "image": b"x"}], IMAGES)
     with pytest.raises(UserError, match=r"has no sample other, of which .* has the image"):
         list(pictured.read(0, 1))
+
+
+def test_columns_that_are_optional_are_read_where_the_table_has_them(table):
+    assert read_columns(table, ["n"], ["text", "other"]).column_names == ["n", "text"]
+    assert read_table(table, ["n"], ["other"])[:2] == [{"n": 0}, {"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: list(stream_table(path, ["n"])),
+        lambda path: read_columns(path, ["n"]),
+        lambda path: read_table(path, ["n"]),
+        count_rows,
+    ],
+)
+def test_a_missing_or_damaged_table_is_named_with_what_to_do(tmp_path, read):
+    path = tmp_path / "a.parquet"
+    with pytest.raises(UserError, match=r"a\.parquet is missing: run the rule that makes it again"):
+        read(path)
+    path.write_bytes(b"PAR1 cut")
+    with pytest.raises(UserError, match=r"a\.parquet cannot be read as parquet \(.*\): delete it"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [read_columns, read_table, lambda *of: list(stream_table(*of))])
+def test_a_column_that_a_table_lacks_is_named(table, read):
+    with pytest.raises(UserError, match=r"numbers\.parquet lacks the column a, b: make it again"):
+        read(table, ["n", "a", "b"])

@@ -36,7 +36,7 @@ def write_predictions(
     )
     with closing(told):
         rows = tqdm(told, total=len(items), desc="answers", unit="sample")
-        write_table(path, rows, PREDICTIONS)
+        write_table(path, (row._asdict() for row in rows), PREDICTIONS)
 
 
 def answer_samples(

@@ -63,7 +63,9 @@ class Bench:
     def sequence_length(self) -> int:
         """Positions of a row of the cost batches, image positions included."""
         first, loaded = self.cost_batches[0], self.loaded
-        outside = loaded.family.image_positions_outside_text(loaded.model.config, first)
+        outside = loaded.family.count_image_positions_outside_text(
+            loaded.model.config, first["pixel_values"].shape
+        )
         return int(first["input_ids"].shape[1]) + outside
 
     def describe_input(self) -> InputBlock:
