@@ -72,17 +72,10 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
-<<<<<<< HEAD
 def make_pareto_plan(outline: Outline) -> ParetoPlan:
     return ParetoPlan(outline.base, outline.references, outline.labels)
 
 
-NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
-"""The pairs within a study, which the comparison of two studies does not need."""
-
-
-=======
->>>>>>> R
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:
     """Write a study's tables and its JSON where the workflow writes them."""
     files = study.write(folder)

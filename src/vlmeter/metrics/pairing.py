@@ -1,12 +1,8 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
-<<<<<<< HEAD
 from collections.abc import Collection, Iterator, Sequence
-=======
-from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
->>>>>>> D
 from pathlib import Path
 from typing import NamedTuple
 

@@ -4,12 +4,8 @@ import json
 
 import pytest
 import torch
-<<<<<<< HEAD
 
 from vlmeter.measure.torch_settings import read_cuda_settings, read_torch_settings
-=======
-from vlmeter.measure.settings import cuda_settings, torch_settings
->>>>>>> R
 
 MATMUL, CONVOLUTION = torch.backends.cuda.matmul, torch.backends.cudnn.conv
 
