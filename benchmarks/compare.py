@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pynvml
@@ -137,7 +138,9 @@ def layers(device: str) -> Iterator[Comparison]:
     )
     rows_ms = sum(row.time_ms for row in found.rows)
     yield Comparison("layer rows / whole pass", rows_ms, found.whole.total_ms, "ms", 0.01)
-    yield Comparison("pass with hooks / without", found.whole.hooked_ms, found.whole.unhooked_ms, "ms", 0.25)
+    yield Comparison(
+        "pass with hooks / without", found.whole.hooked_ms, found.whole.unhooked_ms, "ms", 0.25
+    )
 
     def generate(tokens: int) -> object:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
@@ -158,7 +161,9 @@ def layers(device: str) -> Iterator[Comparison]:
         return
     rows_ms = sum(row.time_ms for row in step.rows)
     yield Comparison("decode rows / whole step", rows_ms, step.whole.total_ms, "ms", 0.01)
-    yield Comparison("step with hooks / without", step.whole.hooked_ms, step.whole.unhooked_ms, "ms", 0.5)
+    yield Comparison(
+        "step with hooks / without", step.whole.hooked_ms, step.whole.unhooked_ms, "ms", 0.5
+    )
 
 
 def energy(device: str) -> Iterator[Comparison]:
@@ -166,7 +171,7 @@ def energy(device: str) -> Iterator[Comparison]:
     gpus = open_gpus(pynvml)
     machine = describe_energy_sources(EnergySettings(), gpus)
     ours = CodecarbonWindows(machine)
-    plain = CodecarbonWindows({**machine, "cpu": {**machine["cpu"], "mode": "search"}})
+    plain = CodecarbonWindows(replace(machine, cpu=replace(machine.cpu, mode="search")))
     plain.start()
     ours.start()
     _busy(3.0)

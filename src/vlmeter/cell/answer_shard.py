@@ -6,13 +6,13 @@ them every answer.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vlmeter.cell.frame import build_ending, run_cell_job
 from vlmeter.cell.job import CellInputs, JobAttempt, Shard, ShardJob
 from vlmeter.cell.shard import ShardManifest
+from vlmeter.data.manifests import read_images_manifest
 from vlmeter.status import Failure
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.files import file_sha256, write_json
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def answer_shard(
         outputs: The files to write.
         timeout_s: How long it may take.
     """
-    images: Any = read_json(inputs.images)
-    start, stop = find_borders(images["n"], job.cell.axes.batch_size, job.shard)
+    images = read_images_manifest(inputs.images)
+    start, stop = find_borders(images.n, job.cell.axes.batch_size, job.shard)
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
@@ -77,7 +77,7 @@ def answer_shard(
             start=start,
             stop=stop,
             rows=rows,
-            images_sha256=images["sha256"],
+            images_sha256=images.sha256,
             files={outputs.answers.stem: file_sha256(outputs.answers)},
         )
         write_json(outputs.manifest, result.as_plain())

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vlmeter.cell.ending import Ending
+from vlmeter.data.manifests import UnusableSample
 from vlmeter.errors import UserError, listed
 from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
@@ -29,14 +30,6 @@ from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
-class UnreadableSample:
-    """A sample that no model was fed."""
-
-    id: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class InputBlock:
     """What the figures are of: the samples and the shape of a batch."""
 
@@ -45,7 +38,7 @@ class InputBlock:
     """How many prompts were made from each template."""
     truncated_samples: int
     """Samples whose text was cut to the cell's length."""
-    bad_samples: list[UnreadableSample]
+    bad_samples: list[UnusableSample]
     batch_samples: int
     distinct_batches: int
     repeated: bool

@@ -2,7 +2,6 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.families import Family, family_of, is_encoder_decoder
+from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
@@ -70,18 +70,18 @@ class LoadedModel:
         return sizes.most_common(1)[0][0]
 
 
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_files(folder: Path, manifest: ModelManifest) -> None:
     """Compare the stored files with the manifest, before half a model is loaded.
 
     Raises:
         UserError: a file is missing, has another size or another content.
     """
     remake = folder.with_name(f"{folder.name}.json")
-    for name, told in manifest["files"].items():
+    for name, stored in manifest.files.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != told["bytes"]:
+        if not path.is_file() or path.stat().st_size != stored.bytes:
             raise UserError(f"{path} is missing or cut short: delete {remake} and run again.")
-        if file_xxh3(path) != told["xxh3_128"]:
+        if file_xxh3(path) != stored.xxh3_128:
             raise damaged(path, remake)
 
 

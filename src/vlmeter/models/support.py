@@ -44,7 +44,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
     """
     if model_type is None or own_code:
         return
-    reason = why_not(model_type)
+    reason = explain_refusal(model_type)
     if reason is not None:
         raise UnsupportedError(
             f"model {name} is of the type {model_type}: {reason}; types known to work: "
@@ -52,7 +52,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
         )
 
 
-def why_not(model_type: str) -> str | None:
+def explain_refusal(model_type: str) -> str | None:
     """Return why models of a type cannot be loaded here with their processor, or None."""
     if model_type not in MODEL_TYPES:
         return f"transformers {transformers.__version__} has no model of it for image and text"
@@ -72,8 +72,8 @@ def why_not(model_type: str) -> str | None:
     return None
 
 
-def config_of(name: str, folder: Path) -> dict[str, Any]:
-    """Return what a model's config.json says.
+def read_config(name: str, folder: Path) -> dict[str, Any]:
+    """Return the content of a model's config.json.
 
     Raises:
         UserError: it is no JSON object.
@@ -93,7 +93,7 @@ def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
     Raises:
         UserError: it can, and that is not allowed, or its code lies elsewhere.
     """
-    config = config_of(name, folder)
+    config = read_config(name, folder)
     places = config.get("auto_map")
     if (
         not places

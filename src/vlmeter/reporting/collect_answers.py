@@ -21,7 +21,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
-from vlmeter.storage.parquet import read_rows
+from vlmeter.storage.parquet import read_table
 
 Plain = Mapping[str, Any]
 
@@ -115,7 +115,7 @@ def chosen_cells(
 def _read_answers(row: Row, folder: Path) -> _Answers:
     record = folder / "record.json"
     check_tables(read_json(record), record)
-    predictions = read_rows(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
+    predictions = read_table(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
     judge = row["task_metric"] if row["task_value"] is not None else "wer"
     return _Answers(
         row=row,

@@ -5,7 +5,7 @@ the job depends on: its part of the config, a digest of the modules that do its 
 versions of the libraries that decide its figures.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -112,13 +112,10 @@ class Jobs:
 
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
-        params = self._study.dataset_params(dataset)
+        job = self._study.dataset_job(dataset)
         manifest = self._study.folder / "data" / dataset / "samples.json"
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("download_dataset"),
-        }
+        content = _content(job.source.path, manifest)
+        return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
     def images(self, image_size: int) -> Plain:
         """Return what images of one size depend on."""
@@ -130,14 +127,16 @@ class Jobs:
 
     def model(self, model: str, dtype: str) -> Plain:
         """Return what a stored model depends on."""
-        params = self._study.model_params(model, dtype)
+        job = self._study.model_job(model, dtype)
         manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("fetch_model"),
-            "software": software_versions(("torch", "torchvision", "transformers")),
-        }
+        return asdict(
+            replace(
+                job,
+                content=_content(job.source.path, manifest),
+                code=script_digest("fetch_model"),
+                software=software_versions(("torch", "torchvision", "transformers")),
+            )
+        )
 
     def inference(self, cell: Cell) -> Plain:
         """Return what a cell's measurement depends on, with the number of its try."""

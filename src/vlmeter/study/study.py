@@ -15,9 +15,11 @@ from vlmeter.axes import Axes
 from vlmeter.cell.job import CellSetup
 from vlmeter.config.axes import AXES, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
+from vlmeter.data.job import DatasetJob
 from vlmeter.errors import UserError
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
+from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
@@ -174,16 +176,18 @@ class Study:
             parts.append(f"prompt_{axes.prompt}")
         return "-".join(parts)
 
-    def dataset_params(self, dataset: str) -> Plain:
-        """Return what a data set's sample depends on."""
+    def dataset_job(self, dataset: str) -> DatasetJob:
+        """Return what of the config a data set's sample depends on."""
         block = self.config.datasets[dataset]
         wanted = {"task", "source", "columns", "sample"}
-        return {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        return DatasetJob.from_params(
+            {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        )
 
-    def model_params(self, model: str, dtype: str) -> Plain:
-        """Return what a model's stored weights depend on."""
+    def model_job(self, model: str, dtype: str) -> ModelJob:
+        """Return what of the config a model's stored weights depend on."""
         block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
-        return {"model": model, "dtype": dtype, **block}
+        return ModelJob.from_params({"model": model, "dtype": dtype, **block})
 
     def gpus(self, cell: Cell) -> int:
         """Return how many GPUs a cell has to itself."""

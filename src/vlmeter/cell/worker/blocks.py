@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,20 +18,21 @@ from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.torch_settings import read_cuda_settings, read_torch_settings
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import attention_in_use, dtypes_in_use
+from vlmeter.models.manifest import read_model_manifest
 from vlmeter.provenance import read_git_state
-from vlmeter.storage.files import json_digest, read_json
 
 
 def describe_model(workload: Workload, model: Path) -> ModelBlock:
     """Return what model it is, in which form it ran; `model` is its manifest."""
-    manifest: Any = read_json(model)
+    manifest = read_model_manifest(model)
+    assert manifest.parameters is not None, "a model that is stored has parameters"
     loaded = workload.loaded
     return ModelBlock(
-        source=manifest["source"].get("hub") or manifest["source"].get("path"),
-        revision=manifest["revision"],
-        licence=manifest.get("licence"),
-        digest=json_digest(manifest["files"])[:16],
-        parameters=manifest["parameters"],
+        source=manifest.source.name,
+        revision=manifest.revision,
+        licence=manifest.licence,
+        digest=manifest.digest,
+        parameters=manifest.parameters,
         type=loaded.model.config.model_type,
         family=loaded.family.name,
         asked_by="chat template" if uses_chat_template(loaded.processor) else "plain prompt",
@@ -96,6 +96,6 @@ def describe_provenance(
         container=machine.container,
         python=machine.python,
         gpus=[gpu for gpu in devices.visible_gpus() if gpu.uuid in held],
-        samples_sha256=workload.images["samples_sha256"],
-        images_sha256=workload.images["sha256"],
+        samples_sha256=workload.images.samples_sha256,
+        images_sha256=workload.images.sha256,
     )

@@ -1,21 +1,22 @@
 """A cell's model on its device and its samples on disk, both checked to be what was written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from vlmeter.cell.job import CellInputs, CellSetup
-from vlmeter.data.samples import Pictured, Text
+from vlmeter.data.manifests import ImagesManifest, read_images_manifest
+from vlmeter.data.samples import StoredSamples, Text
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.load import LoadedModel, check_files, load_model
+from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.samples import Items
 from vlmeter.status import UnsupportedError
-from vlmeter.storage.files import check_whole, read_json
+from vlmeter.storage.files import check_whole
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,9 @@ class OpenCell:
 
     loaded: LoadedModel
     feeder: Feeder
-    stored: Pictured
+    stored: StoredSamples
     template_of: Callable[[Text], str]
-    images: Mapping[str, Any]
-    """The manifest of the images."""
+    images: ImagesManifest
 
     def items(self, start: int = 0, stop: int | None = None) -> Items:
         """Return a run of the samples, with their prompts."""
@@ -44,29 +44,28 @@ def open_cell(cell: CellSetup, inputs: CellInputs) -> OpenCell:
     axes = cell.axes
     torch.manual_seed(cell.seed)
     check_device(axes.device)
-    stored = read_json(inputs.opened_model)
-    if stored.get("unsupported"):
-        raise UnsupportedError(stored["unsupported"])
+    model = read_model_manifest(inputs.opened_model)
+    if model.unsupported:
+        raise UnsupportedError(model.unsupported)
     folder = inputs.opened_model.with_suffix("")
-    check_files(folder, stored)
+    check_files(folder, model)
     loaded = load_model(
         folder,
         axes.device,
         axes.dtype,
         cell.optimization,
-        random=stored["weights"] == "random",
+        random=model.weights == "random",
         seed=cell.seed,
         gpus=cell.gpus,
     )
-    samples = Pictured(
+    images = read_images_manifest(inputs.images)
+    stored = StoredSamples(
         inputs.images.parent.parent / "samples.parquet", inputs.images.with_suffix(".parquet")
     )
-    images = read_json(inputs.images)
-    remake = samples.samples.with_suffix(".json")
-    check_whole(samples.samples, images["samples_sha256"], remake=remake)
-    check_whole(samples.images, images["sha256"], remake=inputs.images)
+    check_whole(stored.samples, images.samples_sha256, remake=stored.samples.with_suffix(".json"))
+    check_whole(stored.images, images.sha256, remake=inputs.images)
     feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
-    return OpenCell(loaded, feeder, samples, _choose_template(cell, loaded), images)
+    return OpenCell(loaded, feeder, stored, _choose_template(cell, loaded), images)
 
 
 def _choose_template(cell: CellSetup, loaded: LoadedModel) -> Callable[[Text], str]:

@@ -1,14 +1,15 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from vlmeter.cell.job import CellInputs, CellSetup
-from vlmeter.cell.measurement import Checks, InputBlock, UnreadableSample
+from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.data.manifests import ImagesManifest
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
@@ -46,8 +47,7 @@ class Workload:
     items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
-    images: Mapping[str, Any]
-    """The manifest of the images."""
+    images: ImagesManifest
     decoding: Decoding
 
     def forwards(self) -> list[Call]:
@@ -77,7 +77,7 @@ class Workload:
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
             truncated_samples=self.items.truncated,
-            bad_samples=[UnreadableSample(**sample) for sample in self.images["bad_samples"]],
+            bad_samples=self.images.bad_samples,
             batch_samples=batch,
             distinct_batches=len(self.cost_batches),
             repeated=len(self.items) < batch,
