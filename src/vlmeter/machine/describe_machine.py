@@ -19,8 +19,9 @@ from vlmeter.measure import nvml
 from vlmeter.measure.clock import clock_for
 from vlmeter.measure.energy.description import EnergySources, IdlePower
 from vlmeter.measure.energy.meter import measure_idle_watts
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.peak import measure_peak
+from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.settling import wait_until_idle
 from vlmeter.provenance import read_git_state
 from vlmeter.status import describe_failure
@@ -36,15 +37,14 @@ def describe_machine(params: Mapping[str, Any], machine: str) -> None:
         params: What `Jobs.machine` tells.
         machine: Path to write to.
     """
-    energy = params["energy"]
-    settings = EnergySettings.of(energy)
+    settings = EnergySettings(**params["energy"])
     gpus = devices.visible_gpus()
     taken = gpu_state.occupations()
     # A GPU that is lost or divided may keep CUDA from starting on the others.
     devices.show_only([gpu.uuid for gpu in gpus])
     opened = _open_gpus(gpus)
     sources = describe_energy_sources(settings, opened)
-    idle = _measure_idle_power(sources, settings, energy["idle_window_s"], opened)
+    idle = _measure_idle_power(sources, settings, params["idle_window_s"], opened)
     for sentence in (*devices.left_out(), *taken.values()):
         print(sentence, file=sys.stderr)
     host = describe_host()

@@ -1,7 +1,7 @@
 """Which devices this machine has, without importing torch."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import pynvml
 
 from vlmeter.errors import Sentence, one_line
 from vlmeter.machine.description import Gpu
-from vlmeter.software.compilers import compiles, tools_at_hand
+from vlmeter.software.compilers import tools_at_hand
 from vlmeter.software.torch_build import torch_build
 
 _Value = TypeVar("_Value")
@@ -206,14 +206,14 @@ def absence(device: str, gpus: int = 1) -> Sentence:
     return Sentence(f"{lack}: {why}") if why else lack
 
 
-def fingerprint(device: str, optimization: Mapping[str, Any]) -> list[str]:
+def fingerprint(device: str, *, compiles: bool) -> list[str]:
     """Return what a cell can build on here: an `unavailable` one is tried again when more is there.
 
     Args:
         device: The cell's.
-        optimization: The cell's block; where torch compiles, the tools for it count too.
+        compiles: Whether torch compiles for it: then the tools for that count too.
     """
-    tools = tools_at_hand(device) if compiles(optimization) else []
+    tools = tools_at_hand(device) if compiles else []
     if device != "cuda":
         return tools
     build = torch_build()

@@ -48,10 +48,17 @@ class Item:
 class Feeder:
     """Makes batches for one model at one cell's settings."""
 
-    def __init__(self, loaded: LoadedModel, axes: Mapping[str, Any]) -> None:
+    def __init__(self, loaded: LoadedModel, image_input: str, max_input_len: int) -> None:
+        """Choose the model and how it is fed.
+
+        Args:
+            loaded: The model.
+            image_input: `processor` or `native`.
+            max_input_len: Most text tokens of a prompt.
+        """
         self._loaded = loaded
-        self._max_input_len = int(axes["max_input_len"])
-        self._native = axes["image_input"] == "native"
+        self._max_input_len = max_input_len
+        self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
     def fit(self, template: str, text: Text) -> Fit:

@@ -1,6 +1,6 @@
 """Answers: decoding as a user would run it, and decoding of a forced length for timing."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import repeat
@@ -10,6 +10,7 @@ import torch
 
 from vlmeter.data.samples import Prediction
 from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.decoding import Decoding
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import option_scores
 from vlmeter.status import UnsupportedError
@@ -18,7 +19,7 @@ from vlmeter.status import UnsupportedError
 def generate(
     loaded: LoadedModel,
     inputs: Inputs,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     forced_tokens: int | None = None,
 ) -> Any:  # noqa: ANN401
     """Decode greedily, or by a beam search where there are several beams.
@@ -26,8 +27,7 @@ def generate(
     Args:
         loaded: The model.
         inputs: A batch as `Feeder.batch` makes it.
-        decoding: The cell's: max_new_tokens, min_new_tokens, num_beams, length_penalty,
-            repetition_penalty.
+        decoding: The cell's.
         forced_tokens: Generate exactly as many tokens: an end of sequence is ignored, so that luck
             never looks like speed.
 
@@ -42,7 +42,7 @@ def generate(
 def _decoded(
     loaded: LoadedModel,
     inputs: Inputs,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     forced_tokens: int | None = None,
     *,
     cache_too: bool = False,
@@ -50,17 +50,17 @@ def _decoded(
     return loaded.model.generate(
         # An encoder-decoder's generation makes the decoder's start by itself.
         **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
-        **_options(decoding, forced_tokens),
+        **_list_options(decoding, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,
-        cache_implementation="static" if loaded.optimization.static_cache else None,
+        cache_implementation="static" if loaded.optimization.has_static_cache else None,
         # A static cache makes transformers compile decoding on a GPU, which no one asked for.
         disable_compile=True,
         return_dict_in_generate=cache_too,
     )
 
 
-def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Mapping[str, Any]) -> str:
+def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
     """Return the class of the key-value cache that a generation really uses.
 
     Raises:
@@ -69,22 +69,28 @@ def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Mapping[str, Any
     with torch.inference_mode():
         cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
-    if loaded.optimization.static_cache and "Static" not in used:
+    if loaded.optimization.has_static_cache and "Static" not in used:
         raise UnsupportedError(
             f"{loaded.optimization.name}: accepted, but generation used a {used}"
         )
     return used
 
 
-def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str, Any]:
+def _list_options(decoding: Decoding, forced_tokens: int | None) -> dict[str, object]:
     """Return the settings by the names that transformers gives them."""
-    options = {**decoding, "do_sample": False}
+    length, shortest = decoding.max_new_tokens, decoding.min_new_tokens
     if forced_tokens is not None:
-        options |= {"max_new_tokens": forced_tokens, "min_new_tokens": forced_tokens}
-    if options["num_beams"] == 1:
-        # Without a search it means nothing, and transformers says so each time.
-        del options["length_penalty"]
-    return {**options, "min_new_tokens": options["min_new_tokens"] or None}
+        length = shortest = forced_tokens
+    # Without a search it means nothing, and transformers says so each time.
+    penalty = {} if decoding.num_beams == 1 else {"length_penalty": decoding.length_penalty}
+    return {
+        "max_new_tokens": length,
+        "min_new_tokens": shortest or None,
+        "num_beams": decoding.num_beams,
+        "repetition_penalty": decoding.repetition_penalty,
+        "do_sample": False,
+        **penalty,
+    }
 
 
 def answers(
@@ -92,7 +98,7 @@ def answers(
     feeder: Feeder,
     items: Iterable[Item],
     batch_size: int,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     *,
     ranked: bool = False,
 ) -> Generator[Prediction]:

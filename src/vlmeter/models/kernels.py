@@ -78,7 +78,7 @@ def check_attention(
         UnsupportedError: no stage ran with what was asked for, so that the figures would be of
             something else under its name.
     """
-    if optimization.compiled:
+    if optimization.compile is not None:
         return tuple(
             Sentence(f"{stage} ran in part uncompiled, with {EAGER}")
             for stage, ran in kernels.items()

@@ -7,11 +7,10 @@ import ctypes.util
 import os
 import shutil
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from vlmeter.errors import Sentence
 
@@ -65,13 +64,6 @@ _NEEDS = {
     "cpu": (CXX_COMPILER, PYTHON_HEADER),
     "cuda": (C_COMPILER, PYTHON_HEADER, DRIVER_LIBRARY),
 }
-
-
-def compiles(optimization: Mapping[str, Any]) -> bool:
-    """Say whether a cell's `optimization` block asks torch to compile: flex attention does too."""
-    attention = optimization["attention"]
-    kinds = attention.values() if isinstance(attention, Mapping) else [attention]
-    return optimization["compile"] is not None or "flex_attention" in kinds
 
 
 def missing_needs(device: str) -> list[Need]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from vlmeter.machine import devices, gpu_state
 from vlmeter.models.optimization import check_numbers
-from vlmeter.software.compilers import compiles, missing_needs
+from vlmeter.software.compilers import missing_needs
 from vlmeter.software.torch_build import (
     ask_for_architectures,
     describe_missing_cuda,
@@ -32,12 +32,12 @@ class Obstacles:
             return devices.absence(device, gpus)
         if device == "cuda" and len(devices.visible_gpus()) - len(self._unusable) < gpus:
             return "; ".join(dict.fromkeys(self._unusable))
-        optimization = self._study.cell_params(cell)["optimization"]
+        optimization = self._study.optimization(cell)
         try:
-            check_numbers(optimization["quantization"], cell.axes.dtype)
+            check_numbers(optimization.quantization, cell.axes.dtype)
         except UnsupportedError as refusal:
             return str(refusal)
-        missing = missing_needs(device) if compiles(optimization) else []
+        missing = missing_needs(device) if optimization.needs_compiler else []
         return "; ".join(need.sentence for need in missing) or None
 
     @cached_property
