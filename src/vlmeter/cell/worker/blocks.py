@@ -25,7 +25,7 @@ from vlmeter.provenance import read_git_state
 def describe_model(workload: Workload, model: Path) -> ModelBlock:
     """Return what model it is, in which form it ran; `model` is its manifest."""
     manifest = read_model_manifest(model)
-    assert manifest.parameters is not None
+    assert manifest.parameters is not None, "a model that is stored has parameters"
     loaded = workload.loaded
     return ModelBlock(
         source=manifest.source.name,

@@ -44,29 +44,28 @@ def open_cell(cell: CellSetup, inputs: CellInputs) -> OpenCell:
     axes = cell.axes
     torch.manual_seed(cell.seed)
     check_device(axes.device)
-    stored = read_model_manifest(inputs.opened_model)
-    if stored.unsupported:
-        raise UnsupportedError(stored.unsupported)
+    model = read_model_manifest(inputs.opened_model)
+    if model.unsupported:
+        raise UnsupportedError(model.unsupported)
     folder = inputs.opened_model.with_suffix("")
-    check_files(folder, stored)
+    check_files(folder, model)
     loaded = load_model(
         folder,
         axes.device,
         axes.dtype,
         cell.optimization,
-        random=stored.weights == "random",
+        random=model.weights == "random",
         seed=cell.seed,
         gpus=cell.gpus,
     )
-    samples = StoredSamples(
+    images = read_images_manifest(inputs.images)
+    stored = StoredSamples(
         inputs.images.parent.parent / "samples.parquet", inputs.images.with_suffix(".parquet")
     )
-    images = read_images_manifest(inputs.images)
-    remake = samples.samples.with_suffix(".json")
-    check_whole(samples.samples, images.samples_sha256, remake=remake)
-    check_whole(samples.images, images.sha256, remake=inputs.images)
+    check_whole(stored.samples, images.samples_sha256, remake=stored.samples.with_suffix(".json"))
+    check_whole(stored.images, images.sha256, remake=inputs.images)
     feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
-    return OpenCell(loaded, feeder, samples, _choose_template(cell, loaded), images)
+    return OpenCell(loaded, feeder, stored, _choose_template(cell, loaded), images)
 
 
 def _choose_template(cell: CellSetup, loaded: LoadedModel) -> Callable[[Text], str]:
