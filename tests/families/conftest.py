@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_families
 import torch
+from machines import make_machine_job
 from PIL import Image
 from stored_data import make_model_job, write_samples
 
@@ -67,9 +68,7 @@ def _picture(seed):
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
-    describe_machine(params, str(folder / "machine.json"))
+    describe_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {"id": f"s{index}", "image": _picture(index), "question": question}

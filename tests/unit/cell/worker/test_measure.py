@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from machines import make_machine_job
 from stored_data import make_model_job, write_samples
 
 from vlmeter.cell.worker.layers import profile_cell
@@ -50,14 +51,8 @@ MEASURE = Measure(
 def study(tmp_path_factory, checkpoint, pictures):
     """What the rules before a cell leave: machine, model, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {
-        "energy": energy,
-        "cpu_threads": 1,
-        "software": {"a": "1"},
-        "peaks": [["cpu", "bf16"]],
-    }
-    describe_machine(params, str(folder / "machine.json"))
+    machine = make_machine_job(("cpu", "bf16"), software={"a": "1"})
+    describe_machine(machine, folder / "machine.json")
     fetch_model(make_model_job(checkpoint), folder / "models/tiny-fp32.json")
     samples = folder / "data/photos/samples.parquet"
     questions = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
