@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from vlmeter.cell.job import Params
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.storage.layout import AttemptKind, CellKey
 from vlmeter.study.jobs import Jobs, shard_name
-from vlmeter.study.study import Cell, Plain, Study
+from vlmeter.study.study import Cell, Study
 
 _NO_NAME = "(?!)"
 """A pattern that matches nothing."""
@@ -126,47 +127,47 @@ class Rules:
 
     # Params.
 
-    def cell_params(self, wildcards: CellWildcards) -> Plain:
+    def cell_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's measurement depends on."""
         return self.jobs.inference(self._cell(wildcards))
 
-    def costs_params(self, wildcards: CellWildcards) -> Plain:
+    def costs_params(self, wildcards: CellWildcards) -> Params:
         """Return what the costs of a cell depend on that answers in shards."""
         return self.jobs.costs(self._cell(wildcards))
 
-    def shard_params(self, wildcards: ShardWildcards) -> Plain:
+    def shard_params(self, wildcards: ShardWildcards) -> Params:
         """Return what a shard of a cell's answers depends on."""
         number, shards = int(wildcards.number), int(wildcards.shards)
         return self.jobs.shard(self._cell(wildcards), number, shards)
 
-    def layer_params(self, wildcards: CellWildcards) -> Plain:
+    def layer_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's layer profile depends on."""
         return self.jobs.layers(self._cell(wildcards))
 
-    def control_params(self, _wildcards: object) -> Plain:
+    def control_params(self, _wildcards: object) -> Params:
         """Return what the second measurement of the base cell depends on."""
         return self.jobs.control(self._control)
 
-    def score_params(self, wildcards: CellWildcards) -> Plain:
+    def score_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's scores depend on."""
         return self.jobs.score(self._cell(wildcards))
 
-    def machine_params(self, _wildcards: object, output: object) -> Plain:
+    def machine_params(self, _wildcards: object, output: object) -> Params:
         """Return what the machine's description depends on.
 
         The rule's output is an argument because Snakemake does not compare such params.
         """
         return self.jobs.machine()
 
-    def dataset_params(self, wildcards: DatasetWildcards) -> Plain:
+    def dataset_params(self, wildcards: DatasetWildcards) -> Params:
         """Return what a data set's sample depends on."""
         return self.jobs.dataset(wildcards.dataset)
 
-    def image_params(self, wildcards: ImageWildcards) -> Plain:
+    def image_params(self, wildcards: ImageWildcards) -> Params:
         """Return what a data set's images of one size depend on."""
         return self.jobs.images(int(wildcards.size))
 
-    def model_params(self, wildcards: ModelWildcards) -> Plain:
+    def model_params(self, wildcards: ModelWildcards) -> Params:
         """Return what a stored model depends on."""
         return self.jobs.model(wildcards.model, wildcards.dtype)
 
