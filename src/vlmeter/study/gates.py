@@ -9,7 +9,7 @@ from vlmeter.config.gates import Gate
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
 from vlmeter.results.summary_columns import SUMMARY_COLUMNS
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, StudyFolder
 from vlmeter.study.study import Cell, Study
 
 _UNITS = {
@@ -39,7 +39,7 @@ def plan_gates(study: Study) -> tuple[GatePlan, ...]:
 def list_baseline_files(study: Study) -> list[str]:
     """Return the files that relative gates read: each baseline, and how well it repeats."""
     summaries = dict.fromkeys(gate.baseline for gate in study.config.gates if gate.baseline)
-    beside = [str(Path(summary).with_name("repeatability.json")) for summary in summaries]
+    beside = [str(StudyFolder(Path(summary).parent).repeatability) for summary in summaries]
     return [*summaries, *(path for path in beside if Path(path).exists())]
 
 
