@@ -199,25 +199,25 @@ def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
         raise damaged(path, remake)
 
 
-def checksums(told: Mapping[str, object]) -> Mapping[str, object]:
+def checksums(content: Mapping[str, object]) -> Mapping[str, object]:
     """Return the checksums of the tables beside a JSON file, by their names; they are in it."""
-    files = told.get("files")
+    files = content.get("files")
     return files if isinstance(files, dict) else {}
 
 
-def check_tables(told: Mapping[str, object], path: Path) -> None:
+def check_tables(record: Mapping[str, object], path: Path) -> None:
     """See that a cell's predictions and scores are what was written.
 
     Args:
-        told: The cell's record.
-        path: The record's file; the tables lie beside it.
+        record: The cell's record.
+        path: Its file; the tables lie beside it.
 
     Raises:
         UserError: one is missing or damaged.
     """
     for name in ("predictions", "scores"):
-        if name in checksums(told):
-            check_whole(path.with_name(f"{name}.parquet"), checksums(told)[name])
+        if name in checksums(record):
+            check_whole(path.with_name(f"{name}.parquet"), checksums(record)[name])
 
 
 def text_sha256(text: str) -> str:

@@ -19,7 +19,7 @@ from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
-from vlmeter.study.sources import content_digest
+from vlmeter.study.sources import digest_content
 from vlmeter.study.study import Cell, Study
 
 _MEASURING = (
@@ -251,7 +251,7 @@ def _digest_source(path: str | None, manifest: Path) -> str | None:
     """Return the digest of a local source; one that is gone counts as what was read of it."""
     if path is None:
         return None
-    digest = content_digest(Path(path))
+    digest = digest_content(Path(path))
     recorded = _read_value(manifest, "content")
     return recorded if digest is None and isinstance(recorded, str) else digest
 
