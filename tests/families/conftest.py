@@ -1,36 +1,26 @@
 """Tiny checkpoints of every family, and what the rules before a cell leave for each."""
 
 import io
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_families
 import torch
+from job_factory import MEASURE, make_cell_job, make_setup
 from PIL import Image
 from stored_data import make_model_job, write_samples
 
+from vlmeter.cell.job import CellInputs
 from vlmeter.cell.worker.measure import measure_cell
-from vlmeter.cell.worker.workload import set_up
-from vlmeter.config.dataset import Generation
-from vlmeter.config.optimizations import BUILT_IN
-from vlmeter.config.schema import Measure
+from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.storage.parquet import read_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
-MEASURE = Measure(
-    window_s=0.02,
-    min_iterations=2,
-    repeats=2,
-    max_warmup_s=0.02,
-    batches=2,
-    new_tokens=3,
-    cpu_threads=1,
-    energy={"window_s": 0.02, "min_window_s": 0.01, "cpu_power_w": 65.0, "ram_power_w": 5.0},
-).model_dump(mode="json")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,8 +57,13 @@ def _picture(seed):
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
+    params = {
+        "energy": asdict(MEASURE.energy),
+        "idle_window_s": 0.1,
+        "cpu_threads": 1,
+        "software": {},
+        "peaks": [],
+    }
     describe_machine(params, str(folder / "machine.json"))
     samples = folder / "data/photos/samples.parquet"
     rows = [
@@ -89,68 +84,39 @@ def inputs(prepared, checkpoint):
         manifest = prepared / f"models/{name}-{dtype}.json"
         if not manifest.exists():
             fetch_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
-        return {
-            "machine": str(prepared / "machine.json"),
-            "model": str(manifest),
-            "images": str(prepared / "data/photos/img28/images.json"),
-        }
+        return CellInputs(images=prepared / "data/photos/img28/images.json", model=manifest)
 
     return made
 
 
 @pytest.fixture(scope="session")
-def job():
-    """A cell's job."""
-
-    def made(optimization="eager", how=None, template="question : {question} answer :", **axes):
-        cell = {
-            "id": "c",
-            "dataset": "photos",
-            "axes": {
-                "model": "tiny",
-                "prompt": "bare",
-                "device": "cpu",
-                "dtype": "fp32",
-                "image_size": 28,
-                "image_input": "processor",
-                "batch_size": 2,
-                "max_input_len": 30,
-                "optimization": optimization,
-                **axes,
-            },
-            "optimization": (how or BUILT_IN[optimization]).model_dump(mode="json"),
-            "template": template,
-            "task": "vqa",
-            "decoding": {"max_new_tokens": 4, **Generation().model_dump(mode="json")},
-            "gpus": 1,
-            "measure": MEASURE,
-            "iterations": 1,
-        }
-        return {"cell": cell, "code": "abc", "software": {"torch": "x"}, "attempt": {"count": 1}}
-
-    return made
+def machine(prepared):
+    """The path of the machine's description."""
+    return prepared / "machine.json"
 
 
 @pytest.fixture(scope="session")
-def measured(inputs, job, tmp_path_factory):
+def measured(inputs, machine, tmp_path_factory):
     """A family's cell and its answers, measured once for all tests."""
-    done = {}
+    cells = {}
 
-    def cell(name):
-        if name not in done:
+    def measure(name):
+        if name not in cells:
             predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
-            found = measure_cell(job(), inputs(name), predictions)
-            done[name] = SimpleNamespace(blocks=found.blocks, answers=read_table(predictions))
-        return done[name]
+            job = make_cell_job(max_input_len=30)
+            cell = measure_cell(job, inputs(name), machine, predictions)
+            cells[name] = SimpleNamespace(figures=cell.figures, answers=read_table(predictions))
+        return cells[name]
 
-    return cell
+    return measure
 
 
 @pytest.fixture(scope="session")
-def bench(inputs, job):
-    """A family's model set up with its samples."""
+def prepare(inputs):
+    """Load a family's model with its samples."""
 
-    def made(name, *arguments, **options):
-        return set_up(job(*arguments, **options), inputs(name))
+    def prepare(name, **settings):
+        cell = make_setup(**{"max_input_len": 30, **settings})
+        return prepare_workload(cell, inputs(name), MEASURE.batches)
 
-    return made
+    return prepare
