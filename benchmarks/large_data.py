@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,18 +112,12 @@ def preprocess(folder: Path, _samples: int) -> None:
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
-    from vlmeter.machine.describe_machine import describe_machine
+    from vlmeter.machine.describe_machine import MachineJob, describe_machine
     from vlmeter.models.fetch_model import fetch_model
     from vlmeter.models.job import ModelJob, ModelSource
 
-    params = {
-        "energy": asdict(make_job().measure.energy),
-        "idle_window_s": 0.1,
-        "cpu_threads": 1,
-        "software": {},
-        "peaks": [],
-    }
-    describe_machine(params, str(folder / "machine.json"))
+    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=())
+    describe_machine(machine, folder / "machine.json")
     job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
     fetch_model(job, folder / "stored/tiny.json")
 

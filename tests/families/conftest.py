@@ -1,14 +1,14 @@
 """Tiny checkpoints of every family, and what the rules before a cell leave for each."""
 
 import io
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_families
 import torch
-from job_factory import MEASURE, make_cell_job, make_setup
+from job_factory import get_optimization, make_cell_job
+from machines import make_machine_job
 from PIL import Image
 from stored_data import make_model_job, write_samples
 
@@ -57,14 +57,7 @@ def _picture(seed):
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    params = {
-        "energy": asdict(MEASURE.energy),
-        "idle_window_s": 0.1,
-        "cpu_threads": 1,
-        "software": {},
-        "peaks": [],
-    }
-    describe_machine(params, str(folder / "machine.json"))
+    describe_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {"id": f"s{index}", "image": _picture(index), "question": question}
@@ -84,39 +77,44 @@ def inputs(prepared, checkpoint):
         manifest = prepared / f"models/{name}-{dtype}.json"
         if not manifest.exists():
             fetch_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
-        return CellInputs(images=prepared / "data/photos/img28/images.json", model=manifest)
+        return CellInputs(prepared / "data/photos/img28/images.json", manifest)
 
     return made
 
 
 @pytest.fixture(scope="session")
-def machine(prepared):
-    """The path of the machine's description."""
-    return prepared / "machine.json"
+def job():
+    """A cell's job under a built-in optimisation, or under another."""
+
+    def made(optimization="eager", how=None, **settings):
+        chosen = how or get_optimization(optimization)
+        return make_cell_job(optimization=chosen, **{"max_input_len": 30, **settings})
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def measured(inputs, machine, tmp_path_factory):
+def measured(prepared, inputs, job, tmp_path_factory):
     """A family's cell and its answers, measured once for all tests."""
-    cells = {}
+    done = {}
 
-    def measure(name):
-        if name not in cells:
+    def cell(name):
+        if name not in done:
             predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
-            job = make_cell_job(max_input_len=30)
-            cell = measure_cell(job, inputs(name), machine, predictions)
-            cells[name] = SimpleNamespace(figures=cell.figures, answers=read_table(predictions))
-        return cells[name]
+            machine = prepared / "machine.json"
+            figures = measure_cell(job(), inputs(name), machine, predictions).figures
+            done[name] = SimpleNamespace(figures=figures, answers=read_table(predictions))
+        return done[name]
 
-    return measure
+    return cell
 
 
 @pytest.fixture(scope="session")
-def prepare(inputs):
-    """Load a family's model with its samples."""
+def workload(inputs, job):
+    """A family's model on its device, with its samples."""
 
-    def prepare(name, **settings):
-        cell = make_setup(**{"max_input_len": 30, **settings})
-        return prepare_workload(cell, inputs(name), MEASURE.batches)
+    def made(name, *arguments, **options):
+        cell = job(*arguments, **options)
+        return prepare_workload(cell.cell, inputs(name), cell.measure.batches)
 
-    return prepare
+    return made

@@ -3,14 +3,16 @@
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any, TypeVar
 
 import torch
 
-from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.data.samples import Prediction
+from vlmeter.models.batches import Feeder, Inputs, Item, split_into_batches
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 from vlmeter.status import UnsupportedError
 
 
@@ -32,12 +34,12 @@ def generate(
     Returns:
         New token ids of shape (batch, new tokens), without what came before.
     """
-    tokens = _decoded(loaded, inputs, decoding, forced_tokens)
+    tokens = _decode(loaded, inputs, decoding, forced_tokens)
     before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
     return tokens[:, before.shape[1] :]
 
 
-def _decoded(
+def _decode(
     loaded: LoadedModel,
     inputs: Inputs,
     decoding: Decoding,
@@ -58,14 +60,14 @@ def _decoded(
     )
 
 
-def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
+def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
     """Return the class of the key-value cache that a generation really uses.
 
     Raises:
         UnsupportedError: a static one was asked for and another was used.
     """
     with torch.inference_mode():
-        cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+        cache = _decode(loaded, inputs, decoding, 2, cache_too=True).past_key_values
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
     if loaded.optimization.has_static_cache and "Static" not in used:
         raise UnsupportedError(
@@ -91,7 +93,7 @@ def _list_options(decoding: Decoding, forced_tokens: int | None) -> dict[str, ob
     }
 
 
-def answers(
+def generate_answers(
     loaded: LoadedModel,
     feeder: Feeder,
     items: Iterable[Item],
@@ -99,8 +101,8 @@ def answers(
     decoding: Decoding,
     *,
     ranked: bool = False,
-) -> Generator[dict[str, Any]]:
-    """Yield a row of `predictions.parquet` for every item, in their order.
+) -> Generator[Prediction]:
+    """Yield the prediction for every item, in their order.
 
     Each batch is prepared once, while the model works on the one before it. Close what is returned:
     with it ends the thread that prepares.
@@ -111,43 +113,44 @@ def answers(
         items: The samples.
         batch_size: Samples of a batch.
         decoding: The cell's.
-        ranked: Say too how likely the options of a multiple choice are.
+        ranked: Score the options of a multiple choice as well.
     """
-    with one_ahead(_prepared(feeder, items, batch_size)) as batches:
+    with prefetch(_prepare_batches(feeder, items, batch_size)) as batches:
         for batch, inputs in batches:
             with torch.inference_mode():
                 new = generate(loaded, inputs, decoding).tolist()
-            rows = [_row(loaded, item, tokens) for item, tokens in zip(batch, new, strict=True)]
-            if ranked:
-                scores = option_scores(loaded, inputs, batch)
-                rows = [
-                    {**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)
-                ]
-            yield from rows
+            scores: Iterable[list[float | None] | None] = (
+                score_options(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+            )
+            for item, tokens, own_scores in zip(batch, new, scores, strict=True):
+                yield _build_prediction(loaded, item, tokens, own_scores)
 
 
-def _prepared(
+def _prepare_batches(
     feeder: Feeder, items: Iterable[Item], batch_size: int
 ) -> Iterator[tuple[list[Item], Inputs]]:
-    for batch in in_batches(items, batch_size):
+    for batch in split_into_batches(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
         yield batch, inputs
 
 
-def _row(loaded: LoadedModel, item: Item, tokens: list[int]) -> dict[str, Any]:
-    own = _own_tokens(tokens, loaded)
-    return {
-        "id": item.id,
-        "prediction": loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
-        "prompt": item.prompt.text,
-        "text_tokens": item.prompt.tokens,
-        "generated_tokens": len(own),
-        "truncated": item.prompt.truncated,
-    }
+def _build_prediction(
+    loaded: LoadedModel, item: Item, tokens: list[int], scores: list[float | None] | None
+) -> Prediction:
+    own = _cut_at_end(tokens, loaded)
+    return Prediction(
+        id=item.id,
+        prediction=loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
+        prompt=item.prompt.text,
+        text_tokens=item.prompt.tokens,
+        generated_tokens=len(own),
+        truncated=item.prompt.truncated,
+        option_scores=scores,
+    )
 
 
-def _own_tokens(tokens: list[int], loaded: LoadedModel) -> list[int]:
+def _cut_at_end(tokens: list[int], loaded: LoadedModel) -> list[int]:
     """Return an answer's tokens up to its end; what follows pads it to the batch's longest."""
     for position, token in enumerate(tokens):
         if token in loaded.eos_token_ids:
@@ -178,19 +181,19 @@ T = TypeVar("T")
 
 
 @contextmanager
-def one_ahead(made: Iterator[T]) -> Iterator[Iterator[T]]:
-    """Yield an iterator over what `made` makes, in which a thread is always one step ahead.
+def prefetch(source: Iterator[T]) -> Iterator[Iterator[T]]:
+    """Yield an iterator over `source` whose next item a thread prepares in advance.
 
-    At most one thing waits. What `made` raises is raised where it would have come. When the block
+    At most one item waits. What `source` raises is raised in the place of its item. When the block
     ends, by an exception too, the thread has ended.
     """
-    done = object()
+    end = object()
     with ThreadPoolExecutor(1, "prepare") as pool:
 
-        def taken() -> Iterator[T]:
-            coming = pool.submit(next, made, done)
-            while (item := coming.result()) is not done:
-                coming = pool.submit(next, made, done)
+        def iterate() -> Iterator[T]:
+            upcoming = pool.submit(next, source, end)
+            while (item := upcoming.result()) is not end:
+                upcoming = pool.submit(next, source, end)
                 yield item  # type: ignore[misc]
 
-        yield taken()
+        yield iterate()

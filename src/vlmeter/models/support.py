@@ -13,11 +13,11 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 from vlmeter.status import UnsupportedError
 
 MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
-"""The model types that transformers answers with from image and text."""
+"""The model types that transformers maps to a model for image and text."""
 PROVED = (
     "blip-2",
     "florence2",
@@ -36,7 +36,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
 
     Args:
         name: Of the model, for the sentence.
-        model_type: As its config names it; None where it is not known yet.
+        model_type: As its config names it; None where the config is not fetched yet.
         own_code: Whether it brings its own code, which decides for itself.
 
     Raises:
@@ -52,23 +52,27 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
         )
 
 
-def explain_refusal(model_type: str) -> str | None:
+def explain_refusal(model_type: str) -> Sentence | None:
     """Return why models of a type cannot be loaded here with their processor, or None."""
     if model_type not in MODEL_TYPES:
-        return f"transformers {transformers.__version__} has no model of it for image and text"
+        return Sentence(
+            f"transformers {transformers.__version__} has no model of it for image and text"
+        )
     processor = PROCESSOR_MAPPING_NAMES.get(model_type)
     if processor is None or is_torchvision_available():
-        # Without an entry its files name the processor, or none: loading tells.
+        # Without an entry its files name the processor, or none: loading shows it.
         return None
     if "pil" not in (IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {"pil": ""}):
-        return "its image processor needs torchvision, which is not installed"
+        return Sentence("its image processor needs torchvision, which is not installed")
     cls: Any = getattr(transformers, processor)
     try:
         parts = cls.get_attributes()
     except ImportError:
-        return "its processor needs torchvision, which is not installed"
+        return Sentence("its processor needs torchvision, which is not installed")
     if "video_processor" in parts:
-        return "its processor has a part for videos, which needs torchvision, not installed"
+        return Sentence(
+            "its processor has a part for videos, which needs torchvision, not installed"
+        )
     return None
 
 

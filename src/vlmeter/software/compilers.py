@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from vlmeter.errors import Sentence
+
 
 @dataclass(frozen=True)
 class Need:
@@ -23,12 +25,12 @@ class Need:
     is_here: Callable[[], bool]
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """Say that it is missing, and what to do."""
-        return f"torch.compile needs {self.name}, which is not here: {self.remedy}"
+        return Sentence(f"torch.compile needs {self.name}, which is not here: {self.remedy}")
 
 
-def _finds(variable: str, *names: str) -> bool:
+def _has_program(variable: str, *names: str) -> bool:
     chosen = os.environ.get(variable)
     return any(shutil.which(name) for name in ([chosen] if chosen else names))
 
@@ -45,10 +47,12 @@ def _has_driver_library() -> bool:
 
 
 C_COMPILER = Need(
-    "a C compiler", "install the package gcc, or set CC", lambda: _finds("CC", "gcc", "clang")
+    "a C compiler", "install the package gcc, or set CC", lambda: _has_program("CC", "gcc", "clang")
 )
 CXX_COMPILER = Need(
-    "a C++ compiler", "install the package g++, or set CXX", lambda: _finds("CXX", "g++", "clang++")
+    "a C++ compiler",
+    "install the package g++, or set CXX",
+    lambda: _has_program("CXX", "g++", "clang++"),
 )
 PYTHON_HEADER = Need("Python.h", "install the package python3-dev", _has_header)
 DRIVER_LIBRARY = Need(

@@ -14,6 +14,7 @@ from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJo
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
+from vlmeter.machine.job import MachineJob
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
@@ -80,15 +81,16 @@ class Jobs:
         measure = self._study.config.measure
         present = {**self._known_gpus, **self._present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
-        return {
-            "gpus": [] if self._elsewhere else sorted(present.values()),
-            "energy": asdict(self._study.measure_settings.energy),
-            "idle_window_s": measure.energy.idle_window_s,
-            "cpu_threads": measure.cpu_threads,
-            "peaks": [list(pair) for pair in sorted(pairs)],
-            "code": script_digest("describe_machine"),
-            "software": software_versions(_MEASURING),
-        }
+        job = MachineJob(
+            energy=self._study.measure_settings.energy,
+            idle_window_s=measure.energy.idle_window_s,
+            cpu_threads=measure.cpu_threads,
+            peaks=tuple(sorted(pairs)),
+            gpus=[] if self._elsewhere else sorted(present.values()),
+            code=script_digest("describe_machine"),
+            software=software_versions(_MEASURING),
+        )
+        return asdict(job)
 
     def _present_gpus(self) -> dict[str, str]:
         """Return how each GPU that is here would be described, by UUID.

@@ -8,10 +8,10 @@ from vlmeter.machine import devices, gpu_state
 from vlmeter.models.optimization import check_numbers
 from vlmeter.software.compilers import missing_needs
 from vlmeter.software.torch_build import (
-    WITHOUT_CUDA,
     ask_for_architectures,
+    describe_missing_cuda,
+    describe_missing_kernels,
     has_kernels,
-    kernels_are_missing,
     torch_build,
 )
 from vlmeter.status import UnsupportedError
@@ -47,10 +47,10 @@ class Obstacles:
         if build is None or not gpus:
             return []
         if build.cuda is None:
-            return [WITHOUT_CUDA.format(version=build.version)] * len(gpus)
+            return [describe_missing_cuda(build.version)] * len(gpus)
         architectures = ask_for_architectures()
         return [
-            kernels_are_missing(str(gpu), capability, build.version, architectures)
+            describe_missing_kernels(str(gpu), capability, build.version, architectures)
             for gpu, capability in gpu_state.capabilities().items()
             if not has_kernels(capability, architectures)
         ]

@@ -1,9 +1,7 @@
 """A tiny BLIP-2 and the files that the rules before a cell leave for it."""
 
-from dataclasses import asdict
-
 import pytest
-from job_factory import MEASURE
+from machines import make_machine_job
 from stored_data import make_model_job, write_samples
 from tiny_model import (
     _one_thread,
@@ -41,14 +39,8 @@ QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "ca
 def study(tmp_path_factory, checkpoint, pictures):
     """The folder of a study with its machine, model, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    params = {
-        "energy": asdict(MEASURE.energy),
-        "idle_window_s": 0.1,
-        "cpu_threads": 1,
-        "software": {"a": "1"},
-        "peaks": [["cpu", "bf16"]],
-    }
-    describe_machine(params, str(folder / "machine.json"))
+    machine = make_machine_job(("cpu", "bf16"), software={"a": "1"})
+    describe_machine(machine, folder / "machine.json")
     fetch_model(make_model_job(checkpoint), folder / "models/tiny-fp32.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [

@@ -10,7 +10,7 @@ from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import DecodingBlock, Figures, Measurement, read_measurement
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.machine.description import Cpu, read_machine
-from vlmeter.machine.host import host_digest
+from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
 from vlmeter.measure.result import MissingConditions, MissingMemory
 from vlmeter.status import Status, UnavailableError
@@ -131,7 +131,7 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(
     write_json(path, asdict(elsewhere))
     measured = measure_cell(make_cell_job(cost_only=True), inputs, path, tmp_path / "p.parquet")
     figures = measured.figures
-    assert figures.provenance.host == host_digest()
+    assert figures.provenance.host == compute_host_digest()
     assert figures.provenance.cpu.name != "another"
     assert figures.flops_detail.utilisation is None
     assert figures.energy_detail.idle_w is None
@@ -155,7 +155,7 @@ NO_RULE = "error: KeyError: 'no rule for aten::new'"
     [
         ("cell.worker.measure.count_flops", run_out_of_memory, "flops_detail", LOST),
         ("cell.worker.measure.count_flops", raise_key_error, "flops_detail", NO_RULE),
-        ("cell.worker.measure.countable", run_out_of_memory, "flops_detail", LOST),
+        ("cell.worker.measure.expose_matmuls", run_out_of_memory, "flops_detail", LOST),
         (
             "measure.memory.MemoryProbe.stop",
             run_out_of_memory,
