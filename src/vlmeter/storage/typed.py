@@ -88,7 +88,11 @@ def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
     given = [kind for kind in kinds if kind is not types.NoneType]
     read_first = _make_reader(given[0])
     is_optional = len(given) < len(kinds)
-    others = [(_list_required(kind), _make_reader(kind)) for kind in given if len(given) > 1]
+    others = [
+        (_list_required(kind), _make_reader(kind))
+        for kind in given
+        if len(given) > 1 and is_dataclass(kind)
+    ]
 
     def read(value: object, path: str) -> object:
         if value is None and is_optional:
