@@ -1,7 +1,7 @@
 """The demo's promises, recomputed with the project's own loading, decoding and metrics."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -19,7 +19,7 @@ from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.generate import answers
+from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import load_model
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
@@ -104,9 +104,9 @@ def scores(
     **changes: object,
 ) -> dict[str, float]:
     plan, folder = study
-    axes = asdict(replace(plan.cells[0].axes, **changes))
-    loaded = load_model(folder / "model", axes, random=False, seed=0)
-    feeder = Feeder(loaded, axes)
+    axes = replace(plan.cells[0].axes, **changes)
+    loaded = load_model(folder / "model", axes.device, axes.dtype, random=False, seed=0)
+    feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
     samples = folder / dataset / "samples.parquet"
     stored = StoredSamples(samples, samples.with_name("images.parquet"))
     assert len(stored) == plan.config.datasets[dataset].sample.n
@@ -116,7 +116,7 @@ def scores(
     items = Items(stored, feeder, lambda _: template, 0, samples_used)
     said = {
         row.id: row.prediction
-        for row in answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
+        for row in generate_answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])
     examples = [

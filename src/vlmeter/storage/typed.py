@@ -97,7 +97,7 @@ def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
     others = [
         (_list_required(kind), _make_reader(kind))
         for kind in given
-        if len(given) > 1 and not are_scalars
+        if len(given) > 1 and is_dataclass(kind)
     ]
 
     def read(value: object, path: str) -> object:

@@ -14,35 +14,11 @@ from vlmeter.metrics.uncertainty import (
     compute_difference,
     difference_of_rounds,
     repeatability,
-    t_quantile,
 )
 
 SIMULATIONS = 2000
 # 5 % plus two standard errors of a binomial share over these simulations: 6.0 %.
 MAX_FALSE_SHARE = 0.05 + 2 * math.sqrt(0.05 * 0.95 / SIMULATIONS)
-
-
-@pytest.mark.parametrize(
-    ("probability", "freedom", "quantile"),
-    [
-        (0.975, 1, 12.7062047362),
-        (0.975, 2, 4.3026527297),
-        (0.975, 3, 3.1824463053),
-        (0.975, 4, 2.7764451052),
-        (0.95, 5, 2.0150483733),
-        (0.975, 10, 2.2281388520),
-        (0.995, 30, 2.7499956536),
-        (0.5, 7, 0.0),
-    ],
-)
-def test_t_quantiles_equal_those_of_printed_tables(probability, freedom, quantile):
-    assert t_quantile(probability, freedom) == pytest.approx(quantile, abs=1e-9)
-
-
-def test_a_t_quantile_outside_its_range_is_refused():
-    for probability, freedom in [(0.4, 3), (1.0, 3), (0.975, 0)]:
-        with pytest.raises(ValueError, match="no t quantile"):
-            t_quantile(probability, freedom)
 
 
 def test_a_bootstrap_is_reproducible_and_depends_on_its_seed():

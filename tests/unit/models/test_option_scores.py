@@ -9,9 +9,9 @@ from PIL import Image
 from transformers import Blip2ForConditionalGeneration
 
 from vlmeter.data.prompts import Prompt
-from vlmeter.models.batches import Feeder, in_batches
+from vlmeter.models.batches import Feeder, split_into_batches
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 
 CHOICES = (
     ("red", "the cat", "one two dog"),
@@ -33,8 +33,8 @@ def items(feeder, make_items):
 def scores_of(loaded, feeder, items, batch_size):
     return [
         own
-        for batch in in_batches(items, batch_size)
-        for own in option_scores(loaded, feeder.batch(batch), batch)
+        for batch in split_into_batches(items, batch_size)
+        for own in score_options(loaded, feeder.batch(batch), batch)
     ]
 
 
@@ -131,7 +131,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     model = Blip2ForConditionalGeneration(type(loaded.model.config)(**config)).eval()
     assert model.config.is_encoder_decoder
     t5: LoadedModel = replace(loaded, model=model, decoder_start_token_id=0)
-    feeder = Feeder(t5, {"image_input": "processor", "max_input_len": 50})
+    feeder = Feeder(t5, "processor", 50)
     [item] = make_items(feeder, questions=("what colour",))
     item = replace(item, choices=("red", "one two dog"))
     [own] = scores_of(t5, feeder, [item], 1)
