@@ -30,9 +30,6 @@ KEY = CellKey("photos", "tiny-bs1")
         (FOLDER.figure("pareto"), "figures/pareto.svg"),
         (FOLDER.log("machine"), "logs/machine.log"),
         (FOLDER.log("cells", "photos", "a", "score"), "logs/cells/photos/a/score.log"),
-            FOLDER.log("cells", "photos", "tiny-bs1", "score"),
-            "logs/cells/photos/tiny-bs1/score.log",
-        ),
     ],
 )
 def test_a_file_lies_in_its_place(path, name):
