@@ -95,8 +95,7 @@ def _describe_study(letter: str, study: Exported) -> Side:
 
 def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     hosts = [
-        {row.machine_host for row in study.rows.values() if row.machine_host}
-        for study in (a, b)
+        {row.machine_host for row in study.rows.values() if row.machine_host} for study in (a, b)
     ]
     if all(hosts) and hosts[0] != hosts[1]:
         yield (

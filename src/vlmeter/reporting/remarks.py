@@ -136,7 +136,9 @@ def describe_drift(
         repeats=(repeatability, repeatability) if repeatability else None,
     )
     times = say(
-        "drift.times", first=format_quantity(base.latency_s, "s"), second=format_quantity(control.latency_s, "s")
+        "drift.times",
+        first=format_quantity(base.latency_s, "s"),
+        second=format_quantity(control.latency_s, "s"),
     )
     share = difference.as_share_of(fmean(base.rounds_s))
     if share.low is None or share.high is None:
@@ -235,7 +237,10 @@ def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
             "power_cap.held",
             count=len(capped),
             cells=len(on_gpu),
-            limit=say("power_cap.limit", watts=join_words([format_quantity(watts, "W") for watts in limits]))
+            limit=say(
+                "power_cap.limit",
+                watts=join_words([format_quantity(watts, "W") for watts in limits]),
+            )
             if limits
             else "",
         )
@@ -244,7 +249,11 @@ def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
 
 def _name_some(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
-    return join_words([*names[:_SHOWN], say("list.more", count=more)]) if more > 0 else join_words(names)
+    return (
+        join_words([*names[:_SHOWN], say("list.more", count=more)])
+        if more > 0
+        else join_words(names)
+    )
 
 
 def _order_gravest_first(remark: Remark) -> bool:

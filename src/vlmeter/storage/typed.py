@@ -65,10 +65,9 @@ def _make_reader(kind: Any) -> _Read:  # noqa: ANN401 - a type, or a form such a
         return _make_table_reader(_make_reader(arguments[1]))
     if origin is Literal:
         return _make_choice_reader(set(arguments))
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return _make_enum_reader(kind)
-    if isinstance(kind, type) and issubclass(kind, tuple):
-        return _make_named_tuple_reader(kind)
+    if isinstance(kind, type) and issubclass(kind, StrEnum | tuple):
+        is_enum = issubclass(kind, StrEnum)
+        return _make_enum_reader(kind) if is_enum else _make_named_tuple_reader(kind)
     raise TypeError(f"no plain value becomes {kind}")
 
 
@@ -159,7 +158,9 @@ def _make_named_tuple_reader(kind: type) -> _Read:
     def read(value: object, path: str) -> object:
         if not isinstance(value, list) or len(value) != len(readers):
             raise _refuse(value, path, f"list of {len(readers)}")
-        return kind(*(read_item(item, path) for read_item, item in zip(readers, value, strict=True)))
+        return kind(
+            *(read_item(item, path) for read_item, item in zip(readers, value, strict=True))
+        )
 
     return read
 

@@ -25,15 +25,15 @@ from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
     Work,
+    find_peak,
     get_batch_size,
     list_decode_steps,
     list_kinds,
     list_measured,
     list_stages,
-    find_peak,
+    list_work,
     read_profiles,
     select_batch_series,
-    list_work,
 )
 from vlmeter.results.numbers import format_quantity
 from vlmeter.results.outline import LayersOutline

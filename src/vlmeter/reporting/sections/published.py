@@ -9,7 +9,7 @@ from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.published import Count, Published, PublishedCell, Value
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import get_wer_or_reason
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
 from vlmeter.results.numbers import DASH, Scale, format_number
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
@@ -85,9 +85,7 @@ def compare_section(
     return ComparedSection(build_table(columns), notes)
 
 
-def reproduce_counts(
-    published: Published, base: Axes, rows: Sequence[SummaryRow]
-) -> Reproduction:
+def reproduce_counts(published: Published, base: Axes, rows: Sequence[SummaryRow]) -> Reproduction:
     """Reproduce the published counts of operations from the operations per sample of this study.
 
     Args:

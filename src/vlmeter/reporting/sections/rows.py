@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.language import say
 from vlmeter.reporting.table import TextColumn
-from vlmeter.results.repeatability import group_same_computations
 from vlmeter.results.outline import SectionGrid
+from vlmeter.results.repeatability import group_same_computations
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.layout import CellKey
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.sections.rows import Place, SectionRows
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, build_table
-from vlmeter.results.numbers import Scale, format_with_interval, format_percent
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
+from vlmeter.results.numbers import Scale, format_percent, format_with_interval
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
@@ -79,9 +79,7 @@ def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
     yield TextColumn(
         f"{say('table.latency')} ({seconds.unit}{say('per.batch')})",
         [
-            format_with_interval(
-                row.latency, row.latency_low_s, row.latency_high_s, seconds.factor
-            )
+            format_with_interval(row.latency, row.latency_low_s, row.latency_high_s, seconds.factor)
             for row in rows
         ],
         numeric=True,
@@ -205,7 +203,9 @@ def _list_energy_notes(rows: Sequence[SummaryRow]) -> list[str]:
         if kind
     ]
     reasons = [row.energy_reason for row in rows if row.energy_reason]
-    notes = [say("note.energy", methods=join_words(list(dict.fromkeys(methods))))] if methods else []
+    notes = (
+        [say("note.energy", methods=join_words(list(dict.fromkeys(methods))))] if methods else []
+    )
     notes.extend(
         say("note.no_energy", reason=translate(reason)) for reason in dict.fromkeys(reasons)
     )
