@@ -246,6 +246,9 @@ def make_comparisons(outline: Outline) -> Comparisons:
     return Comparisons(pairs=tuple(sorted(pairs)), seed=0, resamples=200)
 
 
+NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
+"""The pairs within a study, which the comparison of two studies does not need."""
+
 FLASH = CellKey(
     "scienceqa", cell_id({**AXES, "batch_size": 16, "optimization": "flash_attention_2"})
 )

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from study_factory import MadeStudy, make_comparisons
+from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
 from vlmeter.results.aggregate import aggregate
@@ -76,10 +76,6 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
 
 def make_pareto_plan(outline: Outline) -> ParetoPlan:
     return ParetoPlan(outline.base, outline.references, outline.labels)
-
-
-NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
-"""The pairs within a study, which the comparison of two studies does not need."""
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

@@ -9,10 +9,10 @@ from typing import Any
 import pynvml
 import torch
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_key
 from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.torch_device import check_device
 from vlmeter.measure import nvml

@@ -14,10 +14,10 @@ from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.hub.cards import licence_in
 from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type, config_of, runs_own_code
 from vlmeter.models.weight_files import check_index, files_to_take, has_safetensors

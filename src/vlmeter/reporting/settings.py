@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from vlmeter.axes import Axes
+from vlmeter.axes import AXES, Axes
 from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.language import say
 from vlmeter.results.outline import Labels
 from vlmeter.results.summary_row import SummaryRow
 
-_WITH_WORD = frozenset({"batch_size", "image_size", "max_input_len"})
+_WITH_WORD = frozenset(axis.name for axis in AXES if axis.is_number)
 """Axes whose bare values need a word beside them."""
 
 

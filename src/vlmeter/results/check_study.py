@@ -16,6 +16,7 @@ from vlmeter.results.numbers import (
 from vlmeter.results.tables import read_summary
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.typed import from_plain
 
 
@@ -42,10 +43,10 @@ def check_study(
         UserError: naming every cell that ended in an error, and every limit that is broken; the
             report is written by then.
     """
-    cells = summary.parent / "cells"
+    folder = StudyFolder(summary.parent)
     endings = {
-        cells / row.dataset / row.cell / "record.json": _Ending(row.status, row.reason)
-        for row in read_summary(summary).values()
+        folder.cell(key).record: _Ending(row.status, row.reason)
+        for key, row in read_summary(summary).items()
     }
     endings |= {path: from_plain(_Ending, read_json(path), path) for path in layer_records}
     judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from vlmeter.axes import AXES
 from vlmeter.metrics.uncertainty import Repeatability, difference_of_rounds, repeatability
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
@@ -23,7 +24,7 @@ Cost = Literal["latency", "energy"]
 COSTS: tuple[Cost, ...] = ("latency", "energy")
 """The costs that are measured in rounds."""
 
-SAME_COMPUTATION = ("dataset", "model", "dtype", "device", "batch_size", "optimization")
+SAME_COMPUTATION = ("dataset", *(axis.name for axis in AXES if not axis.acts_through_input))
 """Columns that are equal where cells compute the same, beside the shapes that they are fed."""
 
 

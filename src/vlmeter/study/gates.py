@@ -106,7 +106,7 @@ def _find_datasets_without_figure(study: Study, gate: Gate) -> Iterator[str]:
 def _find_baseline_problems(study: Study, baseline: Path) -> Iterator[str]:
     if not baseline.is_file():
         yield f".baseline: {baseline} is no file; give the summary.csv of a finished study"
-    elif study.folder.resolve() in baseline.resolve().parents:
+    elif study.folder.root.resolve() in baseline.resolve().parents:
         yield (
             f".baseline: {baseline} is a result of this very study, which would be held against "
             "itself; keep a copy of it elsewhere"

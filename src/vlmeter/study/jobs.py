@@ -15,6 +15,7 @@ from vlmeter.machine import devices, gpu_state
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
+from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
 from vlmeter.study.sources import content_digest
 from vlmeter.study.study import Cell, Plain, Study
 
@@ -47,10 +48,9 @@ class Jobs:
         self._study = study
         self._elsewhere = elsewhere
         self._notes = {
-            kind: attempts.read_attempts(self.attempts_folder(kind))
-            for kind in ("cells", "layers", "control", "shards")
+            kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
-        self._known_gpus = _gpus_in(study.folder / "machine.json")
+        self._known_gpus = _gpus_in(study.folder.machine)
 
     def shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
@@ -65,10 +65,6 @@ class Jobs:
     def undivided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in the job that measures them."""
         return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
-
-    def attempts_folder(self, kind: str) -> Path:
-        """Return where the notes about tries of a kind lie: cells, layers, control or shards."""
-        return self._study.folder / "attempts" / kind
 
     def machine(self) -> Plain:
         """Return what `machine.json` depends on.
@@ -112,7 +108,7 @@ class Jobs:
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
         params = self._study.dataset_params(dataset)
-        manifest = self._study.folder / "data" / dataset / "samples.json"
+        manifest = self._study.folder.dataset(dataset).manifest
         return {
             **params,
             "content": _content(params["source"]["path"], manifest),
@@ -130,7 +126,7 @@ class Jobs:
     def model(self, model: str, dtype: str) -> Plain:
         """Return what a stored model depends on."""
         params = self._study.model_params(model, dtype)
-        manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
+        manifest = self._study.folder.model_manifest(model, dtype)
         return {
             **params,
             "content": _content(params["source"]["path"], manifest),
@@ -192,7 +188,7 @@ class Jobs:
             "software": software_versions(_SCORING),
         }
 
-    def needs_model(self, kind: str, cell: Cell, name: str | None = None) -> bool:
+    def needs_model(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> bool:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
@@ -205,7 +201,7 @@ class Jobs:
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
     def _with_attempt(
-        self, kind: str, cell: Cell, depends_on: Plain, name: str | None = None
+        self, kind: AttemptKind, cell: Cell, depends_on: Plain, name: str | None = None
     ) -> Plain:
         name = name or cell.id
         key = attempts.attempt_key(depends_on)
@@ -219,7 +215,7 @@ class Jobs:
             self._study.config.measure.timeout_s,
             () if self._elsewhere else self._free(),
         )
-        note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
+        note = self._study.folder.attempt(kind, cell.dataset, name)
         return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
 
     def _free(self) -> list[str]:

@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-
 from vlmeter.measure.settings import cuda_settings, torch_settings
 
 MATMUL, CONVOLUTION = torch.backends.cuda.matmul, torch.backends.cudnn.conv

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmeter.axes import Axes
+from vlmeter.axes import AXES, Axes
 from vlmeter.reporting.formats import format_difference, get_status_label, join_words
 from vlmeter.reporting.language import say
 from vlmeter.reporting.sections.rows import Place, SectionRows
@@ -17,7 +17,7 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
 from vlmeter.storage.layout import CellKey
 
-_HARMLESS = {"batch_size", "optimization"}
+_HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
 """Axes that should not change an answer."""
 Compared = tuple[SummaryRow, DifferenceRow]
 """A cell, and its difference from the base cell."""
