@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pynvml
@@ -95,9 +96,9 @@ def latency(device: str) -> Iterator[Comparison]:
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
     theirs_s, ratios = [], []
     for _ in range(TURNS):
-        ours = measure_latency([call], clock, plan).latency_s
+        ours, _ = measure_latency([call], clock, plan)
         theirs_s.append(timer.blocked_autorange(min_run_time=TURN_S).median)
-        ratios.append(ours / theirs_s[-1])
+        ratios.append(ours.latency_s / theirs_s[-1])
     theirs_ms = statistics.median(theirs_s) * 1e3
     ours_ms = theirs_ms * statistics.median(ratios)
     yield Comparison("latency / torch.utils.benchmark", ours_ms, theirs_ms, "ms", 0.03)
@@ -106,7 +107,7 @@ def latency(device: str) -> Iterator[Comparison]:
 def known_cost(device: str) -> Iterator[Comparison]:
     """A call that takes 20 ms by the host's clock, whatever the processor does."""
     plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=2)
-    measured = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
+    measured, _ = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
     yield Comparison("latency / a call of 20 ms", measured.latency_s * 1e3, 20.0, "ms", 0.02)
 
 
@@ -136,8 +137,10 @@ def layers(device: str) -> Iterator[Comparison]:
         iterations=20,
     )
     rows_ms = sum(row.time_ms for row in found.rows)
-    yield Comparison("layer rows / whole pass", rows_ms, found.total_ms, "ms", 0.01)
-    yield Comparison("pass with hooks / without", found.hooked_ms, found.unhooked_ms, "ms", 0.25)
+    yield Comparison("layer rows / whole pass", rows_ms, found.whole.total_ms, "ms", 0.01)
+    yield Comparison(
+        "pass with hooks / without", found.whole.hooked_ms, found.whole.unhooked_ms, "ms", 0.25
+    )
 
     def generate(tokens: int) -> object:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
@@ -157,8 +160,10 @@ def layers(device: str) -> Iterator[Comparison]:
         print(f"decode step: {reason}")
         return
     rows_ms = sum(row.time_ms for row in step.rows)
-    yield Comparison("decode rows / whole step", rows_ms, step.total_ms, "ms", 0.01)
-    yield Comparison("step with hooks / without", step.hooked_ms, step.unhooked_ms, "ms", 0.5)
+    yield Comparison("decode rows / whole step", rows_ms, step.whole.total_ms, "ms", 0.01)
+    yield Comparison(
+        "step with hooks / without", step.whole.hooked_ms, step.whole.unhooked_ms, "ms", 0.5
+    )
 
 
 def energy(device: str) -> Iterator[Comparison]:
@@ -166,7 +171,7 @@ def energy(device: str) -> Iterator[Comparison]:
     gpus = open_gpus(pynvml)
     machine = describe_energy_sources(EnergySettings(), gpus)
     ours = CodecarbonWindows(machine)
-    plain = CodecarbonWindows({**machine, "cpu": {**machine["cpu"], "mode": "search"}})
+    plain = CodecarbonWindows(replace(machine, cpu=replace(machine.cpu, mode="search")))
     plain.start()
     ours.start()
     _busy(3.0)

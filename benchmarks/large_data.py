@@ -86,38 +86,37 @@ def make_model(folder: Path) -> None:
 def download(folder: Path, samples: int) -> None:
     """Read the sample from the table."""
     from vlmeter.data.download_dataset import download_dataset
+    from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 
-    source = {"hub": None, "path": str(folder / "source"), "table": None, "synthetic": None}
-    columns = {"id": "id", "image": "image", "question": "question", "references": "answers"}
-    params = {
-        "dataset": "photos",
-        "task": TASK,
-        "source": source,
-        "columns": columns,
-        "sample": {"n": samples, "seed": 0},
-    }
-    download_dataset(params, *(str(folder / f"samples.{end}") for end in ("parquet", "json")))
+    job = DatasetJob(
+        dataset="photos",
+        task=TASK,
+        source=DataSource(path=str(folder / "source")),
+        columns=Columns("image", id="id", question="question", references="answers"),
+        sample=Sampling(samples, seed=0),
+    )
+    download_dataset(job, *(folder / f"samples.{end}" for end in ("parquet", "json")))
 
 
 def preprocess(folder: Path, _samples: int) -> None:
     """Bring the images to one size."""
     from vlmeter.data.preprocess_images import preprocess_images
 
-    images = (str(folder / f"img/images.{end}") for end in ("parquet", "json"))
-    preprocess_images(str(folder / "samples.json"), SIDE_PX, *images)
+    images = (folder / f"img/images.{end}" for end in ("parquet", "json"))
+    preprocess_images(folder / "samples.json", SIDE_PX, *images)
 
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
     from vlmeter.machine.describe_machine import describe_machine
     from vlmeter.models.fetch_model import fetch_model
+    from vlmeter.models.job import ModelJob, ModelSource
 
     energy = cell()["measure"]["energy"]
     params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
     describe_machine(params, str(folder / "machine.json"))
-    source = {"path": str(folder / "model"), "hub": None, "revision": None, "allow": []}
-    model = {"model": "tiny", "dtype": "fp32", "weights": "pretrained", "source": source}
-    fetch_model(model, str(folder / "stored/tiny.json"))
+    job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
+    fetch_model(job, folder / "stored/tiny.json")
 
 
 def measure(folder: Path, _samples: int) -> None:

@@ -23,9 +23,19 @@ from made_up_records import measurement
 from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import DatasetJob
 from vlmeter.data.samples import IMAGES, PREDICTIONS, TIMINGS
+from vlmeter.machine.description import Machine
 from vlmeter.machine.host import describe_host
+from vlmeter.measure.energy.description import (
+    CpuSource,
+    EnergySources,
+    Grid,
+    IdlePower,
+    RamSource,
+)
 from vlmeter.metrics.base import Contributions, Statistic
+from vlmeter.provenance import GitState
 from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
@@ -159,28 +169,33 @@ def fill_results(config: Path) -> Study:
 
 
 def _write_machine(study: Study, jobs: Jobs) -> None:
-    told = {
-        **describe_host(),
-        "threads_of_a_cell": 1,
-        "gpus": [],
-        "software": jobs.machine()["software"],
-        "energy": {
-            "cpu": {"kind": "modelled", "method": "cpu_load"},
-            "ram": {"kind": "constant", "method": "20 W"},
-            "gpus": [],
-            "idle": {"power_w": {"cpu": 2.4, "ram": 20.0}, "reason": {}},
-        },
-        "peak_flop_per_s": {},
-        "git": {"commit": "0" * 40, "dirty": False},
-    }
-    write_json(study.folder.machine, told)
+    energy = EnergySources(
+        codecarbon="none",
+        cpu=CpuSource("made up", "cpu_load", "modelled", "cpu_load", tdp_w=16.0, tdp_source="none"),
+        ram=RamSource("constant", "20 W", power_w=20.0, source="none", total_gib=16.0),
+        gpus=(),
+        rapl=(),
+        grid=Grid(kg_per_kwh=0.5, source="none"),
+        idle=IdlePower({"cpu": 2.4, "ram": 20.0}, {}),
+    )
+    described = Machine(
+        **vars(describe_host()),
+        threads_of_a_cell=1,
+        gpus=(),
+        gpus_left_out=(),
+        software=jobs.machine()["software"],
+        energy=energy,
+        git=GitState("0" * 40, dirty=False),
+    )
+    write_json(study.folder.machine, asdict(described))
     study.folder.machine_noted.touch()
 
 
 def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     """Read the sample as the workflow does; the images, which no later rule reads, are left out."""
     folder = study.folder.dataset(dataset)
-    download_dataset(jobs.dataset(dataset), str(folder.samples), str(folder.manifest))
+    job = DatasetJob.from_params(jobs.dataset(dataset))
+    download_dataset(job, folder.samples, folder.manifest)
     for size in dict.fromkeys(cell.axes.image_size for cell in study.cells):
         write_table(folder.images(size), [], IMAGES)
         write_json(folder.images_manifest(size), {"dataset": dataset, "image_size": size})

@@ -22,8 +22,9 @@ from transformers import AutoProcessor, Blip2ForConditionalGeneration
 from vlmeter.cell.worker.measure import write_predictions
 from vlmeter.config.dataset import Generation
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import Pictured
+from vlmeter.data.samples import StoredSamples
 from vlmeter.models.batches import Feeder, Item, in_batches
 from vlmeter.models.load import load_model
 from vlmeter.models.samples import Items
@@ -41,7 +42,7 @@ class Setting:
     folder: Path
     feeder: Feeder
     loaded: Any
-    stored: Pictured
+    stored: StoredSamples
     cell: dict[str, Any]
 
     def items(self) -> Items:
@@ -74,21 +75,16 @@ def quality_pass(device: str) -> Iterator[Comparison]:
 def set_up(folder: Path, device: str, batch_size: int) -> Setting:
     """Store the demo's signs and load its model."""
     samples, images = folder / "samples.parquet", folder / "img/images.parquet"
-    params = {
-        "dataset": "signs",
-        "task": "vqa",
-        "source": {"hub": None, "path": str(DEMO / "data/textvqa.parquet"), "synthetic": None},
-        "columns": {
-            "id": "question_id",
-            "image": "image",
-            "question": "question",
-            "references": "answers",
-        },
-        "sample": {"n": SAMPLES, "seed": 0},
-    }
-    manifest = str(samples.with_suffix(".json"))
-    download_dataset(params, str(samples), manifest)
-    preprocess_images(manifest, SIDE_PX, str(images), str(images.with_suffix(".json")))
+    job = DatasetJob(
+        dataset="signs",
+        task="vqa",
+        source=DataSource(path=str(DEMO / "data/textvqa.parquet")),
+        columns=Columns("image", id="question_id", question="question", references="answers"),
+        sample=Sampling(SAMPLES, seed=0),
+    )
+    manifest = samples.with_suffix(".json")
+    download_dataset(job, samples, manifest)
+    preprocess_images(manifest, SIDE_PX, images, images.with_suffix(".json"))
     axes = {
         "device": device,
         "dtype": "fp32",
@@ -100,7 +96,7 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
     loaded = load_model(DEMO / "model", axes, random=False, seed=0)
     decoding = {"max_new_tokens": NEW_TOKENS, **Generation().model_dump(mode="json")}
     cell = {"axes": axes, "decoding": decoding, "task": "vqa"}
-    return Setting(folder, Feeder(loaded, axes), loaded, Pictured(samples, images), cell)
+    return Setting(folder, Feeder(loaded, axes), loaded, StoredSamples(samples, images), cell)
 
 
 def answers_of(setting: Setting) -> Path:

@@ -21,7 +21,8 @@ from vlmeter.measure.latency import LatencyPlan, measure_latency
 
 call = forward_call(*model_and_inputs({device!r}, "eager"))
 plan = LatencyPlan(window_s=1.5, min_iterations=6, repeats=3, max_warmup_s=1.5)
-print(json.dumps(measure_latency([call], clock_for({device!r}), plan).rounds_s))
+latency, _ = measure_latency([call], clock_for({device!r}), plan)
+print(json.dumps(latency.rounds_s))
 """
 
 

@@ -44,7 +44,8 @@ def latency(subject: Subject, rows: int) -> Iterator[Comparison]:
     plan = LatencyPlan(window_s=turn_s, min_iterations=3, repeats=1, max_warmup_s=turn_s)
     ours, benchmark, loop = [], [], []
     for _ in range(TURNS):
-        ours.append(measure_latency([call], subject.clock, plan).latency_s)
+        latency, _ = measure_latency([call], subject.clock, plan)
+        ours.append(latency.latency_s)
         benchmark.append(benchmark_timer.blocked_autorange(min_run_time=turn_s).median)
         loop.append(_loop_s(subject, call, turn_s))
     for tool, theirs in (("torch.utils.benchmark", benchmark), ("a plain loop", loop)):
@@ -94,7 +95,7 @@ def generation(subject: Subject) -> Iterator[Comparison]:
     yield Comparison("tokens generated of 7 asked for", lengths[1], 7, "tokens", 0)
     ours, first, further = [], [], []
     for _ in range(TURNS):
-        timed = measure_generation(generate, subject.clock, NEW_TOKENS, rows, repeats=3)
+        timed, _ = measure_generation(generate, subject.clock, NEW_TOKENS, rows, repeats=3)
         ours.append((timed.time_to_first_token_s, timed.generation_s))
         first.append(_host_s(subject, partial(generate, 1)))
         further.append(_host_s(subject, partial(generate, NEW_TOKENS)))

@@ -114,7 +114,8 @@ def timed(subject: Subject, name: str, call: Call) -> Comparison:
     """The time of a pass beside torch's own timer."""
     seconds = subject.turn_s
     plan = LatencyPlan(window_s=seconds, min_iterations=3, repeats=1, max_warmup_s=seconds)
-    ours_ms = 1e3 * measure_latency([call], subject.clock, plan).latency_s
+    latency, _ = measure_latency([call], subject.clock, plan)
+    ours_ms = 1e3 * latency.latency_s
     theirs_ms = 1e3 * timer(call).blocked_autorange(min_run_time=seconds).median
     return Comparison(f"{name} / torch.utils.benchmark", ours_ms, theirs_ms, "ms", 0.05)
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import tiny_families
 import torch
+from machines import make_machine_job
 from PIL import Image
+from stored_data import make_model_job, write_samples
 
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.cell.worker.workload import set_up
@@ -15,11 +17,9 @@ from vlmeter.config.dataset import Generation
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import SAMPLES
 from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.storage.files import file_sha256, write_json
-from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.storage.parquet import read_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
 MEASURE = Measure(
@@ -68,24 +68,15 @@ def _picture(seed):
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
-    describe_machine(params, str(folder / "machine.json"))
+    describe_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {"id": f"s{index}", "image": _picture(index), "question": question}
         for index, question in enumerate(QUESTIONS)
     ]
-    write_table(samples, rows, SAMPLES)
-    told = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": []}
-    write_json(samples.with_suffix(".json"), told)
     images = folder / "data/photos/img28"
-    preprocess_images(
-        str(samples.with_suffix(".json")),
-        28,
-        str(images / "images.parquet"),
-        str(images / "images.json"),
-    )
+    manifest = write_samples(samples, rows)
+    preprocess_images(manifest, 28, images / "images.parquet", images / "images.json")
     return folder
 
 
@@ -96,11 +87,7 @@ def inputs(prepared, checkpoint):
     def made(name, dtype="fp32"):
         manifest = prepared / f"models/{name}-{dtype}.json"
         if not manifest.exists():
-            source = {"path": str(checkpoint(name)), "hub": None, "revision": None, "allow": []}
-            fetch_model(
-                {"model": name, "dtype": dtype, "source": source, "weights": "pretrained"},
-                str(manifest),
-            )
+            fetch_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
         return {
             "machine": str(prepared / "machine.json"),
             "model": str(manifest),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from stored_data import make_model_job
 from tiny_families import FAMILIES
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -197,9 +198,7 @@ def first_logits(set_up):
 @EVERY
 def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp_path, name):
     manifest = tmp_path / f"{name}-bf16.json"
-    source = {"path": str(checkpoint(name)), "hub": None, "revision": None, "allow": []}
-    params = {"model": name, "dtype": "bf16", "source": source, "weights": "random"}
-    fetch_model(params, str(manifest))
+    fetch_model(make_model_job(checkpoint(name), "bf16", "random", model=name), manifest)
     alone = set_up(job(dtype="bf16"), {**inputs(name), "model": str(manifest)})
     assert not alone.loaded.answers_mean_something
     assert torch.isfinite(alone.forwards()[0]().logits.float()).all()

@@ -74,10 +74,10 @@ def test_the_work_is_the_same_however_it_is_done(blocks, optimization):
 
 def test_flex_attention_runs_compiled_and_is_counted_as_its_products(bench, measured):
     flex = bench("llava", "flex_attention")
-    told = flex.check_forward()
-    assert set(told["kernels"]) >= {"vision", "prefill"}
-    assert all(ran == ["compiled"] for ran in told["kernels"].values())
-    assert told["not_as_asked"] == []
+    effects = flex.check_forward()
+    assert set(effects.kernels) >= {"vision", "prefill"}
+    assert all(ran == ["compiled"] for ran in effects.kernels.values())
+    assert effects.not_as_asked == []
     with countable(flex.loaded):
         counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
     assert counted.flops == measured("llava").blocks["flops_detail"]["flops"]
@@ -139,12 +139,11 @@ def test_attention_that_ran_in_some_stages_alone_is_told(bench):
 def test_layers_that_are_too_narrow_for_int4_are_told_or_the_cell_is_refused(bench):
     # The widths of its first vision block are no multiple of a group.
     narrow = bench("florence2", "int4")
-    told = narrow.loaded.quantization
-    assert told["layers"] > 0
-    assert all(name.startswith("model.vision_tower.blocks.0") for name in told["layers_left"])
-    left = told["layers_left"]
+    left = narrow.loaded.quantization.layers_left
+    assert narrow.loaded.quantization.layers > 0
     assert left
-    assert narrow.check_forward()["not_as_asked"] == [
+    assert all(name.startswith("model.vision_tower.blocks.0") for name in left)
+    assert narrow.check_forward().not_as_asked == [
         f"{len(left)} linear layers kept their weights, {left[0]} among them"
     ]
 

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
+from job_factory import MEASURE
+
 from vlmeter.machine.description import Cpu, DescribedGpu, Machine
+from vlmeter.machine.job import MachineJob
 from vlmeter.measure.energy.description import (
     CpuSource,
     EnergySources,
@@ -49,6 +52,12 @@ MACHINE = Machine(
     energy=ENERGY,
     git=GitState("0123abcdef0123abcdef", dirty=False),
 )
+
+
+def make_machine_job(*peaks: tuple[str, str], **changes: Any) -> MachineJob:
+    """Return the job that measures these peaks, each of a device in a number format."""
+    job = MachineJob(MEASURE.energy, idle_window_s=0.05, cpu_threads=1, peaks=peaks)
+    return replace(job, **changes)
 
 
 def make_machine(*gpus: tuple[str, str], **changes: Any) -> Machine:

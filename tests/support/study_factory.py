@@ -12,7 +12,7 @@ from machines import MACHINE
 from record_factory import make_cell, make_failed_record, make_ok_record
 from study_files import Files, write_answers, write_samples
 
-from vlmeter.axes import Axes
+from vlmeter.axes import Axes, write_cell_id
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceKey
 from vlmeter.results.outline import (
@@ -52,10 +52,7 @@ TOKENS = {"coco": 1, "scienceqa": 68, "textvqa": 16}
 
 
 def cell_id(axes: dict[str, Any]) -> str:
-    return (
-        f"{axes['model']}-bs{axes['batch_size']}-img{axes['image_size']}-len{axes['max_input_len']}"
-        f"-{axes['dtype']}-{axes['optimization']}-{axes['device']}"
-    )
+    return write_cell_id(Axes(**axes), AXES)
 
 
 def make_section(

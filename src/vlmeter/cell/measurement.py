@@ -4,8 +4,11 @@ Read by what scores and aggregates, so it imports nothing that measures.
 """
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from vlmeter.cell.ending import Ending
+from vlmeter.data.manifests import UnusableSample
+from vlmeter.errors import UserError, listed
 from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
@@ -21,14 +24,9 @@ from vlmeter.measure.result import (
 )
 from vlmeter.models.result import CompileResult, Quantization
 from vlmeter.provenance import GitState
-
-
-@dataclass(frozen=True)
-class UnreadableSample:
-    """A sample that no model was fed."""
-
-    id: str
-    reason: str
+from vlmeter.status import Status
+from vlmeter.storage.files import read_json
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class InputBlock:
     """How many prompts were made from each template."""
     truncated_samples: int
     """Samples whose text was cut to the cell's length."""
-    bad_samples: list[UnreadableSample]
+    bad_samples: list[UnusableSample]
     batch_samples: int
     distinct_batches: int
     repeated: bool
@@ -170,3 +168,23 @@ class Measurement:
         """Return what is written: one flat table of blocks."""
         figures = {} if self.figures is None else asdict(self.figures)
         return {**asdict(self.ending), **figures, "files": self.files}
+
+
+def read_measurement(path: Path) -> Measurement:
+    """Read what `run_inference` left.
+
+    Raises:
+        UserError: the file is missing, damaged or holds no measurement; the message names it.
+    """
+    plain = read_json(path)
+    missing = [key for key in ("status", "reason", "attempt") if key not in plain]
+    if missing:
+        raise UserError(f"{path} lacks {listed(missing)}: delete it and run the cell again.")
+    status = plain["status"]
+    if status not in set(Status):
+        raise UserError(f"{path}: status {status!r} is none of {listed(sorted(Status))}.")
+    return Measurement(
+        ending=from_plain(Ending, plain, path),
+        figures=from_plain(Figures, plain, path) if status == Status.OK else None,
+        files=from_plain(dict[str, str], plain.get("files", {}), path, "files"),
+    )

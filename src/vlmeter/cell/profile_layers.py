@@ -2,33 +2,44 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vlmeter.axes import Axes
 from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.job import CellInputs, JobAttempt, LayersJob
 from vlmeter.cell.layers_record import LayersFigures, LayersRecord
 from vlmeter.measure.layers.result import LayerRow
 from vlmeter.status import Failure
 from vlmeter.storage.files import file_sha256, write_json, write_text
 
 
+@dataclass(frozen=True)
+class LayersOutputs:
+    """The files that the job writes."""
+
+    table: Path
+    """CSV, a row per layer."""
+    record: Path
+    """JSON."""
+
+
 def profile_layers(
-    job: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
+    job: LayersJob,
+    attempt: JobAttempt,
+    inputs: CellInputs,
+    outputs: LayersOutputs,
     timeout_s: float,
 ) -> None:
     """Profile one cell's forward pass.
 
     Args:
-        job: What `Jobs.layers` tells.
-        inputs: Paths of the manifests `images` and, where the device is there, `model`.
-        outputs: Paths of `table` (CSV) and `record` (JSON).
+        job: The cell, and how it is profiled.
+        attempt: Which try it is.
+        inputs: The files that the cell is opened from.
+        outputs: The files to write.
         timeout_s: How long it may take.
     """
-    record = Path(outputs["record"])
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
@@ -43,25 +54,23 @@ def profile_layers(
     def write(
         figures: LayersFigures | None, rows: Iterable[LayerRow], failure: Failure | None = None
     ) -> None:
-        cell = job["cell"]
+        _write_table(outputs.table, rows)
         result = LayersRecord(
-            ending=build_ending(job, failure),
-            id=cell["id"],
-            dataset=cell["dataset"],
-            axes=Axes(**cell["axes"]),
+            ending=build_ending(attempt, failure),
+            id=job.cell.id,
+            dataset=job.cell.dataset,
+            axes=job.cell.axes,
             figures=figures,
-            files=_write_table(Path(outputs["table"]), rows),
+            files={"table": file_sha256(outputs.table)},
         )
-        write_json(record, result.as_plain())
+        write_json(outputs.record, result.as_plain())
 
-    run_cell_job(job, inputs, record, timeout_s, work, write_failure)
+    run_cell_job(job, attempt, inputs, outputs.record, timeout_s, work, write_failure)
 
 
-def _write_table(path: Path, rows: Iterable[LayerRow]) -> dict[str, str]:
-    """Write the table; return its checksum by name."""
+def _write_table(path: Path, rows: Iterable[LayerRow]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(LayerRow._fields)
     writer.writerows(rows)
     write_text(path, text.getvalue())
-    return {"table": file_sha256(path)}

@@ -1,17 +1,9 @@
-"""A part of a cell's answers, and what its job leaves."""
+"""What the job of a shard leaves beside its answers."""
 
 from dataclasses import asdict, dataclass
 
 from vlmeter.cell.ending import Ending
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Which part of a cell's answers."""
-
-    number: int
-    """From 1."""
-    shards: int
+from vlmeter.cell.job import Shard
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The config's blocks of axes, made of the table of axes: the base cell, and what sections say."""
 
+from collections.abc import Callable
+from types import GenericAlias
 from typing import Annotated, Any
 
 from pydantic import Field, create_model, field_validator, model_validator
@@ -14,27 +16,40 @@ def _value_type(axis: Axis) -> Any:  # noqa: ANN401 - a type
     return Name if axis.value_type is str else axis.value_type
 
 
-def _base_field(axis: Axis) -> Any:  # noqa: ANN401 - a type and its field
+def _base_field(axis: Axis) -> tuple[Any, Any]:
     value = _value_type(axis)
+    default = ... if axis.default is None else axis.default
     return (
-        value | dict[Device, value] if axis.follows_device else value,
-        Field(... if axis.default is None else axis.default, description=axis.key_description),
+        value | GenericAlias(dict, (Device, value)) if axis.follows_device else value,
+        Field(default, description=axis.key_description),
     )
 
 
-_Base = create_model("_Base", __base__=Block, **{axis.name: _base_field(axis) for axis in AXES})
-_Fixed = create_model(
-    "_Fixed", __base__=Block, **{axis.name: (_value_type(axis) | None, None) for axis in AXES}
-)
-_Varied = create_model(
-    "_Varied",
-    __base__=Block,
-    **{axis.name: (list[_value_type(axis)] | None, None) for axis in AXES},
-)
+def _fixed_field(axis: Axis) -> tuple[Any, None]:
+    return _value_type(axis) | None, None
+
+
+def _varied_field(axis: Axis) -> tuple[Any, None]:
+    return GenericAlias(list, (_value_type(axis),)) | None, None
+
+
+def _make_block(name: str, make_field: Callable[[Axis], tuple[Any, Any]]) -> type[Block]:
+    """Return a block with a field for each axis, of a type and a default."""
+    fields: dict[str, Any] = {axis.name: make_field(axis) for axis in AXES}
+    return create_model(name, __base__=Block, **fields)
+
+
+_Base = _make_block("_Base", _base_field)
+_Fixed = _make_block("_Fixed", _fixed_field)
+_Varied = _make_block("_Varied", _varied_field)
 
 
 class Base(_Base):
     """The base cell: the value of every axis that a section neither fixes nor varies."""
+
+    def get_values(self) -> dict[str, object]:
+        """Return the values by axis; one may be a table by device."""
+        return dict(self)
 
     @field_validator(*(axis.name for axis in AXES if axis.follows_device))
     @classmethod

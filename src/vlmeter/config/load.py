@@ -183,7 +183,7 @@ def _abbreviate(value: object) -> str:
 
 def _find_broken_references(config: StudyConfig) -> Iterator[str]:
     """Yield a sentence for every name that is not defined."""
-    yield from _check_defined("base.model", config.base.model, config.models)
+    yield from _check_defined("base.model", str(config.base.get_values()["model"]), config.models)
     names = [section.name for section in config.sections]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:

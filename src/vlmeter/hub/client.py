@@ -14,11 +14,13 @@ from huggingface_hub import is_offline_mode, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import parse_ratelimit_headers
 
-from vlmeter.hub.retry import Patience
+from vlmeter.hub.retry import RetryPolicy
 
 _LOG = logging.getLogger(__name__)
 _TOO_MANY_REQUESTS = 429
 _RETRIED_STATUSES = frozenset({408, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
+_Options = dict[str, Any]
+"""Keyword arguments of `httpx2.Client.send`, which are passed on."""
 _RETRIED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
@@ -30,21 +32,21 @@ class HubUnreachableError(OfflineModeIsEnabled):
     """
 
 
-def connect(patience: Patience) -> None:
+def install_client(retry_policy: RetryPolicy) -> None:
     """Make `huggingface_hub`, and the libraries on top of it, use this retry policy."""
-    set_client_factory(lambda: _RetryingClient(patience))
+    set_client_factory(lambda: _RetryingClient(retry_policy))
 
 
 class _RetryingClient(httpx2.Client):
     """Sends each request until it is answered or the retry policy ends."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, retry_policy: RetryPolicy) -> None:
         super().__init__(
             event_hooks={"request": [_refuse_offline]},
             follow_redirects=True,
-            timeout=patience.timeout_s,
+            timeout=retry_policy.timeout_s,
         )
-        self._patience = patience
+        self._retry_policy = retry_policy
 
     def send(
         self,
@@ -55,7 +57,7 @@ class _RetryingClient(httpx2.Client):
     ) -> httpx2.Response:
         """Send a request, and retry it if the failure may be temporary."""
         # Some callers set no timeout at all.
-        request.extensions["timeout"] = httpx2.Timeout(self._patience.timeout_s).as_dict()
+        request.extensions["timeout"] = httpx2.Timeout(self._retry_policy.timeout_s).as_dict()
         attempt = 1
         while True:
             response = None
@@ -83,7 +85,7 @@ class _RetryingClient(httpx2.Client):
             HubUnreachableError: the retry policy allows no further attempt.
         """
         retry_after_s = _read_retry_after_s(response)
-        wait_s = self._patience.compute_wait_s(attempt, retry_after_s)
+        wait_s = self._retry_policy.compute_wait_s(attempt, retry_after_s)
         host = f"{request.url.scheme}://{request.url.netloc.decode()}"
         if wait_s is None:
             demand = "" if retry_after_s is None else f", and demands a wait of {retry_after_s:g} s"
@@ -92,10 +94,10 @@ class _RetryingClient(httpx2.Client):
                 f"{host} {problem}{demand}, asked {times} for {request.url.path}"
             )
         _LOG.warning("%s %s: asked again in %g s for %s", host, problem, wait_s, request.url.path)
-        self._patience.wait(wait_s)
+        self._retry_policy.wait(wait_s)
 
     def _make_resumable(
-        self, request: httpx2.Request, response: httpx2.Response, options: dict[str, Any]
+        self, request: httpx2.Request, response: httpx2.Response, options: _Options
     ) -> httpx2.Response:
         """Give a response a body that resumes where the connection breaks."""
         # The rest of a compressed body can be requested, but may not match the first part.
@@ -105,7 +107,7 @@ class _RetryingClient(httpx2.Client):
         return response
 
     def request_rest(
-        self, request: httpx2.Request, received_bytes: int, options: dict[str, Any]
+        self, request: httpx2.Request, received_bytes: int, options: _Options
     ) -> httpx2.Response:
         """Request the part of a body that is still missing."""
         rest_request = httpx2.Request(
@@ -126,7 +128,7 @@ class _ResumedBody(httpx2.SyncByteStream):
         request: httpx2.Request,
         response: httpx2.Response,
         body: httpx2.SyncByteStream,
-        options: dict[str, Any],
+        options: _Options,
     ) -> None:
         self._client, self._request, self._options = client, request, options
         self._etag = response.headers.get("etag")

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pynvml
 import torch
@@ -14,12 +13,13 @@ from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_
 from vlmeter.machine.devices import cpu_threads
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
+from vlmeter.machine.job import MachineJob
 from vlmeter.machine.torch_device import check_device
 from vlmeter.measure import nvml
 from vlmeter.measure.clock import clock_for
 from vlmeter.measure.energy.description import EnergySources, IdlePower
 from vlmeter.measure.energy.meter import measure_idle_watts
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.peak import measure_peak
 from vlmeter.measure.settling import wait_until_idle
 from vlmeter.provenance import read_git_state
@@ -27,40 +27,37 @@ from vlmeter.status import describe_failure
 from vlmeter.storage.files import write_json
 
 
-def describe_machine(params: Mapping[str, Any], machine: str) -> None:
+def describe_machine(job: MachineJob, machine: Path) -> None:
     """Write `machine.json`.
 
     Every cell waits for it, so a GPU that fails here leaves a reason in place of its figures.
 
     Args:
-        params: What `Jobs.machine` tells.
-        machine: Path to write to.
+        job: What is measured of the machine, and how.
+        machine: `machine.json`, to write.
     """
-    energy = params["energy"]
-    settings = EnergySettings.of(energy)
     gpus = devices.visible_gpus()
     taken = gpu_state.occupations()
     # A GPU that is lost or divided may keep CUDA from starting on the others.
     devices.show_only([gpu.uuid for gpu in gpus])
     opened = _open_gpus(gpus)
-    sources = describe_energy_sources(settings, opened)
-    idle = _measure_idle_power(sources, settings, energy["idle_window_s"], opened)
+    sources = describe_energy_sources(job.energy, opened)
+    idle = _measure_idle_power(sources, job, opened)
     for sentence in (*devices.left_out(), *taken.values()):
         print(sentence, file=sys.stderr)
-    host = describe_host()
-    rates, reasons = _measure_peaks(params, gpus, taken)
+    rates, reasons = _measure_peaks(job, gpus, taken)
     described = Machine(
-        **vars(host),
-        threads_of_a_cell=cpu_threads(params["cpu_threads"]),
+        **vars(describe_host()),
+        threads_of_a_cell=cpu_threads(job.cpu_threads),
         gpus=tuple(DescribedGpu(**vars(gpu), taken=taken.get(gpu.uuid)) for gpu in gpus),
         gpus_left_out=devices.left_out(),
-        software=dict(params["software"]),
+        software=job.software,
         energy=replace(sources, idle=idle),
         peak_flop_per_s=rates,
         peak_reason=reasons,
         git=read_git_state(),
     )
-    write_json(Path(machine), asdict(described))
+    write_json(machine, asdict(described))
 
 
 def _open_gpus(gpus: Sequence[Gpu]) -> list[nvml.Gpu]:
@@ -70,28 +67,28 @@ def _open_gpus(gpus: Sequence[Gpu]) -> list[nvml.Gpu]:
 
 
 def _measure_idle_power(
-    sources: EnergySources, settings: EnergySettings, window_s: float, gpus: Sequence[nvml.Gpu]
+    sources: EnergySources, job: MachineJob, gpus: Sequence[nvml.Gpu]
 ) -> IdlePower:
     settling = wait_until_idle(gpus)
     try:
-        idle = measure_idle_watts(sources, settings, window_s, gpus)
+        idle = measure_idle_watts(sources, job.energy, job.idle_window_s, gpus)
     except Exception as error:
         idle = IdlePower({}, {"machine": describe_failure(error).reason})
     return replace(idle, settle_s=settling.settle_s, settled=settling.settled)
 
 
 def _measure_peaks(
-    params: Mapping[str, Any], gpus: Sequence[Gpu], taken: Mapping[str, str]
+    job: MachineJob, gpus: Sequence[Gpu], taken: Mapping[str, str]
 ) -> tuple[dict[str, float | None], dict[str, str]]:
     """Measure the rate of a large matrix product on each device in each format of the study.
 
     Returns:
         The rates by `format_peak_key`, and why a rate is None by the same keys.
     """
-    torch.set_num_threads(cpu_threads(params["cpu_threads"]))
+    torch.set_num_threads(cpu_threads(job.cpu_threads))
     rates: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
-    for device, dtype in params["peaks"]:
+    for device, dtype in job.peaks:
         if device == "cuda" and not gpus:
             key = format_peak_key(device, dtype)
             rates[key], reasons[key] = None, devices.absence(device)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ import pyarrow.compute as pc
 from vlmeter.errors import UserError, listed
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.figure import BadSample
-from vlmeter.storage.parquet import read_columns, stream_rows
+from vlmeter.storage.parquet import read_columns, stream_table
 
 _SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")
 _NO_PREDICTION = -1
+_BLOCK_SAMPLES = 1024
 
 
 class Pairs(NamedTuple):
@@ -53,7 +55,8 @@ class Examples(Collection[Example]):
     def __iter__(self) -> Iterator[Example]:
         """Yield the examples; a block of samples is in memory at a time."""
         first = 0
-        for rows in stream_rows(self._samples, _SAMPLE_COLUMNS):
+        samples = stream_table(self._samples, _SAMPLE_COLUMNS)
+        while rows := list(islice(samples, _BLOCK_SAMPLES)):
             positions = self._positions[first : first + len(rows)]
             paired = np.flatnonzero(positions != _NO_PREDICTION)
             predictions = self._predictions.take(pa.array(positions[paired])).to_pylist()

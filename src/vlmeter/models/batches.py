@@ -48,10 +48,17 @@ class Item:
 class Feeder:
     """Makes batches for one model at one cell's settings."""
 
-    def __init__(self, loaded: LoadedModel, axes: Mapping[str, Any]) -> None:
+    def __init__(self, loaded: LoadedModel, image_input: str, max_input_len: int) -> None:
+        """Choose the model and how it is fed.
+
+        Args:
+            loaded: The model.
+            image_input: `processor` or `native`.
+            max_input_len: Most text tokens of a prompt.
+        """
         self._loaded = loaded
-        self._max_input_len = int(axes["max_input_len"])
-        self._native = axes["image_input"] == "native"
+        self._max_input_len = max_input_len
+        self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
     def fit(self, template: str, text: Text) -> Fit:
@@ -83,7 +90,7 @@ class Feeder:
             UnsupportedError: the model takes images of its own size alone.
         """
         loaded = self._loaded
-        options: dict[str, Any] = dict(loaded.family.processor_options)
+        options: dict[str, bool] = dict(loaded.family.processor_options)
         if self._native:
             options |= {"do_resize": False, "do_center_crop": False}
         made = loaded.processor(
@@ -149,7 +156,9 @@ class Feeder:
         config = self._loaded.model.config
         token = image_token_id(config)
         if token is None:
-            return self._loaded.family.image_positions_outside_text(config, inputs)
+            return self._loaded.family.count_image_positions_outside_text(
+                config, inputs["pixel_values"].shape
+            )
         counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):

@@ -2,7 +2,6 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from vlmeter.errors import UserError
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.families import Family, family_of, is_encoder_decoder
+from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
@@ -70,24 +70,25 @@ class LoadedModel:
         return sizes.most_common(1)[0][0]
 
 
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_files(folder: Path, manifest: ModelManifest) -> None:
     """Compare the stored files with the manifest, before half a model is loaded.
 
     Raises:
         UserError: a file is missing, has another size or another content.
     """
     remake = folder.with_name(f"{folder.name}.json")
-    for name, told in manifest["files"].items():
+    for name, stored in manifest.files.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != told["bytes"]:
+        if not path.is_file() or path.stat().st_size != stored.bytes:
             raise UserError(f"{path} is missing or cut short: delete {remake} and run again.")
-        if file_xxh3(path) != told["xxh3_128"]:
+        if file_xxh3(path) != stored.xxh3_128:
             raise damaged(path, remake)
 
 
 def load_model(
     folder: Path,
-    axes: Mapping[str, Any],
+    device: str,
+    dtype: str,
     optimization: Optimization = EAGER,
     *,
     random: bool,
@@ -98,7 +99,8 @@ def load_model(
 
     Args:
         folder: With the weights, or with an architecture that has none.
-        axes: The cell's.
+        device: `cpu` or `cuda`.
+        dtype: The number format: `fp32`, `fp16` or `bf16`.
         optimization: The attention that is asked for, and the quantisation.
         random: Whether the weights are made here instead of read.
         seed: Of random weights.
@@ -109,21 +111,21 @@ def load_model(
         UnsupportedError: transformers or torchao refuses the optimisation for this model, or it
             would give wrong figures in this number format.
     """
-    check_device(axes["device"])
-    check_numbers(optimization.quantization, axes["dtype"])
-    dtype = DTYPES[axes["dtype"]]
+    check_device(device)
+    check_numbers(optimization.quantization, dtype)
+    torch_dtype = DTYPES[dtype]
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))
     config = AutoConfig.from_pretrained(folder, trust_remote_code=own_code)
     attention = optimization.attention_for(config)
     try:
         if random:
-            model = build_random_model(folder, dtype, axes["device"], attention, seed)
+            model = build_random_model(folder, torch_dtype, device, attention, seed)
         else:
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
             model = AutoModelForImageTextToText.from_pretrained(
                 folder,
-                dtype=dtype,
+                dtype=torch_dtype,
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=own_code,
@@ -136,11 +138,11 @@ def load_model(
         words = str(error).split(". ", maxsplit=1)[0]
         raise UnsupportedError(f"{optimization.name}: {words}") from error
     if gpus <= 1:
-        model = model.to(axes["device"])
+        model = model.to(device)
     model = model.eval().requires_grad_(False)
     quantized = None
     if optimization.quantization is not None:
-        quantized = quantize(model, optimization.quantization, axes["device"])
+        quantized = quantize(model, optimization.quantization, device)
     family = family_of(model.config)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
@@ -155,7 +157,7 @@ def load_model(
         processor=processor,
         family=family,
         optimization=optimization,
-        device=torch.device(axes["device"]),
+        device=torch.device(device),
         pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
         eos_token_ids=ends,
         decoder_start_token_id=_decoder_start(model, generation),

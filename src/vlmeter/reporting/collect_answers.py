@@ -31,7 +31,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
-from vlmeter.storage.parquet import read_rows
+from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
 _CELLS = 4
@@ -131,7 +131,7 @@ def choose_cells(
 def _read_answers(row: SummaryRow, folder: Path) -> _Answers:
     record = folder / "record.json"
     check_tables(read_json(record), record)
-    predictions = read_rows(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
+    predictions = read_table(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
     return _Answers(
         row=row,
         predictions={

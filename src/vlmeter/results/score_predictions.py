@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vlmeter.cell.ending import Ending
-from vlmeter.cell.measurement import Figures, Measurement
-from vlmeter.errors import UserError, listed
+from vlmeter.cell.measurement import Figures, Measurement, read_measurement
 from vlmeter.metrics.evaluate import Evaluation, evaluate
 from vlmeter.metrics.pairing import Pairs, read_pairs
 from vlmeter.metrics.scores import write_scores
 from vlmeter.results.record import Quality, Record, RecordCell, SourceFigures
 from vlmeter.status import Status
 from vlmeter.storage.files import check_whole, file_sha256, read_json, write_json
-from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def score_predictions(
     Raises:
         UserError: a file is missing, cut short or lacks a field; the message names both.
     """
-    measurement = _read_measurement(measurement_path)
+    measurement = read_measurement(measurement_path)
     pairs = None
     if measurement.ending.status == Status.OK:
         _check_tables(measurement, predictions_path, samples_path)
@@ -89,22 +86,6 @@ def _check_tables(measurement: Measurement, predictions_path: Path, samples_path
     manifest = samples_path.with_suffix(".json")
     if manifest.exists():
         check_whole(samples_path, read_json(manifest)["sha256"], remake=manifest)
-
-
-def _read_measurement(path: Path) -> Measurement:
-    """Read a measurement and check that it has what a record needs."""
-    plain = read_json(path)
-    missing = [key for key in ("status", "reason", "attempt") if key not in plain]
-    if missing:
-        raise UserError(f"{path} lacks {listed(missing)}: delete it and run the cell again.")
-    status = plain["status"]
-    if status not in set(Status):
-        raise UserError(f"{path}: status {status!r} is none of {listed(sorted(Status))}.")
-    return Measurement(
-        ending=from_plain(Ending, plain, path),
-        figures=from_plain(Figures, plain, path) if status == Status.OK else None,
-        files=from_plain(dict[str, str], plain.get("files", {}), path, "files"),
-    )
 
 
 def _summarise(evaluation: Evaluation, pairs: Pairs, not_measured: str | None) -> Quality:

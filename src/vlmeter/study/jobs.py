@@ -5,13 +5,16 @@ the job depends on: its part of the config, a digest of the modules that do its 
 versions of the libraries that decide its figures.
 """
 
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 from vlmeter.cell import attempts
+from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJob
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
+from vlmeter.machine.job import MachineJob
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
@@ -30,8 +33,6 @@ _MEASURING = (
     "fvcore",
 )
 _IMAGES = ("pillow", "pyarrow")
-_ANSWERING = ("seed", "cpu_threads")
-"""What of `measure` a shard of answers depends on."""
 _SCORING = ("jiwer", "numpy")
 
 
@@ -76,14 +77,16 @@ class Jobs:
         measure = self._study.config.measure
         present = {**self._known_gpus, **self._present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
-        return {
-            "gpus": [] if self._elsewhere else sorted(present.values()),
-            "energy": measure.energy.model_dump(mode="json"),
-            "cpu_threads": measure.cpu_threads,
-            "peaks": [list(pair) for pair in sorted(pairs)],
-            "code": script_digest("describe_machine"),
-            "software": software_versions(_MEASURING),
-        }
+        job = MachineJob(
+            energy=self._study.measure_settings.energy,
+            idle_window_s=measure.energy.idle_window_s,
+            cpu_threads=measure.cpu_threads,
+            peaks=tuple(sorted(pairs)),
+            gpus=[] if self._elsewhere else sorted(present.values()),
+            code=script_digest("describe_machine"),
+            software=software_versions(_MEASURING),
+        )
+        return asdict(job)
 
     def _present_gpus(self) -> dict[str, str]:
         """Return how each GPU that is here would be described, by UUID.
@@ -107,13 +110,10 @@ class Jobs:
 
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
-        params = self._study.dataset_params(dataset)
+        job = self._study.dataset_job(dataset)
         manifest = self._study.folder.dataset(dataset).manifest
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("download_dataset"),
-        }
+        content = _content(job.source.path, manifest)
+        return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
     def images(self, image_size: int) -> Plain:
         """Return what images of one size depend on."""
@@ -125,59 +125,65 @@ class Jobs:
 
     def model(self, model: str, dtype: str) -> Plain:
         """Return what a stored model depends on."""
-        params = self._study.model_params(model, dtype)
+        job = self._study.model_job(model, dtype)
         manifest = self._study.folder.model_manifest(model, dtype)
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("fetch_model"),
-            "software": software_versions(("torch", "torchvision", "transformers")),
-        }
+        return asdict(
+            replace(
+                job,
+                content=_content(job.source.path, manifest),
+                code=script_digest("fetch_model"),
+                software=software_versions(("torch", "torchvision", "transformers")),
+            )
+        )
 
     def inference(self, cell: Cell) -> Plain:
         """Return what a cell's measurement depends on, with the number of its try."""
-        return self._with_attempt("cells", cell, self._measurement(cell))
+        return self._add_attempt("cells", self._cell_job(cell, cost_only=False))
 
     def costs(self, cell: Cell) -> Plain:
         """Return what the costs of a cell depend on that is answered in shards."""
-        return self._with_attempt("cells", cell, {**self._measurement(cell), "cost_only": True})
+        return self._add_attempt("cells", self._cell_job(cell, cost_only=True))
+
+    def control(self, cell: Cell) -> Plain:
+        """Return what the second measurement of a cell depends on: its cost alone is taken."""
+        return self._add_attempt("control", self._cell_job(cell, cost_only=True))
+
+    def _cell_job(self, cell: Cell, *, cost_only: bool) -> CellJob:
+        return CellJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("run_inference"),
+            software=software_versions(_MEASURING),
+            measure=self._study.measure_settings,
+            cost_only=cost_only,
+        )
 
     def shard(self, cell: Cell, number: int, shards: int) -> Plain:
         """Return what one shard of a cell's answers depends on, with the number of its try."""
-        cell_params = self._study.cell_params(cell)
-        # How costs are measured changes no answer.
-        measure = {key: cell_params["measure"][key] for key in _ANSWERING}
-        depends_on = {
-            "cell": {**cell_params, "measure": measure},
-            "shard": {"number": number, "shards": shards},
-            "code": script_digest("answer_shard"),
-            "software": software_versions(_MEASURING),
-        }
-        return self._with_attempt("shards", cell, depends_on, shard_name(cell, number, shards))
+        # Without the settings of `measure`: how costs are measured changes no answer.
+        job = ShardJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("answer_shard"),
+            software=software_versions(_MEASURING),
+            shard=Shard(number, shards),
+        )
+        return self._add_attempt("shards", job, shard_name(cell, number, shards))
 
     def gathered(self) -> Plain:
         """Return what gathering shards depends on, besides them."""
         return {"code": script_digest("gather_shards")}
 
-    def control(self, cell: Cell) -> Plain:
-        """Return what the second measurement of a cell depends on: its cost alone is taken."""
-        return self._with_attempt("control", cell, {**self._measurement(cell), "cost_only": True})
-
-    def _measurement(self, cell: Cell) -> Plain:
-        return {
-            "cell": self._study.cell_params(cell),
-            "code": script_digest("run_inference"),
-            "software": software_versions(_MEASURING),
-        }
-
     def layers(self, cell: Cell) -> Plain:
         """Return what a cell's layer profile depends on, with the number of its try."""
-        depends_on = {
-            "cell": self._study.layer_params(cell),
-            "code": script_digest("profile_layers"),
-            "software": software_versions(_MEASURING),
-        }
-        return self._with_attempt("layers", cell, depends_on)
+        layers = self._study.config.layers
+        assert layers is not None, "a study without layers profiles none"
+        job = LayersJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("profile_layers"),
+            software=software_versions(_MEASURING),
+            measure=self._study.measure_settings,
+            iterations=layers.iterations,
+        )
+        return self._add_attempt("layers", job)
 
     def score(self, cell: Cell) -> Plain:
         """Return what a cell's scores depend on, besides its predictions."""
@@ -200,23 +206,23 @@ class Jobs:
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
-    def _with_attempt(
-        self, kind: AttemptKind, cell: Cell, depends_on: Plain, name: str | None = None
-    ) -> Plain:
+    def _add_attempt(self, kind: AttemptKind, job: Job, name: str | None = None) -> Plain:
+        """Return the params of a job: what it depends on, and which try it is."""
+        cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.attempt_key(depends_on)
+        key = attempts.attempt_key(params)
         count = attempts.next_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
             None
             if self._elsewhere
-            else devices.fingerprint(cell.axes.device, depends_on["cell"]["optimization"]),
+            else devices.fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
             self._study.config.measure.timeout_s,
             () if self._elsewhere else self._free(),
         )
         note = self._study.folder.attempt(kind, cell.dataset, name)
-        return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+        return {**params, "attempt": asdict(JobAttempt(count, key, str(note)))}
 
     def _free(self) -> list[str]:
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]

@@ -6,12 +6,12 @@ from functools import cached_property
 
 from vlmeter.machine import devices, gpu_state
 from vlmeter.models.optimization import check_numbers
-from vlmeter.software.compilers import compiles, missing_needs
+from vlmeter.software.compilers import missing_needs
 from vlmeter.software.torch_build import (
-    WITHOUT_CUDA,
     ask_for_architectures,
+    describe_missing_cuda,
+    describe_missing_kernels,
     has_kernels,
-    kernels_are_missing,
     torch_build,
 )
 from vlmeter.status import UnsupportedError
@@ -32,12 +32,12 @@ class Obstacles:
             return devices.absence(device, gpus)
         if device == "cuda" and len(devices.visible_gpus()) - len(self._unusable) < gpus:
             return "; ".join(dict.fromkeys(self._unusable))
-        optimization = self._study.cell_params(cell)["optimization"]
+        optimization = self._study.optimization(cell)
         try:
-            check_numbers(optimization["quantization"], cell.axes.dtype)
+            check_numbers(optimization.quantization, cell.axes.dtype)
         except UnsupportedError as refusal:
             return str(refusal)
-        missing = missing_needs(device) if compiles(optimization) else []
+        missing = missing_needs(device) if optimization.needs_compiler else []
         return "; ".join(need.sentence for need in missing) or None
 
     @cached_property
@@ -47,10 +47,10 @@ class Obstacles:
         if build is None or not gpus:
             return []
         if build.cuda is None:
-            return [WITHOUT_CUDA.format(version=build.version)] * len(gpus)
+            return [describe_missing_cuda(build.version)] * len(gpus)
         architectures = ask_for_architectures()
         return [
-            kernels_are_missing(str(gpu), capability, build.version, architectures)
+            describe_missing_kernels(str(gpu), capability, build.version, architectures)
             for gpu, capability in gpu_state.capabilities().items()
             if not has_kernels(capability, architectures)
         ]

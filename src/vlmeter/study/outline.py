@@ -26,7 +26,7 @@ from vlmeter.study.study import Section, SectionCell, Study
 def build_outline(study: Study) -> Outline:
     """Return the whole study, in the order of its report."""
     config = study.config
-    base_model = config.models[config.base.model]
+    base_model = config.models[study.base_axes.model]
     return Outline(
         study=config.study,
         title=config.report.title or base_model.label or _describe_source(base_model.source),

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
-from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
 from vlmeter.study.obstacles import Obstacles
 from vlmeter.study.study import Cell, Study
@@ -38,11 +38,11 @@ class Need:
     note: str = ""
 
 
-def plan_text(study: Study, patience: Patience = USUAL) -> str:
-    """Return the plan as lines of text; `patience` bounds how long the Hub is waited for."""
+def plan_text(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> str:
+    """Return the plan as lines of text; `retry_policy` is that of requests to the Hub."""
     obstacles = Obstacles(study)
     runnable = [cell for cell in study.cells if obstacles.of(cell) is None]
-    needs = [*_dataset_needs(study, patience), *_model_needs(study, patience)]
+    needs = [*_dataset_needs(study, retry_policy), *_model_needs(study, retry_policy)]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
@@ -87,20 +87,20 @@ def _by_device(study: Study) -> str:
     )
 
 
-def _dataset_needs(study: Study, patience: Patience) -> Iterator[Need]:
+def _dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
     for name in sorted(used):
-        params = study.dataset_params(name)
+        job = study.dataset_job(name)
         if study.folder.dataset(name).manifest.exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
             continue
-        if params["source"]["synthetic"] is not None:
-            yield Need(f"data set {name}", 0, 0, note=f"{params['sample']['n']} random rows")
+        if job.source.synthetic is not None:
+            yield Need(f"data set {name}", 0, 0, note=f"{job.sample.n} random rows")
             continue
-        columns = sorted({column for column in params["columns"].values() if column is not None})
+        columns = sorted(set(job.columns.list_present().values()))
         try:
-            files = open_source(params["source"], patience=patience)
-            draw = draw_sample(files, columns, params["sample"]["n"], params["sample"]["seed"])
+            files = open_source(job.source, retry_policy=retry_policy)
+            draw = draw_sample(files, columns, job.sample.n, job.sample.seed)
         except UserError as error:
             yield Need(f"data set {name}", None, None, note=str(error))
             continue
@@ -113,7 +113,7 @@ def _dataset_needs(study: Study, patience: Patience) -> Iterator[Need]:
         yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
 
 
-def _model_needs(study: Study, patience: Patience) -> Iterator[Need]:
+def _model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
     # The Hub's cache keeps what it sent, for the next number format too.
@@ -127,25 +127,25 @@ def _model_needs(study: Study, patience: Patience) -> Iterator[Need]:
         elif study.folder.model_manifest(model, dtype).exists():
             yield Need(name, 0, 0, note="already here")
         else:
-            yield _model_need(study, model, dtype, name, model in fetched, patience)
+            yield _model_need(study, model, dtype, name, model in fetched, retry_policy)
             fetched.add(model)
 
 
 def _model_need(
-    study: Study, model: str, dtype: str, name: str, is_fetched: bool, patience: Patience
+    study: Study, model: str, dtype: str, name: str, is_fetched: bool, retry_policy: RetryPolicy
 ) -> Need:
     source = study.config.models[model].source
     if source.hub is not None:
         # Imported here: transformers takes a second, and a local model needs no Hub.
-        from vlmeter.models.hub_files import announced_size  # noqa: PLC0415
-        from vlmeter.models.weight_files import files_to_take  # noqa: PLC0415
+        from vlmeter.models.hub_files import fetch_size  # noqa: PLC0415
+        from vlmeter.models.weight_files import choose_files  # noqa: PLC0415
 
-        choose = partial(files_to_take, source.hub, allow=source.allow)
+        choose = partial(choose_files, source.hub, allow=source.allow)
         try:
-            told = announced_size(source.hub, source.revision, choose, patience)
+            size = fetch_size(source.hub, source.revision, choose, retry_policy)
         except UserError as error:
             return Need(name, None, None, note=str(error))
-        numbers, fetch = told.parameters, 0 if is_fetched else told.bytes
+        numbers, fetch = size.parameters, 0 if is_fetched else size.bytes
         if numbers is None:
             return Need(name, fetch, None, note="the Hub tells no number of parameters")
     elif study.config.models[model].weights == "random":

@@ -76,16 +76,16 @@ def check_sources(study: Study, file: str) -> None:
 
 def _dataset_problems(study: Study) -> Iterator[str]:
     for name in sorted({cell.dataset for cell in (*study.cells, *study.layer_cells)}):
-        params = study.dataset_params(name)
+        job = study.dataset_job(name)
         there = study.folder.dataset(name).manifest.exists()
-        if params["source"]["path"] is None or there:
+        if job.source.path is None or there:
             continue
         # Arrow takes a third of a second, and a study that has its data needs none here.
         from vlmeter.data.source import draw_sample, open_source  # noqa: PLC0415
 
-        columns = sorted({column for column in params["columns"].values() if column is not None})
+        columns = sorted(set(job.columns.list_present().values()))
         try:
-            draw_sample(open_source(params["source"]), columns, n=1, seed=0)
+            draw_sample(open_source(job.source), columns, n=1, seed=0)
         except UserError as error:
             yield f"datasets.{name}: {error}"
 

@@ -10,11 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from vlmeter.axes import AXES, AXIS_NAMES, Axes, write_cell_id
+from vlmeter.axes import AXES, Axes, write_cell_id
+from vlmeter.cell.job import CellSetup
 from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
+from vlmeter.data.job import DatasetJob
 from vlmeter.errors import UserError
+from vlmeter.measure.settings import MeasureSettings
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.job import ModelJob
+from vlmeter.models.optimization import Optimization
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
+from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
 Plain = dict[str, Any]
 """A dict that holds only what JSON can hold."""
@@ -164,7 +171,7 @@ class Study:
 
     @cached_property
     def _base_values(self) -> dict[str, object]:
-        return {name: getattr(self.config.base, name) for name in AXIS_NAMES}
+        return self.config.base.get_values()
 
     def _axes(self, values: Plain) -> Axes:
         chosen: Plain = {**self._base_values, **values}
@@ -173,61 +180,60 @@ class Study:
                 chosen[axis.name] = chosen[axis.name][chosen["device"]]
         return Axes(**chosen)
 
-    def dataset_params(self, dataset: str) -> Plain:
-        """Return what a data set's sample depends on."""
+    def dataset_job(self, dataset: str) -> DatasetJob:
+        """Return what of the config a data set's sample depends on."""
         block = self.config.datasets[dataset]
         wanted = {"task", "source", "columns", "sample"}
-        return {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        return DatasetJob.from_params(
+            {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        )
 
-    def model_params(self, model: str, dtype: str) -> Plain:
-        """Return what a model's stored weights depend on."""
+    def model_job(self, model: str, dtype: str) -> ModelJob:
+        """Return what of the config a model's stored weights depend on."""
         block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
-        return {"model": model, "dtype": dtype, **block}
+        return ModelJob.from_params({"model": model, "dtype": dtype, **block})
 
     def gpus(self, cell: Cell) -> int:
         """Return how many GPUs a cell has to itself."""
         return self.config.models[cell.axes.model].gpus if cell.axes.device == "cuda" else 0
 
-    def cell_params(self, cell: Cell) -> Plain:
-        """Return what a cell's measurement depends on, and nothing else."""
+    def build_cell_setup(self, cell: Cell) -> CellSetup:
+        """Return a cell as each of its jobs needs it."""
         block = self.config.datasets[cell.dataset]
-        return {
-            "id": cell.id,
-            "dataset": cell.dataset,
-            "axes": cell.axes.as_dict(),
-            "gpus": self.gpus(cell),
-            "optimization": self._optimizations[cell.axes.optimization],
-            "task": block.task,
-            "template": block.prompts.get(cell.axes.prompt),
-            "decoding": self.decoding(cell.dataset),
-            "measure": self._measure,
-        }
-
-    @cached_property
-    def _optimizations(self) -> dict[str, Plain]:
-        known = self.config.known_optimizations
-        return {name: block.model_dump(mode="json") for name, block in known.items()}
-
-    @cached_property
-    def _measure(self) -> Plain:
-        """What of `measure` a cell's own measurement depends on."""
-        return self.config.measure.model_dump(
-            mode="json",
-            exclude={"max_attempts": True, "timeout_s": True, "energy": {"idle_window_s"}},
+        return CellSetup(
+            id=cell.id,
+            dataset=cell.dataset,
+            axes=cell.axes,
+            gpus=self.gpus(cell),
+            optimization=self.optimization(cell),
+            task=block.task,
+            template=block.prompts.get(cell.axes.prompt),
+            decoding=self.decoding(cell.dataset),
+            seed=self.config.measure.seed,
+            cpu_threads=self.config.measure.cpu_threads,
         )
 
-    def decoding(self, dataset: str) -> Plain:
-        """Return how answers on a data set are decoded."""
-        block = self.config.datasets[dataset]
-        return {
-            "max_new_tokens": block.max_new_tokens,
-            **block.generation.model_dump(mode="json"),
-        }
+    def optimization(self, cell: Cell) -> Optimization:
+        """Return how a cell asks for its model to be executed."""
+        return self._optimizations[cell.axes.optimization]
 
-    def layer_params(self, cell: Cell) -> Plain:
-        """Return what a cell's layer profile depends on."""
-        assert self.config.layers is not None
-        return {**self.cell_params(cell), "iterations": self.config.layers.iterations}
+    @cached_property
+    def _optimizations(self) -> dict[str, Optimization]:
+        blocks = self.config.known_optimizations
+        return {name: build_optimization(name, block) for name, block in blocks.items()}
+
+    @cached_property
+    def measure_settings(self) -> MeasureSettings:
+        """How a cell's costs are measured."""
+        return build_measure_settings(self.config.measure)
+
+    def decoding(self, dataset: str) -> Decoding:
+        """Return how answers on a data set are decoded."""
+        return self._decodings[dataset]
+
+    @cached_property
+    def _decodings(self) -> dict[str, Decoding]:
+        return {name: build_decoding(block) for name, block in self.config.datasets.items()}
 
     def score_params(self, cell: Cell) -> Plain:
         """Return what a cell's scores depend on, besides the predictions."""

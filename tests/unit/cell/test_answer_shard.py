@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stored_data import write_images_manifest
 
 from vlmeter.cell.answer_shard import borders
 from vlmeter.cell.gather_shards import gather_shards
@@ -153,7 +154,7 @@ def test_too_few_shards_are_noticed(divided):
 
 def test_an_empty_shard_opens_no_model(tmp_path, run_python):
     """More shards than batches: a child that imported torch would say so."""
-    write_json(tmp_path / "images.json", {"n": 3, "sha256": "images"})
+    write_images_manifest(tmp_path / "images.json", n=3)
     axes = {"device": "cpu", "batch_size": 4}
     job = {
         "cell": {"axes": axes, "gpus": 0, "measure": {"cpu_threads": 1}},

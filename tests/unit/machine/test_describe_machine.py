@@ -1,13 +1,12 @@
 """Describing the machine ends well, whatever a GPU says."""
 
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 from fake_nvml import GIB, LOST, gpu
-from machines import ENERGY
+from machines import ENERGY, make_machine_job
 
 from vlmeter.machine import describe_machine as described_by
 from vlmeter.machine.describe_machine import describe_machine
@@ -15,7 +14,6 @@ from vlmeter.machine.description import read_machine
 from vlmeter.measure.energy.description import IdlePower
 from vlmeter.measure.settling import Settling
 
-SETTINGS = {"window_s": 0.1, "min_window_s": 1.0, "idle_window_s": 0.05}
 NO_KERNEL = "CUDA error: no kernel image is available for execution on the device"
 
 
@@ -38,8 +36,7 @@ def describe(machine, monkeypatch, tmp_path):
 
         monkeypatch.setattr(described_by, "measure_peak", measure)
         path = tmp_path / "machine.json"
-        params = {"energy": SETTINGS, "cpu_threads": 1, "peaks": list(peaks), "software": {}}
-        describe_machine(params, str(path))
+        describe_machine(make_machine_job(*peaks), path)
         read_machine(path)
         return json.loads(path.read_text())
 
@@ -138,13 +135,7 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
 
 def test_a_real_machine_without_a_gpu_is_described(machine, tmp_path):
     machine(visible="-1")
-    params = {
-        "energy": SETTINGS,
-        "cpu_threads": 1,
-        "peaks": [["cuda", "fp32"]],
-        "software": {"python": sys.version},
-    }
-    describe_machine(params, str(tmp_path / "machine.json"))
+    describe_machine(make_machine_job(("cuda", "fp32")), tmp_path / "machine.json")
     told = json.loads((tmp_path / "machine.json").read_text())
     assert told["peak_reason"] == {"cuda-fp32": "this machine has no cuda device"}
     assert told["energy"]["idle"]["settled"] is None

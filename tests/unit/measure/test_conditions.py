@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from measure_fakes import FakeNvml
@@ -36,7 +37,7 @@ def test_both_ends_are_kept():
     assert (found.clock_mhz_start, found.clock_mhz_end) == (2600.0, 2400.0)
     assert (found.temperature_c_start, found.temperature_c_end) == (50.0, 61.0)
     assert found.window_s == 10.0
-    assert json.loads(json.dumps(found.as_dict()))["disturbed"] is False
+    assert json.loads(json.dumps(asdict(found)))["disturbed"] is False
 
 
 def test_one_s_own_load_is_no_disturbance():

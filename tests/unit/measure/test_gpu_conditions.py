@@ -1,6 +1,7 @@
 """What the GPUs of a cell are like while they work."""
 
 import json
+from dataclasses import asdict
 
 import pynvml
 import pytest
@@ -9,7 +10,7 @@ from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismat
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.sources import EnergySettings
-from vlmeter.measure.gpu_conditions import _REASONS, SLOWDOWNS
+from vlmeter.measure.gpu_conditions import _REASONS
 from vlmeter.measure.nvml import open_gpus
 
 POWER_CAP, IDLE = 0x04, 0x01
@@ -122,7 +123,7 @@ def test_a_card_that_tells_its_clock_only_now_and_then_is_still_told_of():
 
 
 def test_the_block_is_plain_json():
-    block = json.loads(json.dumps(conditions({"event_reasons": POWER_CAP}).as_dict()))
+    block = json.loads(json.dumps(asdict(conditions({"event_reasons": POWER_CAP}))))
     assert block["gpus"][0]["throttle_reasons"] == ["sw_power_cap"]
 
 

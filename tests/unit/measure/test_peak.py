@@ -30,4 +30,4 @@ def test_the_rate_is_two_operations_per_multiply_add_over_the_time():
 def test_a_real_cpu_has_a_rate():
     peak = measure_peak("cpu", torch.bfloat16, clock_for("cpu"), window_s=0.01, size=64)
     assert peak.flop_per_s > 0
-    assert peak.as_dict()["dtype"] == "bfloat16"
+    assert peak.dtype == "bfloat16"

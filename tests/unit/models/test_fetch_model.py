@@ -6,12 +6,14 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
 from vlmeter.errors import UserError
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
+from vlmeter.models.manifest import StoredFile, read_model_manifest
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json
 
 
@@ -20,11 +22,10 @@ def fetch(checkpoint, tmp_path):
     """Store a model; return its folder and its manifest."""
 
     def run(folder=checkpoint, dtype="fp32", weights="pretrained"):
-        source = {"path": str(folder), "hub": None, "revision": None, "allow": []}
-        params = {"model": "tiny-2.7b", "dtype": dtype, "source": source, "weights": weights}
+        job = make_model_job(folder, dtype, weights, model="tiny-2.7b")
         manifest = tmp_path / f"models/tiny-2.7b-{dtype}.json"
-        fetch_model(params, str(manifest))
-        return manifest.with_suffix(""), read_json(manifest)
+        fetch_model(job, manifest)
+        return manifest.with_suffix(""), read_model_manifest(manifest)
 
     return run
 
@@ -63,20 +64,15 @@ def test_half_precision_keeps_the_queries_and_the_qformer(fetch):
 
 def test_the_manifest_has_every_files_size_and_hash(fetch, checkpoint):
     folder, manifest = fetch()
-    assert set(manifest["files"]) == {file.name for file in folder.iterdir()}
-    for name, told in manifest["files"].items():
-        assert told == {
-            "bytes": (folder / name).stat().st_size,
-            "sha256": file_sha256(folder / name),
-            "xxh3_128": file_xxh3(folder / name),
-        }
+    assert set(manifest.files) == {file.name for file in folder.iterdir()}
+    for name, stored in manifest.files.items():
+        path = folder / name
+        size_bytes = path.stat().st_size
+        assert stored == StoredFile(size_bytes, sha256=file_sha256(path), xxh3_128=file_xxh3(path))
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-    assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    assert (manifest["model"], manifest["dtype"], manifest["revision"]) == (
-        "tiny-2.7b",
-        "fp32",
-        None,
-    )
+    assert manifest.parameters == sum(p.numel() for p in model.parameters())
+    assert (manifest.model, manifest.dtype, manifest.revision) == ("tiny-2.7b", "fp32", None)
+    assert "unsupported" not in read_json(folder.with_name(f"{folder.name}.json"))
 
 
 def test_a_cut_or_missing_file_is_noticed_before_it_is_loaded(fetch):
@@ -178,7 +174,7 @@ def test_an_architecture_is_stored_without_weights(fetch, checkpoint, tmp_path, 
     folder, manifest = fetch(source, weights="random")
     assert not list(folder.glob("*.safetensors"))
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-    assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
+    assert manifest.parameters == sum(p.numel() for p in model.parameters())
     loaded = load_model(folder, {**AXES, "dtype": "fp32"}, random=True, seed=0)
     assert not loaded.answers_mean_something
     tokens = loaded.tokenizer("the of and")["input_ids"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vlmeter.data.samples import IMAGES, SAMPLES, Pictured
+from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
 from vlmeter.models.samples import Items
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.parquet import write_table
@@ -13,7 +13,7 @@ TEMPLATES = ("question : {question} answer :", "{question}")
 
 @pytest.fixture
 def stored(tmp_path, pictures):
-    found = Pictured(tmp_path / "samples.parquet", tmp_path / "images.parquet")
+    found = StoredSamples(tmp_path / "samples.parquet", tmp_path / "images.parquet")
     pairs = list(enumerate(zip(QUESTIONS, pictures, strict=True)))
     rows = [{"id": str(n), "question": asked, "image": image} for n, (asked, image) in pairs]
     write_table(found.samples, rows, SAMPLES)

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
 from vlmeter.errors import UserError
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import load_model
-from vlmeter.models.weight_files import files_to_take
+from vlmeter.models.weight_files import choose_files
 from vlmeter.storage.files import read_json
 
 AXES = {"device": "cpu", "optimization": "eager", "dtype": "fp32"}
@@ -33,10 +34,8 @@ class OwnModel(Blip2ForConditionalGeneration):
 @pytest.fixture
 def fetch(tmp_path):
     def run(folder, *allow):
-        source = {"path": str(folder), "hub": None, "revision": None, "allow": list(allow)}
-        params = {"model": "own", "dtype": "fp32", "weights": "pretrained", "source": source}
         manifest = tmp_path / "models/own-fp32.json"
-        fetch_model(params, str(manifest))
+        fetch_model(make_model_job(folder, allow=allow, model="own"), manifest)
         return manifest.with_suffix("")
 
     return run
@@ -201,5 +200,5 @@ def test_of_weights_in_two_forms_the_safe_one_is_taken():
         "pytorch_model-00001-of-00001.bin",
         "training_args.bin",
     }
-    assert set(files_to_take("a", files, [])) == taken
-    assert set(files_to_take("a", files, ["pickle", "remote_code"])) == taken | {"modeling_own.py"}
+    assert set(choose_files("a", files, [])) == taken
+    assert set(choose_files("a", files, ["pickle", "remote_code"])) == taken | {"modeling_own.py"}

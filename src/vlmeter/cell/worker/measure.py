@@ -3,33 +3,30 @@
 Runs in the cell's child. Two passes, so that an early end of an answer never looks like speed.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
 
+from vlmeter.cell.job import CellInputs, CellJob
 from vlmeter.cell.measurement import Figures, ModelBlock
 from vlmeter.cell.worker.answers import write_predictions
 from vlmeter.cell.worker.blocks import (
     describe_decoding,
     describe_model,
+    describe_own_machine,
     describe_provenance,
-    machine_at_hand,
 )
 from vlmeter.cell.worker.guarding import value_or_reason
-from vlmeter.cell.worker.workload import Bench, set_up
+from vlmeter.cell.worker.time_spent import TimeSpent
+from vlmeter.cell.worker.workload import Workload, prepare_workload
 from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Clock, clock_for
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
 from vlmeter.measure.energy.result import Energy, with_generation
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
@@ -43,6 +40,7 @@ from vlmeter.measure.result import (
     MissingConditions,
     MissingMemory,
 )
+from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
 from vlmeter.models.traceable import countable
@@ -52,52 +50,53 @@ _GPU_WARMUP_S = 1.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a cell that went well leaves."""
+class MeasuredCell:
+    """What a cell that ended well leaves."""
 
     figures: Figures
     timings: list[Timing]
 
 
 def measure_cell(
-    job: Mapping[str, Any], inputs: Mapping[str, str], predictions: Path | None
-) -> Measured:
+    job: CellJob, inputs: CellInputs, machine_file: Path, predictions: Path | None
+) -> MeasuredCell:
     """Measure one cell.
 
     Args:
-        job: What `Jobs.inference` tells.
-        inputs: Paths of the manifests `images`, `model` and of `machine`.
+        job: The cell, and how it is measured.
+        inputs: Its files.
+        machine_file: `machine.json`.
         predictions: The table to write answers to, as they come; without one nothing is answered.
     """
     spent = TimeSpent()
-    cell = job["cell"]
-    device = cell["axes"]["device"]
-    machine = machine_at_hand(inputs, cell["measure"])
+    device = job.cell.axes.device
+    machine = describe_own_machine(machine_file, job.measure.energy)
     gpus = open_devices(device)
     memory = memory_probe(device, gpus)
     memory.start()
     with spent.on("set_up"):
-        bench = set_up(job, inputs)
+        workload = prepare_workload(job.cell, inputs, job.measure.batches)
         # Before anything is measured: what fails here takes no figure with it.
-        described = bench.describe_input()
-        model = describe_model(bench, inputs)
-        decoding = describe_decoding(bench, cell)
-        provenance = describe_provenance(job, bench, machine, gpus)
+        described = workload.describe_input()
+        model = describe_model(workload, inputs.opened_model)
+        decoding = describe_decoding(workload)
+        provenance = describe_provenance(job, workload, machine, gpus)
     with spent.on("checks"):
-        checks = bench.check_image_is_seen()
+        checks = workload.check_image_is_seen()
     if predictions is not None:
         with spent.on("answers"):
-            items = None if job.get("cost_only") else bench.items
-            write_predictions(predictions, bench.loaded, bench.feeder, items, cell)
-    compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
-    with spent.on("compile" if bench.loaded.optimization.compiled else "checks"):
-        model = _compile_and_check(bench, model, compilation, clock_for(device))
+            items = None if job.cost_only else workload.items
+            write_predictions(predictions, workload.loaded, workload.feeder, items, job.cell)
+    how = job.cell.optimization.compile
+    compilation = None if how is None else Compilation(workload.loaded.model, how)
+    with spent.on("checks" if compilation is None else "compile"):
+        model = _compile_and_check(workload, model, compilation, clock_for(device))
     memory.begin_workload()
     with spent.on("costs"):
-        costs = _costs(bench, cell, machine, gpus, compilation)
-    peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model))
+        costs = _measure_costs(workload, job, machine, gpus, compilation)
+    peaks, reason = value_or_reason(lambda: memory.stop(workload.loaded.model))
     with spent.on("flops"):
-        flops = _count_flops(bench, cell, machine, gpus, costs.latency.latency_s)
+        flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
         input=described,
         model=model,
@@ -113,18 +112,18 @@ def measure_cell(
         checks=checks,
         time_spent_s=spent.as_dict(),
     )
-    return Measured(figures, costs.timings)
+    return MeasuredCell(figures, costs.timings)
 
 
 def _compile_and_check(
-    bench: Bench, model: ModelBlock, compilation: Compilation, clock: Clock
+    workload: Workload, model: ModelBlock, compilation: Compilation | None, clock: Clock
 ) -> ModelBlock:
     """Bring the model into the form that is timed, and add what really runs in it."""
     # Before anything is compiled: a generation would compile every layer for lengths of its own.
-    decode = bench.check_generation()
-    if bench.loaded.optimization.compiled:
-        compilation.start(bench.forwards(), clock)
-    forward = bench.check_forward()
+    decode = workload.check_generation()
+    if compilation is not None:
+        compilation.start(workload.forwards(), clock)
+    forward = workload.check_forward()
     return replace(
         model,
         quantization=decode.quantization,
@@ -145,62 +144,89 @@ class _Costs:
     timings: list[Timing]
 
 
-def _costs(
-    bench: Bench,
-    cell: Mapping[str, Any],
+def _measure_costs(
+    workload: Workload,
+    job: CellJob,
     machine: Machine,
     gpus: Sequence[Gpu],
-    compilation: Compilation,
+    compilation: Compilation | None,
 ) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
-    axes, measure = cell["axes"], cell["measure"]
-    clock = clock_for(axes["device"])
+    axes, measure = job.cell.axes, job.measure
+    clock = clock_for(axes.device)
     conditions = ConditionsProbe(gpus)
     conditions.start()
-    plan = _latency_plan(measure, axes["device"])
+    plan = _plan_latency(measure, axes.device)
     threads = torch.get_num_threads()
-    latency, forward_times = measure_latency(bench.forwards(), clock, plan, threads)
-    meter = energy_meter(machine.energy, EnergySettings.of(measure["energy"]), axes["device"])
+    latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
+    meter = energy_meter(machine.energy, measure.energy, axes.device)
     energy = meter.measure(
-        bench.forwards(),
+        workload.forwards(),
         clock,
-        window_s=measure["energy"]["window_s"],
-        samples_per_batch=axes["batch_size"],
-        repeats=measure["repeats"],
+        window_s=measure.energy.window_s,
+        samples_per_batch=axes.batch_size,
+        repeats=measure.repeats,
         watch=conditions.sample,
     )
-    compiled = compilation.stop() if bench.loaded.optimization.compiled else None
-    generation, generation_times, energy = _decoding(bench, cell, clock, meter, energy, conditions)
+    compiled = None if compilation is None else compilation.stop()
+    generation, generation_times = measure_generation(
+        workload.generation,
+        clock,
+        new_tokens=measure.new_tokens,
+        batch_size=axes.batch_size,
+        repeats=measure.repeats,
+    )
+    decoding = _measure_decoding_energy(workload, job, clock, meter, conditions)
     read, reason = value_or_reason(conditions.stop)
     return _Costs(
         latency=latency,
         generation=generation,
-        energy=energy,
+        energy=with_generation(energy, decoding),
         compilation=compiled,
         conditions=read or MissingConditions(str(reason)),
         timings=[*forward_times, *generation_times],
     )
 
 
+def _measure_decoding_energy(
+    workload: Workload,
+    job: CellJob,
+    clock: Clock,
+    meter: EnergyMeter,
+    conditions: ConditionsProbe,
+) -> Energy:
+    """Measure the energy of generations of the forced length."""
+    batch_size, measure = job.cell.axes.batch_size, job.measure
+    return meter.measure(
+        [partial(workload.generation, measure.new_tokens)],
+        clock,
+        window_s=measure.energy.window_s,
+        samples_per_batch=batch_size,
+        repeats=measure.repeats,
+        tokens_per_batch=batch_size * measure.new_tokens,
+        watch=conditions.sample,
+    )
+
+
 def _count_flops(
-    bench: Bench,
-    cell: Mapping[str, Any],
+    workload: Workload,
+    job: CellJob,
     machine: Machine,
     gpus: Sequence[Gpu],
     latency_s: float,
 ) -> FlopsDetail | MissingFlops:
     """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
-    loaded, axes = bench.loaded, cell["axes"]
+    loaded, axes = workload.loaded, job.cell.axes
     held = {str(gpu.uuid()) for gpu in gpus}
 
     def count_pass() -> tuple[Flops, float | None]:
         with countable(loaded):
-            flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        return flops, machine.find_peak(axes["device"], axes["dtype"], held)
+            flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+        return flops, machine.find_peak(axes.device, axes.dtype, held)
 
     def count_step() -> DecodeStep:
         with countable(loaded):
-            return count_decode_step(loaded.generator, axes["batch_size"], bench.sequence_length)
+            return count_decode_step(loaded.generator, axes.batch_size, workload.sequence_length)
 
     counted, reason = value_or_reason(count_pass)
     step, step_reason = value_or_reason(count_step)
@@ -211,71 +237,11 @@ def _count_flops(
     return flops.detail(step, latency_s, peak_flop_per_s)
 
 
-def _decoding(
-    bench: Bench,
-    cell: Mapping[str, Any],
-    clock: Clock,
-    meter: EnergyMeter,
-    energy: Energy,
-    conditions: ConditionsProbe,
-) -> tuple[Generation, list[Timing], Energy]:
-    """Time decoding of a forced length, and put its energy per token beside the forward's."""
-    axes, measure = cell["axes"], cell["measure"]
-    new_tokens = measure["new_tokens"]
-
-    generation, timings = measure_generation(
-        bench.generation,
-        clock,
-        new_tokens=new_tokens,
-        batch_size=axes["batch_size"],
-        repeats=measure["repeats"],
-    )
-    decoding = meter.measure(
-        [partial(bench.generation, new_tokens)],
-        clock,
-        window_s=measure["energy"]["window_s"],
-        samples_per_batch=axes["batch_size"],
-        repeats=measure["repeats"],
-        tokens_per_batch=axes["batch_size"] * new_tokens,
-        watch=conditions.sample,
-    )
-    return generation, timings, with_generation(energy, decoding)
-
-
-def _latency_plan(measure: Mapping[str, Any], device: str) -> LatencyPlan:
+def _plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:
     return LatencyPlan(
-        window_s=measure["window_s"],
-        min_iterations=measure["min_iterations"],
-        repeats=measure["repeats"],
+        window_s=measure.window_s,
+        min_iterations=measure.min_iterations,
+        repeats=measure.repeats,
         min_warmup_s=0.0 if device == "cpu" else _GPU_WARMUP_S,
-        max_warmup_s=measure["max_warmup_s"],
+        max_warmup_s=measure.max_warmup_s,
     )
-
-
-MEASURED = ("answers", "costs", "flops")
-"""What a cell is run for."""
-
-
-class TimeSpent:
-    """Adds up the seconds of this process by what they were spent on."""
-
-    def __init__(self) -> None:
-        """Count what lies behind, imports for the most part, as `start`."""
-        self._begun = time.perf_counter()
-        self._seconds = {"start": max(0.0, time.time() - psutil.Process().create_time())}
-
-    @contextmanager
-    def on(self, what: str) -> Iterator[None]:
-        """Count the time inside as spent on `what`."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            taken = time.perf_counter() - begun
-            self._seconds[what] = self._seconds.get(what, 0.0) + taken
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the `time_spent_s` block: seconds by what, `whole`, and `share_measured` of it."""
-        whole = self._seconds["start"] + time.perf_counter() - self._begun
-        measured = sum(self._seconds.get(what, 0.0) for what in MEASURED)
-        return {**self._seconds, "whole": whole, "share_measured": measured / whole}

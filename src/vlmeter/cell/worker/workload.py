@@ -1,16 +1,19 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from vlmeter.cell.measurement import Checks, InputBlock, UnreadableSample
+from vlmeter.cell.job import CellInputs, CellSetup
+from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.data.manifests import ImagesManifest
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
+from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import cache_in_use, generate, image_changes_logits
 from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
 from vlmeter.models.load import LoadedModel
@@ -36,23 +39,22 @@ class DecodeEffects:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """One cell, set up."""
+class Workload:
+    """A cell's model with its samples and the batches whose cost is measured."""
 
     loaded: LoadedModel
     feeder: Feeder
     items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
-    images: Mapping[str, Any]
-    """The manifest of the images."""
-    decoding: Mapping[str, Any]
-    """How answers are decoded."""
+    images: ImagesManifest
+    decoding: Decoding
 
     def forwards(self) -> list[Call]:
         """Return one forward pass per cost batch."""
-        marks = captures_cuda_graphs(self.loaded.optimization)
-        return [_Forward(self.loaded.model, inputs, marks) for inputs in self.cost_batches]
+        compiled = self.loaded.optimization.compile
+        marks_step = compiled is not None and captures_cuda_graphs(compiled)
+        return [_Forward(self.loaded.model, inputs, marks_step) for inputs in self.cost_batches]
 
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
@@ -63,7 +65,9 @@ class Bench:
     def sequence_length(self) -> int:
         """Positions of a row of the cost batches, image positions included."""
         first, loaded = self.cost_batches[0], self.loaded
-        outside = loaded.family.image_positions_outside_text(loaded.model.config, first)
+        outside = loaded.family.count_image_positions_outside_text(
+            loaded.model.config, first["pixel_values"].shape
+        )
         return int(first["input_ids"].shape[1]) + outside
 
     def describe_input(self) -> InputBlock:
@@ -75,7 +79,7 @@ class Bench:
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
             truncated_samples=self.items.truncated,
-            bad_samples=[UnreadableSample(**sample) for sample in self.images["bad_samples"]],
+            bad_samples=self.images.bad_samples,
             batch_samples=batch,
             distinct_batches=len(self.cost_batches),
             repeated=len(self.items) < batch,
@@ -135,11 +139,11 @@ class _Forward:
 
     model: Any
     inputs: Inputs
-    marks_its_step: bool = False
-    """Whether CUDA graphs must hear that a new pass begins."""
+    marks_step: bool = False
+    """Whether CUDA graphs need a mark where a new pass begins."""
 
     def __call__(self) -> object:
-        if self.marks_its_step:
+        if self.marks_step:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.inference_mode():
             # A cache, which nothing reads here, would make each layer a program of its own to
@@ -147,18 +151,22 @@ class _Forward:
             return self.model(**self.inputs, use_cache=False)
 
 
-def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
+def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> Workload:
     """Load a cell's model and samples.
+
+    Args:
+        cell: The cell.
+        inputs: Its files.
+        most_batches: Most distinct batches whose cost is measured.
 
     Raises:
         UnavailableError: torch cannot use the device.
         UnsupportedError: the software refuses the setting.
     """
-    cell = job["cell"]
-    opened = open_cell(job, inputs)
-    items, size, most = opened.items(), cell["axes"]["batch_size"], cell["measure"]["batches"]
+    opened = open_cell(cell, inputs)
+    items, size = opened.items(), cell.axes.batch_size
     with torch.inference_mode():
         batches = opened.feeder.workload(
-            list(items.read(0, size * most)), items.longest(), size, most
+            list(items.read(0, size * most_batches)), items.longest(), size, most_batches
         )
-    return Bench(opened.loaded, opened.feeder, items, batches, opened.images, cell["decoding"])
+    return Workload(opened.loaded, opened.feeder, items, batches, opened.images, cell.decoding)

@@ -20,8 +20,8 @@ from vlmeter.measure.energy.counters import EnergyCounter, nvml_counter, rapl_co
 from vlmeter.measure.energy.description import MEASURED, EnergySources, IdlePower
 from vlmeter.measure.energy.result import Component, Energy, joint_reason, net_of_idle, total_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.spread import interval_95
 
 _POWER_SAMPLE_S = 1.0

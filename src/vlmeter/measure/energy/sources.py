@@ -4,8 +4,7 @@ Codecarbon needs 1.5 to 2 s for that (naming the CPU takes most of it), so it is
 machine. The cells build the same codecarbon hardware objects from the description.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from vlmeter.measure.energy.description import (
     RamSource,
 )
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.settings import EnergySettings
 
 _DEFAULT_W_PER_THREAD = 4.0
 """What codecarbon assumes of a CPU that is not in its table."""
@@ -39,30 +39,6 @@ _CPU_MODES = {
     "cpu_load": (MODELLED, "codecarbon's load model: TDP x (0.1 + 0.9 x load^3), whole machine"),
     "constant": (CONSTANT, "codecarbon: half the TDP, whatever the load"),
 }
-
-
-@dataclass(frozen=True)
-class EnergySettings:
-    """What the user knows better than the machine, and what a valid figure needs."""
-
-    cpu_power_w: float | None = None
-    """The CPUs' thermal design power (TDP), for the load model where nothing measures the CPU."""
-    ram_power_w: float | None = None
-    """Power of the memory, instead of codecarbon's guess from its size."""
-    grid_kg_per_kwh: float | None = None
-    """Carbon intensity of the electricity in kg CO2e per kWh, instead of the country's."""
-    country_iso_code: str | None = None
-    """Three letters; without it codecarbon's world average serves."""
-    min_window_s: float = 1.0
-    """Shorter windows give no figure."""
-    min_counter_updates: int = 10
-    """Rounds that hold fewer updates of a counter give no figure."""
-
-    @classmethod
-    def of(cls, block: Mapping[str, Any]) -> "EnergySettings":
-        """Take them from the config's block `measure.energy`, which holds windows as well."""
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in block.items() if key in known})
 
 
 def describe_energy_sources(

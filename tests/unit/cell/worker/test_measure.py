@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from machines import make_machine_job
+from stored_data import make_model_job, write_samples
 
 from vlmeter.cell.worker.layers import profile_cell
 from vlmeter.cell.worker.measure import TimeSpent, measure_cell
@@ -14,14 +16,13 @@ from vlmeter.cell.worker.workload import set_up
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.config.schema import Measure
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import SAMPLES
 from vlmeter.errors import UserError
 from vlmeter.machine.describe_machine import describe_machine
-from vlmeter.machine.host import host_digest
+from vlmeter.machine.host import compute_host_digest
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.status import UnavailableError, UnsupportedError
-from vlmeter.storage.files import file_sha256, read_json, write_json
-from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.parquet import read_table
 
 AXES = {
     "model": "tiny",
@@ -50,24 +51,9 @@ MEASURE = Measure(
 def study(tmp_path_factory, checkpoint, pictures):
     """What the rules before a cell leave: machine, model, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {
-        "energy": energy,
-        "cpu_threads": 1,
-        "software": {"a": "1"},
-        "peaks": [["cpu", "bf16"]],
-    }
-    describe_machine(params, str(folder / "machine.json"))
-    source = {"path": str(checkpoint), "hub": None, "revision": None}
-    fetch_model(
-        {
-            "model": "tiny",
-            "dtype": "fp32",
-            "source": {**source, "allow": []},
-            "weights": "pretrained",
-        },
-        str(folder / "models/tiny-fp32.json"),
-    )
+    machine = make_machine_job(("cpu", "bf16"), software={"a": "1"})
+    describe_machine(machine, folder / "machine.json")
+    fetch_model(make_model_job(checkpoint), folder / "models/tiny-fp32.json")
     samples = folder / "data/photos/samples.parquet"
     questions = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
     rows = [
@@ -79,16 +65,9 @@ def study(tmp_path_factory, checkpoint, pictures):
         }
         for index, (question, picture) in enumerate(zip(questions, pictures, strict=True))
     ]
-    write_table(samples, [*rows, {"id": "broken", "image": b"x", "question": ""}], SAMPLES)
-    told = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": []}
-    write_json(samples.with_suffix(".json"), told)
+    manifest = write_samples(samples, [*rows, {"id": "broken", "image": b"x", "question": ""}])
     images = folder / "data/photos/img28"
-    preprocess_images(
-        str(samples.with_suffix(".json")),
-        28,
-        str(images / "images.parquet"),
-        str(images / "images.json"),
-    )
+    preprocess_images(manifest, 28, images / "images.parquet", images / "images.json")
     return folder
 
 
@@ -345,14 +324,14 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(inpu
     elsewhere = {
         **read_json(Path(inputs["machine"])),
         "host": "another",
-        "cpu": {"name": "another"},
+        "cpu": {"name": "another", "physical_cores": 1, "logical_cores": 1},
         "peak_flop_per_s": {"cpu-fp32": 1.0},
     }
     path = tmp_path / "machine.json"
     write_json(path, elsewhere)
     told = {**inputs, "machine": str(path)}
     blocks = measure_cell({**job(), "cost_only": True}, told, tmp_path / "p.parquet").blocks
-    assert blocks["provenance"]["host"] == host_digest()
+    assert blocks["provenance"]["host"] == compute_host_digest()
     assert blocks["provenance"]["cpu"]["name"] != "another"
     assert blocks["flops_detail"]["utilisation"] is None
     assert blocks["energy_detail"]["idle_w"] is None

@@ -1,6 +1,6 @@
 import json
 import statistics
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from machines import ENERGY
@@ -249,4 +249,4 @@ def test_the_interval_widens_with_the_rounds_spread():
 
 def test_the_block_is_plain_json():
     energy = measure(gpu_watts=300.0)
-    assert json.loads(json.dumps(energy.as_dict()))["components"][2]["device"] == "gpu0"
+    assert json.loads(json.dumps(asdict(energy)))["components"][2]["device"] == "gpu0"

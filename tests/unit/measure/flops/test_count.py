@@ -12,6 +12,9 @@ from vlmeter.measure.flops.count import (
     stage_by_prefix,
 )
 from vlmeter.measure.flops.operators import heavy_operators
+from vlmeter.measure.flops.result import DecodeStep
+
+NO_STEP = DecodeStep(None, "no step", {})
 
 
 def torch_s_count(run):
@@ -75,8 +78,8 @@ def test_a_decode_step_equals_what_a_further_generated_token_costs():
         options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
         return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
 
-    expected = {"decode_step": generated(2) - generated(1), "decode_step_reason": None}
-    assert counted.as_dict() == expected
+    assert counted.flops == generated(2) - generated(1)
+    assert counted.reason is None
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
@@ -148,7 +151,7 @@ def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
     assert counted.flops is None
     assert counted.per_sample is None
     assert "aten::lstm" in counted.flops_reason
-    assert counted.as_dict(latency_s=1.0)["achieved_flop_per_s"] is None
+    assert counted.detail(NO_STEP, latency_s=1.0).achieved_flop_per_s is None
 
 
 def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
@@ -207,10 +210,10 @@ def test_the_longest_prefix_decides_the_stage():
 
 def test_rate_and_utilisation_come_from_the_latency_and_the_peak():
     counted = count_flops(tiny_blip2(), batch(), STAGES)
-    block = counted.as_dict(latency_s=2.0, peak_flop_per_s=counted.flops)
-    assert block["achieved_flop_per_s"] == counted.flops / 2
-    assert block["utilisation"] == 0.5
-    assert "by_module" not in block
+    detail = counted.detail(NO_STEP, latency_s=2.0, peak_flop_per_s=counted.flops)
+    assert detail.achieved_flop_per_s == counted.flops / 2
+    assert detail.utilisation == 0.5
+    assert (detail.decode_step, detail.decode_step_reason) == (None, "no step")
 
 
 def full_width(vision_layers, qformer_layers, text_layers):
