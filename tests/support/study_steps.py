@@ -44,7 +44,9 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     )
     figures = {"pareto": files.figure("pareto")} if draw else {}
     if draw:
-        plot_pareto(make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto"))
+        plot_pareto(
+            make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto")
+        )
         collect(study, files)
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:

@@ -42,7 +42,7 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        comparison=plan_comparisons(STUDY).as_params(),
+        comparisons=pack(plan_comparisons(STUDY)),
         code=script_digest("aggregate"),
     message:
         "Collecting the records of all cells"

@@ -108,7 +108,9 @@ def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
     yield "Memory", f"{machine.memory_bytes / 2**30:.0f} GiB"
 
 
-def _read_json_column(prefix: str, column: str, rows: list[SummaryRow]) -> Iterator[tuple[str, str]]:
+def _read_json_column(
+    prefix: str, column: str, rows: list[SummaryRow]
+) -> Iterator[tuple[str, str]]:
     values: dict[str, dict[str, None]] = {}
     for text in dict.fromkeys(text for row in rows if (text := getattr(row, column))):
         for name, value in _flatten("", json.loads(text)):

@@ -170,7 +170,8 @@ def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> I
         if decision.quality is not None:
             label = translate(decision.quality.label)
             quality = choice.changes.get("quality")
-            yield f"{label} {DASH if quality is None else format_difference(quality, format_signed)}"
+            words = DASH if quality is None else format_difference(quality, format_signed)
+            yield f"{label} {words}"
 
 
 def _format_figure(name: str, row: SummaryRow) -> str:

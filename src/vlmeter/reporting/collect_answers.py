@@ -234,9 +234,7 @@ def _collect_samples(
 
 def _collect_answer(cell: _Answers, sample: str) -> CollectedAnswer:
     text = cell.get_answer(sample)
-    return CollectedAnswer(
-        None if text is None else _cut(text, "answer"), cell.get_score(sample)
-    )
+    return CollectedAnswer(None if text is None else _cut(text, "answer"), cell.get_score(sample))
 
 
 def _choose_references(

@@ -283,9 +283,7 @@ def _format_setting(section: SectionOutline, labels: Labels) -> str:
     )
 
 
-def _build_values(
-    section: SectionGrid, labels: Labels, summary: Summary
-) -> Iterator[ValueView]:
+def _build_values(section: SectionGrid, labels: Labels, summary: Summary) -> Iterator[ValueView]:
     for values, entries in groupby(section.cells, key=lambda entry: entry.values):
         yield ValueView(
             heading=" · ".join(get_value_label(axis, value) for axis, value in values.items()),

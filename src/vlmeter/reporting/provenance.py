@@ -249,7 +249,11 @@ def _join_pairs(table: Mapping[str, str]) -> str:
 def _format_idle_power(machine: Machine) -> dict[str, str]:
     idle = machine.energy.idle
     watts = {} if idle is None else idle.power_w
-    return {_name_device(device): format_quantity(value, "W") for device, value in watts.items() if value}
+    return {
+        _name_device(device): format_quantity(value, "W")
+        for device, value in watts.items()
+        if value
+    }
 
 
 def _describe_sources(machine: Machine) -> Iterator[str]:

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vlmeter.machine.description import Machine
-from vlmeter.measure.gpu_conditions import SLOWDOWNS
+from vlmeter.measure.result import SLOWDOWNS
 from vlmeter.metrics.uncertainty import difference_of_rounds
 from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say
@@ -136,7 +136,9 @@ def describe_drift(
         repeats=(repeatability, repeatability) if repeatability else None,
     )
     times = say(
-        "drift.times", first=format_quantity(base.latency_s, "s"), second=format_quantity(control.latency_s, "s")
+        "drift.times",
+        first=format_quantity(base.latency_s, "s"),
+        second=format_quantity(control.latency_s, "s"),
     )
     share = difference.as_share_of(fmean(base.rounds_s))
     if share.low is None or share.high is None:
@@ -200,7 +202,7 @@ def _describe_mixture(rows: Sequence[SummaryRow], machine: Machine) -> Iterator[
 
 def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
     measured = [row for row in rows if row.status == Status.OK]
-    slowed = [_was_slowed(row) for row in measured]
+    slowed = [was_slowed(row) for row in measured]
     counts = {
         "doubt.slowed": sum(slowed),
         # What slowed a GPU disturbs its cell too, and is said apart.
@@ -214,7 +216,8 @@ def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
             yield Remark(say(key, count=count, cells=len(measured)), warning=True)
 
 
-def _was_slowed(row: SummaryRow) -> bool:
+def was_slowed(row: SummaryRow) -> bool:
+    """Say whether heat or the power supply slowed a GPU of the cell down."""
     return any(reason in (row.gpu_throttle_reasons or "") for reason in SLOWDOWNS)
 
 
@@ -235,7 +238,10 @@ def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
             "power_cap.held",
             count=len(capped),
             cells=len(on_gpu),
-            limit=say("power_cap.limit", watts=join_words([format_quantity(watts, "W") for watts in limits]))
+            limit=say(
+                "power_cap.limit",
+                watts=join_words([format_quantity(watts, "W") for watts in limits]),
+            )
             if limits
             else "",
         )
@@ -244,7 +250,11 @@ def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
 
 def _name_some(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
-    return join_words([*names[:_SHOWN], say("list.more", count=more)]) if more > 0 else join_words(names)
+    return (
+        join_words([*names[:_SHOWN], say("list.more", count=more)])
+        if more > 0
+        else join_words(names)
+    )
 
 
 def _order_gravest_first(remark: Remark) -> bool:

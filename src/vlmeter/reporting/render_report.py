@@ -227,7 +227,12 @@ def html_environment(templates: Path) -> Environment:
     return environment
 
 
-_FILTERS = {"percent": format_percent, "quantity": format_quantity, "anchor": make_anchor, "status": get_status_label}
+_FILTERS = {
+    "percent": format_percent,
+    "quantity": format_quantity,
+    "anchor": make_anchor,
+    "status": get_status_label,
+}
 
 
 def _say_prose(key: str, **values: object) -> Markup:

@@ -16,7 +16,7 @@ from vlmeter.results.numbers import (
 from vlmeter.results.tables import read_summary
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
-from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.typed import from_plain
 
 
@@ -45,8 +45,8 @@ def check_study(
     """
     folder = StudyFolder(summary.parent)
     endings = {
-        folder.cell(CellKey(row.dataset, row.cell)).record: _Ending(row.status, row.reason)
-        for row in read_summary(summary).values()
+        folder.cell(key).record: _Ending(row.status, row.reason)
+        for key, row in read_summary(summary).items()
     }
     endings |= {path: from_plain(_Ending, read_json(path), path) for path in layer_records}
     judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)

@@ -41,8 +41,7 @@ def list_columns(row: type) -> tuple[Column, ...]:
     """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
     hints = get_type_hints(row)
     return tuple(
-        Column(entry.name, _get_kind(hints[entry.name]), *_describe(entry))
-        for entry in fields(row)
+        Column(entry.name, _get_kind(hints[entry.name]), *_describe(entry)) for entry in fields(row)
     )
 
 

@@ -119,11 +119,13 @@ def read_exported(folder: Path) -> Exported:
             "version. Run the study to its end; what is measured already is not measured again."
         )
     content = read_json(path)
+    layout = content.get("layout")
     missing = [key for key in KEYS if key not in content and key != "checksum"]
-    if content.get("layout") != LAYOUT or missing:
+    if layout != LAYOUT or missing:
+        lack = f" without {missing[0]}" if missing else ""
         raise UserError(
-            f"{path} has layout {content.get('layout')}{_format_missing(missing)}, and this version reads "
-            f"layout {LAYOUT}: run that study again with this version."
+            f"{path} has layout {layout}{lack}, and this version reads layout {LAYOUT}: run that "
+            "study again with this version."
         )
     return Exported(
         folder=folder,
@@ -145,7 +147,3 @@ def _read_rows(summary: object, path: Path) -> Summary:
         )
     restored = [restore_row(SummaryRow, row) for row in rows]
     return {CellKey(row.dataset, row.cell): row for row in restored}
-
-
-def _format_missing(missing: Sequence[str]) -> str:
-    return f" without {missing[0]}" if missing else ""

@@ -131,7 +131,12 @@ def _draw_panel(
         set_logarithmic(axes, "x")
     axes.margins(x=0.14, y=0.22)
     return [
-        (x[place], point.quality.value, shorten(format_setting(point.row, plan.base), 40), point.on_front)
+        (
+            x[place],
+            point.quality.value,
+            shorten(format_setting(point.row, plan.base), 40),
+            point.on_front,
+        )
         for place, point in enumerate(points)
         if point.on_front or len(points) <= _LABELLED
     ]

@@ -123,7 +123,9 @@ def _describe_convolutions(profile: Profile) -> Finding:
         ms=format_number(ms),
         profile=profile.label,
         share=format_percent(share),
-        work=say("finding.and_of_flops", share=format_percent(work / profile.flops)) if work else "",
+        work=say("finding.and_of_flops", share=format_percent(work / profile.flops))
+        if work
+        else "",
     )
     return Finding("convolutions", verdict, text)
 

@@ -137,9 +137,7 @@ def read_profiles(
     for entry, label in zip(outline.cells, labels, strict=True):
         record = records.get(entry.cell)
         if record is None:
-            raise UserError(
-                f"the layer profile {entry.cell} has no record: run its profile again."
-            )
+            raise UserError(f"the layer profile {entry.cell} has no record: run its profile again.")
         own = by_cell.get(entry.cell, [])
         forward = Profile(
             cell=entry.cell,
@@ -311,7 +309,9 @@ def list_work(profiles: Sequence[Profile]) -> list[Work]:
         for profile in profiles
         for kind, flops in profile.flops_by_kind().items()
         if kind != OTHER_KIND and profile.ms_by_kind()[kind] > 0
-        for flop_per_byte in [compute_intensity(profile, flops, profile.parameters_by_kind().get(kind))]
+        for flop_per_byte in [
+            compute_intensity(profile, flops, profile.parameters_by_kind().get(kind))
+        ]
         if flop_per_byte is not None
     ]
 

@@ -32,7 +32,9 @@ def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
     for profile, by_kind in zip(usable, times, strict=True):
         cells = [_format_ms_and_share(by_kind.get(kind, 0.0), profile.total_ms) for kind in kinds]
         columns.append(
-            TextColumn(f"{profile.label} (ms)", [*cells, format_number(profile.total_ms)], numeric=True)
+            TextColumn(
+                f"{profile.label} (ms)", [*cells, format_number(profile.total_ms)], numeric=True
+            )
         )
     series = select_batch_series(usable)
     if len(series) > 1:
@@ -121,7 +123,9 @@ def tabulate_modules(profile: Profile, rows: int = 12) -> Table:
                 say("layers.modules"), [str(group.modules) for group in groups], numeric=True
             ),
             TextColumn(
-                say("layers.time_ms"), [format_number(group.time_ms) for group in groups], numeric=True
+                say("layers.time_ms"),
+                [format_number(group.time_ms) for group in groups],
+                numeric=True,
             ),
             TextColumn(
                 say("layers.share"), [format_percent(group.share) for group in groups], numeric=True

@@ -36,11 +36,17 @@ def build_cost_tables(section: SectionRows) -> CostTables | None:
 def _list_work_and_memory(rows: Sequence[SummaryRow]) -> list[TextColumn]:
     return [
         TextColumn(say("cost.tokens"), [_format_tokens(row) for row in rows], numeric=True),
-        _make_scaled_column(say("cost.work"), "FLOP", say("per.batch"), [row.flops for row in rows]),
-        _make_scaled_column(say("cost.achieved"), "FLOP/s", "", [row.achieved_flop_per_s for row in rows]),
+        _make_scaled_column(
+            say("cost.work"), "FLOP", say("per.batch"), [row.flops for row in rows]
+        ),
+        _make_scaled_column(
+            say("cost.achieved"), "FLOP/s", "", [row.achieved_flop_per_s for row in rows]
+        ),
         _make_column(say("cost.of_the_peak"), [row.utilisation for row in rows], format_percent),
         _make_scaled_column(say("cost.host_peak"), "B", "", [row.peak_rss_bytes for row in rows]),
-        _make_scaled_column(say("cost.device_peak"), "B", "", [row.peak_allocated_bytes for row in rows]),
+        _make_scaled_column(
+            say("cost.device_peak"), "B", "", [row.peak_allocated_bytes for row in rows]
+        ),
         _make_scaled_column(say("cost.weights"), "B", "", [row.weights_bytes for row in rows]),
     ]
 
@@ -48,11 +54,17 @@ def _list_work_and_memory(rows: Sequence[SummaryRow]) -> list[TextColumn]:
 def _list_generation(rows: Sequence[SummaryRow]) -> list[TextColumn]:
     return [
         _make_column(say("cost.new_tokens"), [row.new_tokens for row in rows], str),
-        _make_scaled_column(say("cost.first_token"), "s", "", [row.time_to_first_token_s for row in rows]),
-        _make_scaled_column(say("cost.each_further"), "s", "", [row.time_per_output_token_s for row in rows]),
+        _make_scaled_column(
+            say("cost.first_token"), "s", "", [row.time_to_first_token_s for row in rows]
+        ),
+        _make_scaled_column(
+            say("cost.each_further"), "s", "", [row.time_per_output_token_s for row in rows]
+        ),
         _make_column(say("cost.tokens_per_s"), [row.tokens_per_s for row in rows], format_number),
         _make_column(say("cost.samples_per_s"), [row.samples_per_s for row in rows], format_number),
-        _make_scaled_column(say("cost.energy"), "J", say("per.token"), [row.energy_per_token_j for row in rows]),
+        _make_scaled_column(
+            say("cost.energy"), "J", say("per.token"), [row.energy_per_token_j for row in rows]
+        ),
     ]
 
 

@@ -42,7 +42,9 @@ class DriftTable:
     table: Table
 
 
-def build_difference_table(section: SectionRows, differences: Differences) -> DifferenceTable | None:
+def build_difference_table(
+    section: SectionRows, differences: Differences
+) -> DifferenceTable | None:
     """Return how a section's cells differ from the section's first cell of the same data set.
 
     None where there is nothing to compare: a section with a single cell per data set.
@@ -84,9 +86,7 @@ def build_drift_table(
     base = outline.base
     labels = outline.labels.datasets
     alike = [
-        difference
-        for row, difference in rows
-        if _HARMLESS.issuperset(list_changed_axes(row, base))
+        difference for row, difference in rows if _HARMLESS.issuperset(list_changed_axes(row, base))
     ]
     changed = sum(bool(difference.changed_predictions) for difference in alike)
     differ = sum(bool(difference.wer_differs) for difference in alike)
@@ -178,16 +178,16 @@ def _format_plain(row: DifferenceRow, figure: Figure) -> str:
 def _format_changed(row: DifferenceRow) -> str:
     if row.shared_predictions is None:
         return DASH
-    return say(
-        "difference.changed", changed=row.changed_predictions, shared=row.shared_predictions
-    )
+    return say("difference.changed", changed=row.changed_predictions, shared=row.shared_predictions)
 
 
 def _format_setting(place: Place) -> str:
     return format_values(place.values)
 
 
-def _note_chance(section: SectionRows, compared: Sequence[tuple[Place, DifferenceRow]]) -> tuple[str, ...]:
+def _note_chance(
+    section: SectionRows, compared: Sequence[tuple[Place, DifferenceRow]]
+) -> tuple[str, ...]:
     """Name the cells whose cost seems to differ from that of an identical computation."""
     shared = {
         (key, other) for group in section.groups for key in group.cells for other in group.cells

@@ -85,9 +85,7 @@ def compare_section(
     return ComparedSection(build_table(columns), notes)
 
 
-def reproduce_counts(
-    published: Published, base: Axes, rows: Sequence[SummaryRow]
-) -> Reproduction:
+def reproduce_counts(published: Published, base: Axes, rows: Sequence[SummaryRow]) -> Reproduction:
     """Reproduce the published counts of operations from the operations per sample of this study.
 
     Args:

@@ -79,9 +79,7 @@ def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
     yield TextColumn(
         f"{say('table.latency')} ({seconds.unit}{say('per.batch')})",
         [
-            format_with_interval(
-                row.latency, row.latency_low_s, row.latency_high_s, seconds.factor
-            )
+            format_with_interval(row.latency, row.latency_low_s, row.latency_high_s, seconds.factor)
             for row in rows
         ],
         numeric=True,
@@ -205,7 +203,9 @@ def _list_energy_notes(rows: Sequence[SummaryRow]) -> list[str]:
         if kind
     ]
     reasons = [row.energy_reason for row in rows if row.energy_reason]
-    notes = [say("note.energy", methods=join_words(list(dict.fromkeys(methods))))] if methods else []
+    notes = (
+        [say("note.energy", methods=join_words(list(dict.fromkeys(methods))))] if methods else []
+    )
     notes.extend(
         say("note.no_energy", reason=translate(reason)) for reason in dict.fromkeys(reasons)
     )
