@@ -81,7 +81,7 @@ def _make_reader(kind: Any) -> _Read:  # noqa: ANN401 - a type, or a form such a
     return _make_class_reader(kind)
 
 
-def _make_class_reader(kind: type) -> _Read:
+def _make_class_reader(kind: type[Any]) -> _Read:
     if kind in _KINDS:
         return _make_scalar_reader((kind,))
     if kind is types.NoneType:
@@ -197,7 +197,7 @@ def _make_named_tuple_reader(kind: type) -> _Read:
     return read
 
 
-def _make_dataclass_reader(cls: type) -> _Read:
+def _make_dataclass_reader(cls: type[Any]) -> _Read:
     hints = get_type_hints(cls)
     required = _list_required(cls)
     readers = [(entry.name, _make_reader(hints[entry.name])) for entry in fields(cls)]
@@ -220,7 +220,7 @@ def _make_dataclass_reader(cls: type) -> _Read:
     return read
 
 
-def _list_required(cls: type) -> frozenset[str]:
+def _list_required(cls: type[Any]) -> frozenset[str]:
     return frozenset(
         entry.name
         for entry in fields(cls)
