@@ -56,7 +56,8 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     Raises:
         UserError: a key is missing or its value is of another type.
     """
-    read: Callable[[object], _Built] = _make_reader(cls)  # type: ignore[assignment]
+    kind: Any = cls
+    read: Callable[[object], _Built] = _make_reader(kind)  # type: ignore[assignment]
     try:
         return read(data)
     except _MismatchError as error:
