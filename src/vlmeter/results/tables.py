@@ -1,7 +1,7 @@
 """Writes a study's tables, and reads them as the dataclasses of their rows."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,8 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
 from vlmeter.storage.layout import CellKey
 
+Summary = Mapping[CellKey, SummaryRow]
+Differences = Mapping[DifferenceKey, DifferenceRow]
 _Row = TypeVar("_Row")
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
@@ -106,7 +108,10 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
 def build_rows(row_type: type[_Row], frame: pd.DataFrame) -> list[_Row]:
     """Return the rows of a frame, None for each missing value."""
     plain = frame.astype(object).where(frame.notna(), None)
-    return [restore_row(row_type, values) for values in plain.to_dict("records")]
+    return [
+        restore_row(row_type, {str(name): value for name, value in values.items()})
+        for values in plain.to_dict("records")
+    ]
 
 
 def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:
