@@ -166,7 +166,7 @@ def compute_resampled_difference(
     return Difference(estimate, low, high)
 
 
-def difference_of_rounds(
+def compare_rounds(
     a: Sequence[float],
     b: Sequence[float],
     *,
@@ -206,7 +206,7 @@ def difference_of_rounds(
     return Difference(estimate, estimate - max(half_widths), estimate + max(half_widths))
 
 
-def repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
+def pool_repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
     """Return the repeatability of means, pooled over groups of the same computation.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
+from vlmeter.metrics.uncertainty import Difference, compare_rounds
 from vlmeter.results.columns import get_number
 from vlmeter.results.matching import Pair
 from vlmeter.results.repeatability import Cost, Repeats, get_rounds
@@ -71,7 +71,7 @@ def compute_cost_difference(
         study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
     )
     both = (deviation, base_deviation) if deviation and base_deviation else None
-    return difference_of_rounds(*rounds, repeats=both)
+    return compare_rounds(*rounds, repeats=both)
 
 
 def compare_column(pair: Pair, column: str) -> Compared:
@@ -90,14 +90,14 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     same samples, the combined interval is wider than necessary.
     """
     a, b = (read_metrics(row.metrics).get(metric) for row in (pair.a, pair.b))
-    values = a and a.value, b and b.value
+    values = None if a is None else a.value, None if b is None else b.value
     if a is None or b is None or a.value is None or b.value is None:
         return Compared(*values, None)
     cell_a, cell_b = _find_cell(folder_a, pair.a), _find_cell(folder_b, pair.b)
     if has_same_samples(pair) and cell_a.scores.exists() and cell_b.scores.exists():
         for cell in (cell_a, cell_b):
             _check_scores(cell)
-        paired = Answers(seed=SEED).quality_difference(cell_b.scores, cell_a.scores, metric)
+        paired = Answers(seed=SEED).compare_quality(cell_b.scores, cell_a.scores, metric)
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
     return Compared(*values, _combine_intervals(a, b), a.value, UNPAIRED)
@@ -115,7 +115,7 @@ def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed
     b = _find_cell(folder_b, pair.b).predictions
     if not has_same_samples(pair) or not a.exists() or not b.exists():
         return None
-    changed = Answers(seed=SEED).changed_predictions(b, a)
+    changed = Answers(seed=SEED).count_changed(b, a)
     return changed if changed.shared else None
 
 
