@@ -17,7 +17,7 @@ from comparison import Comparison
 
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.memory import weights_bytes
-from vlmeter.models.families import family_of, image_token_id
+from vlmeter.models.families import find_family, image_token_id
 from vlmeter.models.random_weights import build_random_model, store_architecture
 
 ARCHITECTURE = Path(__file__).parents[1] / "config" / "architectures" / "blip2-opt-2.7b"
@@ -47,7 +47,7 @@ def full_size(device: str) -> Iterator[Comparison]:
     )
     for text_tokens, published in PUBLISHED:
         inputs = inputs_of(model, 1, text_tokens, device, torch.bfloat16)
-        counted = count_flops(model, inputs, family_of(model.config).stage_of)
+        counted = count_flops(model, inputs, find_family(model.config).stage_of)
         flops = (counted.flops or 0) / 1e9
         yield Comparison(f"full size, {text_tokens} text tokens", flops, published, "GFLOP", 0.001)
 

@@ -25,7 +25,7 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import StoredSamples
-from vlmeter.models.batches import Feeder, Item, in_batches
+from vlmeter.models.batches import Feeder, Item, split_into_batches
 from vlmeter.models.load import load_model
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
@@ -122,7 +122,9 @@ class Plain:
         )
         self._model = model.eval().to(device)
         self._device = device
-        self._batches = list(in_batches(setting.items().read(), setting.cell["axes"]["batch_size"]))
+        self._batches = list(
+            split_into_batches(setting.items().read(), setting.cell["axes"]["batch_size"])
+        )
         self.told: list[str] = []
 
     def seconds(self) -> float:

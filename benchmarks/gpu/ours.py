@@ -14,12 +14,12 @@ from vlmeter.measure.memory import memory_probe, weights_bytes
 from vlmeter.measure.nvml import open_devices
 from vlmeter.measure.peak import measure_peak
 from vlmeter.models.compilation import Compilation
-from vlmeter.models.generate import cache_in_use
-from vlmeter.models.kernels import kernels_by_stage
+from vlmeter.models.generate import find_cache_in_use
+from vlmeter.models.kernels import find_kernels_by_stage
 from vlmeter.models.load import LoadedModel, load_model
 from vlmeter.models.optimization import EAGER, Optimization
 from vlmeter.models.random_weights import store_architecture
-from vlmeter.models.traceable import countable
+from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 
 __all__ = [
@@ -33,14 +33,14 @@ __all__ = [
     "LoadedModel",
     "Optimization",
     "UnsupportedError",
-    "cache_in_use",
     "clock_for",
     "count_decode_step",
     "count_flops",
-    "countable",
     "describe_energy_sources",
     "energy_meter",
-    "kernels_by_stage",
+    "expose_matmuls",
+    "find_cache_in_use",
+    "find_kernels_by_stage",
     "load_model",
     "measure_generation",
     "measure_idle_watts",

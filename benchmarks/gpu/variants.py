@@ -13,10 +13,10 @@ from ours import (
     LatencyPlan,
     Optimization,
     UnsupportedError,
-    cache_in_use,
     count_flops,
-    countable,
-    kernels_by_stage,
+    expose_matmuls,
+    find_cache_in_use,
+    find_kernels_by_stage,
     measure_latency,
     weights_bytes,
 )
@@ -79,7 +79,7 @@ def attention(subject: Subject, name: str) -> Truths:
     expected = subject.plain_logits(rows, subject.dtype)
     bench = subject.bench(rows, optimization=Optimization(name, name))
     loaded, (call,) = bench.loaded, bench.forwards()
-    by_stage = kernels_by_stage(loaded.model, loaded.family, call)
+    by_stage = find_kernels_by_stage(loaded.model, loaded.family, call)
     ours = ", ".join(sorted({kernel for kernels in by_stage.values() for kernel in kernels}))
     if name == "flex_attention":
         # It is compiled by itself, so that nothing of it is dispatched.
@@ -90,7 +90,7 @@ def attention(subject: Subject, name: str) -> Truths:
         return
     yield _likeness(f"{name}: logits / eager", call, expected, 0.01)
     yield timed(subject, f"{name}: latency", call)
-    with countable(loaded):
+    with expose_matmuls(loaded):
         counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
     plain = dispatched(subject.forward(rows))
     yield Comparison(f"{name}: FLOPs / eager", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
@@ -158,7 +158,7 @@ def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
     yield Comparison(f"{kind}: weights / torch.save", *sizes, "MiB", bytes_limit(subject))
     yield _likeness(f"{kind}: logits / plain", call, expected, limit)
     yield timed(subject, f"{kind}: latency", call)
-    with countable(loaded):
+    with expose_matmuls(loaded):
         counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
     yield Comparison(f"{kind}: FLOPs / plain", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
@@ -180,7 +180,7 @@ def static_cache(subject: Subject) -> Truths:
             return_dict_in_generate=True,
         )
     theirs = type(generated.past_key_values).__name__
-    ours = cache_in_use(bench.loaded, inputs, DECODING)
+    ours = find_cache_in_use(bench.loaded, inputs, DECODING)
     yield WordComparison("static cache: in use / by transformers alone", ours, theirs)
     same = (bench.generation(DECODING["max_new_tokens"]) == plain).float().mean()
     yield Comparison("static cache: tokens as with a dynamic one", float(same), 1.0, "share", 0.1)

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from vlmeter.errors import UserError
 from vlmeter.machine import locks
 from vlmeter.machine.isolation import die_with
-from vlmeter.storage.files import refusal_of_disk
+from vlmeter.storage.files import describe_disk_refusal
 from vlmeter.storage.typed import from_plain
 
 P = ParamSpec("P")
@@ -78,7 +78,7 @@ def _run(
     except UserError as error:
         sys.exit(str(error))
     except Exception as error:
-        words = refusal_of_disk(error)
+        words = describe_disk_refusal(error)
         if words is None:
             raise
         # The log lies on the same disk.

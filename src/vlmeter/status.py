@@ -13,7 +13,7 @@ from vlmeter.software.compilers import (
     PYTHON_HEADER,
     missing_needs,
 )
-from vlmeter.storage.files import refusal_of_disk
+from vlmeter.storage.files import describe_disk_refusal
 
 
 class Status(StrEnum):
@@ -118,7 +118,7 @@ def describe_failure(error: BaseException) -> Failure:
     if type(error).__module__.startswith(_COMPILER):
         reason = Sentence(f"torch.compile fails on this model: {_words(words)}")
         return Failure(Status.UNSUPPORTED, reason)
-    disk = refusal_of_disk(error)
+    disk = describe_disk_refusal(error)
     if disk is not None:
         return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))

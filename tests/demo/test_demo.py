@@ -19,7 +19,7 @@ from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.generate import answers
+from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import load_model
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
@@ -116,7 +116,7 @@ def scores(
     items = Items(stored, feeder, lambda _: template, 0, samples_used)
     said = {
         row.id: row.prediction
-        for row in answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
+        for row in generate_answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])
     examples = [

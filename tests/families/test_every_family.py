@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from vlmeter.cell.worker.layers import profile_cell
 from vlmeter.cell.worker.workload import set_up
 from vlmeter.measure.flops.dispatch import dispatched_flops
-from vlmeter.models.batches import in_batches
+from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import answers
-from vlmeter.models.option_scores import _continued, option_scores
+from vlmeter.models.option_scores import _append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
 STAGES = {
@@ -151,8 +151,8 @@ def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
     alone, together = (
         [
             own
-            for batch in in_batches(items, size)
-            for own in option_scores(set_up.loaded, set_up.feeder.batch(batch), batch)
+            for batch in split_into_batches(items, size)
+            for own in score_options(set_up.loaded, set_up.feeder.batch(batch), batch)
         ]
         for size in (1, 4)
     )
@@ -170,7 +170,7 @@ def test_options_are_scored_without_a_look_ahead(bench, name):
 
     def scores(*choices):
         item = replace(first, choices=choices)
-        [own] = option_scores(loaded, feeder.batch([item]), [item])
+        [own] = score_options(loaded, feeder.batch([item]), [item])
         return own
 
     # Equal first tokens: what comes after them must not change how likely they are.
@@ -189,7 +189,7 @@ def first_logits(set_up):
     token_type = set_up.loaded.family.answer_token_type
     found = []
     for last in (dog, red):
-        continued = _continued(inputs, [[cat, last]], token_type)
+        continued = _append_tokens(inputs, [[cat, last]], token_type)
         with torch.inference_mode():
             found.append(set_up.loaded.model(**continued).logits[0, -2])
     return {"second": tuple(found)}

@@ -6,10 +6,10 @@ import torch
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.config.optimizations import AttentionByPart, Compile, Optimization
 from vlmeter.measure.flops.count import count_flops
-from vlmeter.models.generate import cache_in_use
-from vlmeter.models.kernels import check_attention, kernels_by_stage
+from vlmeter.models.generate import find_cache_in_use
+from vlmeter.models.kernels import check_attention, find_kernels_by_stage
 from vlmeter.models.optimization import Optimization as Asked
-from vlmeter.models.traceable import countable
+from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.parquet import read_table
 
@@ -78,7 +78,7 @@ def test_flex_attention_runs_compiled_and_is_counted_as_its_products(bench, meas
     assert set(effects.kernels) >= {"vision", "prefill"}
     assert all(ran == ["compiled"] for ran in effects.kernels.values())
     assert effects.not_as_asked == []
-    with countable(flex.loaded):
+    with expose_matmuls(flex.loaded):
         counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
     assert counted.flops == measured("llava").blocks["flops_detail"]["flops"]
     assert flex.loaded.model.config._attn_implementation == "flex_attention"
@@ -87,7 +87,7 @@ def test_flex_attention_runs_compiled_and_is_counted_as_its_products(bench, meas
 def test_quantised_weights_come_back_after_counting(bench):
     packed = bench("llava", "int4")
     before = packed.forwards()[0]().logits
-    with countable(packed.loaded):
+    with expose_matmuls(packed.loaded):
         pass
     assert torch.equal(packed.forwards()[0]().logits, before)
 
@@ -123,14 +123,14 @@ def test_a_model_that_the_compiler_cannot_take_is_unsupported():
 
 def test_attention_that_ran_nowhere_is_caught(bench):
     eager = bench("blip2-opt")
-    kernels = kernels_by_stage(eager.loaded.model, eager.loaded.family, eager.forwards()[0])
+    kernels = find_kernels_by_stage(eager.loaded.model, eager.loaded.family, eager.forwards()[0])
     with pytest.raises(UnsupportedError, match="sdpa: accepted, but no stage of the model ran"):
         check_attention(Asked("sdpa", "sdpa"), kernels)
 
 
 def test_attention_that_ran_in_some_stages_alone_is_told(bench):
     mixed = bench("blip2-opt", "mixed", MIXED)
-    kernels = kernels_by_stage(mixed.loaded.model, mixed.loaded.family, mixed.forwards()[0])
+    kernels = find_kernels_by_stage(mixed.loaded.model, mixed.loaded.family, mixed.forwards()[0])
     assert check_attention(Asked("sdpa", "sdpa"), kernels) == (
         f"qformer was to run with sdpa and ran with {EAGER}",
     )
@@ -172,7 +172,7 @@ def test_a_static_cache_that_is_ignored_is_caught(bench):
     asked = Asked("static_cache", "eager", static_cache=True)
     loaded = replace(plain.loaded, model=Deaf(), optimization=asked)
     with pytest.raises(UnsupportedError, match="accepted, but generation used a DynamicCache"):
-        cache_in_use(loaded, plain.cost_batches[0], plain.decoding)
+        find_cache_in_use(loaded, plain.cost_batches[0], plain.decoding)
 
 
 def test_a_compile_block_is_a_mode_and_a_form():

@@ -1,4 +1,4 @@
-"""What a model is fed: batches of images and prompts, with the image's places in the text."""
+"""A model's inputs: batches of images and prompts, with the image's places in the text."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ _PADDING = {
 
 @dataclass(frozen=True)
 class Item:
-    """A sample with its picture and the prompt made for it."""
+    """A sample with its image and the prompt made for it."""
 
     id: str
     image: bytes
@@ -93,27 +93,27 @@ class Feeder:
         options: dict[str, bool] = dict(loaded.family.processor_options)
         if self._native:
             options |= {"do_resize": False, "do_center_crop": False}
-        made = loaded.processor(
-            images=loaded.family.images([_picture(item) for item in items]),
+        processed = loaded.processor(
+            images=loaded.family.images([_decode_image(item) for item in items]),
             text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
             **options,
         )
-        fed: Inputs = dict(made.to(loaded.device, loaded.dtype))
+        inputs: Inputs = dict(processed.to(loaded.device, loaded.dtype))
         # Made for training: with labels the forward would compute a loss.
-        fed.pop("labels", None)
+        inputs.pop("labels", None)
         if self._decodes_apart:
             start = loaded.decoder_start_token_id
-            fed["decoder_input_ids"] = fed["input_ids"].new_full((len(items), 1), start)
+            inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
         if self._native:
             if not loaded.interpolates_positions:
                 raise UnsupportedError(
                     f"image_input native: {loaded.model.config.model_type} takes images at its "
                     "own size alone, its position encodings are not interpolated"
                 )
-            fed["interpolate_pos_encoding"] = True
-        return fed
+            inputs["interpolate_pos_encoding"] = True
+        return inputs
 
     def workload(
         self, items: Sequence[Item], longest: Item, batch_size: int, most: int
@@ -126,16 +126,16 @@ class Feeder:
             batch_size: Rows of a batch.
             most: Most batches.
         """
-        batches = [self.batch(batch) for batch in full_batches(items, batch_size, most)]
-        alone = self.batch([longest])
+        batches = [self.batch(batch) for batch in make_full_batches(items, batch_size, most)]
+        of_longest = self.batch([longest])
         widths = {
-            name: max(inputs[name].shape[1] for inputs in (alone, *batches))
+            name: max(inputs[name].shape[1] for inputs in (of_longest, *batches))
             for name in _PADDING
-            if name in alone
+            if name in of_longest
         }
-        return [self._padded(inputs, widths) for inputs in batches]
+        return [self._pad(inputs, widths) for inputs in batches]
 
-    def _padded(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
+    def _pad(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
         """Pad every row to these lengths with masked tokens, on the tokenizer's side."""
         padded = dict(inputs)
         for name, width in widths.items():
@@ -146,9 +146,9 @@ class Feeder:
         return padded
 
     def image_tokens(self, inputs: Inputs) -> int:
-        """Return how many positions the image takes in each row, having seen that they are there.
+        """Return how many positions the image takes in each row, after a check that they are there.
 
-        Without them the forward runs silently without the image.
+        Without them the forward runs without the image and without an error.
 
         Raises:
             ValueError: a row lacks them, or rows differ from what the model fixes.
@@ -169,23 +169,23 @@ class Feeder:
         return int(max(counts))
 
 
-def _picture(item: Item) -> Image.Image:
+def _decode_image(item: Item) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(item.image))
-        picture.load()
+        image = Image.open(io.BytesIO(item.image))
+        image.load()
     except OSError as error:
         raise ValueError(f"sample {item.id}: its image cannot be decoded ({error})") from error
-    return picture
+    return image
 
 
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def split_into_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in batches; the last may be smaller."""
-    left = iter(items)
-    while batch := list(islice(left, size)):
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 
-def full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:
+def make_full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:
     """Return up to `most` distinct full batches; a sample smaller than a batch repeats."""
     count = max(1, min(most, len(items) // size))
     return [

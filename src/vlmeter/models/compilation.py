@@ -59,7 +59,7 @@ class Compilation:
         )
 
     def _model_is_whole(self) -> bool:
-        return self._how.is_whole or not repeated_layers(self._model)
+        return self._how.is_whole or not find_repeated_layers(self._model)
 
 
 def compile_model(model: Any, how: Compile) -> int:  # noqa: ANN401
@@ -71,7 +71,7 @@ def compile_model(model: Any, how: Compile) -> int:  # noqa: ANN401
     Returns:
         How many modules were compiled; the whole model counts as one.
     """
-    regions = [] if how.is_whole else repeated_layers(model)
+    regions = [] if how.is_whole else find_repeated_layers(model)
     for region in regions or [model]:
         region.compile(dynamic=False, mode=how.mode)
     return len(regions) or 1
@@ -86,7 +86,7 @@ def captures_cuda_graphs(how: Compile) -> bool:
     return bool(list_mode_options(how.mode).get("triton.cudagraphs"))
 
 
-def repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401
+def find_repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401
     """Return a model's layers that repeat: transformers builds them all on one class."""
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import torch
 
 from vlmeter.data.samples import Prediction
-from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.models.batches import Feeder, Inputs, Item, split_into_batches
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 from vlmeter.status import UnsupportedError
 
 
@@ -34,12 +34,12 @@ def generate(
     Returns:
         New token ids of shape (batch, new tokens), without what came before.
     """
-    tokens = _decoded(loaded, inputs, decoding, forced_tokens)
+    tokens = _decode(loaded, inputs, decoding, forced_tokens)
     before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
     return tokens[:, before.shape[1] :]
 
 
-def _decoded(
+def _decode(
     loaded: LoadedModel,
     inputs: Inputs,
     decoding: Decoding,
@@ -60,14 +60,14 @@ def _decoded(
     )
 
 
-def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
+def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
     """Return the class of the key-value cache that a generation really uses.
 
     Raises:
         UnsupportedError: a static one was asked for and another was used.
     """
     with torch.inference_mode():
-        cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+        cache = _decode(loaded, inputs, decoding, 2, cache_too=True).past_key_values
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
     if loaded.optimization.has_static_cache and "Static" not in used:
         raise UnsupportedError(
@@ -93,7 +93,7 @@ def _list_options(decoding: Decoding, forced_tokens: int | None) -> dict[str, ob
     }
 
 
-def answers(
+def generate_answers(
     loaded: LoadedModel,
     feeder: Feeder,
     items: Iterable[Item],
@@ -120,7 +120,7 @@ def answers(
             with torch.inference_mode():
                 new = generate(loaded, inputs, decoding).tolist()
             scores: Iterable[list[float | None] | None] = (
-                option_scores(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+                score_options(loaded, inputs, batch) if ranked else repeat(None, len(batch))
             )
             for item, tokens, own_scores in zip(batch, new, scores, strict=True):
                 yield _build_prediction(loaded, item, tokens, own_scores)
@@ -129,7 +129,7 @@ def answers(
 def _prepare_batches(
     feeder: Feeder, items: Iterable[Item], batch_size: int
 ) -> Iterator[tuple[list[Item], Inputs]]:
-    for batch in in_batches(items, batch_size):
+    for batch in split_into_batches(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
         yield batch, inputs

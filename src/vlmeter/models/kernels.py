@@ -43,7 +43,7 @@ _WHOLE = "model"
 COMPILED, EAGER = "compiled", "eager matmul and softmax"
 
 
-def kernels_by_stage(
+def find_kernels_by_stage(
     model: Any,  # noqa: ANN401 - any torch module
     family: Family,
     run: Callable[[], object],

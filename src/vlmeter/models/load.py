@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from vlmeter.errors import UserError
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
-from vlmeter.models.families import Family, family_of, is_encoder_decoder
+from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
@@ -34,9 +34,9 @@ class LoadedModel:
     device: torch.device
     pad_token_id: int
     eos_token_ids: tuple[int, ...]
-    """What ends an answer; empty where the model never ends one by itself."""
+    """The tokens that end an answer; empty where the model has none."""
     decoder_start_token_id: int | None = None
-    """What the decoder of an encoder-decoder begins with."""
+    """The token that the decoder of an encoder-decoder begins with."""
     answers_mean_something: bool = True
     """False where the weights are random."""
     quantization: Quantization | None = None
@@ -135,15 +135,15 @@ def load_model(
         if attention == "eager":
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
-        words = str(error).split(". ", maxsplit=1)[0]
-        raise UnsupportedError(f"{optimization.name}: {words}") from error
+        refusal = str(error).split(". ", maxsplit=1)[0]
+        raise UnsupportedError(f"{optimization.name}: {refusal}") from error
     if gpus <= 1:
         model = model.to(device)
     model = model.eval().requires_grad_(False)
     quantized = None
     if optimization.quantization is not None:
         quantized = quantize(model, optimization.quantization, device)
-    family = family_of(model.config)
+    family = find_family(model.config)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
     # absolute positions.
@@ -158,15 +158,15 @@ def load_model(
         family=family,
         optimization=optimization,
         device=torch.device(device),
-        pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
+        pad_token_id=_find_pad_token_id(processor.tokenizer, generation, ends),
         eos_token_ids=ends,
-        decoder_start_token_id=_decoder_start(model, generation),
+        decoder_start_token_id=_find_decoder_start(model, generation),
         answers_mean_something=not random,
         quantization=quantized,
     )
 
 
-def _decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
+def _find_decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
     if not is_encoder_decoder(model.config):
         return None
     text = getattr(model.config, "text_config", None)
@@ -177,30 +177,35 @@ def _decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
     raise ValueError("the model names no decoder_start_token_id: its answers have no beginning")
 
 
-def _pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
+def _find_pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
     for value in (tokenizer.pad_token_id, generation.pad_token_id, *ends):
         if value is not None:
             return int(value)
     return 0
 
 
-def attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
+def find_attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
     """Return the attention implementation that each stage's modules really run with."""
-    found: dict[str, set[str]] = {}
+    kinds_by_stage: dict[str, set[str]] = {}
     for name, module in model.named_modules():
         stage = family.stage_of(name)
         kind = getattr(getattr(module, "config", None), "_attn_implementation", None)
         if stage is not None and kind is not None and "attention" in type(module).__name__.lower():
-            found.setdefault(stage, set()).add(str(kind))
-    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
+            kinds_by_stage.setdefault(stage, set()).add(str(kind))
+    return {stage: ", ".join(sorted(kinds)) for stage, kinds in kinds_by_stage.items()}
 
 
-def dtypes_in_use(model: Any, family: Family, quantization: str | None = None) -> dict[str, str]:  # noqa: ANN401
+def find_dtypes_in_use(
+    model: Any,  # noqa: ANN401
+    family: Family,
+    quantization: str | None = None,
+) -> dict[str, str]:
     """Return the number formats of each stage's parameters."""
     packed = {id(module.weight) for module in model.modules() if is_quantized(module)}
-    found: dict[str, set[str]] = {}
+    formats_by_stage: dict[str, set[str]] = {}
     for name, parameter in model.named_parameters():
         stage = family.stage_of(name) or "other"
         plain = str(parameter.dtype).removeprefix("torch.")
-        found.setdefault(stage, set()).add(str(quantization) if id(parameter) in packed else plain)
-    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
+        used = str(quantization) if id(parameter) in packed else plain
+        formats_by_stage.setdefault(stage, set()).add(used)
+    return {stage: ", ".join(sorted(formats)) for stage, formats in formats_by_stage.items()}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vlmeter.data.prompts import TemplateTooLongError
-from vlmeter.models.batches import digests, full_batches, in_batches
+from vlmeter.models.batches import digests, make_full_batches, split_into_batches
 
 IMAGE_TOKEN, PAD, BOS = 4, 0, 1
 
@@ -125,7 +125,7 @@ def test_pixels_have_the_models_number_format_and_ids_stay_whole(load, make_feed
 
 
 def test_the_last_batch_may_be_smaller():
-    assert [list(batch) for batch in in_batches(range(5), 2)] == [[0, 1], [2, 3], [4]]
+    assert [list(batch) for batch in split_into_batches(range(5), 2)] == [[0, 1], [2, 3], [4]]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_the_last_batch_may_be_smaller():
     ],
 )
 def test_full_batches_are_distinct_and_repeat_only_a_small_sample(items, size, most, expected):
-    assert full_batches(items, size, most) == expected
+    assert make_full_batches(items, size, most) == expected
 
 
 def test_equal_batches_have_equal_digests(feeder, items):

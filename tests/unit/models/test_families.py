@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vlmeter.models.families import expected_image_tokens, family_of, image_token_id
+from vlmeter.models.families import expected_image_tokens, find_family, image_token_id
 
 
 def test_every_parameter_of_a_blip2_has_its_stage(loaded):
@@ -34,7 +34,7 @@ def test_what_stands_above_the_stages_has_none(loaded):
     ],
 )
 def test_other_families_go_by_shared_names(name, stage):
-    assert family_of(SimpleNamespace(model_type="llava")).stage_of(name) == stage
+    assert find_family(SimpleNamespace(model_type="llava")).stage_of(name) == stage
 
 
 def test_the_image_token_goes_by_either_name():

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vlmeter.models.generate import answers, generate, image_changes_logits, prefetch
+from vlmeter.models.generate import generate, generate_answers, image_changes_logits, prefetch
 
 EOS = 2
 
@@ -38,7 +38,7 @@ class Parrot:
 
 def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
     model = Parrot(loaded, [9, 10, EOS, 11], [EOS, 0, 0, 0], [12, 13, 14, 15])
-    rows = list(answers(replace(loaded, model=model), feeder, items[:3], 3, decoding(4)))
+    rows = list(generate_answers(replace(loaded, model=model), feeder, items[:3], 3, decoding(4)))
     assert [(row.prediction, row.generated_tokens) for row in rows] == [
         ("what colour", 2),
         ("", 0),
@@ -50,7 +50,7 @@ def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
 def test_a_prediction_holds_its_prompt(loaded, make_feeder, make_items):
     feeder = make_feeder(loaded, max_input_len=7)
     items = make_items(feeder)
-    row = next(answers(loaded, feeder, items[1:2], 1, decoding(2)))
+    row = next(generate_answers(loaded, feeder, items[1:2], 1, decoding(2)))
     assert (row.prompt, row.text_tokens, row.truncated) == (
         "question : is the answer :",
         7,
@@ -96,7 +96,9 @@ def test_a_data_set_s_decoding_reaches_the_model(loaded, feeder, items):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_the_batch_size_does_not_change_answers(loaded, feeder, items, beams):
     def predictions(batch_size):
-        rows = list(answers(loaded, feeder, items, batch_size, decoding(8, num_beams=beams)))
+        rows = list(
+            generate_answers(loaded, feeder, items, batch_size, decoding(8, num_beams=beams))
+        )
         return [(row.id, row.prediction, row.generated_tokens) for row in rows]
 
     alone = predictions(1)
@@ -109,7 +111,9 @@ def test_a_search_finds_a_likelier_answer_than_greedy_decoding_at_least_once(loa
     def predictions(**settings):
         return [
             row.prediction
-            for row in answers(loaded, feeder, items, 5, decoding(6, min_new_tokens=6, **settings))
+            for row in generate_answers(
+                loaded, feeder, items, 5, decoding(6, min_new_tokens=6, **settings)
+            )
         ]
 
     assert predictions(num_beams=4) != predictions()
@@ -158,7 +162,7 @@ def test_numbers_that_overflow_are_no_sign_of_seeing(loaded, feeder, items):
 def test_a_broken_image_is_named_and_leaves_no_thread(loaded, feeder, items):
     broken = replace(items[3], image=b"no picture")
     with (
-        closing(answers(loaded, feeder, [*items[:3], broken], 2, decoding(2))) as rows,
+        closing(generate_answers(loaded, feeder, [*items[:3], broken], 2, decoding(2))) as rows,
         pytest.raises(ValueError, match=r"^sample 3: its image cannot be decoded"),
     ):
         list(rows)
@@ -178,7 +182,7 @@ def test_each_batch_is_prepared_once_even_where_options_are_ranked(loaded, feede
 
     counting = Counting()
     ranked = [replace(item, choices=("cat", "red dog", "two")) for item in items]
-    rows = list(answers(loaded, counting, ranked, 2, decoding(2), ranked=True))
+    rows = list(generate_answers(loaded, counting, ranked, 2, decoding(2), ranked=True))
     assert counting.fed == [item.id for item in items]
     assert [len(row.option_scores) for row in rows] == [3] * 5
 

@@ -9,9 +9,9 @@ from PIL import Image
 from transformers import Blip2ForConditionalGeneration
 
 from vlmeter.data.prompts import Prompt
-from vlmeter.models.batches import Feeder, in_batches
+from vlmeter.models.batches import Feeder, split_into_batches
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 
 CHOICES = (
     ("red", "the cat", "one two dog"),
@@ -33,8 +33,8 @@ def items(feeder, make_items):
 def scores_of(loaded, feeder, items, batch_size):
     return [
         own
-        for batch in in_batches(items, batch_size)
-        for own in option_scores(loaded, feeder.batch(batch), batch)
+        for batch in split_into_batches(items, batch_size)
+        for own in score_options(loaded, feeder.batch(batch), batch)
     ]
 
 

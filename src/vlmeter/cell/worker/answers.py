@@ -9,7 +9,7 @@ from vlmeter.cell.job import CellInputs, CellSetup
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.samples import PREDICTIONS
 from vlmeter.models.batches import Feeder
-from vlmeter.models.generate import answers
+from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import count_rows, write_table
@@ -25,7 +25,7 @@ def write_predictions(
     if items is None or not loaded.answers_mean_something:
         write_table(path, [], PREDICTIONS)
         return
-    predictions = answers(
+    predictions = generate_answers(
         loaded,
         feeder,
         items.read(),

@@ -17,7 +17,7 @@ from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.torch_settings import read_cuda_settings, read_torch_settings
 from vlmeter.models.families.base import uses_chat_template
-from vlmeter.models.load import attention_in_use, dtypes_in_use
+from vlmeter.models.load import find_attention_in_use, find_dtypes_in_use
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.provenance import read_git_state
 
@@ -36,8 +36,10 @@ def describe_model(workload: Workload, model: Path) -> ModelBlock:
         type=loaded.model.config.model_type,
         family=loaded.family.name,
         asked_by="chat template" if uses_chat_template(loaded.processor) else "plain prompt",
-        attention=attention_in_use(loaded.model, loaded.family),
-        dtype_by_stage=dtypes_in_use(loaded.model, loaded.family, loaded.optimization.quantization),
+        attention=find_attention_in_use(loaded.model, loaded.family),
+        dtype_by_stage=find_dtypes_in_use(
+            loaded.model, loaded.family, loaded.optimization.quantization
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from vlmeter.measure.flops.result import DecodeStep
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.result import LayerProfile, LayerRow
 from vlmeter.measure.layers.stopwatch import stopwatch_for
-from vlmeter.models.traceable import countable
+from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 
 
@@ -58,7 +58,7 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
 
 def _count_by_layer(workload: Workload) -> dict[str, int]:
     loaded = workload.loaded
-    with countable(loaded):
+    with expose_matmuls(loaded):
         flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
     return flops.own_by_module
 
@@ -83,7 +83,7 @@ def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | 
     axes, new_tokens = job.cell.axes, job.measure.new_tokens
 
     def count() -> DecodeStep:
-        with countable(workload.loaded):
+        with expose_matmuls(workload.loaded):
             return mean_decode_step(
                 decoder, axes.batch_size, workload.sequence_length, new_tokens - 1
             )

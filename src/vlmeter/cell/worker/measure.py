@@ -43,7 +43,7 @@ from vlmeter.measure.result import (
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
-from vlmeter.models.traceable import countable
+from vlmeter.models.tracing import expose_matmuls
 
 _GPU_WARMUP_S = 1.0
 """The least warm-up on a GPU, which takes 0.1 to 1 s to leave its idle clock."""
@@ -220,12 +220,12 @@ def _count_flops(
     held = {str(gpu.uuid()) for gpu in gpus}
 
     def count_pass() -> tuple[Flops, float | None]:
-        with countable(loaded):
+        with expose_matmuls(loaded):
             flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
         return flops, machine.find_peak(axes.device, axes.dtype, held)
 
     def count_step() -> DecodeStep:
-        with countable(loaded):
+        with expose_matmuls(loaded):
             return count_decode_step(loaded.generator, axes.batch_size, workload.sequence_length)
 
     counted, reason = value_or_reason(count_pass)

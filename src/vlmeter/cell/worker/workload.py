@@ -14,8 +14,8 @@ from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
-from vlmeter.models.generate import cache_in_use, generate, image_changes_logits
-from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
+from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
+from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stage
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.result import Quantization
 from vlmeter.models.samples import Items
@@ -111,7 +111,7 @@ class Workload:
             UnsupportedError: what was asked for had no effect.
         """
         loaded = self.loaded
-        kernels = kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
+        kernels = find_kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
         strayed = list(check_attention(loaded.optimization, kernels))
         left = loaded.quantization.layers_left if loaded.quantization else []
         if left:
@@ -127,9 +127,9 @@ class Workload:
         cache: list[str] = []
 
         def run() -> None:
-            cache.append(cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
+            cache.append(find_cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
 
-        kernels = kernels_by_stage(self.loaded.model, self.loaded.family, run)
+        kernels = find_kernels_by_stage(self.loaded.model, self.loaded.family, run)
         return DecodeEffects(self.loaded.quantization, cache[0], kernels.get(DECODE, []))
 
 

@@ -363,7 +363,7 @@ LOST = "out of memory: CUDA out of memory"
             ("flops_detail", {"flops_reason": "error: KeyError: 'no rule for aten::new'"}),
         ),
         (
-            "vlmeter.cell.worker.measure.countable",
+            "vlmeter.cell.worker.measure.expose_matmuls",
             out_of_memory,
             ("flops_detail", {"flops_reason": LOST}),
         ),
