@@ -6,7 +6,7 @@ import pytest
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.study.comparisons import plan_comparisons
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
@@ -36,7 +36,7 @@ def test_a_data_set_without_a_base_cell_is_compared_within_its_sections(study):
     first = "bs16-img224-len200-fp16-eager-cuda"
     assert bases_of(study, "scienceqa", "-compile-cuda") == {first}
     assert study.base_cells.keys() == {"textvqa"}
-    assert report_outline(study)["base_cells"] == {"textvqa": study.base_cells["textvqa"].id}
+    assert build_outline(study).base_cells == {"textvqa": study.base_cells["textvqa"].id}
 
 
 def test_no_cell_is_compared_with_itself_and_no_pair_stands_twice(study):
