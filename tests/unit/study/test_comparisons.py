@@ -1,10 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.results.comparisons import Comparisons
+from vlmeter.scripting import pack, unpack
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
@@ -57,8 +57,6 @@ def test_the_bootstrap_is_the_study_s(study):
     assert (comparisons.seed, comparisons.resamples) == (0, 1000)
 
 
-def test_the_parameters_of_the_rule_are_plain_and_come_back(study):
+def test_the_parameter_of_the_rule_gives_the_comparisons_back(study):
     comparisons = plan_comparisons(study)
-    params = comparisons.as_params()
-    assert json.loads(json.dumps(params)) == params
-    assert Comparisons.from_params(params) == comparisons
+    assert unpack(Comparisons, pack(comparisons)) == comparisons
