@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vlmeter.cell import attempts
-from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Params, Shard, ShardJob
+from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJob
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
@@ -21,6 +21,9 @@ from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
 from vlmeter.study.sources import digest_content
 from vlmeter.study.study import Cell, Study
+
+Params = dict[str, object]
+"""The plain form of a job, which Snakemake compares and the job's script reads back."""
 
 _MEASURING = (
     "torch",

@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from vlmeter.cell.job import Params
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.storage.layout import AttemptKind, CellKey
-from vlmeter.study.jobs import Jobs, shard_name
+from vlmeter.study.jobs import Jobs, Params, shard_name
 from vlmeter.study.study import Cell, Study
 
 _NO_NAME = "(?!)"
