@@ -18,7 +18,7 @@ from vlmeter.reporting.collected import (
     CollectedDataset,
     CollectedSample,
 )
-from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, read_differences, read_summary
