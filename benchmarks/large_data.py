@@ -187,8 +187,9 @@ def make_job() -> "CellJob":
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
     from vlmeter.metrics.uncertainty import RESAMPLES
+    from vlmeter.results.job import ScoreJob
     from vlmeter.results.record import RecordCell
-    from vlmeter.results.score_predictions import ScoreJob, score_predictions
+    from vlmeter.results.score_predictions import score_predictions
 
     cell = make_job().cell
     record_cell = RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes))
