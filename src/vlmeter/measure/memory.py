@@ -135,7 +135,7 @@ class MemoryProbe:
             peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
             device_used_bytes=self._device_used_bytes(),
             device_used_before_bytes=self._device_before_bytes,
-            weights_bytes=weights_bytes(model),
+            weights_bytes=compute_weights_bytes(model),
             peak_rss_method="VmHWM" if self._can_reset else "ru_maxrss",
         )
 
@@ -162,7 +162,7 @@ def _max_rss_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def weights_bytes(model: Model) -> int:
+def compute_weights_bytes(model: Model) -> int:
     """Bytes of a model's parameters and buffers; tied weights count once."""
     plain = [
         tensor for weight in [*model.parameters(), *model.buffers()] for tensor in _plain(weight)
@@ -182,7 +182,7 @@ def _plain(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one m
     return [part for name in names for part in _plain(getattr(weight, name))]
 
 
-def memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
+def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
     """The probe of a device with the real counters behind it."""
     if device.split(":", maxsplit=1)[0] != "cuda":
         return MemoryProbe(device)

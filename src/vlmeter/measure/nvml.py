@@ -103,7 +103,7 @@ def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
     return opened
 
 
-def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
+def find_gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
     """The GPU behind a torch device.
 
     Args:
@@ -132,7 +132,9 @@ def open_device(device: str) -> Gpu | None:
     if not torch.cuda.is_available():
         return None
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return gpu_of_device(open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0))
+    return find_gpu_of_device(
+        open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0)
+    )
 
 
 def open_devices(device: str) -> list[Gpu]:

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from vlmeter.errors import Sentence
 from vlmeter.measure.energy.counters import EnergyCounter
 
 PROMPT_S = 0.01
@@ -62,7 +63,7 @@ class CounterWindow:
         """
         value = self.counter.read_j()
         if value is None:
-            self._problem = "the counter could not be read"
+            self._problem = Sentence("the counter could not be read")
             return
         before, self._last = self._last, (at_s, value)
         if before is None:
@@ -96,16 +97,17 @@ class CounterWindow:
         shortest_s = min((end_s - start_s for start_s, end_s in self._rounds), default=0.0)
         updates = round(shortest_s / self.counter.update_s)
         if updates < min_updates:
-            return (
+            return Sentence(
                 f"a round of {shortest_s:.3g} s holds about {updates} updates of the counter and"
                 f" {min_updates} are needed: lengthen the window, or split it into fewer rounds"
             )
         if not all(self._moved_within(*ends) for ends in self._rounds):
-            return "the counter did not move for a whole round"
+            return Sentence("the counter did not move for a whole round")
         if self._moved < self._due / 2:
-            return f"the counter stood still in {self._due - self._moved} of {self._due} readings"
+            still = self._due - self._moved
+            return Sentence(f"the counter stood still in {still} of {self._due} readings")
         if min(self.rounds_j) <= 0:
-            return (
+            return Sentence(
                 "the counter's ticks could not be timed before and after each round: it moves less"
                 " often than is known of it, or the processor was too busy"
             )
@@ -117,7 +119,7 @@ class CounterWindow:
         if advance < 0 and self.counter.wrap_j is not None:
             advance += self.counter.wrap_j
         if advance < 0:
-            self._problem = "the counter went backwards, as after a reload of the driver"
+            self._problem = Sentence("the counter went backwards, as after a reload of the driver")
             advance = 0.0
         self._total_j += advance
         if advance > 0:

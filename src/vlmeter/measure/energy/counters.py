@@ -32,7 +32,7 @@ class EnergyCounter:
     """How often it advances."""
 
 
-def nvml_counter(gpu: Gpu) -> EnergyCounter | None:
+def make_nvml_counter(gpu: Gpu) -> EnergyCounter | None:
     """The total energy counter of a GPU; None on one older than Volta."""
     if gpu.energy_j() is None:
         return None
@@ -45,7 +45,7 @@ def nvml_counter(gpu: Gpu) -> EnergyCounter | None:
     )
 
 
-def rapl_counters(powercap: Path = POWERCAP) -> list[EnergyCounter]:
+def make_rapl_counters(powercap: Path = POWERCAP) -> list[EnergyCounter]:
     """The readable RAPL counters: one per CPU package, and one per package's memory.
 
     Memory counts only where every package shows it, since a part of the memory is no figure.

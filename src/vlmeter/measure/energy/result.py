@@ -61,7 +61,7 @@ class Energy:
     high_j: float | None
 
 
-def with_generation(forward: Energy, generation: Energy) -> Energy:
+def add_generation(forward: Energy, generation: Energy) -> Energy:
     """The forward pass's energy with the energy per token of a window of generations."""
     return replace(
         forward,
@@ -70,7 +70,7 @@ def with_generation(forward: Energy, generation: Energy) -> Energy:
     )
 
 
-def joint_reason(components: Sequence[Component]) -> str | None:
+def join_reasons(components: Sequence[Component]) -> str | None:
     """Why the devices together have no figure: the reason of each that has none, once."""
     devices: dict[str, list[str]] = {}
     for part in components:
@@ -79,13 +79,13 @@ def joint_reason(components: Sequence[Component]) -> str | None:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in devices.items()) or None
 
 
-def total_idle_w(components: Sequence[Component]) -> float | None:
+def sum_idle_w(components: Sequence[Component]) -> float | None:
     """Idle power of all devices, or None when that of one is not known."""
     watts = [part.idle_w for part in components]
     return None if None in watts else math.fsum(value for value in watts if value is not None)
 
 
-def net_of_idle(
+def subtract_idle(
     total_j: float | None, idle_w: float | None, seconds: float, reason: str | None
 ) -> tuple[float | None, str | None]:
     """Joules above idle, or the reason why there is no such figure.

@@ -14,13 +14,13 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from vlmeter.measure.flops.decode_step import decode_inputs
-from vlmeter.measure.flops.dispatch import dispatched_flops
+from vlmeter.measure.flops.decode_step import make_decode_inputs
+from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.measure.flops.operators import (
     MATRIX_HANDLES,
     NORM_HANDLES,
     NORM_NAMES,
-    uncounted_reason,
+    describe_uncounted,
 )
 from vlmeter.measure.flops.result import DecodeStep, Flops
 
@@ -73,7 +73,7 @@ def count_flops(
         stages: The stage of a module by its name, or the name prefixes of each stage.
     """
     batch_size = _batch_size(inputs)
-    stage_of = stages if callable(stages) else stage_by_prefix(stages)
+    stage_of = stages if callable(stages) else make_stage_lookup(stages)
     with torch.no_grad():
         forward = _counted(model, lambda: {**inputs, "use_cache": False})
     own = _own(forward.by_module)
@@ -82,7 +82,7 @@ def count_flops(
         if flops:
             by_stage[stage_of(name) or UNSTAGED] += flops
     total = forward.by_module[""]
-    reason = uncounted_reason(forward.uncounted)
+    reason = describe_uncounted(forward.uncounted)
     return Flops(
         flops=None if reason else total,
         flops_reason=reason,
@@ -98,7 +98,7 @@ def count_flops(
     )
 
 
-def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
+def make_stage_lookup(stages: Mapping[str, Sequence[str]]) -> StageOf:
     """A stage function from each stage's module name prefixes; the longest match decides."""
     by_prefix = {prefix: stage for stage, prefixes in stages.items() for prefix in prefixes}
 
@@ -128,14 +128,14 @@ def count_decode_step(
     """
     with torch.no_grad():
         counted = _counted(
-            decoder, lambda: decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
+            decoder, lambda: make_decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
         )
-    reason = uncounted_reason(counted.uncounted)
+    reason = describe_uncounted(counted.uncounted)
     own = {} if reason else _own(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
 
 
-def mean_decode_step(
+def count_mean_decode_step(
     decoder: nn.Module, batch_size: int, prompt_tokens: int, steps: int
 ) -> DecodeStep:
     """Count the mean of successive decode steps, each over a cache one position longer.
@@ -174,7 +174,7 @@ def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) 
         model: What is counted.
         make_inputs: Makes its keyword arguments anew: a pass may change a cache among them.
     """
-    dispatched = dispatched_flops(model, make_inputs())
+    dispatched = count_dispatched_flops(model, make_inputs())
     try:
         counted = _count(model, make_inputs())
     except RuntimeError as error:

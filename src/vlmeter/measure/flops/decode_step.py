@@ -10,7 +10,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 
-def decode_inputs(
+def make_decode_inputs(
     decoder: Any,  # noqa: ANN401 - any transformers model
     batch_size: int,
     prompt_tokens: int,

@@ -88,7 +88,7 @@ class CudaStopwatch:
         return start.elapsed_time(end) * 1e-3  # type: ignore[attr-defined,no-any-return]
 
 
-def stopwatch_for(device: str) -> Stopwatch:
+def make_stopwatch(device: str) -> Stopwatch:
     """The stopwatch of a device."""
     if device.split(":", maxsplit=1)[0] == "cuda":
         import torch  # noqa: PLC0415  (named only here)
@@ -168,7 +168,7 @@ PassTimes = Mapping[int, OwnTime]
 """Own times of one pass, or of its decode steps, by layer."""
 
 
-def own_times_of(
+def compute_own_times(
     marks: Sequence[Mark], stopwatch: Stopwatch, *, decoding: bool = False
 ) -> PassTimes:
     """Own times of one pass from its nested marks.
@@ -197,6 +197,6 @@ def own_times_of(
     return dict(own)
 
 
-def pass_seconds(own: PassTimes) -> float:
+def sum_pass_seconds(own: PassTimes) -> float:
     """The time of the whole pass."""
     return math.fsum(time.seconds for time in own.values())
