@@ -117,7 +117,7 @@ class CudaClock:
 
 
 def make_clock(device: str) -> Clock:
-    """The clock of a device: CUDA events for `cuda` and `cuda:N`, the host's counter otherwise."""
+    """Return a device's clock: CUDA events for `cuda` and `cuda:N`, else the host's counter."""
     if device.split(":", maxsplit=1)[0] == "cuda":
         import torch  # noqa: PLC0415  (a CPU clock must not cost torch's import)
 

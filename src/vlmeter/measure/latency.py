@@ -114,7 +114,7 @@ def _time_rounds(
 
 
 def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
-    """How many calls to give to the clock at once: what is missing, by the last estimate.
+    """Return how many calls to give to the clock at once: what is missing, by the last estimate.
 
     One chunk is one synchronise, so a round should be few of them.
     """

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from vlmeter.machine.description import Machine
-from vlmeter.measure.gpu_conditions import SLOWDOWNS
+from vlmeter.measure.result import SLOWDOWNS
 from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say

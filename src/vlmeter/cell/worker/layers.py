@@ -33,7 +33,7 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
         UnsupportedError: the model is spread over several GPUs.
     """
     if job.cell.gpus > 1:
-        # Each GPU has streams of its own, and no event of one tells the time of another's.
+        # Each GPU has streams of its own, and events of different streams have no common clock.
         raise UnsupportedError(
             f"the model is spread over {job.cell.gpus} GPUs: the layers of several GPUs cannot be "
             "timed on one clock"

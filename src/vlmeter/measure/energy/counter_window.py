@@ -31,7 +31,7 @@ class CounterWindow:
         self.counter = counter
         self._rounds: list[tuple[float, float]] = []
         self._moments_s: list[float] = []
-        """When it is known what the counter stood at: at its readings, or at its ticks ..."""
+        """When the counter's value is certain: at its readings, or at its ticks ..."""
         self._joules: list[float] = []
         """... and what it had counted then, since the first reading."""
         self._moved_s: list[float] = []
@@ -74,20 +74,20 @@ class CounterWindow:
             self._note(at_s)
 
     def end_round(self, start_s: float, end_s: float) -> None:
-        """Say that a round went from one moment to the other."""
+        """Note that a round went from the first moment to the second."""
         self._rounds.append((start_s, end_s))
 
     def has_ticked_since(self, at_s: float) -> bool:
-        """Whether a tick was timed after this moment."""
+        """Return whether a tick was timed after this moment."""
         return bool(self._moments_s) and self._moments_s[-1] > at_s
 
     @property
     def rounds_j(self) -> list[float]:
-        """Joules of each round; zero where they cannot be told, for which there is a problem."""
+        """Joules of each round; zero where they are unknown, for which there is a problem."""
         return [self._between(start_s, end_s) for start_s, end_s in self._rounds]
 
-    def problem(self, min_updates: int) -> str | None:
-        """Why the counter gives no figure for the window, or None when it does.
+    def find_problem(self, min_updates: int) -> str | None:
+        """Return why the counter gives no figure for the window, or None when it does.
 
         Args:
             min_updates: Updates that each round must hold.
@@ -135,7 +135,7 @@ class CounterWindow:
         self._moments_s.append(at_s)
 
     def _check(self, at_s: float) -> None:
-        """Two update intervals apart, a living counter must have moved."""
+        """Check that the counter has moved, two update intervals apart."""
         checked_s, checked_j = self._checked or (at_s, 0.0)
         if at_s - checked_s >= 2 * self.counter.update_s:
             self._due += 1
@@ -150,7 +150,7 @@ class CounterWindow:
         return 0.0 if start_j is None or end_j is None else end_j - start_j
 
     def _at(self, at_s: float) -> float | None:
-        """Joules at a moment, in a straight line between those before and after it."""
+        """Return the joules at a moment, in a straight line between those before and after it."""
         after = bisect_left(self._moments_s, at_s)
         if after == len(self._moments_s):
             return None

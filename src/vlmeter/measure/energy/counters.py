@@ -7,7 +7,7 @@ from pathlib import Path
 from vlmeter.measure.nvml import Gpu
 
 POWERCAP = Path("/sys/class/powercap")
-"""Where Linux shows RAPL; since 2020 only root may read the energies unless told otherwise."""
+"""Where Linux shows RAPL; since 2020 only root may read the energies unless the administrator allows it."""
 
 _NVML_UPDATE_S = 0.1
 _RAPL_UPDATE_S = 0.001
@@ -33,7 +33,7 @@ class EnergyCounter:
 
 
 def make_nvml_counter(gpu: Gpu) -> EnergyCounter | None:
-    """The total energy counter of a GPU; None on one older than Volta."""
+    """Return the total energy counter of a GPU; None on one older than Volta."""
     if gpu.energy_j() is None:
         return None
     return EnergyCounter(
@@ -46,7 +46,7 @@ def make_nvml_counter(gpu: Gpu) -> EnergyCounter | None:
 
 
 def make_rapl_counters(powercap: Path = POWERCAP) -> list[EnergyCounter]:
-    """The readable RAPL counters: one per CPU package, and one per package's memory.
+    """Return the readable RAPL counters: one per CPU package, and one per package's memory.
 
     Memory counts only where every package shows it, since a part of the memory is no figure.
     """

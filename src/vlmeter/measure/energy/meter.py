@@ -1,4 +1,4 @@
-"""Energy per sample over a steady window, device by device, each with how it is known.
+"""Energy per sample over a steady window, device by device, each with how it is measured.
 
 codecarbon measures every device in tasks that are opened after its set-up. Where the hardware has
 a counter (NVML for a GPU, RAPL for CPU and memory) it is also read directly; its figure is then the
@@ -47,7 +47,7 @@ class EnergyMeter:
         """Set codecarbon up from the description, which takes some milliseconds.
 
         Args:
-            sources: How the energy of this machine's devices is known.
+            sources: How the energy of this machine's devices is measured or modelled.
             settings: Validity rules.
             gpus: The GPUs that the steps work on. Others of the machine are left out.
             missing: Why a device that the steps work on cannot be measured at all.
@@ -123,7 +123,7 @@ class EnergyMeter:
     def _find_counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
         if _is_short(seconds, self._settings):
             return _describe_short_window(seconds, self._settings)
-        problems = (counter.problem(self._settings.min_counter_updates) for counter in own)
+        problems = (counter.find_problem(self._settings.min_counter_updates) for counter in own)
         return next((problem for problem in problems if problem), None)
 
     def _find_tracker_problem(
@@ -252,7 +252,7 @@ def _get_tracked_j(device: str, joules: Mapping[str, float]) -> float | None:
 
 
 def _is_short(seconds: float, settings: EnergySettings) -> bool:
-    """Whether the window is shorter than it must be, beyond the rounding of its rounds' sum."""
+    """Return whether the window is shorter than it must be, beyond the rounding of its rounds' sum."""
     return seconds < settings.min_window_s * (1 - 1e-6)
 
 

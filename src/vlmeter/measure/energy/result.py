@@ -14,7 +14,7 @@ class Component:
     device: str
     """`cpu`, `ram` or `gpu0`."""
     energy_j: float | None
-    """Over the whole window; None when it is not known."""
+    """Over the whole window; None when it could not be measured."""
     power_w: float | None
     kind: str
     """`measured`, `modelled` or `constant`."""
@@ -62,7 +62,7 @@ class Energy:
 
 
 def add_generation(forward: Energy, generation: Energy) -> Energy:
-    """The forward pass's energy with the energy per token of a window of generations."""
+    """Return the forward pass's energy with the energy per token of a window of generations."""
     return replace(
         forward,
         energy_per_token_j=generation.energy_per_token_j,
@@ -71,7 +71,7 @@ def add_generation(forward: Energy, generation: Energy) -> Energy:
 
 
 def join_reasons(components: Sequence[Component]) -> str | None:
-    """Why the devices together have no figure: the reason of each that has none, once."""
+    """Return why the devices together have no figure: the reason of each that has none, once."""
     devices: dict[str, list[str]] = {}
     for part in components:
         if part.reason:
@@ -80,7 +80,7 @@ def join_reasons(components: Sequence[Component]) -> str | None:
 
 
 def sum_idle_w(components: Sequence[Component]) -> float | None:
-    """Idle power of all devices, or None when that of one is not known."""
+    """Return the idle power of all devices; None when one of them has none."""
     watts = [part.idle_w for part in components]
     return None if None in watts else math.fsum(value for value in watts if value is not None)
 
@@ -88,10 +88,10 @@ def sum_idle_w(components: Sequence[Component]) -> float | None:
 def subtract_idle(
     total_j: float | None, idle_w: float | None, seconds: float, reason: str | None
 ) -> tuple[float | None, str | None]:
-    """Joules above idle, or the reason why there is no such figure.
+    """Return the joules above idle, or the reason why there is no such figure.
 
     Args:
-        total_j: Gross joules of the window; None when they are not known.
+        total_j: Gross joules of the window; None when they could not be measured.
         idle_w: Power of the same devices at idle.
         seconds: Length of the window.
         reason: Why `total_j` is None.

@@ -54,7 +54,7 @@ class _Positional(nn.Module):
         self._fixed = fixed
 
     def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        """The model's first output, which is its logits."""
+        """Return the model's first output, which is its logits."""
         named = dict(zip(self._names, tensors, strict=True))
         outputs = self.model(**named, **self._fixed, return_dict=False)
         return outputs[0]  # type: ignore[no-any-return]
@@ -75,8 +75,8 @@ def count_flops(
     batch_size = _batch_size(inputs)
     stage_of = stages if callable(stages) else make_stage_lookup(stages)
     with torch.no_grad():
-        forward = _counted(model, lambda: {**inputs, "use_cache": False})
-    own = _own(forward.by_module)
+        forward = _count_by_both(model, lambda: {**inputs, "use_cache": False})
+    own = _subtract_children(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
         if flops:
@@ -99,7 +99,7 @@ def count_flops(
 
 
 def make_stage_lookup(stages: Mapping[str, Sequence[str]]) -> StageOf:
-    """A stage function from each stage's module name prefixes; the longest match decides."""
+    """Return a stage function from each stage's module name prefixes; the longest match decides."""
     by_prefix = {prefix: stage for stage, prefixes in stages.items() for prefix in prefixes}
 
     def stage_of(name: str) -> str | None:
@@ -127,11 +127,11 @@ def count_decode_step(
         decoded_tokens: Tokens decoded and cached before the step.
     """
     with torch.no_grad():
-        counted = _counted(
+        counted = _count_by_both(
             decoder, lambda: make_decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
         )
     reason = describe_uncounted(counted.uncounted)
-    own = {} if reason else _own(counted.by_module)
+    own = {} if reason else _subtract_children(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
 
 
@@ -154,7 +154,7 @@ def count_mean_decode_step(
 
 
 def _batch_size(inputs: Mapping[str, object]) -> int:
-    """The samples of a batch; pixels that come as patches of all its images tell nothing of it."""
+    """Return the samples of a batch; pixels may come as patches of all its images together."""
     names = {"input_ids"} if "image_grid_thw" in inputs else inputs.keys()
     tensors = (inputs[name] for name in names)
     sizes = {value.shape[0] for value in tensors if isinstance(value, torch.Tensor)}
@@ -163,7 +163,7 @@ def _batch_size(inputs: Mapping[str, object]) -> int:
     return int(sizes.pop())
 
 
-def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
+def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
     """Count by fvcore, held against what torch dispatches.
 
     Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
@@ -209,7 +209,7 @@ def _matrix_macs(operators: Mapping[str, float]) -> int:
     return int(sum(count for name, count in operators.items() if name not in NORM_NAMES))
 
 
-def _own(by_module: Mapping[str, int]) -> dict[str, int]:
+def _subtract_children(by_module: Mapping[str, int]) -> dict[str, int]:
     """What each module does itself: its inclusive count less its children's."""
     own = dict(by_module)
     for name, flops in by_module.items():

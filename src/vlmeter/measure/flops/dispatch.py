@@ -19,7 +19,7 @@ def _cpu_attention(
     *_: object,
     **__: object,
 ) -> int:
-    """The work of SDPA's kernel for CPUs, which torch's counter takes for none."""
+    """Return the work of SDPA's kernel for CPUs, which torch's counter takes for none."""
     return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 

@@ -43,7 +43,7 @@ _BY_CLASS_NAME = (
 
 
 def find_kind(module: nn.Module) -> str:
-    """The kind of a layer: one of the constants of this module."""
+    """Return the kind of a layer: one of the constants of this module."""
     for classes, kind in _BY_CLASS:
         if isinstance(module, classes):
             return kind
@@ -55,7 +55,7 @@ def find_kind(module: nn.Module) -> str:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is a row of the layer profile.
+    """Return whether a module is a row of the layer profile.
 
     Leaves are, and so are attention modules, which hold linear layers and do the score and value
     products themselves. Dropout and identity do nothing in inference: a hook on them would cost

@@ -52,7 +52,7 @@ def profile_layers(
         model: The model whose layers are marked; not a compiled one.
         run: One forward pass.
         clock: Times the passes without hooks.
-        stopwatch: Marks the layers; `marks.stopwatch_for` gives the device's.
+        stopwatch: Marks the layers; `make_stopwatch` gives the device's.
         stage_of: The stage of a module by its dotted name.
         iterations: Passes with hooks, and as many without.
         flops_by_module: `Flops.own_by_module` of the same pass.
@@ -87,7 +87,7 @@ def profile_decode(
 
     Args:
         model: As in `profile_layers`.
-        generate: Generates exactly as many tokens as it is told, for one full batch.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
         decoder: The language model inside. Its first call in a generation is the prefill, every
             further one a decode step.
         new_tokens: Length of a generation, at least 2.
@@ -176,7 +176,7 @@ def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> Lay
 
 
 def choose_central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
-    """The half of the passes (at least one) whose whole times are nearest to the median.
+    """Return the half of the passes (at least one) whose whole times are nearest to the median.
 
     Means over whole passes keep the sum of the rows equal to the whole, which medians per row do
     not; leaving out the outer passes keeps a disturbed one from moving them.
@@ -198,7 +198,7 @@ def _mean(passes: Sequence[PassTimes]) -> PassTimes:
 
 
 def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
-    """The rows with `time_ms` still in seconds with hooks, and no shares yet."""
+    """Return the rows with `time_ms` still in seconds with hooks, and no shares yet."""
     names = list(work.layers)
     rows = []
     for index, own in own_times.items():

@@ -21,7 +21,7 @@ def seconds(count, step_s=0.25):
 def test_a_counter_s_advance_is_the_round_s_energy():
     window = follow([100.0, 130.0, 160.0, 190.0, 220.0], seconds(5))
     assert window.rounds_j == [120.0]
-    assert window.problem(10) is None
+    assert window.find_problem(10) is None
 
 
 def test_rounds_are_told_apart_and_what_lies_between_them_is_in_neither():
@@ -36,43 +36,43 @@ def test_rounds_are_told_apart_and_what_lies_between_them_is_in_neither():
 def test_a_wrap_is_corrected():
     window = follow([990.0, 998.0, 6.0, 14.0], seconds(4), wrap_j=1000.0)
     assert window.rounds_j == [24.0]
-    assert window.problem(10) is None
+    assert window.find_problem(10) is None
 
 
 def test_a_counter_that_goes_back_without_a_wrap_gives_no_figure():
     window = follow([990.0, 998.0, 0.0, 14.0], seconds(4))
-    assert "backwards" in window.problem(10)
+    assert "backwards" in window.find_problem(10)
 
 
 def test_a_counter_that_stands_still_for_the_window_gives_no_figure():
     window = follow([990.0] * 5, seconds(5))
-    assert "did not move" in window.problem(10)
+    assert "did not move" in window.find_problem(10)
 
 
 def test_a_counter_that_stalls_after_a_while_gives_no_figure():
     window = follow([0.0, 30.0] + [30.0] * 7, seconds(9))
-    assert window.problem(10) == "the counter stood still in 7 of 8 readings"
+    assert window.find_problem(10) == "the counter stood still in 7 of 8 readings"
 
 
 def test_a_counter_that_is_always_zero_gives_no_figure():
     window = follow([0.0] * 5, seconds(5))
-    assert "did not move" in window.problem(10)
+    assert "did not move" in window.find_problem(10)
 
 
 def test_a_counter_that_cannot_be_read_gives_no_figure():
     window = follow([1.0, None, 3.0], seconds(3))
-    assert window.problem(1) == "the counter could not be read"
+    assert window.find_problem(1) == "the counter could not be read"
 
 
 def test_readings_closer_than_the_counter_s_updates_do_not_count_as_a_stall():
     values = [0.0, *[10.0 * (index // 4) for index in range(1, 401)]]
     window = follow(values, seconds(401, step_s=0.0025))
-    assert window.problem(10) is None
+    assert window.find_problem(10) is None
 
 
 def test_a_round_with_too_few_updates_gives_no_figure():
     window = follow([0.0, 30.0, 60.0, 90.0], seconds(4, step_s=0.025))
-    assert window.problem(10) == (
+    assert window.find_problem(10) == (
         "a round of 0.075 s holds about 8 updates of the counter and 10 are needed: lengthen the"
         " window, or split it into fewer rounds"
     )
