@@ -9,8 +9,8 @@ from vlmeter.cell.measurement import (
     InputBlock,
     ModelBlock,
     Provenance,
-    UnreadableSample,
 )
+from vlmeter.data.manifests import UnusableSample
 from vlmeter.machine.description import Cpu
 from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.flops.result import FlopsDetail
@@ -55,7 +55,7 @@ def make_input(cell: RecordCell, text: int, tokens: int) -> InputBlock:
         samples=300,
         prompt_templates={"{question}": 300},
         truncated_samples=12 if tokens > text else 0,
-        bad_samples=[UnreadableSample("q17", "the image is cut short")],
+        bad_samples=[UnusableSample("q17", "the image is cut short")],
         batch_samples=cell.batch_size,
         distinct_batches=1,
         repeated=False,
