@@ -13,7 +13,8 @@ from study import RESULTS_FOLDER, Job, Study, working_in
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
 from vlmeter.machine.description import read_machine
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study as Config
 
@@ -121,7 +122,7 @@ def _set_up(study: Study, job: Job) -> None:
 
 def _told_by_verify(study: Study, relative: Path) -> str | None:
     with working_in(study.tree.folder):
-        told = [damage.words for damage in damages(RESULTS_FOLDER)]
+        told = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
     return next((words for words in told if str(relative) in words), None)
 
 

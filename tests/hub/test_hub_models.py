@@ -9,8 +9,8 @@ from hubcontent import DEMO
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.load import load_model
 
 WEIGHTS_SUFFIX = ".safetensors"

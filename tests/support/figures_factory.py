@@ -107,7 +107,7 @@ def make_provenance(dataset: str) -> Provenance:
         torch=make_torch_settings(),
         cuda=None,
         host="4057",
-        cpu=Cpu(name="Example CPU @ 2.50GHz", physical_cores=2),
+        cpu=Cpu(name="Example CPU @ 2.50GHz", physical_cores=2, logical_cores=None),
         memory_bytes=24_000_000_000,
         os="Linux-6.1-x86_64",
         container=None,

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from vlmeter.axes import Axes
+from vlmeter.results.outline import ProfiledCell
+
 KINDS = {
     "linear": ("language_model.model.decoder.layers.{}.fc1", "prefill", 0.55, 0.80),
     "attention": ("vision_model.encoder.layers.{}.self_attn", "vision", 0.17, 0.16),
@@ -17,9 +20,9 @@ KINDS = {
 }
 
 
-def make_layer_rows(axes: dict[str, Any]) -> list[dict[str, Any]]:
+def make_layer_rows(axes: Axes) -> list[dict[str, Any]]:
     """Return disjoint rows that add up to 21 ms * batch^0.86."""
-    batch = axes["batch_size"]
+    batch = axes.batch_size
     total_ms, flops = 21.0 * batch**0.86, 751.06e9 * batch
     rows = []
     for kind, (module, stage, share, work) in KINDS.items():
@@ -80,11 +83,11 @@ def make_decode_rows(batch: int) -> list[dict[str, Any]]:
     ]
 
 
-def make_layer_record(dataset: str, entry: dict[str, Any]) -> dict[str, Any]:
+def make_layer_record(dataset: str, entry: ProfiledCell) -> dict[str, Any]:
     return {
         "status": "ok",
         "reason": None,
-        "cell": {"id": entry["cell"], "dataset": dataset, **entry["axes"]},
+        "cell": {"id": entry.cell, "dataset": dataset, **entry.axes.as_dict()},
         "total_ms": 21.0,
         "overhead_share": 0.062,
         "decode": {"overhead_share": 0.081},

@@ -3,18 +3,30 @@
 import csv
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from layer_factory import make_layer_record, make_layer_rows
+from machines import MACHINE
 from record_factory import make_cell, make_failed_record, make_ok_record
-from study_files import MACHINE, Files, write_answers, write_samples
+from study_files import Files, write_answers, write_samples
 
+from vlmeter.axes import Axes, write_cell_id
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.results.outline import (
+    DatasetInfo,
+    LayersOutline,
+    ModelInfo,
+    Outline,
+    PlacedCell,
+    ProfiledCell,
+    SectionOutline,
+)
 from vlmeter.results.record import Record, RecordCell
 from vlmeter.status import Status
+from vlmeter.storage.files import write_json
 from vlmeter.storage.layout import CellKey
 
 AXES = {
@@ -29,80 +41,61 @@ AXES = {
     "optimization": "eager",
 }
 DATASETS = {
-    "coco": {"label": "COCO", "task": "caption", "source": "org/coco", "licence": "CC BY 4.0"},
-    "scienceqa": {
-        "label": "ScienceQA",
-        "task": "multiple_choice",
-        "source": "org/scienceqa",
-        "licence": None,
-    },
-    "textvqa": {"label": "TextVQA", "task": "vqa", "source": "org/textvqa", "licence": "CC BY 4.0"},
+    "coco": DatasetInfo("COCO", "caption", "org/coco", "CC BY 4.0"),
+    "scienceqa": DatasetInfo("ScienceQA", "multiple_choice", "org/scienceqa", None),
+    "textvqa": DatasetInfo("TextVQA", "vqa", "org/textvqa", "CC BY 4.0"),
 }
+MODEL = ModelInfo(
+    "Salesforce/blip2-opt-2.7b", "Salesforce/blip2-opt-2.7b", revision="59a1ef6c1e51", licence="MIT"
+)
 TOKENS = {"coco": 1, "scienceqa": 68, "textvqa": 16}
 
 
 def cell_id(axes: dict[str, Any]) -> str:
-    return (
-        f"{axes['model']}-bs{axes['batch_size']}-img{axes['image_size']}-len{axes['max_input_len']}"
-        f"-{axes['dtype']}-{axes['optimization']}-{axes['device']}"
-    )
+    return write_cell_id(Axes(**axes), AXES)
 
 
 def make_section(
     name: str, title: str, datasets: list[str], fixed: dict[str, Any], axis: str, values: list[Any]
-) -> dict[str, Any]:
+) -> SectionOutline:
     cells = []
     for value in values:
         axes = {**AXES, **fixed, axis: value}
         if axes["device"] == "cuda":
             axes["dtype"] = "fp16"
         for dataset in datasets:
-            cells.append(
-                {
-                    "dataset": dataset,
-                    "values": {axis: value},
-                    "label": str(value),
-                    "cell": cell_id(axes),
-                    "axes": axes,
-                }
-            )
-    return {
-        "name": name,
-        "title": title,
-        "note": None,
-        "fixed": fixed,
-        "varied": {axis: values},
-        "datasets": datasets,
-        "cells": cells,
-    }
+            place = {axis: value}
+            cells.append(PlacedCell(dataset, place, str(value), cell_id(axes), Axes(**axes)))
+    return SectionOutline(
+        name=name,
+        title=title,
+        note=None,
+        fixed=fixed,
+        varied={axis: tuple(values)},
+        datasets=tuple(datasets),
+        cells=tuple(cells),
+    )
 
 
-def make_outline() -> dict[str, Any]:
+def make_outline() -> Outline:
     every = list(DATASETS)
     profiled = [
         *({**AXES, "batch_size": size} for size in (1, 4, 8, 16)),
         {**AXES, "image_size": 448},
     ]
-    return {
-        "study": "demo",
-        "title": "Salesforce/blip2-opt-2.7b",
-        "language": "en",
-        "models": {
-            "blip2-opt-2.7b": {
-                "label": "Salesforce/blip2-opt-2.7b",
-                "source": "Salesforce/blip2-opt-2.7b",
-                "revision": "59a1ef6c1e51",
-                "licence": "MIT",
-            }
-        },
-        "datasets": json.loads(json.dumps(DATASETS)),
-        "base": dict(AXES),
-        "base_cells": {"textvqa": cell_id(AXES)},
-        "references": {
+    return Outline(
+        study="demo",
+        title="Salesforce/blip2-opt-2.7b",
+        language="en",
+        models={"blip2-opt-2.7b": MODEL},
+        datasets=dict(DATASETS),
+        base=Axes(**AXES),
+        base_cells={"textvqa": cell_id(AXES)},
+        references={
             name: {AXES["model"]: cell_id({**AXES, "batch_size": 1 if name == "textvqa" else 16})}
             for name in DATASETS
         },
-        "sections": [
+        sections=(
             make_section("batch_size", "batch_size", ["textvqa"], {}, "batch_size", [1, 4, 8, 16]),
             make_section(
                 "image_size", "Image size", every, {"batch_size": 16}, "image_size", [224, 336, 448]
@@ -124,25 +117,24 @@ def make_outline() -> dict[str, Any]:
                 ["eager", "compile", "flash_attention_2"],
             ),
             make_section("device", "GPU vs CPU", ["textvqa"], {}, "device", ["cuda", "cpu"]),
-        ],
-        "layers": {
-            "dataset": "textvqa",
-            "cells": [{"cell": cell_id(axes), "axes": axes} for axes in profiled],
-        },
-        "measure": {
+        ),
+        layers=LayersOutline(
+            "textvqa", tuple(ProfiledCell(cell_id(axes), Axes(**axes)) for axes in profiled)
+        ),
+        measure={
             "window_s": 10.0,
             "min_iterations": 10,
             "repeats": 3,
             "energy": {"window_s": 10},
         },
-    }
+    )
 
 
 @dataclass
 class MadeStudy:
     """A study's records in memory; `write` writes them where the workflow writes them."""
 
-    outline: dict[str, Any] = field(default_factory=make_outline)
+    outline: Outline = field(default_factory=make_outline)
     seed: int = 0
     tokens: dict[str, int] = field(default_factory=TOKENS.copy)
     has_gpu: bool = False
@@ -154,22 +146,27 @@ class MadeStudy:
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)
         self.records: dict[CellKey, dict[str, Any]] = {}
-        for block in self.outline["sections"]:
-            for entry in block["cells"]:
-                key = CellKey(entry["dataset"], entry["cell"])
-                if key not in self.records:
-                    self.records[key] = self._make_record(entry, rng).as_plain()
-        layers = self.outline["layers"]
+        for section in self.outline.sections:
+            for entry in section.cells:
+                if entry.key not in self.records:
+                    self.records[entry.key] = self._make_record(entry, rng).as_plain()
+        layers = self.outline.layers
         self.profiles = {
-            entry["cell"]: (
-                make_layer_rows(entry["axes"]),
-                make_layer_record(layers["dataset"], entry),
-            )
-            for entry in layers["cells"]
+            entry.cell: (make_layer_rows(entry.axes), make_layer_record(layers.dataset, entry))
+            for entry in layers.cells
         }
 
-    def _make_record(self, entry: dict[str, Any], rng: random.Random) -> Record:
-        cell = make_cell(entry["cell"], entry["dataset"], entry["axes"])
+    def edit_outline(self, **changes: Any) -> None:
+        """Replace parts of the outline."""
+        self.outline = replace(self.outline, **changes)
+
+    def edit_model(self, **changes: Any) -> None:
+        """Replace what the outline says about its model."""
+        models = {name: replace(model, **changes) for name, model in self.outline.models.items()}
+        self.edit_outline(models=models)
+
+    def _make_record(self, entry: PlacedCell, rng: random.Random) -> Record:
+        cell = make_cell(entry.cell, entry.dataset, entry.axes.as_dict())
         if cell.optimization == "flash_attention_2":
             reason = "Blip2ForConditionalGeneration does not support Flash Attention 2.0 yet."
             return make_failed_record(cell, Status.UNSUPPORTED, reason)
@@ -208,7 +205,7 @@ class MadeStudy:
         for dataset in dict.fromkeys(dataset for dataset, _ in self.records):
             files.manifests.append(write_samples(folder / "samples" / dataset, self.words))
         for cell, (rows, record) in self.profiles.items():
-            table = folder / "layers" / self.outline["layers"]["dataset"] / f"{cell}.csv"
+            table = folder / "layers" / record["cell"]["dataset"] / f"{cell}.csv"
             table.parent.mkdir(parents=True, exist_ok=True)
             with table.open("w", newline="") as file:
                 names = [
@@ -227,24 +224,27 @@ class MadeStudy:
             table.with_suffix(".json").write_text(json.dumps(record))
             files.layer_tables.append(table)
             files.layer_records.append(table.with_suffix(".json"))
-        files.machine.write_text(json.dumps(MACHINE))
+        write_json(files.machine, asdict(MACHINE))
         return files
 
 
-def make_comparisons(outline: dict[str, Any]) -> Comparisons:
+def make_comparisons(outline: Outline) -> Comparisons:
     """Return which cells of an outline are compared, as the planner does."""
     pairs = set()
-    for block in outline["sections"]:
+    for section in outline.sections:
         first: dict[str, str] = {}
-        for entry in block["cells"]:
-            dataset, cell = entry["dataset"], entry["cell"]
-            bases = {first.setdefault(dataset, cell), outline["base_cells"].get(dataset)}
-            bases.add(outline["references"][dataset][entry["axes"]["model"]])
+        for entry in section.cells:
+            dataset, cell = entry.dataset, entry.cell
+            bases = {first.setdefault(dataset, cell), outline.base_cells.get(dataset)}
+            bases.add(outline.references[dataset][entry.axes.model])
             pairs |= {
                 DifferenceKey(dataset, cell, base) for base in bases if base not in (cell, None)
             }
     return Comparisons(pairs=tuple(sorted(pairs)), seed=0, resamples=200)
 
+
+NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
+"""The pairs within a study, which the comparison of two studies does not need."""
 
 FLASH = CellKey(
     "scienceqa", cell_id({**AXES, "batch_size": 16, "optimization": "flash_attention_2"})

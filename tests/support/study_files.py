@@ -2,11 +2,10 @@
 
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import machines
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
@@ -52,9 +51,6 @@ class Files:
 
     def figure(self, name: str) -> Path:
         return self.folder / "figures" / f"{name}.svg"
-
-
-MACHINE = {"hostname": "must-not-be-shown", **asdict(machines.MACHINE)}
 
 
 def write_samples(folder: Path, words: str) -> Path:

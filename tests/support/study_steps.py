@@ -4,12 +4,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from study_factory import MadeStudy, make_comparisons
+from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.export_study import export_study
+from vlmeter.results.outline import GalleryPlan, Outline, ParetoPlan, SectionPlan
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 
@@ -17,7 +18,7 @@ TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     from vlmeter.reporting.collect_answers import collect_answers
 
-    plan = {"samples": samples, "references": study.outline["references"]}
+    plan = GalleryPlan(samples, study.outline.references)
     tables = (files.summary, files.differences)
     collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
 
@@ -43,16 +44,19 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     )
     figures = {"pareto": files.figure("pareto")} if draw else {}
     if draw:
-        plot_pareto(outline, files.summary, files.differences, files.figure("pareto"))
+        plot_pareto(
+            make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto")
+        )
         collect(study, files)
         more.setdefault("answers", files.answers)
-    for block in outline["sections"] if draw else []:
-        figures[block["name"]] = files.figure(block["name"])
-        plot_section(block, outline["datasets"], files.summary, files.figure(block["name"]))
-    if draw and outline["layers"] is not None:
+    for section in outline.sections if draw else []:
+        figures[section.name] = files.figure(section.name)
+        plan = SectionPlan(section, outline.labels.datasets)
+        plot_section(plan, files.summary, files.figure(section.name))
+    if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        plot_layers(outline["layers"], *tables, files.figure("layers"))
+        plot_layers(outline.layers, *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,
@@ -70,8 +74,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
-NO_PAIRS = Comparisons(pairs=(), seed=0, resamples=100)
-"""The pairs within a study, which the comparison of two studies does not need."""
+def make_pareto_plan(outline: Outline) -> ParetoPlan:
+    return ParetoPlan(outline.base, outline.references, outline.labels)
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

@@ -58,15 +58,15 @@ def with_name(values, place, name):
 
 def paths_of(study):
     """Every place below the results that follows from a name."""
-    root = study.folder
+    folder = study.folder
     jobs = Jobs(study)
     for cell in (*study.cells, *study.layer_cells):
-        yield root / "cells" / cell.dataset / cell.id / "record.json"
-        yield root / "data" / cell.dataset / "samples.json"
-        yield root / "models" / f"{cell.axes.model}-{cell.axes.dtype}.json"
+        yield folder.cell(cell.key).record
+        yield folder.dataset(cell.dataset).manifest
+        yield folder.model_manifest(cell.axes.model, cell.axes.dtype)
         yield Path(jobs.inference(cell)["attempt"]["note"])
     for section in study.sections:
-        yield root / "figures" / f"{section.name}.svg"
+        yield folder.figure(section.name)
 
 
 @given(place=st.sampled_from(PLACES), name=NAMES)

@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vlmeter.config.axes import AXES, Fixed, Varied
+from vlmeter.axes import AXIS_NAMES
+from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.base import NAME_PATTERN, did_you_mean
 from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
@@ -182,7 +183,7 @@ def _abbreviate(value: object) -> str:
 
 def _find_broken_references(config: StudyConfig) -> Iterator[str]:
     """Yield a sentence for every name that is not defined."""
-    yield from _check_defined("base.model", config.base.model, config.models)
+    yield from _check_defined("base.model", str(config.base.get_values()["model"]), config.models)
     names = [section.name for section in config.sections]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -214,7 +215,7 @@ def _check_defined(place: str, name: str, defined: Mapping[str, object]) -> Iter
 def _find_broken_axes(
     config: StudyConfig, place: str, datasets: list[str], fixed: Fixed, varied: Varied
 ) -> Iterator[str]:
-    values = {axis: _list_axis_values(config, place, axis, fixed, varied) for axis in AXES}
+    values = {axis: _list_axis_values(config, place, axis, fixed, varied) for axis in AXIS_NAMES}
     key, models = values["model"]
     for model in models:
         yield from _check_defined(key, str(model), config.models)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pynvml
 import torch
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_key
 from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.job import MachineJob
 from vlmeter.machine.torch_device import check_device

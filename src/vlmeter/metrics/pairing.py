@@ -1,10 +1,10 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -61,7 +61,9 @@ class Examples(Collection[Example]):
             paired = np.flatnonzero(positions != _NO_PREDICTION)
             predictions = self._predictions.take(pa.array(positions[paired])).to_pylist()
             for index, prediction in zip(paired, predictions, strict=True):
-                yield _build_example(rows[index], prediction)
+                sample = (rows[index][name] for name in _SAMPLE_COLUMNS)
+                scores = prediction.get("option_scores")
+                yield _build_example(*sample, prediction["prediction"], scores)
             first += len(rows)
 
 
@@ -115,20 +117,20 @@ def _explain_unpaired(count: int, position: pa.Scalar) -> str:
     return f"{count} predictions for one sample" if count > 1 else "the prediction is null"
 
 
-def _build_example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
-    choices = tuple(sample["choices"] or ())
-    references = tuple(text or "" for text in sample["references"] or ())
-    answer_index = sample["answer_index"]
-    if not references and answer_index is not None and 0 <= answer_index < len(choices):
-        references = (choices[answer_index],)
-    option_scores = prediction.get("option_scores")
-    return Example(
-        id=sample["id"],
-        prediction=prediction["prediction"],
-        references=references,
-        choices=choices,
-        answer_index=answer_index,
-        option_scores=None
-        if option_scores is None
-        else tuple(math.nan if score is None else score for score in option_scores),
-    )
+def _build_example(
+    id_: str,
+    references: Sequence[str | None] | None,
+    choices: Sequence[str] | None,
+    answer_index: int | None,
+    prediction: str,
+    option_scores: Sequence[float | None] | None,
+) -> Example:
+    """Return a sample with its prediction. Without references the text of the answer is one."""
+    options = tuple(choices or ())
+    texts = tuple(text or "" for text in references or ())
+    if not texts and answer_index is not None and 0 <= answer_index < len(options):
+        texts = (options[answer_index],)
+    scores = None
+    if option_scores is not None:
+        scores = tuple(math.nan if score is None else score for score in option_scores)
+    return Example(id_, prediction, texts, options, answer_index, scores)

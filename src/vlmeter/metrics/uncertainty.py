@@ -46,6 +46,16 @@ class Difference:
             return False
         return self.low > 0 or self.high < 0
 
+    @property
+    def within_noise(self) -> bool:
+        """Whether the interval holds zero; False without an interval."""
+        return self.low is not None and not self.significant
+
+    def as_share_of(self, base: float) -> "Difference":
+        """Return the difference as a share of a figure."""
+        low, high = (None if end is None else end / base for end in (self.low, self.high))
+        return Difference(self.estimate / base, low, high)
+
 
 @dataclass(frozen=True)
 class Repeatability:
@@ -156,7 +166,7 @@ def compute_resampled_difference(
     return Difference(estimate, low, high)
 
 
-def difference_of_rounds(
+def compare_rounds(
     a: Sequence[float],
     b: Sequence[float],
     *,
@@ -196,7 +206,7 @@ def difference_of_rounds(
     return Difference(estimate, estimate - max(half_widths), estimate + max(half_widths))
 
 
-def repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
+def pool_repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
     """Return the repeatability of means, pooled over groups of the same computation.
 
     Args:

@@ -15,10 +15,10 @@ from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
 from vlmeter.models.random_weights import store_architecture

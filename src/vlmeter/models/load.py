@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.manifest import ModelManifest

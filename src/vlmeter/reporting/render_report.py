@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,9 +11,11 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.escaping import markdown, printable
+from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.inline_svg import inline_svg
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
+from vlmeter.reporting.gates import describe_gates
 from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
@@ -26,20 +28,22 @@ from vlmeter.reporting.language import (
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import machine_lines
+from vlmeter.reporting.provenance import SampleOrigin, list_machine_lines
 from vlmeter.reporting.published import read_published
-from vlmeter.reporting.remarks import gate_remarks, remarks
-from vlmeter.results.numbers import percent, quantity
+from vlmeter.reporting.remarks import list_remarks, read_timed_cell
+from vlmeter.results.gates import Judgement
+from vlmeter.results.numbers import format_percent, format_quantity
+from vlmeter.results.outline import Outline
+from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
-
-Plain = Mapping[str, Any]
+from vlmeter.storage.typed import from_plain
 
 _PROSE = "_prose.md.j2"
 
 
 def render_report(
-    outline: Mapping[str, Any],
+    outline: Outline,
     summary_csv: Path,
     layers_csv: Path,
     differences_csv: Path,
@@ -62,7 +66,7 @@ def render_report(
     """Write `report.md` and `study.html`, with their versions in other languages beside them.
 
     Args:
-        outline: `report_outline` of the study.
+        outline: The study, in the order of its report.
         summary_csv: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.
@@ -88,11 +92,14 @@ def render_report(
     summary = read_summary(summary_csv)
     layer_rows = read_layers(layers_csv)
     differences = read_differences(differences_csv)
-    machine = read_json(machine_json)
-    repeats = read_json(repeatability_json)
-    manifests_by_dataset = {path.parent.name: read_json(path) for path in manifests}
-    judged = None if gates is None else read_json(gates)
-    twice = [None if path is None else read_json(path) for path in (control, base_record)]
+    machine = read_machine(machine_json)
+    repeats = read_repeats(repeatability_json)
+    sample_origins = {
+        path.parent.name: from_plain(SampleOrigin, read_json(path), path) for path in manifests
+    }
+    judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)
+    repeated = None if control is None else read_timed_cell(control)
+    first = None if base_record is None else read_timed_cell(base_record)
     pictures = read_pictures(answers)
     gallery = Path() if answers is None else answers.parent
     for spoken in LANGUAGES:
@@ -100,49 +107,62 @@ def render_report(
             results = StudyResults(
                 summary=summary,
                 differences=differences,
-                profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
-                manifests=manifests_by_dataset,
+                profiles=read_profiles(outline.layers, layer_rows, layer_records),
+                sample_origins=sample_origins,
                 published=None if published is None else read_published(published),
                 answers=answers,
                 remarks=(
-                    *(() if judged is None else gate_remarks(judged)),
-                    *remarks(list(summary.values()), machine, repeats, *twice),
+                    *(() if judgement is None else describe_gates(judgement)),
+                    *list_remarks(list(summary.values()), machine, repeats, repeated, first),
                 ),
             )
-            context = {"page": build_page(outline, results), "machine": machine_lines(machine)}
-            linked = {name: _link(gallery / name, report_md.parent) for name in pictures}
+            content = _Content(build_page(outline, results), list_machine_lines(machine))
+            links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
-            _write_markdown(
-                in_language(report_md, spoken), templates, drawn, {**context, "pictures": linked}
-            )
-            _write_page(
-                in_language(study_html, spoken), templates, drawn, {**context, "pictures": pictures}
-            )
+            _write_markdown(in_language(report_md, spoken), templates, content, drawn, links)
+            _write_page(in_language(study_html, spoken), templates, content, drawn, pictures)
     pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What both forms of the report hold."""
+
+    page: Page
+    machine: list[tuple[str, str]]
+    """Headings and texts about the machine."""
+
+
 def _write_markdown(
-    report_md: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+    report_md: Path,
+    templates: Path,
+    content: _Content,
+    figures: Mapping[str, Path],
+    pictures: Mapping[str, str],
 ) -> None:
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
     template = markdown_environment(templates).get_template("report.md.j2")
-    write_text(report_md, template.render(**context, figures=links))
+    write_text(report_md, template.render(**vars(content), figures=links, pictures=pictures))
 
 
 def _write_page(
-    study_html: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+    study_html: Path,
+    templates: Path,
+    content: _Content,
+    figures: Mapping[str, Path],
+    pictures: Mapping[str, str],
 ) -> None:
-    prose = markdown_environment(templates).get_template(_PROSE).render(**context)
+    prose = markdown_environment(templates).get_template(_PROSE).render(**vars(content))
     template = html_environment(templates).get_template("study.html.j2")
-    inlined = _inline_figures(figures, context["page"])
     write_text(
         study_html,
         template.render(
-            **context,
-            figures=inlined,
+            **vars(content),
+            figures=_inline_figures(figures, content.page),
+            pictures=pictures,
             prose=render_prose(prose),
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
@@ -207,7 +227,12 @@ def html_environment(templates: Path) -> Environment:
     return environment
 
 
-_FILTERS = {"percent": percent, "quantity": quantity, "anchor": make_anchor, "status": status_label}
+_FILTERS = {
+    "percent": format_percent,
+    "quantity": format_quantity,
+    "anchor": make_anchor,
+    "status": get_status_label,
+}
 
 
 def _say_prose(key: str, **values: object) -> Markup:

@@ -6,6 +6,8 @@ from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from vlmeter.axes import AXES
+
 Kind = Literal["text", "number", "integer", "flag"]
 
 _Row = TypeVar("_Row")
@@ -39,32 +41,15 @@ def list_columns(row: type) -> tuple[Column, ...]:
     """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
     hints = get_type_hints(row)
     return tuple(
-        Column(
-            entry.name,
-            _get_kind(hints[entry.name]),
-            *_describe(entry),
-        )
-        for entry in fields(row)
+        Column(entry.name, _get_kind(hints[entry.name]), *_describe(entry)) for entry in fields(row)
     )
 
 
-_AXES = {
-    "model": ("", "Name of the model."),
-    "prompt": ("", "Name of the prompt template."),
-    "device": ("", "Device that the cell ran on."),
-    "dtype": ("", "Number format of the weights."),
-    "image_size": ("px", "Side of the preprocessed images."),
-    "image_input": ("", "Who decides the size the model sees: processor or native."),
-    "batch_size": ("", "Samples in one forward pass."),
-    "max_input_len": ("tokens", "Most text tokens of a prompt."),
-    "optimization": ("", "How the model is executed."),
-}
-
-
 def _describe(entry: "Field[Any]") -> tuple[str, str]:
-    """Return the unit and the description of a column: an axis has its own."""
-    if entry.name in _AXES:
-        return _AXES[entry.name]
+    """Return the unit and the description of a column; those of an axis stand in its own table."""
+    axis = next((axis for axis in AXES if axis.name == entry.name), None)
+    if axis is not None:
+        return axis.unit, axis.description
     return entry.metadata["unit"], entry.metadata["description"]
 
 

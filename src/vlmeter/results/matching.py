@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from vlmeter.axes import Axes
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.layout import CellKey
 
 Rows = Mapping[CellKey, SummaryRow]
 
-_SETTING_AXES = tuple(axis.name for axis in fields(Axes) if axis.name != "model")
+_SETTING_AXES = tuple(axis for axis in AXIS_NAMES if axis != "model")
 
 
 @dataclass(frozen=True)

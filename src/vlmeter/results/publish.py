@@ -13,6 +13,7 @@ from typing import Any
 from vlmeter.errors import UserError
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, replacing, write_text
+from vlmeter.storage.layout import StudyFolder
 
 _KEPT = (
     "*.md",
@@ -52,25 +53,25 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def publish(results: Path, target: Path, beside: Sequence[Path] = ()) -> Path:
+def publish(study: StudyFolder, target: Path, beside: Sequence[Path] = ()) -> Path:
     """Copy a study's report below `target`, and list it there; return its folder.
 
     Args:
-        results: The folder of the finished study.
+        study: The files of the finished study.
         target: Holds a folder by device, and in it one by study.
         beside: Further files that belong to the study, such as a table of truths.
 
     Raises:
         UserError: the study is not finished, or a file is not there.
     """
-    if not (results / "check.json").exists():
-        raise UserError(f"{results} is not finished: run its study to the end first.")
+    if not study.check.exists():
+        raise UserError(f"{study.root} is not finished: run its study to the end first.")
     missing = [str(file) for file in beside if not file.is_file()]
     if missing:
-        raise UserError(f"{', '.join(missing)}: no such file to keep beside {results}.")
-    folder = target / slug(device_name(read_json(results / "study.json"))) / results.name
-    sources = [file for pattern in _KEPT for file in sorted(results.glob(pattern))]
-    kept = {folder / file.relative_to(results): file for file in sources}
+        raise UserError(f"{', '.join(missing)}: no such file to keep beside {study.root}.")
+    folder = target / slug(device_name(read_json(study.study))) / study.root.name
+    sources = [file for pattern in _KEPT for file in sorted(study.root.glob(pattern))]
+    kept = {folder / file.relative_to(study.root): file for file in sources}
     for copy, source in {**kept, **{folder / file.name: file for file in beside}}.items():
         with replacing(copy) as aside:
             shutil.copyfile(source, aside)

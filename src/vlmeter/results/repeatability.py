@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
-from vlmeter.metrics.uncertainty import Repeatability, difference_of_rounds, repeatability
+from vlmeter.axes import AXES
+from vlmeter.metrics.uncertainty import Repeatability, compare_rounds, pool_repeatability
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
@@ -23,7 +24,7 @@ Cost = Literal["latency", "energy"]
 COSTS: tuple[Cost, ...] = ("latency", "energy")
 """The costs that are measured in rounds."""
 
-SAME_COMPUTATION = ("dataset", "model", "dtype", "device", "batch_size", "optimization")
+SAME_COMPUTATION = ("dataset", *(axis.name for axis in AXES if not axis.acts_through_input))
 """Columns that are equal where cells compute the same, beside the shapes that they are fed."""
 
 
@@ -125,12 +126,10 @@ def _describe_cost(groups: Sequence[Sequence[SummaryRow]], cost: Cost) -> dict[s
 
 
 def _describe_device(groups: Sequence[Sequence[Sequence[float]]]) -> DeviceRepeats:
-    pooled = repeatability([[fmean(rounds) for rounds in group] for group in groups])
+    pooled = pool_repeatability([[fmean(rounds) for rounds in group] for group in groups])
     assert pooled is not None, "only computations that were repeated are described"
     pairs = [pair for group in groups for pair in combinations(group, 2)]
-    differ = sum(
-        difference_of_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs
-    )
+    differ = sum(compare_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs)
     return DeviceRepeats(
         deviation=pooled.deviation,
         freedom=pooled.freedom,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from vlmeter.results.columns import list_columns
+from vlmeter.results.columns import list_columns, restore_row
 from vlmeter.results.record import Record
 from vlmeter.results.summary_conditions import ConditionColumns
 from vlmeter.results.summary_fields import READ
@@ -25,7 +25,7 @@ SUMMARY_COLUMNS = list_columns(SummaryRow)
 
 def build_summary_row(record: Record) -> SummaryRow:
     """Return a record's row of the summary."""
-    return SummaryRow(**{name: read(record) for name, read in _list_readers()})
+    return restore_row(SummaryRow, {name: read(record) for name, read in _list_readers()})
 
 
 @cache

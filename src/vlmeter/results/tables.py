@@ -1,7 +1,7 @@
 """Writes a study's tables, and reads them as the dataclasses of their rows."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,8 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
 from vlmeter.storage.layout import CellKey
 
+Summary = Mapping[CellKey, SummaryRow]
+Differences = Mapping[DifferenceKey, DifferenceRow]
 _Row = TypeVar("_Row")
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}

@@ -12,14 +12,32 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from vlmeter.errors import UserError
 
 _Built = TypeVar("_Built")
-_Read = Callable[[object, str], object]
-"""Returns a value as its type, given its path in the file."""
+_Read = Callable[[object], object]
+"""Returns a plain value as its type."""
 
 _KINDS = {str: "text", float: "number", int: "integer", bool: "flag"}
+_MISSING = "missing"
 
 
 class _MismatchError(Exception):
-    """A value does not fit its type; the message begins with its path."""
+    """A value does not fit its type. Each reader that lets it pass puts its own step before."""
+
+    def __init__(self, value: object, kind: str, place: str = "") -> None:
+        super().__init__()
+        self.value = value
+        self.kind = kind
+        self.place = place
+        """Path of the value, from where the reader began."""
+
+    def put_before(self, step: str) -> "_MismatchError":
+        self.place = step + self.place
+        return self
+
+    def __str__(self) -> str:
+        place = self.place.removeprefix(".") or "its content"
+        if self.kind == _MISSING:
+            return f" lacks {place}"
+        return f": {place} is {self.value!r}, not a {self.kind}"
 
 
 def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> _Built:
@@ -29,7 +47,8 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     for a number too, and stays one.
 
     Args:
-        cls: The dataclass; its fields are texts, numbers, flags, lists, tables and dataclasses.
+        cls: The dataclass, or a tuple of such; its fields are texts, numbers, flags, lists,
+            tables, named tuples and dataclasses.
         data: The plain value.
         file: Where it was read, to be named.
         place: Where the value stands in the file, keys joined by dots; empty for all of it.
@@ -37,128 +56,165 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     Raises:
         UserError: a key is missing or its value is of another type.
     """
-    read: Callable[[object, str], _Built] = _make_reader(cls)  # type: ignore[assignment]
+    read: Callable[[object], _Built] = _make_reader(cls)  # type: ignore[assignment]
     try:
-        return read(data, f".{place}" if place else "")
+        return read(data)
     except _MismatchError as error:
-        raise UserError(f"{file}{error}: delete it and run again.") from None
+        at = error.put_before(f".{place}" if place else "")
+        raise UserError(f"{file}{at}: delete it and run again.") from None
 
 
 @cache
 def _make_reader(kind: Any) -> _Read:  # noqa: ANN401 - a type, or a form such as `list[int]`
     """Return what reads values of a type; made once, since a study has thousands of records."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind in _KINDS:
-        return _make_scalar_reader(kind)
     if kind in (object, Any):
-        return lambda value, path: value
-    if is_dataclass(kind):
-        return _make_dataclass_reader(kind)
+        return lambda value: value
     if origin in (Union, types.UnionType):
         return _make_union_reader(arguments)
-    if kind is types.NoneType:
-        return _read_nothing
     if origin in (list, tuple):
         return _make_list_reader(origin, _make_reader(arguments[0]))
     if origin is dict:
         return _make_table_reader(_make_reader(arguments[1]))
     if origin is Literal:
-        return _make_choice_reader(set(arguments))
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _make_choice_reader(arguments)
+    return _make_class_reader(kind)
+
+
+def _make_class_reader(kind: type) -> _Read:
+    if kind in _KINDS:
+        return _make_scalar_reader((kind,))
+    if kind is types.NoneType:
+        return _read_nothing
+    if is_dataclass(kind):
+        return _make_dataclass_reader(kind)
+    if issubclass(kind, StrEnum):
         return _make_enum_reader(kind)
+    if issubclass(kind, tuple):
+        return _make_named_tuple_reader(kind)
     raise TypeError(f"no plain value becomes {kind}")
 
 
-def _make_scalar_reader(kind: type) -> _Read:
-    accepted = {int, float} if kind is float else {kind}
+def _make_scalar_reader(kinds: tuple[type, ...], *, is_optional: bool = False) -> _Read:
+    accepted = {*kinds, *([int] if float in kinds else []), *([types.NoneType] * is_optional)}
+    name = "/".join(_KINDS[kind] for kind in kinds)
 
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         if type(value) not in accepted or (type(value) is float and not math.isfinite(value)):
-            raise _refuse(value, path, _KINDS[kind])
+            raise _MismatchError(value, name)
         return value
 
     return read
 
 
 def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
-    """Return what reads a value that may be missing, or a dataclass of several.
+    """Return what reads a value that may be missing, or of one of several kinds.
 
-    Of several the value is the first whose required fields it has; others have no such key.
+    Of several dataclasses the value is the first whose required fields it has; others have no such
+    key.
     """
-    given = [kind for kind in kinds if kind is not types.NoneType]
-    read_first = _make_reader(given[0])
+    given = tuple(kind for kind in kinds if kind is not types.NoneType)
     is_optional = len(given) < len(kinds)
-    others = [(_list_required(kind), _make_reader(kind)) for kind in given if len(given) > 1]
+    if all(kind in _KINDS for kind in given):
+        return _make_scalar_reader(given, is_optional=is_optional)
+    readers = [_make_reader(kind) for kind in given]
+    required = [_list_required(kind) for kind in given] if len(given) > 1 else [frozenset[str]()]
 
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         if value is None and is_optional:
             return None
-        for required, read_kind in others if isinstance(value, dict) else ():
-            if required <= value.keys():
-                return read_kind(value, path)
-        return read_first(value, path)
+        for keys, read_kind in zip(required, readers, strict=True):
+            if not isinstance(value, dict) or keys <= value.keys():
+                return read_kind(value)
+        return readers[0](value)
 
     return read
 
 
-def _read_nothing(value: object, path: str) -> None:
+def _read_nothing(value: object) -> None:
     if value is not None:
-        raise _refuse(value, path, "null")
+        raise _MismatchError(value, "null")
 
 
 def _make_list_reader(build: type, read_item: _Read) -> _Read:
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         if not isinstance(value, list):
-            raise _refuse(value, path, "list")
-        return build(read_item(item, f"{path}[{place}]") for place, item in enumerate(value))
+            raise _MismatchError(value, "list")
+        items: list[object] = []
+        try:
+            for item in value:
+                items.append(read_item(item))
+        except _MismatchError as error:
+            raise error.put_before(f"[{len(items)}]") from None
+        return build(items)
 
     return read
 
 
 def _make_table_reader(read_item: _Read) -> _Read:
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         if not isinstance(value, dict):
-            raise _refuse(value, path, "table")
-        return {key: read_item(item, f"{path}.{key}") for key, item in value.items()}
+            raise _MismatchError(value, "table")
+        items: dict[object, object] = {}
+        key: object = None
+        try:
+            for key, item in value.items():
+                items[key] = read_item(item)
+        except _MismatchError as error:
+            raise error.put_before(f".{key}") from None
+        return items
 
     return read
 
 
-def _make_choice_reader(choices: set[object]) -> _Read:
-    def read(value: object, path: str) -> object:
+def _make_choice_reader(choices: tuple[object, ...]) -> _Read:
+    def read(value: object) -> object:
         if value not in choices:
-            raise _refuse(value, path, "/".join(sorted(map(str, choices))))
+            raise _MismatchError(value, "/".join(map(str, choices)))
         return value
 
     return read
 
 
 def _make_enum_reader(kind: type[StrEnum]) -> _Read:
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         try:
             return kind(str(value))
         except ValueError:
-            raise _refuse(value, path, kind.__name__.lower()) from None
+            raise _MismatchError(value, kind.__name__.lower()) from None
+
+    return read
+
+
+def _make_named_tuple_reader(kind: type) -> _Read:
+    readers = [_make_reader(item) for item in get_type_hints(kind).values()]
+
+    def read(value: object) -> object:
+        if not isinstance(value, list) or len(value) != len(readers):
+            raise _MismatchError(value, f"list of {len(readers)}")
+        return kind(*(read_item(item) for read_item, item in zip(readers, value, strict=True)))
 
     return read
 
 
 def _make_dataclass_reader(cls: type) -> _Read:
     hints = get_type_hints(cls)
-    required_names = _list_required(cls)
-    readers = [
-        (entry.name, f".{entry.name}", _make_reader(hints[entry.name])) for entry in fields(cls)
-    ]
+    required = _list_required(cls)
+    readers = [(entry.name, _make_reader(hints[entry.name])) for entry in fields(cls)]
 
-    def read(value: object, path: str) -> object:
+    def read(value: object) -> object:
         if not isinstance(value, dict):
-            raise _refuse(value, path, "table")
+            raise _MismatchError(value, "table")
         values: dict[str, object] = {}
-        for name, step, read_field in readers:
-            if name in value:
-                values[name] = read_field(value[name], path + step)
-            elif name in required_names:
-                raise _MismatchError(f" lacks {(path + step)[1:]}")
+        name = ""
+        try:
+            for name, read_field in readers:
+                if name in value:
+                    values[name] = read_field(value[name])
+                elif name in required:
+                    raise _MismatchError(None, _MISSING)
+        except _MismatchError as error:
+            raise error.put_before(f".{name}") from None
         return cls(**values)
 
     return read
@@ -170,8 +226,3 @@ def _list_required(cls: type) -> frozenset[str]:
         for entry in fields(cls)
         if entry.default is MISSING and entry.default_factory is MISSING
     )
-
-
-def _refuse(value: object, path: str, kind: str) -> _MismatchError:
-    where = path.removeprefix(".") or "its content"
-    return _MismatchError(f": {where} is {value!r}, not a {kind}")

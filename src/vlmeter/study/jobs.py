@@ -18,6 +18,7 @@ from vlmeter.machine.job import MachineJob
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
+from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
 from vlmeter.study.sources import content_digest
 from vlmeter.study.study import Cell, Plain, Study
 
@@ -48,10 +49,9 @@ class Jobs:
         self._study = study
         self._elsewhere = elsewhere
         self._notes = {
-            kind: attempts.read_attempts(self.attempts_folder(kind))
-            for kind in ("cells", "layers", "control", "shards")
+            kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
-        self._known_gpus = _gpus_in(study.folder / "machine.json")
+        self._known_gpus = _gpus_in(study.folder.machine)
 
     def shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
@@ -66,10 +66,6 @@ class Jobs:
     def undivided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in the job that measures them."""
         return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
-
-    def attempts_folder(self, kind: str) -> Path:
-        """Return where the notes about tries of a kind lie: cells, layers, control or shards."""
-        return self._study.folder / "attempts" / kind
 
     def machine(self) -> Plain:
         """Return what `machine.json` depends on.
@@ -115,7 +111,7 @@ class Jobs:
     def dataset(self, dataset: str) -> Plain:
         """Return what a data set's sample depends on."""
         job = self._study.dataset_job(dataset)
-        manifest = self._study.folder / "data" / dataset / "samples.json"
+        manifest = self._study.folder.dataset(dataset).manifest
         content = _content(job.source.path, manifest)
         return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
@@ -130,7 +126,7 @@ class Jobs:
     def model(self, model: str, dtype: str) -> Plain:
         """Return what a stored model depends on."""
         job = self._study.model_job(model, dtype)
-        manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
+        manifest = self._study.folder.model_manifest(model, dtype)
         return asdict(
             replace(
                 job,
@@ -198,7 +194,7 @@ class Jobs:
             "software": software_versions(_SCORING),
         }
 
-    def needs_model(self, kind: str, cell: Cell, name: str | None = None) -> bool:
+    def needs_model(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> bool:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
@@ -210,7 +206,7 @@ class Jobs:
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
-    def _add_attempt(self, kind: str, job: Job, name: str | None = None) -> Plain:
+    def _add_attempt(self, kind: AttemptKind, job: Job, name: str | None = None) -> Plain:
         """Return the params of a job: what it depends on, and which try it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
@@ -225,7 +221,7 @@ class Jobs:
             self._study.config.measure.timeout_s,
             () if self._elsewhere else self._free(),
         )
-        note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
+        note = self._study.folder.attempt(kind, cell.dataset, name)
         return {**params, "attempt": asdict(JobAttempt(count, key, str(note)))}
 
     def _free(self) -> list[str]:

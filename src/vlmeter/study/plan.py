@@ -91,7 +91,7 @@ def _dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
     for name in sorted(used):
         job = study.dataset_job(name)
-        if (study.folder / "data" / name / "samples.json").exists():
+        if study.folder.dataset(name).manifest.exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
             continue
         if job.source.synthetic is not None:
@@ -124,7 +124,7 @@ def _model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
         if not any(_runs_here(study, cell) for cell in users):
             here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
-        elif (study.folder / "models" / f"{model}-{dtype}.json").exists():
+        elif study.folder.model_manifest(model, dtype).exists():
             yield Need(name, 0, 0, note="already here")
         else:
             yield _model_need(study, model, dtype, name, model in fetched, retry_policy)

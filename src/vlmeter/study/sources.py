@@ -77,7 +77,7 @@ def check_sources(study: Study, file: str) -> None:
 def _dataset_problems(study: Study) -> Iterator[str]:
     for name in sorted({cell.dataset for cell in (*study.cells, *study.layer_cells)}):
         job = study.dataset_job(name)
-        there = (study.folder / "data" / name / "samples.json").exists()
+        there = study.folder.dataset(name).manifest.exists()
         if job.source.path is None or there:
             continue
         # Arrow takes a third of a second, and a study that has its data needs none here.
@@ -98,9 +98,7 @@ def _model_problems(study: Study) -> Iterator[str]:
         if devices.is_present(cell.axes.device, study.gpus(cell))
     }
     missing = {
-        model
-        for model, dtype in wanted
-        if not (study.folder / "models" / f"{model}-{dtype}.json").exists()
+        model for model, dtype in wanted if not study.folder.model_manifest(model, dtype).exists()
     }
     for name in sorted(missing):
         path = study.config.models[name].source.path

@@ -1,19 +1,18 @@
 """From a config to what is to be done: sections, cells and what each job depends on.
 
-Everything here is plain data: no torch, no file is read. What a job depends on is told as one
-JSON-plain dict, because Snakemake reruns a job when the text of its params changes.
+Imports no torch and reads no file. What a job depends on is one JSON-plain dict, because Snakemake
+reruns a job when the text of its params changes.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from vlmeter.axes import Axes
+from vlmeter.axes import AXES, Axes, write_cell_id
 from vlmeter.cell.job import CellSetup
-from vlmeter.config.axes import AXES, Fixed, Varied
+from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.data.job import DatasetJob
 from vlmeter.errors import UserError
@@ -21,6 +20,7 @@ from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
+from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
 Plain = dict[str, Any]
@@ -34,6 +34,11 @@ class Cell:
     dataset: str
     axes: Axes
     id: str
+
+    @property
+    def key(self) -> CellKey:
+        """What names it within the study."""
+        return CellKey(self.dataset, self.id)
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,17 @@ class Study:
         self.config = config
         self.sections = tuple(self._sections())
         self.layer_cells = tuple(dict.fromkeys(self._layer_cells()))
-        self._cell_by_key = _by_key([*self.cells, *self.layer_cells])
+        self._cell_by_key = _index_by_key([*self.cells, *self.layer_cells])
 
     @property
     def name(self) -> str:
         """The study's name."""
         return self.config.study
 
-    @property
-    def folder(self) -> Path:
+    @cached_property
+    def folder(self) -> StudyFolder:
         """Where the results lie, from the working directory."""
-        return Path("results") / self.name
+        return StudyFolder(RESULTS / self.name)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -101,8 +106,18 @@ class Study:
 
     @cached_property
     def reference_cells(self) -> dict[tuple[str, str], Cell]:
-        """What each data set's and model's cells are compared with."""
-        return reference_cells(self.cells, lambda model: self._axes({"model": model}))
+        """The cell that others are compared with, by data set and model.
+
+        It has the base's values but for the model; where a study has none, it is the first.
+        """
+        base_axes = {model: self._axes({"model": model}) for model in self.config.models}
+        references: dict[tuple[str, str], Cell] = {}
+        for cell in self.cells:
+            key = (cell.dataset, cell.axes.model)
+            if cell.axes == base_axes[cell.axes.model]:
+                references[key] = cell
+            references.setdefault(key, cell)
+        return references
 
     @cached_property
     def control_cell(self) -> Cell | None:
@@ -112,13 +127,13 @@ class Study:
         """
         return next(iter(self.base_cells.values()), None)
 
-    def cell(self, dataset: str, cell_id: str) -> Cell:
-        """Return the cell with this id.
+    def cell(self, key: CellKey) -> Cell:
+        """Return the cell with this key.
 
         Raises:
             KeyError: the study has no such cell.
         """
-        return self._cell_by_key[dataset, cell_id]
+        return self._cell_by_key[key]
 
     def section(self, name: str) -> Section:
         """Return the section of this name."""
@@ -149,32 +164,21 @@ class Study:
     def _grid(self, datasets: Sequence[str], fixed: Plain, varied: Plain) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
+            axes = self._axes({**fixed, **values})
+            cell_id = write_cell_id(axes, self._base_values)
             for dataset in datasets:
-                axes = self._axes({**fixed, **values})
-                yield SectionCell(Cell(dataset, axes, self._cell_id(axes)), values)
+                yield SectionCell(Cell(dataset, axes, cell_id), values)
+
+    @cached_property
+    def _base_values(self) -> dict[str, object]:
+        return self.config.base.get_values()
 
     def _axes(self, values: Plain) -> Axes:
-        chosen = {axis: values.get(axis, getattr(self.config.base, axis)) for axis in AXES}
-        if isinstance(chosen["dtype"], dict):
-            chosen["dtype"] = chosen["dtype"][chosen["device"]]
+        chosen: Plain = {**self._base_values, **values}
+        for axis in AXES:
+            if axis.follows_device and isinstance(chosen[axis.name], dict):
+                chosen[axis.name] = chosen[axis.name][chosen["device"]]
         return Axes(**chosen)
-
-    def _cell_id(self, axes: Axes) -> str:
-        """Return the readable id: it must not depend on which other cells the study has."""
-        parts = [
-            axes.model,
-            f"bs{axes.batch_size}",
-            f"img{axes.image_size}",
-            f"len{axes.max_input_len}",
-            axes.dtype,
-            axes.optimization,
-            axes.device,
-        ]
-        if axes.image_input != "processor":
-            parts.append(axes.image_input)
-        if axes.prompt != self.config.base.prompt:
-            parts.append(f"prompt_{axes.prompt}")
-        return "-".join(parts)
 
     def dataset_job(self, dataset: str) -> DatasetJob:
         """Return what of the config a data set's sample depends on."""
@@ -246,34 +250,14 @@ def _given(block: Fixed | Varied) -> Plain:
     return block.model_dump(mode="json", exclude_none=True)
 
 
-def _by_key(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
-    """Index cells by data set and id; two cells with one id would overwrite each other."""
-    by_key: dict[tuple[str, str], Cell] = {}
+def _index_by_key(cells: Sequence[Cell]) -> dict[CellKey, Cell]:
+    """Index cells by key; two cells with the same key would overwrite each other's files."""
+    by_key: dict[CellKey, Cell] = {}
     for cell in cells:
-        other = by_key.setdefault((cell.dataset, cell.id), cell)
+        other = by_key.setdefault(cell.key, cell)
         if other != cell:
             raise UserError(
                 f"two cells would share the name {cell.id}: rename a model or a prompt, "
                 f"so that {other.axes} and {cell.axes} differ in name."
             )
-    return by_key
-
-
-def reference_cells(
-    cells: Iterable["Cell"], base_of: Callable[[str], "Axes"]
-) -> dict[tuple[str, str], "Cell"]:
-    """Return the reference of each data set and model.
-
-    It is the cell with the base's values but for the model; where a study has none, the first.
-
-    Args:
-        cells: The study's cells, in its order.
-        base_of: The base's values with a model in place of its own.
-    """
-    by_key: dict[tuple[str, str], Cell] = {}
-    for cell in cells:
-        key = (cell.dataset, cell.axes.model)
-        if cell.axes == base_of(cell.axes.model):
-            by_key[key] = cell
-        by_key.setdefault(key, cell)
     return by_key

@@ -2,10 +2,10 @@ import statistics
 
 import pytest
 from measure_fakes import FakeClock, FakeCuda, FakeTime
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 from vlmeter.measure.clock import CudaClock, clock_for
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 
 
 def measure(*steps, time, **plan):

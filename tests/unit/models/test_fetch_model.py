@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
 from vlmeter.models.manifest import StoredFile, read_model_manifest

@@ -1,10 +1,8 @@
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from machines import make_machine
 from study_factory import DATASETS, MadeStudy, cell_id
 from study_steps import render_all
 
@@ -13,7 +11,6 @@ from vlmeter.reporting.figures.plot_pareto import plot_pareto
 from vlmeter.reporting.figures.plot_section import plot_section
 from vlmeter.reporting.layers.profiles import peak_of, read_profiles, work_of
 from vlmeter.results.tables import read_layers
-from vlmeter.storage.files import write_json
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -70,8 +67,7 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
 def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
     assert "no roof: the device's peak is not known" in read_texts(rendered.figure("layers"))
     machine = tmp_path / "machine.json"
-    peaks = {"cpu-fp32": 2e14, "cuda-fp16": 1.0}
-    write_json(machine, asdict(make_machine(peak_flop_per_s=peaks)))
+    machine.write_text(json.dumps({"peak_flop_per_s": {"cpu-fp32": 2e14, "cuda-fp16": 1.0}}))
     tables = (rendered.layers, rendered.layer_records, machine)
     plot_layers(MadeStudy().outline["layers"], *tables, tmp_path / "a.svg")
     roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"

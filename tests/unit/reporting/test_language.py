@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 from study_factory import MadeStudy
 
-from vlmeter.config.axes import AXES
+from vlmeter.axes import AXES, AXIS_NAMES
 from vlmeter.config.dataset import Task
 from vlmeter.errors import UserError
 from vlmeter.machine import devices
@@ -33,9 +33,9 @@ LOCALES = REPOSITORY / "report" / "locales"
 FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many"}}
 CODE = [*(REPOSITORY / "src/vlmeter").rglob("*.py"), *(REPOSITORY / "report/templates").iterdir()]
 FAMILIES = {
-    "axis_label": set(AXES),
-    "axis_heading": set(AXES),
-    "axis_words": {"batch_size", "image_size", "max_input_len"},
+    "axis_label": set(AXIS_NAMES),
+    "axis_heading": set(AXIS_NAMES),
+    "axis_words": {axis.name for axis in AXES if axis.is_number},
     "status": {*Status, "no_record"},
     "task": set(Task.__args__),
     "trait": set(_TRAITS),

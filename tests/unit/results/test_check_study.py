@@ -1,10 +1,10 @@
 """A study fails when a cell met a bug, and only then."""
 
 import pytest
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 from vlmeter.errors import UserError
 from vlmeter.results.check_study import check_study
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import write_csv
 from vlmeter.storage.files import read_json, write_json
 

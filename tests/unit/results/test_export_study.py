@@ -9,11 +9,11 @@ import pytest
 from study_factory import MadeStudy, make_comparisons
 from study_files import Files
 from study_steps import write_study
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
 
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
 from vlmeter.results.reference import COLUMNS, columns_text
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
 

@@ -8,6 +8,7 @@ import yaml
 from vlmeter.errors import UserError
 from vlmeter.results.publish import device_name, publish, slug
 from vlmeter.storage.files import write_json, write_text
+from vlmeter.storage.layout import StudyFolder
 
 REPOSITORY = Path(__file__).parents[3]
 MACHINE = {"gpus": [{"name": "NVIDIA H200"}], "cpu": {"name": "Intel(R) Xeon(R) @ 2.20GHz"}}
@@ -28,7 +29,7 @@ def finished_study(folder: Path, name: str = "small", **summary: str) -> Path:
 
 
 def test_the_report_its_tables_and_figures_are_kept_under_the_devices_name(tmp_path: Path) -> None:
-    folder = publish(finished_study(tmp_path), tmp_path / "docs")
+    folder = publish(StudyFolder(finished_study(tmp_path)), tmp_path / "docs")
     assert folder == tmp_path / "docs" / "nvidia-h200" / "small"
     kept = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert kept == [
@@ -47,7 +48,7 @@ def test_an_unfinished_study_is_refused(tmp_path: Path) -> None:
     results = finished_study(tmp_path)
     (results / "check.json").unlink()
     with pytest.raises(UserError, match="is not finished"):
-        publish(results, tmp_path / "docs")
+        publish(StudyFolder(results), tmp_path / "docs")
 
 
 @pytest.mark.parametrize(
@@ -88,9 +89,9 @@ def test_what_belongs_to_a_study_is_kept_beside_it_and_listed(tmp_path: Path) ->
     truth = tmp_path / "check" / "truth.md"
     write_text(truth, "the truth")
     docs = tmp_path / "docs"
-    folder = publish(finished_study(tmp_path), docs, [truth])
+    folder = publish(StudyFolder(finished_study(tmp_path)), docs, [truth])
     assert (folder / "truth.md").read_text() == "the truth"
-    publish(finished_study(tmp_path, "other", cpu="ok", cuda="unavailable"), docs)
+    publish(StudyFolder(finished_study(tmp_path, "other", cpu="ok", cuda="unavailable")), docs)
     rows = [line for line in (docs / "README.md").read_text().splitlines() if "small" in line]
     assert rows == [
         "| NVIDIA H200 | small | 1 of 1 | [report.md](nvidia-h200/small/report.md), "
@@ -102,7 +103,7 @@ def test_what_belongs_to_a_study_is_kept_beside_it_and_listed(tmp_path: Path) ->
 
 def test_a_file_that_is_not_there_is_named_before_anything_is_copied(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"truth\.md: no such file"):
-        publish(finished_study(tmp_path), tmp_path / "docs", [tmp_path / "truth.md"])
+        publish(StudyFolder(finished_study(tmp_path)), tmp_path / "docs", [tmp_path / "truth.md"])
     assert not (tmp_path / "docs").exists()
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
 from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import sealed
 
 
@@ -45,7 +46,7 @@ def results(tmp_path):
 
 
 def test_whole_results_have_no_damages(results):
-    assert list(damages(results)) == []
+    assert list(find_damages(StudyFolder(results))) == []
 
 
 def test_each_changed_file_is_told_with_what_to_delete(results):
@@ -58,10 +59,11 @@ def test_each_changed_file_is_told_with_what_to_delete(results):
     for path in changed:
         before = path.read_bytes()
         path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
-        told = [damage.words for damage in damages(results) if str(path) in damage.words]
-        assert len(told) == 1, path
-        assert f"elete {path.parent / path.name}" in told[0] or (
-            manifests.get(path.name, "it and run again") in told[0]
+        damages = find_damages(StudyFolder(results))
+        sentences = [damage.words for damage in damages if str(path) in damage.words]
+        assert len(sentences) == 1, path
+        assert f"elete {path.parent / path.name}" in sentences[0] or (
+            manifests.get(path.name, "it and run again") in sentences[0]
         )
         path.write_bytes(before)
     assert len(changed) == 12

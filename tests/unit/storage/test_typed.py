@@ -1,5 +1,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import pytest
 
@@ -21,6 +22,11 @@ class Missing:
     reason: str
 
 
+class Key(NamedTuple):
+    name: str
+    place: int
+
+
 @dataclass(frozen=True)
 class Whole:
     status: Status
@@ -32,6 +38,9 @@ class Whole:
     detail: Part | Missing
     other: Part | Missing | None
     anything: object
+    size: int | str
+    key: Key
+    choice: Literal["a", "b"]
     words: list[str] = field(default_factory=list)
 
 
@@ -45,6 +54,9 @@ PLAIN = {
     "detail": {"reason": "none"},
     "other": None,
     "anything": {"at": ["all"]},
+    "size": "large",
+    "key": ["a", 1],
+    "choice": "b",
 }
 
 
@@ -59,6 +71,9 @@ def test_every_value_comes_as_its_type():
         detail=Missing("none"),
         other=None,
         anything={"at": ["all"]},
+        size="large",
+        key=Key("a", 1),
+        choice="b",
         words=[],
     )
 
@@ -82,6 +97,9 @@ def test_an_integer_that_stands_for_a_number_stays_one():
         ({"detail": None}, "a.json: detail is None, not a table"),
         ({"detail": {"name": "a", "weight": "b"}}, "a.json: detail.weight is 'b', not a number"),
         ({"other": {"nothing": 1}}, "a.json lacks other.name"),
+        ({"size": 1.5}, "a.json: size is 1.5, not a integer/text"),
+        ({"key": ["a"]}, "a.json: key is ['a'], not a list of 2"),
+        ({"choice": []}, "a.json: choice is [], not a a/b"),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_path(change, sentence):

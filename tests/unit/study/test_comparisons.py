@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from vlmeter.config.load import check_config, load_config, read_yaml
-from vlmeter.study.comparisons import comparison_plan
+from vlmeter.results.comparisons import Comparisons
+from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.study.outline import report_outline
 from vlmeter.study.study import Study
 
@@ -17,9 +19,9 @@ def study() -> Study:
 
 def bases_of(study: Study, dataset: str, ending: str) -> set[str]:
     return {
-        pair["base"].removeprefix("blip2-opt-2.7b-")
-        for pair in comparison_plan(study)["pairs"]
-        if pair["dataset"] == dataset and pair["cell"].endswith(ending)
+        pair.base.removeprefix("blip2-opt-2.7b-")
+        for pair in plan_comparisons(study).pairs
+        if pair.dataset == dataset and pair.cell.endswith(ending)
     }
 
 
@@ -38,7 +40,7 @@ def test_a_data_set_without_a_base_cell_is_compared_within_its_sections(study):
 
 
 def test_no_cell_is_compared_with_itself_and_no_pair_stands_twice(study):
-    pairs = [tuple(pair.values()) for pair in comparison_plan(study)["pairs"]]
+    pairs = plan_comparisons(study).pairs
     assert len(pairs) == len(set(pairs)) == 22
     assert all(cell != base for _, cell, base in pairs)
 
@@ -47,9 +49,16 @@ def test_another_order_of_sections_changes_nothing(study):
     values = read_yaml(CONFIG)
     values["sections"] = list(reversed(values["sections"]))
     turned = Study(check_config(values, "turned.yaml"))
-    assert comparison_plan(turned) == comparison_plan(study)
+    assert plan_comparisons(turned) == plan_comparisons(study)
 
 
 def test_the_bootstrap_is_the_study_s(study):
-    plan = comparison_plan(study)
-    assert (plan["seed"], plan["resamples"]) == (0, 1000)
+    comparisons = plan_comparisons(study)
+    assert (comparisons.seed, comparisons.resamples) == (0, 1000)
+
+
+def test_the_parameters_of_the_rule_are_plain_and_come_back(study):
+    comparisons = plan_comparisons(study)
+    params = comparisons.as_params()
+    assert json.loads(json.dumps(params)) == params
+    assert Comparisons.from_params(params) == comparisons

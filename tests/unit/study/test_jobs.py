@@ -111,7 +111,7 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
 def note(study, status, count=1, kind="cells", devices=(), taken=()):
     """Leave a note of a try of the study's first cell, as its job does."""
     job = Jobs(study).inference(study.cells[0])["attempt"]
-    path = study.folder / "attempts" / kind / "photos" / f"{study.cells[0].id}.json"
+    path = study.folder.attempt(kind, *study.cells[0].key)
     write_attempt(path, Attempt(job["key"], count, status, list(devices), list(taken)))
 
 
@@ -178,7 +178,7 @@ def test_a_cell_measured_before_its_device_went_keeps_its_inputs(config, status,
 
 def test_a_gpu_that_goes_leaves_the_machine_as_it_was_described(config):
     study = config.study()
-    write_json(study.folder / "machine.json", {"gpus": [{"uuid": "GPU-1"}]})
+    write_json(study.folder.machine, {"gpus": [{"uuid": "GPU-1"}]})
     assert Jobs(study).machine()["gpus"] == ["GPU-1, driver None"]
 
 
@@ -190,7 +190,7 @@ def described(config, machine):
         machine(gpu("a"))
         study = config.set("base.device", "cuda").study()
         told = {"uuid": "GPU-a", "driver": driver, "taken": taken}
-        write_json(study.folder / "machine.json", {"gpus": [told]})
+        write_json(study.folder.machine, {"gpus": [told]})
         return study
 
     return describe
@@ -226,11 +226,11 @@ def test_a_gpu_that_was_free_stays_as_it_was_described(described, machine):
 
 def test_the_first_description_of_a_taken_gpu_is_not_asked_for_twice(described, machine):
     study = described()
-    (study.folder / "machine.json").unlink()
+    study.folder.machine.unlink()
     machine(gpu("a", memory=FULL))
     before = Jobs(study).machine()
     told = {"uuid": "GPU-a", "driver": "580.65", "taken": "other processes hold 70 GB"}
-    write_json(study.folder / "machine.json", {"gpus": [told]})
+    write_json(study.folder.machine, {"gpus": [told]})
     assert Jobs(study).machine() == before
 
 
@@ -290,8 +290,8 @@ def test_a_compiler_is_nothing_to_a_cell_that_does_not_compile(config, monkeypat
 
 def test_a_damaged_description_of_the_machine_is_made_again(config):
     study = config.study()
-    study.folder.mkdir(parents=True)
-    (study.folder / "machine.json").write_text("{")
+    study.folder.root.mkdir(parents=True)
+    study.folder.machine.write_text("{")
     assert Jobs(study).machine()["gpus"] == []
 
 
@@ -301,6 +301,6 @@ def test_jobs_on_other_machines_do_not_follow_from_the_devices_here(config):
     assert not here.needs_model("cells", study.cells[0])
     assert elsewhere.needs_model("cells", study.cells[0])
     # What a node's description holds must not ask for the node to be described again.
-    write_json(study.folder / "machine.json", {"gpus": [{"uuid": "GPU-1"}]})
+    write_json(study.folder.machine, {"gpus": [{"uuid": "GPU-1"}]})
     assert Jobs(study, elsewhere=True).machine() == elsewhere.machine()
     assert Jobs(study).machine() != here.machine()

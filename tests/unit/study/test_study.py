@@ -11,6 +11,7 @@ from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.optimization import EAGER
+from vlmeter.storage.layout import CellKey
 from vlmeter.study.outline import report_outline
 from vlmeter.study.study import Study
 
@@ -174,11 +175,11 @@ def test_every_data_set_has_its_base_cell_where_a_section_measures_it(config):
 
 def test_an_unknown_cell_is_a_key_error(config):
     with pytest.raises(KeyError):
-        config.study().cell("photos", "nothing")
+        config.study().cell(CellKey("photos", "nothing"))
 
 
 def test_results_lie_below_the_name_of_the_study(config):
-    assert config.study().folder == Path("results/small")
+    assert config.study().folder.root == Path("results/small")
 
 
 axis_values = {

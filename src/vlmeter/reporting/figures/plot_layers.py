@@ -15,7 +15,7 @@ from vlmeter.reporting.figures.style import (
     set_logarithmic,
     shorten,
 )
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LOCALES,
     say,
@@ -25,23 +25,22 @@ from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
     Work,
+    find_peak,
     get_batch_size,
     list_decode_steps,
     list_kinds,
     list_measured,
     list_stages,
-    peak_of,
+    list_work,
     read_profiles,
     select_batch_series,
-    work_of,
 )
-from vlmeter.results.numbers import quantity
+from vlmeter.results.numbers import format_quantity
+from vlmeter.results.outline import LayersOutline
 from vlmeter.results.tables import read_layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Plain = Mapping[str, Any]
 
 _LOOKS: Mapping[str, tuple[str, str | None]] = {
     "linear": ("#0072B2", None),
@@ -93,7 +92,7 @@ def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> F
     _describe(decode, say("layer_figure.decode"), per_sample)
     if not steps:
         _write_centred(decode, say("figure.not_measured"))
-    _draw_roofline(roof, work_of(select_batch_series(usable)), peak_flop_per_s)
+    _draw_roofline(roof, list_work(select_batch_series(usable)), peak_flop_per_s)
     _describe(roof, say("layer_figure.roofline"), say("layer_figure.rate"))
     return figure
 
@@ -137,7 +136,7 @@ def _draw_stacks(
     axes.set_xlim(-0.5, max(len(profiles), 1) - 0.5)
     for place, profile in enumerate(profiles):
         if not profile.measured:
-            words = status_label(profile.status)
+            words = get_status_label(profile.status)
             axes.text(place, 0, words, rotation=90, ha="center", va="bottom", color=GREY)
     if parts:
         axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
@@ -174,7 +173,7 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
         words = say("layer_figure.no_peak")
     else:
         axes.axhline(peak / 1e9, color=GREY, linestyle="--", linewidth=1)
-        words = say("layer_figure.peak", peak=quantity(peak, "FLOP/s"))
+        words = say("layer_figure.peak", peak=format_quantity(peak, "FLOP/s"))
     axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=GREY)
     axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
 
@@ -195,7 +194,7 @@ def _write_centred(axes: "Axes", words: str) -> None:
 
 
 def plot_layers(
-    layers: Plain | None,
+    layers: LayersOutline | None,
     layers_csv: Path,
     layer_records: Sequence[Path],
     machine_json: Path,
@@ -205,11 +204,11 @@ def plot_layers(
     """Draw the layer profiles by stage and kind, a decode step, and what is achieved of the peak.
 
     Args:
-        layers: The `layers` block of the study's outline; None where it has none.
+        layers: The study's layer profiles; None where it has none.
         layers_csv: The table of all modules.
         layer_records: The JSON beside each profile's table.
-        machine_json: Knows the device's peak.
-        out_svg: Written, with its forms in other languages in folders beside it.
+        machine_json: Holds the device's peak.
+        out_svg: Output, with its forms in other languages in folders beside it.
         locales: Folder of the catalogues.
 
     Raises:
@@ -221,9 +220,9 @@ def plot_layers(
     def draw() -> Figure:
         profiles = read_profiles(layers, rows, layer_records)
         if list_measured(profiles):
-            return draw_layers(profiles, peak_of(machine, profiles))
+            return draw_layers(profiles, find_peak(machine, profiles))
         return draw_nothing_measured(
-            [f"{profile.label}: {status_label(profile.status)}" for profile in profiles]
+            [f"{profile.label}: {get_status_label(profile.status)}" for profile in profiles]
         )
 
     save_in_all_languages(draw, out_svg, locales)

@@ -1,7 +1,7 @@
 """What all figures share: the style, reproducible SVG files and plain axes."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from vlmeter.escaping import one_line
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LANGUAGES,
     figure_in_language,
     say,
     speaking,
 )
-from vlmeter.results.tables import Row
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import write_text
 from vlmeter.storage.svg import sealed
 
@@ -114,9 +114,6 @@ def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
     axes.set_xlabel(label, fontsize=9 if len(label) > _LONG_LABEL else None)
 
 
-Plain = Mapping[str, Any]
-
-
 def save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Path) -> None:
     """Draw a figure once per language and save each in its place."""
     for language in LANGUAGES:
@@ -124,10 +121,10 @@ def save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Pa
             save_svg(draw(), figure_in_language(out_svg, language))
 
 
-def status_words(row: Row) -> str:
+def describe_status(row: SummaryRow) -> str:
     """Return how a cell ended, with the reason where there is one."""
-    status = status_label(row["status"])
-    return f"{status}: {row['reason']}" if row["reason"] else status
+    status = get_status_label(row.status)
+    return f"{status}: {row.reason}" if row.reason else status
 
 
 # The palette of Okabe and Ito, which is safe for every common form of colour blindness, without
@@ -136,11 +133,11 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def colour_of(name: str, names: Sequence[str]) -> str:
+def choose_colour(name: str, names: Sequence[str]) -> str:
     """Return the colour of the data set `name` among all of a study."""
     return _COLOURS[names.index(name) % len(_COLOURS)]
 
 
-def marker_of(name: str, names: Sequence[str]) -> str:
+def choose_marker(name: str, names: Sequence[str]) -> str:
     """Return the marker of the data set `name` among all of a study."""
     return _MARKERS[names.index(name) % len(_MARKERS)]

@@ -15,7 +15,7 @@ from vlmeter.reporting.sections.differences import (
 from vlmeter.reporting.sections.rows import section_rows
 from vlmeter.results.numbers import signed, signed_percent
 from vlmeter.results.tables import read_differences, read_summary
-from vlmeter.study.comparisons import comparison_plan
+from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.study.outline import report_outline
 from vlmeter.study.study import Study
 
@@ -151,7 +151,7 @@ def test_random_weights_have_no_answers_to_compare(tmp_path):
 def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
     outline = report_outline(study)
-    assert make_comparisons(outline)["pairs"] == comparison_plan(study)["pairs"]
+    assert make_comparisons(outline).pairs == plan_comparisons(study).pairs
 
 
 def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():

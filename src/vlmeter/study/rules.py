@@ -1,0 +1,278 @@
+"""What the rules of the workflow are given: inputs, params, threads and GPUs, by wildcards.
+
+Snakemake calls the methods that take wildcards once for each job of a study.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
+from vlmeter.storage.layout import AttemptKind, CellKey
+from vlmeter.study.jobs import Jobs, shard_name
+from vlmeter.study.study import Cell, Plain, Study
+
+_NO_NAME = "(?!)"
+"""A pattern that matches nothing."""
+
+
+class CellWildcards(Protocol):
+    """The wildcards of a cell's rules."""
+
+    dataset: str
+    cell: str
+
+
+class ShardWildcards(CellWildcards, Protocol):
+    """The wildcards of a shard's rule."""
+
+    number: str
+    shards: str
+
+
+class DatasetWildcards(Protocol):
+    """The wildcard of a data set's rule."""
+
+    dataset: str
+
+
+class ImageWildcards(DatasetWildcards, Protocol):
+    """The wildcards of the rule for images of one size."""
+
+    size: str
+
+
+class ModelWildcards(Protocol):
+    """The wildcards of a model's rule."""
+
+    model: str
+    dtype: str
+
+
+class Rules:
+    """The rules of one study."""
+
+    def __init__(self, study: Study, *, cores: int, gpus: int | None, on_cluster: bool) -> None:
+        """Look at what the study's earlier runs left.
+
+        Args:
+            study: The study.
+            cores: The cores that Snakemake may use.
+            gpus: The GPUs that Snakemake may use, where it was given a number.
+            on_cluster: Jobs run on nodes, whose devices are not those of this machine.
+        """
+        self._study = study
+        self._folder = study.folder
+        self._cores = cores
+        self._gpus = gpus
+        self._on_cluster = on_cluster
+        self.jobs = Jobs(study, elsewhere=on_cluster)
+
+    @property
+    def divided(self) -> str:
+        """A pattern of the data sets whose cells answer in shards."""
+        return _match_any(self.jobs.divided)
+
+    @property
+    def undivided(self) -> str:
+        """A pattern of the data sets whose cells answer in the job that measures them."""
+        return _match_any(self.jobs.undivided)
+
+    def _cell(self, wildcards: CellWildcards) -> Cell:
+        return self._study.cell(CellKey(wildcards.dataset, wildcards.cell))
+
+    @cached_property
+    def _control(self) -> Cell:
+        cell = self._study.control_cell
+        assert cell is not None, "only a study with a control runs the rule"
+        return cell
+
+    # Inputs.
+
+    def cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+        """Return what measures a cell."""
+        return self._list_inputs("cells", self._cell(wildcards))
+
+    def shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
+        """Return what answers a shard of a cell."""
+        cell = self._cell(wildcards)
+        name = shard_name(cell, int(wildcards.number), int(wildcards.shards))
+        return self._list_inputs("shards", cell, name)
+
+    def layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+        """Return what profiles the layers of a cell."""
+        return self._list_inputs("layers", self._cell(wildcards))
+
+    def control_inputs(self, _wildcards: object) -> dict[str, Path]:
+        """Return what measures the base cell again."""
+        return self._list_inputs("control", self._control)
+
+    def _list_inputs(
+        self, kind: AttemptKind, cell: Cell, name: str | None = None
+    ) -> dict[str, Path]:
+        axes = cell.axes
+        inputs = {"images": self._folder.dataset(cell.dataset).images_manifest(axes.image_size)}
+        if self.jobs.needs_model(kind, cell, name):
+            inputs["model"] = self._folder.model_manifest(axes.model, axes.dtype)
+        return inputs
+
+    def shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
+        """Return the manifests of all shards of a cell."""
+        folder = self._folder.shards(self._cell(wildcards).key)
+        count = self.jobs.shards(wildcards.dataset)
+        return [folder.manifest(number + 1, count) for number in range(count)]
+
+    # Params.
+
+    def cell_params(self, wildcards: CellWildcards) -> Plain:
+        """Return what a cell's measurement depends on."""
+        return self.jobs.inference(self._cell(wildcards))
+
+    def costs_params(self, wildcards: CellWildcards) -> Plain:
+        """Return what the costs of a cell depend on that answers in shards."""
+        return self.jobs.costs(self._cell(wildcards))
+
+    def shard_params(self, wildcards: ShardWildcards) -> Plain:
+        """Return what a shard of a cell's answers depends on."""
+        number, shards = int(wildcards.number), int(wildcards.shards)
+        return self.jobs.shard(self._cell(wildcards), number, shards)
+
+    def layer_params(self, wildcards: CellWildcards) -> Plain:
+        """Return what a cell's layer profile depends on."""
+        return self.jobs.layers(self._cell(wildcards))
+
+    def control_params(self, _wildcards: object) -> Plain:
+        """Return what the second measurement of the base cell depends on."""
+        return self.jobs.control(self._control)
+
+    def score_params(self, wildcards: CellWildcards) -> Plain:
+        """Return what a cell's scores depend on."""
+        return self.jobs.score(self._cell(wildcards))
+
+    def machine_params(self, _wildcards: object, output: object) -> Plain:
+        """Return what the machine's description depends on.
+
+        The rule's output is an argument because Snakemake does not compare such params.
+        """
+        return self.jobs.machine()
+
+    def dataset_params(self, wildcards: DatasetWildcards) -> Plain:
+        """Return what a data set's sample depends on."""
+        return self.jobs.dataset(wildcards.dataset)
+
+    def image_params(self, wildcards: ImageWildcards) -> Plain:
+        """Return what a data set's images of one size depend on."""
+        return self.jobs.images(int(wildcards.size))
+
+    def model_params(self, wildcards: ModelWildcards) -> Plain:
+        """Return what a stored model depends on."""
+        return self.jobs.model(wildcards.model, wildcards.dtype)
+
+    # GPUs and threads.
+
+    def cell_gpus(self, wildcards: CellWildcards) -> int:
+        """Return how many GPUs a cell has to itself."""
+        return self._study.gpus(self._cell(wildcards))
+
+    def control_gpus(self, _wildcards: object) -> int:
+        """Return how many GPUs the control has to itself."""
+        return self._study.gpus(self._control)
+
+    def machine_gpus(self, _wildcards: object) -> int:
+        """Return how many GPUs the description asks for.
+
+        On a cluster the machine that is described must be one of those that measure.
+        """
+        cells = (*self._study.cells, *self._study.layer_cells)
+        return max(map(self._study.gpus, cells), default=0) if self._on_cluster else 0
+
+    def cell_threads(self, wildcards: CellWildcards) -> int:
+        """Return the cores of a cell."""
+        return self._share_cores(self.cell_gpus(wildcards))
+
+    def control_threads(self, wildcards: object) -> int:
+        """Return the cores of the control."""
+        return self._share_cores(self.control_gpus(wildcards))
+
+    def _share_cores(self, gpus: int) -> int:
+        """Return a job's cores: a CPU cell is alone, GPU cells share them with each other."""
+        if not gpus or not self._gpus:
+            return self._cores
+        return max(1, self._cores * min(gpus, self._gpus) // self._gpus)
+
+    # All files of a kind.
+
+    def measurements(self) -> list[Path]:
+        """Return the measurements of all cells."""
+        return [self._folder.cell(cell.key).measurement for cell in self._study.cells]
+
+    def records(self) -> list[Path]:
+        """Return the records of all cells."""
+        return [self._folder.cell(cell.key).record for cell in self._study.cells]
+
+    def scores(self) -> list[Path]:
+        """Return the scores of all cells."""
+        return [self._folder.cell(cell.key).scores for cell in self._study.cells]
+
+    def layer_tables(self) -> list[Path]:
+        """Return the tables of all layer profiles."""
+        return [self._folder.layer_table(cell.key) for cell in self._study.layer_cells]
+
+    def layer_records(self) -> list[Path]:
+        """Return the records of all layer profiles."""
+        return [self._folder.layer_record(cell.key) for cell in self._study.layer_cells]
+
+    def sample_manifests(self) -> list[Path]:
+        """Return the manifests of all samples that cells answer."""
+        names = dict.fromkeys(cell.dataset for cell in self._study.cells)
+        return [self._folder.dataset(name).manifest for name in names]
+
+    def control(self) -> list[Path]:
+        """Return the second measurement of the base cell, where a section has it."""
+        return [self._folder.control.measurement] if self._study.control_cell else []
+
+    def control_base(self) -> list[Path]:
+        """Return the record of the first."""
+        cell = self._study.control_cell
+        return [self._folder.cell(cell.key).record] if cell else []
+
+    def gates(self) -> list[Path]:
+        """Return how the gates were judged, where the study has any."""
+        return [self._folder.gates] if self._study.config.gates else []
+
+    def figures(self) -> dict[str, str]:
+        """Return the figures in English by name."""
+        names = ["pareto", *(section.name for section in self._study.sections)]
+        if self._study.layer_cells:
+            names.append("layers")
+        return {name: str(self._folder.figure(name)) for name in names}
+
+    def section_targets(self, name: str) -> list[Path]:
+        """Return what the target of a section's name makes."""
+        cells = (entry.cell for entry in self._study.section(name).cells)
+        return [self._folder.machine_noted, *(self._folder.cell(cell.key).record for cell in cells)]
+
+    def published(self) -> list[str]:
+        """Return the file of published figures, where the report shows some."""
+        name = self._study.config.report.published
+        return [f"report/published/{name}.yaml"] if name else []
+
+
+def translate_figures(*figures: Path | str) -> list[Path]:
+    """Return figures in the languages that are not in the files' names."""
+    return [
+        figure_in_language(Path(figure), language)
+        for language in LANGUAGES[1:]
+        for figure in figures
+    ]
+
+
+def list_catalogues() -> list[Path]:
+    """Return the files with the report's words."""
+    return [LOCALES / f"{language}.yaml" for language in LANGUAGES]
+
+
+def _match_any(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, names)) or _NO_NAME

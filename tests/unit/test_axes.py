@@ -1,0 +1,156 @@
+"""The table of axes: an entry is all that an axis needs, with its words in the catalogues."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vlmeter.axes import AXES, AXIS_NAMES, Axes, write_cell_id
+
+REPOSITORY = Path(__file__).parents[2]
+CELL = Axes(
+    model="tiny",
+    prompt="bare",
+    device="cpu",
+    dtype="fp32",
+    image_size=224,
+    image_input="processor",
+    batch_size=4,
+    max_input_len=200,
+    optimization="eager",
+)
+ENTRY = """
+    padding: Annotated[
+        Literal["longest", "max_length"],
+        Entry(
+            id_place=10,
+            id_form="pad_{}",
+            id_omits="default",
+            default="longest",
+            description=Sentence("How texts of a batch are brought to one length."),
+            key_description=Sentence("How texts of a batch are brought to one length."),
+        ),
+    ]
+
+"""
+WORDS = {"en": "Padding of texts", "ru": "Дополнение текстов"}
+USE_OF_THE_AXIS = """
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import study_factory
+from study_steps import render_all
+
+from vlmeter.config.load import check_config
+from vlmeter.errors import UserError
+from vlmeter.results.tables import read_summary
+from vlmeter.study.study import Study
+
+values = json.loads(sys.argv[1])
+values["sections"] = [
+    {"name": "padding", "datasets": ["photos"], "vary": {"padding": ["longest", "max_length"]}},
+    {"name": "short", "datasets": ["photos"], "fix": {"padding": "max_length"},
+     "vary": {"batch_size": [2]}},
+]
+study = Study(check_config(values, "study.yaml"))
+based = {**values, "base": {**values["base"], "padding": "max_length"}}
+try:
+    check_config({**based, "base": {**based["base"], "padding": "none"}}, "study.yaml")
+except UserError as error:
+    refusal = str(error)
+
+study_factory.AXES["padding"] = "longest"
+section = study_factory.make_section(
+    "padding", "Padding", ["textvqa"], {}, "padding", ["longest", "max_length"]
+)
+outline = study_factory.make_outline()
+outline = replace(outline, sections=(*outline.sections, section))
+files = render_all(study_factory.MadeStudy(outline=outline), Path("made"), draw=False)
+print(json.dumps({
+    "ids": [cell.id for cell in study.cells],
+    "base": Study(check_config(based, "study.yaml")).base_axes.padding,
+    "refusal": refusal,
+    "column": sorted({row.padding for row in read_summary(files.summary).values()}),
+    "reports": {
+        language: (files.folder / name).read_text("utf-8")
+        for language, name in (("en", "report.md"), ("ru", "report.ru.md"))
+    },
+}))
+"""
+
+
+def test_an_id_lists_the_values_in_its_own_order():
+    assert write_cell_id(CELL, CELL.as_dict()) == "tiny-bs4-img224-len200-fp32-eager-cpu"
+
+
+def test_an_id_says_what_is_not_usual():
+    native = replace(CELL, image_input="native", prompt="asked")
+    name = "tiny-bs4-img224-len200-fp32-eager-cpu-native-prompt_asked"
+    assert write_cell_id(native, CELL.as_dict()) == name
+    # The default is the same in every study, the base's prompt is not.
+    assert write_cell_id(native, native.as_dict()) == name.removesuffix("-prompt_asked")
+
+
+def test_no_two_axes_have_the_same_place_in_an_id():
+    assert len({axis.id_place for axis in AXES}) == len(AXES)
+
+
+def test_an_axis_follows_the_device_where_its_default_does():
+    assert [axis.name for axis in AXES if axis.follows_device] == ["dtype"]
+
+
+def test_numbers_have_bounds():
+    numbers = [axis for axis in AXES if axis.is_number]
+    assert [axis.name for axis in numbers] == ["image_size", "batch_size", "max_input_len"]
+    assert all(axis.at_least is not None and axis.at_most is not None for axis in numbers)
+
+
+@pytest.fixture
+def copy_with_an_axis(tmp_path: Path) -> Path:
+    """Copy the package and the catalogues, with an axis more."""
+    shutil.copytree(REPOSITORY / "src", tmp_path / "src")
+    shutil.copytree(REPOSITORY / "report", tmp_path / "report")
+    table = tmp_path / "src/vlmeter/axes.py"
+    before, after = table.read_text("utf-8").split("\n    def as_dict")
+    table.write_text(f"{before}{ENTRY}    def as_dict{after}", "utf-8")
+    for language, words in WORDS.items():
+        catalogue = tmp_path / f"report/locales/{language}.yaml"
+        text = catalogue.read_text("utf-8")
+        for group in ("axis_label", "axis_heading"):
+            text = text.replace(f"{group}:\n", f"{group}:\n  padding: {words}\n")
+        catalogue.write_text(text, "utf-8")
+    return tmp_path
+
+
+def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values) -> None:
+    folders = (copy_with_an_axis / "src", REPOSITORY / "tests/support")
+    done = subprocess.run(
+        [sys.executable, "-c", USE_OF_THE_AXIS, json.dumps(values)],
+        cwd=copy_with_an_axis,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+
+    usual = "tiny-bs{}-img224-len200-fp32-eager-cpu"
+    assert outcome["ids"] == [
+        usual.format(1),
+        f"{usual.format(1)}-pad_max_length",
+        f"{usual.format(2)}-pad_max_length",
+    ]
+    assert outcome["base"] == "max_length"
+    assert outcome["refusal"].startswith('study.yaml: base.padding: "none" is not known')
+    assert outcome["column"] == ["longest", "max_length"]
+    assert "padding" not in AXIS_NAMES
+    for language, words in WORDS.items():
+        assert f"| {words} |" in outcome["reports"][language]
