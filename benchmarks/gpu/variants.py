@@ -7,12 +7,13 @@ from comparison import Comparison, WordComparison
 from costs import bytes_limit, stored_bytes, timer
 from counts import dispatched
 from ours import (
-    Bench,
     Call,
     Compilation,
+    Compile,
     LatencyPlan,
     Optimization,
     UnsupportedError,
+    Workload,
     count_flops,
     expose_matmuls,
     find_cache_in_use,
@@ -96,7 +97,7 @@ def attention(subject: Subject, name: str) -> Truths:
     yield Comparison(f"{name}: FLOPs / eager", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
 
-def _dispatched(bench: Bench) -> str:
+def _dispatched(bench: Workload) -> str:
     """Return the attention operators of a pass in VLMeter's words."""
     # Not in inference mode, where operators are dispatched before they are taken apart.
     with torch.no_grad(), _Operators() as seen:
@@ -128,15 +129,14 @@ def compiled(subject: Subject, mode: str, *, whole: bool = False) -> Truths:
     (call,) = bench.forwards()
     form = "whole" if whole else "regional"
     name = f"compile {form}, {mode}"
-    optimization = Optimization(name, "eager", compile_mode=mode, compile_whole=whole)
-    compilation = Compilation(bench.loaded.model, optimization)
+    compilation = Compilation(bench.loaded.model, Compile(mode, form))
     try:
         compilation.start([call], subject.clock)
         yield _likeness(f"{name}: logits / eager", call, expected, 0.01)
         yield timed(subject, f"{name}: latency", call)
     finally:
-        block = compilation.stop()
-    seen = f"{block['recompiles']} recompiled, {block['graph_breaks']} breaks"
+        result = compilation.stop()
+    seen = f"{result.recompiles} recompiled, {result.graph_breaks} breaks"
     yield WordComparison(f"{name}: seen / wanted", seen, "0 recompiled, 0 breaks")
 
 
@@ -166,8 +166,8 @@ def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
 def static_cache(subject: Subject) -> Truths:
     """A cache that is allocated once: whether it is used, and gives the same tokens."""
     rows = ROWS[subject.device]
-    plain = subject.bench(rows).generation(DECODING["max_new_tokens"])
-    form = Optimization("static_cache", "eager", static_cache=True)
+    plain = subject.bench(rows).generation(DECODING.max_new_tokens)
+    form = Optimization("static_cache", "eager", cache="static")
     bench = subject.bench(rows, optimization=form)
     inputs = bench.cost_batches[0]
     with torch.inference_mode():
@@ -182,5 +182,5 @@ def static_cache(subject: Subject) -> Truths:
     theirs = type(generated.past_key_values).__name__
     ours = find_cache_in_use(bench.loaded, inputs, DECODING)
     yield WordComparison("static cache: in use / by transformers alone", ours, theirs)
-    same = (bench.generation(DECODING["max_new_tokens"]) == plain).float().mean()
+    same = (bench.generation(DECODING.max_new_tokens) == plain).float().mean()
     yield Comparison("static cache: tokens as with a dynamic one", float(same), 1.0, "share", 0.1)
