@@ -117,8 +117,7 @@ def prepare_cell(folder: Path, _samples: int) -> None:
     from vlmeter.models.fetch_model import fetch_model
     from vlmeter.models.job import ModelJob, ModelSource
 
-    energy = make_cell_job().measure.energy
-    machine = MachineJob(energy, idle_window_s=0.1, cpu_threads=1, peaks=())
+    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=())
     describe_machine(machine, folder / "machine.json")
     job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
     fetch_model(job, folder / "stored/tiny.json")
@@ -127,28 +126,29 @@ def prepare_cell(folder: Path, _samples: int) -> None:
 def measure(folder: Path, _samples: int) -> None:
     """Measure a cell, answers and costs."""
     from vlmeter.cell.job import CellInputs, JobAttempt
+    from vlmeter.cell.measurement import read_measurement
     from vlmeter.cell.run_inference import CellOutputs, run_inference
 
     outputs = CellOutputs(
         measurement=folder / "measurement.json",
-        predictions=folder / "predictions.parquet",
         timings=folder / "timings.parquet",
+        predictions=folder / "predictions.parquet",
     )
     run_inference(
-        make_cell_job(),
+        make_job(),
         JobAttempt(count=1, key="", note=str(folder / "note.json")),
-        CellInputs(folder / "img/images.json", folder / "stored/tiny.json"),
+        CellInputs(images=folder / "img/images.json", model=folder / "stored/tiny.json"),
         folder / "machine.json",
         outputs,
         timeout_s=7200,
     )
-    ending = json.loads(outputs.measurement.read_text())
-    if ending["status"] != "ok":
-        sys.exit(ending["traceback"] or ending["reason"])
+    ending = read_measurement(outputs.measurement).ending
+    if ending.status != "ok":
+        sys.exit(ending.traceback or ending.reason)
 
 
-def make_cell_job() -> "CellJob":
-    """Return the job of a cell with large batches that answers with one new token."""
+def make_job() -> "CellJob":
+    """Return the job of a cell: one new token, large batches."""
     from vlmeter.axes import Axes
     from vlmeter.cell.job import CellJob, CellSetup
     from vlmeter.config.dataset import Generation
@@ -159,21 +159,20 @@ def make_cell_job() -> "CellJob":
 
     energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0}
     measure = Measure(window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, energy=energy)
-    axes = Axes(
-        model="tiny",
-        prompt="bare",
-        device="cpu",
-        dtype="fp32",
-        image_size=SIDE_PX,
-        image_input="processor",
-        batch_size=128,
-        max_input_len=60,
-        optimization="eager",
-    )
     cell = CellSetup(
         id="tiny",
         dataset="photos",
-        axes=axes,
+        axes=Axes(
+            model="tiny",
+            prompt="bare",
+            device="cpu",
+            dtype="fp32",
+            image_size=SIDE_PX,
+            image_input="processor",
+            batch_size=128,
+            max_input_len=60,
+            optimization="eager",
+        ),
         gpus=0,
         optimization=EAGER,
         task=TASK,
@@ -182,24 +181,21 @@ def make_cell_job() -> "CellJob":
         seed=0,
         cpu_threads=2,
     )
-    return CellJob(
-        cell=cell,
-        code="",
-        software={},
-        measure=build_measure_settings(measure),
-        cost_only=False,
-    )
+    settings = build_measure_settings(measure)
+    return CellJob(cell=cell, code="", software={}, measure=settings, cost_only=False)
 
 
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
+    from vlmeter.metrics.uncertainty import RESAMPLES
+    from vlmeter.results.job import ScoreJob
     from vlmeter.results.record import RecordCell
-    from vlmeter.results.score_predictions import ScoreJob, score_predictions
+    from vlmeter.results.score_predictions import score_predictions
 
-    setup = make_cell_job().cell
-    cell = RecordCell(id=setup.id, dataset=setup.dataset, **setup.axes.as_dict())
+    cell = make_job().cell
+    record_cell = RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes))
     names = ("measurement.json", "predictions.parquet", "samples.parquet", "record.json")
-    job = ScoreJob(cell, TASK, seed=0, resamples=1000)
+    job = ScoreJob(record_cell, TASK, seed=0, resamples=RESAMPLES)
     score_predictions(*(folder / name for name in names), job)
 
 

@@ -89,9 +89,8 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
     manifest = samples.with_suffix(".json")
     download_dataset(job, samples, manifest)
     preprocess_images(manifest, SIDE_PX, images, images.with_suffix(".json"))
-    loaded = load_model(DEMO / "model", device, "fp32", random=False, seed=0)
     axes = Axes(
-        model="tiny",
+        model="demo",
         prompt="bare",
         device=device,
         dtype="fp32",
@@ -101,8 +100,9 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
         max_input_len=60,
         optimization="eager",
     )
+    loaded = load_model(DEMO / "model", axes.device, axes.dtype, random=False, seed=0)
     cell = CellSetup(
-        id="tiny",
+        id="signs",
         dataset="signs",
         axes=axes,
         gpus=0,
@@ -111,7 +111,7 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
         template=TEMPLATE,
         decoding=Decoding(max_new_tokens=NEW_TOKENS, **Generation().model_dump()),
         seed=0,
-        cpu_threads=None,
+        cpu_threads=1,
     )
     feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
     return Setting(folder, feeder, loaded, StoredSamples(samples, images), cell)

@@ -25,6 +25,9 @@ from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 from vlmeter.study.settings import build_energy_settings
 
+ENERGY_SETTINGS = build_energy_settings(Energy())
+"""Those of a study that sets nothing."""
+
 __all__ = [
     "EAGER",
     "ENERGY_SETTINGS",
@@ -59,6 +62,3 @@ __all__ = [
     "visible_gpus",
     "weights_bytes",
 ]
-
-ENERGY_SETTINGS = build_energy_settings(Energy())
-"""Those of a study that says nothing of energy."""

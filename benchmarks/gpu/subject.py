@@ -73,15 +73,16 @@ class Subject:
         form = (dtype or self.dtype, optimization)
         if self._loaded is None or self._form != form:
             self.drop()
-            self._loaded = load_model(
-                self.folder, self.device, form[0], optimization, random=True, seed=0
-            )
+            self._loaded = self._load(form[0], optimization)
             self._form = form
         return self._loaded
 
     def try_to_load(self, optimization: Optimization) -> None:
         """Load the model in a form that may be refused, beside the one that is held."""
-        load_model(self.folder, self.device, self.dtype, optimization, random=True, seed=0)
+        self._load(self.dtype, optimization)
+
+    def _load(self, dtype: str, optimization: Optimization) -> LoadedModel:
+        return load_model(self.folder, self.device, dtype, optimization, random=True, seed=0)
 
     def plain_logits(self, rows: int, dtype: str) -> torch.Tensor:
         """Return the logits of the model as it is written, computed once."""
@@ -96,7 +97,7 @@ class Subject:
         if self.on_gpu:
             torch.cuda.empty_cache()
 
-    def bench(
+    def workload(
         self, rows: int, dtype: str | None = None, optimization: Optimization = EAGER
     ) -> Workload:
         """Return the model with one batch, as a cell measures it."""
@@ -109,7 +110,7 @@ class Subject:
         self, rows: int, dtype: str | None = None, optimization: Optimization = EAGER
     ) -> Call:
         """Return a cell's own forward pass of one batch."""
-        return self.bench(rows, dtype, optimization).forwards()[0]
+        return self.workload(rows, dtype, optimization).forwards()[0]
 
     def synchronize(self) -> None:
         """Wait for the device."""

@@ -37,7 +37,7 @@ def column(unit: str, description: str, **more: object) -> Any:  # noqa: ANN401 
 
 
 @cache
-def list_columns(row: type) -> tuple[Column, ...]:
+def list_columns(row: type[Any]) -> tuple[Column, ...]:
     """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
     hints = get_type_hints(row)
     return tuple(

@@ -99,7 +99,10 @@ def list_values(figure: Figure, compared: FromBase) -> dict[str, float | bool | 
     """Return the values of a figure's columns."""
     base, difference = compared
     differs = None if difference.low is None else difference.significant
-    values = (base, difference.estimate, difference.low, difference.high, differs)
+    values: tuple[float | bool | None, ...] = (
+        *(base, difference.estimate, difference.low, difference.high),
+        differs,
+    )
     return dict(zip(_name_columns(figure), values, strict=True))
 
 

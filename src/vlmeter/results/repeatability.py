@@ -89,7 +89,7 @@ def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
         if cost == "latency"
         else (row.energy, row.energy_rounds_j)
     )
-    rounds = json.loads(rounds_json or "[]")
+    rounds: list[float] = json.loads(rounds_json or "[]")
     if value is None or not rounds:
         return None
     is_sound = all(isinstance(seconds, int | float) and seconds > 0 for seconds in rounds)

@@ -89,7 +89,7 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     same samples, the combined interval is wider than necessary.
     """
     a, b = (read_metrics(row.metrics).get(metric) for row in (pair.a, pair.b))
-    values = a and a.value, b and b.value
+    values = None if a is None else a.value, None if b is None else b.value
     if a is None or b is None or a.value is None or b.value is None:
         return Compared(*values, None)
     paths = [

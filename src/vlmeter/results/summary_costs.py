@@ -24,7 +24,7 @@ _KIND = "How known: measured, modelled or constant."
 _METHOD = "By what it was read or modelled."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LatencyColumns(InputColumns):
     """The time of a forward pass, and of a generation."""
 
@@ -99,7 +99,7 @@ class LatencyColumns(InputColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EnergyColumns(LatencyColumns):
     """The energy of a sample, and of the machine's devices."""
 
@@ -194,7 +194,7 @@ class EnergyColumns(LatencyColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CostColumns(EnergyColumns):
     """The operations of a forward pass, beside its time and its energy."""
 

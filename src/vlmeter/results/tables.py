@@ -108,7 +108,10 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
 def build_rows(row_type: type[_Row], frame: pd.DataFrame) -> list[_Row]:
     """Return the rows of a frame, None for each missing value."""
     plain = frame.astype(object).where(frame.notna(), None)
-    return [restore_row(row_type, values) for values in plain.to_dict("records")]
+    return [
+        restore_row(row_type, {str(name): value for name, value in values.items()})
+        for values in plain.to_dict("records")
+    ]
 
 
 def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlmeter.measure.student_t import compute_t_quantile
 from vlmeter.metrics.base import mean, median, ratio
 from vlmeter.metrics.uncertainty import (
     Difference,
@@ -14,35 +15,11 @@ from vlmeter.metrics.uncertainty import (
     compare_rounds,
     compute_difference,
     pool_repeatability,
-    t_quantile,
 )
 
 SIMULATIONS = 2000
 # 5 % plus two standard errors of a binomial share over these simulations: 6.0 %.
 MAX_FALSE_SHARE = 0.05 + 2 * math.sqrt(0.05 * 0.95 / SIMULATIONS)
-
-
-@pytest.mark.parametrize(
-    ("probability", "freedom", "quantile"),
-    [
-        (0.975, 1, 12.7062047362),
-        (0.975, 2, 4.3026527297),
-        (0.975, 3, 3.1824463053),
-        (0.975, 4, 2.7764451052),
-        (0.95, 5, 2.0150483733),
-        (0.975, 10, 2.2281388520),
-        (0.995, 30, 2.7499956536),
-        (0.5, 7, 0.0),
-    ],
-)
-def test_t_quantiles_equal_those_of_printed_tables(probability, freedom, quantile):
-    assert t_quantile(probability, freedom) == pytest.approx(quantile, abs=1e-9)
-
-
-def test_a_t_quantile_outside_its_range_is_refused():
-    for probability, freedom in [(0.4, 3), (1.0, 3), (0.975, 0)]:
-        with pytest.raises(ValueError, match="no t quantile"):
-            t_quantile(probability, freedom)
 
 
 def test_a_bootstrap_is_reproducible_and_depends_on_its_seed():
@@ -136,7 +113,7 @@ def test_a_difference_is_significant_only_if_its_interval_excludes_zero():
 
 def test_welch_has_the_pooled_freedom_for_equal_spreads():
     result = compare_rounds([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
-    half_width = t_quantile(0.975, 4) * math.sqrt(2 / 3)
+    half_width = compute_t_quantile(0.975, 4) * math.sqrt(2 / 3)
     assert (result.estimate, result.low, result.high) == pytest.approx(
         (-1, -1 - half_width, -1 + half_width)
     )
@@ -211,7 +188,7 @@ def test_repeatability_is_the_pooled_deviation_within_computations():
 def test_each_cell_has_a_repeatability_of_its_own():
     exact, variable = Repeatability(0.0, 10), Repeatability(0.1, 2)
     result = compare_rounds([2.0], [1.0], repeats=(exact, variable))
-    half_width = t_quantile(0.975, 2) * 0.1
+    half_width = compute_t_quantile(0.975, 2) * 0.1
     assert (result.low, result.high) == pytest.approx((1 - half_width, 1 + half_width))
 
 

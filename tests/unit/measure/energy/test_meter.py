@@ -240,7 +240,7 @@ def test_the_interval_widens_with_the_rounds_spread():
     energy = meter.measure(
         [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
     )
-    half = 12.706 * statistics.stdev(energy.rounds_j) / 2**0.5
+    half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)
 
 
