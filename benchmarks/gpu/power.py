@@ -150,6 +150,6 @@ def idle_power(subject: Subject) -> Iterator[Comparison]:
     subject.synchronize()
     with PowerSamples(gpus[0].index) as samples:
         idle = measure_idle_watts(sources, ENERGY_SETTINGS, 2.0, gpus)
-    watts = next(value for name, value in idle["power_w"].items() if name.startswith("gpu"))
+    watts = next(value for name, value in idle.power_w.items() if name.startswith("gpu"))
     name = "idle power with a context / integrated samples"
     yield Comparison(name, watts or 0.0, mean_watts(samples.samples), "W", 0.05)

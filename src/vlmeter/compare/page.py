@@ -7,6 +7,7 @@ from pathlib import Path
 from vlmeter.compare.origins import Trait, compare_origins
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
 from vlmeter.errors import UserError
+from vlmeter.reporting.remarks import was_slowed
 from vlmeter.reporting.render_report import html_environment, markdown_environment, render_prose
 from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.export_study import Exported, read_exported
@@ -118,12 +119,22 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     if renamed:
         names = ", ".join(f"{model_a} with {model_b}" for model_a, model_b in renamed)
         yield f"Cells whose models have different names are compared by their other axes: {names}."
-    disturbed = sum(bool(pair.a.disturbed) or bool(pair.b.disturbed) for pair in both)
-    if disturbed:
-        yield (
-            f"{disturbed} of {len(both)} cells were measured while other work ran on the machine "
-            "or a GPU was slowed down, in one study or both, which puts their costs in doubt."
-        )
+    causes = {
+        "a GPU was slowed down by heat or its supply": was_slowed,
+        "other work ran on the machine": _was_disturbed_otherwise,
+    }
+    for cause, was_affected in causes.items():
+        affected = sum(was_affected(pair.a) or was_affected(pair.b) for pair in both)
+        if affected:
+            yield (
+                f"{affected} of {len(both)} cells were measured while {cause}, in one study or "
+                "both, which puts their costs in doubt."
+            )
+
+
+def _was_disturbed_otherwise(row: SummaryRow) -> bool:
+    # What slows a GPU down disturbs its cell too.
+    return bool(row.disturbed) and not was_slowed(row)
 
 
 def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:

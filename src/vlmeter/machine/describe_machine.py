@@ -88,7 +88,8 @@ def _measure_peaks(
     torch.set_num_threads(cpu_threads(job.cpu_threads))
     rates: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
-    for device, dtype in job.peaks:
+    for peak in job.peaks:
+        device, dtype = peak.device, peak.dtype
         if device == "cuda" and not gpus:
             key = format_peak_key(device, dtype)
             rates[key], reasons[key] = None, devices.absence(device)

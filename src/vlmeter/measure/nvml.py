@@ -123,7 +123,7 @@ def find_gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: i
 
 
 def open_device(device: str) -> Gpu | None:
-    """Return the GPU of a torch device such as `cuda` or `cuda:1`; None for a CPU, and without one."""
+    """Return the GPU of a torch device such as `cuda:1`; None for a CPU, and without a GPU."""
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return None

@@ -202,7 +202,7 @@ def _describe_mixture(rows: Sequence[SummaryRow], machine: Machine) -> Iterator[
 
 def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
     measured = [row for row in rows if row.status == Status.OK]
-    slowed = [_was_slowed(row) for row in measured]
+    slowed = [was_slowed(row) for row in measured]
     counts = {
         "doubt.slowed": sum(slowed),
         # What slowed a GPU disturbs its cell too, and is said apart.
@@ -216,7 +216,8 @@ def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
             yield Remark(say(key, count=count, cells=len(measured)), warning=True)
 
 
-def _was_slowed(row: SummaryRow) -> bool:
+def was_slowed(row: SummaryRow) -> bool:
+    """Say whether heat or the power supply slowed a GPU of the cell down."""
     return any(reason in (row.gpu_throttle_reasons or "") for reason in SLOWDOWNS)
 
 

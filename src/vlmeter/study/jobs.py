@@ -14,7 +14,7 @@ from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJo
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
-from vlmeter.machine.job import MachineJob
+from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
@@ -81,7 +81,7 @@ class Jobs:
             energy=self._study.measure_settings.energy,
             idle_window_s=measure.energy.idle_window_s,
             cpu_threads=measure.cpu_threads,
-            peaks=tuple(sorted(pairs)),
+            peaks=[PeakSetting(device, dtype) for device, dtype in sorted(pairs)],
             gpus=[] if self._elsewhere else sorted(present.values()),
             code=script_digest("describe_machine"),
             software=software_versions(_MEASURING),

@@ -113,12 +113,11 @@ class Workload:
         """
         loaded = self.loaded
         kernels = find_kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
-        strayed: list[str] = list(check_attention(loaded.optimization, kernels))
+        strayed: list[str] = [*check_attention(loaded.optimization, kernels)]
         left = loaded.quantization.layers_left if loaded.quantization else []
         if left:
-            strayed.append(
-                Sentence(f"{len(left)} linear layers kept their weights, {left[0]} among them")
-            )
+            kept = Sentence(f"{len(left)} linear layers kept their weights, {left[0]} among them")
+            strayed.append(kept)
         return ForwardEffects(kernels, strayed)
 
     def check_generation(self) -> DecodeEffects:

@@ -7,7 +7,7 @@ from pathlib import Path
 from vlmeter.measure.nvml import Gpu
 
 POWERCAP = Path("/sys/class/powercap")
-"""Where Linux shows RAPL; since 2020 only root may read the energies unless the administrator allows it."""
+"""Where Linux shows RAPL; since 2020 only root may read the energies, if nothing allows more."""
 
 _NVML_UPDATE_S = 0.1
 _RAPL_UPDATE_S = 0.001

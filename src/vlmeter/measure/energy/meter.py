@@ -252,7 +252,7 @@ def _get_tracked_j(device: str, joules: Mapping[str, float]) -> float | None:
 
 
 def _is_short(seconds: float, settings: EnergySettings) -> bool:
-    """Return whether the window is shorter than it must be, beyond the rounding of its rounds' sum."""
+    """Return whether the window is too short, beyond the rounding of its rounds' sum."""
     return seconds < settings.min_window_s * (1 - 1e-6)
 
 
