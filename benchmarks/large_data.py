@@ -112,11 +112,12 @@ def preprocess(folder: Path, _samples: int) -> None:
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
-    from vlmeter.machine.describe_machine import MachineJob, describe_machine
+    from vlmeter.machine.describe_machine import describe_machine
+    from vlmeter.machine.job import MachineJob
     from vlmeter.models.fetch_model import fetch_model
     from vlmeter.models.job import ModelJob, ModelSource
 
-    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=())
+    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=[])
     describe_machine(machine, folder / "machine.json")
     job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
     fetch_model(job, folder / "stored/tiny.json")
@@ -187,8 +188,9 @@ def make_job() -> "CellJob":
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
     from vlmeter.metrics.uncertainty import RESAMPLES
+    from vlmeter.results.job import ScoreJob
     from vlmeter.results.record import RecordCell
-    from vlmeter.results.score_predictions import ScoreJob, score_predictions
+    from vlmeter.results.score_predictions import score_predictions
 
     cell = make_job().cell
     record_cell = RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes))

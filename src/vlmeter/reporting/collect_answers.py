@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
-from vlmeter.data.preprocess_images import thumbnail_jpeg
+from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.metrics.scores import FigureScores, read_scores
 from vlmeter.reporting.collected import (
     CollectedAnswer,
@@ -257,7 +257,7 @@ def _cut(text: str, kind: Literal["prompt", "answer", "reference"]) -> str:
 def _write_picture(data: bytes | None, path: Path) -> str | None:
     """Write a sample's picture; return its name, or None where it cannot be read."""
     try:
-        write_bytes(path, thumbnail_jpeg(data or b"", _SIDE_PX))
+        write_bytes(path, encode_thumbnail_jpeg(data or b"", _SIDE_PX))
     except (OSError, ValueError, UnidentifiedImageError, SyntaxError) as error:
         _LOG.warning("%s: no picture (%s)", path.name, error)
         return None

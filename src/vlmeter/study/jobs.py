@@ -14,7 +14,7 @@ from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJo
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
-from vlmeter.machine.job import MachineJob
+from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
@@ -84,7 +84,7 @@ class Jobs:
             energy=self._study.measure_settings.energy,
             idle_window_s=measure.energy.idle_window_s,
             cpu_threads=measure.cpu_threads,
-            peaks=tuple(sorted(pairs)),
+            peaks=[PeakSetting(device, dtype) for device, dtype in sorted(pairs)],
             gpus=[] if self._elsewhere else sorted(present.values()),
             code=script_digest("describe_machine"),
             software=software_versions(_MEASURING),
@@ -190,14 +190,10 @@ class Jobs:
 
     def score(self, cell: Cell) -> Params:
         """Return what a cell's scores depend on, besides its predictions."""
-        config = self._study.config
-        random = config.models[cell.axes.model].weights == "random"
+        job = self._study.build_score_job(cell)
         return {
-            "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
-            "task": config.datasets[cell.dataset].task,
-            "not_measured": "random weights" if random else None,
-            "seed": config.measure.seed,
-            "resamples": config.report.bootstrap_resamples,
+            **vars(job),
+            "cell": dict(vars(job.cell)),
             "code": script_digest("score_predictions"),
             "software": software_versions(_SCORING),
         }
