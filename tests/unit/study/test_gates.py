@@ -117,7 +117,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_gate_that_cannot_be_is_told_in_a_sentence(study, mistake: str) -> None:
+def test_a_gate_that_cannot_be_is_refused_in_a_sentence(study, mistake: str) -> None:
     gate, words = MISTAKES[mistake]
     with pytest.raises(UserError) as refusal:
         check_gates(study(gate), "my.yaml")

@@ -72,7 +72,7 @@ def test_nothing_has_no_digest(tmp_path: Path) -> None:
     assert digest_content(tmp_path / "nowhere") is None
 
 
-def test_missing_sources_are_told_together(tmp_path: Path, monkeypatch) -> None:
+def test_missing_sources_are_named_together(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(UserError) as refusal:
