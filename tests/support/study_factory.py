@@ -13,8 +13,7 @@ from record_factory import make_cell, make_failed_record, make_ok_record
 from study_files import Files, write_answers, write_samples
 
 from vlmeter.axes import Axes, write_cell_id
-from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.results.comparisons import Comparisons, DifferenceKey
 from vlmeter.results.outline import (
     DatasetInfo,
     LayersOutline,

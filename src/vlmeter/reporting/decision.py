@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vlmeter.metrics.uncertainty import Difference
-from vlmeter.results.difference_row import DifferenceKey, DifferenceRow, get_difference
+from vlmeter.results.comparisons import DifferenceKey
+from vlmeter.results.difference_row import DifferenceRow, get_difference
 from vlmeter.results.outline import References
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences

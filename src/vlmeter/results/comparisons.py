@@ -1,8 +1,15 @@
 """Which cells of a study are compared with which, and how."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from vlmeter.results.difference_row import DifferenceKey
+
+class DifferenceKey(NamedTuple):
+    """Names a cell and the cell that it is compared with, on the same data set."""
+
+    dataset: str
+    cell: str
+    base: str
 
 
 @dataclass(frozen=True)

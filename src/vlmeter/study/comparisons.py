@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.results.comparisons import Comparisons, DifferenceKey
 from vlmeter.study.study import Cell, Section, Study
 
 

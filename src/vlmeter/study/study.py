@@ -1,7 +1,6 @@
-"""From a config to what is to be done: sections, cells and what each job depends on.
+"""From a config to what is to be done: sections, cells, and what of the config each job depends on.
 
-Imports no torch and reads no file. What a job depends on is one JSON-plain dict, because Snakemake
-reruns a job when the text of its params changes.
+Imports no torch and reads no file.
 """
 
 import itertools
@@ -20,13 +19,11 @@ from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
-from vlmeter.results.job import ScoreJob
-from vlmeter.results.record import RecordCell
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
-Plain = dict[str, Any]
-"""A dict that holds only what JSON can hold."""
+Values = dict[str, str | int]
+"""A value on some axes."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class SectionCell:
     """A cell in its place in a table."""
 
     cell: Cell
-    values: dict[str, str | int]
-    """The values of the varied axes, by axis."""
+    values: Values
+    """The values of the varied axes."""
 
     @property
     def label(self) -> str:
@@ -64,7 +61,7 @@ class Section:
     name: str
     title: str
     note: str | None
-    fixed: dict[str, str | int]
+    fixed: Values
     varied: dict[str, list[str | int]]
     datasets: tuple[str, ...]
     cells: tuple[SectionCell, ...]
@@ -143,8 +140,7 @@ class Study:
 
     def _sections(self) -> Iterator[Section]:
         for block in self.config.sections:
-            fixed = _given(block.fix)
-            varied = _given(block.vary)
+            fixed, varied = _list_fixed(block.fix), _list_varied(block.vary)
             yield Section(
                 name=block.name,
                 title=block.title or block.name,
@@ -160,10 +156,12 @@ class Study:
             return
         for grid in self.config.layers.grids:
             datasets = [self.config.layers.dataset]
-            for entry in self._grid(datasets, _given(grid.fix), _given(grid.vary)):
+            for entry in self._grid(datasets, _list_fixed(grid.fix), _list_varied(grid.vary)):
                 yield entry.cell
 
-    def _grid(self, datasets: Sequence[str], fixed: Plain, varied: Plain) -> Iterator[SectionCell]:
+    def _grid(
+        self, datasets: Sequence[str], fixed: Values, varied: dict[str, list[str | int]]
+    ) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
             axes = self._axes({**fixed, **values})
@@ -175,8 +173,8 @@ class Study:
     def _base_values(self) -> dict[str, object]:
         return self.config.base.get_values()
 
-    def _axes(self, values: Plain) -> Axes:
-        chosen: Plain = {**self._base_values, **values}
+    def _axes(self, values: Values) -> Axes:
+        chosen: dict[str, Any] = {**self._base_values, **values}
         for axis in AXES:
             if axis.follows_device and isinstance(chosen[axis.name], dict):
                 chosen[axis.name] = chosen[axis.name][chosen["device"]]
@@ -237,19 +235,12 @@ class Study:
     def _decodings(self) -> dict[str, Decoding]:
         return {name: build_decoding(block) for name, block in self.config.datasets.items()}
 
-    def build_score_job(self, cell: Cell) -> ScoreJob:
-        """Return what a cell's scores depend on, besides the predictions."""
-        has_random_weights = self.config.models[cell.axes.model].weights == "random"
-        return ScoreJob(
-            cell=RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes)),
-            task=self.config.datasets[cell.dataset].task,
-            seed=self.config.measure.seed,
-            resamples=self.config.report.bootstrap_resamples,
-            not_measured="random weights" if has_random_weights else None,
-        )
+
+def _list_fixed(block: Fixed) -> Values:
+    return block.model_dump(mode="json", exclude_none=True)
 
 
-def _given(block: Fixed | Varied) -> Plain:
+def _list_varied(block: Varied) -> dict[str, list[str | int]]:
     return block.model_dump(mode="json", exclude_none=True)
 
 

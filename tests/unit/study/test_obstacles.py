@@ -7,7 +7,7 @@ from fake_nvml import GIB, LOST, gpu
 from vlmeter.software.compilers import PYTHON_HEADER
 from vlmeter.study import obstacles
 from vlmeter.study.obstacles import Obstacles
-from vlmeter.study.plan import plan_text
+from vlmeter.study.plan import write_plan
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def told(config, machine, monkeypatch):
 
     def lines(*gpus, **settings):
         machine(*gpus, **settings)
-        return Obstacles(config.study()).lines()
+        return Obstacles(config.study()).describe()
 
     return lines
 
@@ -93,8 +93,8 @@ def test_the_plan_counts_the_cells_that_can_run(told, config, tmp_path, monkeypa
     config.set("datasets.photos.source", {"synthetic": {"text_tokens": 9}})
     config.drop("datasets.photos.columns").drop("datasets.photos.prompts")
     told(gpu("a"), driver="570.86", cuda=12080)
-    lines = plan_text(config.study()).splitlines()
+    lines = write_plan(config.study()).splitlines()
     assert lines[1].startswith("can run here: 0 of 2 cells")
     assert lines[2].startswith("cannot run here: 2 cells: this machine has no cuda device that")
     told(gpu("a"))
-    assert plan_text(config.study()).splitlines()[1].startswith("can run here: 2 of 2 cells")
+    assert write_plan(config.study()).splitlines()[1].startswith("can run here: 2 of 2 cells")
