@@ -224,8 +224,8 @@ class Jobs:
         """Return the params of a job: what it depends on, and which attempt it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.attempt_key(params)
-        count = attempts.next_count(
+        key = attempts.compute_attempt_key(params)
+        count = attempts.choose_attempt_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
