@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.data.preprocess_images import thumbnail_jpeg
 from vlmeter.metrics.scores import FigureScores, read_scores
 from vlmeter.reporting.collected import (
@@ -156,7 +157,7 @@ def _collect_dataset(
     label = first.row.task_metric_label if has_task_metric else None
     ids = _choose_samples(answers, higher, count)
     samples = manifest.with_suffix(".parquet")
-    check_whole(samples, read_json(manifest)["sha256"], remake=manifest)
+    check_whole(samples, read_samples_manifest(manifest).sha256, remake=manifest)
     return CollectedDataset(
         dataset=dataset,
         metric=label or "WER",

@@ -8,7 +8,7 @@ from vlmeter.config.base import did_you_mean
 from vlmeter.config.gates import Gate
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.storage.layout import CellKey
 from vlmeter.study.study import Cell, Study
 

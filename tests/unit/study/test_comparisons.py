@@ -1,12 +1,12 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.results.comparisons import Comparisons
+from vlmeter.scripting import pack, unpack
 from vlmeter.study.comparisons import plan_comparisons
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
@@ -36,7 +36,7 @@ def test_a_data_set_without_a_base_cell_is_compared_within_its_sections(study):
     first = "bs16-img224-len200-fp16-eager-cuda"
     assert bases_of(study, "scienceqa", "-compile-cuda") == {first}
     assert study.base_cells.keys() == {"textvqa"}
-    assert report_outline(study)["base_cells"] == {"textvqa": study.base_cells["textvqa"].id}
+    assert build_outline(study).base_cells == {"textvqa": study.base_cells["textvqa"].id}
 
 
 def test_no_cell_is_compared_with_itself_and_no_pair_stands_twice(study):
@@ -59,6 +59,4 @@ def test_the_bootstrap_is_the_study_s(study):
 
 def test_the_parameters_of_the_rule_are_plain_and_come_back(study):
     comparisons = plan_comparisons(study)
-    params = comparisons.as_params()
-    assert json.loads(json.dumps(params)) == params
-    assert Comparisons.from_params(params) == comparisons
+    assert unpack(Comparisons, pack(comparisons)) == comparisons

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
+from vlmeter.results.outline import DatasetInfo, Outline
+from vlmeter.scripting import pack, unpack
 from vlmeter.storage.layout import CellKey
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 GPU_CELLS = [
@@ -299,18 +301,14 @@ def test_scores_of_random_weights_are_not_measured(config):
     assert study.score_params(study.cells[0])["task"] == "vqa"
 
 
-def test_the_report_is_told_what_it_shows(config):
-    outline = report_outline(config.study())
-    assert outline["title"] == "somewhere/tiny"
-    assert outline["datasets"]["exams"] == {
-        "label": "exams",
-        "task": "multiple_choice",
-        "source": "maker/exams",
-        "licence": None,
-    }
-    assert [section["name"] for section in outline["sections"]] == ["batches", "sizes"]
-    assert outline["sections"][0]["varied"] == {"batch_size": [1, 4]}
-    assert [entry["cell"] for entry in outline["layers"]["cells"]] == [
+def test_the_outline_holds_what_the_report_shows(config):
+    outline = build_outline(config.study())
+    assert outline.title == "somewhere/tiny"
+    assert outline.datasets["exams"] == DatasetInfo("exams", "multiple_choice", "maker/exams", None)
+    assert [section.name for section in outline.sections] == ["batches", "sizes"]
+    assert outline.sections[0].varied == {"batch_size": (1, 4)}
+    assert unpack(Outline, pack(outline)) == outline
+    assert [entry.cell for entry in outline.layers.cells] == [
         "tiny-bs1-img224-len200-fp32-eager-cpu"
     ]
 
