@@ -18,7 +18,6 @@ from vlmeter.reporting.collected import (
     CollectedDataset,
     CollectedSample,
 )
-from vlmeter.results.difference_row import DifferenceKey
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, read_differences, read_summary
@@ -31,6 +30,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
