@@ -26,16 +26,19 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
+from vlmeter.config.schema import Energy
 from vlmeter.measure.clock import Call, CpuClock, clock_for
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.stopwatch import stopwatch_for
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.study.settings import build_energy_settings
 
+ENERGY_SETTINGS = build_energy_settings(Energy())
 IMAGE_TOKEN = 999
 TURNS = 25
 TURN_S = 0.4
@@ -169,7 +172,7 @@ def layers(device: str) -> Iterator[Comparison]:
 def energy(device: str) -> Iterator[Comparison]:
     """The meter's codecarbon, which it sets up from a description, beside one that finds out."""
     gpus = open_gpus(pynvml)
-    machine = describe_energy_sources(EnergySettings(), gpus)
+    machine = describe_energy_sources(ENERGY_SETTINGS, gpus)
     ours = CodecarbonWindows(machine)
     plain = CodecarbonWindows(replace(machine, cpu=replace(machine.cpu, mode="search")))
     plain.start()
@@ -182,7 +185,7 @@ def energy(device: str) -> Iterator[Comparison]:
         )
     if device != "cpu":
         call = forward_call(*model_and_inputs(device, "eager"))
-        window = energy_meter(machine, EnergySettings(), device).measure(
+        window = energy_meter(machine, ENERGY_SETTINGS, device).measure(
             [call], clock_for(device), window_s=10.0, samples_per_batch=4, repeats=5
         )
         gpu = window.components[-1]
@@ -196,7 +199,7 @@ def nothing_else_runs(device: str) -> Iterator[Comparison]:
 
     The steps only sleep, so a monitor that is busy beside them would show.
     """
-    meter = EnergyMeter(describe_energy_sources(EnergySettings()), EnergySettings())
+    meter = EnergyMeter(describe_energy_sources(ENERGY_SETTINGS), ENERGY_SETTINGS)
     plan = LatencyPlan(window_s=3.0, repeats=1)
     for name in ("latency", "energy"):
         marks: list[tuple[float, float]] = []

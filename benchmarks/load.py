@@ -70,7 +70,6 @@ def seconds(work: Callable[[], object]) -> float:
 def compare(manifest: Path, device: str, cold: bool) -> dict[str, float]:
     """Return the median seconds of reading, checking and loading."""
     folder, described = manifest.with_suffix(""), read_model_manifest(manifest)
-    axes = {"device": device, "dtype": "fp16", "optimization": "eager"}
 
     def read() -> list[bytes]:
         return [path.read_bytes() for path in sorted(folder.iterdir())]
@@ -79,7 +78,7 @@ def compare(manifest: Path, device: str, cold: bool) -> dict[str, float]:
         check_files(folder, described)
 
     def load() -> object:
-        loaded = load_model(folder, axes, random=False, seed=0)
+        loaded = load_model(folder, device, "fp16", random=False, seed=0)
         for parameter in loaded.model.parameters():
             parameter.view(-1)[::PAGE].sum()
         return loaded

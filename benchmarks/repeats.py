@@ -10,7 +10,7 @@ from statistics import fmean
 
 from comparison import Comparison
 
-from vlmeter.metrics.uncertainty import difference_of_rounds, repeatability
+from vlmeter.metrics.uncertainty import compare_rounds, pool_repeatability
 
 PROCESSES = 8
 PROGRAM = """
@@ -33,12 +33,12 @@ def repeats(device: str) -> Iterator[Comparison]:
     false, blind = 0, 0
     for pair in pairs:
         others = [fmean(rounds[place]) for place in range(PROCESSES) if place not in pair]
-        known = repeatability([others])
+        known = pool_repeatability([others])
         assert known is not None
         two = [rounds[place] for place in pair]
-        false += difference_of_rounds(*two, repeats=(known, known)).significant
-        blind += difference_of_rounds(*two).significant
-    whole = repeatability([[fmean(one) for one in rounds]])
+        false += compare_rounds(*two, repeats=(known, known)).significant
+        blind += compare_rounds(*two).significant
+    whole = pool_repeatability([[fmean(one) for one in rounds]])
     print(
         f"{PROCESSES} processes of one computation: repeatability {whole.deviation:.1%}; by the "
         f"spread of rounds alone {blind} of {len(pairs)} pairs would differ"

@@ -1,7 +1,7 @@
 """The demo's promises, recomputed with the project's own loading, decoding and metrics."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -104,9 +104,9 @@ def scores(
     **changes: object,
 ) -> dict[str, float]:
     plan, folder = study
-    axes = asdict(replace(plan.cells[0].axes, **changes))
-    loaded = load_model(folder / "model", axes, random=False, seed=0)
-    feeder = Feeder(loaded, axes)
+    axes = replace(plan.cells[0].axes, **changes)
+    loaded = load_model(folder / "model", axes.device, axes.dtype, random=False, seed=0)
+    feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
     samples = folder / dataset / "samples.parquet"
     stored = StoredSamples(samples, samples.with_name("images.parquet"))
     assert len(stored) == plan.config.datasets[dataset].sample.n

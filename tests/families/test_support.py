@@ -1,6 +1,7 @@
-"""A model that cannot be measured is told so by name, with what can, before it is fetched."""
+"""A model that cannot be measured is named, with what can, before it is fetched."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ import transformers
 from stored_data import make_model_job
 from tiny_families import FAMILIES, tokenizer
 
-from vlmeter.cell.worker.workload import set_up
+from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY
 from vlmeter.models import hub_files
 from vlmeter.models.fetch_model import fetch_model
@@ -38,16 +39,16 @@ def test_a_processor_with_a_part_for_videos_is_refused_for_the_true_reason(tmp_p
 
 
 def test_a_type_that_answers_no_images_is_named_with_what_does():
-    with pytest.raises(UnsupportedError) as told:
+    with pytest.raises(UnsupportedError) as raised:
         check_model_type("maker/words", "bert")
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "model maker/words is of the type bert: transformers "
         f"{transformers.__version__} has no model of it for image and text; types known to work: "
         "blip-2, florence2, gemma3, git, idefics3, instructblip, llava, paligemma"
     )
 
 
-def test_a_type_that_is_not_known_yet_or_brings_its_code_is_let_through():
+def test_a_type_that_the_hub_does_not_state_or_that_brings_its_code_is_let_through():
     check_model_type("maker/any", None)
     check_model_type("maker/own", "own_thing", own_code=True)
     check_model_type("maker/other", "vipllava")
@@ -67,10 +68,10 @@ def test_its_cells_are_unsupported_and_the_study_goes_on(words, tmp_path, inputs
     fetch_model(make_model_job(words, model="words"), manifest)
     assert read_model_manifest(manifest).files == {}
     with pytest.raises(UnsupportedError, match="words is of the type bert: "):
-        set_up(job(), {**inputs("git"), "model": str(manifest)})
+        open_cell(job().cell, replace(inputs("git"), model=manifest))
 
 
-def test_on_the_hub_it_is_told_before_anything_is_fetched(monkeypatch):
+def test_on_the_hub_it_is_refused_before_anything_is_fetched(monkeypatch):
     class Api:
         def model_info(self, *_, **__):
             return SimpleNamespace(config={"model_type": "bert"}, siblings=[], sha="0" * 40)

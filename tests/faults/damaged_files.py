@@ -12,8 +12,8 @@ from study import RESULTS_FOLDER, Job, Study, working_in
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
+from vlmeter.machine.description import read_machine
 from vlmeter.results.verify import find_damages
-from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study as Config
@@ -109,16 +109,15 @@ def _is_named(name: str, pickled: str) -> bool:
 def _set_up(study: Study, job: Job) -> None:
     """Read what a cell reads, up to the point where its measurement would begin."""
     # Here alone: a fault of another kind needs no torch.
-    from vlmeter.cell.worker.workload import set_up
+    from vlmeter.cell.worker.workload import prepare_workload
 
-    _, (_, *call), _ = pickle.loads(job.kept.read_bytes())
-    told, inputs = call[3], call[4]
-    if "model" not in inputs:
+    _, (_, _, _, _, cell_job, _, inputs, *others), _ = pickle.loads(job.kept.read_bytes())
+    if inputs.model is None:
         return
     with working_in(study.tree.folder):
-        if "machine" in inputs:
-            read_json(Path(inputs["machine"]))
-        set_up(told, inputs)
+        if isinstance(others[0], Path):
+            read_machine(others[0])
+        prepare_workload(cell_job.cell, inputs, cell_job.measure.batches)
 
 
 def _told_by_verify(study: Study, relative: Path) -> str | None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.results.score_predictions import ScoreJob, score_predictions
+from vlmeter.results.job import ScoreJob
+from vlmeter.results.score_predictions import score_predictions
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:

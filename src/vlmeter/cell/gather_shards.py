@@ -1,9 +1,8 @@
 """The job of `gather_shards`: a cell's costs and its shards' answers become one measurement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Figures, Measurement, read_measurement
@@ -92,7 +91,7 @@ def _check_shards(
         )
 
 
-def _read_answers(manifests: Sequence[Path]) -> Iterator[dict[str, Any]]:
+def _read_answers(manifests: Sequence[Path]) -> Iterator[Mapping[str, object]]:
     for path in manifests:
         yield from stream_table(_answers(path))
 

@@ -1,21 +1,19 @@
 """What each measuring job is given.
 
 The planner builds these dataclasses, the params of the rules are their plain form, and the scripts
-build them again. The config was checked before, so plain constructors do.
+build them again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from vlmeter.axes import Axes
-from vlmeter.measure.settings import EnergySettings, MeasureSettings
+from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
-from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
-
-Params = Mapping[str, Any]
-"""The plain form of a job, as Snakemake keeps it."""
+from vlmeter.models.optimization import Optimization
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,6 @@ class CellSetup:
     cpu_threads: int | None
     """Threads that it computes with; None for the physical cores."""
 
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """Build it from its plain form."""
-        return cls(
-            **{
-                **params,
-                "axes": Axes(**params["axes"]),
-                "optimization": _build_optimization(params["optimization"]),
-                "decoding": Decoding(**params["decoding"]),
-            }
-        )
-
 
 @dataclass(frozen=True)
 class Job:
@@ -59,7 +45,12 @@ class Job:
     software: dict[str, str]
     """Versions of the libraries that decide its figures."""
 
-    def as_params(self) -> dict[str, Any]:
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Self:
+        """Build it from its plain form."""
+        return from_plain(cls, dict(params), Path("the job's params"))
+
+    def as_params(self) -> dict[str, object]:
         """Return its plain form."""
         return _make_plain(self)
 
@@ -71,17 +62,6 @@ class CellJob(Job):
     measure: MeasureSettings
     cost_only: bool
     """Whether no sample is answered."""
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """Build it from its plain form."""
-        return cls(
-            cell=CellSetup.from_params(params["cell"]),
-            code=params["code"],
-            software=params["software"],
-            measure=_build_measure_settings(params["measure"]),
-            cost_only=params["cost_only"],
-        )
 
 
 @dataclass(frozen=True)
@@ -99,16 +79,6 @@ class ShardJob(Job):
 
     shard: Shard
 
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """Build it from its plain form."""
-        return cls(
-            cell=CellSetup.from_params(params["cell"]),
-            code=params["code"],
-            software=params["software"],
-            shard=Shard(**params["shard"]),
-        )
-
 
 @dataclass(frozen=True)
 class LayersJob(Job):
@@ -117,17 +87,6 @@ class LayersJob(Job):
     measure: MeasureSettings
     iterations: int
     """Passes behind each profile."""
-
-    @classmethod
-    def from_params(cls, params: Params) -> Self:
-        """Build it from its plain form."""
-        return cls(
-            cell=CellSetup.from_params(params["cell"]),
-            code=params["code"],
-            software=params["software"],
-            measure=_build_measure_settings(params["measure"]),
-            iterations=params["iterations"],
-        )
 
 
 @dataclass(frozen=True)
@@ -164,24 +123,9 @@ class CellInputs:
         return self.model
 
 
-def _make_plain(block: object) -> dict[str, Any]:
+def _make_plain(block: object) -> dict[str, object]:
     # Not `asdict`, which copies in depth: a large study asks for thousands of these.
     return {
         name: _make_plain(value) if is_dataclass(value) else value
         for name, value in vars(block).items()
     }
-
-
-def _build_optimization(params: Params) -> Optimization:
-    attention, compiled = params["attention"], params["compile"]
-    return Optimization(
-        **{
-            **params,
-            "attention": attention if isinstance(attention, str) else AttentionByPart(**attention),
-            "compile": None if compiled is None else Compile(**compiled),
-        }
-    )
-
-
-def _build_measure_settings(params: Params) -> MeasureSettings:
-    return MeasureSettings(**{**params, "energy": EnergySettings(**params["energy"])})

@@ -30,12 +30,6 @@ class DataSource:
     """Which table below `path`: a file name or a pattern; None for all."""
     synthetic: Synthetic | None = None
 
-    @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> "DataSource":
-        """Return the source of plain params."""
-        synthetic = params["synthetic"]
-        return cls(**{**params, "synthetic": None if synthetic is None else Synthetic(**synthetic)})
-
 
 @dataclass(frozen=True)
 class Columns:
@@ -79,10 +73,12 @@ class DatasetJob:
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> "DatasetJob":
         """Return the job of plain params."""
+        source = params["source"]
+        synthetic = None if source["synthetic"] is None else Synthetic(**source["synthetic"])
         return cls(
             **{
                 **params,
-                "source": DataSource.from_params(params["source"]),
+                "source": DataSource(**{**source, "synthetic": synthetic}),
                 "columns": Columns(**params["columns"]),
                 "sample": Sampling(**params["sample"]),
             }

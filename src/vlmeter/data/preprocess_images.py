@@ -132,7 +132,7 @@ def encode_resized_png(data: bytes, image_size: int) -> bytes:
         return _encode_png(image, image_size)
 
 
-def thumbnail_jpeg(data: bytes, side: int) -> bytes:
+def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
     """Return an encoded image as a small JPEG that fits into `side` x `side`, EXIF applied.
 
     Raises:

@@ -6,7 +6,8 @@ connection broke.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -19,8 +20,8 @@ from vlmeter.hub.retry import RetryPolicy
 _LOG = logging.getLogger(__name__)
 _TOO_MANY_REQUESTS = 429
 _RETRIED_STATUSES = frozenset({408, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
-_Options = dict[str, Any]
-"""Keyword arguments of `httpx2.Client.send`, which are passed on."""
+_Send = Callable[..., httpx2.Response]
+"""`httpx2.Client.send` with the options of the first request."""
 _RETRIED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
@@ -56,15 +57,16 @@ class _RetryingClient(httpx2.Client):
         **options: Any,  # noqa: ANN401 - httpx2's own
     ) -> httpx2.Response:
         """Send a request, and retry it if the failure may be temporary."""
+        send: _Send = partial(super().send, **options)
         # Some callers set no timeout at all.
         request.extensions["timeout"] = httpx2.Timeout(self._retry_policy.timeout_s).as_dict()
         attempt = 1
         while True:
             response = None
             try:
-                response = super().send(request, stream=stream, **options)
+                response = send(request, stream=stream)
                 if response.status_code not in _RETRIED_STATUSES:
-                    return self._make_resumable(request, response, options) if stream else response
+                    return self._make_resumable(request, response, send) if stream else response
                 problem = f"answers {response.status_code} ({response.reason_phrase})"
                 response.close()
             except _RETRIED_ERRORS as error:
@@ -97,26 +99,14 @@ class _RetryingClient(httpx2.Client):
         self._retry_policy.wait(wait_s)
 
     def _make_resumable(
-        self, request: httpx2.Request, response: httpx2.Response, options: _Options
+        self, request: httpx2.Request, response: httpx2.Response, send: _Send
     ) -> httpx2.Response:
         """Give a response a body that resumes where the connection breaks."""
         # The rest of a compressed body can be requested, but may not match the first part.
         if request.method == "GET" and "content-encoding" not in response.headers:
             body: Any = response.stream
-            response.stream = _ResumedBody(self, request, response, body, options)
+            response.stream = _ResumedBody(self, request, response, body, send)
         return response
-
-    def request_rest(
-        self, request: httpx2.Request, received_bytes: int, options: _Options
-    ) -> httpx2.Response:
-        """Request the part of a body that is still missing."""
-        rest_request = httpx2.Request(
-            request.method,
-            request.url,
-            headers={**request.headers, "range": _format_missing_range(request, received_bytes)},
-            extensions=request.extensions,
-        )
-        return super().send(rest_request, stream=True, **options)
 
 
 class _ResumedBody(httpx2.SyncByteStream):
@@ -128,9 +118,9 @@ class _ResumedBody(httpx2.SyncByteStream):
         request: httpx2.Request,
         response: httpx2.Response,
         body: httpx2.SyncByteStream,
-        options: _Options,
+        send: _Send,
     ) -> None:
-        self._client, self._request, self._options = client, request, options
+        self._client, self._request, self._send = client, request, send
         self._etag = response.headers.get("etag")
         self._body = body
 
@@ -153,7 +143,7 @@ class _ResumedBody(httpx2.SyncByteStream):
             self._client.wait_before(attempt, self._request, problem)
 
     def _request_rest(self, received_bytes: int) -> httpx2.SyncByteStream:
-        response = self._client.request_rest(self._request, received_bytes, self._options)
+        response = self._send(_build_rest_request(self._request, received_bytes), stream=True)
         if response.status_code != 206 or response.headers.get("etag") != self._etag:
             response.close()
             raise httpx2.RemoteProtocolError(f"answers {response.status_code} to the rest of it")
@@ -168,6 +158,16 @@ class _ResumedBody(httpx2.SyncByteStream):
 def _refuse_offline(request: httpx2.Request) -> None:
     if is_offline_mode():
         raise OfflineModeIsEnabled(f"HF_HUB_OFFLINE is set: {request.url} is not requested")
+
+
+def _build_rest_request(request: httpx2.Request, received_bytes: int) -> httpx2.Request:
+    """Return a request for the part of a body that is still missing."""
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers={**request.headers, "range": _format_missing_range(request, received_bytes)},
+        extensions=request.extensions,
+    )
 
 
 def _format_missing_range(request: httpx2.Request, received_bytes: int) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vlmeter.measure.clock import Call, Clock, quiet_interpreter
 from vlmeter.measure.result import Latency
-from vlmeter.measure.spread import interval_95, quantile
+from vlmeter.measure.spread import compute_interval_95, compute_quantile
 
 _MAX_CHUNK = 1000
 
@@ -131,13 +131,13 @@ def _summarise(
     ordered = sorted(seconds)
     median = statistics.median(ordered)
     medians = [statistics.median(times) for times in rounds]
-    low, high = interval_95(median, medians)
+    low, high = compute_interval_95(median, medians)
     return Latency(
         latency_s=median,
         mean_s=statistics.fmean(seconds),
         p50_s=median,
-        p90_s=quantile(ordered, 0.90),
-        p99_s=quantile(ordered, 0.99),
+        p90_s=compute_quantile(ordered, 0.90),
+        p99_s=compute_quantile(ordered, 0.99),
         stdev_s=statistics.stdev(seconds) if len(seconds) > 1 else None,
         min_s=ordered[0],
         max_s=ordered[-1],

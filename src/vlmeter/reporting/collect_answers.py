@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
 from vlmeter.data.manifests import read_samples_manifest
-from vlmeter.data.preprocess_images import thumbnail_jpeg
+from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.metrics.scores import FigureScores, read_scores
 from vlmeter.reporting.collected import (
     CollectedAnswer,
@@ -19,7 +19,6 @@ from vlmeter.reporting.collected import (
     CollectedDataset,
     CollectedSample,
 )
-from vlmeter.results.difference_row import DifferenceKey
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, read_differences, read_summary
@@ -32,6 +31,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -258,7 +258,7 @@ def _cut(text: str, kind: Literal["prompt", "answer", "reference"]) -> str:
 def _write_picture(data: bytes | None, path: Path) -> str | None:
     """Write a sample's picture; return its name, or None where it cannot be read."""
     try:
-        write_bytes(path, thumbnail_jpeg(data or b"", _SIDE_PX))
+        write_bytes(path, encode_thumbnail_jpeg(data or b"", _SIDE_PX))
     except (OSError, ValueError, UnidentifiedImageError, SyntaxError) as error:
         _LOG.warning("%s: no picture (%s)", path.name, error)
         return None

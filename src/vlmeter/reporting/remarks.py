@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from vlmeter.machine.description import Machine
 from vlmeter.measure.result import SLOWDOWNS
-from vlmeter.metrics.uncertainty import difference_of_rounds
+from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say
 from vlmeter.results.numbers import (
@@ -130,7 +130,7 @@ def describe_drift(
             reason = f": {measurement.reason}" if measurement.reason else ""
             return Remark(say(f"drift.no_{which}", status=f"{status}{reason}"), warning=True)
     repeatability = repeats.find("latency", base.cell.device)
-    difference = difference_of_rounds(
+    difference = compare_rounds(
         control.rounds_s,
         base.rounds_s,
         repeats=(repeatability, repeatability) if repeatability else None,

@@ -28,14 +28,6 @@ _WER = "Word error rate over the samples that both scored"
 _TASK = "Task metric over the samples that both scored"
 
 
-class DifferenceKey(NamedTuple):
-    """Names a cell and the cell that it is compared with, on the same data set."""
-
-    dataset: str
-    cell: str
-    base: str
-
-
 @dataclass(frozen=True)
 class DifferenceRow:
     """A pair of a cell and the cell that it is compared with."""
@@ -99,7 +91,10 @@ def list_values(figure: Figure, compared: FromBase) -> dict[str, float | bool | 
     """Return the values of a figure's columns."""
     base, difference = compared
     differs = None if difference.low is None else difference.significant
-    values = (base, difference.estimate, difference.low, difference.high, differs)
+    values: tuple[float | bool | None, ...] = (
+        *(base, difference.estimate, difference.low, difference.high),
+        differs,
+    )
     return dict(zip(_name_columns(figure), values, strict=True))
 
 

@@ -7,21 +7,15 @@ from statistics import fmean
 
 from vlmeter.metrics.drift import Answers
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import difference_of_rounds
+from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.results.columns import restore_row
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import (
-    DIFFERENCE_COLUMNS,
-    DifferenceKey,
-    DifferenceRow,
-    FromBase,
-    list_values,
-)
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow, FromBase, list_values
 from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.status import Status
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 _Values = dict[str, str | float | bool | None]
 """Values of a row by column."""
@@ -96,12 +90,12 @@ def _compare_cost(cell: _Cell, base: _Cell, cost: Cost, repeats: Repeats) -> _Va
         return {}
     deviations = repeats.find(cost, cell.row.device), repeats.find(cost, base.row.device)
     both = (deviations[0], deviations[1]) if deviations[0] and deviations[1] else None
-    difference = difference_of_rounds(rounds, base_rounds, repeats=both)
+    difference = compare_rounds(rounds, base_rounds, repeats=both)
     values: _Values = {**list_values(cost, FromBase(fmean(base_rounds), difference))}
     if cost == "latency":
         rounds = [seconds / cell.row.batch_size for seconds in rounds]
         base_rounds = [seconds / base.row.batch_size for seconds in base_rounds]
-        difference = difference_of_rounds(rounds, base_rounds, repeats=both)
+        difference = compare_rounds(rounds, base_rounds, repeats=both)
         values |= list_values("sample_time", FromBase(fmean(base_rounds), difference))
     return values
 
@@ -116,7 +110,7 @@ def _compare_quality(cell: _Cell, base: _Cell, answers: Answers) -> _Values:
         compared = _compare_metric(cell, base, answers, task_metric)
         if compared is not None:
             values |= {"task_metric": task_metric, **list_values("task", compared)}
-    changed = answers.changed_predictions(cell.predictions, base.predictions)
+    changed = answers.count_changed(cell.predictions, base.predictions)
     if changed.shared:
         values |= {"changed_predictions": changed.changed, "shared_predictions": changed.shared}
     return values
@@ -127,5 +121,5 @@ def _compare_metric(cell: _Cell, base: _Cell, answers: Answers, metric: str) -> 
     base_value = base.get_value(metric)
     if cell.get_value(metric) is None or base_value is None:
         return None
-    paired = answers.quality_difference(cell.scores, base.scores, metric)
+    paired = answers.compare_quality(cell.scores, base.scores, metric)
     return None if paired is None else FromBase(base_value, paired.difference)

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Literal
 
 from vlmeter.axes import AXES
-from vlmeter.metrics.uncertainty import Repeatability, difference_of_rounds, repeatability
+from vlmeter.metrics.uncertainty import Repeatability, compare_rounds, pool_repeatability
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
@@ -89,7 +89,7 @@ def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
         if cost == "latency"
         else (row.energy, row.energy_rounds_j)
     )
-    rounds = json.loads(rounds_json or "[]")
+    rounds: list[float] = json.loads(rounds_json or "[]")
     if value is None or not rounds:
         return None
     is_sound = all(isinstance(seconds, int | float) and seconds > 0 for seconds in rounds)
@@ -126,12 +126,10 @@ def _describe_cost(groups: Sequence[Sequence[SummaryRow]], cost: Cost) -> dict[s
 
 
 def _describe_device(groups: Sequence[Sequence[Sequence[float]]]) -> DeviceRepeats:
-    pooled = repeatability([[fmean(rounds) for rounds in group] for group in groups])
+    pooled = pool_repeatability([[fmean(rounds) for rounds in group] for group in groups])
     assert pooled is not None, "only computations that were repeated are described"
     pairs = [pair for group in groups for pair in combinations(group, 2)]
-    differ = sum(
-        difference_of_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs
-    )
+    differ = sum(compare_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs)
     return DeviceRepeats(
         deviation=pooled.deviation,
         freedom=pooled.freedom,

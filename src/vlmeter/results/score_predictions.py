@@ -1,43 +1,17 @@
 """Joins what a cell cost with how well it answered: the step from measurement to record."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vlmeter.cell.measurement import Figures, Measurement, read_measurement
 from vlmeter.metrics.evaluate import Evaluation, evaluate
 from vlmeter.metrics.pairing import Pairs, read_pairs
 from vlmeter.metrics.scores import write_scores
-from vlmeter.results.record import Quality, Record, RecordCell, SourceFigures
+from vlmeter.results.job import ScoreJob
+from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.status import Status
 from vlmeter.storage.files import check_whole, file_sha256, read_json, write_json
-
-
-@dataclass(frozen=True)
-class ScoreJob:
-    """What a cell's scores depend on, besides its predictions."""
-
-    cell: RecordCell
-    task: str
-    """caption, vqa, multiple_choice or ocr."""
-    seed: int
-    """Of the bootstrap, as the next one."""
-    resamples: int
-    not_measured: str | None = None
-    """Why quality means nothing here, such as "random weights"; None where it does."""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> "ScoreJob":
-        """Return the job from the parameters of its rule."""
-        return cls(
-            cell=RecordCell(**params["cell"]),
-            task=params["task"],
-            seed=params["seed"],
-            resamples=params["resamples"],
-            not_measured=params["not_measured"],
-        )
 
 
 def score_predictions(

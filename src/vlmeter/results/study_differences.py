@@ -8,7 +8,7 @@ from typing import Literal
 
 from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
+from vlmeter.metrics.uncertainty import Difference, compare_rounds
 from vlmeter.results.columns import get_number
 from vlmeter.results.matching import Pair
 from vlmeter.results.repeatability import Cost, Repeats, get_rounds
@@ -70,7 +70,7 @@ def compute_cost_difference(
         study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
     )
     both = (deviation, base_deviation) if deviation and base_deviation else None
-    return difference_of_rounds(*rounds, repeats=both)
+    return compare_rounds(*rounds, repeats=both)
 
 
 def compare_column(pair: Pair, column: str) -> Compared:
@@ -89,7 +89,7 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     same samples, the combined interval is wider than necessary.
     """
     a, b = (read_metrics(row.metrics).get(metric) for row in (pair.a, pair.b))
-    values = a and a.value, b and b.value
+    values = None if a is None else a.value, None if b is None else b.value
     if a is None or b is None or a.value is None or b.value is None:
         return Compared(*values, None)
     paths = [
@@ -99,7 +99,7 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     if has_same_samples(pair) and all(path.exists() for path in paths):
         for path in paths:
             _check_scores(path)
-        paired = Answers(seed=SEED).quality_difference(paths[1], paths[0], metric)
+        paired = Answers(seed=SEED).compare_quality(paths[1], paths[0], metric)
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
     return Compared(*values, _combine_intervals(a, b), a.value, UNPAIRED)
@@ -119,7 +119,7 @@ def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed
     ]
     if not has_same_samples(pair) or not all(path.exists() for path in paths):
         return None
-    changed = Answers(seed=SEED).changed_predictions(paths[1], paths[0])
+    changed = Answers(seed=SEED).count_changed(paths[1], paths[0])
     return changed if changed.shared else None
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vlmeter.axes import Axes
+from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.results.summary_fields import Block, cost_block, record_column
 from vlmeter.results.summary_values import (
     count_bad_samples,
@@ -18,15 +19,15 @@ _unparsed = Block(lambda record: record.find_metric("unparsed_rate"))
 _quality = Block(lambda record: record.quality)
 _input = cost_block(lambda figures: figures.input)
 _decoding = cost_block(lambda figures: figures.decoding)
-_flops = cost_block(lambda figures: figures.flops_detail)
+_flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _CellId:
     cell: str = record_column("", "The cell's id.", lambda record: record.cell.id)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellColumns(Axes, _CellId):
     """The cell, its value on every axis, and its headline figures."""
 
@@ -61,7 +62,7 @@ class CellColumns(Axes, _CellId):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QualityColumns(CellColumns):
     """How the cell answered."""
 
@@ -118,7 +119,7 @@ class QualityColumns(CellColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InputColumns(QualityColumns):
     """What the cell was fed."""
 

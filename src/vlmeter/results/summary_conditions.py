@@ -29,7 +29,7 @@ _conditions = cost_block(lambda figures: keep(figures.conditions, Conditions))
 _no_conditions = cost_block(lambda figures: keep(figures.conditions, MissingConditions))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryColumns(CostColumns):
     """Peak memory, and what compilation did."""
 
@@ -97,7 +97,7 @@ class MemoryColumns(CostColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelColumns(MemoryColumns):
     """The model, in the form in which it ran."""
 
@@ -152,7 +152,7 @@ class ModelColumns(MemoryColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MachineColumns(ModelColumns):
     """The code, the software and the machine."""
 
@@ -201,7 +201,7 @@ class MachineColumns(ModelColumns):
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConditionColumns(MachineColumns):
     """What the machine was like during the measurement."""
 

@@ -11,7 +11,7 @@ from vlmeter.results.summary_conditions import ConditionColumns
 from vlmeter.results.summary_fields import READ
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SummaryRow(ConditionColumns):
     """A cell. Each column is a field, beside what it shows of a record; the bases are its groups.
 

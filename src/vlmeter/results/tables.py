@@ -14,11 +14,11 @@ from vlmeter.axes import Axes
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text
 from vlmeter.results.columns import Column, Kind, list_columns, restore_row
-from vlmeter.results.difference_row import DifferenceKey, DifferenceRow
+from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 Summary = Mapping[CellKey, SummaryRow]
 Differences = Mapping[DifferenceKey, DifferenceRow]
@@ -108,7 +108,10 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
 def build_rows(row_type: type[_Row], frame: pd.DataFrame) -> list[_Row]:
     """Return the rows of a frame, None for each missing value."""
     plain = frame.astype(object).where(frame.notna(), None)
-    return [restore_row(row_type, values) for values in plain.to_dict("records")]
+    return [
+        restore_row(row_type, {str(name): value for name, value in values.items()})
+        for values in plain.to_dict("records")
+    ]
 
 
 def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:

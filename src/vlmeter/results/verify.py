@@ -11,7 +11,7 @@ from typing import NamedTuple
 from vlmeter.errors import UserError
 from vlmeter.storage.files import check_whole, checksums, read_json
 from vlmeter.storage.layout import StudyFolder
-from vlmeter.storage.svg import read_sealed
+from vlmeter.storage.svg import read_checked
 
 
 class Damage(NamedTuple):
@@ -36,7 +36,7 @@ def find_damages(folder: StudyFolder) -> Iterator[Damage]:
         yield from _check_files(path, content)
     for path in sorted(folder.root.rglob("*.svg")):
         try:
-            read_sealed(path)
+            read_checked(path)
         except UserError as error:
             yield Damage(str(error), path)
 

@@ -56,7 +56,8 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     Raises:
         UserError: a key is missing or its value is of another type.
     """
-    read: Callable[[object], _Built] = _make_reader(cls)  # type: ignore[assignment]
+    kind: Any = cls
+    read: Callable[[object], _Built] = _make_reader(kind)  # type: ignore[assignment]
     try:
         return read(data)
     except _MismatchError as error:
@@ -81,7 +82,7 @@ def _make_reader(kind: Any) -> _Read:  # noqa: ANN401 - a type, or a form such a
     return _make_class_reader(kind)
 
 
-def _make_class_reader(kind: type) -> _Read:
+def _make_class_reader(kind: type[Any]) -> _Read:
     if kind in _KINDS:
         return _make_scalar_reader((kind,))
     if kind is types.NoneType:
@@ -118,13 +119,16 @@ def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
     if all(kind in _KINDS for kind in given):
         return _make_scalar_reader(given, is_optional=is_optional)
     readers = [_make_reader(kind) for kind in given]
-    required = [_list_required(kind) for kind in given] if len(given) > 1 else [frozenset[str]()]
+    # No table stands for a scalar beside dataclasses.
+    required = [_list_required(kind) if is_dataclass(kind) else None for kind in given]
+    if len(given) == 1:
+        required = [frozenset[str]()]
 
     def read(value: object) -> object:
         if value is None and is_optional:
             return None
         for keys, read_kind in zip(required, readers, strict=True):
-            if not isinstance(value, dict) or keys <= value.keys():
+            if not isinstance(value, dict) or (keys is not None and keys <= value.keys()):
                 return read_kind(value)
         return readers[0](value)
 
@@ -197,7 +201,7 @@ def _make_named_tuple_reader(kind: type) -> _Read:
     return read
 
 
-def _make_dataclass_reader(cls: type) -> _Read:
+def _make_dataclass_reader(cls: type[Any]) -> _Read:
     hints = get_type_hints(cls)
     required = _list_required(cls)
     readers = [(entry.name, _make_reader(hints[entry.name])) for entry in fields(cls)]
@@ -220,7 +224,7 @@ def _make_dataclass_reader(cls: type) -> _Read:
     return read
 
 
-def _list_required(cls: type) -> frozenset[str]:
+def _list_required(cls: Any) -> frozenset[str]:  # noqa: ANN401 - a dataclass
     return frozenset(
         entry.name
         for entry in fields(cls)

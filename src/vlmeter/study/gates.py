@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from vlmeter.config.base import did_you_mean
+from vlmeter.config.base import suggest_name
 from vlmeter.config.gates import Gate
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
@@ -93,7 +93,7 @@ def _find_undefined_names(study: Study, gate: Gate) -> Iterator[str]:
             named.append((f".cells.{axis}", value, defined))
     for key, name, defined in named:
         if name not in defined:
-            yield f'{key}: "{name}" is not defined{did_you_mean(name, defined)}'
+            yield f'{key}: "{name}" is not defined{suggest_name(name, defined)}'
 
 
 def _find_datasets_without_figure(study: Study, gate: Gate) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _find_baseline_problems(study: Study, baseline: Path) -> Iterator[str]:
 
 def _suggest_figure(name: str, figures: list[str]) -> str:
     """Return a hint that does not list a hundred columns."""
-    hint = did_you_mean(name, figures)
+    hint = suggest_name(name, figures)
     return hint if "did you mean" in hint else "; see docs/columns.md and the task's metrics"
 
 

@@ -187,9 +187,10 @@ class Jobs:
 
     def score(self, cell: Cell) -> Plain:
         """Return what a cell's scores depend on, besides its predictions."""
+        job = self._study.build_score_job(cell)
         return {
-            "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
-            **self._study.score_params(cell),
+            **vars(job),
+            "cell": dict(vars(job.cell)),
             "code": script_digest("score_predictions"),
             "software": software_versions(_SCORING),
         }

@@ -20,6 +20,8 @@ from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
+from vlmeter.results.job import ScoreJob
+from vlmeter.results.record import RecordCell
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
@@ -235,15 +237,16 @@ class Study:
     def _decodings(self) -> dict[str, Decoding]:
         return {name: build_decoding(block) for name, block in self.config.datasets.items()}
 
-    def score_params(self, cell: Cell) -> Plain:
+    def build_score_job(self, cell: Cell) -> ScoreJob:
         """Return what a cell's scores depend on, besides the predictions."""
-        random = self.config.models[cell.axes.model].weights == "random"
-        return {
-            "task": self.config.datasets[cell.dataset].task,
-            "not_measured": "random weights" if random else None,
-            "seed": self.config.measure.seed,
-            "resamples": self.config.report.bootstrap_resamples,
-        }
+        has_random_weights = self.config.models[cell.axes.model].weights == "random"
+        return ScoreJob(
+            cell=RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes)),
+            task=self.config.datasets[cell.dataset].task,
+            seed=self.config.measure.seed,
+            resamples=self.config.report.bootstrap_resamples,
+            not_measured="random weights" if has_random_weights else None,
+        )
 
 
 def _given(block: Fixed | Varied) -> Plain:

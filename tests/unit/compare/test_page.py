@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
+from vlmeter.measure.result import GpuConditions
 from vlmeter.results.export_study import read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
@@ -255,8 +256,8 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
 def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Path) -> None:
     def disturb(study: MadeStudy) -> None:
         slowed, busy = list_measured(study)[:2]
-        reasons = ["sw_thermal_slowdown"]
-        slowed["conditions"] |= {"disturbed": True, "gpus": [make_gpu(throttle_reasons=reasons)]}
+        gpu = GpuConditions("gpu0", 9, *[None] * 5, throttle_reasons=["sw_thermal_slowdown"])
+        slowed["conditions"] |= {"disturbed": True, "gpus": [asdict(gpu)]}
         busy["conditions"]["disturbed"] = True
 
     other = make_finished(tmp_path / "b", disturb)

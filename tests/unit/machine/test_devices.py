@@ -8,8 +8,6 @@ from vlmeter.machine import devices
 from vlmeter.machine.description import Gpu
 from vlmeter.machine.devices import choose
 
-PLAIN = {"attention": "eager", "compile": None}
-COMPILED = {"attention": "sdpa", "compile": {"mode": "default", "form": "regional"}}
 GPUS = [Gpu(index, "H200", f"GPU-{letter}0", 1, "580") for index, letter in enumerate("abc")]
 
 
@@ -37,7 +35,8 @@ def test_a_machine_whose_cards_are_hidden_has_a_cpu_alone():
     assert devices.is_present("cpu")
     assert not devices.is_present("cuda")
     assert not devices.is_present("tpu")
-    assert devices.fingerprint("cuda", PLAIN) == devices.fingerprint("cpu", PLAIN) == []
+    for device in ("cuda", "cpu"):
+        assert devices.fingerprint(device, compiles=False) == []
 
 
 def test_what_a_cell_lacks_is_told_in_words(monkeypatch):
@@ -163,7 +162,7 @@ def test_another_driver_or_torch_is_another_fingerprint(machine):
     told = []
     for driver, cuda in (("580.65", (13, 0)), ("590.1", (13, 0)), ("580.65", (12, 6))):
         machine(gpu("a"), driver=driver, torch_cuda=cuda)
-        told += devices.fingerprint("cuda", PLAIN)
+        told += devices.fingerprint("cuda", compiles=False)
     assert len(set(told)) == 3
     assert told[0] == "GPU-a, driver 580.65, torch for CUDA 13.0"
 
@@ -171,13 +170,12 @@ def test_another_driver_or_torch_is_another_fingerprint(machine):
 def test_the_tools_of_compilation_count_where_torch_compiles(machine, monkeypatch):
     machine(gpu("a"))
     monkeypatch.setattr(devices, "tools_at_hand", lambda device: [f"tools for {device}"])
-    assert devices.fingerprint("cpu", PLAIN) == []
-    assert devices.fingerprint("cpu", COMPILED) == ["tools for cpu"]
-    assert devices.fingerprint("cuda", COMPILED)[1:] == ["tools for cuda"]
-    flex = {"attention": {"vision": "sdpa", "text": "flex_attention"}, "compile": None}
-    assert devices.fingerprint("cpu", flex) == ["tools for cpu"]
+    assert devices.fingerprint("cpu", compiles=False) == []
+    assert devices.fingerprint("cpu", compiles=True) == ["tools for cpu"]
+    assert devices.fingerprint("cuda", compiles=True)[1:] == ["tools for cuda"]
     machine(visible="-1")
-    assert devices.fingerprint("cuda", COMPILED) == [], "without a GPU there is nothing to build on"
+    without_gpu = devices.fingerprint("cuda", compiles=True)
+    assert without_gpu == [], "without a GPU there is nothing to build on"
 
 
 def test_what_is_shown_to_a_job_is_what_is_left_of_the_visible(machine, monkeypatch):

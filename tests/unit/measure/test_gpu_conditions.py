@@ -5,13 +5,13 @@ from dataclasses import asdict
 
 import pynvml
 import pytest
-from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
+from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
 
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.gpu_conditions import _REASONS
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.result import SLOWDOWNS
 
 POWER_CAP, IDLE = 0x04, 0x01
 
@@ -136,7 +136,7 @@ def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
     }
     meter = EnergyMeter(
         machine,
-        EnergySettings(),
+        ENERGY_SETTINGS,
         tracker=FakeTracker(time, {"cpu": 50.0, "ram": 20.0}),
         counters=[],
     )

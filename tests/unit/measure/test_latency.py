@@ -123,7 +123,7 @@ def test_the_interval_comes_from_the_spread_of_the_rounds():
     # Warm-up of 7, then rounds with medians 1.0, 1.2 and 1.1.
     step = time.call(*[1.0] * 7, 1.0, 1.0, 1.2, 1.2, 1.1, 1.1)
     latency = measure(step, time=time, window_s=0.1, min_iterations=6, repeats=3)
-    half = 4.303 * statistics.stdev([1.0, 1.2, 1.1]) / 3**0.5
+    half = 4.302653 * statistics.stdev([1.0, 1.2, 1.1]) / 3**0.5
     assert latency.latency_s == pytest.approx(1.1)
     assert latency.low_s == pytest.approx(1.1 - half)
     assert latency.high_s == pytest.approx(1.1 + half)

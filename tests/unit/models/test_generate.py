@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from job_factory import DECODING
 
 from vlmeter.models.generate import generate, generate_answers, image_changes_logits, prefetch
 
@@ -14,13 +15,7 @@ EOS = 2
 
 
 def decoding(max_new_tokens, **settings):
-    greedy = {
-        "num_beams": 1,
-        "length_penalty": 1.0,
-        "min_new_tokens": 0,
-        "repetition_penalty": 1.0,
-    }
-    return {"max_new_tokens": max_new_tokens, **greedy, **settings}
+    return replace(DECODING, max_new_tokens=max_new_tokens, **settings)
 
 
 class Parrot:

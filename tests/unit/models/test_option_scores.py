@@ -131,7 +131,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     model = Blip2ForConditionalGeneration(type(loaded.model.config)(**config)).eval()
     assert model.config.is_encoder_decoder
     t5: LoadedModel = replace(loaded, model=model, decoder_start_token_id=0)
-    feeder = Feeder(t5, {"image_input": "processor", "max_input_len": 50})
+    feeder = Feeder(t5, "processor", 50)
     [item] = make_items(feeder, questions=("what colour",))
     item = replace(item, choices=("red", "one two dog"))
     [own] = scores_of(t5, feeder, [item], 1)

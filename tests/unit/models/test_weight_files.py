@@ -17,7 +17,6 @@ from vlmeter.models.load import load_model
 from vlmeter.models.weight_files import choose_files
 from vlmeter.storage.files import read_json
 
-AXES = {"device": "cpu", "optimization": "eager", "dtype": "fp32"}
 OWN_CODE = """
 from transformers import Blip2Config, Blip2ForConditionalGeneration
 
@@ -88,7 +87,7 @@ def test_pickled_weights_that_are_allowed_are_stored_as_safetensors(fetch, pickl
 
     assert not list(folder.glob("*.bin"))
     wanted = dict(AutoModelForImageTextToText.from_pretrained(checkpoint).named_parameters())
-    found = load_model(folder, AXES, random=False, seed=0).model
+    found = load_model(folder, "cpu", "fp32", random=False, seed=0).model
     for name, parameter in found.named_parameters():
         assert torch.equal(parameter, wanted[name]), name
 
@@ -148,7 +147,7 @@ def test_code_that_comes_with_weights_is_refused_with_what_would_allow_it(fetch,
 def test_code_that_is_allowed_is_stored_beside_the_weights(fetch, own_code, checkpoint):
     folder = fetch(own_code, "remote_code")
 
-    model = load_model(folder, AXES, random=False, seed=0).model
+    model = load_model(folder, "cpu", "fp32", random=False, seed=0).model
     assert type(model).__name__ == "OwnModel"
     wanted = dict(AutoModelForImageTextToText.from_pretrained(checkpoint).named_parameters())
     assert {name for name, _ in model.named_parameters()} == set(wanted)

@@ -12,7 +12,7 @@ from row_factory import make_row
 from study_factory import AXES, MadeStudy, cell_id
 from study_steps import collect, parse_page, render_all
 
-from vlmeter.data.preprocess_images import thumbnail_jpeg
+from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.errors import UserError
 from vlmeter.reporting.collect_answers import choose_cells
 from vlmeter.reporting.gallery import read_pictures
@@ -121,7 +121,7 @@ def test_a_picture_keeps_its_shape_and_orientation():
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(data, format="PNG", exif=exif)
-    with Image.open(BytesIO(thumbnail_jpeg(data.getvalue(), 100))) as small:
+    with Image.open(BytesIO(encode_thumbnail_jpeg(data.getvalue(), 100))) as small:
         assert (small.format, small.size, small.mode) == ("JPEG", (50, 100), "RGB")
         assert min(small.getpixel((10, 10))) > 250
 

@@ -7,22 +7,12 @@ import pytest
 from row_factory import make_row, metrics_of, rounds_of
 
 from vlmeter.errors import UserError
-from vlmeter.metrics.uncertainty import Difference
-from vlmeter.results.columns import restore_row
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import (
-    DIFFERENCE_COLUMNS,
-    SUFFIXES,
-    DifferenceKey,
-    DifferenceRow,
-    FromBase,
-    get_difference,
-    list_values,
-)
+from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.differences import compare_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 PAIR = DifferenceKey(dataset="d", cell="b", base="a")
 COMPARISONS = Comparisons(pairs=(PAIR,), seed=0, resamples=200)
@@ -160,15 +150,3 @@ def test_missing_scores_are_named(tmp_path):
     gone = tmp_path / "gone"
     with pytest.raises(UserError, match=r"gone/scores\.parquet is missing"):
         compare(make_cell(wer=1.0), make_cell(wer=1.0), [gone, gone])
-
-
-@pytest.mark.parametrize("figure", SUFFIXES)
-def test_the_columns_of_a_figure_give_its_difference_back(same, figure):
-    row = compare(make_cell(rounds=[1.0, 1.1, 0.9], wer=1.5), make_cell(wer=1.5), same)
-    compared = FromBase(2.0, Difference(0.5, 0.25, 0.75))
-    values = list_values(figure, compared)
-    assert set(values) <= {column.name for column in DIFFERENCE_COLUMNS}
-    filled = restore_row(DifferenceRow, {**vars(row), **values})
-    assert get_difference(filled, figure) == compared
-    empty = restore_row(DifferenceRow, {**vars(row), **dict.fromkeys(values)})
-    assert get_difference(empty, figure) is None

@@ -13,8 +13,9 @@ from record_factory import make_cell
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Measurement
 from vlmeter.errors import UserError
+from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import read_record
-from vlmeter.results.score_predictions import ScoreJob, format_flops, score_predictions
+from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import write_json
 

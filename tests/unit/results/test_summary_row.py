@@ -16,9 +16,8 @@ from vlmeter.measure.result import (
     MissingMemory,
 )
 from vlmeter.models.result import CompileResult, Quantization
-from vlmeter.results.columns import get_number, list_columns
 from vlmeter.results.record import Record
-from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow, build_summary_row
+from vlmeter.results.summary_row import SUMMARY_COLUMNS, build_summary_row
 from vlmeter.status import Status
 
 CELL = make_cell(
@@ -233,22 +232,3 @@ def test_decoding_leaves_out_what_is_as_usual():
         "beam search of 4 beams, length penalty 1; at most 16 new tokens; at least 2; "
         "repetition penalty 1.2; end of answer: token none; padding on the left"
     )
-
-
-def test_a_number_is_read_by_its_columns_name():
-    row = build_summary_row(make_full_record())
-    assert get_number(row, "latency") == 1.0
-    assert get_number(row, "batch_size") == 2
-    for name in ("status", "disturbed"):
-        with pytest.raises(TypeError, match=name):
-            get_number(row, name)
-    with pytest.raises(AttributeError):
-        get_number(row, "no_column")
-
-
-def test_columns_follow_the_fields():
-    assert [column.name for column in SUMMARY_COLUMNS] == [it.name for it in fields(SummaryRow)]
-    kinds = {column.name: column.kind for column in list_columns(SummaryRow)}
-    assert [kinds[name] for name in ("cell", "latency", "batch_size", "disturbed")] == [
-        *("text", "number", "integer", "flag")
-    ]

@@ -10,7 +10,7 @@ import yaml
 from vlmeter.results.verify import find_damages
 from vlmeter.storage.files import file_sha256, write_json
 from vlmeter.storage.layout import StudyFolder
-from vlmeter.storage.svg import sealed
+from vlmeter.storage.svg import add_checksum
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def results(tmp_path):
     )
     write_json(folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}})
     write_json(folder / "tables.json", {"files": {"summary.csv": of["summary.csv"]}})
-    (folder / "batch.svg").write_text(sealed("<svg/>\n"))
+    (folder / "batch.svg").write_text(add_checksum("<svg/>\n"))
     return folder
 
 

@@ -57,6 +57,6 @@ def test_the_bootstrap_is_the_study_s(study):
     assert (comparisons.seed, comparisons.resamples) == (0, 1000)
 
 
-def test_the_parameters_of_the_rule_are_plain_and_come_back(study):
+def test_the_parameter_of_the_rule_gives_the_comparisons_back(study):
     comparisons = plan_comparisons(study)
     assert unpack(Comparisons, pack(comparisons)) == comparisons

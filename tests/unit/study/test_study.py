@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlmeter.cell.job import CellSetup
 from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.optimization import EAGER
 from vlmeter.results.outline import DatasetInfo, Outline
 from vlmeter.scripting import pack, unpack
 from vlmeter.storage.layout import CellKey
@@ -211,44 +214,32 @@ def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
     assert len(set(names(beside))) == (1 if one == other else 2)
 
 
-def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
+def test_a_cell_s_setup_is_what_its_jobs_need_and_nothing_else(config):
     study = config.study()
     cell = study.cells[1]
-    told = study.cell_params(cell)
-    measure = told.pop("measure")
-    assert told == {
-        "id": "tiny-bs4-img224-len200-fp32-eager-cpu",
-        "dataset": "photos",
-        "axes": {
-            "model": "tiny",
-            "prompt": "bare",
-            "device": "cpu",
-            "dtype": "fp32",
-            "image_size": 224,
-            "image_input": "processor",
-            "batch_size": 4,
-            "max_input_len": 200,
-            "optimization": "eager",
-        },
-        "gpus": 0,
-        "optimization": {
-            "attention": "eager",
-            "compile": None,
-            "cache": "dynamic",
-            "quantization": None,
-        },
-        "task": "vqa",
-        "template": "{question}",
-        "decoding": {
-            "max_new_tokens": 20,
-            "num_beams": 1,
-            "length_penalty": 1.0,
-            "min_new_tokens": 0,
-            "repetition_penalty": 1.0,
-        },
-    }
-    assert "max_attempts" not in measure
-    assert "idle_window_s" not in measure["energy"]
+    assert study.build_cell_setup(cell) == CellSetup(
+        id="tiny-bs4-img224-len200-fp32-eager-cpu",
+        dataset="photos",
+        axes=cell.axes,
+        gpus=0,
+        optimization=EAGER,
+        task="vqa",
+        template="{question}",
+        decoding=Decoding(
+            max_new_tokens=20,
+            num_beams=1,
+            length_penalty=1.0,
+            min_new_tokens=0,
+            repetition_penalty=1.0,
+        ),
+        seed=0,
+        cpu_threads=None,
+    )
+
+
+def describe(study, cell):
+    """Return all that a cell's measurement depends on of its config."""
+    return study.build_cell_setup(cell), study.measure_settings
 
 
 @pytest.mark.parametrize(
@@ -267,9 +258,9 @@ def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
 )
 def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
     before = config.study()
-    kept = [before.cell_params(cell) for cell in before.cells]
+    kept = [describe(before, cell) for cell in before.cells]
     after = config.set(key, value).study()
-    assert [after.cell_params(cell) for cell in before.cells] == kept
+    assert [describe(after, cell) for cell in before.cells] == kept
 
 
 @pytest.mark.parametrize(
@@ -284,9 +275,9 @@ def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
 )
 def test_what_is_part_of_a_measurement_changes_it(config, key, value):
     before = config.study()
-    kept = before.cell_params(before.cells[0])
+    kept = describe(before, before.cells[0])
     after = config.set(key, value).study()
-    assert after.cell_params(before.cells[0]) != kept
+    assert describe(after, before.cells[0]) != kept
 
 
 def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
@@ -297,8 +288,8 @@ def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
 
 def test_scores_of_random_weights_are_not_measured(config):
     study = config.set("models.tiny.weights", "random").study()
-    assert study.score_params(study.cells[0])["not_measured"] == "random weights"
-    assert study.score_params(study.cells[0])["task"] == "vqa"
+    job = study.build_score_job(study.cells[0])
+    assert (job.not_measured, job.task) == ("random weights", "vqa")
 
 
 def test_the_outline_holds_what_the_report_shows(config):
@@ -317,6 +308,6 @@ def test_a_model_s_cells_on_cuda_ask_for_its_gpus_and_those_on_a_cpu_for_none(co
     config.set("models.tiny.gpus", 2).set("sections.0.vary.device", ["cuda", "cpu"])
     study = config.study()
 
-    asked = {cell.axes.device: study.cell_params(cell)["gpus"] for cell in study.cells}
+    asked = {cell.axes.device: study.gpus(cell) for cell in study.cells}
 
     assert asked == {"cuda": 2, "cpu": 0}

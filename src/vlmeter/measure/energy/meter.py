@@ -22,7 +22,7 @@ from vlmeter.measure.energy.result import Component, Energy, joint_reason, net_o
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.settings import EnergySettings
-from vlmeter.measure.spread import interval_95
+from vlmeter.measure.spread import compute_interval_95
 
 _POWER_SAMPLE_S = 1.0
 """How often codecarbon samples the power of a GPU that has no counter."""
@@ -163,7 +163,7 @@ class EnergyMeter:
         idle = total_idle_w(components)
         net, net_reason = net_of_idle(total, idle, seconds, reason)
         grid = self._sources.grid.kg_per_kwh
-        low, high = (None, None) if per_sample is None else interval_95(per_sample, rounds)
+        low, high = (None, None) if per_sample is None else compute_interval_95(per_sample, rounds)
         tokens = batches * (tokens_per_batch or 0)
         return Energy(
             energy_j=per_sample,

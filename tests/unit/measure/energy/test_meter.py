@@ -4,12 +4,11 @@ from dataclasses import asdict, replace
 
 import pytest
 from machines import ENERGY
-from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, counter
+from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, counter
 
 from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.result import with_generation
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import open_gpus
 
 SOURCES = replace(
@@ -20,15 +19,13 @@ SOURCES = replace(
     idle=IdlePower({"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}, {}),
 )
 
-DEFAULTS = EnergySettings()
-
 WATTS = {"cpu": 50.0, "ram": 20.0, "gpu": 310.0}
 
 
 def measure(
     watts=WATTS,
     sources=SOURCES,
-    settings=DEFAULTS,
+    settings=ENERGY_SETTINGS,
     gpu_watts=None,
     cost_s=0.5,
     counters=None,
@@ -121,7 +118,7 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     gpus = open_gpus(FakeNvml({}))
     time = FakeTime()
     meter = EnergyMeter(
-        SOURCES, EnergySettings(), gpus, tracker=FakeTracker(time, WATTS), counters=[]
+        SOURCES, ENERGY_SETTINGS, gpus, tracker=FakeTracker(time, WATTS), counters=[]
     )
     options = {"samples_per_batch": 1, "repeats": 1}
     short = meter.measure([time.call(0.5)], FakeClock(time), window_s=5.0, **options)
@@ -134,7 +131,7 @@ def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not
     time = FakeTime()
     meter = EnergyMeter(
         SOURCES,
-        EnergySettings(),
+        ENERGY_SETTINGS,
         open_gpus(FakeNvml({}, {})),
         tracker=FakeTracker(time, WATTS),
         counters=[],
@@ -153,7 +150,7 @@ def test_a_window_that_is_too_short_gives_no_figure():
 
 
 def test_a_gpu_window_with_too_few_updates_gives_no_figure():
-    settings = EnergySettings(min_window_s=0.1, min_counter_updates=20)
+    settings = replace(ENERGY_SETTINGS, min_window_s=0.1, min_counter_updates=20)
     energy = measure(gpu_watts=300.0, window_s=1.0, cost_s=0.1, settings=settings)
     assert energy.energy_j is None
     assert "20 are needed" in energy.energy_reason
@@ -227,7 +224,7 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
     time = FakeTime()
     tracker = FakeTracker(time, WATTS)
     clock = FakeClock(time)
-    meter = EnergyMeter(SOURCES, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
     )
@@ -239,11 +236,11 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
 def test_the_interval_widens_with_the_rounds_spread():
     time = FakeTime()
     tracker = FakeTracker(time, {"cpu": 10.0, "ram": 10.0})
-    meter = EnergyMeter(SOURCES, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
     )
-    half = 12.706 * statistics.stdev(energy.rounds_j) / 2**0.5
+    half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)
 
 

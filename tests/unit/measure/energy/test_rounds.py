@@ -8,11 +8,18 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_fakes import FakeClock, FakeLoad, FakeNvml, FakeTime, FakeTracker, counter
+from measure_fakes import (
+    ENERGY_SETTINGS,
+    FakeClock,
+    FakeLoad,
+    FakeNvml,
+    FakeTime,
+    FakeTracker,
+    counter,
+)
 
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import open_gpus
 
 MACHINE = {
@@ -30,7 +37,7 @@ def meter_of(loads, tracker, **options):
     """A meter of GPUs with such counters."""
     return EnergyMeter(
         MACHINE,
-        EnergySettings(),
+        ENERGY_SETTINGS,
         open_gpus(FakeNvml(*({} for _ in loads))),
         tracker=tracker,
         counters=[counter(f"gpu{index}", load.counter_j) for index, load in enumerate(loads)],

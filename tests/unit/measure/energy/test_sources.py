@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
-from measure_fakes import FakeNvml
+from measure_fakes import ENERGY_SETTINGS, FakeNvml
 
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
 from vlmeter.measure.energy.description import CpuSource, EnergySources
 from vlmeter.measure.energy.meter import EnergyMeter, energy_meter, measure_idle_watts
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.storage.typed import from_plain
 
@@ -46,7 +46,7 @@ def machine(tmp_path_factory):
         place.setenv("CODECARBON_FORCE_CPU_POWER", "999")
         place.setenv("CODECARBON_OUTPUT_METHODS", "csv,api")
         described = describe_energy_sources(
-            EnergySettings(cpu_power_w=40.0, ram_power_w=12.0, country_iso_code="FRA"),
+            replace(ENERGY_SETTINGS, cpu_power_w=40.0, ram_power_w=12.0, country_iso_code="FRA"),
             open_gpus(FakeNvml({"name": "GPU X", "energy_mj": 1.0}, {"name": "GPU Y"})),
             folder / "powercap",
         )
@@ -118,7 +118,9 @@ def _outline(item):
 
 
 def test_a_known_constant_comes_out_as_that_many_watts(machine):
-    meter = EnergyMeter(replace(machine, cpu=LOAD_MODEL), EnergySettings(min_window_s=0.1))
+    meter = EnergyMeter(
+        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1)
+    )
     energy = meter.measure(
         [_spin], CpuClock(), window_s=0.3, samples_per_batch=2, repeats=1, tokens_per_batch=None
     )
@@ -134,7 +136,7 @@ def _spin():
 
 def test_idle_watts_stand_by_device(machine):
     idle = measure_idle_watts(
-        replace(machine, cpu=LOAD_MODEL), EnergySettings(min_window_s=0.1), window_s=0.2
+        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1), window_s=0.2
     )
     assert set(idle.power_w) == {"cpu", "ram"}
     assert idle.power_w["ram"] == pytest.approx(12.0, rel=0.05)
@@ -142,5 +144,5 @@ def test_idle_watts_stand_by_device(machine):
 
 
 def test_the_cell_s_meter_needs_no_more_than_the_description(machine):
-    meter = energy_meter(replace(machine, cpu=LOAD_MODEL), EnergySettings(), "cpu")
+    meter = energy_meter(replace(machine, cpu=LOAD_MODEL), ENERGY_SETTINGS, "cpu")
     assert isinstance(meter, EnergyMeter)

@@ -246,7 +246,7 @@ def test_the_sentence_about_the_image_size_follows_pixels_and_work(large, verdic
 
 
 def test_nothing_measured_gives_no_sentence():
-    assert findings([make_profile([], status="crashed")]) == []
+    assert list_findings([make_profile([], status="crashed")]) == []
 
 
 def test_repeated_blocks_add_up_and_other_modules_do_not():
@@ -287,6 +287,6 @@ def test_the_table_of_kinds_has_an_exponent_for_each_kind():
 
 def test_no_sentence_holds_a_number_that_is_not_from_the_profiles():
     """The numbers of a finding change with the data, so none is part of the sentence."""
-    small = " ".join(finding.text for finding in findings(make_batches(cheap_at_scale)))
-    large = " ".join(finding.text for finding in findings(make_batches(dear_at_scale)))
+    small = " ".join(finding.text for finding in list_findings(make_batches(cheap_at_scale)))
+    large = " ".join(finding.text for finding in list_findings(make_batches(dear_at_scale)))
     assert re.findall(r"\d+\.\d+ ms", small) != re.findall(r"\d+\.\d+ ms", large)
