@@ -117,7 +117,7 @@ def prepare_cell(folder: Path, _samples: int) -> None:
     from vlmeter.models.fetch_model import fetch_model
     from vlmeter.models.job import ModelJob, ModelSource
 
-    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=())
+    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=[])
     describe_machine(machine, folder / "machine.json")
     job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
     fetch_model(job, folder / "stored/tiny.json")

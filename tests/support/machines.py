@@ -6,7 +6,7 @@ from typing import Any
 from job_factory import MEASURE
 
 from vlmeter.machine.description import Cpu, DescribedGpu, Machine
-from vlmeter.machine.job import MachineJob
+from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.measure.energy.description import (
     CpuSource,
     EnergySources,
@@ -56,7 +56,8 @@ MACHINE = Machine(
 
 def make_machine_job(*peaks: tuple[str, str], **changes: Any) -> MachineJob:
     """Return the job that measures these peaks, each of a device in a number format."""
-    job = MachineJob(MEASURE.energy, idle_window_s=0.05, cpu_threads=1, peaks=peaks)
+    measured = [PeakSetting(device, dtype) for device, dtype in peaks]
+    job = MachineJob(MEASURE.energy, idle_window_s=0.05, cpu_threads=1, peaks=measured)
     return replace(job, **changes)
 
 

@@ -8,6 +8,14 @@ from vlmeter.measure.settings import EnergySettings
 
 
 @dataclass(frozen=True)
+class PeakSetting:
+    """A device with a number format, whose peak rate is measured."""
+
+    device: str
+    dtype: str
+
+
+@dataclass(frozen=True)
 class MachineJob:
     """What the description of a machine depends on."""
 
@@ -16,8 +24,7 @@ class MachineJob:
     """Seconds over which idle power is measured."""
     cpu_threads: int | None
     """Threads of a cell; None for the physical cores that it may use."""
-    peaks: tuple[tuple[str, str], ...]
-    """The devices with the number formats whose peak rates are measured."""
+    peaks: list[PeakSetting]
     gpus: list[str] = field(default_factory=list)
     """The GPUs with their drivers: another one is another machine."""
     code: str = ""
@@ -32,6 +39,6 @@ class MachineJob:
             **{
                 **params,
                 "energy": EnergySettings(**params["energy"]),
-                "peaks": tuple((device, dtype) for device, dtype in params["peaks"]),
+                "peaks": [PeakSetting(**peak) for peak in params["peaks"]],
             }
         )

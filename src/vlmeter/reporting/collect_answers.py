@@ -31,7 +31,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
-from vlmeter.storage.layout import DifferenceKey
+from vlmeter.storage.layout import CellFolder, DifferenceKey
 from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ def collect_answers(
         dataset = manifest.parent.name
         rows = [row for row in summary.values() if row.dataset == dataset]
         chosen = choose_cells(rows, differences, plan.references.get(dataset, {}))
-        answers = [_read_answers(row, cells / dataset / row.cell) for row in chosen]
+        answers = [_read_answers(row, CellFolder(cells / dataset / row.cell)) for row in chosen]
         if answers:
             collected.append(
                 _collect_dataset(dataset, manifest, answers, plan.samples, answers_json.parent)
@@ -129,17 +129,16 @@ def choose_cells(
     return [first, *others[: _CELLS - 1]]
 
 
-def _read_answers(row: SummaryRow, folder: Path) -> _Answers:
-    record = folder / "record.json"
-    check_tables(read_json(record), record)
-    predictions = read_table(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
+def _read_answers(row: SummaryRow, folder: CellFolder) -> _Answers:
+    check_tables(read_json(folder.record), folder.record)
+    predictions = read_table(folder.predictions, ["id", "prediction"], ["prompt"])
     return _Answers(
         row=row,
         predictions={
             entry["id"]: _Prediction(entry["prediction"], entry.get("prompt"))
             for entry in predictions
         },
-        scores=read_scores(folder / "scores.parquet", _choose_metric(row)),
+        scores=read_scores(folder.scores, _choose_metric(row)),
     )
 
 

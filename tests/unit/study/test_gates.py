@@ -1,4 +1,4 @@
-"""Which cells a gate holds, and what is told of a gate that cannot be."""
+"""Which cells a gate holds, and which gates are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -116,11 +116,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_gate_that_cannot_be_is_told_in_a_sentence(study, mistake: str) -> None:
+def test_a_gate_that_cannot_be_is_refused_in_a_sentence(study, mistake: str) -> None:
     gate, words = MISTAKES[mistake]
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_gates(study(gate), "my.yaml")
-    sentence = str(told.value)
+    sentence = str(refusal.value)
     assert len(sentence.splitlines()) == 1
     for word in ("my.yaml: ", *words):
         assert word in sentence
@@ -145,7 +145,7 @@ def test_a_baseline_is_read_with_what_lies_beside_it(study, tmp_path: Path) -> N
     assert list_baseline_files(study(gate)) == [str(kept), str(tmp_path / "repeatability.json")]
 
 
-def test_the_plan_tells_it_too(values, tmp_path: Path) -> None:
+def test_vlmeter_plan_refuses_it_too(values, tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     gates = [{"metric": "latencyy", "max": 1}]
     file.write_text(yaml.safe_dump({**values, "gates": gates}))

@@ -152,11 +152,11 @@ def test_two_cells_that_would_share_a_name_are_refused(config):
     config.set("models", {"m": model, f"m-{cell}-prompt_z": model}).set("base.model", "m")
     config.set("datasets.photos.prompts", {"bare": "", f"z-{cell}": ""})
     named = {"datasets": ["photos"], "vary": {"batch_size": [1]}}
-    config.set("sections.0", {**named, "name": "one", "fix": {"prompt": f"z-{cell}"}})
-    config.set("sections.1", {**named, "name": "two", "fix": {"model": f"m-{cell}-prompt_z"}})
-    with pytest.raises(UserError) as told:
+    config.set("sections.0", {**named, "name": "first", "fix": {"prompt": f"z-{cell}"}})
+    config.set("sections.1", {**named, "name": "second", "fix": {"model": f"m-{cell}-prompt_z"}})
+    with pytest.raises(UserError) as refusal:
         config.study()
-    assert str(told.value).startswith(
+    assert str(refusal.value).startswith(
         f"two cells would share the name m-{cell}-prompt_z-{cell}: rename a model or a prompt"
     )
 
@@ -198,8 +198,8 @@ axis_values = {
 
 
 @settings(max_examples=40)
-@given(one=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
-def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
+@given(mine=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
+def test_a_cells_name_depends_on_its_own_values_alone(values, mine, other):
     def section(name, cell):
         fixed = {axis: value for axis, value in cell.items() if axis != "batch_size"}
         vary = {"batch_size": [cell["batch_size"]]}
@@ -208,10 +208,10 @@ def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
     def cells(*sections):
         return Study(check_config({**values, "sections": list(sections)}, "f")).cells
 
-    (own,) = cells(section("one", one))
-    beside = cells(section("other", other), section("one", one))
+    (own,) = cells(section("mine", mine))
+    beside = cells(section("other", other), section("mine", mine))
     assert own in beside
-    assert len(set(names(beside))) == (1 if one == other else 2)
+    assert len(set(names(beside))) == (1 if mine == other else 2)
 
 
 def test_a_cell_s_setup_is_what_its_jobs_need_and_nothing_else(config):

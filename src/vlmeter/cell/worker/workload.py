@@ -10,6 +10,7 @@ from vlmeter.cell.job import CellInputs, CellSetup
 from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
+from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
@@ -112,10 +113,11 @@ class Workload:
         """
         loaded = self.loaded
         kernels = find_kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
-        strayed = list(check_attention(loaded.optimization, kernels))
+        strayed: list[str] = [*check_attention(loaded.optimization, kernels)]
         left = loaded.quantization.layers_left if loaded.quantization else []
         if left:
-            strayed.append(f"{len(left)} linear layers kept their weights, {left[0]} among them")
+            kept = Sentence(f"{len(left)} linear layers kept their weights, {left[0]} among them")
+            strayed.append(kept)
         return ForwardEffects(kernels, strayed)
 
     def check_generation(self) -> DecodeEffects:

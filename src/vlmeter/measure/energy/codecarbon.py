@@ -3,7 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from codecarbon import OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU, GPU
@@ -42,10 +42,14 @@ class DescribedHardwareTracker(OfflineEmissionsTracker):
 
     def _initialize_hardware_tracking(self) -> None:
         cpu, ram = self._sources.cpu, self._sources.ram
-        self._conf |= {"cpu_model": cpu.model, "ram_total_size": ram.total_gib}
+        conf: Any = self._conf
+        conf |= {"cpu_model": cpu.model, "ram_total_size": ram.total_gib}
+        # Annotated as whole numbers, but codecarbon computes with any.
+        ram_w: Any = ram.power_w
+        tdp_w: Any = cpu.tdp_w
         self._hardware = [
-            RAM(tracking_mode="machine", force_ram_power=ram.power_w),
-            CPU.from_utils(tempfile.gettempdir(), cpu.mode, cpu.model, cpu.tdp_w),
+            RAM(tracking_mode="machine", force_ram_power=ram_w),
+            CPU.from_utils(tempfile.gettempdir(), cpu.mode, cpu.model, tdp_w),
         ]
         if self._tracked_gpus:
             self._hardware.append(GPU.from_utils(self._tracked_gpus))
@@ -92,7 +96,7 @@ def list_tracker_options(
     gpu_ids: Sequence[int] | None,
     country_iso_code: str | None = None,
     grid_g_per_kwh: float | None = None,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return every option of codecarbon's offline tracker.
 
     An option that is left out is taken from CODECARBON_* variables and `.codecarbon.config` files,
