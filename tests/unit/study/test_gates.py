@@ -44,8 +44,7 @@ ALL = [
 )
 def test_a_gate_holds_the_cells_that_it_selects(study, selected, expected) -> None:
     (gate,) = plan_gates(study({"metric": "latency", "max": 1, **selected}))
-    held = [(dataset, cell.split("-len")[0]) for dataset, cell in gate.cells]
-    assert held == expected
+    assert [(key.dataset, key.cell.split("-len")[0]) for key in gate.cells] == expected
 
 
 def test_a_study_without_gates_has_no_plan(study) -> None:

@@ -11,7 +11,8 @@ from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.optimization import EAGER
-from vlmeter.results.outline import DatasetInfo
+from vlmeter.results.outline import DatasetInfo, Outline
+from vlmeter.scripting import pack, unpack
 from vlmeter.storage.layout import CellKey
 from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
@@ -288,11 +289,10 @@ def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
 def test_the_outline_holds_what_the_report_shows(config):
     outline = build_outline(config.study())
     assert outline.title == "somewhere/tiny"
-    assert outline.datasets["exams"] == DatasetInfo(
-        "exams", "multiple_choice", source="maker/exams", licence=None
-    )
+    assert outline.datasets["exams"] == DatasetInfo("exams", "multiple_choice", "maker/exams", None)
     assert [section.name for section in outline.sections] == ["batches", "sizes"]
     assert outline.sections[0].varied == {"batch_size": (1, 4)}
+    assert unpack(Outline, pack(outline)) == outline
     assert [entry.cell for entry in outline.layers.cells] == [
         "tiny-bs1-img224-len200-fp32-eager-cpu"
     ]
