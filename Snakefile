@@ -47,4 +47,4 @@ for section in STUDY.sections:
         name:
             section.name
         input:
-            RULES.section_targets(section.name),
+            RULES.list_section_targets(section.name),

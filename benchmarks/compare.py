@@ -27,14 +27,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
 from vlmeter.config.schema import Energy
-from vlmeter.measure.clock import Call, CpuClock, clock_for
+from vlmeter.measure.clock import Call, CpuClock, make_clock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import stopwatch_for
+from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.study.settings import build_energy_settings
 
@@ -94,7 +94,7 @@ def forward_call(model: nn.Module, inputs: dict[str, torch.Tensor]) -> Call:
 def latency(device: str) -> Iterator[Comparison]:
     """The same callable in short turns, compared pair by pair, so that a drift cancels out."""
     call = forward_call(*model_and_inputs(device, "eager"))
-    clock = clock_for(device)
+    clock = make_clock(device)
     plan = LatencyPlan(window_s=TURN_S, min_iterations=3, repeats=1, max_warmup_s=0)
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
     theirs_s, ratios = [], []
@@ -134,8 +134,8 @@ def layers(device: str) -> Iterator[Comparison]:
     found = profile_layers(
         model,
         forward_call(model, inputs),
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
         stage_of=lambda name: name.split(".")[0],
         iterations=20,
     )
@@ -155,8 +155,8 @@ def layers(device: str) -> Iterator[Comparison]:
         generate,
         decoder=model.language_model,
         new_tokens=16,
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
         iterations=10,
     )
     if step is None:
@@ -185,8 +185,8 @@ def energy(device: str) -> Iterator[Comparison]:
         )
     if device != "cpu":
         call = forward_call(*model_and_inputs(device, "eager"))
-        window = energy_meter(machine, ENERGY_SETTINGS, device).measure(
-            [call], clock_for(device), window_s=10.0, samples_per_batch=4, repeats=5
+        window = make_energy_meter(machine, ENERGY_SETTINGS, device).measure(
+            [call], make_clock(device), window_s=10.0, samples_per_batch=4, repeats=5
         )
         gpu = window.components[-1]
         yield Comparison(

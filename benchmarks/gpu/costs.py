@@ -14,14 +14,14 @@ import torch
 from comparison import Comparison
 from ours import (
     LatencyPlan,
+    compute_weights_bytes,
+    make_memory_probe,
+    make_stopwatch,
     measure_generation,
     measure_latency,
     measure_peak,
-    memory_probe,
     open_devices,
     profile_layers,
-    stopwatch_for,
-    weights_bytes,
 )
 from subject import Subject
 from torch.utils.benchmark import Timer
@@ -125,7 +125,7 @@ def layers(subject: Subject) -> Iterator[Comparison]:
         loaded.model,
         call,
         clock=subject.clock,
-        stopwatch=stopwatch_for(subject.device),
+        stopwatch=make_stopwatch(subject.device),
         stage_of=loaded.family.stage_of,
         iterations=PASSES,
     )
@@ -145,7 +145,7 @@ def layers(subject: Subject) -> Iterator[Comparison]:
 
 def marks(subject: Subject) -> Iterator[Comparison]:
     """The marks of a layer profile by the thousand: their steps' sum beside the host's clock."""
-    stopwatch = stopwatch_for(subject.device)
+    stopwatch = make_stopwatch(subject.device)
     subject.synchronize()
     count, start = MARKS[subject.device], time.perf_counter()
     taken = [stopwatch.mark() for _ in range(count)]
@@ -168,11 +168,11 @@ def memory(subject: Subject) -> Iterator[Comparison]:
         held_bytes = stored_bytes(model)
     yield _gib(
         "weights / allocated, or saved by torch",
-        weights_bytes(model),
+        compute_weights_bytes(model),
         held_bytes,
         bytes_limit(subject),
     )
-    probe = memory_probe(subject.device, open_devices(subject.device))
+    probe = make_memory_probe(subject.device, open_devices(subject.device))
     probe.start()
     probe.begin_workload()
     with _ResidentPeak() as resident:

@@ -14,7 +14,7 @@ from comparison import Comparison
 from ours import (
     ENERGY_SETTINGS,
     describe_energy_sources,
-    energy_meter,
+    make_energy_meter,
     measure_idle_watts,
     open_devices,
 )
@@ -102,7 +102,7 @@ def energy(subject: Subject) -> Iterator[Comparison]:
     """Mean power of a window of forward passes, by part."""
     gpus = open_devices(subject.device)
     sources = describe_energy_sources(ENERGY_SETTINGS, gpus)
-    meter = energy_meter(sources, ENERGY_SETTINGS, subject.device)
+    meter = make_energy_meter(sources, ENERGY_SETTINGS, subject.device)
     call = subject.forward(subject.rows)
     call()
     alone = _codecarbon([gpu.index for gpu in gpus])

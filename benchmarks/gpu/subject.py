@@ -19,8 +19,8 @@ from ours import (
     LoadedModel,
     Optimization,
     Workload,
-    clock_for,
     load_model,
+    make_clock,
     store_architecture,
 )
 
@@ -130,6 +130,6 @@ def stored_subject(architecture: Path, device: str) -> Iterator[Subject]:
     folder = Path(tempfile.mkdtemp())
     try:
         parameters = store_architecture(architecture, folder)
-        yield Subject(device, folder, parameters, clock_for(device))
+        yield Subject(device, folder, parameters, make_clock(device))
     finally:
         shutil.rmtree(folder)

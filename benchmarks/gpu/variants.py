@@ -14,12 +14,12 @@ from ours import (
     Optimization,
     UnsupportedError,
     Workload,
+    compute_weights_bytes,
     count_flops,
     expose_matmuls,
     find_cache_in_use,
     find_kernels_by_stage,
     measure_latency,
-    weights_bytes,
 )
 from subject import DECODING, Subject, logits_of
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -154,7 +154,7 @@ def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
     plain = dispatched(subject.forward(rows, dtype))
     workload = subject.workload(rows, dtype, Optimization(kind, "eager", quantization=kind))
     loaded, (call,) = workload.loaded, workload.forwards()
-    sizes = (weights_bytes(loaded.model) / 2**20, stored_bytes(loaded.model) / 2**20)
+    sizes = (compute_weights_bytes(loaded.model) / 2**20, stored_bytes(loaded.model) / 2**20)
     yield Comparison(f"{kind}: weights / torch.save", *sizes, "MiB", bytes_limit(subject))
     yield _likeness(f"{kind}: logits / plain", call, expected, limit)
     yield timed(subject, f"{kind}: latency", call)

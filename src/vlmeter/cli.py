@@ -73,12 +73,12 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.study.gates import check_gates  # noqa: PLC0415
-    from vlmeter.study.plan import plan_text  # noqa: PLC0415
+    from vlmeter.study.plan import write_plan  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
     study = Study(load_config(options.config))
     check_gates(study, str(options.config))
-    print(plan_text(study))
+    print(write_plan(study))
 
 
 def _verify(options: argparse.Namespace) -> None:

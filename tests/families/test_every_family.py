@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vlmeter.cell.measurement import Checks
 from vlmeter.cell.worker.layers import profile_cell
 from vlmeter.cell.worker.workload import prepare_workload
-from vlmeter.measure.flops.dispatch import dispatched_flops
+from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
@@ -74,7 +74,7 @@ def test_the_work_is_what_torch_counts_too(measured, workload, name):
     cell = workload(name)
     inputs = {**cell.cost_batches[0], "use_cache": False}
     counted = measured(name).figures.flops_detail
-    assert counted.flops == dispatched_flops(cell.loaded.model, inputs)[""]
+    assert counted.flops == count_dispatched_flops(cell.loaded.model, inputs)[""]
     # Gemma 3's mask is made by a function that fvcore's tracer cannot follow; LLaVA does not read
     # the last layer of its vision tower, which the trace leaves out.
     assert (counted.counter == "torch") == (name in {"gemma3", "llava"})

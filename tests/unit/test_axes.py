@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vlmeter.axes import AXES, AXIS_NAMES, Axes, write_cell_id
+from vlmeter.axes import AXES, Axes, write_cell_id
 
 REPOSITORY = Path(__file__).parents[2]
 CELL = Axes(
@@ -42,46 +42,50 @@ WORDS = {"en": "Padding of texts", "ru": "Дополнение текстов"}
 USE_OF_THE_AXIS = """
 import json
 import sys
-from dataclasses import replace
-from pathlib import Path
-
-import study_factory
-from study_steps import render_all
 
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
-from vlmeter.results.tables import read_summary
+from vlmeter.reporting.formats import get_axis_label
+from vlmeter.reporting.language import speaking
+from vlmeter.reporting.sections.rows import collect_section_rows
+from vlmeter.reporting.settings import format_setting
+from vlmeter.results.columns import restore_row
+from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 values = json.loads(sys.argv[1])
 values["sections"] = [
     {"name": "padding", "datasets": ["photos"], "vary": {"padding": ["longest", "max_length"]}},
-    {"name": "short", "datasets": ["photos"], "fix": {"padding": "max_length"},
+    {"name": "fixed", "datasets": ["photos"], "fix": {"padding": "max_length"},
      "vary": {"batch_size": [2]}},
 ]
 study = Study(check_config(values, "study.yaml"))
 based = {**values, "base": {**values["base"], "padding": "max_length"}}
 try:
-    check_config({**based, "base": {**based["base"], "padding": "none"}}, "study.yaml")
+    check_config({**values, "base": {**values["base"], "padding": "none"}}, "study.yaml")
 except UserError as error:
     refusal = str(error)
 
-study_factory.AXES["padding"] = "longest"
-section = study_factory.make_section(
-    "padding", "Padding", ["textvqa"], {}, "padding", ["longest", "max_length"]
-)
-outline = study_factory.make_outline()
-outline = replace(outline, sections=(*outline.sections, section))
-files = render_all(study_factory.MadeStudy(outline=outline), Path("made"), draw=False)
+summary = {
+    cell.key: restore_row(SummaryRow, {
+        **cell.axes.as_dict(), "cell": cell.id, "dataset": cell.dataset, "status": "crashed",
+    })
+    for cell in study.cells
+}
+outline = build_outline(study)
+report = {}
+for language in ("en", "ru"):
+    with speaking(language):
+        rows = collect_section_rows(outline.sections[0], outline.labels.datasets, summary)
+        report[language] = [rows.make_lead()[0].heading, get_axis_label("padding")]
 print(json.dumps({
     "ids": [cell.id for cell in study.cells],
     "base": Study(check_config(based, "study.yaml")).base_axes.padding,
     "refusal": refusal,
-    "column": sorted({row.padding for row in read_summary(files.summary).values()}),
-    "reports": {
-        language: (files.folder / name).read_text("utf-8")
-        for language, name in (("en", "report.md"), ("ru", "report.ru.md"))
-    },
+    "columns": [[column.name, column.kind] for column in SUMMARY_COLUMNS],
+    "report": report,
+    "setting": format_setting(list(summary.values())[1], outline.base),
 }))
 """
 
@@ -130,17 +134,16 @@ def copy_with_an_axis(tmp_path: Path) -> Path:
 
 
 def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values) -> None:
-    folders = (copy_with_an_axis / "src", REPOSITORY / "tests/support")
     done = subprocess.run(
         [sys.executable, "-c", USE_OF_THE_AXIS, json.dumps(values)],
         cwd=copy_with_an_axis,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        env={**os.environ, "PYTHONPATH": str(copy_with_an_axis / "src")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
+    outcome = json.loads(done.stdout)
 
     usual = "tiny-bs{}-img224-len200-fp32-eager-cpu"
     assert outcome["ids"] == [
@@ -150,7 +153,6 @@ def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values) -> 
     ]
     assert outcome["base"] == "max_length"
     assert outcome["refusal"].startswith('study.yaml: base.padding: "none" is not known')
-    assert outcome["column"] == ["longest", "max_length"]
-    assert "padding" not in AXIS_NAMES
-    for language, words in WORDS.items():
-        assert f"| {words} |" in outcome["reports"][language]
+    assert ["padding", "text"] in outcome["columns"]
+    assert outcome["report"] == {language: [words, words] for language, words in WORDS.items()}
+    assert outcome["setting"] == "max_length"

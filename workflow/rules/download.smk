@@ -16,9 +16,9 @@ rule describe_machine:
     conda:
         ENVIRONMENT
     resources:
-        gpu=RULES.machine_gpus,
+        gpu=RULES.count_machine_gpus,
     params:
-        machine=RULES.machine_params,
+        machine=RULES.build_machine_params,
     message:
         "Describing the machine and its idle power"
     script:
@@ -50,7 +50,7 @@ rule download_dataset:
     conda:
         ENVIRONMENT
     params:
-        dataset=RULES.dataset_params,
+        dataset=RULES.build_dataset_params,
     message:
         "Reading the sample of {wildcards.dataset}"
     script:
@@ -66,7 +66,7 @@ rule fetch_model:
     conda:
         ENVIRONMENT
     params:
-        model=RULES.model_params,
+        model=RULES.build_model_params,
     message:
         "Storing {wildcards.model} as {wildcards.dtype}"
     script:

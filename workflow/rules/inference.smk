@@ -8,7 +8,7 @@ control/ with the base cell's second measurement.
 
 rule run_inference:
     input:
-        unpack(RULES.cell_inputs),
+        unpack(RULES.list_cell_inputs),
         # What the machine is does not make a cell old: a new GPU would measure everything again.
         machine=ancient(FOLDER.machine),
     output:
@@ -22,13 +22,13 @@ rule run_inference:
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: RULES.cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=RULES.cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=RULES.cell_params,
+        job=RULES.build_cell_params,
     message:
         "Measuring {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -48,7 +48,7 @@ rule score_predictions:
     conda:
         ENVIRONMENT
     params:
-        score=RULES.score_params,
+        score=RULES.build_score_params,
     message:
         "Scoring {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -58,9 +58,9 @@ rule score_predictions:
 # Comes last: whether the machine still is what it was when the first cell was measured.
 rule measure_control:
     input:
-        unpack(RULES.control_inputs),
+        unpack(RULES.list_control_inputs),
         machine=ancient(FOLDER.machine),
-        others=RULES.measurements(),
+        others=RULES.list_measurements(),
     output:
         measurement=FOLDER.control.measurement,
         predictions=FOLDER.control.predictions,
@@ -70,13 +70,13 @@ rule measure_control:
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: RULES.control_threads
+    threads: RULES.count_control_threads
     resources:
-        gpu=RULES.control_gpus,
+        gpu=RULES.count_control_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=RULES.control_params,
+        job=RULES.build_control_params,
     message:
         "Measuring the base cell again"
     script:

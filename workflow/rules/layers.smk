@@ -7,7 +7,7 @@ Writes: layers/<dataset>/<cell>.csv and, with the status, layers/<dataset>/<cell
 
 rule profile_layers:
     input:
-        unpack(RULES.layer_inputs),
+        unpack(RULES.list_layer_inputs),
         machine=ancient(FOLDER.machine),
     output:
         table=FOLDER.layer_table(KEY),
@@ -17,13 +17,13 @@ rule profile_layers:
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: RULES.cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=RULES.cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=RULES.layer_params,
+        job=RULES.build_layer_params,
     message:
         "Profiling the layers of {wildcards.cell} on {wildcards.dataset}"
     script:

@@ -18,7 +18,7 @@ rule preprocess_images:
         ENVIRONMENT
     threads: ALL_CORES
     params:
-        images=RULES.image_params,
+        images=RULES.build_image_params,
     message:
         "Bringing the images of {wildcards.dataset} to {wildcards.size} px"
     script:

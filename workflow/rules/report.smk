@@ -10,10 +10,10 @@ check.json.
 
 rule aggregate:
     input:
-        records=RULES.records(),
-        scores=RULES.scores(),
-        layer_tables=RULES.layer_tables(),
-        layer_records=RULES.layer_records(),
+        records=RULES.list_records(),
+        scores=RULES.list_scores(),
+        layer_tables=RULES.list_layer_tables(),
+        layer_records=RULES.list_layer_records(),
     output:
         summary=report(
             FOLDER.summary,
@@ -156,7 +156,7 @@ rule plot_layers:
     input:
         layers=FOLDER.layers,
         tables=FOLDER.tables,
-        records=RULES.layer_records(),
+        records=RULES.list_layer_records(),
         machine=FOLDER.machine,
         machine_noted=FOLDER.machine_noted,
         locales=list_catalogues(),
@@ -191,7 +191,7 @@ rule collect_answers:
         summary=FOLDER.summary,
         differences=FOLDER.differences,
         tables=FOLDER.tables,
-        manifests=RULES.sample_manifests(),
+        manifests=RULES.list_sample_manifests(),
     output:
         # The pictures lie beside it; their checksums are in it.
         answers=FOLDER.answers,
@@ -218,16 +218,16 @@ rule render_report:
         differences=FOLDER.differences,
         repeatability=FOLDER.repeatability,
         tables=FOLDER.tables,
-        layer_records=RULES.layer_records(),
-        manifests=RULES.sample_manifests(),
-        published=RULES.published(),
-        control=RULES.control(),
-        control_base=RULES.control_base(),
-        gates=RULES.gates(),
+        layer_records=RULES.list_layer_records(),
+        manifests=RULES.list_sample_manifests(),
+        published=RULES.list_published(),
+        control=RULES.list_control(),
+        control_base=RULES.list_control_base(),
+        gates=RULES.list_gates(),
         machine=FOLDER.machine,
         machine_noted=FOLDER.machine_noted,
-        figures=list(RULES.figures().values()),
-        translated_figures=translate_figures(*RULES.figures().values()),
+        figures=list(RULES.list_figures().values()),
+        translated_figures=translate_figures(*RULES.list_figures().values()),
         templates=TEMPLATES,
         locales=list_catalogues(),
     output:
@@ -263,7 +263,7 @@ rule render_report:
         ENVIRONMENT
     params:
         outline=pack(build_outline(STUDY)),
-        figures=RULES.figures(),
+        figures=RULES.list_figures(),
         code=script_digest("render_report"),
     message:
         "Writing the report"
@@ -275,10 +275,10 @@ rule check_study:
     input:
         report=FOLDER.report,
         study=FOLDER.study,
-        gates=RULES.gates(),
+        gates=RULES.list_gates(),
         summary=FOLDER.summary,
         tables=FOLDER.tables,
-        layer_records=RULES.layer_records(),
+        layer_records=RULES.list_layer_records(),
     output:
         check=FOLDER.check,
     log:

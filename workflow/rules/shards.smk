@@ -10,7 +10,7 @@ what an undivided cell has below cells/.
 
 rule measure_costs:
     input:
-        unpack(RULES.cell_inputs),
+        unpack(RULES.list_cell_inputs),
         machine=ancient(FOLDER.machine),
     output:
         measurement=SHARDS.costs,
@@ -20,13 +20,13 @@ rule measure_costs:
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: RULES.cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=RULES.cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=RULES.costs_params,
+        job=RULES.build_costs_params,
     message:
         "Measuring the costs of {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -35,7 +35,7 @@ rule measure_costs:
 
 rule answer_shard:
     input:
-        unpack(RULES.shard_inputs),
+        unpack(RULES.list_shard_inputs),
     output:
         answers=SHARDS.answers("{number}", "{shards}"),
         manifest=SHARDS.manifest("{number}", "{shards}"),
@@ -44,13 +44,13 @@ rule answer_shard:
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: RULES.cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=RULES.cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=RULES.shard_params,
+        job=RULES.build_shard_params,
     message:
         "Answering shard {wildcards.number} of {wildcards.shards} of {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -60,7 +60,7 @@ rule answer_shard:
 rule gather_shards:
     input:
         costs=SHARDS.costs,
-        shards=RULES.shard_manifests,
+        shards=RULES.list_shard_manifests,
     output:
         measurement=CELL.measurement,
         predictions=CELL.predictions,

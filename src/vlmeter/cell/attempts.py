@@ -37,14 +37,14 @@ def attempt_key(depends_on: Mapping[str, object]) -> str:
 
 def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:
     """Return the last try of every cell below `folder`, by data set and cell id."""
-    found = {}
+    attempts = {}
     for path in folder.glob("*/*.json"):
         try:
-            found[path.parent.name, path.stem] = Attempt(**read_json(path))  # type: ignore[arg-type]
+            attempts[path.parent.name, path.stem] = Attempt(**read_json(path))  # type: ignore[arg-type]
         except (UserError, TypeError):
             # A damaged note costs at most one more try.
             continue
-    return found
+    return attempts
 
 
 def write_attempt(path: Path, attempt: Attempt) -> None:
@@ -71,7 +71,7 @@ def next_count(
         last: The last try, if there was one.
         key: Of what the cell's job depends on now.
         max_attempts: Most tries of a cell that may end better the next time.
-        devices: What is here; None where only the job can tell, on a cluster: then a cell that
+        devices: What is here; None where only the job can see them, on a cluster: then a cell that
             was `unavailable`, or ran out of the memory of a GPU that others had, is tried again
             as one that crashed is.
         timeout_s: How long a try may take now.

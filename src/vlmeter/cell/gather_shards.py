@@ -73,7 +73,7 @@ def _find_failure(cost: Ending, manifests: Sequence[ShardManifest]) -> Ending | 
 def _check_shards(
     figures: Figures, paths: Sequence[Path], manifests: Sequence[ShardManifest]
 ) -> None:
-    """See that every sample is answered by one shard, over the images whose cost was measured."""
+    """Check that every sample is answered by one shard, over the images whose cost was measured."""
     reached = 0
     for path, manifest in zip(paths, manifests, strict=True):
         if manifest.images_sha256 != figures.provenance.images_sha256:

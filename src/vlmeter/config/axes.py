@@ -10,14 +10,14 @@ from vlmeter.axes import AXES, AXIS_NAMES, Axis, Device
 from vlmeter.config.base import Block, Name
 
 
-def _value_type(axis: Axis) -> Any:  # noqa: ANN401 - a type
+def _make_value_type(axis: Axis) -> Any:  # noqa: ANN401 - a type
     if axis.is_number:
         return Annotated[int, Field(ge=axis.at_least, le=axis.at_most)]
     return Name if axis.value_type is str else axis.value_type
 
 
-def _base_field(axis: Axis) -> tuple[Any, Any]:
-    value = _value_type(axis)
+def _make_base_field(axis: Axis) -> tuple[Any, Any]:
+    value = _make_value_type(axis)
     default = ... if axis.default is None else axis.default
     return (
         value | GenericAlias(dict, (Device, value)) if axis.follows_device else value,
@@ -25,23 +25,22 @@ def _base_field(axis: Axis) -> tuple[Any, Any]:
     )
 
 
-def _fixed_field(axis: Axis) -> tuple[Any, None]:
-    return _value_type(axis) | None, None
+def _make_fixed_field(axis: Axis) -> tuple[Any, None]:
+    return _make_value_type(axis) | None, None
 
 
-def _varied_field(axis: Axis) -> tuple[Any, None]:
-    return GenericAlias(list, (_value_type(axis),)) | None, None
+def _make_varied_field(axis: Axis) -> tuple[Any, None]:
+    return GenericAlias(list, (_make_value_type(axis),)) | None, None
 
 
-def _make_block(name: str, make_field: Callable[[Axis], tuple[Any, Any]]) -> type[Block]:
-    """Return a block with a field for each axis, of a type and a default."""
-    fields: dict[str, Any] = {axis.name: make_field(axis) for axis in AXES}
-    return create_model(name, __base__=Block, **fields)
+def _make_fields(make_field: Callable[[Axis], tuple[Any, Any]]) -> dict[str, Any]:
+    """Return a type and a default by axis."""
+    return {axis.name: make_field(axis) for axis in AXES}
 
 
-_Base = _make_block("_Base", _base_field)
-_Fixed = _make_block("_Fixed", _fixed_field)
-_Varied = _make_block("_Varied", _varied_field)
+_Base = create_model("_Base", __base__=Block, **_make_fields(_make_base_field))
+_Fixed = create_model("_Fixed", __base__=Block, **_make_fields(_make_fixed_field))
+_Varied = create_model("_Varied", __base__=Block, **_make_fields(_make_varied_field))
 
 
 class Base(_Base):
@@ -68,11 +67,11 @@ class Varied(_Varied):
 
     @model_validator(mode="after")
     def _check_values(self) -> "Varied":
-        given = {name: getattr(self, name) for name in AXIS_NAMES}
-        given = {name: values for name, values in given.items() if values is not None}
-        if not given:
+        lists = {name: getattr(self, name) for name in AXIS_NAMES}
+        varied = {name: values for name, values in lists.items() if values is not None}
+        if not varied:
             raise ValueError("names no axis; give at least one, such as batch_size: [1, 4]")
-        for name, values in given.items():
+        for name, values in varied.items():
             if not values:
                 raise ValueError(f"{name} has no values")
             if len(set(values)) < len(values):

@@ -16,7 +16,7 @@ from vlmeter.machine.host import describe_host
 from vlmeter.machine.job import MachineJob
 from vlmeter.machine.torch_device import check_device
 from vlmeter.measure import nvml
-from vlmeter.measure.clock import clock_for
+from vlmeter.measure.clock import make_clock
 from vlmeter.measure.energy.description import EnergySources, IdlePower
 from vlmeter.measure.energy.meter import measure_idle_watts
 from vlmeter.measure.energy.sources import describe_energy_sources
@@ -97,7 +97,7 @@ def _measure_peaks(
             key = format_peak_key(name, dtype)
             try:
                 check_device(place)
-                rates[key] = measure_peak(place, DTYPES[dtype], clock_for(place)).flop_per_s
+                rates[key] = measure_peak(place, DTYPES[dtype], make_clock(place)).flop_per_s
             except Exception as error:
                 rates[key] = None
                 words = [describe_failure(error).reason, taken.get(name)]

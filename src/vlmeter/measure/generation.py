@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.clock import Clock, quiet_interpreter
-from vlmeter.measure.latency import Timing, timings
+from vlmeter.measure.clock import Clock, pause_garbage_collection
+from vlmeter.measure.latency import Timing, number_timings
 from vlmeter.measure.result import Generation
 
 
@@ -32,15 +32,15 @@ def measure_generation(
         The figures, and every timed call, kinds `generate_first` and `generate_all`.
     """
     calls = [partial(generate, 1), partial(generate, new_tokens)]
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls(calls)
         pairs = [clock.time_calls(calls) for _ in range(repeats)]
     first = statistics.median(pair[0] for pair in pairs)
     whole = statistics.median(pair[1] for pair in pairs)
-    per_token, reason = per_output_token(first, whole, new_tokens)
+    per_token, reason = compute_time_per_output_token(first, whole, new_tokens)
     rows = [
-        *timings("generate_first", [pair[:1] for pair in pairs]),
-        *timings("generate_all", [pair[1:] for pair in pairs]),
+        *number_timings("generate_first", [pair[:1] for pair in pairs]),
+        *number_timings("generate_all", [pair[1:] for pair in pairs]),
     ]
     generation = Generation(
         new_tokens=new_tokens,
@@ -54,7 +54,7 @@ def measure_generation(
     return generation, rows
 
 
-def per_output_token(
+def compute_time_per_output_token(
     first_s: float, whole_s: float, new_tokens: int
 ) -> tuple[float | None, str | None]:
     """Return the time of each token after the first, or the reason why there is none.

@@ -49,7 +49,7 @@ class GpuWatch:
             self._reasons = (self._reasons or 0) | reasons
 
     def summarise(self) -> GpuConditions:
-        """The medians of all readings so far and the union of the reasons."""
+        """Return the medians of all readings so far and the union of the reasons."""
         sm_clock, memory_clock, power, temperature = (
             median(values) if values else None for _, values in self._series
         )
@@ -61,11 +61,11 @@ class GpuWatch:
             power_w=power,
             temperature_c=temperature,
             power_limit_w=self.gpu.power_limit_w(),
-            throttle_reasons=None if self._reasons is None else _names(self._reasons),
+            throttle_reasons=None if self._reasons is None else _name_reasons(self._reasons),
         )
 
 
-def _names(bits: int) -> list[str]:
+def _name_reasons(bits: int) -> list[str]:
     named = [name for bit, name in _REASONS.items() if bits & bit]
     others = bits & ~sum(_REASONS)
     return sorted([*named, *([f"other_{others:#x}"] if others else [])])

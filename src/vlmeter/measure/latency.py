@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
-from vlmeter.measure.clock import Call, Clock, quiet_interpreter
+from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.result import Latency
 from vlmeter.measure.spread import compute_interval_95, compute_quantile
 
@@ -72,10 +72,10 @@ def measure_latency(
         The statistics, and every timed iteration.
     """
     calls = cycle(steps)
-    with quiet_interpreter():
+    with pause_garbage_collection():
         warmup = warm_up(calls, clock, plan)
         rounds = _time_rounds(calls, clock, plan, warmup.per_call_s)
-    return _summarise(rounds, warmup, clock.name, threads), timings("forward", rounds)
+    return _summarise(rounds, warmup, clock.name, threads), number_timings("forward", rounds)
 
 
 def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
@@ -114,7 +114,7 @@ def _time_rounds(
 
 
 def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
-    """How many calls to give to the clock at once: what is missing, by the last estimate.
+    """Return how many calls to give to the clock at once: what is missing, by the last estimate.
 
     One chunk is one synchronise, so a round should be few of them.
     """
@@ -153,8 +153,8 @@ def _summarise(
     )
 
 
-def timings(kind: str, rounds: Sequence[Sequence[float]]) -> list[Timing]:
-    """The rows of one kind, numbered over all rounds."""
+def number_timings(kind: str, rounds: Sequence[Sequence[float]]) -> list[Timing]:
+    """Return the rows of one kind, numbered over all rounds."""
     numbered = [(index, value) for index, times in enumerate(rounds) for value in times]
     return [
         Timing(kind, round_index, iteration, seconds)

@@ -135,7 +135,7 @@ class MemoryProbe:
             peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
             device_used_bytes=self._device_used_bytes(),
             device_used_before_bytes=self._device_before_bytes,
-            weights_bytes=weights_bytes(model),
+            weights_bytes=compute_weights_bytes(model),
             peak_rss_method="VmHWM" if self._can_reset else "ru_maxrss",
         )
 
@@ -157,15 +157,17 @@ class MemoryProbe:
 
 
 def _max_rss_bytes() -> int:
-    """The peak since the process began, which exec carries over and nothing resets."""
+    """Return the peak since the process began, which exec carries over and nothing resets."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def weights_bytes(model: Model) -> int:
-    """Bytes of a model's parameters and buffers; tied weights count once."""
+def compute_weights_bytes(model: Model) -> int:
+    """Return the bytes of a model's parameters and buffers; tied weights count once."""
     plain = [
-        tensor for weight in [*model.parameters(), *model.buffers()] for tensor in _plain(weight)
+        tensor
+        for weight in [*model.parameters(), *model.buffers()]
+        for tensor in _list_parts(weight)
     ]
     sizes = {
         (tensor.data_ptr(), tensor.numel()): tensor.numel() * tensor.element_size()
@@ -174,16 +176,16 @@ def weights_bytes(model: Model) -> int:
     return sum(sizes.values())
 
 
-def _plain(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
+def _list_parts(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
     """Return the tensors that a weight is stored in: a quantised one is packed into several."""
     if not hasattr(weight, "__tensor_flatten__"):
         return [weight]
     names, _ = weight.__tensor_flatten__()
-    return [part for name in names for part in _plain(getattr(weight, name))]
+    return [part for name in names for part in _list_parts(getattr(weight, name))]
 
 
-def memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
-    """The probe of a device with the real counters behind it."""
+def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
+    """Return the probe of a device with the real counters behind it."""
     if device.split(":", maxsplit=1)[0] != "cuda":
         return MemoryProbe(device)
     import torch  # noqa: PLC0415  (a CPU cell's probe starts before torch is loaded)

@@ -1,4 +1,4 @@
-"""Student's t distribution: the one of every interval, of costs and of quality."""
+"""Student's t distribution: for every interval, of costs and of quality."""
 
 import math
 from functools import cache

@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.metrics.scores import FigureScores, read_scores
 from vlmeter.reporting.collected import (
@@ -18,7 +19,6 @@ from vlmeter.reporting.collected import (
     CollectedDataset,
     CollectedSample,
 )
-from vlmeter.results.difference_row import DifferenceKey
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, read_differences, read_summary
@@ -31,6 +31,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
+from vlmeter.storage.layout import CellFolder, DifferenceKey
 from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def collect_answers(
         dataset = manifest.parent.name
         rows = [row for row in summary.values() if row.dataset == dataset]
         chosen = choose_cells(rows, differences, plan.references.get(dataset, {}))
-        answers = [_read_answers(row, cells / dataset / row.cell) for row in chosen]
+        answers = [_read_answers(row, CellFolder(cells / dataset / row.cell)) for row in chosen]
         if answers:
             collected.append(
                 _collect_dataset(dataset, manifest, answers, plan.samples, answers_json.parent)
@@ -128,17 +129,16 @@ def choose_cells(
     return [first, *others[: _CELLS - 1]]
 
 
-def _read_answers(row: SummaryRow, folder: Path) -> _Answers:
-    record = folder / "record.json"
-    check_tables(read_json(record), record)
-    predictions = read_table(folder / "predictions.parquet", ["id", "prediction"], ["prompt"])
+def _read_answers(row: SummaryRow, folder: CellFolder) -> _Answers:
+    check_tables(read_json(folder.record), folder.record)
+    predictions = read_table(folder.predictions, ["id", "prediction"], ["prompt"])
     return _Answers(
         row=row,
         predictions={
             entry["id"]: _Prediction(entry["prediction"], entry.get("prompt"))
             for entry in predictions
         },
-        scores=read_scores(folder / "scores.parquet", _choose_metric(row)),
+        scores=read_scores(folder.scores, _choose_metric(row)),
     )
 
 
@@ -156,7 +156,7 @@ def _collect_dataset(
     label = first.row.task_metric_label if has_task_metric else None
     ids = _choose_samples(answers, higher, count)
     samples = manifest.with_suffix(".parquet")
-    check_whole(samples, read_json(manifest)["sha256"], remake=manifest)
+    check_whole(samples, read_samples_manifest(manifest).sha256, remake=manifest)
     return CollectedDataset(
         dataset=dataset,
         metric=label or "WER",

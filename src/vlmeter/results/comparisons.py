@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.storage.layout import DifferenceKey
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,6 @@ _WER = "Word error rate over the samples that both scored"
 _TASK = "Task metric over the samples that both scored"
 
 
-class DifferenceKey(NamedTuple):
-    """Names a cell and the cell that it is compared with, on the same data set."""
-
-    dataset: str
-    cell: str
-    base: str
-
-
 @dataclass(frozen=True)
 class DifferenceRow:
     """A pair of a cell and the cell that it is compared with."""

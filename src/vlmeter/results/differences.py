@@ -10,18 +10,12 @@ from vlmeter.metrics.figure import Figure
 from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.results.columns import restore_row
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import (
-    DIFFERENCE_COLUMNS,
-    DifferenceKey,
-    DifferenceRow,
-    FromBase,
-    list_values,
-)
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow, FromBase, list_values
 from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.status import Status
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellFolder, CellKey, DifferenceKey
 
 _Values = dict[str, str | float | bool | None]
 """Values of a row by column."""
@@ -30,10 +24,10 @@ _Values = dict[str, str | float | bool | None]
 class _Cell:
     """A cell of a study; what its row holds as JSON is read once for all its comparisons."""
 
-    def __init__(self, row: SummaryRow, folder: Path) -> None:
+    def __init__(self, row: SummaryRow, folder: CellFolder) -> None:
         self.row = row
-        self.scores = folder / "scores.parquet"
-        self.predictions = folder / "predictions.parquet"
+        self.scores = folder.scores
+        self.predictions = folder.predictions
 
     @cached_property
     def rounds(self) -> dict[Cost, list[float] | None]:
@@ -67,7 +61,7 @@ def compare_cells(
     Raises:
         UserError: a table of scores or predictions is missing or damaged.
     """
-    cells = {key: _Cell(row, folders[key]) for key, row in rows.items()}
+    cells = {key: _Cell(row, CellFolder(folders[key])) for key, row in rows.items()}
     answers = Answers(seed=comparisons.seed, resamples=comparisons.resamples)
     return [
         _build_row(pair, cells[key], cells[base_key], repeats, answers)

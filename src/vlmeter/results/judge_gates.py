@@ -21,7 +21,7 @@ from vlmeter.results.summary_values import read_metrics
 from vlmeter.results.tables import read_summary
 from vlmeter.status import Status
 from vlmeter.storage.files import write_json
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, StudyFolder
 
 
 def judge_gates(
@@ -78,7 +78,7 @@ def _read_baseline(gate: GatePlan, results: _Results) -> _Baseline:
     if gate.baseline is None:
         return _Baseline(results, {})
     path = Path(gate.baseline)
-    repeatability_json = path.with_name("repeatability.json")
+    repeatability_json = StudyFolder(path.parent).repeatability
     try:
         rows = read_summary(path)
         # A baseline that does not say how well it repeats is taken to repeat as well.

@@ -15,6 +15,7 @@ from vlmeter.results.repeatability import Cost, Repeats, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.storage.files import check_whole, checksums, read_json
+from vlmeter.storage.layout import CellFolder, CellKey, StudyFolder
 
 SEED = 0
 """Seed of the bootstrap: the same two studies always give the same report."""
@@ -92,14 +93,11 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     values = None if a is None else a.value, None if b is None else b.value
     if a is None or b is None or a.value is None or b.value is None:
         return Compared(*values, None)
-    paths = [
-        folder / "cells" / row.dataset / row.cell / "scores.parquet"
-        for folder, row in ((folder_a, pair.a), (folder_b, pair.b))
-    ]
-    if has_same_samples(pair) and all(path.exists() for path in paths):
-        for path in paths:
-            _check_scores(path)
-        paired = Answers(seed=SEED).compare_quality(paths[1], paths[0], metric)
+    cell_a, cell_b = _find_cell(folder_a, pair.a), _find_cell(folder_b, pair.b)
+    if has_same_samples(pair) and cell_a.scores.exists() and cell_b.scores.exists():
+        for cell in (cell_a, cell_b):
+            _check_scores(cell)
+        paired = Answers(seed=SEED).compare_quality(cell_b.scores, cell_a.scores, metric)
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
     return Compared(*values, _combine_intervals(a, b), a.value, UNPAIRED)
@@ -113,20 +111,21 @@ def has_same_samples(pair: Pair) -> bool:
 
 def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed | None:
     """Count the answers whose text differs; None where the answers cannot be compared."""
-    paths = [
-        folder / "cells" / row.dataset / row.cell / "predictions.parquet"
-        for folder, row in ((folder_a, pair.a), (folder_b, pair.b))
-    ]
-    if not has_same_samples(pair) or not all(path.exists() for path in paths):
+    a = _find_cell(folder_a, pair.a).predictions
+    b = _find_cell(folder_b, pair.b).predictions
+    if not has_same_samples(pair) or not a.exists() or not b.exists():
         return None
-    changed = Answers(seed=SEED).count_changed(paths[1], paths[0])
+    changed = Answers(seed=SEED).count_changed(b, a)
     return changed if changed.shared else None
 
 
-def _check_scores(path: Path) -> None:
-    record = path.with_name("record.json")
-    if record.exists() and "scores" in (digests := checksums(read_json(record))):
-        check_whole(path, digests["scores"])
+def _find_cell(folder: Path, row: SummaryRow) -> CellFolder:
+    return StudyFolder(folder).cell(CellKey(row.dataset, row.cell))
+
+
+def _check_scores(cell: CellFolder) -> None:
+    if cell.record.exists() and "scores" in (digests := checksums(read_json(cell.record))):
+        check_whole(cell.scores, digests["scores"])
 
 
 def _combine_intervals(a: Figure, b: Figure) -> Difference | None:

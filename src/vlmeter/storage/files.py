@@ -210,7 +210,7 @@ def check_tables(record: Mapping[str, object], path: Path) -> None:
 
     Args:
         record: The cell's record.
-        path: The record's file; the tables lie beside it.
+        path: Its file; the tables lie beside it.
 
     Raises:
         UserError: one is missing or damaged.

@@ -224,7 +224,7 @@ def _make_dataclass_reader(cls: type[Any]) -> _Read:
     return read
 
 
-def _list_required(cls: type[Any]) -> frozenset[str]:
+def _list_required(cls: Any) -> frozenset[str]:  # noqa: ANN401 - a dataclass
     return frozenset(
         entry.name
         for entry in fields(cls)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import DifferenceKey
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.study.study import Cell, Section, Study
 
 

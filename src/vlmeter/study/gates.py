@@ -8,14 +8,21 @@ from vlmeter.config.base import suggest_name
 from vlmeter.config.gates import Gate
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
-from vlmeter.results.summary_row import SUMMARY_COLUMNS
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, StudyFolder
 from vlmeter.study.study import Cell, Study
 
-_UNITS = {
-    column.name: column.unit for column in SUMMARY_COLUMNS if column.kind in ("number", "integer")
-}
-"""Unit of each column of the summary that holds numbers."""
+
+@cache
+def _list_units() -> dict[str, str]:
+    """Return the unit of each column of the summary that holds numbers."""
+    # Imported here: a study without gates does not wait for the columns.
+    from vlmeter.results.summary_row import SUMMARY_COLUMNS  # noqa: PLC0415
+
+    return {
+        column.name: column.unit
+        for column in SUMMARY_COLUMNS
+        if column.kind in ("number", "integer")
+    }
 
 
 def plan_gates(study: Study) -> tuple[GatePlan, ...]:
@@ -23,8 +30,8 @@ def plan_gates(study: Study) -> tuple[GatePlan, ...]:
     return tuple(
         GatePlan(
             metric=gate.metric,
-            unit=_UNITS.get(gate.metric, ""),
-            is_column=gate.metric in _UNITS,
+            unit=_list_units().get(gate.metric, ""),
+            is_column=gate.metric in _list_units(),
             max=gate.max,
             min=gate.min,
             baseline=gate.baseline,
@@ -39,7 +46,7 @@ def plan_gates(study: Study) -> tuple[GatePlan, ...]:
 def list_baseline_files(study: Study) -> list[str]:
     """Return the files that relative gates read: each baseline, and how well it repeats."""
     summaries = dict.fromkeys(gate.baseline for gate in study.config.gates if gate.baseline)
-    beside = [str(Path(summary).with_name("repeatability.json")) for summary in summaries]
+    beside = [str(StudyFolder(Path(summary).parent).repeatability) for summary in summaries]
     return [*summaries, *(path for path in beside if Path(path).exists())]
 
 
@@ -63,7 +70,7 @@ def check_gates(study: Study, file: str) -> None:
 
 
 def _list_problems(study: Study, gate: Gate) -> Iterator[str]:
-    figures = [*_UNITS, *_list_task_figures(study)]
+    figures = [*_list_units(), *_list_task_figures(study)]
     if gate.metric not in figures:
         hint = _suggest_figure(gate.metric, figures)
         yield f'.metric: "{gate.metric}" is no figure of this study{hint}'
@@ -97,7 +104,7 @@ def _find_undefined_names(study: Study, gate: Gate) -> Iterator[str]:
 
 
 def _find_datasets_without_figure(study: Study, gate: Gate) -> Iterator[str]:
-    for name in gate.datasets if gate.metric not in _UNITS else []:
+    for name in gate.datasets if gate.metric not in _list_units() else []:
         block = study.config.datasets.get(name)
         if block is not None and gate.metric not in _list_figures(block.task):
             yield f'.datasets: "{name}" is scored without {gate.metric}: its task is {block.task}'
@@ -134,7 +141,7 @@ def _select_cells(study: Study, gate: Gate) -> list[Cell]:
         and cell.dataset in (gate.datasets or study.config.datasets)
         and all(getattr(cell.axes, axis) == value for axis, value in wanted.items())
         and (
-            gate.metric in _UNITS
+            gate.metric in _list_units()
             or gate.metric in _list_figures(study.config.datasets[cell.dataset].task)
         )
     ]

@@ -19,8 +19,11 @@ from vlmeter.provenance import software_versions
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
-from vlmeter.study.sources import content_digest
-from vlmeter.study.study import Cell, Plain, Study
+from vlmeter.study.sources import digest_content
+from vlmeter.study.study import Cell, Study
+
+Params = dict[str, object]
+"""The plain form of a job, which Snakemake compares and the job's script reads back."""
 
 _MEASURING = (
     "torch",
@@ -51,7 +54,7 @@ class Jobs:
         self._notes = {
             kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
-        self._known_gpus = _gpus_in(study.folder.machine)
+        self._described_gpus = _read_described_gpus(study.folder.machine)
 
     def shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
@@ -67,7 +70,7 @@ class Jobs:
         """The data sets whose cells answer in the job that measures them."""
         return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
 
-    def machine(self) -> Plain:
+    def machine(self) -> Params:
         """Return what `machine.json` depends on.
 
         A GPU that goes leaves it as it is; one that was never described makes it new, and so do
@@ -75,7 +78,7 @@ class Jobs:
         once.
         """
         measure = self._study.config.measure
-        present = {**self._known_gpus, **self._present_gpus()}
+        present = {**self._described_gpus, **self._present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         job = MachineJob(
             energy=self._study.measure_settings.energy,
@@ -94,11 +97,11 @@ class Jobs:
         One that was free when it was described stays so: its idle watts and peaks are right.
         """
         return {
-            gpu.uuid: _gpu_words(
+            gpu.uuid: _describe_gpu(
                 gpu.uuid,
                 gpu.driver,
                 taken=gpu.uuid in self._taken
-                and self._known_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
+                and self._described_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
             )
             for gpu in devices.visible_gpus()
         }
@@ -108,14 +111,14 @@ class Jobs:
         """The GPUs that other processes have, looked up once for all jobs."""
         return frozenset(gpu_state.occupations())
 
-    def dataset(self, dataset: str) -> Plain:
+    def dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
         job = self._study.dataset_job(dataset)
         manifest = self._study.folder.dataset(dataset).manifest
-        content = _content(job.source.path, manifest)
+        content = _digest_source(job.source.path, manifest)
         return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
-    def images(self, image_size: int) -> Plain:
+    def images(self, image_size: int) -> Params:
         """Return what images of one size depend on."""
         return {
             "image_size": image_size,
@@ -123,28 +126,28 @@ class Jobs:
             "software": software_versions(_IMAGES),
         }
 
-    def model(self, model: str, dtype: str) -> Plain:
+    def model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
         job = self._study.model_job(model, dtype)
         manifest = self._study.folder.model_manifest(model, dtype)
         return asdict(
             replace(
                 job,
-                content=_content(job.source.path, manifest),
+                content=_digest_source(job.source.path, manifest),
                 code=script_digest("fetch_model"),
                 software=software_versions(("torch", "torchvision", "transformers")),
             )
         )
 
-    def inference(self, cell: Cell) -> Plain:
-        """Return what a cell's measurement depends on, with the number of its try."""
+    def inference(self, cell: Cell) -> Params:
+        """Return what a cell's measurement depends on, with the number of its attempt."""
         return self._add_attempt("cells", self._cell_job(cell, cost_only=False))
 
-    def costs(self, cell: Cell) -> Plain:
+    def costs(self, cell: Cell) -> Params:
         """Return what the costs of a cell depend on that is answered in shards."""
         return self._add_attempt("cells", self._cell_job(cell, cost_only=True))
 
-    def control(self, cell: Cell) -> Plain:
+    def control(self, cell: Cell) -> Params:
         """Return what the second measurement of a cell depends on: its cost alone is taken."""
         return self._add_attempt("control", self._cell_job(cell, cost_only=True))
 
@@ -157,8 +160,8 @@ class Jobs:
             cost_only=cost_only,
         )
 
-    def shard(self, cell: Cell, number: int, shards: int) -> Plain:
-        """Return what one shard of a cell's answers depends on, with the number of its try."""
+    def shard(self, cell: Cell, number: int, shards: int) -> Params:
+        """Return what one shard of a cell's answers depends on, with the number of its attempt."""
         # Without the settings of `measure`: how costs are measured changes no answer.
         job = ShardJob(
             cell=self._study.build_cell_setup(cell),
@@ -168,12 +171,12 @@ class Jobs:
         )
         return self._add_attempt("shards", job, shard_name(cell, number, shards))
 
-    def gathered(self) -> Plain:
+    def gathered(self) -> Params:
         """Return what gathering shards depends on, besides them."""
         return {"code": script_digest("gather_shards")}
 
-    def layers(self, cell: Cell) -> Plain:
-        """Return what a cell's layer profile depends on, with the number of its try."""
+    def layers(self, cell: Cell) -> Params:
+        """Return what a cell's layer profile depends on, with the number of its attempt."""
         layers = self._study.config.layers
         assert layers is not None, "a study without layers profiles none"
         job = LayersJob(
@@ -185,7 +188,7 @@ class Jobs:
         )
         return self._add_attempt("layers", job)
 
-    def score(self, cell: Cell) -> Plain:
+    def score(self, cell: Cell) -> Params:
         """Return what a cell's scores depend on, besides its predictions."""
         job = self._study.build_score_job(cell)
         return {
@@ -199,7 +202,7 @@ class Jobs:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
-        counts as an input of a cell whose last try was before its device went.
+        counts as an input of a cell whose last attempt was before its device went.
         """
         if self._elsewhere:
             return True
@@ -207,8 +210,8 @@ class Jobs:
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
-    def _add_attempt(self, kind: AttemptKind, job: Job, name: str | None = None) -> Plain:
-        """Return the params of a job: what it depends on, and which try it is."""
+    def _add_attempt(self, kind: AttemptKind, job: Job, name: str | None = None) -> Params:
+        """Return the params of a job: what it depends on, and which attempt it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
         key = attempts.attempt_key(params)
@@ -230,41 +233,41 @@ class Jobs:
 
 
 def shard_name(cell: Cell, number: int, shards: int) -> str:
-    """Return what a shard is called among the tries of its data set."""
+    """Return the name of a shard among the attempts of its data set."""
     return f"{cell.id}.{number}-of-{shards}"
 
 
-def _told(path: Path, key: str) -> object:
-    """Return what a file says under a key; one that is missing or damaged says nothing."""
+def _read_value(path: Path, key: str) -> object:
+    """Return the value of a key of a JSON file; None where the file is missing or damaged."""
     try:
         return read_json(path).get(key)
     except UserError:
-        # The job that reads it tells the user.
+        # The job that reads the file names what is wrong.
         return None
 
 
-def _content(path: str | None, manifest: Path) -> str | None:
+def _digest_source(path: str | None, manifest: Path) -> str | None:
     """Return the digest of a local source; one that is gone counts as what was read of it."""
     if path is None:
         return None
-    found = content_digest(Path(path))
-    kept = _told(manifest, "content")
-    return kept if found is None and isinstance(kept, str) else found
+    digest = digest_content(Path(path))
+    recorded = _read_value(manifest, "content")
+    return recorded if digest is None and isinstance(recorded, str) else digest
 
 
 _TAKEN = ", taken by others"
 
 
-def _gpu_words(uuid: str, driver: object, *, taken: bool) -> str:
+def _describe_gpu(uuid: str, driver: object, *, taken: bool) -> str:
     return f"{uuid}, driver {driver}{_TAKEN if taken else ''}"
 
 
-def _gpus_in(machine: Path) -> dict[str, str]:
+def _read_described_gpus(machine: Path) -> dict[str, str]:
     """Return how each GPU of a description was described, by UUID."""
-    gpus = _told(machine, "gpus")
+    gpus = _read_value(machine, "gpus")
     if not isinstance(gpus, list):
         return {}
     return {
-        gpu["uuid"]: _gpu_words(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
+        gpu["uuid"]: _describe_gpu(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
         for gpu in gpus
     }

@@ -1,4 +1,4 @@
-"""What will keep a study's cells from being measured on this machine, said beforehand."""
+"""Says beforehand what keeps a study's cells from being measured on this machine."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Obstacles:
         """Keep the study; the machine is looked at when the first cell asks."""
         self._study = study
 
-    def of(self, cell: Cell) -> str | None:
+    def find(self, cell: Cell) -> str | None:
         """Return what a cell lacks here and what to do, or None where it can run."""
         device, gpus = cell.axes.device, self._study.gpus(cell)
         if not devices.is_present(device, gpus):
@@ -55,9 +55,9 @@ class Obstacles:
             if not has_kernels(capability, architectures)
         ]
 
-    def lines(self) -> list[str]:
+    def describe(self) -> list[str]:
         """Return a line for each thing that cells lack, and for each GPU that others have."""
-        lacks = Counter(lack for cell in self._study.cells if (lack := self.of(cell)))
+        lacks = Counter(lack for cell in self._study.cells if (lack := self.find(cell)))
         lines = [
             f"cannot run here: {count} {'cell' if count == 1 else 'cells'}: {lack}"
             for lack, count in lacks.items()

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
 from vlmeter.storage.layout import AttemptKind, CellKey
-from vlmeter.study.jobs import Jobs, shard_name
-from vlmeter.study.study import Cell, Plain, Study
+from vlmeter.study.jobs import Jobs, Params, shard_name
+from vlmeter.study.study import Cell, Study
 
 _NO_NAME = "(?!)"
 """A pattern that matches nothing."""
@@ -80,7 +80,7 @@ class Rules:
         """A pattern of the data sets whose cells answer in the job that measures them."""
         return _match_any(self.jobs.undivided)
 
-    def _cell(self, wildcards: CellWildcards) -> Cell:
+    def _find_cell(self, wildcards: CellWildcards) -> Cell:
         return self._study.cell(CellKey(wildcards.dataset, wildcards.cell))
 
     @cached_property
@@ -91,21 +91,21 @@ class Rules:
 
     # Inputs.
 
-    def cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+    def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what measures a cell."""
-        return self._list_inputs("cells", self._cell(wildcards))
+        return self._list_inputs("cells", self._find_cell(wildcards))
 
-    def shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
+    def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
         """Return what answers a shard of a cell."""
-        cell = self._cell(wildcards)
+        cell = self._find_cell(wildcards)
         name = shard_name(cell, int(wildcards.number), int(wildcards.shards))
         return self._list_inputs("shards", cell, name)
 
-    def layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+    def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what profiles the layers of a cell."""
-        return self._list_inputs("layers", self._cell(wildcards))
+        return self._list_inputs("layers", self._find_cell(wildcards))
 
-    def control_inputs(self, _wildcards: object) -> dict[str, Path]:
+    def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
         """Return what measures the base cell again."""
         return self._list_inputs("control", self._control)
 
@@ -118,69 +118,69 @@ class Rules:
             inputs["model"] = self._folder.model_manifest(axes.model, axes.dtype)
         return inputs
 
-    def shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
+    def list_shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
         """Return the manifests of all shards of a cell."""
-        folder = self._folder.shards(self._cell(wildcards).key)
+        folder = self._folder.shards(self._find_cell(wildcards).key)
         count = self.jobs.shards(wildcards.dataset)
         return [folder.manifest(number + 1, count) for number in range(count)]
 
     # Params.
 
-    def cell_params(self, wildcards: CellWildcards) -> Plain:
+    def build_cell_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's measurement depends on."""
-        return self.jobs.inference(self._cell(wildcards))
+        return self.jobs.inference(self._find_cell(wildcards))
 
-    def costs_params(self, wildcards: CellWildcards) -> Plain:
+    def build_costs_params(self, wildcards: CellWildcards) -> Params:
         """Return what the costs of a cell depend on that answers in shards."""
-        return self.jobs.costs(self._cell(wildcards))
+        return self.jobs.costs(self._find_cell(wildcards))
 
-    def shard_params(self, wildcards: ShardWildcards) -> Plain:
+    def build_shard_params(self, wildcards: ShardWildcards) -> Params:
         """Return what a shard of a cell's answers depends on."""
         number, shards = int(wildcards.number), int(wildcards.shards)
-        return self.jobs.shard(self._cell(wildcards), number, shards)
+        return self.jobs.shard(self._find_cell(wildcards), number, shards)
 
-    def layer_params(self, wildcards: CellWildcards) -> Plain:
+    def build_layer_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's layer profile depends on."""
-        return self.jobs.layers(self._cell(wildcards))
+        return self.jobs.layers(self._find_cell(wildcards))
 
-    def control_params(self, _wildcards: object) -> Plain:
+    def build_control_params(self, _wildcards: object) -> Params:
         """Return what the second measurement of the base cell depends on."""
         return self.jobs.control(self._control)
 
-    def score_params(self, wildcards: CellWildcards) -> Plain:
+    def build_score_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's scores depend on."""
-        return self.jobs.score(self._cell(wildcards))
+        return self.jobs.score(self._find_cell(wildcards))
 
-    def machine_params(self, _wildcards: object, output: object) -> Plain:
+    def build_machine_params(self, _wildcards: object, output: object) -> Params:
         """Return what the machine's description depends on.
 
         The rule's output is an argument because Snakemake does not compare such params.
         """
         return self.jobs.machine()
 
-    def dataset_params(self, wildcards: DatasetWildcards) -> Plain:
+    def build_dataset_params(self, wildcards: DatasetWildcards) -> Params:
         """Return what a data set's sample depends on."""
         return self.jobs.dataset(wildcards.dataset)
 
-    def image_params(self, wildcards: ImageWildcards) -> Plain:
+    def build_image_params(self, wildcards: ImageWildcards) -> Params:
         """Return what a data set's images of one size depend on."""
         return self.jobs.images(int(wildcards.size))
 
-    def model_params(self, wildcards: ModelWildcards) -> Plain:
+    def build_model_params(self, wildcards: ModelWildcards) -> Params:
         """Return what a stored model depends on."""
         return self.jobs.model(wildcards.model, wildcards.dtype)
 
     # GPUs and threads.
 
-    def cell_gpus(self, wildcards: CellWildcards) -> int:
+    def count_cell_gpus(self, wildcards: CellWildcards) -> int:
         """Return how many GPUs a cell has to itself."""
-        return self._study.gpus(self._cell(wildcards))
+        return self._study.gpus(self._find_cell(wildcards))
 
-    def control_gpus(self, _wildcards: object) -> int:
+    def count_control_gpus(self, _wildcards: object) -> int:
         """Return how many GPUs the control has to itself."""
         return self._study.gpus(self._control)
 
-    def machine_gpus(self, _wildcards: object) -> int:
+    def count_machine_gpus(self, _wildcards: object) -> int:
         """Return how many GPUs the description asks for.
 
         On a cluster the machine that is described must be one of those that measure.
@@ -188,13 +188,13 @@ class Rules:
         cells = (*self._study.cells, *self._study.layer_cells)
         return max(map(self._study.gpus, cells), default=0) if self._on_cluster else 0
 
-    def cell_threads(self, wildcards: CellWildcards) -> int:
+    def count_cell_threads(self, wildcards: CellWildcards) -> int:
         """Return the cores of a cell."""
-        return self._share_cores(self.cell_gpus(wildcards))
+        return self._share_cores(self.count_cell_gpus(wildcards))
 
-    def control_threads(self, wildcards: object) -> int:
+    def count_control_threads(self, wildcards: object) -> int:
         """Return the cores of the control."""
-        return self._share_cores(self.control_gpus(wildcards))
+        return self._share_cores(self.count_control_gpus(wildcards))
 
     def _share_cores(self, gpus: int) -> int:
         """Return a job's cores: a CPU cell is alone, GPU cells share them with each other."""
@@ -204,57 +204,57 @@ class Rules:
 
     # All files of a kind.
 
-    def measurements(self) -> list[Path]:
+    def list_measurements(self) -> list[Path]:
         """Return the measurements of all cells."""
         return [self._folder.cell(cell.key).measurement for cell in self._study.cells]
 
-    def records(self) -> list[Path]:
+    def list_records(self) -> list[Path]:
         """Return the records of all cells."""
         return [self._folder.cell(cell.key).record for cell in self._study.cells]
 
-    def scores(self) -> list[Path]:
+    def list_scores(self) -> list[Path]:
         """Return the scores of all cells."""
         return [self._folder.cell(cell.key).scores for cell in self._study.cells]
 
-    def layer_tables(self) -> list[Path]:
+    def list_layer_tables(self) -> list[Path]:
         """Return the tables of all layer profiles."""
         return [self._folder.layer_table(cell.key) for cell in self._study.layer_cells]
 
-    def layer_records(self) -> list[Path]:
+    def list_layer_records(self) -> list[Path]:
         """Return the records of all layer profiles."""
         return [self._folder.layer_record(cell.key) for cell in self._study.layer_cells]
 
-    def sample_manifests(self) -> list[Path]:
+    def list_sample_manifests(self) -> list[Path]:
         """Return the manifests of all samples that cells answer."""
         names = dict.fromkeys(cell.dataset for cell in self._study.cells)
         return [self._folder.dataset(name).manifest for name in names]
 
-    def control(self) -> list[Path]:
+    def list_control(self) -> list[Path]:
         """Return the second measurement of the base cell, where a section has it."""
         return [self._folder.control.measurement] if self._study.control_cell else []
 
-    def control_base(self) -> list[Path]:
+    def list_control_base(self) -> list[Path]:
         """Return the record of the first."""
         cell = self._study.control_cell
         return [self._folder.cell(cell.key).record] if cell else []
 
-    def gates(self) -> list[Path]:
+    def list_gates(self) -> list[Path]:
         """Return how the gates were judged, where the study has any."""
         return [self._folder.gates] if self._study.config.gates else []
 
-    def figures(self) -> dict[str, str]:
+    def list_figures(self) -> dict[str, str]:
         """Return the figures in English by name."""
         names = ["pareto", *(section.name for section in self._study.sections)]
         if self._study.layer_cells:
             names.append("layers")
         return {name: str(self._folder.figure(name)) for name in names}
 
-    def section_targets(self, name: str) -> list[Path]:
+    def list_section_targets(self, name: str) -> list[Path]:
         """Return what the target of a section's name makes."""
         cells = (entry.cell for entry in self._study.section(name).cells)
         return [self._folder.machine_noted, *(self._folder.cell(cell.key).record for cell in cells)]
 
-    def published(self) -> list[str]:
+    def list_published(self) -> list[str]:
         """Return the file of published figures, where the report shows some."""
         name = self._study.config.report.published
         return [f"report/published/{name}.yaml"] if name else []

@@ -1,7 +1,6 @@
-"""From a config to what is to be done: sections, cells and what each job depends on.
+"""From a config to what is to be done: sections, cells, and what of the config each job depends on.
 
-Imports no torch and reads no file. What a job depends on is one JSON-plain dict, because Snakemake
-reruns a job when the text of its params changes.
+Imports no torch and reads no file.
 """
 
 import itertools
@@ -25,8 +24,8 @@ from vlmeter.results.record import RecordCell
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
-Plain = dict[str, Any]
-"""A dict that holds only what JSON can hold."""
+Values = dict[str, str | int]
+"""A value on some axes."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class SectionCell:
     """A cell in its place in a table."""
 
     cell: Cell
-    values: dict[str, str | int]
-    """The values of the varied axes, by axis."""
+    values: Values
+    """The values of the varied axes."""
 
     @property
     def label(self) -> str:
@@ -64,7 +63,7 @@ class Section:
     name: str
     title: str
     note: str | None
-    fixed: dict[str, str | int]
+    fixed: Values
     varied: dict[str, list[str | int]]
     datasets: tuple[str, ...]
     cells: tuple[SectionCell, ...]
@@ -143,8 +142,7 @@ class Study:
 
     def _sections(self) -> Iterator[Section]:
         for block in self.config.sections:
-            fixed = _given(block.fix)
-            varied = _given(block.vary)
+            fixed, varied = _list_fixed(block.fix), _list_varied(block.vary)
             yield Section(
                 name=block.name,
                 title=block.title or block.name,
@@ -160,10 +158,12 @@ class Study:
             return
         for grid in self.config.layers.grids:
             datasets = [self.config.layers.dataset]
-            for entry in self._grid(datasets, _given(grid.fix), _given(grid.vary)):
+            for entry in self._grid(datasets, _list_fixed(grid.fix), _list_varied(grid.vary)):
                 yield entry.cell
 
-    def _grid(self, datasets: Sequence[str], fixed: Plain, varied: Plain) -> Iterator[SectionCell]:
+    def _grid(
+        self, datasets: Sequence[str], fixed: Values, varied: dict[str, list[str | int]]
+    ) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
             axes = self._axes({**fixed, **values})
@@ -175,8 +175,8 @@ class Study:
     def _base_values(self) -> dict[str, object]:
         return self.config.base.get_values()
 
-    def _axes(self, values: Plain) -> Axes:
-        chosen: Plain = {**self._base_values, **values}
+    def _axes(self, values: Values) -> Axes:
+        chosen: dict[str, Any] = {**self._base_values, **values}
         for axis in AXES:
             if axis.follows_device and isinstance(chosen[axis.name], dict):
                 chosen[axis.name] = chosen[axis.name][chosen["device"]]
@@ -249,7 +249,11 @@ class Study:
         )
 
 
-def _given(block: Fixed | Varied) -> Plain:
+def _list_fixed(block: Fixed) -> Values:
+    return block.model_dump(mode="json", exclude_none=True)
+
+
+def _list_varied(block: Varied) -> dict[str, list[str | int]]:
     return block.model_dump(mode="json", exclude_none=True)
 
 

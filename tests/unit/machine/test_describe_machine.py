@@ -22,7 +22,7 @@ def describe(machine, monkeypatch, tmp_path):
     """Describe a machine with these GPUs; `rates` answers for a place and a dtype, or raises."""
     monkeypatch.setattr(described_by, "check_device", lambda place: None)
     monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: Settling(0.5, True))
-    monkeypatch.setattr(described_by, "clock_for", lambda place: None)
+    monkeypatch.setattr(described_by, "make_clock", lambda place: None)
     # Codecarbon's search takes seconds, and has tests of its own.
     monkeypatch.setattr(described_by, "describe_energy_sources", lambda *_: ENERGY)
     monkeypatch.setattr(described_by, "measure_idle_watts", lambda *_: IdlePower({"cpu": 9.0}, {}))

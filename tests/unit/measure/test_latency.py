@@ -3,7 +3,7 @@ import statistics
 import pytest
 from measure_fakes import FakeClock, FakeCuda, FakeTime
 
-from vlmeter.measure.clock import CudaClock, clock_for
+from vlmeter.measure.clock import CudaClock, make_clock
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 
@@ -157,7 +157,7 @@ def test_a_call_below_the_clock_s_resolution_does_not_hang():
 
 def test_a_real_call_on_the_cpu_is_timed():
     plan = LatencyPlan(window_s=0.02, min_iterations=5, repeats=2, max_warmup_s=0.5)
-    latency, _ = measure_latency([lambda: sum(range(1000))], clock_for("cpu"), plan)
+    latency, _ = measure_latency([lambda: sum(range(1000))], make_clock("cpu"), plan)
     assert 0 < latency.min_s <= latency.latency_s <= latency.max_s
     assert latency.window_s >= 0.02
 

@@ -96,12 +96,12 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
     code = (
         "import pathlib; from vlmeter.config.load import load_config\n"
         "from vlmeter.study.jobs import Jobs; from vlmeter.study.study import Study\n"
-        "from vlmeter.study.outline import report_outline\n"
+        "from vlmeter.study.outline import build_outline\n"
         f"study = Study(load_config(pathlib.Path({str(repository / 'config/demo.yaml')!r})))\n"
         "jobs = Jobs(study); cell = study.cells[0]\n"
         "print(jobs.inference(cell), jobs.score(cell), jobs.machine(), jobs.dataset('coco'))\n"
         "print(jobs.layers(cell), jobs.model('tiny-blip2', 'fp32'), jobs.images(3))\n"
-        "print(report_outline(study))"
+        "print(build_outline(study))"
     )
     first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert first.stdout == second.stdout
@@ -130,8 +130,8 @@ def test_the_number_of_the_try_follows_the_last_one(config):
 def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit(config):
     study = config.set("measure", {"timeout_s": 60}).study()
     cell = study.cells[0]
-    told = Jobs(study).inference(cell)["attempt"]
-    write_attempt(Path(told["note"]), Attempt(told["key"], 2, "crashed", [], timed_out_s=60))
+    attempt = Jobs(study).inference(cell)["attempt"]
+    write_attempt(Path(attempt["note"]), Attempt(attempt["key"], 2, "crashed", [], timed_out_s=60))
     counts = {}
     for limit_s in (30, 60, 61):
         jobs = Jobs(config.set("measure", {"timeout_s": limit_s}).study())
@@ -142,8 +142,8 @@ def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit(config)
 def test_the_note_of_a_try_lies_where_the_next_run_looks(config):
     study = config.study()
     cell = study.cells[0]
-    told = Jobs(study).inference(cell)["attempt"]
-    assert told["note"] == f"results/small/attempts/cells/photos/{cell.id}.json"
+    attempt = Jobs(study).inference(cell)["attempt"]
+    assert attempt["note"] == f"results/small/attempts/cells/photos/{cell.id}.json"
     assert Jobs(study).layers(cell)["attempt"]["note"].startswith("results/small/attempts/layers/")
     assert (
         Jobs(study).control(cell)["attempt"]["note"].startswith("results/small/attempts/control/")
@@ -189,8 +189,8 @@ def described(config, machine):
     def describe(driver="580.65", taken=None):
         machine(gpu("a"))
         study = config.set("base.device", "cuda").study()
-        told = {"uuid": "GPU-a", "driver": driver, "taken": taken}
-        write_json(study.folder.machine, {"gpus": [told]})
+        described = {"uuid": "GPU-a", "driver": driver, "taken": taken}
+        write_json(study.folder.machine, {"gpus": [described]})
         return study
 
     return describe
@@ -229,8 +229,8 @@ def test_the_first_description_of_a_taken_gpu_is_not_asked_for_twice(described, 
     study.folder.machine.unlink()
     machine(gpu("a", memory=FULL))
     before = Jobs(study).machine()
-    told = {"uuid": "GPU-a", "driver": "580.65", "taken": "other processes hold 70 GB"}
-    write_json(study.folder.machine, {"gpus": [told]})
+    described = {"uuid": "GPU-a", "driver": "580.65", "taken": "other processes hold 70 GB"}
+    write_json(study.folder.machine, {"gpus": [described]})
     assert Jobs(study).machine() == before
 
 

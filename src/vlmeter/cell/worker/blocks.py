@@ -80,7 +80,7 @@ def describe_provenance(
 ) -> Provenance:
     """Return where the figures come from; of the machine's GPUs those that the cell had.
 
-    The settings of torch are those of this process: no other one knows them.
+    The settings of torch are those of this process, and differ in any other.
     """
     held = {gpu.uuid() for gpu in gpus}
     on_gpu = job.cell.axes.device == "cuda"

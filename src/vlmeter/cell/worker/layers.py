@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from vlmeter.cell.job import CellInputs, LayersJob
 from vlmeter.cell.layers_record import LayersFigures
-from vlmeter.cell.worker.guarding import value_or_reason
+from vlmeter.cell.worker.guarding import try_to_read
 from vlmeter.cell.worker.workload import Workload, prepare_workload
-from vlmeter.measure.clock import clock_for
-from vlmeter.measure.flops.count import count_flops, mean_decode_step
+from vlmeter.measure.clock import make_clock
+from vlmeter.measure.flops.count import count_flops, count_mean_decode_step
 from vlmeter.measure.flops.result import DecodeStep
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.result import LayerProfile, LayerRow
-from vlmeter.measure.layers.stopwatch import stopwatch_for
+from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 
@@ -33,7 +33,7 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
         UnsupportedError: the model is spread over several GPUs.
     """
     if job.cell.gpus > 1:
-        # Each GPU has streams of its own, and no event of one tells the time of another's.
+        # Each GPU has streams of its own, and events of different streams have no common clock.
         raise UnsupportedError(
             f"the model is spread over {job.cell.gpus} GPUs: the layers of several GPUs cannot be "
             "timed on one clock"
@@ -41,10 +41,10 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
     workload = prepare_workload(job.cell, inputs, job.measure.batches)
     workload.check_image_is_seen()
     described = workload.describe_input()
-    flops, flops_reason = value_or_reason(lambda: _count_by_layer(workload))
+    flops, flops_reason = try_to_read(lambda: _count_by_layer(workload))
     forward = _profile_forward(workload, job, flops)
     # A decode step that cannot be profiled leaves the forward pass, which is.
-    profile, failed = value_or_reason(lambda: _profile_decode(workload, job))
+    profile, failed = try_to_read(lambda: _profile_decode(workload, job))
     decode, reason = profile or (None, failed)
     figures = LayersFigures(
         **vars(forward.whole),
@@ -70,8 +70,8 @@ def _profile_forward(
     return profile_layers(
         workload.loaded.model,
         workload.forwards()[0],
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
         stage_of=workload.loaded.family.stage_of,
         iterations=job.iterations,
         flops_by_module=flops,
@@ -84,11 +84,11 @@ def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | 
 
     def count() -> DecodeStep:
         with expose_matmuls(workload.loaded):
-            return mean_decode_step(
+            return count_mean_decode_step(
                 decoder, axes.batch_size, workload.sequence_length, new_tokens - 1
             )
 
-    step, _ = value_or_reason(count)
+    step, _ = try_to_read(count)
     by_module = {} if step is None else step.own_by_module
     flops = {".".join(filter(None, (name, own))): count for own, count in by_module.items()}
     return profile_decode(
@@ -96,8 +96,8 @@ def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | 
         workload.generation,
         decoder=decoder,
         new_tokens=new_tokens,
-        clock=clock_for(axes.device),
-        stopwatch=stopwatch_for(axes.device),
+        clock=make_clock(axes.device),
+        stopwatch=make_stopwatch(axes.device),
         iterations=job.iterations,
         flops_by_module=flops or None,
     )

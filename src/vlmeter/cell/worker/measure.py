@@ -19,19 +19,19 @@ from vlmeter.cell.worker.blocks import (
     describe_own_machine,
     describe_provenance,
 )
-from vlmeter.cell.worker.guarding import value_or_reason
+from vlmeter.cell.worker.guarding import try_to_read
 from vlmeter.cell.worker.time_spent import TimeSpent
 from vlmeter.cell.worker.workload import Workload, prepare_workload
 from vlmeter.machine.description import Machine
-from vlmeter.measure.clock import Clock, clock_for
+from vlmeter.measure.clock import Clock, make_clock
 from vlmeter.measure.conditions import ConditionsProbe
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
-from vlmeter.measure.energy.result import Energy, with_generation
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
+from vlmeter.measure.energy.result import Energy, add_generation
 from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
-from vlmeter.measure.memory import memory_probe
+from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.result import (
     Conditions,
@@ -72,7 +72,7 @@ def measure_cell(
     device = job.cell.axes.device
     machine = describe_own_machine(machine_file, job.measure.energy)
     gpus = open_devices(device)
-    memory = memory_probe(device, gpus)
+    memory = make_memory_probe(device, gpus)
     memory.start()
     with spent.on("set_up"):
         workload = prepare_workload(job.cell, inputs, job.measure.batches)
@@ -90,11 +90,11 @@ def measure_cell(
     how = job.cell.optimization.compile
     compilation = None if how is None else Compilation(workload.loaded.model, how)
     with spent.on("checks" if compilation is None else "compile"):
-        model = _compile_and_check(workload, model, compilation, clock_for(device))
+        model = _compile_and_check(workload, model, compilation, make_clock(device))
     memory.begin_workload()
     with spent.on("costs"):
         costs = _measure_costs(workload, job, machine, gpus, compilation)
-    peaks, reason = value_or_reason(lambda: memory.stop(workload.loaded.model))
+    peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -153,13 +153,13 @@ def _measure_costs(
 ) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
     axes, measure = job.cell.axes, job.measure
-    clock = clock_for(axes.device)
+    clock = make_clock(axes.device)
     conditions = ConditionsProbe(gpus)
     conditions.start()
     plan = _plan_latency(measure, axes.device)
     threads = torch.get_num_threads()
     latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
-    meter = energy_meter(machine.energy, measure.energy, axes.device)
+    meter = make_energy_meter(machine.energy, measure.energy, axes.device)
     energy = meter.measure(
         workload.forwards(),
         clock,
@@ -177,11 +177,11 @@ def _measure_costs(
         repeats=measure.repeats,
     )
     decoding = _measure_decoding_energy(workload, job, clock, meter, conditions)
-    read, reason = value_or_reason(conditions.stop)
+    read, reason = try_to_read(conditions.stop)
     return _Costs(
         latency=latency,
         generation=generation,
-        energy=with_generation(energy, decoding),
+        energy=add_generation(energy, decoding),
         compilation=compiled,
         conditions=read or MissingConditions(str(reason)),
         timings=[*forward_times, *generation_times],
@@ -228,8 +228,8 @@ def _count_flops(
         with expose_matmuls(loaded):
             return count_decode_step(loaded.generator, axes.batch_size, workload.sequence_length)
 
-    counted, reason = value_or_reason(count_pass)
-    step, step_reason = value_or_reason(count_step)
+    counted, reason = try_to_read(count_pass)
+    step, step_reason = try_to_read(count_step)
     step = step or DecodeStep(None, step_reason, {})
     if counted is None:
         return MissingFlops(None, str(reason), step.flops, step.reason)

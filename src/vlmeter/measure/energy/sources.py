@@ -15,7 +15,7 @@ from codecarbon.external.hardware import CPU
 from codecarbon.external.ram import RAM
 
 from vlmeter.measure.energy.codecarbon import list_tracker_options, silence_codecarbon
-from vlmeter.measure.energy.counters import POWERCAP, nvml_counter, rapl_counters
+from vlmeter.measure.energy.counters import POWERCAP, make_nvml_counter, make_rapl_counters
 from vlmeter.measure.energy.description import (
     CONSTANT,
     MEASURED,
@@ -65,7 +65,7 @@ def describe_energy_sources(
         cpu=_describe_cpu(hardware, str(tracker._conf.get("cpu_model") or "unknown"), settings),
         ram=_describe_ram(hardware, settings),
         gpus=tuple(map(_describe_gpu, gpus)),
-        rapl=tuple(f"{c.device}: {c.method}" for c in rapl_counters(powercap)),
+        rapl=tuple(f"{c.device}: {c.method}" for c in make_rapl_counters(powercap)),
         grid=Grid(data.emissions / data.energy_consumed, _describe_grid_source(settings)),
     )
 
@@ -116,7 +116,7 @@ def _describe_ram(hardware: Sequence[Any], settings: EnergySettings) -> RamSourc
 
 
 def _describe_gpu(gpu: Gpu) -> GpuSource:
-    counter = nvml_counter(gpu)
+    counter = make_nvml_counter(gpu)
     return GpuSource(
         index=gpu.index,
         name=gpu.name(),

@@ -96,16 +96,16 @@ HEAVY_PREFIXES = (
 """Families of such operators; a Python function or a custom kernel may hold any amount of work."""
 
 
-def heavy_operators(uncounted: Mapping[str, int]) -> list[str]:
+def list_heavy_operators(uncounted: Mapping[str, int]) -> list[str]:
     """Those of the uncounted operators that do matrix work."""
     return sorted(
         name for name in uncounted if name in HEAVY_OPERATORS or name.startswith(HEAVY_PREFIXES)
     )
 
 
-def uncounted_reason(uncounted: Mapping[str, int]) -> str | None:
+def describe_uncounted(uncounted: Mapping[str, int]) -> str | None:
     """Say why a count with these uncounted operators is none; None where it is one."""
-    heavy = heavy_operators(uncounted)
+    heavy = list_heavy_operators(uncounted)
     if not heavy:
         return None
     return Sentence(f"the counter has no rule for {', '.join(heavy)}, which do matrix work")

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from torch import nn
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.clock import Call, Clock, quiet_interpreter
-from vlmeter.measure.generation import per_output_token
-from vlmeter.measure.layers.kinds import OTHER, is_layer, kind_of
+from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
+from vlmeter.measure.generation import compute_time_per_output_token
+from vlmeter.measure.layers.kinds import OTHER, find_kind, is_layer
 from vlmeter.measure.layers.result import LayerProfile, LayerRow, ProfiledPass
 from vlmeter.measure.layers.stopwatch import (
     WHOLE,
@@ -27,8 +27,8 @@ from vlmeter.measure.layers.stopwatch import (
     PassTimes,
     Recorder,
     Stopwatch,
-    own_times_of,
-    pass_seconds,
+    compute_own_times,
+    sum_pass_seconds,
 )
 
 OTHER_MODULE = "(other)"
@@ -52,7 +52,7 @@ def profile_layers(
         model: The model whose layers are marked; not a compiled one.
         run: One forward pass.
         clock: Times the passes without hooks.
-        stopwatch: Marks the layers; `marks.stopwatch_for` gives the device's.
+        stopwatch: Marks the layers; `make_stopwatch` gives the device's.
         stage_of: The stage of a module by its dotted name.
         iterations: Passes with hooks, and as many without.
         flops_by_module: `Flops.own_by_module` of the same pass.
@@ -62,12 +62,12 @@ def profile_layers(
         when it returns, also after an exception.
     """
     layers = _layers(model)
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls([run])
         unhooked = clock.time_calls([run] * math.ceil(iterations / 2))
         passes = _marked_passes(list(layers.values()), None, run, stopwatch, iterations)
         unhooked += clock.time_calls([run] * max(1, iterations // 2))
-    own = [own_times_of(marks, stopwatch) for marks in passes]
+    own = [compute_own_times(marks, stopwatch) for marks in passes]
     work = _Work(layers, stage_of, flops_by_module, list(model.parameters()), "")
     return _profile(work, own, statistics.median(unhooked))
 
@@ -87,7 +87,7 @@ def profile_decode(
 
     Args:
         model: As in `profile_layers`.
-        generate: Generates exactly as many tokens as it is told, for one full batch.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
         decoder: The language model inside. Its first call in a generation is the prefill, every
             further one a decode step.
         new_tokens: Length of a generation, at least 2.
@@ -101,17 +101,18 @@ def profile_decode(
     """
     layers = _layers(model)
     lengths = [partial(generate, 1), partial(generate, new_tokens)]
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls(lengths)
         pairs = [clock.time_calls(lengths) for _ in range(math.ceil(iterations / 2))]
         passes = _marked_passes(list(layers.values()), decoder, lengths[-1], stopwatch, iterations)
         pairs += [clock.time_calls(lengths) for _ in range(max(1, iterations // 2))]
     first_s, whole_s = (statistics.median(times) for times in zip(*pairs, strict=True))
-    step_s, reason = per_output_token(first_s, whole_s, new_tokens)
+    step_s, reason = compute_time_per_output_token(first_s, whole_s, new_tokens)
     if step_s is None:
         return None, reason
     own = [
-        _per_step(own_times_of(marks, stopwatch, decoding=True), new_tokens - 1) for marks in passes
+        _per_step(compute_own_times(marks, stopwatch, decoding=True), new_tokens - 1)
+        for marks in passes
     ]
     if not all(own):
         return None, Sentence("the language model was not called once for each token")
@@ -159,8 +160,8 @@ def _per_step(own: PassTimes, steps: int) -> PassTimes:
 
 
 def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> LayerProfile:
-    kept = central_half(passes)
-    hooked_s = statistics.fmean(pass_seconds(own) for own in kept)
+    kept = choose_central_half(passes)
+    hooked_s = statistics.fmean(sum_pass_seconds(own) for own in kept)
     rows = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in _rows(work, _mean(kept))]
     whole = ProfiledPass(
         total_ms=1e3 * unhooked_s,
@@ -174,14 +175,14 @@ def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> Lay
     return LayerProfile(whole, rows)
 
 
-def central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
-    """The half of the passes (at least one) whose whole times are nearest to the median.
+def choose_central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
+    """Return the half of the passes (at least one) whose whole times are nearest to the median.
 
     Means over whole passes keep the sum of the rows equal to the whole, which medians per row do
     not; leaving out the outer passes keeps a disturbed one from moving them.
     """
-    median = statistics.median(pass_seconds(own) for own in passes)
-    nearest = sorted(passes, key=lambda own: abs(pass_seconds(own) - median))
+    median = statistics.median(sum_pass_seconds(own) for own in passes)
+    nearest = sorted(passes, key=lambda own: abs(sum_pass_seconds(own) - median))
     return nearest[: math.ceil(len(passes) / 2)]
 
 
@@ -197,7 +198,7 @@ def _mean(passes: Sequence[PassTimes]) -> PassTimes:
 
 
 def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
-    """The rows with `time_ms` still in seconds with hooks, and no shares yet."""
+    """Return the rows with `time_ms` still in seconds with hooks, and no shares yet."""
     names = list(work.layers)
     rows = []
     for index, own in own_times.items():
@@ -208,7 +209,7 @@ def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
         rows.append(
             LayerRow(
                 module=name,
-                kind=kind_of(module),
+                kind=find_kind(module),
                 stage=work.stage_of(name) or "",
                 calls=own.calls,
                 time_ms=own.seconds,

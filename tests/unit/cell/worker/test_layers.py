@@ -49,7 +49,7 @@ def run_out_of_memory(*_, **__):
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-@pytest.mark.parametrize("step", ["count_flops", "mean_decode_step", "profile_decode"])
+@pytest.mark.parametrize("step", ["count_flops", "count_mean_decode_step", "profile_decode"])
 def test_what_fails_beside_the_profile_of_the_pass_leaves_it(inputs, monkeypatch, step):
     monkeypatch.setattr(f"vlmeter.cell.worker.layers.{step}", run_out_of_memory)
     profiled = profile_cell(make_layers_job(), inputs)

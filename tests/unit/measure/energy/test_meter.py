@@ -8,7 +8,7 @@ from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTr
 
 from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.result import with_generation
+from vlmeter.measure.energy.result import add_generation
 from vlmeter.measure.nvml import open_gpus
 
 SOURCES = replace(
@@ -183,7 +183,7 @@ def test_a_window_without_generation_says_so():
 
 
 def test_a_generation_s_energy_per_token_joins_the_forward_s():
-    joined = with_generation(
+    joined = add_generation(
         measure(), measure(watts={"cpu": 100.0, "ram": 20.0}, tokens_per_batch=8)
     )
     assert joined.energy_j == pytest.approx(700.0 / 80)
@@ -191,7 +191,7 @@ def test_a_generation_s_energy_per_token_joins_the_forward_s():
 
 
 def test_an_invalid_generation_window_keeps_its_reason():
-    joined = with_generation(measure(), measure(window_s=0.5, cost_s=0.1, tokens_per_batch=8))
+    joined = add_generation(measure(), measure(window_s=0.5, cost_s=0.1, tokens_per_batch=8))
     assert joined.energy_per_token_j is None
     assert "are needed" in joined.energy_per_token_reason
 

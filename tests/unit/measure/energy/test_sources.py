@@ -11,7 +11,7 @@ from measure_fakes import ENERGY_SETTINGS, FakeNvml
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
 from vlmeter.measure.energy.description import CpuSource, EnergySources
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter, measure_idle_watts
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter, measure_idle_watts
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.storage.typed import from_plain
@@ -144,5 +144,5 @@ def test_idle_watts_stand_by_device(machine):
 
 
 def test_the_cell_s_meter_needs_no_more_than_the_description(machine):
-    meter = energy_meter(replace(machine, cpu=LOAD_MODEL), ENERGY_SETTINGS, "cpu")
+    meter = make_energy_meter(replace(machine, cpu=LOAD_MODEL), ENERGY_SETTINGS, "cpu")
     assert isinstance(meter, EnergyMeter)

@@ -8,10 +8,10 @@ from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 from vlmeter.measure.flops.count import (
     count_decode_step,
     count_flops,
-    mean_decode_step,
-    stage_by_prefix,
+    count_mean_decode_step,
+    make_stage_lookup,
 )
-from vlmeter.measure.flops.operators import heavy_operators
+from vlmeter.measure.flops.operators import list_heavy_operators
 from vlmeter.measure.flops.result import DecodeStep
 
 NO_STEP = DecodeStep(None, "no step", {})
@@ -50,7 +50,7 @@ def test_eager_and_sdpa_have_the_same_count_in_every_module():
     assert sdpa.flops == eager.flops
     assert sdpa.by_stage == eager.by_stage
     assert sdpa.by_module == eager.by_module
-    assert not heavy_operators(sdpa.uncounted)
+    assert not list_heavy_operators(sdpa.uncounted)
 
 
 def test_stages_are_disjoint_and_add_up_to_the_whole():
@@ -90,7 +90,7 @@ def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
         options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
         return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
 
-    mean = mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
+    mean = count_mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
     assert mean.flops * steps == generated(1 + steps) - generated(1)
     assert sum(mean.own_by_module.values()) == mean.flops
     one = count_decode_step(model.language_model, 3, QUERIES + 7)
@@ -158,7 +158,7 @@ def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
     counted = count_flops(tiny_blip2(), batch(), STAGES)
     assert counted.uncounted["aten::softmax"] == 7
     assert counted.uncounted["aten::embedding"] == 2
-    assert heavy_operators(counted.uncounted) == []
+    assert list_heavy_operators(counted.uncounted) == []
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
     ["prim::PythonOp.MatMul4Bit", "aten::_scaled_dot_product_flash_attention"],
 )
 def test_kernels_that_may_hold_any_work_are_heavy(name):
-    assert heavy_operators({name: 1, "aten::add": 3}) == [name]
+    assert list_heavy_operators({name: 1, "aten::add": 3}) == [name]
 
 
 def test_flags_and_interpolated_positions_pass_through():
@@ -202,7 +202,7 @@ def test_inputs_of_different_batches_are_refused():
 
 
 def test_the_longest_prefix_decides_the_stage():
-    stage_of = stage_by_prefix({"a": ["model"], "b": ["model.head"]})
+    stage_of = make_stage_lookup({"a": ["model"], "b": ["model.head"]})
     assert stage_of("model.head.linear") == "b"
     assert stage_of("model.header") == "a"
     assert stage_of("other") is None

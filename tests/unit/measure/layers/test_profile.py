@@ -7,11 +7,11 @@ from tiny_blip2 import STAGES, batch, tiny_blip2
 from torch import nn
 from transformers.activations import ACT2FN
 
-from vlmeter.measure.clock import CudaClock, clock_for
-from vlmeter.measure.flops.count import count_flops, stage_by_prefix
-from vlmeter.measure.layers.kinds import is_layer, kind_of
+from vlmeter.measure.clock import CudaClock, make_clock
+from vlmeter.measure.flops.count import count_flops, make_stage_lookup
+from vlmeter.measure.layers.kinds import find_kind, is_layer
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import CudaStopwatch, stopwatch_for
+from vlmeter.measure.layers.stopwatch import CudaStopwatch, make_stopwatch
 
 
 class Costly(nn.Linear):
@@ -63,7 +63,7 @@ def profile(model, time, run=None, **options):
         run or (lambda: model(torch.zeros(1, 2))),
         clock=FakeClock(time),
         stopwatch=FakeStopwatch(time),
-        stage_of=stage_by_prefix({"vision": ["attention"]}),
+        stage_of=make_stage_lookup({"vision": ["attention"]}),
         **{"iterations": 4, **options},
     )
 
@@ -282,9 +282,9 @@ def real_profile(model, inputs, flops=None):
     return profile_layers(
         model,
         run,
-        clock=clock_for("cpu"),
-        stopwatch=stopwatch_for("cpu"),
-        stage_of=stage_by_prefix(STAGES),
+        clock=make_clock("cpu"),
+        stopwatch=make_stopwatch("cpu"),
+        stage_of=make_stage_lookup(STAGES),
         iterations=2,
         flops_by_module=flops,
     )
@@ -341,7 +341,7 @@ class QuantLinear(nn.Module):
     ],
 )
 def test_the_class_decides_the_kind(module, kind):
-    assert kind_of(module) == kind
+    assert find_kind(module) == kind
 
 
 def test_dropout_is_no_layer_and_a_container_is_one_only_for_attention():
