@@ -16,8 +16,8 @@ from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
+from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
-from vlmeter.results.record import RecordCell
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
