@@ -165,8 +165,8 @@ def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> I
     else:
         for name in COSTS:
             if name in choice.changes:
-                change = format_difference(choice.changes[name], format_signed_percent)
-                yield f"{say(f'answer.{name}')} {change}"
+                words = format_difference(choice.changes[name], format_signed_percent)
+                yield f"{say(f'answer.{name}')} {words}"
         if decision.quality is not None:
             label = translate(decision.quality.label)
             quality = choice.changes.get("quality")

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.reporting.answer import Answer, build_answer
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.formats import format_json_block, get_value_label, join_words
@@ -18,7 +19,6 @@ from vlmeter.reporting.provenance import (
     DatasetSource,
     ModelSource,
     Origin,
-    SampleOrigin,
     describe_datasets,
     describe_models,
     describe_origin,
@@ -165,8 +165,8 @@ class StudyResults:
     """The rows of `differences.csv`."""
     profiles: Sequence[Profile]
     """The layer profiles."""
-    sample_origins: Mapping[str, SampleOrigin]
-    """Where the samples come from, by data set."""
+    manifests: Mapping[str, SamplesManifest]
+    """`samples.json` by data set."""
     published: Published | None
     """Published figures, where the study names any."""
     answers: Path | None
@@ -188,14 +188,14 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         answer=build_answer(outline, decisions, rows),
         speed=(
             ("device", base.device),
-            ("optimization", f"{base['dtype']}, {base['optimization']}"),
+            ("optimization", f"{base.dtype}, {base.optimization}"),
         ),
         quality=(
             ("img_size", str(base.image_size)),
             ("batch_size", str(base.batch_size)),
             ("max_input_len", str(base.max_input_len)),
         ),
-        datasets=tuple(describe_datasets(outline.datasets, rows, results.sample_origins)),
+        datasets=tuple(describe_datasets(outline.datasets, rows, results.manifests)),
         models=tuple(describe_models(outline.models, rows)),
         sections=tuple(_build_sections(outline, results)),
         layers=build_layers_view(outline, results.profiles),

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.inline_svg import inline_svg
@@ -28,7 +29,7 @@ from vlmeter.reporting.language import (
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import SampleOrigin, list_machine_lines
+from vlmeter.reporting.provenance import list_machine_lines
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
 from vlmeter.results.gates import Judgement
@@ -94,9 +95,7 @@ def render_report(
     differences = read_differences(differences_csv)
     machine = read_machine(machine_json)
     repeats = read_repeats(repeatability_json)
-    sample_origins = {
-        path.parent.name: from_plain(SampleOrigin, read_json(path), path) for path in manifests
-    }
+    manifests_by_dataset = {path.parent.name: read_samples_manifest(path) for path in manifests}
     judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)
     repeated = None if control is None else read_timed_cell(control)
     first = None if base_record is None else read_timed_cell(base_record)
@@ -108,7 +107,7 @@ def render_report(
                 summary=summary,
                 differences=differences,
                 profiles=read_profiles(outline.layers, layer_rows, layer_records),
-                sample_origins=sample_origins,
+                manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
                 answers=answers,
                 remarks=(

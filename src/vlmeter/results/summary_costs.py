@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from vlmeter.measure.flops.result import FlopsDetail
+from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.results.summary_cell import InputColumns
-from vlmeter.results.summary_fields import cost_block, keep
+from vlmeter.results.summary_fields import Block, cost_block, keep
 from vlmeter.results.summary_values import (
     compute_device_energy,
     compute_device_power,
@@ -17,7 +17,7 @@ from vlmeter.results.summary_values import (
 _latency = cost_block(lambda figures: figures.latency_detail)
 _generation = cost_block(lambda figures: figures.generation)
 _energy = cost_block(lambda figures: figures.energy_detail)
-_flops = cost_block(lambda figures: figures.flops_detail)
+_flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 _counted = cost_block(lambda figures: keep(figures.flops_detail, FlopsDetail))
 
 _KIND = "How known: measured, modelled or constant."

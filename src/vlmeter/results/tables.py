@@ -14,12 +14,11 @@ from vlmeter.axes import Axes
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text
 from vlmeter.results.columns import Column, Kind, list_columns, restore_row
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 Summary = Mapping[CellKey, SummaryRow]
 Differences = Mapping[DifferenceKey, DifferenceRow]

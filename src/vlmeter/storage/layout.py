@@ -22,6 +22,14 @@ class CellKey(NamedTuple):
     """The cell's id."""
 
 
+class DifferenceKey(NamedTuple):
+    """Names a cell and the cell that it is compared with, on the same data set."""
+
+    dataset: str
+    cell: str
+    base: str
+
+
 @dataclass(frozen=True)
 class CellFolder:
     """The files of a cell, or of the control, which is never scored."""

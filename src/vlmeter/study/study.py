@@ -19,6 +19,8 @@ from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
+from vlmeter.results.job import ScoreJob
+from vlmeter.results.record import RecordCell
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
@@ -234,6 +236,17 @@ class Study:
     @cached_property
     def _decodings(self) -> dict[str, Decoding]:
         return {name: build_decoding(block) for name, block in self.config.datasets.items()}
+
+    def build_score_job(self, cell: Cell) -> ScoreJob:
+        """Return what a cell's scores depend on, besides the predictions."""
+        has_random_weights = self.config.models[cell.axes.model].weights == "random"
+        return ScoreJob(
+            cell=RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes)),
+            task=self.config.datasets[cell.dataset].task,
+            seed=self.config.measure.seed,
+            resamples=self.config.report.bootstrap_resamples,
+            not_measured="random weights" if has_random_weights else None,
+        )
 
 
 def _list_fixed(block: Fixed) -> Values:

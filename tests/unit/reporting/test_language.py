@@ -200,4 +200,4 @@ def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
     text = (rendered.folder / "study.ru.html").read_text()
     assert "Задержка (ms на батч)" in text
     assert "Latency (ms per batch)" not in text
-    assert MadeStudy().outline["title"] in text
+    assert MadeStudy().outline.title in text

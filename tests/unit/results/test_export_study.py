@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from machines import MACHINE
 from study_factory import MadeStudy, make_comparisons
 from study_files import Files
 from study_steps import write_study
@@ -114,12 +115,10 @@ def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path
             record["memory"]["peak_allocated_bytes"] = 123
     files = Files(write_study(study, tmp_path))
     rows = read_summary(files.summary).values()
-    measured = [row for row in rows if row["status"] == "ok"]
-    assert {row["peak_memory_bytes"] for row in measured if row["device"] == "cuda"} == {123}
+    measured = [row for row in rows if row.status == "ok"]
+    assert {row.peak_memory_bytes for row in measured if row.device == "cuda"} == {123}
     assert all(
-        row["peak_memory_bytes"] == row["peak_rss_bytes"]
-        for row in measured
-        if row["device"] == "cpu"
+        row.peak_memory_bytes == row.peak_rss_bytes for row in measured if row.device == "cpu"
     )
 
 
@@ -130,8 +129,9 @@ def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
 def test_a_study_is_read_back(exported) -> None:
     study, files, content = exported
     study_read = read_exported(files.folder)
-    assert list(study_read.rows.values()) == content["summary"]
-    assert study_read.outline == json.loads(json.dumps(study.outline))
+    assert [vars(row) for row in study_read.rows.values()] == content["summary"]
+    assert study_read.outline == study.outline
+    assert study_read.machine == MACHINE
 
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:

@@ -74,12 +74,6 @@ def test_another_number_of_resamples_only_scores_again(config):
     assert len(jobs) == len(config.study().cells)
 
 
-def test_scores_of_random_weights_are_not_measured(config):
-    study = config.set("models.tiny.weights", "random").study()
-    params = Jobs(study).score(study.cells[0])
-    assert (params["not_measured"], params["task"]) == ("random weights", "vqa")
-
-
 def test_a_title_moves_no_job(config):
     assert moved(config, "sections.0.title", "Batches") == set()
 
@@ -102,12 +96,12 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
     code = (
         "import pathlib; from vlmeter.config.load import load_config\n"
         "from vlmeter.study.jobs import Jobs; from vlmeter.study.study import Study\n"
-        "from vlmeter.study.outline import report_outline\n"
+        "from vlmeter.study.outline import build_outline\n"
         f"study = Study(load_config(pathlib.Path({str(repository / 'config/demo.yaml')!r})))\n"
         "jobs = Jobs(study); cell = study.cells[0]\n"
         "print(jobs.inference(cell), jobs.score(cell), jobs.machine(), jobs.dataset('coco'))\n"
         "print(jobs.layers(cell), jobs.model('tiny-blip2', 'fp32'), jobs.images(3))\n"
-        "print(report_outline(study))"
+        "print(build_outline(study))"
     )
     first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert first.stdout == second.stdout

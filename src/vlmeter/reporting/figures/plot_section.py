@@ -72,11 +72,11 @@ def draw_section(plan: SectionPlan, summary: Summary) -> Figure:
         _draw_series(left, positions, latencies, 1e3, look)
         wers = [None if row is None else get_wer(row) for row in rows]
         _draw_series(right, positions, wers, 1.0, look)
-    rows = _list_rows(section, summary)
-    reasons = [row.wer_note for row in rows if row.status == Status.OK and row.wer_note]
+    drawn = _list_rows(section, summary)
+    reasons = [row.wer_note for row in drawn if row.status == Status.OK and row.wer_note]
     for axes, values, absence in (
-        (left, [row.latency for row in rows if row.latency is not None], []),
-        (right, [row.wer_value for row in rows if row.wer_value is not None], reasons),
+        (left, [row.latency for row in drawn if row.latency is not None], []),
+        (right, [row.wer_value for row in drawn if row.wer_value is not None], reasons),
     ):
         scale_values(axes, values)
         if not values:

@@ -230,7 +230,7 @@ def list_prompts(rows: Iterable[tuple[str, SummaryRow]]) -> tuple[tuple[str, str
         rows: The rows of `summary.csv`, each with its data set's label.
     """
     prompts = {
-        (f"{label}, {row['prompt']}", words): None
+        (f"{label}, {row.prompt}", words): None
         for label, row in rows
         if (words := describe_prompts(row)) is not None
     }

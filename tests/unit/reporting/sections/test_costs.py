@@ -4,15 +4,16 @@ from study_steps import render_all
 
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.tables import tabulate_work
-from vlmeter.reporting.sections.costs import cost_tables
-from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.reporting.sections.costs import build_cost_tables
+from vlmeter.reporting.sections.rows import collect_section_rows
 from vlmeter.results.tables import read_layers, read_summary
 
 
 def build_costs(study, folder, name):
     files = render_all(study, folder, draw=False)
-    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
-    return cost_tables(section_rows(block, study.outline["datasets"], read_summary(files.summary)))
+    (section,) = [section for section in study.outline.sections if section.name == name]
+    labels = study.outline.labels.datasets
+    return build_cost_tables(collect_section_rows(section, labels, read_summary(files.summary)))
 
 
 def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path):
@@ -64,16 +65,17 @@ def test_compilation_stands_apart_from_the_steady_state(tmp_path):
 
 
 def test_a_section_in_which_nothing_was_measured_has_no_such_tables(failed):
-    study = MadeStudy()
+    outline = MadeStudy().outline
     rows = read_summary(failed.summary)
-    for block in study.outline["sections"]:
-        assert cost_tables(section_rows(block, study.outline["datasets"], rows)) is None
+    for section in outline.sections:
+        section_rows = collect_section_rows(section, outline.labels.datasets, rows)
+        assert build_cost_tables(section_rows) is None
 
 
 def test_kinds_of_layer_have_their_rate_and_their_intensity(rendered):
     study = MadeStudy()
     profiles = read_profiles(
-        study.outline["layers"], read_layers(rendered.layers), rendered.layer_records
+        study.outline.layers, read_layers(rendered.layers), rendered.layer_records
     )
     table = tabulate_work(profiles)
     assert table is not None
