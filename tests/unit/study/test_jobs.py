@@ -132,7 +132,7 @@ def test_the_number_of_the_try_follows_the_last_one(config):
     note(study, "crashed", count=2)
     assert Jobs(study).build_measurement(cell)["attempt"]["count"] == 2
     config.set("measure", {"max_attempts": 3})
-    assert Jobs(config.study()).inference(cell)["attempt"]["count"] == 3
+    assert Jobs(config.study()).build_measurement(cell)["attempt"]["count"] == 3
 
 
 def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit(config):
