@@ -5,8 +5,9 @@ from typing import Any
 
 from vlmeter.metrics.figure import Figure
 from vlmeter.results.columns import restore_row
-from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceKey, DifferenceRow
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
+from vlmeter.storage.layout import DifferenceKey
 
 CELL = {
     "cell": "m-bs1",

@@ -10,15 +10,10 @@ from study_steps import render_all
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.answer import build_answer
 from vlmeter.reporting.decision import Aim, Decision, decide, find_front, find_knee
-from vlmeter.results.difference_row import (
-    DifferenceKey,
-    DifferenceRow,
-    Figure,
-    FromBase,
-    list_values,
-)
+from vlmeter.results.difference_row import DifferenceRow, Figure, FromBase, list_values
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.storage.layout import DifferenceKey
 
 BASE = {"task": 0.6, "latency": 0.010, "energy": 2.0, "batch_size": 1}
 REFERENCES = {"d": {"m": "base"}}

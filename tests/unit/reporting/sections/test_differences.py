@@ -16,9 +16,9 @@ from vlmeter.reporting.sections.differences import (
     build_drift_table,
 )
 from vlmeter.reporting.sections.rows import collect_section_rows
-from vlmeter.results.difference_row import DifferenceKey
 from vlmeter.results.numbers import format_signed, format_signed_percent
 from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
