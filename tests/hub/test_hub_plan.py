@@ -26,7 +26,9 @@ def plan(hub, fetcher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def read_plan(config) -> dict[str, list[str]]:
-        text = write_plan(Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy)
+        text = write_plan(
+            Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy
+        )
         return {line[:32].strip(): line[32:].split() for line in text.splitlines() if line}
 
     return read_plan
