@@ -26,7 +26,7 @@ from vlmeter.measure.result import (
     TorchSettings,
 )
 from vlmeter.provenance import GitState
-from vlmeter.results.record import RecordCell
+from vlmeter.results.cell import RecordCell
 
 
 def digest(*parts: object) -> str:
