@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -133,11 +133,14 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def choose_colour(name: str, names: Sequence[str]) -> str:
-    """Return the colour of the data set `name` among all of a study."""
-    return _COLOURS[names.index(name) % len(_COLOURS)]
+class Look(NamedTuple):
+    """How the points of a data set are drawn."""
+
+    colour: str
+    marker: str
 
 
-def choose_marker(name: str, names: Sequence[str]) -> str:
-    """Return the marker of the data set `name` among all of a study."""
-    return _MARKERS[names.index(name) % len(_MARKERS)]
+def choose_look(name: str, names: Sequence[str]) -> Look:
+    """Return the look of the data set `name` among all of a study."""
+    place = names.index(name)
+    return Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)])
