@@ -101,7 +101,7 @@ def test_a_measurement_that_failed_is_said(which):
     )
 
 
-def test_one_round_cannot_tell():
+def test_a_single_round_shows_no_drift():
     remark = describe_drift(
         make_timed(0.03, rounds=[0.03]), make_timed(0.02, rounds=[0.02]), NO_REPEATS
     )
