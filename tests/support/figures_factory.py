@@ -16,7 +16,7 @@ from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.flops.result import FlopsDetail
 from vlmeter.measure.result import Conditions, Generation, Latency, Memory, TorchSettings
 from vlmeter.provenance import GitState
-from vlmeter.results.record import RecordCell
+from vlmeter.results.cell import RecordCell
 
 
 def digest(*parts: object) -> str:

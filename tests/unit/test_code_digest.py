@@ -75,7 +75,7 @@ SAME = {
 }
 OTHER = {
     "a number": ("return last.count + 1", "return last.count + 2"),
-    "a name": ("def attempt_key", "def attempts_key"),
+    "a name": ("def compute_attempt_key", "def attempts_key"),
     "an operator": ("last.count < max_attempts", "last.count <= max_attempts"),
     "a text that is used": ('"*/*.json"', '"**/*.json"'),
     "a default": ("status: str\n", 'status: str = "ok"\n'),

@@ -12,6 +12,7 @@ from pathlib import Path
 from vlmeter.errors import UserError
 from vlmeter.status import RETRIED, Status
 from vlmeter.storage.files import json_digest, read_json, write_json
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Attempt:
     """The limit under which the try ran out of time; None where it ended by itself."""
 
 
-def attempt_key(depends_on: Mapping[str, object]) -> str:
+def compute_attempt_key(depends_on: Mapping[str, object]) -> str:
     """Return the key of what a cell's job depends on."""
     return json_digest(dict(depends_on))
 
@@ -40,8 +41,8 @@ def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:
     attempts = {}
     for path in folder.glob("*/*.json"):
         try:
-            attempts[path.parent.name, path.stem] = Attempt(**read_json(path))  # type: ignore[arg-type]
-        except (UserError, TypeError):
+            attempts[path.parent.name, path.stem] = from_plain(Attempt, read_json(path), path)
+        except UserError:
             # A damaged note costs at most one more try.
             continue
     return attempts
@@ -52,7 +53,7 @@ def write_attempt(path: Path, attempt: Attempt) -> None:
     write_json(path, asdict(attempt))
 
 
-def next_count(
+def choose_attempt_count(
     last: Attempt | None,
     key: str,
     max_attempts: int,

@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from vlmeter.errors import UserError
+from vlmeter.results.cell import CellId
 from vlmeter.results.columns import list_columns
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.differences import compare_cells
 from vlmeter.results.layer_row import LayerRow
-from vlmeter.results.record import CellId, Record, read_record
+from vlmeter.results.record import Record, read_record
 from vlmeter.results.repeatability import describe_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow, build_summary_row
 from vlmeter.results.tables import TABLES, build_rows, write_csv, write_parquet

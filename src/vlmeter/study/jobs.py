@@ -16,6 +16,8 @@ from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
+from vlmeter.results.cell import RecordCell
+from vlmeter.results.job import ScoreJob
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
@@ -190,7 +192,15 @@ class Jobs:
 
     def score(self, cell: Cell) -> Params:
         """Return what a cell's scores depend on, besides its predictions."""
-        job = self._study.build_score_job(cell)
+        config = self._study.config
+        has_random_weights = config.models[cell.axes.model].weights == "random"
+        job = ScoreJob(
+            cell=RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes)),
+            task=config.datasets[cell.dataset].task,
+            seed=config.measure.seed,
+            resamples=config.report.bootstrap_resamples,
+            not_measured="random weights" if has_random_weights else None,
+        )
         return {
             **vars(job),
             "cell": dict(vars(job.cell)),
@@ -214,8 +224,8 @@ class Jobs:
         """Return the params of a job: what it depends on, and which attempt it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.attempt_key(params)
-        count = attempts.next_count(
+        key = attempts.compute_attempt_key(params)
+        count = attempts.choose_attempt_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,

@@ -1,4 +1,4 @@
-"""What the rules of the workflow are given: inputs, params, threads and GPUs, by wildcards.
+"""Answers the rules of the workflow: inputs, params, threads and GPUs, by wildcards.
 
 Snakemake calls the methods that take wildcards once for each job of a study.
 """
@@ -92,21 +92,21 @@ class Rules:
     # Inputs.
 
     def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
-        """Return what measures a cell."""
+        """Return what the measurement of a cell reads."""
         return self._list_inputs("cells", self._find_cell(wildcards))
 
     def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
-        """Return what answers a shard of a cell."""
+        """Return what a shard of a cell's answers reads."""
         cell = self._find_cell(wildcards)
         name = shard_name(cell, int(wildcards.number), int(wildcards.shards))
         return self._list_inputs("shards", cell, name)
 
     def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
-        """Return what profiles the layers of a cell."""
+        """Return what the layer profile of a cell reads."""
         return self._list_inputs("layers", self._find_cell(wildcards))
 
     def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
-        """Return what measures the base cell again."""
+        """Return what the second measurement of the base cell reads."""
         return self._list_inputs("control", self._control)
 
     def _list_inputs(

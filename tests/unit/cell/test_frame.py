@@ -79,10 +79,10 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
     ],
 )
 def test_an_exception_is_a_status(cell_job, error, status, reason):
-    told, note, done = cell_job(f"raise {error}")
-    assert (told["status"], told["reason"], note["status"]) == (status, reason, status)
+    result, note, done = cell_job(f"raise {error}")
+    assert (result["status"], result["reason"], note["status"]) == (status, reason, status)
     assert reason in done.stderr
-    assert (told["traceback"] is not None) == ("lost" in error)
+    assert (result["traceback"] is not None) == ("lost" in error)
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_an_exception_is_a_status(cell_job, error, status, reason):
     ],
 )
 def test_a_death_is_a_crash(cell_job, body, reason):
-    told, note, done = cell_job(body, timeout_s=1 if "sleep" in body else 20)
-    assert (told["status"], told["reason"], note["status"]) == ("crashed", reason, "crashed")
+    result, note, done = cell_job(body, timeout_s=1 if "sleep" in body else 20)
+    assert (result["status"], result["reason"], note["status"]) == ("crashed", reason, "crashed")
     assert note["timed_out_s"] == (1 if "sleep" in body else None)
     assert done.stderr == f"crashed: {reason}\n"
 
 
 def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
-    told, note, _ = cell_job("pathlib.Path('ran').touch()", inputs=NO_MODEL)
+    result, note, _ = cell_job("pathlib.Path('ran').touch()", inputs=NO_MODEL)
     reason = "this machine had no cpu device when the run began"
-    assert (told["status"], told["reason"]) == ("unavailable", reason)
+    assert (result["status"], result["reason"]) == ("unavailable", reason)
     assert note["status"] == "unavailable"
     assert not (tmp_path / "ran").exists()
 
@@ -115,8 +115,11 @@ def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
 @pytest.mark.usefixtures("_in_folder")
 def test_a_gpu_that_went_since_the_run_began_needs_no_child(tmp_path):
     profile_layers(make_layers_job(device="cuda", gpus=1), ATTEMPT, INPUTS, LAYERS_OUTPUTS, 20)
-    told = read_json(tmp_path / "l/a.json")
-    assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
+    result = read_json(tmp_path / "l/a.json")
+    assert (result["status"], result["reason"]) == (
+        "unavailable",
+        "this machine has no cuda device",
+    )
 
 
 TWO_GPUS = (
@@ -137,9 +140,9 @@ TWO_GPUS = (
         ("UnsupportedError('no flash')", "no flash"),
     ],
 )
-def test_who_has_the_cell_s_gpu_is_told_and_noted(cell_job, error, reason):
-    told, note, _ = cell_job(f"raise {error}", device="cuda", before=TWO_GPUS)
-    assert told["reason"] == reason
+def test_who_has_the_cell_s_gpu_is_named_and_noted(cell_job, error, reason):
+    result, note, _ = cell_job(f"raise {error}", device="cuda", before=TWO_GPUS)
+    assert result["reason"] == reason
     assert note["taken"] == ["GPU-1"]
     assert [words.split(",")[0] for words in note["devices"]] == ["GPU-0", "GPU-1"]
 
@@ -163,7 +166,7 @@ def test_the_childs_libraries_see_its_settings_and_the_parent_keeps_its_own(cell
     assert done.stdout == "None\n"
 
 
-def test_threads_are_those_of_the_config_or_the_cores_one_may_use():
+def test_threads_are_those_of_the_config_or_the_cores_of_the_process():
     assert cpu_threads(5) == 5
     assert 1 <= cpu_threads(None) <= os.cpu_count()
 

@@ -18,7 +18,7 @@ def generation(first_s, further_s, new_tokens=5, repeats=3):
     return figures, asked, timings
 
 
-def test_first_and_further_tokens_are_told_apart():
+def test_first_and_further_tokens_are_timed_apart():
     figures, _, _ = generation(first_s=0.3, further_s=0.02)
     assert figures.time_to_first_token_s == pytest.approx(0.3)
     assert figures.time_per_output_token_s == pytest.approx(0.02)

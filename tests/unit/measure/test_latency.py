@@ -14,7 +14,7 @@ def measure(*steps, time, **plan):
     return latency
 
 
-def test_a_model_of_known_cost_gives_exactly_that_cost():
+def test_a_model_of_given_cost_gives_exactly_that_cost():
     time = FakeTime()
     latency = measure(time.call(0.02), time=time, window_s=2.0, min_iterations=10, repeats=4)
     assert latency.latency_s == pytest.approx(0.02, rel=1e-9)
@@ -27,7 +27,7 @@ def test_a_model_of_known_cost_gives_exactly_that_cost():
     assert latency.clock == "fake"
 
 
-def test_a_cuda_model_of_known_cost_gives_exactly_that_cost():
+def test_a_cuda_model_of_given_cost_gives_exactly_that_cost():
     cuda = FakeCuda()
     plan = LatencyPlan(window_s=1.0, min_iterations=8, repeats=2)
     latency, _ = measure_latency([lambda: cuda.work(25.0)], CudaClock("cuda:0", cuda), plan)

@@ -115,7 +115,7 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
 
 
 @pytest.mark.parametrize("seen", [0, 1])
-def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_tells(seen):
+def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_counts(seen):
     cuda = FakeCuda(cards=2)
     probe = MemoryProbe("cuda", cuda, open_gpus(FakeNvml(*[{"used": 5000}] * seen)))
     probe.start()

@@ -49,13 +49,13 @@ def test_the_precision_of_products_is_the_one_that_was_set(two_cards):
     assert read_cuda_settings().matmul_fp32 == "ieee"
 
 
-def test_convolutions_in_tf32_are_told_apart_from_products_in_fp32(two_cards):
+def test_convolutions_in_tf32_are_kept_apart_from_products_in_fp32(two_cards):
     MATMUL.fp32_precision, CONVOLUTION.fp32_precision = "ieee", "tf32"
     settings = read_cuda_settings()
     assert (settings.matmul_fp32, settings.convolution_fp32) == ("ieee", "tf32")
 
 
-def test_a_precision_that_no_one_set_is_that_of_ieee(two_cards):
+def test_a_precision_that_nothing_set_is_that_of_ieee(two_cards):
     MATMUL.fp32_precision = "none"
     assert read_cuda_settings().matmul_fp32 == "ieee"
 
@@ -78,7 +78,7 @@ def test_the_newer_switches_beside_the_older_ones_are_no_error(two_cards):
         (torch.backends.cudnn, "deterministic", "cudnn_deterministic"),
     ],
 )
-def test_a_switch_is_told_as_it_stands(two_cards, owner, switch, key):
+def test_a_switch_is_recorded_as_it_stands(two_cards, owner, switch, key):
     before = getattr(owner, switch)
     settings = [getattr(read_cuda_settings(), key)]
     setattr(owner, switch, not before)
@@ -101,7 +101,7 @@ def test_a_switch_is_told_as_it_stands(two_cards, owner, switch, key):
         (read_torch_settings, "ONEDNN_DEFAULT_FPMATH_MODE", "BF16"),
     ],
 )
-def test_what_the_environment_sets_is_told_and_what_it_does_not_is_not(
+def test_what_the_environment_sets_is_recorded_and_nothing_else(
     two_cards, monkeypatch, read, name, value
 ):
     monkeypatch.setenv(name, value)

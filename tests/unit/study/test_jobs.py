@@ -74,6 +74,12 @@ def test_another_number_of_resamples_only_scores_again(config):
     assert len(jobs) == len(config.study().cells)
 
 
+def test_scores_of_random_weights_are_not_measured(config):
+    study = config.set("models.tiny.weights", "random").study()
+    params = Jobs(study).score(study.cells[0])
+    assert (params["not_measured"], params["task"]) == ("random weights", "vqa")
+
+
 def test_a_title_moves_no_job(config):
     assert moved(config, "sections.0.title", "Batches") == set()
 

@@ -82,8 +82,8 @@ def test_cells_on_gpus_share_the_cores(config, cores, limit, threads):
 
 def test_on_a_cluster_the_machine_is_described_where_the_largest_cell_runs(config):
     study = config.set("models.tiny.gpus", 2).set("base.device", "cuda").study()
-    assert make_rules(study).machine_gpus(None) == 0
-    assert make_rules(study, on_cluster=True).machine_gpus(None) == 2
+    assert make_rules(study).count_machine_gpus(None) == 0
+    assert make_rules(study, on_cluster=True).count_machine_gpus(None) == 2
 
 
 def test_a_data_set_has_one_of_two_rules(config):
@@ -99,7 +99,7 @@ def test_no_name_matches_where_no_data_set_is_divided(config):
 
 
 def test_a_section_makes_its_records_and_describes_the_machine(config):
-    assert list_names(make_rules(config.study()).section_targets("batches")) == [
+    assert list_names(make_rules(config.study()).list_section_targets("batches")) == [
         "machine.noted",
         f"cells/photos/{CELL}/record.json",
         f"cells/photos/{CELL.replace('bs1', 'bs4')}/record.json",

@@ -35,7 +35,7 @@ def test_blocks_inside_an_optimisation_become_types_too():
     assert built.compile.is_whole
 
 
-def test_every_key_of_measure_reaches_the_measurement_or_is_known_not_to():
+def test_every_key_of_measure_reaches_the_measurement_or_is_listed_as_left_out():
     settings = {field.name for field in fields(MeasureSettings)}
     assert settings == set(Measure.model_fields) - NOT_MEASURED_WITH
     energy = {field.name for field in fields(EnergySettings)}

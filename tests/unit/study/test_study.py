@@ -286,12 +286,6 @@ def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
     assert after.dataset_job("photos") == kept
 
 
-def test_scores_of_random_weights_are_not_measured(config):
-    study = config.set("models.tiny.weights", "random").study()
-    job = study.build_score_job(study.cells[0])
-    assert (job.not_measured, job.task) == ("random weights", "vqa")
-
-
 def test_the_outline_holds_what_the_report_shows(config):
     outline = build_outline(config.study())
     assert outline.title == "somewhere/tiny"

@@ -24,7 +24,7 @@ def test_a_counter_s_advance_is_the_round_s_energy():
     assert window.find_problem(10) is None
 
 
-def test_rounds_are_told_apart_and_what_lies_between_them_is_in_neither():
+def test_rounds_are_kept_apart_and_what_lies_between_them_is_in_neither():
     window = CounterWindow(counter("cpu", replay(0.0, 5.0, 50.0, 57.0), None, 0.001))
     for start_s in (0.0, 2.0):
         window.read(start_s)
@@ -80,9 +80,9 @@ def test_a_round_with_too_few_updates_gives_no_figure():
 
 def test_nvml_s_counter_is_read_in_joules():
     (gpu,) = open_gpus(FakeNvml({"energy_mj": replay(1000, 2500, 4000)}))
-    found = make_nvml_counter(gpu)
-    assert found.device == "gpu0"
-    assert (found.read_j(), found.read_j()) == (2.5, 4.0)
+    counter = make_nvml_counter(gpu)
+    assert counter.device == "gpu0"
+    assert (counter.read_j(), counter.read_j()) == (2.5, 4.0)
 
 
 def test_a_gpu_without_the_counter_has_none():
@@ -105,14 +105,14 @@ def test_rapl_gives_packages_and_their_memory(tmp_path):
     second = zone(tmp_path / "intel-rapl:1", "package-1", 20_000_000)
     zone(second / "intel-rapl:1:0", "dram", 5_000_000)
     zone(tmp_path / "intel-rapl:2", "psys", 90_000_000)
-    found = make_rapl_counters(tmp_path)
-    assert [(item.device, item.read_j()) for item in found] == [
+    counters = make_rapl_counters(tmp_path)
+    assert [(item.device, item.read_j()) for item in counters] == [
         ("cpu", 10.0),
         ("cpu", 20.0),
         ("ram", 3.0),
         ("ram", 5.0),
     ]
-    assert found[0].wrap_j == pytest.approx(262143.32885)
+    assert counters[0].wrap_j == pytest.approx(262143.32885)
 
 
 def test_memory_of_only_one_package_is_no_figure_for_the_memory(tmp_path):

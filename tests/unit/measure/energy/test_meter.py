@@ -72,7 +72,7 @@ def test_net_is_what_lies_above_idle():
     assert energy.energy_net_j == pytest.approx((700.0 - 300.0) / 80)
 
 
-def test_every_device_stands_apart_with_how_it_is_known():
+def test_every_device_stands_apart_with_its_method():
     energy = measure(gpu_watts=300.0)
     assert [(item.device, item.kind, item.method) for item in energy.components] == [
         ("cpu", "modelled", "a model of load"),
@@ -127,7 +127,7 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
 
 
-def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_told():
+def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_measured():
     time = FakeTime()
     meter = EnergyMeter(
         SOURCES,

@@ -86,23 +86,23 @@ def test_a_round_s_energy_is_within_the_stated_error_at_any_phase_of_the_counter
 
 @pytest.mark.parametrize("step_s", [0.007, 0.03, 0.4])
 def test_over_all_phases_the_counter_s_ticks_leave_no_bias(step_s):
-    found = []
+    shares = []
     for index in range(10):
         energy, true_j, _ = energy_of([(step_s, WORK_W)], [0.0101 * index], window_s=3.0)
-        found += errors(energy, true_j)
-    assert abs(statistics.fmean(found)) < 0.001
-    assert statistics.pstdev(found) < 0.002
+        shares += errors(energy, true_j)
+    assert abs(statistics.fmean(shares)) < 0.001
+    assert statistics.pstdev(shares) < 0.002
 
 
 def test_power_that_changes_within_a_step_is_weighted_as_in_whole_steps():
     # Prefill and decoding of a generation.
     parts = [(0.05, 700.0), (0.45, 300.0)]
-    found = []
+    shares = []
     for index in range(10):
         energy, true_j, _ = energy_of(parts, [0.0101 * index], window_s=9.0)
-        found += errors(energy, true_j)
-    assert abs(statistics.fmean(found)) < 0.002
-    assert max(map(abs, found)) < 0.01
+        shares += errors(energy, true_j)
+    assert abs(statistics.fmean(shares)) < 0.002
+    assert max(map(abs, shares)) < 0.01
 
 
 def test_counters_that_move_at_different_times_are_each_followed():

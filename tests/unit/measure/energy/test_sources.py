@@ -67,7 +67,7 @@ LOAD_MODEL = CpuSource(
 )
 
 
-def test_the_description_says_how_the_energy_of_each_device_is_known(machine):
+def test_the_description_says_how_the_energy_of_each_device_is_measured(machine):
     assert from_plain(EnergySources, json.loads(json.dumps(asdict(machine))), Path()) == machine
     assert machine.cpu.kind in {"measured", "modelled", "constant"}
     assert machine.ram.kind == "constant"
@@ -95,9 +95,9 @@ def test_nothing_is_sent_anywhere(machine):
 
 
 def test_every_option_of_codecarbon_is_given_so_none_comes_from_a_file_or_variable():
-    known = set(inspect.signature(OfflineEmissionsTracker.__init__).parameters)
-    known |= set(inspect.signature(BaseEmissionsTracker.__init__).parameters)
-    assert known - {"self", "args", "kwargs"} - DEPRECATED == set(list_tracker_options([]))
+    options = set(inspect.signature(OfflineEmissionsTracker.__init__).parameters)
+    options |= set(inspect.signature(BaseEmissionsTracker.__init__).parameters)
+    assert options - {"self", "args", "kwargs"} - DEPRECATED == set(list_tracker_options([]))
 
 
 def test_the_given_hardware_is_what_codecarbon_would_find_itself(machine):
@@ -117,7 +117,7 @@ def _outline(item):
     return type(item), [getattr(item, key, None) for key in keys]
 
 
-def test_a_known_constant_comes_out_as_that_many_watts(machine):
+def test_a_given_constant_comes_out_as_that_many_watts(machine):
     meter = EnergyMeter(
         replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1)
     )

@@ -93,9 +93,9 @@ def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
     mean = count_mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
     assert mean.flops * steps == generated(1 + steps) - generated(1)
     assert sum(mean.own_by_module.values()) == mean.flops
-    one = count_decode_step(model.language_model, 3, QUERIES + 7)
+    step = count_decode_step(model.language_model, 3, QUERIES + 7)
     fc1 = "model.decoder.layers.0.fc1"
-    assert mean.own_by_module[fc1] == one.own_by_module[fc1] == 3 * 2 * 32 * 64
+    assert mean.own_by_module[fc1] == step.own_by_module[fc1] == 3 * 2 * 32 * 64
 
 
 def test_half_precision_and_inference_tensors_count_the_same():
