@@ -67,7 +67,7 @@ def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:
     texts = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
     for row, other in zip(content["summary"], of_csv, strict=True):
         assert {key: row[key] for key in row if key not in texts} == {
-            key: other[key] for key in other if key not in texts
+            key: value for key, value in vars(other).items() if key not in texts
         }
 
 

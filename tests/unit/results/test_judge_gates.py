@@ -177,7 +177,7 @@ def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
 
 def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) -> None:
     def smaller(record: dict[str, Any]) -> None:
-        record["memory"]["peak_rss_bytes"] *= 0.9
+        record["memory"]["peak_rss_bytes"] = int(0.9 * record["memory"]["peak_rss_bytes"])
 
     baseline = edit_record(tmp_path / "base", smaller)
     strict, wide = judge_limits(
@@ -209,7 +209,7 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
     made.take_weights_away()
     record = made.records[BASE]
     record["energy"] = None
-    record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
+    record["energy_detail"] |= {"energy_j": None, "energy_reason": "the window\nwas too short"}
     folder = write_study(made, tmp_path / "study")
     verdicts = judge_limits(
         folder, plan_gate("energy", BASE, max=1e9), plan_gate("vqa_accuracy", BASE, min=0)
