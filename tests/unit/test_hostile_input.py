@@ -64,7 +64,7 @@ def paths_of(study):
         yield folder.cell(cell.key).record
         yield folder.dataset(cell.dataset).manifest
         yield folder.model_manifest(cell.axes.model, cell.axes.dtype)
-        yield Path(jobs.inference(cell)["attempt"]["note"])
+        yield Path(jobs.build_measurement(cell)["attempt"]["note"])
     for section in study.sections:
         yield folder.figure(section.name)
 

@@ -55,13 +55,13 @@ def test_params_are_those_of_the_job(config):
     study = config.study()
     rules = make_rules(study)
     (cell, *_) = study.cells
-    assert rules.build_cell_params(WILDCARDS) == rules.jobs.inference(cell)
-    assert rules.build_score_params(WILDCARDS) == rules.jobs.score(cell)
+    assert rules.build_cell_params(WILDCARDS) == rules.jobs.build_measurement(cell)
+    assert rules.build_score_params(WILDCARDS) == rules.jobs.build_score(cell)
     shard = SimpleNamespace(dataset="photos", cell=CELL, number="2", shards="3")
-    assert rules.build_shard_params(shard) == rules.jobs.shard(cell, 2, 3)
+    assert rules.build_shard_params(shard) == rules.jobs.build_shard(cell, 2, 3)
     assert rules.build_image_params(
         SimpleNamespace(dataset="photos", size="224")
-    ) == rules.jobs.images(224)
+    ) == rules.jobs.build_images(224)
 
 
 def test_a_cell_on_the_cpu_has_every_core(config):
