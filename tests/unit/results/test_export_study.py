@@ -13,7 +13,7 @@ from study_steps import write_study
 
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
-from vlmeter.results.reference import COLUMNS, columns_text
+from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
@@ -123,7 +123,7 @@ def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path
 
 
 def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
-    assert (repository / COLUMNS).read_text() == columns_text()
+    assert (repository / COLUMNS).read_text() == format_columns_page()
 
 
 def test_a_study_is_read_back(exported) -> None:

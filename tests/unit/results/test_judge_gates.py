@@ -11,7 +11,7 @@ from study_steps import render_all, write_study
 
 from vlmeter.errors import UserError
 from vlmeter.reporting.gates import describe_gates
-from vlmeter.reporting.language import speaking
+from vlmeter.reporting.language import use_language
 from vlmeter.results.check_study import check_study, describe_finding, describe_limit
 from vlmeter.results.gates import Cause, GatePlan, Judgement, Verdict
 from vlmeter.results.judge_gates import judge_gates
@@ -360,7 +360,7 @@ def test_the_russian_page_says_the_gates_in_russian(study, tmp_path: Path) -> No
         Cause.NOT_MEASURED,
         None,
     ]
-    with speaking("ru"):
+    with use_language("ru"):
         remarks = [remark.text for remark in describe_gates(judgement)]
     assert remarks[0] == "Пороги: нарушены 4 из 4, поэтому запуск завершается с ошибкой."
     assert f"latency не более чем на 10 % выше, чем в {slower}: textvqa" in remarks[1]
@@ -376,5 +376,5 @@ def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
     folder = write_study(made, tmp_path / "study")
     judgement = judge(folder, plan_gate("vqa_accuracy", BASE, min=0))
     assert describe_gates(judgement)[1].text.endswith(": not measured: random weights")
-    with speaking("ru"):
+    with use_language("ru"):
         assert describe_gates(judgement)[1].text.endswith(": не измерено: случайные веса")

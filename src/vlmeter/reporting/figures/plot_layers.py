@@ -73,14 +73,14 @@ def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> F
     usable, steps = list_measured(profiles), list_decode_steps(profiles)
     per_sample = say("layer_figure.per_sample")
     _draw_stacks(
-        by_stage, profiles, [profile.ms_by_stage() for profile in profiles], list_stages(usable)
+        by_stage, profiles, [profile.sum_ms_by_stage() for profile in profiles], list_stages(usable)
     )
     _describe(by_stage, say("layer_figure.by_stage"), per_sample)
     _draw_stacks(
-        by_kind, profiles, [profile.ms_by_kind() for profile in profiles], list_kinds(usable)
+        by_kind, profiles, [profile.sum_ms_by_kind() for profile in profiles], list_kinds(usable)
     )
     _describe(by_kind, say("layer_figure.by_kind"), per_sample)
-    _draw_stacks(decode, steps, [profile.ms_by_kind() for profile in steps], list_kinds(steps))
+    _draw_stacks(decode, steps, [profile.sum_ms_by_kind() for profile in steps], list_kinds(steps))
     _describe(decode, say("layer_figure.decode"), per_sample)
     if not steps:
         _write_centred(decode, say("figure.not_measured"))

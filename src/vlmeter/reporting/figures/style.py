@@ -13,9 +13,9 @@ from vlmeter.escaping import one_line
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LANGUAGES,
-    figure_in_language,
+    get_figure_path,
     say,
-    speaking,
+    use_language,
 )
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import write_text
@@ -117,8 +117,8 @@ def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
 def save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Path) -> None:
     """Draw a figure once per language and save each in its place."""
     for language in LANGUAGES:
-        with speaking(language, locales), mpl.rc_context(STYLE):
-            save_svg(draw(), figure_in_language(out_svg, language))
+        with use_language(language, locales), mpl.rc_context(STYLE):
+            save_svg(draw(), get_figure_path(out_svg, language))
 
 
 def describe_status(row: SummaryRow) -> str:
