@@ -48,7 +48,7 @@ import sys
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
 from vlmeter.reporting.formats import get_axis_label
-from vlmeter.reporting.language import speaking
+from vlmeter.reporting.language import use_language
 from vlmeter.reporting.sections.rows import collect_section_rows
 from vlmeter.reporting.settings import format_setting
 from vlmeter.results.columns import restore_row
@@ -78,7 +78,7 @@ summary = {
 outline = build_outline(study)
 report = {}
 for language in ("en", "ru"):
-    with speaking(language):
+    with use_language(language):
         rows = collect_section_rows(outline.sections[0], outline.labels.datasets, summary)
         report[language] = {
             "axis_label": {"padding": get_axis_label("padding")},

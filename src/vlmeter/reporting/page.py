@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from vlmeter.data.manifests import SamplesManifest
 from vlmeter.reporting.answer import Answer, build_answer
@@ -141,8 +140,10 @@ class Page:
     prompts: tuple[tuple[str, str], ...]
     """Data set with prompt name, and the template."""
     decodings: tuple[tuple[str, str], ...]
-    measure: Mapping[str, Any]
-    """The settings of the measurement."""
+    rounds: int
+    """Rounds of a measured window."""
+    window_s: float
+    """Least seconds of timed forward passes."""
 
     @property
     def cells(self) -> int:
@@ -209,7 +210,8 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         quality_definitions=_list_distinct(rows, labels, lambda row: row.quality_definition),
         prompts=list_prompts((_get_label(labels, row), row) for row in rows),
         decodings=_list_distinct(rows, labels, lambda row: row.decoding),
-        measure=outline.measure,
+        rounds=outline.measure["repeats"],
+        window_s=outline.measure["window_s"],
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
+from vlmeter.reporting.language import LANGUAGES, LOCALES, get_figure_path
 from vlmeter.storage.layout import AttemptKind, CellKey
 from vlmeter.study.jobs import Jobs, Params, name_shard
 from vlmeter.study.study import Cell, Study
@@ -263,9 +263,7 @@ class Rules:
 def translate_figures(*figures: Path | str) -> list[Path]:
     """Return figures in the languages that are not in the files' names."""
     return [
-        figure_in_language(Path(figure), language)
-        for language in LANGUAGES[1:]
-        for figure in figures
+        get_figure_path(Path(figure), language) for language in LANGUAGES[1:] for figure in figures
     ]
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from figures_factory import make_cuda_settings, make_gpu_conditions
 from row_factory import make_row
 from study_factory import AXES, FLASH, MadeStudy, cell_id, list_measured, slow_down
 from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.measure.result import GpuConditions
 from vlmeter.results.export_study import read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
@@ -213,22 +213,13 @@ def test_origins_that_differ_stand_apart_from_origins_in_common(page) -> None:
     assert any("machines of different hardware" in doubt for doubt in page.doubts)
 
 
-CUDA = {
-    "version": "13.0",
-    "matmul_fp32": "ieee",
-    "convolution_fp32": "tf32",
-    "cudnn_benchmark": False,
-    "environment": {},
-}
-
-
 def on_gpu(torch: str, **settings: Any) -> Edit:
     """Let all cells be measured with this build of torch and these settings of CUDA."""
 
     def edit(study: MadeStudy) -> None:
         for record in list_measured(study):
-            record["provenance"]["torch"] = {"version": torch, "matmul_precision": "highest"}
-            record["provenance"]["cuda"] = {**CUDA, **settings}
+            record["provenance"]["torch"]["version"] = torch
+            record["provenance"]["cuda"] = asdict(make_cuda_settings(**settings))
 
     return edit
 
@@ -256,7 +247,7 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
 def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Path) -> None:
     def disturb(study: MadeStudy) -> None:
         slowed, busy = list_measured(study)[:2]
-        gpu = GpuConditions("gpu0", 9, *[None] * 5, throttle_reasons=["sw_thermal_slowdown"])
+        gpu = make_gpu_conditions(throttle_reasons=["sw_thermal_slowdown"])
         slowed["conditions"] |= {"disturbed": True, "gpus": [asdict(gpu)]}
         busy["conditions"]["disturbed"] = True
 

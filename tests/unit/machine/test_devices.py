@@ -39,7 +39,7 @@ def test_a_machine_whose_cards_are_hidden_has_a_cpu_alone():
         assert devices.fingerprint(device, compiles=False) == []
 
 
-def test_what_a_cell_lacks_is_told_in_words(monkeypatch):
+def test_what_a_cell_lacks_is_said_in_words(monkeypatch):
     assert devices.absence("cuda", 2) == "this machine has no cuda device"
     monkeypatch.setattr(devices, "visible_gpus", lambda: tuple(GPUS[:2]))
     assert devices.is_present("cuda", 2)
@@ -81,8 +81,8 @@ def test_a_lost_gpu_that_is_not_asked_for_is_no_matter(machine):
 @pytest.mark.parametrize("code", ["NVML_ERROR_NOT_SUPPORTED", "NVML_ERROR_NO_PERMISSION"])
 def test_a_gpu_without_memory_of_its_own_is_a_gpu(machine, code):
     machine(gpu("a", name="GB10", memory=pynvml.NVMLError(getattr(pynvml, code))))
-    (found,) = devices.visible_gpus()
-    assert (found.name, found.memory_bytes) == ("GB10", None)
+    (shared,) = devices.visible_gpus()
+    assert (shared.name, shared.memory_bytes) == ("GB10", None)
     assert devices.is_present("cuda")
 
 
@@ -140,7 +140,7 @@ def test_any_driver_of_torch_s_major_cuda_or_a_later_one_serves(machine, serves,
     assert indices() == [0]
 
 
-def test_a_driver_that_does_not_answer_is_told(machine):
+def test_a_driver_that_does_not_answer_is_named(machine):
     refusal = pynvml.NVMLError(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
     machine(gpu("a"), refusal=refusal)
     assert devices.absence("cuda") == (
@@ -149,7 +149,7 @@ def test_a_driver_that_does_not_answer_is_told(machine):
     )
 
 
-def test_a_machine_without_nvidia_s_library_has_nothing_to_tell(machine):
+def test_a_machine_without_nvidia_s_library_has_no_cuda_device(machine):
     machine(gpu("a"), refusal=pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND))
     assert devices.absence("cuda") == "this machine has no cuda device"
 
@@ -159,12 +159,12 @@ def test_nvml_is_closed_again(machine):
 
 
 def test_another_driver_or_torch_is_another_fingerprint(machine):
-    told = []
+    fingerprints = []
     for driver, cuda in (("580.65", (13, 0)), ("590.1", (13, 0)), ("580.65", (12, 6))):
         machine(gpu("a"), driver=driver, torch_cuda=cuda)
-        told += devices.fingerprint("cuda", compiles=False)
-    assert len(set(told)) == 3
-    assert told[0] == "GPU-a, driver 580.65, torch for CUDA 13.0"
+        fingerprints += devices.fingerprint("cuda", compiles=False)
+    assert len(set(fingerprints)) == 3
+    assert fingerprints[0] == "GPU-a, driver 580.65, torch for CUDA 13.0"
 
 
 def test_the_tools_of_compilation_count_where_torch_compiles(machine, monkeypatch):
@@ -186,6 +186,6 @@ def test_what_is_shown_to_a_job_is_what_is_left_of_the_visible(machine, monkeypa
     assert len(devices.visible_gpus()) == 2
 
 
-def test_memory_is_told_in_bytes(machine):
+def test_memory_is_in_bytes(machine):
     machine(gpu("a"))
     assert devices.visible_gpus()[0].memory_bytes == 80 * GIB

@@ -8,7 +8,7 @@ from vlmeter.machine import devices, gpu_state
 EXCLUSIVE = pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS
 
 
-def test_a_free_gpu_is_not_told(machine):
+def test_a_free_gpu_is_left_out(machine):
     machine(gpu("a"), gpu("b", mode=EXCLUSIVE))
     assert gpu_state.occupations() == {}
 
@@ -28,7 +28,7 @@ def test_an_exclusive_gpu_names_the_process_that_has_it(machine):
     }
 
 
-def test_a_gpu_that_tells_nothing_counts_as_free(machine):
+def test_a_gpu_without_readings_counts_as_free(machine):
     machine(gpu("a", memory=None, mode=None, pids=None, capability=None))
     assert gpu_state.occupations() == {}
     assert gpu_state.capabilities() == {}
@@ -40,7 +40,7 @@ def test_a_driver_older_than_a_call_hides_nothing_else(machine):
     assert list(gpu_state.occupations()) == ["GPU-a"]
 
 
-def test_the_compute_capability_is_told_by_gpu(machine):
+def test_the_compute_capability_is_by_gpu(machine):
     fake = machine(gpu("a"), LOST, gpu("c", capability=(6, 1)))
     first, last = devices.visible_gpus()
     assert gpu_state.capabilities() == {first: (9, 0), last: (6, 1)}

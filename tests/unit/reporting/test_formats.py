@@ -80,7 +80,7 @@ def test_quantities_take_the_prefix_that_fits(value, unit, text):
 
 def test_a_column_has_a_prefix_chosen_by_its_median():
     scale = Scale.of([0.02, 0.03, None, 1.2], "s")
-    assert (scale.unit, scale.text(1.2), scale.text(0.02)) == ("ms", "1200", "20.0")
+    assert (scale.unit, scale.format(1.2), scale.format(0.02)) == ("ms", "1200", "20.0")
     assert Scale.of([], "s") == Scale("s", 1.0)
     assert Scale.of([None, 0.0], "J") == Scale("J", 1.0)
 

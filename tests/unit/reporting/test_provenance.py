@@ -1,5 +1,7 @@
+from dataclasses import asdict
 from pathlib import Path
 
+from figures_factory import make_cuda_settings
 from row_factory import make_row
 from stored_data import write_samples
 from study_factory import AXES, DATASETS, MODEL, MadeStudy, cell_id
@@ -46,27 +48,15 @@ def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
     assert f"| TextVQA | {cell} | Commit: fedcba;" in text
 
 
-CUDA = {
-    "version": "13.0",
-    "cudnn": 91900,
-    "capability": "9.0",
-    "matmul_fp32": "ieee",
-    "convolution_fp32": "tf32",
-    "cudnn_benchmark": False,
-    "environment": {},
-}
-
-
 def test_what_decides_a_gpu_s_figures_is_named_where_one_was_used(tmp_path):
     study = MadeStudy()
     cell = cell_id(AXES)
     for record in study.records.values():
         if record["status"] == "ok":
-            record["provenance"]["torch"] = {"version": "2.13.0+cu130", "environment": {}}
-            record["provenance"]["cuda"] = CUDA
+            record["provenance"]["cuda"] = asdict(make_cuda_settings())
     own = study.records["textvqa", cell]["provenance"]
-    own["torch"] = {"version": "2.13.0+cu130", "environment": {"KMP_BLOCKTIME": "0"}}
-    own["cuda"] = {**CUDA, "cudnn_benchmark": True, "convolution_fp32": "ieee"}
+    own["torch"]["environment"] = {"KMP_BLOCKTIME": "0"}
+    own["cuda"] |= {"cudnn_benchmark": True, "convolution_fp32": "ieee"}
     origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
     words = (
         "13.0, cuDNN 91900, compute capability 9.0; fp32 products: ieee, fp32 convolutions: tf32"
@@ -84,8 +74,9 @@ def test_a_setting_that_most_cells_have_and_another_lacks_is_named(tmp_path):
     cell = cell_id(AXES)
     for record in study.records.values():
         if record["status"] == "ok":
-            record["provenance"]["cuda"] = {**CUDA, "environment": {"CUDA_LAUNCH_BLOCKING": "1"}}
-    study.records["textvqa", cell]["provenance"]["cuda"] = CUDA
+            settings = make_cuda_settings(environment={"CUDA_LAUNCH_BLOCKING": "1"})
+            record["provenance"]["cuda"] = asdict(settings)
+    study.records["textvqa", cell]["provenance"]["cuda"] = asdict(make_cuda_settings())
     origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
     assert [row[-1] for row in origin.differing.rows] == ["CUDA: CUDA_LAUNCH_BLOCKING –"]
 

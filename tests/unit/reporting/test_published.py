@@ -176,7 +176,7 @@ def test_a_count_that_deviates_is_named(architecture):
 
 def test_cells_of_another_model_reproduce_nothing(architecture):
     made, files = architecture
-    rows = [{**row, "model": "another"} for row in read_summary(files.summary).values()]
+    rows = [replace(row, model="another") for row in read_summary(files.summary).values()]
     result = reproduce_counts(read_published(FILE), made.outline.base, rows)
     assert result.verdict.startswith("None of the published FLOPs can be computed")
 

@@ -1,16 +1,17 @@
 import copy
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from figures_factory import make_gpu_conditions
 from machines import MACHINE
 from study_factory import AXES, MadeStudy, cell_id
 from study_steps import render_all
 
-from vlmeter.machine.description import Machine
+from vlmeter.machine.description import Gpu, Machine
 from vlmeter.reporting.remarks import Remark, TimedCell, describe_drift, list_remarks
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.tables import read_summary
@@ -100,7 +101,7 @@ def test_a_measurement_that_failed_is_said(which):
     )
 
 
-def test_one_round_cannot_tell():
+def test_a_single_round_shows_no_drift():
     remark = describe_drift(
         make_timed(0.03, rounds=[0.03]), make_timed(0.02, rounds=[0.02]), NO_REPEATS
     )
@@ -112,6 +113,11 @@ def test_one_round_cannot_tell():
 def test_without_a_second_measurement_nothing_is_said():
     assert describe_drift(None, make_timed(0.02), NO_REPEATS) is None
     assert describe_drift(make_timed(0.02), None, NO_REPEATS) is None
+
+
+def list_conditions(reasons: list[str] | None, **changes: Any) -> list[dict[str, Any]]:
+    """Return the conditions of a cell's GPU, as a record holds them."""
+    return [asdict(make_gpu_conditions(throttle_reasons=reasons, **changes))]
 
 
 def list_all(study: MadeStudy, folder: Path, machine: Machine = MACHINE) -> Sequence[Remark]:
@@ -133,7 +139,8 @@ def test_an_undisturbed_study_of_one_machine_has_no_warning(tmp_path):
 
 def test_records_of_two_machines_are_a_warning(tmp_path):
     study = MadeStudy()
-    get_base_record(study)["provenance"] |= {"host": "e15e", "cpu": {"name": "Another CPU"}}
+    get_base_record(study)["provenance"]["host"] = "e15e"
+    get_base_record(study)["provenance"]["cpu"]["name"] = "Another CPU"
     assert list_warnings(study, tmp_path) == [
         "The records come from 2 machines (Another CPU and Example CPU @ 2.50GHz): compare costs "
         "within one of them only."
@@ -144,7 +151,10 @@ def test_records_of_two_kinds_of_gpu_are_a_warning(tmp_path):
     study = MadeStudy()
     measured = [record for record in study.records.values() if record["status"] == "ok"]
     for record, cards in zip(measured, (["Old"], ["New"], ["New", "New"]), strict=False):
-        record["provenance"]["gpus"] = [{"name": name, "driver": "550"} for name in cards]
+        gpus = [
+            Gpu(index, name, f"GPU-{index}", 80 << 30, "550") for index, name in enumerate(cards)
+        ]
+        record["provenance"]["gpus"] = [asdict(gpu) for gpu in gpus]
     assert list_warnings(study, tmp_path) == [
         "The records come from 2 kinds of GPU (New and Old): compare costs within one of them only."
     ]
@@ -208,7 +218,7 @@ def test_what_disturbed_a_cell_is_said_by_its_cause(tmp_path, reasons, cause):
     study = MadeStudy()
     get_base_record(study)["conditions"] |= {
         "disturbed": True,
-        "gpus": [{"power_limit_w": 350.0, "throttle_reasons": reasons}],
+        "gpus": list_conditions(reasons),
     }
     warnings = [remark.text for remark in list_all(study, tmp_path) if remark.warning]
     assert [text for text in warnings if "costs in doubt" in text] == [
@@ -222,7 +232,7 @@ def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
     measured = [record for record in study.records.values() if record["status"] == "ok"]
     for record, reasons in zip(measured, (["sw_power_cap"], ["gpu_idle"], None), strict=False):
         record["cell"] = {**record["cell"], "device": "cuda"}
-        record["conditions"]["gpus"] = [{"power_limit_w": 350.0, "throttle_reasons": reasons}]
+        record["conditions"]["gpus"] = list_conditions(reasons, power_limit_w=350.0)
     made = list_all(study, tmp_path)
     (capped,) = [remark for remark in made if "power limit" in remark.text]
     assert capped.text == (
@@ -236,8 +246,8 @@ def test_a_power_cap_on_any_card_of_a_cell_counts(tmp_path):
     study = MadeStudy()
     get_base_record(study)["cell"] = {**get_base_record(study)["cell"], "device": "cuda"}
     get_base_record(study)["conditions"]["gpus"] = [
-        {"power_limit_w": None, "throttle_reasons": None},
-        {"power_limit_w": None, "throttle_reasons": ["gpu_idle", "sw_power_cap"]},
+        *list_conditions(None),
+        *list_conditions(["gpu_idle", "sw_power_cap"]),
     ]
     texts = [remark.text for remark in list_all(study, tmp_path)]
     assert any(text.startswith("In 1 of 1 cells on a GPU its power limit held") for text in texts)

@@ -115,7 +115,7 @@ def test_energy_that_was_not_measured_has_its_reason(tmp_path):
     for record in study.records.values():
         if record["status"] == "ok":
             record["energy"] = None
-            record["energy_detail"] = {
+            record["energy_detail"] |= {
                 "energy_j": None,
                 "energy_reason": "the window was too short",
             }

@@ -13,7 +13,7 @@ from study_steps import write_study
 
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
-from vlmeter.results.reference import COLUMNS, columns_text
+from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
@@ -67,7 +67,7 @@ def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:
     texts = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
     for row, other in zip(content["summary"], of_csv, strict=True):
         assert {key: row[key] for key in row if key not in texts} == {
-            key: other[key] for key in other if key not in texts
+            key: value for key, value in vars(other).items() if key not in texts
         }
 
 
@@ -123,7 +123,7 @@ def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path
 
 
 def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
-    assert (repository / COLUMNS).read_text() == columns_text()
+    assert (repository / COLUMNS).read_text() == format_columns_page()
 
 
 def test_a_study_is_read_back(exported) -> None:

@@ -11,7 +11,7 @@ from study_steps import render_all, write_study
 
 from vlmeter.errors import UserError
 from vlmeter.reporting.gates import describe_gates
-from vlmeter.reporting.language import speaking
+from vlmeter.reporting.language import use_language
 from vlmeter.results.check_study import check_study, describe_finding, describe_limit
 from vlmeter.results.gates import Cause, GatePlan, Judgement, Verdict
 from vlmeter.results.judge_gates import judge_gates
@@ -177,7 +177,7 @@ def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
 
 def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) -> None:
     def smaller(record: dict[str, Any]) -> None:
-        record["memory"]["peak_rss_bytes"] *= 0.9
+        record["memory"]["peak_rss_bytes"] = int(0.9 * record["memory"]["peak_rss_bytes"])
 
     baseline = edit_record(tmp_path / "base", smaller)
     strict, wide = judge_limits(
@@ -209,7 +209,7 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
     made.take_weights_away()
     record = made.records[BASE]
     record["energy"] = None
-    record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
+    record["energy_detail"] |= {"energy_j": None, "energy_reason": "the window\nwas too short"}
     folder = write_study(made, tmp_path / "study")
     verdicts = judge_limits(
         folder, plan_gate("energy", BASE, max=1e9), plan_gate("vqa_accuracy", BASE, min=0)
@@ -360,7 +360,7 @@ def test_the_russian_page_says_the_gates_in_russian(study, tmp_path: Path) -> No
         Cause.NOT_MEASURED,
         None,
     ]
-    with speaking("ru"):
+    with use_language("ru"):
         remarks = [remark.text for remark in describe_gates(judgement)]
     assert remarks[0] == "Пороги: нарушены 4 из 4, поэтому запуск завершается с ошибкой."
     assert f"latency не более чем на 10 % выше, чем в {slower}: textvqa" in remarks[1]
@@ -376,5 +376,5 @@ def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
     folder = write_study(made, tmp_path / "study")
     judgement = judge(folder, plan_gate("vqa_accuracy", BASE, min=0))
     assert describe_gates(judgement)[1].text.endswith(": not measured: random weights")
-    with speaking("ru"):
+    with use_language("ru"):
         assert describe_gates(judgement)[1].text.endswith(": не измерено: случайные веса")

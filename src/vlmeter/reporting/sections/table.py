@@ -97,7 +97,7 @@ def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
     size = Scale.of(memory, "B")
     yield TextColumn(
         f"{say('table.peak_memory')} ({size.unit})",
-        [size.text(value) for value in memory],
+        [size.format(value) for value in memory],
         numeric=True,
     )
 

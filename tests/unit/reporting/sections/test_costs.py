@@ -1,7 +1,10 @@
+from dataclasses import asdict
+
 import pytest
 from study_factory import MadeStudy
 from study_steps import render_all
 
+from vlmeter.models.result import CompileResult
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.tables import tabulate_work
 from vlmeter.reporting.sections.costs import build_cost_tables
@@ -54,13 +57,23 @@ def test_compilation_stands_apart_from_the_steady_state(tmp_path):
     (record,) = [
         candidate for candidate in study.records.values() if "-compile-" in candidate["cell"]["id"]
     ]
-    record["compile"] = {
-        **{"compile_time_s": 41.4, "graphs": 5, "graph_breaks": 0, "recompiles": None},
-        "decode_compiled": False,
-    }
+    record["compile"] = asdict(
+        CompileResult(
+            form="whole model",
+            mode="default",
+            compiled_modules=1,
+            compile_time_s=41.4,
+            graphs=5,
+            graph_breaks=0,
+            recompiles=0,
+            cache_hits=0,
+            quality_pass_compiled=False,
+            decode_compiled=False,
+        )
+    )
     assert build_costs(study, tmp_path, "optimization").notes == (
         "Compile: compiled in 41.4 s, which no latency holds; graphs 5, breaks 0, recompilations "
-        "–; decoding is not compiled.",
+        "0; decoding is not compiled.",
     )
 
 
