@@ -111,7 +111,7 @@ class Jobs:
     @cached_property
     def _taken(self) -> frozenset[str]:
         """The GPUs that other processes have, looked up once for all jobs."""
-        return frozenset(gpu_state.occupations())
+        return frozenset(gpu_state.describe_occupations())
 
     def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
@@ -231,7 +231,9 @@ class Jobs:
             self._study.config.measure.max_attempts,
             None
             if self._elsewhere
-            else devices.fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
+            else devices.list_fingerprint(
+                cell.axes.device, compiles=cell.optimization.needs_compiler
+            ),
             self._study.config.measure.timeout_s,
             () if self._elsewhere else self._list_free_gpus(),
         )

@@ -133,7 +133,7 @@ def test_every_definition_of_a_metric_and_every_term_of_records_is_translated():
     words = {text for text in english if text not in definitions}
     # "can't be used" is what the published study printed.
     unknown = {text for text in words if text not in code.replace('" "', "")}
-    made = {"can't be used", "not measured: random weights", devices.absence("cuda")}
+    made = {"can't be used", "not measured: random weights", devices.describe_absence("cuda")}
     assert unknown <= made | {text for text in words if text.startswith("Intervals: 95")}
 
 

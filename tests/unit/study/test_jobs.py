@@ -257,7 +257,7 @@ def count(study, cell=0):
 def at_hand(study):
     cell = study.cells[0]
     compiles = study.optimization(cell).needs_compiler
-    return devices.fingerprint(cell.axes.device, compiles=compiles)
+    return devices.list_fingerprint(cell.axes.device, compiles=compiles)
 
 
 def test_an_update_of_the_driver_tries_unavailable_cells_again(described, machine):
