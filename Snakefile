@@ -23,7 +23,7 @@ include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/inference.smk"
 
 
-if JOBS.divided:
+if RULES.jobs.divided:
 
     include: "workflow/rules/shards.smk"
 
@@ -35,9 +35,9 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.md",
-        f"{RESULTS}/study.html",
-        f"{RESULTS}/check.json",
+        FOLDER.report,
+        FOLDER.page,
+        FOLDER.check,
 
 
 # A section's name is a target: `snakemake batch_size` measures that table alone.
@@ -47,4 +47,4 @@ for section in STUDY.sections:
         name:
             section.name
         input:
-            section_targets(section.name),
+            RULES.list_section_targets(section.name),

@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pynvml
@@ -25,16 +26,19 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
-from vlmeter.measure.clock import Call, CpuClock, clock_for
+from vlmeter.config.schema import Energy
+from vlmeter.measure.clock import Call, CpuClock, make_clock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import stopwatch_for
+from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.study.settings import build_energy_settings
 
+ENERGY_SETTINGS = build_energy_settings(Energy())
 IMAGE_TOKEN = 999
 TURNS = 25
 TURN_S = 0.4
@@ -90,14 +94,14 @@ def forward_call(model: nn.Module, inputs: dict[str, torch.Tensor]) -> Call:
 def latency(device: str) -> Iterator[Comparison]:
     """The same callable in short turns, compared pair by pair, so that a drift cancels out."""
     call = forward_call(*model_and_inputs(device, "eager"))
-    clock = clock_for(device)
+    clock = make_clock(device)
     plan = LatencyPlan(window_s=TURN_S, min_iterations=3, repeats=1, max_warmup_s=0)
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
     theirs_s, ratios = [], []
     for _ in range(TURNS):
-        ours = measure_latency([call], clock, plan).latency_s
+        ours, _ = measure_latency([call], clock, plan)
         theirs_s.append(timer.blocked_autorange(min_run_time=TURN_S).median)
-        ratios.append(ours / theirs_s[-1])
+        ratios.append(ours.latency_s / theirs_s[-1])
     theirs_ms = statistics.median(theirs_s) * 1e3
     ours_ms = theirs_ms * statistics.median(ratios)
     yield Comparison("latency / torch.utils.benchmark", ours_ms, theirs_ms, "ms", 0.03)
@@ -106,7 +110,7 @@ def latency(device: str) -> Iterator[Comparison]:
 def known_cost(device: str) -> Iterator[Comparison]:
     """A call that takes 20 ms by the host's clock, whatever the processor does."""
     plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=2)
-    measured = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
+    measured, _ = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
     yield Comparison("latency / a call of 20 ms", measured.latency_s * 1e3, 20.0, "ms", 0.02)
 
 
@@ -130,14 +134,16 @@ def layers(device: str) -> Iterator[Comparison]:
     found = profile_layers(
         model,
         forward_call(model, inputs),
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
         stage_of=lambda name: name.split(".")[0],
         iterations=20,
     )
     rows_ms = sum(row.time_ms for row in found.rows)
-    yield Comparison("layer rows / whole pass", rows_ms, found.total_ms, "ms", 0.01)
-    yield Comparison("pass with hooks / without", found.hooked_ms, found.unhooked_ms, "ms", 0.25)
+    yield Comparison("layer rows / whole pass", rows_ms, found.whole.total_ms, "ms", 0.01)
+    yield Comparison(
+        "pass with hooks / without", found.whole.hooked_ms, found.whole.unhooked_ms, "ms", 0.25
+    )
 
     def generate(tokens: int) -> object:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
@@ -149,24 +155,26 @@ def layers(device: str) -> Iterator[Comparison]:
         generate,
         decoder=model.language_model,
         new_tokens=16,
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
         iterations=10,
     )
     if step is None:
         print(f"decode step: {reason}")
         return
     rows_ms = sum(row.time_ms for row in step.rows)
-    yield Comparison("decode rows / whole step", rows_ms, step.total_ms, "ms", 0.01)
-    yield Comparison("step with hooks / without", step.hooked_ms, step.unhooked_ms, "ms", 0.5)
+    yield Comparison("decode rows / whole step", rows_ms, step.whole.total_ms, "ms", 0.01)
+    yield Comparison(
+        "step with hooks / without", step.whole.hooked_ms, step.whole.unhooked_ms, "ms", 0.5
+    )
 
 
 def energy(device: str) -> Iterator[Comparison]:
     """The meter's codecarbon, which it sets up from a description, beside one that finds out."""
     gpus = open_gpus(pynvml)
-    machine = describe_energy_sources(EnergySettings(), gpus)
+    machine = describe_energy_sources(ENERGY_SETTINGS, gpus)
     ours = CodecarbonWindows(machine)
-    plain = CodecarbonWindows({**machine, "cpu": {**machine["cpu"], "mode": "search"}})
+    plain = CodecarbonWindows(replace(machine, cpu=replace(machine.cpu, mode="search")))
     plain.start()
     ours.start()
     _busy(3.0)
@@ -177,8 +185,8 @@ def energy(device: str) -> Iterator[Comparison]:
         )
     if device != "cpu":
         call = forward_call(*model_and_inputs(device, "eager"))
-        window = energy_meter(machine, EnergySettings(), device).measure(
-            [call], clock_for(device), window_s=10.0, samples_per_batch=4, repeats=5
+        window = make_energy_meter(machine, ENERGY_SETTINGS, device).measure(
+            [call], make_clock(device), window_s=10.0, samples_per_batch=4, repeats=5
         )
         gpu = window.components[-1]
         yield Comparison(
@@ -191,7 +199,7 @@ def nothing_else_runs(device: str) -> Iterator[Comparison]:
 
     The steps only sleep, so a monitor that is busy beside them would show.
     """
-    meter = EnergyMeter(describe_energy_sources(EnergySettings()), EnergySettings())
+    meter = EnergyMeter(describe_energy_sources(ENERGY_SETTINGS), ENERGY_SETTINGS)
     plan = LatencyPlan(window_s=3.0, repeats=1)
     for name in ("latency", "energy"):
         marks: list[tuple[float, float]] = []

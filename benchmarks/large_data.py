@@ -20,8 +20,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from vlmeter.cell.job import CellJob
 
 FEW, MANY = 300, 20_000
 BOUND = 1.6
@@ -86,101 +90,113 @@ def make_model(folder: Path) -> None:
 def download(folder: Path, samples: int) -> None:
     """Read the sample from the table."""
     from vlmeter.data.download_dataset import download_dataset
+    from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 
-    source = {"hub": None, "path": str(folder / "source"), "table": None, "synthetic": None}
-    columns = {"id": "id", "image": "image", "question": "question", "references": "answers"}
-    params = {
-        "dataset": "photos",
-        "task": TASK,
-        "source": source,
-        "columns": columns,
-        "sample": {"n": samples, "seed": 0},
-    }
-    download_dataset(params, *(str(folder / f"samples.{end}") for end in ("parquet", "json")))
+    job = DatasetJob(
+        dataset="photos",
+        task=TASK,
+        source=DataSource(path=str(folder / "source")),
+        columns=Columns("image", id="id", question="question", references="answers"),
+        sample=Sampling(samples, seed=0),
+    )
+    download_dataset(job, *(folder / f"samples.{end}" for end in ("parquet", "json")))
 
 
 def preprocess(folder: Path, _samples: int) -> None:
     """Bring the images to one size."""
     from vlmeter.data.preprocess_images import preprocess_images
 
-    images = (str(folder / f"img/images.{end}") for end in ("parquet", "json"))
-    preprocess_images(str(folder / "samples.json"), SIDE_PX, *images)
+    images = (folder / f"img/images.{end}" for end in ("parquet", "json"))
+    preprocess_images(folder / "samples.json", SIDE_PX, *images)
 
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
     from vlmeter.machine.describe_machine import describe_machine
+    from vlmeter.machine.job import MachineJob
     from vlmeter.models.fetch_model import fetch_model
+    from vlmeter.models.job import ModelJob, ModelSource
 
-    energy = cell()["measure"]["energy"]
-    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
-    describe_machine(params, str(folder / "machine.json"))
-    source = {"path": str(folder / "model"), "hub": None, "revision": None, "allow": []}
-    model = {"model": "tiny", "dtype": "fp32", "weights": "pretrained", "source": source}
-    fetch_model(model, str(folder / "stored/tiny.json"))
+    machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=[])
+    describe_machine(machine, folder / "machine.json")
+    job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
+    fetch_model(job, folder / "stored/tiny.json")
 
 
 def measure(folder: Path, _samples: int) -> None:
     """Measure a cell, answers and costs."""
-    from vlmeter.cell.run_inference import run_inference
+    from vlmeter.cell.job import CellInputs, JobAttempt
+    from vlmeter.cell.measurement import read_measurement
+    from vlmeter.cell.run_inference import CellOutputs, run_inference
 
-    inputs = {
-        "images": str(folder / "img/images.json"),
-        "model": str(folder / "stored/tiny.json"),
-        "machine": str(folder / "machine.json"),
-    }
-    outputs = {
-        "measurement": str(folder / "measurement.json"),
-        "predictions": str(folder / "predictions.parquet"),
-        "timings": str(folder / "timings.parquet"),
-    }
-    note = {"count": 1, "key": "", "note": str(folder / "note.json")}
-    job = {"cell": cell(), "code": "", "software": {}, "attempt": note}
-    run_inference(job, inputs, outputs, timeout_s=7200)
-    told = json.loads(Path(outputs["measurement"]).read_text())
-    if told["status"] != "ok":
-        sys.exit(told["traceback"] or told["reason"])
-
-
-def cell() -> dict[str, object]:
-    """A cell as its job tells it: one new token, large batches."""
-    from vlmeter.config.dataset import Generation
-    from vlmeter.config.optimizations import BUILT_IN
-    from vlmeter.config.schema import Measure
-
-    energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0, "idle_window_s": 0.1}
-    measure = Measure(
-        window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, cpu_threads=2, energy=energy
+    outputs = CellOutputs(
+        measurement=folder / "measurement.json",
+        timings=folder / "timings.parquet",
+        predictions=folder / "predictions.parquet",
     )
-    return {
-        "id": "tiny",
-        "dataset": "photos",
-        "axes": {
-            "model": "tiny",
-            "prompt": "bare",
-            "device": "cpu",
-            "dtype": "fp32",
-            "image_size": SIDE_PX,
-            "image_input": "processor",
-            "batch_size": 128,
-            "max_input_len": 60,
-            "optimization": "eager",
-        },
-        "gpus": 0,
-        "optimization": BUILT_IN["eager"].model_dump(mode="json"),
-        "task": TASK,
-        "template": "{question}",
-        "decoding": {"max_new_tokens": 1, **Generation().model_dump(mode="json")},
-        "measure": measure.model_dump(mode="json"),
-    }
+    run_inference(
+        make_job(),
+        JobAttempt(count=1, key="", note=str(folder / "note.json")),
+        CellInputs(images=folder / "img/images.json", model=folder / "stored/tiny.json"),
+        folder / "machine.json",
+        outputs,
+        timeout_s=7200,
+    )
+    ending = read_measurement(outputs.measurement).ending
+    if ending.status != "ok":
+        sys.exit(ending.traceback or ending.reason)
+
+
+def make_job() -> "CellJob":
+    """Return the job of a cell: one new token, large batches."""
+    from vlmeter.axes import Axes
+    from vlmeter.cell.job import CellJob, CellSetup
+    from vlmeter.config.dataset import Generation
+    from vlmeter.config.schema import Measure
+    from vlmeter.models.decoding import Decoding
+    from vlmeter.models.optimization import EAGER
+    from vlmeter.study.settings import build_measure_settings
+
+    energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0}
+    measure = Measure(window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, energy=energy)
+    cell = CellSetup(
+        id="tiny",
+        dataset="photos",
+        axes=Axes(
+            model="tiny",
+            prompt="bare",
+            device="cpu",
+            dtype="fp32",
+            image_size=SIDE_PX,
+            image_input="processor",
+            batch_size=128,
+            max_input_len=60,
+            optimization="eager",
+        ),
+        gpus=0,
+        optimization=EAGER,
+        task=TASK,
+        template="{question}",
+        decoding=Decoding(max_new_tokens=1, **Generation().model_dump()),
+        seed=0,
+        cpu_threads=2,
+    )
+    settings = build_measure_settings(measure)
+    return CellJob(cell=cell, code="", software={}, measure=settings, cost_only=False)
 
 
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
+    from vlmeter.metrics.uncertainty import RESAMPLES
+    from vlmeter.results.cell import RecordCell
+    from vlmeter.results.job import ScoreJob
     from vlmeter.results.score_predictions import score_predictions
 
+    cell = make_job().cell
+    record_cell = RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes))
     names = ("measurement.json", "predictions.parquet", "samples.parquet", "record.json")
-    score_predictions(*(folder / name for name in names), task=TASK, cell={}, seed=0)
+    job = ScoreJob(record_cell, TASK, seed=0, resamples=RESAMPLES)
+    score_predictions(*(folder / name for name in names), job)
 
 
 STEPS: dict[str, Callable[[Path, int], None]] = {

@@ -18,8 +18,9 @@ from comparison import Comparison
 from transformers import AutoConfig, Blip2ForConditionalGeneration
 
 from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.load import check_files, load_model
-from vlmeter.storage.files import read_json
+from vlmeter.models.manifest import read_model_manifest
 
 DEMO = Path(__file__).parents[1] / "demo" / "model"
 LIMIT = 1.5
@@ -44,9 +45,7 @@ def model_folder(layers: int, folder: Path) -> Path:
 def stored(source: Path, folder: Path) -> Path:
     """Store it as a study does; return the manifest."""
     manifest = folder / "wide-fp16.json"
-    place = {"path": str(source), "hub": None, "revision": None, "allow": []}
-    params = {"model": "wide", "dtype": "fp16", "weights": "pretrained", "source": place}
-    fetch_model(params, str(manifest))
+    fetch_model(ModelJob("wide", "fp16", ModelSource(path=str(source)), "pretrained"), manifest)
     return manifest
 
 
@@ -70,17 +69,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 def compare(manifest: Path, device: str, cold: bool) -> dict[str, float]:
     """Return the median seconds of reading, checking and loading."""
-    folder, told = manifest.with_suffix(""), read_json(manifest)
-    axes = {"device": device, "dtype": "fp16", "optimization": "eager"}
+    folder, described = manifest.with_suffix(""), read_model_manifest(manifest)
 
     def read() -> list[bytes]:
         return [path.read_bytes() for path in sorted(folder.iterdir())]
 
     def check() -> None:
-        check_files(folder, told)
+        check_files(folder, described)
 
     def load() -> object:
-        loaded = load_model(folder, axes, random=False, seed=0)
+        loaded = load_model(folder, device, "fp16", random=False, seed=0)
         for parameter in loaded.model.parameters():
             parameter.view(-1)[::PAGE].sum()
         return loaded

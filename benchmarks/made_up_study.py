@@ -23,12 +23,23 @@ from made_up_records import measurement
 from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import DatasetJob
 from vlmeter.data.samples import IMAGES, PREDICTIONS, TIMINGS
+from vlmeter.machine.description import Machine
 from vlmeter.machine.host import describe_host
+from vlmeter.measure.energy.description import (
+    CpuSource,
+    EnergySources,
+    Grid,
+    IdlePower,
+    RamSource,
+)
 from vlmeter.metrics.base import Contributions, Statistic
+from vlmeter.provenance import GitState
 from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.layout import CellFolder
 from vlmeter.storage.parquet import read_table, write_table
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Cell, Study
@@ -145,7 +156,7 @@ def fill_results(config: Path) -> Study:
         study = Study(check_config(read_yaml(Path(config.name)), config.name))
         jobs = Jobs(study)
         _write_machine(study, jobs)
-        write_json(study.folder / "models" / "tiny-fp32.json", {"model": "tiny", "dtype": "fp32"})
+        write_json(study.folder.model_manifest("tiny", "fp32"), {"model": "tiny", "dtype": "fp32"})
         answers = {}
         for dataset in study.config.datasets:
             _write_data(study, jobs, dataset)
@@ -158,33 +169,36 @@ def fill_results(config: Path) -> Study:
 
 
 def _write_machine(study: Study, jobs: Jobs) -> None:
-    told = {
-        **describe_host(),
-        "threads_of_a_cell": 1,
-        "gpus": [],
-        "software": jobs.machine()["software"],
-        "energy": {
-            "cpu": {"kind": "modelled", "method": "cpu_load"},
-            "ram": {"kind": "constant", "method": "20 W"},
-            "gpus": [],
-            "idle": {"power_w": {"cpu": 2.4, "ram": 20.0}, "reason": {}},
-        },
-        "peak_flop_per_s": {},
-        "git": {"commit": "0" * 40, "dirty": False},
-    }
-    write_json(study.folder / "machine.json", told)
-    (study.folder / "machine.noted").touch()
+    energy = EnergySources(
+        codecarbon="none",
+        cpu=CpuSource("made up", "cpu_load", "modelled", "cpu_load", tdp_w=16.0, tdp_source="none"),
+        ram=RamSource("constant", "20 W", power_w=20.0, source="none", total_gib=16.0),
+        gpus=(),
+        rapl=(),
+        grid=Grid(kg_per_kwh=0.5, source="none"),
+        idle=IdlePower({"cpu": 2.4, "ram": 20.0}, {}),
+    )
+    described = Machine(
+        **vars(describe_host()),
+        threads_of_a_cell=1,
+        gpus=(),
+        gpus_left_out=(),
+        software=jobs.build_machine()["software"],
+        energy=energy,
+        git=GitState("0" * 40, dirty=False),
+    )
+    write_json(study.folder.machine, asdict(described))
+    study.folder.machine_noted.touch()
 
 
 def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     """Read the sample as the workflow does; the images, which no later rule reads, are left out."""
-    folder = study.folder / "data" / dataset
-    manifest = folder / "samples.json"
-    download_dataset(jobs.dataset(dataset), str(folder / "samples.parquet"), str(manifest))
+    folder = study.folder.dataset(dataset)
+    job = DatasetJob.from_params(jobs.build_dataset(dataset))
+    download_dataset(job, folder.samples, folder.manifest)
     for size in dict.fromkeys(cell.axes.image_size for cell in study.cells):
-        images = folder / f"img{size}" / "images.parquet"
-        write_table(images, [], IMAGES)
-        write_json(images.with_suffix(".json"), {"dataset": dataset, "image_size": size})
+        write_table(folder.images(size), [], IMAGES)
+        write_json(folder.images_manifest(size), {"dataset": dataset, "image_size": size})
 
 
 @dataclass(frozen=True)
@@ -198,7 +212,7 @@ class _Scored:
 
 def _scored(study: Study, dataset: str) -> tuple[_Scored, _Scored]:
     """Score right and wrong answers by the real metrics; those of each cell are mixed of both."""
-    samples = read_table(study.folder / "data" / dataset / "samples.parquet")
+    samples = read_table(study.folder.dataset(dataset).samples)
     cell = next(cell for cell in study.cells if cell.dataset == dataset)
     return tuple(
         _scored_answers(study, cell, list(_answers(samples, offset)), f"aside-{offset}")
@@ -223,24 +237,24 @@ def _answers(samples: list[dict[str, Any]], offset: int) -> Iterator[dict[str, A
 
 
 def _scored_answers(study: Study, cell: Cell, rows: list[dict[str, Any]], name: str) -> _Scored:
-    folder = study.folder / name
-    predictions, record = folder / "predictions.parquet", folder / "record.json"
-    write_table(predictions, rows, PREDICTIONS)
+    folder = CellFolder(study.folder.root / name)
+    write_table(folder.predictions, rows, PREDICTIONS)
     measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], random.Random(0))
-    write_json(folder / "measurement.json", measured)
+    write_json(folder.measurement, measured)
     score_predictions(
-        folder / "measurement.json",
-        predictions,
-        study.folder / "data" / cell.dataset / "samples.parquet",
-        record,
+        folder.measurement,
+        folder.predictions,
+        study.folder.dataset(cell.dataset).samples,
+        folder.record,
         task=study.config.datasets[cell.dataset].task,
         cell={},
         seed=0,
     )
-    scores = pq.read_table(folder / "scores.parquet")
-    found = _Scored(pq.read_table(predictions), scores, read_json(record))
-    shutil.rmtree(folder)
-    return found
+    scored = _Scored(
+        pq.read_table(folder.predictions), pq.read_table(folder.scores), read_json(folder.record)
+    )
+    shutil.rmtree(folder.root)
+    return scored
 
 
 def _write_cell(
@@ -250,7 +264,7 @@ def _write_cell(
     answers: tuple[_Scored, _Scored],
     chance: random.Random,
 ) -> None:
-    folder = study.folder / "cells" / cell.dataset / cell.id
+    folder = study.folder.cell(cell.key)
     measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], chance)
     ok = measured["status"] == Status.OK
     right, wrong = answers
@@ -263,21 +277,24 @@ def _write_cell(
     }
     # In the workflow's order: Snakemake takes what is older than its input for out of date.
     files = _write_measurement(folder, measured, tables["predictions"])
-    pq.write_table(tables["scores"], folder / "scores.parquet", compression="zstd")
-    files["scores"] = file_sha256(folder / "scores.parquet")
+    pq.write_table(tables["scores"], folder.scores, compression="zstd")
+    files["scores"] = file_sha256(folder.scores)
     quality = _quality(right.record["quality"], tables["scores"]) if ok else None
-    write_json(folder / "record.json", {**_record(cell, measured, quality), "files": files})
-    _note_attempt(jobs.inference(cell), measured)
+    write_json(folder.record, {**_record(cell, measured, quality), "files": files})
+    _note_attempt(jobs.build_measurement(cell), measured)
 
 
 def _write_measurement(
-    folder: Path, measured: Mapping[str, Any], predictions: pa.Table
+    folder: CellFolder, measured: Mapping[str, Any], predictions: pa.Table
 ) -> dict[str, str]:
     """Write what measuring a cell leaves; return the checksums of its tables."""
-    write_table(folder / "timings.parquet", [], TIMINGS)
-    pq.write_table(predictions, folder / "predictions.parquet", compression="zstd")
-    files = {name: file_sha256(folder / f"{name}.parquet") for name in ("predictions", "timings")}
-    write_json(folder / "measurement.json", {**measured, "files": files})
+    write_table(folder.timings, [], TIMINGS)
+    pq.write_table(predictions, folder.predictions, compression="zstd")
+    files = {
+        "predictions": file_sha256(folder.predictions),
+        "timings": file_sha256(folder.timings),
+    }
+    write_json(folder.measurement, {**measured, "files": files})
     return files
 
 
@@ -337,5 +354,5 @@ def _write_control(study: Study, jobs: Jobs, chance: random.Random) -> None:
     if cell is None:
         return
     measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], chance)
-    _write_measurement(study.folder / "control", measured, PREDICTIONS.empty_table())
-    _note_attempt(jobs.control(cell), measured)
+    _write_measurement(study.folder.control, measured, PREDICTIONS.empty_table())
+    _note_attempt(jobs.build_control(cell), measured)

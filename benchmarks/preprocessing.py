@@ -5,12 +5,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from comparison import Comparison
 from PIL import Image
 
+from vlmeter.data.job import DataSource, Sampling
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import SAMPLES
 from vlmeter.storage.files import file_sha256, write_json
@@ -31,7 +34,7 @@ def preprocessing(device: str) -> Iterator[Comparison]:
 
         def ours() -> None:
             images = folder / "images.parquet"
-            preprocess_images(str(samples), SIZE, str(images), str(images.with_suffix(".json")))
+            preprocess_images(samples, SIZE, images, images.with_suffix(".json"))
 
         def loop() -> None:
             for row in stream_table(samples.with_suffix(".parquet"), ["image"]):
@@ -61,6 +64,17 @@ def _samples(folder: Path) -> Path:
         rows.append({**empty, "id": f"s{number}", "image": out.getvalue()})
     table = folder / "samples.parquet"
     write_table(table, rows, SAMPLES)
-    told = {"dataset": "photos", "sha256": file_sha256(table), "bad_samples": []}
-    write_json(table.with_suffix(".json"), told)
+    described = SamplesManifest(
+        dataset="photos",
+        task="caption",
+        source=DataSource(),
+        revision=None,
+        licence=None,
+        content=None,
+        sample=Sampling(PHOTOS, seed=0),
+        n=PHOTOS,
+        bad_samples=[],
+        sha256=file_sha256(table),
+    )
+    write_json(table.with_suffix(".json"), asdict(described))
     return table.with_suffix(".json")

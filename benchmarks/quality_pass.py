@@ -19,13 +19,18 @@ from comparison import Comparison
 from PIL import Image
 from transformers import AutoProcessor, Blip2ForConditionalGeneration
 
-from vlmeter.cell.worker.measure import write_predictions
+from vlmeter.axes import Axes
+from vlmeter.cell.job import CellSetup
+from vlmeter.cell.worker.answers import write_predictions
 from vlmeter.config.dataset import Generation
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import Pictured
-from vlmeter.models.batches import Feeder, Item, in_batches
+from vlmeter.data.samples import StoredSamples
+from vlmeter.models.batches import Feeder, Item, split_into_batches
+from vlmeter.models.decoding import Decoding
 from vlmeter.models.load import load_model
+from vlmeter.models.optimization import EAGER
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
 
@@ -41,8 +46,8 @@ class Setting:
     folder: Path
     feeder: Feeder
     loaded: Any
-    stored: Pictured
-    cell: dict[str, Any]
+    stored: StoredSamples
+    cell: CellSetup
 
     def items(self) -> Items:
         """Return the samples, their prompts cut anew."""
@@ -74,33 +79,42 @@ def quality_pass(device: str) -> Iterator[Comparison]:
 def set_up(folder: Path, device: str, batch_size: int) -> Setting:
     """Store the demo's signs and load its model."""
     samples, images = folder / "samples.parquet", folder / "img/images.parquet"
-    params = {
-        "dataset": "signs",
-        "task": "vqa",
-        "source": {"hub": None, "path": str(DEMO / "data/textvqa.parquet"), "synthetic": None},
-        "columns": {
-            "id": "question_id",
-            "image": "image",
-            "question": "question",
-            "references": "answers",
-        },
-        "sample": {"n": SAMPLES, "seed": 0},
-    }
-    manifest = str(samples.with_suffix(".json"))
-    download_dataset(params, str(samples), manifest)
-    preprocess_images(manifest, SIDE_PX, str(images), str(images.with_suffix(".json")))
-    axes = {
-        "device": device,
-        "dtype": "fp32",
-        "optimization": "eager",
-        "image_input": "processor",
-        "max_input_len": 60,
-        "batch_size": batch_size,
-    }
-    loaded = load_model(DEMO / "model", axes, random=False, seed=0)
-    decoding = {"max_new_tokens": NEW_TOKENS, **Generation().model_dump(mode="json")}
-    cell = {"axes": axes, "decoding": decoding, "task": "vqa"}
-    return Setting(folder, Feeder(loaded, axes), loaded, Pictured(samples, images), cell)
+    job = DatasetJob(
+        dataset="signs",
+        task="vqa",
+        source=DataSource(path=str(DEMO / "data/textvqa.parquet")),
+        columns=Columns("image", id="question_id", question="question", references="answers"),
+        sample=Sampling(SAMPLES, seed=0),
+    )
+    manifest = samples.with_suffix(".json")
+    download_dataset(job, samples, manifest)
+    preprocess_images(manifest, SIDE_PX, images, images.with_suffix(".json"))
+    axes = Axes(
+        model="demo",
+        prompt="bare",
+        device=device,
+        dtype="fp32",
+        image_size=SIDE_PX,
+        image_input="processor",
+        batch_size=batch_size,
+        max_input_len=60,
+        optimization="eager",
+    )
+    loaded = load_model(DEMO / "model", axes.device, axes.dtype, random=False, seed=0)
+    cell = CellSetup(
+        id="signs",
+        dataset="signs",
+        axes=axes,
+        gpus=0,
+        optimization=EAGER,
+        task="vqa",
+        template=TEMPLATE,
+        decoding=Decoding(max_new_tokens=NEW_TOKENS, **Generation().model_dump()),
+        seed=0,
+        cpu_threads=1,
+    )
+    feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
+    return Setting(folder, feeder, loaded, StoredSamples(samples, images), cell)
 
 
 def answers_of(setting: Setting) -> Path:
@@ -126,7 +140,9 @@ class Plain:
         )
         self._model = model.eval().to(device)
         self._device = device
-        self._batches = list(in_batches(setting.items().read(), setting.cell["axes"]["batch_size"]))
+        self._batches = list(
+            split_into_batches(setting.items().read(), setting.cell.axes.batch_size)
+        )
         self.told: list[str] = []
 
     def seconds(self) -> float:

@@ -10,18 +10,19 @@ from statistics import fmean
 
 from comparison import Comparison
 
-from vlmeter.metrics.uncertainty import difference_of_rounds, repeatability
+from vlmeter.metrics.uncertainty import compare_rounds, pool_repeatability
 
 PROCESSES = 8
 PROGRAM = """
 import json, torch
 from compare import forward_call, model_and_inputs
-from vlmeter.measure.clock import clock_for
+from vlmeter.measure.clock import make_clock
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 
 call = forward_call(*model_and_inputs({device!r}, "eager"))
 plan = LatencyPlan(window_s=1.5, min_iterations=6, repeats=3, max_warmup_s=1.5)
-print(json.dumps(measure_latency([call], clock_for({device!r}), plan).rounds_s))
+latency, _ = measure_latency([call], make_clock({device!r}), plan)
+print(json.dumps(latency.rounds_s))
 """
 
 
@@ -32,12 +33,12 @@ def repeats(device: str) -> Iterator[Comparison]:
     false, blind = 0, 0
     for pair in pairs:
         others = [fmean(rounds[place]) for place in range(PROCESSES) if place not in pair]
-        known = repeatability([others])
+        known = pool_repeatability([others])
         assert known is not None
         two = [rounds[place] for place in pair]
-        false += difference_of_rounds(*two, repeats=(known, known)).significant
-        blind += difference_of_rounds(*two).significant
-    whole = repeatability([[fmean(one) for one in rounds]])
+        false += compare_rounds(*two, repeats=(known, known)).significant
+        blind += compare_rounds(*two).significant
+    whole = pool_repeatability([[fmean(one) for one in rounds]])
     print(
         f"{PROCESSES} processes of one computation: repeatability {whole.deviation:.1%}; by the "
         f"spread of rounds alone {blind} of {len(pairs)} pairs would differ"

@@ -14,14 +14,14 @@ import torch
 from comparison import Comparison
 from ours import (
     LatencyPlan,
+    compute_weights_bytes,
+    make_memory_probe,
+    make_stopwatch,
     measure_generation,
     measure_latency,
     measure_peak,
-    memory_probe,
     open_devices,
     profile_layers,
-    stopwatch_for,
-    weights_bytes,
 )
 from subject import Subject
 from torch.utils.benchmark import Timer
@@ -44,7 +44,8 @@ def latency(subject: Subject, rows: int) -> Iterator[Comparison]:
     plan = LatencyPlan(window_s=turn_s, min_iterations=3, repeats=1, max_warmup_s=turn_s)
     ours, benchmark, loop = [], [], []
     for _ in range(TURNS):
-        ours.append(measure_latency([call], subject.clock, plan).latency_s)
+        timed, _ = measure_latency([call], subject.clock, plan)
+        ours.append(timed.latency_s)
         benchmark.append(benchmark_timer.blocked_autorange(min_run_time=turn_s).median)
         loop.append(_loop_s(subject, call, turn_s))
     for tool, theirs in (("torch.utils.benchmark", benchmark), ("a plain loop", loop)):
@@ -89,12 +90,12 @@ def _event(subject: Subject) -> torch.cuda.Event | None:
 def generation(subject: Subject) -> Iterator[Comparison]:
     """First and further tokens beside the host's clock around whole generations."""
     rows = 4 if subject.on_gpu else 1
-    generate = subject.bench(rows).generation
+    generate = subject.workload(rows).generation
     lengths = [generate(count).shape[1] for count in (1, 7)]
     yield Comparison("tokens generated of 7 asked for", lengths[1], 7, "tokens", 0)
     ours, first, further = [], [], []
     for _ in range(TURNS):
-        timed = measure_generation(generate, subject.clock, NEW_TOKENS, rows, repeats=3)
+        timed, _ = measure_generation(generate, subject.clock, NEW_TOKENS, rows, repeats=3)
         ours.append((timed.time_to_first_token_s, timed.generation_s))
         first.append(_host_s(subject, partial(generate, 1)))
         further.append(_host_s(subject, partial(generate, NEW_TOKENS)))
@@ -118,20 +119,20 @@ def _host_s(subject: Subject, call: Callable[[], object], times: int = 3) -> flo
 
 def layers(subject: Subject) -> Iterator[Comparison]:
     """Rows of the layer profile beside the whole pass, and a stage's beside the stage alone."""
-    bench = subject.bench(subject.rows)
-    loaded, (call,) = bench.loaded, bench.forwards()
+    workload = subject.workload(subject.rows)
+    loaded, (call,) = workload.loaded, workload.forwards()
     profile = profile_layers(
         loaded.model,
         call,
         clock=subject.clock,
-        stopwatch=stopwatch_for(subject.device),
+        stopwatch=make_stopwatch(subject.device),
         stage_of=loaded.family.stage_of,
         iterations=PASSES,
     )
     rows_ms = sum(row.time_ms for row in profile.rows)
     whole_ms = 1e3 * _host_s(subject, call, PASSES)
     yield Comparison("all layers / the pass, host's clock", rows_ms, whole_ms, "ms", 0.05)
-    pixels = bench.cost_batches[0]["pixel_values"]
+    pixels = workload.cost_batches[0]["pixel_values"]
 
     def vision() -> object:
         with torch.inference_mode():
@@ -144,7 +145,7 @@ def layers(subject: Subject) -> Iterator[Comparison]:
 
 def marks(subject: Subject) -> Iterator[Comparison]:
     """The marks of a layer profile by the thousand: their steps' sum beside the host's clock."""
-    stopwatch = stopwatch_for(subject.device)
+    stopwatch = make_stopwatch(subject.device)
     subject.synchronize()
     count, start = MARKS[subject.device], time.perf_counter()
     taken = [stopwatch.mark() for _ in range(count)]
@@ -158,20 +159,20 @@ def memory(subject: Subject) -> Iterator[Comparison]:
     """Peaks beside the allocator's, the driver's, and the system's view of the process."""
     subject.drop()
     before_bytes = torch.cuda.memory_allocated() if subject.on_gpu else 0
-    bench = subject.bench(subject.rows)
-    model, (call,) = bench.loaded.model, bench.forwards()
+    workload = subject.workload(subject.rows)
+    model, (call,) = workload.loaded.model, workload.forwards()
     if subject.on_gpu:
-        batch_bytes = sum(tensor.nbytes for tensor in bench.cost_batches[0].values())
+        batch_bytes = sum(tensor.nbytes for tensor in workload.cost_batches[0].values())
         held_bytes = torch.cuda.memory_allocated() - before_bytes - batch_bytes
     else:
         held_bytes = stored_bytes(model)
     yield _gib(
         "weights / allocated, or saved by torch",
-        weights_bytes(model),
+        compute_weights_bytes(model),
         held_bytes,
         bytes_limit(subject),
     )
-    probe = memory_probe(subject.device, open_devices(subject.device))
+    probe = make_memory_probe(subject.device, open_devices(subject.device))
     probe.start()
     probe.begin_workload()
     with _ResidentPeak() as resident:

@@ -15,14 +15,14 @@ PUBLISHED_PARAMETERS = 3.7e9
 
 def flops(subject: Subject) -> Iterator[Comparison]:
     """A forward pass and a decode step by the two counters, and one sample as published."""
-    bench = subject.bench(1)
-    loaded, generate = bench.loaded, bench.generation
-    counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-    theirs = dispatched(bench.forwards()[0])
+    workload = subject.workload(1)
+    loaded, generate = workload.loaded, workload.generation
+    counted = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+    theirs = dispatched(workload.forwards()[0])
     yield _gflop("forward / FlopCounterMode", counted.flops, theirs, 0)
     # The second token is decoded over the cache of the prompt.
     step = dispatched(lambda: generate(2)) - dispatched(lambda: generate(1))
-    counted_step = count_decode_step(loaded.generator, 1, bench.sequence_length)
+    counted_step = count_decode_step(loaded.generator, 1, workload.sequence_length)
     yield _gflop("decode step / FlopCounterMode", counted_step.flops, step, 0.001)
     if subject.parameters < PUBLISHED_PARAMETERS:
         return

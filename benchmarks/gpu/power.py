@@ -12,9 +12,9 @@ import pynvml
 from codecarbon import OfflineEmissionsTracker
 from comparison import Comparison
 from ours import (
-    EnergySettings,
+    ENERGY_SETTINGS,
     describe_energy_sources,
-    energy_meter,
+    make_energy_meter,
     measure_idle_watts,
     open_devices,
 )
@@ -101,8 +101,8 @@ def _used_bytes() -> int:
 def energy(subject: Subject) -> Iterator[Comparison]:
     """Mean power of a window of forward passes, by part."""
     gpus = open_devices(subject.device)
-    sources = describe_energy_sources(EnergySettings(), gpus)
-    meter = energy_meter(sources, EnergySettings(), subject.device)
+    sources = describe_energy_sources(ENERGY_SETTINGS, gpus)
+    meter = make_energy_meter(sources, ENERGY_SETTINGS, subject.device)
     call = subject.forward(subject.rows)
     call()
     alone = _codecarbon([gpu.index for gpu in gpus])
@@ -146,10 +146,10 @@ def _codecarbon(gpus: Sequence[int]) -> OfflineEmissionsTracker:
 def idle_power(subject: Subject) -> Iterator[Comparison]:
     """The card's power while nothing runs, beside the samples of the same seconds."""
     gpus = open_devices(subject.device)
-    sources = describe_energy_sources(EnergySettings(), gpus)
+    sources = describe_energy_sources(ENERGY_SETTINGS, gpus)
     subject.synchronize()
     with PowerSamples(gpus[0].index) as samples:
-        idle = measure_idle_watts(sources, EnergySettings(), 2.0, gpus)
-    watts = next(value for name, value in idle["power_w"].items() if name.startswith("gpu"))
+        idle = measure_idle_watts(sources, ENERGY_SETTINGS, 2.0, gpus)
+    watts = next(value for name, value in idle.power_w.items() if name.startswith("gpu"))
     name = "idle power with a context / integrated samples"
     yield Comparison(name, watts or 0.0, mean_watts(samples.samples), "W", 0.05)

@@ -13,25 +13,26 @@ import torch
 from full_size import inputs_of
 from ours import (
     EAGER,
-    Bench,
     Call,
     Clock,
+    Decoding,
     LoadedModel,
     Optimization,
-    clock_for,
+    Workload,
     load_model,
+    make_clock,
     store_architecture,
 )
 
 TEXT_TOKENS = 9
 """Of a sample, as behind the published FLOPs of one."""
-DECODING = {
-    "max_new_tokens": 16,
-    "min_new_tokens": 0,
-    "num_beams": 1,
-    "length_penalty": 1.0,
-    "repetition_penalty": 1.0,
-}
+DECODING = Decoding(
+    max_new_tokens=16,
+    num_beams=1,
+    length_penalty=1.0,
+    min_new_tokens=0,
+    repetition_penalty=1.0,
+)
 
 
 @dataclass
@@ -72,15 +73,16 @@ class Subject:
         form = (dtype or self.dtype, optimization)
         if self._loaded is None or self._form != form:
             self.drop()
-            axes = {"device": self.device, "dtype": form[0]}
-            self._loaded = load_model(self.folder, axes, optimization, random=True, seed=0)
+            self._loaded = self._load(form[0], optimization)
             self._form = form
         return self._loaded
 
     def try_to_load(self, optimization: Optimization) -> None:
         """Load the model in a form that may be refused, beside the one that is held."""
-        axes = {"device": self.device, "dtype": self.dtype}
-        load_model(self.folder, axes, optimization, random=True, seed=0)
+        self._load(self.dtype, optimization)
+
+    def _load(self, dtype: str, optimization: Optimization) -> LoadedModel:
+        return load_model(self.folder, self.device, dtype, optimization, random=True, seed=0)
 
     def plain_logits(self, rows: int, dtype: str) -> torch.Tensor:
         """Return the logits of the model as it is written, computed once."""
@@ -95,20 +97,20 @@ class Subject:
         if self.on_gpu:
             torch.cuda.empty_cache()
 
-    def bench(
+    def workload(
         self, rows: int, dtype: str | None = None, optimization: Optimization = EAGER
-    ) -> Bench:
+    ) -> Workload:
         """Return the model with one batch, as a cell measures it."""
         loaded = self.loaded(dtype, optimization)
         batch = inputs_of(loaded.model, rows, TEXT_TOKENS, self.device, loaded.dtype)
         nothing: Any = None
-        return Bench(loaded, nothing, nothing, [batch], {}, DECODING)
+        return Workload(loaded, nothing, nothing, [batch], nothing, DECODING)
 
     def forward(
         self, rows: int, dtype: str | None = None, optimization: Optimization = EAGER
     ) -> Call:
         """Return a cell's own forward pass of one batch."""
-        return self.bench(rows, dtype, optimization).forwards()[0]
+        return self.workload(rows, dtype, optimization).forwards()[0]
 
     def synchronize(self) -> None:
         """Wait for the device."""
@@ -128,6 +130,6 @@ def stored_subject(architecture: Path, device: str) -> Iterator[Subject]:
     folder = Path(tempfile.mkdtemp())
     try:
         parameters = store_architecture(architecture, folder)
-        yield Subject(device, folder, parameters, clock_for(device))
+        yield Subject(device, folder, parameters, make_clock(device))
     finally:
         shutil.rmtree(folder)

@@ -7,18 +7,19 @@ from comparison import Comparison, WordComparison
 from costs import bytes_limit, stored_bytes, timer
 from counts import dispatched
 from ours import (
-    Bench,
     Call,
     Compilation,
+    Compile,
     LatencyPlan,
     Optimization,
     UnsupportedError,
-    cache_in_use,
+    Workload,
+    compute_weights_bytes,
     count_flops,
-    countable,
-    kernels_by_stage,
+    expose_matmuls,
+    find_cache_in_use,
+    find_kernels_by_stage,
     measure_latency,
-    weights_bytes,
 )
 from subject import DECODING, Subject, logits_of
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -77,30 +78,30 @@ def attention(subject: Subject, name: str) -> Truths:
     """What ran of an attention, beside torch's dispatcher, eager logits and eager counts."""
     rows = ROWS[subject.device]
     expected = subject.plain_logits(rows, subject.dtype)
-    bench = subject.bench(rows, optimization=Optimization(name, name))
-    loaded, (call,) = bench.loaded, bench.forwards()
-    by_stage = kernels_by_stage(loaded.model, loaded.family, call)
+    workload = subject.workload(rows, optimization=Optimization(name, name))
+    loaded, (call,) = workload.loaded, workload.forwards()
+    by_stage = find_kernels_by_stage(loaded.model, loaded.family, call)
     ours = ", ".join(sorted({kernel for kernels in by_stage.values() for kernel in kernels}))
     if name == "flex_attention":
         # It is compiled by itself, so that nothing of it is dispatched.
         yield WordComparison(f"{name}: what ran / what it is", ours, "compiled")
     else:
-        yield WordComparison(f"{name}: what ran / dispatched", ours, _dispatched(bench))
+        yield WordComparison(f"{name}: what ran / dispatched", ours, _dispatched(workload))
     if name == "eager":
         return
     yield _likeness(f"{name}: logits / eager", call, expected, 0.01)
     yield timed(subject, f"{name}: latency", call)
-    with countable(loaded):
-        counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
+    with expose_matmuls(loaded):
+        counted = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
     plain = dispatched(subject.forward(rows))
     yield Comparison(f"{name}: FLOPs / eager", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
 
-def _dispatched(bench: Bench) -> str:
+def _dispatched(workload: Workload) -> str:
     """Return the attention operators of a pass in VLMeter's words."""
     # Not in inference mode, where operators are dispatched before they are taken apart.
     with torch.no_grad(), _Operators() as seen:
-        bench.loaded.model(**bench.cost_batches[0], use_cache=False)
+        workload.loaded.model(**workload.cost_batches[0], use_cache=False)
     return ", ".join(sorted({_OPERATORS[name] for name in seen.names if name in _OPERATORS}))
 
 
@@ -114,7 +115,8 @@ def timed(subject: Subject, name: str, call: Call) -> Comparison:
     """The time of a pass beside torch's own timer."""
     seconds = subject.turn_s
     plan = LatencyPlan(window_s=seconds, min_iterations=3, repeats=1, max_warmup_s=seconds)
-    ours_ms = 1e3 * measure_latency([call], subject.clock, plan).latency_s
+    latency, _ = measure_latency([call], subject.clock, plan)
+    ours_ms = 1e3 * latency.latency_s
     theirs_ms = 1e3 * timer(call).blocked_autorange(min_run_time=seconds).median
     return Comparison(f"{name} / torch.utils.benchmark", ours_ms, theirs_ms, "ms", 0.05)
 
@@ -123,19 +125,18 @@ def compiled(subject: Subject, mode: str, *, whole: bool = False) -> Truths:
     """A compiled pass: still the same logits, and as fast as another timer says."""
     rows = ROWS[subject.device]
     expected = subject.plain_logits(rows, subject.dtype)
-    bench = subject.bench(rows)
-    (call,) = bench.forwards()
+    workload = subject.workload(rows)
+    (call,) = workload.forwards()
     form = "whole" if whole else "regional"
     name = f"compile {form}, {mode}"
-    optimization = Optimization(name, "eager", compile_mode=mode, compile_whole=whole)
-    compilation = Compilation(bench.loaded.model, optimization)
+    compilation = Compilation(workload.loaded.model, Compile(mode, form))
     try:
         compilation.start([call], subject.clock)
         yield _likeness(f"{name}: logits / eager", call, expected, 0.01)
         yield timed(subject, f"{name}: latency", call)
     finally:
-        block = compilation.stop()
-    seen = f"{block['recompiles']} recompiled, {block['graph_breaks']} breaks"
+        result = compilation.stop()
+    seen = f"{result.recompiles} recompiled, {result.graph_breaks} breaks"
     yield WordComparison(f"{name}: seen / wanted", seen, "0 recompiled, 0 breaks")
 
 
@@ -151,26 +152,26 @@ def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
     dtype, rows = "bf16" if subject.on_gpu else "fp32", ROWS[subject.device]
     expected = subject.plain_logits(rows, dtype)
     plain = dispatched(subject.forward(rows, dtype))
-    bench = subject.bench(rows, dtype, Optimization(kind, "eager", quantization=kind))
-    loaded, (call,) = bench.loaded, bench.forwards()
-    sizes = (weights_bytes(loaded.model) / 2**20, stored_bytes(loaded.model) / 2**20)
+    workload = subject.workload(rows, dtype, Optimization(kind, "eager", quantization=kind))
+    loaded, (call,) = workload.loaded, workload.forwards()
+    sizes = (compute_weights_bytes(loaded.model) / 2**20, stored_bytes(loaded.model) / 2**20)
     yield Comparison(f"{kind}: weights / torch.save", *sizes, "MiB", bytes_limit(subject))
     yield _likeness(f"{kind}: logits / plain", call, expected, limit)
     yield timed(subject, f"{kind}: latency", call)
-    with countable(loaded):
-        counted = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
+    with expose_matmuls(loaded):
+        counted = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
     yield Comparison(f"{kind}: FLOPs / plain", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
 
 def static_cache(subject: Subject) -> Truths:
     """A cache that is allocated once: whether it is used, and gives the same tokens."""
     rows = ROWS[subject.device]
-    plain = subject.bench(rows).generation(DECODING["max_new_tokens"])
-    form = Optimization("static_cache", "eager", static_cache=True)
-    bench = subject.bench(rows, optimization=form)
-    inputs = bench.cost_batches[0]
+    plain = subject.workload(rows).generation(DECODING.max_new_tokens)
+    form = Optimization("static_cache", "eager", cache="static")
+    workload = subject.workload(rows, optimization=form)
+    inputs = workload.cost_batches[0]
     with torch.inference_mode():
-        generated = bench.loaded.model.generate(
+        generated = workload.loaded.model.generate(
             **inputs,
             max_new_tokens=2,
             do_sample=False,
@@ -179,7 +180,7 @@ def static_cache(subject: Subject) -> Truths:
             return_dict_in_generate=True,
         )
     theirs = type(generated.past_key_values).__name__
-    ours = cache_in_use(bench.loaded, inputs, DECODING)
+    ours = find_cache_in_use(workload.loaded, inputs, DECODING)
     yield WordComparison("static cache: in use / by transformers alone", ours, theirs)
-    same = (bench.generation(DECODING["max_new_tokens"]) == plain).float().mean()
+    same = (workload.generation(DECODING.max_new_tokens) == plain).float().mean()
     yield Comparison("static cache: tokens as with a dynamic one", float(same), 1.0, "share", 0.1)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vlmeter.errors import UserError
+from vlmeter.storage.layout import RESULTS
 
 CONFIG = Path("config/config.yaml")
 
@@ -18,42 +19,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     A `UserError` ends the process with its sentence and no traceback.
     """
-    given = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = given.run
+    options = _make_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
     try:
-        run(given)
+        run(options)
     except UserError as error:
         sys.exit(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vlmeter", description="Looks at studies before and after Snakemake runs them."
     )
     commands = parser.add_subparsers(metavar="command", required=True)
 
-    def command(
+    def add_command(
         name: str, run: Callable[[argparse.Namespace], None], description: str
     ) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=description, description=f"{description}.")
-        added.set_defaults(run=run)
-        return added
+        command = commands.add_parser(name, help=description, description=f"{description}.")
+        command.set_defaults(run=run)
+        return command
 
-    plan = command("plan", _plan, "say what a study would do, before anything is fetched")
+    plan = add_command("plan", _plan, "say what a study would do, before anything is fetched")
     _add_config(plan)
-    verify = command("verify", _verify, "see that every file of a study is what was written")
+    verify = add_command("verify", _verify, "see that every file of a study is what was written")
     _add_config(verify)
-    compare = command("compare", _compare, "report what differs between two finished studies")
+    compare = add_command("compare", _compare, "report what differs between two finished studies")
     compare.add_argument("a", type=Path, help="results of the study to compare with")
     compare.add_argument("b", type=Path, help="results of the study that is compared")
     compare.add_argument(
         "--into", type=Path, help="folder to write to; default: results/comparisons/<a>--<b>"
     )
-    publish = command("publish", _publish, "copy a finished study's report, figures and tables")
+    publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
     publish.add_argument("config", type=Path, help="the study's config file")
     publish.add_argument("target", type=Path, help="folder; a device and a study get folders in it")
     publish.add_argument("--beside", type=Path, nargs="+", default=[], help="further files to keep")
-    command(
+    add_command(
         "reference", _write_reference, "write the generated parts of the docs, from the code's root"
     )
     return parser
@@ -69,50 +70,50 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _plan(given: argparse.Namespace) -> None:
+def _plan(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.study.gates import check_gates  # noqa: PLC0415
-    from vlmeter.study.plan import plan_text  # noqa: PLC0415
+    from vlmeter.study.plan import write_plan  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
-    study = Study(load_config(given.config))
-    check_gates(study, str(given.config))
-    print(plan_text(study))
+    study = Study(load_config(options.config))
+    check_gates(study, str(options.config))
+    print(write_plan(study))
 
 
-def _verify(given: argparse.Namespace) -> None:
+def _verify(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
-    from vlmeter.results.verify import advise_remake, damages  # noqa: PLC0415
+    from vlmeter.results.verify import advise_remake, find_damages  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
-    results = Study(load_config(given.config)).folder
-    if not results.is_dir():
-        raise UserError(f"{results} does not exist: run the study first.")
-    damaged = list(damages(results))
+    folder = Study(load_config(options.config)).folder
+    if not folder.root.is_dir():
+        raise UserError(f"{folder.root} does not exist: run the study first.")
+    damaged = list(find_damages(folder))
     if damaged:
-        advice = advise_remake(damaged, given.config)
+        advice = advise_remake(folder, damaged, options.config)
         raise UserError("\n".join([*(damage.words for damage in damaged), advice]))
-    print(f"{results}: every file is what was written.")
+    print(f"{folder.root}: every file is what was written.")
 
 
-def _compare(given: argparse.Namespace) -> None:
+def _compare(options: argparse.Namespace) -> None:
     from vlmeter.compare.page import compare  # noqa: PLC0415
 
-    names = f"{given.a.resolve().name}--{given.b.resolve().name}"
-    into = given.into or Path("results") / "comparisons" / names
-    for path in compare(given.a, given.b, into):
+    names = f"{options.a.resolve().name}--{options.b.resolve().name}"
+    into = options.into or RESULTS / "comparisons" / names
+    for path in compare(options.a, options.b, into):
         print(path)
 
 
-def _publish(given: argparse.Namespace) -> None:
+def _publish(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.results.publish import publish  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
-    print(publish(Study(load_config(given.config)).folder, given.target, given.beside))
+    print(publish(Study(load_config(options.config)).folder, options.target, options.beside))
 
 
-def _write_reference(_given: argparse.Namespace) -> None:
+def _write_reference(_options: argparse.Namespace) -> None:
     from vlmeter.config.reference import write_config_reference  # noqa: PLC0415
     from vlmeter.results.reference import write_columns_reference  # noqa: PLC0415
 

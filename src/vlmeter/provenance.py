@@ -1,9 +1,18 @@
 """Where a result comes from: the software below it and the commit that made it."""
 
 import subprocess
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Any
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The state of the working directory."""
+
+    commit: str
+    dirty: bool
+    """Whether it has uncommitted changes."""
 
 
 @cache
@@ -19,12 +28,12 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def git_state() -> dict[str, Any] | None:
+def read_git_state() -> GitState | None:
     """Return the commit of the working directory and whether it has changes; None without git."""
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return None
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    return GitState(commit, dirty=bool(_git("status", "--porcelain", "--untracked-files=no")))
 
 
 def _git(*arguments: str) -> str | None:

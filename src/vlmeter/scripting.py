@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import ParamSpec, TypeVar
 
 from vlmeter.errors import UserError
 from vlmeter.machine import locks
 from vlmeter.machine.isolation import die_with
-from vlmeter.storage.files import refusal_of_disk
+from vlmeter.storage.files import describe_disk_refusal
+from vlmeter.storage.typed import from_plain
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def run_job(log: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -76,7 +78,7 @@ def _run(
     except UserError as error:
         sys.exit(str(error))
     except Exception as error:
-        words = refusal_of_disk(error)
+        words = describe_disk_refusal(error)
         if words is None:
             raise
         # The log lies on the same disk.
@@ -97,11 +99,16 @@ def _print_to(log: Path) -> None:
     os.close(handle)
 
 
-def packed(value: object) -> str:
-    """Return a JSON-plain value as JSON in which no tag can begin or end."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
+def pack(params: object) -> str:
+    """Return dataclasses as JSON in which no HTML tag can begin or end.
+
+    Snakemake copies a job's params into the page of its own report.
+    """
+    # Not by `asdict`, which copies in depth: the outline of a large study has thousands of cells.
+    text = json.dumps(params, ensure_ascii=False, default=vars)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def unpacked(text: str) -> Any:  # noqa: ANN401 - whatever was packed
-    """Return what `packed` was given."""
-    return json.loads(text)
+def unpack(params: type[T], text: str) -> T:
+    """Return the dataclasses that `pack` was given."""
+    return from_plain(params, json.loads(text), Path("params"))

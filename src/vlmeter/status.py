@@ -13,7 +13,7 @@ from vlmeter.software.compilers import (
     PYTHON_HEADER,
     missing_needs,
 )
-from vlmeter.storage.files import refusal_of_disk
+from vlmeter.storage.files import describe_disk_refusal
 
 
 class Status(StrEnum):
@@ -65,28 +65,46 @@ _OUT_OF_MEMORY = re.compile(
 _DEVICE = (
     (
         "no kernel image is available",
-        "torch has no kernels for this GPU: install a torch that was built for it, or use another",
+        Sentence(
+            "torch has no kernels for this GPU: install a torch that was built for it, or use "
+            "another"
+        ),
     ),
     (
         "busy or unavailable",
-        "the GPU is busy or unavailable: end the process that has it, or set its compute mode to "
-        "Default (nvidia-smi -c DEFAULT)",
+        Sentence(
+            "the GPU is busy or unavailable: end the process that has it, or set its compute mode "
+            "to Default (nvidia-smi -c DEFAULT)"
+        ),
     ),
-    ("driver on your system is too old", "the NVIDIA driver is too old for this torch: update it"),
-    ("driver version is insufficient", "the NVIDIA driver is too old for this torch: update it"),
-    ("unsupported toolchain", "the NVIDIA driver is too old for this torch: update it"),
+    (
+        "driver on your system is too old",
+        Sentence("the NVIDIA driver is too old for this torch: update it"),
+    ),
+    (
+        "driver version is insufficient",
+        Sentence("the NVIDIA driver is too old for this torch: update it"),
+    ),
+    ("unsupported toolchain", Sentence("the NVIDIA driver is too old for this torch: update it")),
     (
         "forward compatibility was attempted on non supported",
-        "the CUDA libraries are newer than the NVIDIA driver supports on this GPU: update the "
-        "driver, or remove the compatibility libraries (cuda-compat)",
+        Sentence(
+            "the CUDA libraries are newer than the NVIDIA driver supports on this GPU: update the "
+            "driver, or remove the compatibility libraries (cuda-compat)"
+        ),
     ),
     (
         "system not yet initialized",
-        "the links between the GPUs are not set up: start the service nvidia-fabricmanager",
+        Sentence(
+            "the links between the GPUs are not set up: start the service nvidia-fabricmanager"
+        ),
     ),
-    ("Found no NVIDIA driver", "there is no NVIDIA driver: install it"),
-    ("No CUDA GPUs are available", "CUDA finds no GPU: see CUDA_VISIBLE_DEVICES and nvidia-smi"),
-    ("GPU is lost", "the GPU is lost: reset it, or reboot"),
+    ("Found no NVIDIA driver", Sentence("there is no NVIDIA driver: install it")),
+    (
+        "No CUDA GPUs are available",
+        Sentence("CUDA finds no GPU: see CUDA_VISIBLE_DEVICES and nvidia-smi"),
+    ),
+    ("GPU is lost", Sentence("the GPU is lost: reset it, or reboot")),
 )
 """What CUDA says of a GPU or driver that cannot be used, and the same with the remedy."""
 
@@ -110,15 +128,15 @@ def describe_failure(error: BaseException) -> Failure:
         return Failure(Status.ERROR, words)
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(words):
         return Failure(
-            Status.OUT_OF_MEMORY, _first_sentence(words) or Sentence("the memory ran out")
+            Status.OUT_OF_MEMORY, _take_first_sentence(words) or Sentence("the memory ran out")
         )
-    lack = describe_device_failure(error) or _missing_tool(f"{type(error).__name__} {words}")
+    lack = describe_device_failure(error) or _find_missing_tool(f"{type(error).__name__} {words}")
     if lack is not None:
         return Failure(Status.UNAVAILABLE, lack)
     if type(error).__module__.startswith(_COMPILER):
-        reason = Sentence(f"torch.compile fails on this model: {_words(words)}")
+        reason = Sentence(f"torch.compile fails on this model: {_shorten_complaint(words)}")
         return Failure(Status.UNSUPPORTED, reason)
-    disk = refusal_of_disk(error)
+    disk = describe_disk_refusal(error)
     if disk is not None:
         return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))
@@ -130,7 +148,7 @@ def describe_device_failure(error: BaseException) -> str | None:
     return next((remedy for mark, remedy in _DEVICE if mark in str(error)), None)
 
 
-def _missing_tool(words: str) -> str | None:
+def _find_missing_tool(words: str) -> str | None:
     """Say what compilation lacks on this machine, by the words of the compiler that torch calls."""
     if "Failed to find C compiler" in words:
         return C_COMPILER.sentence
@@ -139,12 +157,16 @@ def _missing_tool(words: str) -> str | None:
     if "libcuda.so cannot found" in words or "cannot find -lcuda" in words:
         return DRIVER_LIBRARY.sentence
     if "Cannot find a working triton" in words:
-        return "torch.compile needs Triton, which is not here: install the package triton"
+        return Sentence("torch.compile needs Triton, which is not here: install the package triton")
     if "too old to be supported by the triton" in words:
-        return "torch.compile cannot use this GPU, which is too old for Triton: use another GPU"
+        return Sentence(
+            "torch.compile cannot use this GPU, which is too old for Triton: use another GPU"
+        )
     header = _MISSING_HEADER.search(words)
     if header is not None and header[1] != PYTHON_HEADER.name:
-        return f"torch.compile needs {header[1]}, which is not here: install build-essential"
+        return Sentence(
+            f"torch.compile needs {header[1]}, which is not here: install build-essential"
+        )
     if header is not None:
         return PYTHON_HEADER.sentence
     command = _COMMAND_FAILED.search(words)
@@ -152,19 +174,19 @@ def _missing_tool(words: str) -> str | None:
         return None
     # The command's own complaint went to the log, not into the exception.
     missing = missing_needs("cuda")
-    return (
-        missing[0].sentence
-        if missing
-        else f"{command[1]} cannot build what torch.compile needs: see the cell's log, and whether "
+    if missing:
+        return missing[0].sentence
+    return Sentence(
+        f"{command[1]} cannot build what torch.compile needs: see the cell's log, and whether "
         "the packages gcc, libc6-dev and python3-dev are whole"
     )
 
 
-def _first_sentence(words: str) -> str:
+def _take_first_sentence(words: str) -> str:
     return words.split(". ", maxsplit=1)[0][:300]
 
 
-def _words(text: str) -> str:
+def _shorten_complaint(text: str) -> str:
     """Return a compiler's complaint without its command line and what to set to see more."""
     for mark in (" Command:", " Set TORCH", " from user code:"):
         text = text.split(mark, maxsplit=1)[0]

@@ -1,7 +1,7 @@
 """The demo's promises, recomputed with the project's own loading, decoding and metrics."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -13,13 +13,13 @@ from transformers import AutoConfig
 from vlmeter.config.load import load_config
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import Pictured
+from vlmeter.data.samples import StoredSamples
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.generate import answers
+from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import load_model
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
@@ -84,14 +84,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
     study = Study(load_config(ROOT / "config/demo.yaml"))
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.chdir(ROOT)
-    fetch_model(study.model_params("tiny-blip2", "fp32"), str(folder / "model.json"))
+    fetch_model(study.model_job("tiny-blip2", "fp32"), folder / "model.json")
     for name in study.config.datasets:
         samples = folder / name / "samples.parquet"
         manifest = samples.with_suffix(".json")
-        download_dataset(study.dataset_params(name), str(samples), str(manifest))
+        download_dataset(study.dataset_job(name), samples, manifest)
         images = samples.with_name("images.parquet")
         size = 448 if name == "lettering" else 224
-        preprocess_images(str(manifest), size, str(images), str(images.with_suffix(".json")))
+        preprocess_images(manifest, size, images, images.with_suffix(".json"))
     monkeypatch.undo()
     return study, folder
 
@@ -104,19 +104,19 @@ def scores(
     **changes: object,
 ) -> dict[str, float]:
     plan, folder = study
-    axes = asdict(replace(plan.cells[0].axes, **changes))
-    loaded = load_model(folder / "model", axes, random=False, seed=0)
-    feeder = Feeder(loaded, axes)
+    axes = replace(plan.cells[0].axes, **changes)
+    loaded = load_model(folder / "model", axes.device, axes.dtype, random=False, seed=0)
+    feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
     samples = folder / dataset / "samples.parquet"
-    stored = Pictured(samples, samples.with_name("images.parquet"))
+    stored = StoredSamples(samples, samples.with_name("images.parquet"))
     assert len(stored) == plan.config.datasets[dataset].sample.n
     assert len(stored) % 16 != 0
     block = plan.config.datasets[dataset]
     template = {**block.prompts, **ASKED}[prompt]
     items = Items(stored, feeder, lambda _: template, 0, samples_used)
     said = {
-        row["id"]: row["prediction"]
-        for row in answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
+        row.id: row.prediction
+        for row in generate_answers(loaded, feeder, items.read(), 16, plan.decoding(dataset))
     }
     rows = read_table(samples, ["id", "references", "choices", "answer_index"])
     examples = [

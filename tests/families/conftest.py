@@ -7,31 +7,20 @@ import numpy as np
 import pytest
 import tiny_families
 import torch
+from job_factory import get_optimization, make_cell_job
+from machines import make_machine_job
 from PIL import Image
+from stored_data import make_model_job, write_samples
 
+from vlmeter.cell.job import CellInputs
 from vlmeter.cell.worker.measure import measure_cell
-from vlmeter.cell.worker.workload import set_up
-from vlmeter.config.dataset import Generation
-from vlmeter.config.optimizations import BUILT_IN
-from vlmeter.config.schema import Measure
+from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.data.samples import SAMPLES
 from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.storage.files import file_sha256, write_json
-from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.storage.parquet import read_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
-MEASURE = Measure(
-    window_s=0.02,
-    min_iterations=2,
-    repeats=2,
-    max_warmup_s=0.02,
-    batches=2,
-    new_tokens=3,
-    cpu_threads=1,
-    energy={"window_s": 0.02, "min_window_s": 0.01, "cpu_power_w": 65.0, "ram_power_w": 5.0},
-).model_dump(mode="json")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,24 +57,15 @@ def _picture(seed):
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    energy = {**MEASURE["energy"], "idle_window_s": 0.1}
-    params = {"energy": energy, "cpu_threads": 1, "software": {}, "peaks": []}
-    describe_machine(params, str(folder / "machine.json"))
+    describe_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {"id": f"s{index}", "image": _picture(index), "question": question}
         for index, question in enumerate(QUESTIONS)
     ]
-    write_table(samples, rows, SAMPLES)
-    told = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": []}
-    write_json(samples.with_suffix(".json"), told)
     images = folder / "data/photos/img28"
-    preprocess_images(
-        str(samples.with_suffix(".json")),
-        28,
-        str(images / "images.parquet"),
-        str(images / "images.json"),
-    )
+    manifest = write_samples(samples, rows)
+    preprocess_images(manifest, 28, images / "images.parquet", images / "images.json")
     return folder
 
 
@@ -96,73 +76,45 @@ def inputs(prepared, checkpoint):
     def made(name, dtype="fp32"):
         manifest = prepared / f"models/{name}-{dtype}.json"
         if not manifest.exists():
-            source = {"path": str(checkpoint(name)), "hub": None, "revision": None, "allow": []}
-            fetch_model(
-                {"model": name, "dtype": dtype, "source": source, "weights": "pretrained"},
-                str(manifest),
-            )
-        return {
-            "machine": str(prepared / "machine.json"),
-            "model": str(manifest),
-            "images": str(prepared / "data/photos/img28/images.json"),
-        }
+            fetch_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
+        return CellInputs(prepared / "data/photos/img28/images.json", manifest)
 
     return made
 
 
 @pytest.fixture(scope="session")
 def job():
-    """A cell's job."""
+    """A cell's job under a built-in optimisation, or under another."""
 
-    def made(optimization="eager", how=None, template="question : {question} answer :", **axes):
-        cell = {
-            "id": "c",
-            "dataset": "photos",
-            "axes": {
-                "model": "tiny",
-                "prompt": "bare",
-                "device": "cpu",
-                "dtype": "fp32",
-                "image_size": 28,
-                "image_input": "processor",
-                "batch_size": 2,
-                "max_input_len": 30,
-                "optimization": optimization,
-                **axes,
-            },
-            "optimization": (how or BUILT_IN[optimization]).model_dump(mode="json"),
-            "template": template,
-            "task": "vqa",
-            "decoding": {"max_new_tokens": 4, **Generation().model_dump(mode="json")},
-            "gpus": 1,
-            "measure": MEASURE,
-            "iterations": 1,
-        }
-        return {"cell": cell, "code": "abc", "software": {"torch": "x"}, "attempt": {"count": 1}}
+    def made(optimization="eager", how=None, **settings):
+        chosen = how or get_optimization(optimization)
+        return make_cell_job(optimization=chosen, **{"max_input_len": 30, **settings})
 
     return made
 
 
 @pytest.fixture(scope="session")
-def measured(inputs, job, tmp_path_factory):
+def measured(prepared, inputs, job, tmp_path_factory):
     """A family's cell and its answers, measured once for all tests."""
     done = {}
 
     def cell(name):
         if name not in done:
             predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
-            found = measure_cell(job(), inputs(name), predictions)
-            done[name] = SimpleNamespace(blocks=found.blocks, answers=read_table(predictions))
+            machine = prepared / "machine.json"
+            figures = measure_cell(job(), inputs(name), machine, predictions).figures
+            done[name] = SimpleNamespace(figures=figures, answers=read_table(predictions))
         return done[name]
 
     return cell
 
 
 @pytest.fixture(scope="session")
-def bench(inputs, job):
-    """A family's model set up with its samples."""
+def workload(inputs, job):
+    """A family's model on its device, with its samples."""
 
     def made(name, *arguments, **options):
-        return set_up(job(*arguments, **options), inputs(name))
+        cell = job(*arguments, **options)
+        return prepare_workload(cell.cell, inputs(name), cell.measure.batches)
 
     return made

@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from job_factory import make_layers_job
+from stored_data import make_model_job
 from tiny_families import FAMILIES
 from torch.utils.flop_counter import FlopCounterMode
 
+from vlmeter.cell.measurement import Checks
 from vlmeter.cell.worker.layers import profile_cell
-from vlmeter.cell.worker.workload import set_up
-from vlmeter.measure.flops.dispatch import dispatched_flops
-from vlmeter.models.batches import in_batches
+from vlmeter.cell.worker.workload import prepare_workload
+from vlmeter.measure.flops.dispatch import count_dispatched_flops
+from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.generate import answers
-from vlmeter.models.option_scores import _continued, option_scores
+from vlmeter.models.generate import generate_answers
+from vlmeter.models.option_scores import _append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
 STAGES = {
@@ -47,79 +50,80 @@ EVERY = pytest.mark.parametrize("name", FAMILIES)
 def test_a_cell_is_measured_whole(measured, name):
     cell = measured(name)
     assert [row["id"] for row in cell.answers] == ["s0", "s1", "s2", "s3", "s4"]
-    assert cell.blocks["latency_detail"]["latency_s"] > 0
-    assert cell.blocks["generation"]["new_tokens"] == 3
-    assert cell.blocks["checks"] == {"image_tokens_present": True, "image_changes_logits": True}
-    assert cell.blocks["input"]["image_tokens"] == IMAGE_TOKENS[name]
+    assert cell.figures.latency_detail.latency_s > 0
+    assert cell.figures.generation.new_tokens == 3
+    assert cell.figures.checks == Checks(image_tokens_present=True, image_changes_logits=True)
+    assert cell.figures.input.image_tokens == IMAGE_TOKENS[name]
     chats = name in {"llava", "idefics3", "gemma3"}
-    assert cell.blocks["model"]["asked_by"] == ("chat template" if chats else "plain prompt")
+    assert cell.figures.model.asked_by == ("chat template" if chats else "plain prompt")
 
 
 @EVERY
-def test_every_parameter_has_its_stage_and_every_stage_its_work(measured, bench, name):
-    loaded = bench(name).loaded
+def test_every_parameter_has_its_stage_and_every_stage_its_work(measured, workload, name):
+    loaded = workload(name).loaded
     stages = {loaded.family.stage_of(parameter) for parameter, _ in loaded.model.named_parameters()}
     assert stages == STAGES[name]
-    told = measured(name).blocks["flops_detail"]
-    assert set(told["by_stage"]) == STAGES[name]
-    assert sum(told["by_stage"].values()) == told["flops"]
-    assert 0 < told["decode_step"] < told["flops"]
+    counted = measured(name).figures.flops_detail
+    assert set(counted.by_stage) == STAGES[name]
+    assert sum(counted.by_stage.values()) == counted.flops
+    assert 0 < counted.decode_step < counted.flops
 
 
 @EVERY
-def test_the_work_is_what_torch_counts_too(measured, bench, name):
-    set_up = bench(name)
-    inputs = {**set_up.cost_batches[0], "use_cache": False}
-    told = measured(name).blocks["flops_detail"]
-    assert told["flops"] == dispatched_flops(set_up.loaded.model, inputs)[""]
+def test_the_work_is_what_torch_counts_too(measured, workload, name):
+    cell = workload(name)
+    inputs = {**cell.cost_batches[0], "use_cache": False}
+    counted = measured(name).figures.flops_detail
+    assert counted.flops == count_dispatched_flops(cell.loaded.model, inputs)[""]
     # Gemma 3's mask is made by a function that fvcore's tracer cannot follow; LLaVA does not read
     # the last layer of its vision tower, which the trace leaves out.
-    assert (told["counter"] == "torch") == (name in {"gemma3", "llava"})
+    assert (counted.counter == "torch") == (name in {"gemma3", "llava"})
 
 
 @EVERY
-def test_every_stage_with_attention_tells_its_kernels(measured, name):
-    told = measured(name).blocks["model"]
+def test_every_stage_with_attention_names_its_kernels(measured, name):
+    model = measured(name).figures.model
     expected = STAGES[name] - {"connector"}
-    assert told["kernels"] == {stage: ["eager matmul and softmax"] for stage in expected}
-    assert told["not_as_asked"] == []
-    assert told["decode_kernels"] == ["eager matmul and softmax"]
+    assert model.kernels == {stage: ["eager matmul and softmax"] for stage in expected}
+    assert model.not_as_asked == []
+    assert model.decode_kernels == ["eager matmul and softmax"]
 
 
 @EVERY
-def test_the_decode_step_is_what_a_second_token_costs(measured, bench, name):
-    set_up = bench(name)
+def test_the_decode_step_is_what_a_second_token_costs(measured, workload, name):
+    cell = workload(name)
 
     def work(tokens):
         with FlopCounterMode(display=False) as counter:
-            set_up.generation(tokens)
+            cell.generation(tokens)
         return counter.get_total_flops()
 
-    told = measured(name).blocks["flops_detail"]
-    assert told["decode_step_reason"] is None
-    assert told["decode_step"] == work(2) - work(1)
+    counted = measured(name).figures.flops_detail
+    assert counted.decode_step_reason is None
+    assert counted.decode_step == work(2) - work(1)
 
 
 @EVERY
-def test_layers_are_profiled_with_the_decode_step_apart(inputs, job, name):
-    profiled = profile_cell(job(), inputs(name))
-    stages = {row["stage"] for row in profiled.rows} - {""}
+def test_layers_are_profiled_with_the_decode_step_apart(inputs, name):
+    layers_job = make_layers_job(iterations=1, max_input_len=30)
+    profiled = profile_cell(layers_job, inputs(name))
+    stages = {row.stage for row in profiled.rows} - {""}
     assert stages - {"decode"} == STAGES[name]
-    assert ("decode" in stages) == (profiled.blocks["decode_reason"] is None)
+    assert ("decode" in stages) == (profiled.figures.decode_reason is None)
 
 
 @EVERY
-def test_the_length_is_of_the_users_text_alone(bench, name):
-    long, short = (bench(name, max_input_len=length) for length in (30, 8))
-    assert (short.items.text_tokens, short.described()["truncated_samples"] > 0) == (8, True)
+def test_the_length_is_of_the_users_text_alone(workload, name):
+    long, short = (workload(name, max_input_len=length) for length in (30, 8))
+    assert (short.items.text_tokens, short.describe_input().truncated_samples > 0) == (8, True)
     cut = long.items.text_tokens - short.items.text_tokens
     assert long.sequence_length - short.sequence_length == cut
-    assert short.described()["image_tokens"] == IMAGE_TOKENS[name]
+    assert short.describe_input().image_tokens == IMAGE_TOKENS[name]
 
 
 @EVERY
-def test_the_cost_batches_are_of_one_shape(bench, name):
-    batches = bench(name).cost_batches
+def test_the_cost_batches_are_of_one_shape(workload, name):
+    batches = workload(name).cost_batches
     assert len(batches) == 2
     first, second = (
         {key: value.shape for key, value in batch.items() if torch.is_tensor(value)}
@@ -129,83 +133,84 @@ def test_the_cost_batches_are_of_one_shape(bench, name):
 
 
 @EVERY
-def test_the_batch_size_does_not_change_answers(bench, name):
-    set_up = bench(name)
-    parts = set_up.loaded, set_up.feeder, list(set_up.items.read())
+def test_the_batch_size_does_not_change_answers(workload, name):
+    cell = workload(name)
+    parts = cell.loaded, cell.feeder, list(cell.items.read())
     alone, together = (
-        [row["prediction"] for row in answers(*parts, size, set_up.decoding)] for size in (1, 5)
+        [row.prediction for row in generate_answers(*parts, size, cell.decoding)] for size in (1, 5)
     )
     assert together == alone
     assert any(alone)
 
 
 @EVERY
-def test_the_batch_size_does_not_change_how_likely_options_are(bench, name):
-    set_up = bench(name)
+def test_the_batch_size_does_not_change_how_likely_options_are(workload, name):
+    cell = workload(name)
     choices = ("red", "what is the dog", "cat")
     items = [
         replace(item, choices=choices[:count])
-        for item, count in zip(set_up.items.read(), (3, 2, 1, 0, 3), strict=True)
+        for item, count in zip(cell.items.read(), (3, 2, 1, 0, 3), strict=True)
     ]
     alone, together = (
         [
             own
-            for batch in in_batches(items, size)
-            for own in option_scores(set_up.loaded, set_up.feeder.batch(batch), batch)
+            for batch in split_into_batches(items, size)
+            for own in score_options(cell.loaded, cell.feeder.batch(batch), batch)
         ]
         for size in (1, 4)
     )
     assert [len(own) for own in alone] == [3, 2, 1, 0, 3]
-    for one, other in zip(alone, together, strict=True):
-        assert one == pytest.approx(other, abs=1e-4)
+    for own, same in zip(alone, together, strict=True):
+        assert own == pytest.approx(same, abs=1e-4)
     assert max(score for own in alone for score in own) < 0
     assert alone[0] != pytest.approx(alone[4], abs=1e-4)
 
 
 @EVERY
-def test_options_are_scored_without_a_look_ahead(bench, name):
-    set_up = bench(name)
-    loaded, feeder, first = set_up.loaded, set_up.feeder, next(set_up.items.read())
+def test_options_are_scored_without_a_look_ahead(workload, name):
+    cell = workload(name)
+    loaded, feeder, first = cell.loaded, cell.feeder, next(cell.items.read())
 
     def scores(*choices):
         item = replace(first, choices=choices)
-        [own] = option_scores(loaded, feeder.batch([item]), [item])
+        [own] = score_options(loaded, feeder.batch([item]), [item])
         return own
 
     # Equal first tokens: what comes after them must not change how likely they are.
     (alone,) = scores("cat")
     both = scores("cat", "cat dog red")
     assert both[0] == pytest.approx(alone, abs=1e-4)
-    continued = {} if "decoder_input_ids" in set_up.cost_batches[0] else first_logits(set_up)
-    for one, other in continued.values():
-        assert torch.allclose(one, other, atol=1e-4)
+    if "decoder_input_ids" not in cell.cost_batches[0]:
+        before_dog, before_red = compute_second_logits(cell)
+        assert torch.allclose(before_dog, before_red, atol=1e-4)
 
 
-def first_logits(set_up):
-    """The logits of an option's second token, with two different tokens after it."""
-    inputs = set_up.feeder.batch(list(set_up.items.read(0, 1)))
-    cat, dog, red = set_up.loaded.tokenizer("cat dog red", add_special_tokens=False)["input_ids"]
-    token_type = set_up.loaded.family.answer_token_type
-    found = []
+def compute_second_logits(cell):
+    """Return the logits of an option's second token, with two different tokens after it."""
+    inputs = cell.feeder.batch(list(cell.items.read(0, 1)))
+    cat, dog, red = cell.loaded.tokenizer("cat dog red", add_special_tokens=False)["input_ids"]
+    token_type = cell.loaded.family.answer_token_type
+    logits = []
     for last in (dog, red):
-        continued = _continued(inputs, [[cat, last]], token_type)
+        continued = _append_tokens(inputs, [[cat, last]], token_type)
         with torch.inference_mode():
-            found.append(set_up.loaded.model(**continued).logits[0, -2])
-    return {"second": tuple(found)}
+            logits.append(cell.loaded.model(**continued).logits[0, -2])
+    return logits
 
 
 @EVERY
 def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp_path, name):
     manifest = tmp_path / f"{name}-bf16.json"
-    source = {"path": str(checkpoint(name)), "hub": None, "revision": None, "allow": []}
-    params = {"model": name, "dtype": "bf16", "source": source, "weights": "random"}
-    fetch_model(params, str(manifest))
-    alone = set_up(job(dtype="bf16"), {**inputs(name), "model": str(manifest)})
+    fetch_model(make_model_job(checkpoint(name), "bf16", "random", model=name), manifest)
+    cell = job(dtype="bf16")
+    files = replace(inputs(name), model=manifest)
+    alone = prepare_workload(cell.cell, files, cell.measure.batches)
     assert not alone.loaded.answers_mean_something
     assert torch.isfinite(alone.forwards()[0]().logits.float()).all()
 
 
-def test_images_of_another_size_are_refused_where_positions_are_fixed(bench):
+def test_images_of_another_size_are_refused_where_positions_are_fixed(workload):
     with pytest.raises(UnsupportedError, match="llava takes images at its own size alone"):
-        bench("llava", image_input="native")
-    assert bench("instructblip", image_input="native").cost_batches[0]["interpolate_pos_encoding"]
+        workload("llava", image_input="native")
+    larger = workload("instructblip", image_input="native").cost_batches[0]
+    assert larger["interpolate_pos_encoding"]

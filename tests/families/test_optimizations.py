@@ -1,101 +1,105 @@
 """Every optimisation runs as what it says, is refused in the software's words, or is caught."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vlmeter.cell.worker.measure import measure_cell
-from vlmeter.config.optimizations import AttentionByPart, Compile, Optimization
 from vlmeter.measure.flops.count import count_flops
-from vlmeter.models.generate import cache_in_use
-from vlmeter.models.kernels import check_attention, kernels_by_stage
-from vlmeter.models.optimization import Optimization as Asked
-from vlmeter.models.traceable import countable
+from vlmeter.models.generate import find_cache_in_use
+from vlmeter.models.kernels import check_attention, find_kernels_by_stage
+from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
+from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.parquet import read_table
 
 EAGER, FLASH = "eager matmul and softmax", "sdpa flash"
-MIXED = Optimization(attention=AttentionByPart(vision="sdpa", qformer="eager", text="sdpa"))
+MIXED = Optimization("mixed", AttentionByPart(vision="sdpa", qformer="eager", text="sdpa"))
+REGIONAL = Optimization("compile", "eager", Compile(mode="default", form="regional"))
 
 
 @pytest.fixture(scope="module")
-def blocks(inputs, job, tmp_path_factory):
-    """The blocks of a BLIP-2's cell under an optimisation, measured once."""
+def figures(prepared, inputs, job, tmp_path_factory):
+    """The figures of a BLIP-2's cell under an optimisation, measured once."""
     done = {}
     predictions = tmp_path_factory.mktemp("cell") / "predictions.parquet"
 
-    def measured(optimization, how=None):
+    def measure(optimization, how=None):
         if optimization not in done:
-            cell = job(optimization, how)
-            done[optimization] = measure_cell(cell, inputs("blip2-opt"), predictions).blocks
+            cell, machine = job(optimization, how), prepared / "machine.json"
+            measured = measure_cell(cell, inputs("blip2-opt"), machine, predictions)
+            done[optimization] = measured.figures
         return done[optimization]
 
-    return measured
+    return measure
 
 
 @pytest.mark.parametrize(("optimization", "kernel"), [("eager", EAGER), ("sdpa", FLASH)])
-def test_the_kernel_that_ran_is_told_for_every_stage(blocks, optimization, kernel):
-    told = blocks(optimization)["model"]
-    assert told["kernels"] == {"vision": [kernel], "qformer": [kernel], "prefill": [kernel]}
-    assert told["decode_kernels"] == [kernel]
-    assert told["not_as_asked"] == []
+def test_the_kernel_that_ran_is_named_for_every_stage(figures, optimization, kernel):
+    model = figures(optimization).model
+    assert model.kernels == {"vision": [kernel], "qformer": [kernel], "prefill": [kernel]}
+    assert model.decode_kernels == [kernel]
+    assert model.not_as_asked == []
 
 
-def test_parts_of_a_model_can_differ(blocks):
-    told = blocks("mixed", MIXED)["model"]
-    assert told["attention"] == {"vision": "sdpa", "qformer": "eager", "prefill": "sdpa"}
-    assert told["kernels"] == {"vision": [FLASH], "qformer": [EAGER], "prefill": [FLASH]}
+def test_parts_of_a_model_can_differ(figures):
+    model = figures("mixed", MIXED).model
+    assert model.attention == {"vision": "sdpa", "qformer": "eager", "prefill": "sdpa"}
+    assert model.kernels == {"vision": [FLASH], "qformer": [EAGER], "prefill": [FLASH]}
 
 
-def test_a_static_cache_is_the_one_that_generation_uses(blocks):
-    assert blocks("static_cache")["model"]["cache"] == "StaticCache"
-    assert blocks("eager")["model"]["cache"] == "DynamicCache"
+def test_a_static_cache_is_the_one_that_generation_uses(figures):
+    assert figures("static_cache").model.cache == "StaticCache"
+    assert figures("eager").model.cache == "DynamicCache"
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])
-def test_weights_are_quantised_and_it_is_told_which(blocks, kind):
-    plain, packed = blocks("eager"), blocks(kind)
-    told = packed["model"]["quantization"]
-    assert told["kind"] == kind
-    assert told["library"].startswith("torchao ")
-    assert (told["layers"], told["layers_left"]) == (37, [])
+def test_weights_are_quantised_and_counted(figures, kind):
+    plain, packed = figures("eager"), figures(kind)
+    packing = packed.model.quantization
+    assert packing.kind == kind
+    assert packing.library.startswith("torchao ")
+    assert (packing.layers, packing.layers_left) == (37, [])
     for stage in ("vision", "qformer", "prefill"):
-        assert kind in packed["model"]["dtype_by_stage"][stage]
-    assert packed["memory"]["weights_bytes"] < plain["memory"]["weights_bytes"]
+        assert kind in packed.model.dtype_by_stage[stage]
+    assert packed.memory.weights_bytes < plain.memory.weights_bytes
     if kind == "int4":
-        assert all("int4 matmul" in of_stage for of_stage in packed["model"]["kernels"].values())
+        assert all("int4 matmul" in of_stage for of_stage in packed.model.kernels.values())
 
 
 @pytest.mark.parametrize("optimization", ["sdpa", "static_cache", "int8", "int4"])
-def test_the_work_is_the_same_however_it_is_done(blocks, optimization):
-    eager, other = blocks("eager")["flops_detail"], blocks(optimization)["flops_detail"]
-    for key in ("flops", "by_stage", "decode_step"):
-        assert other[key] == eager[key]
+def test_the_work_is_the_same_however_it_is_done(figures, optimization):
+    eager, other = figures("eager").flops_detail, figures(optimization).flops_detail
+    assert other.flops == eager.flops
+    assert other.by_stage == eager.by_stage
+    assert other.decode_step == eager.decode_step
 
 
-def test_flex_attention_runs_compiled_and_is_counted_as_its_products(bench, measured):
-    flex = bench("llava", "flex_attention")
-    told = flex.check_forward()
-    assert set(told["kernels"]) >= {"vision", "prefill"}
-    assert all(ran == ["compiled"] for ran in told["kernels"].values())
-    assert told["not_as_asked"] == []
-    with countable(flex.loaded):
+def test_flex_attention_runs_compiled_and_is_counted_as_its_products(workload, measured):
+    flex = workload("llava", "flex_attention")
+    effects = flex.check_forward()
+    assert set(effects.kernels) >= {"vision", "prefill"}
+    assert all(ran == ["compiled"] for ran in effects.kernels.values())
+    assert effects.not_as_asked == []
+    with expose_matmuls(flex.loaded):
         counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
-    assert counted.flops == measured("llava").blocks["flops_detail"]["flops"]
+    assert counted.flops == measured("llava").figures.flops_detail.flops
     assert flex.loaded.model.config._attn_implementation == "flex_attention"
 
 
-def test_quantised_weights_come_back_after_counting(bench):
-    packed = bench("llava", "int4")
+def test_quantised_weights_come_back_after_counting(workload):
+    packed = workload("llava", "int4")
     before = packed.forwards()[0]().logits
-    with countable(packed.loaded):
+    with expose_matmuls(packed.loaded):
         pass
     assert torch.equal(packed.forwards()[0]().logits, before)
 
 
-def test_layers_that_run_uncompiled_beside_compiled_ones_are_told():
-    asked = Asked("compile", "eager", compile_mode="default")
-    told = check_attention(asked, {"vision": ["compiled"], "prefill": ["compiled", EAGER]})
-    assert told == (f"prefill ran in part uncompiled, with {EAGER}",)
+def test_layers_that_run_uncompiled_beside_compiled_ones_are_named():
+    kernels = {"vision": ["compiled"], "prefill": ["compiled", EAGER]}
+    strayed = check_attention(REGIONAL, kernels)
+    assert strayed == (f"prefill ran in part uncompiled, with {EAGER}",)
 
 
 REFUSED = [
@@ -106,11 +110,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("family", "optimization", "words"), REFUSED)
-def test_what_the_software_refuses_is_unsupported_in_its_words(bench, family, optimization, words):
-    with pytest.raises(UnsupportedError) as told:
-        bench(family, optimization)
-    assert str(told.value).startswith(words)
-    assert "/" not in str(told.value)
+def test_what_the_software_refuses_is_unsupported_in_its_words(
+    workload, family, optimization, words
+):
+    with pytest.raises(UnsupportedError) as raised:
+        workload(family, optimization)
+    assert str(raised.value).startswith(words)
+    assert "/" not in str(raised.value)
 
 
 def test_a_model_that_the_compiler_cannot_take_is_unsupported():
@@ -121,35 +127,34 @@ def test_a_model_that_the_compiler_cannot_take_is_unsupported():
     assert failure.reason == "torch.compile fails on this model: C++ compile error"
 
 
-def test_attention_that_ran_nowhere_is_caught(bench):
-    eager = bench("blip2-opt")
-    kernels = kernels_by_stage(eager.loaded.model, eager.loaded.family, eager.forwards()[0])
+def test_attention_that_ran_nowhere_is_caught(workload):
+    eager = workload("blip2-opt")
+    kernels = find_kernels_by_stage(eager.loaded.model, eager.loaded.family, eager.forwards()[0])
     with pytest.raises(UnsupportedError, match="sdpa: accepted, but no stage of the model ran"):
-        check_attention(Asked("sdpa", "sdpa"), kernels)
+        check_attention(Optimization("sdpa", "sdpa"), kernels)
 
 
-def test_attention_that_ran_in_some_stages_alone_is_told(bench):
-    mixed = bench("blip2-opt", "mixed", MIXED)
-    kernels = kernels_by_stage(mixed.loaded.model, mixed.loaded.family, mixed.forwards()[0])
-    assert check_attention(Asked("sdpa", "sdpa"), kernels) == (
+def test_attention_that_ran_in_some_stages_alone_is_named(workload):
+    mixed = workload("blip2-opt", "mixed", MIXED)
+    kernels = find_kernels_by_stage(mixed.loaded.model, mixed.loaded.family, mixed.forwards()[0])
+    assert check_attention(Optimization("sdpa", "sdpa"), kernels) == (
         f"qformer was to run with sdpa and ran with {EAGER}",
     )
 
 
-def test_layers_that_are_too_narrow_for_int4_are_told_or_the_cell_is_refused(bench):
+def test_layers_that_are_too_narrow_for_int4_are_named_or_the_cell_is_refused(workload):
     # The widths of its first vision block are no multiple of a group.
-    narrow = bench("florence2", "int4")
-    told = narrow.loaded.quantization
-    assert told["layers"] > 0
-    assert all(name.startswith("model.vision_tower.blocks.0") for name in told["layers_left"])
-    left = told["layers_left"]
+    narrow = workload("florence2", "int4")
+    left = narrow.loaded.quantization.layers_left
+    assert narrow.loaded.quantization.layers > 0
     assert left
-    assert narrow.check_forward()["not_as_asked"] == [
+    assert all(name.startswith("model.vision_tower.blocks.0") for name in left)
+    assert narrow.check_forward().not_as_asked == [
         f"{len(left)} linear layers kept their weights, {left[0]} among them"
     ]
 
 
-def test_quantisation_that_replaces_nothing_is_refused(bench):
+def test_quantisation_that_replaces_nothing_is_refused(workload):
     from vlmeter.models.quantization import quantize
 
     model = torch.nn.Sequential(torch.nn.Linear(24, 24))
@@ -158,8 +163,8 @@ def test_quantisation_that_replaces_nothing_is_refused(bench):
         quantize(model, "int4", "cpu")
 
 
-def test_a_static_cache_that_is_ignored_is_caught(bench):
-    plain = bench("blip2-opt")
+def test_a_static_cache_that_is_ignored_is_caught(workload):
+    plain = workload("blip2-opt")
 
     class Deaf:
         """A model that takes every setting and goes on as before."""
@@ -168,30 +173,16 @@ def test_a_static_cache_that_is_ignored_is_caught(bench):
             options["cache_implementation"] = None
             return plain.loaded.model.generate(**options)
 
-    from dataclasses import replace
-
-    asked = Asked("static_cache", "eager", static_cache=True)
+    asked = Optimization("static_cache", "eager", cache="static")
     loaded = replace(plain.loaded, model=Deaf(), optimization=asked)
     with pytest.raises(UnsupportedError, match="accepted, but generation used a DynamicCache"):
-        cache_in_use(loaded, plain.cost_batches[0], plain.decoding)
-
-
-def test_a_compile_block_is_a_mode_and_a_form():
-    whole = Optimization(compile=Compile(mode="max-autotune", form="whole"))
-    cell = {"axes": {"optimization": "w"}, "optimization": whole.model_dump(mode="json")}
-    asked = Asked.of(cell)
-    assert (asked.compile_mode, asked.compile_whole, asked.compiled) == ("max-autotune", True, True)
+        find_cache_in_use(loaded, plain.cost_batches[0], plain.decoding)
 
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
-def test_every_number_format_answers(inputs, job, tmp_path, dtype):
-    predictions = tmp_path / "predictions.parquet"
-    cell = measure_cell(job(dtype=dtype), inputs("blip2-flan-t5", dtype), predictions)
+def test_every_number_format_answers(prepared, inputs, job, tmp_path, dtype):
+    predictions, machine = tmp_path / "predictions.parquet", prepared / "machine.json"
+    cell = measure_cell(job(dtype=dtype), inputs("blip2-flan-t5", dtype), machine, predictions)
     assert len(read_table(predictions)) == 5
-    assert (
-        cell.blocks["model"]["dtype_by_stage"]["vision"]
-        == {
-            "fp16": "float16",
-            "bf16": "bfloat16",
-        }[dtype]
-    )
+    vision = cell.figures.model.dtype_by_stage["vision"]
+    assert vision == {"fp16": "float16", "bf16": "bfloat16"}[dtype]

@@ -1,17 +1,20 @@
-"""A model that cannot be measured is told so by name, with what can, before it is fetched."""
+"""A model that cannot be measured is named, with what can, before it is fetched."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import transformers
+from stored_data import make_model_job
 from tiny_families import FAMILIES, tokenizer
 
-from vlmeter.cell.worker.workload import set_up
-from vlmeter.hub.retry import USUAL
+from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY
 from vlmeter.models import hub_files
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, why_not
+from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, explain_refusal
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import read_json
 
@@ -20,12 +23,12 @@ def test_what_is_called_proved_is_what_these_tests_prove(checkpoint):
     types = {read_json(checkpoint(name) / "config.json")["model_type"] for name in FAMILIES}
     assert types == set(PROVED)
     assert set(PROVED) <= set(MODEL_TYPES)
-    assert [name for name in PROVED if why_not(name)] == []
+    assert [name for name in PROVED if explain_refusal(name)] == []
 
 
 @pytest.mark.parametrize("model_type", ["qwen2_vl", "smolvlm", "internvl"])
 def test_a_processor_with_a_part_for_videos_is_refused_for_the_true_reason(tmp_path, model_type):
-    assert why_not(model_type) == (
+    assert explain_refusal(model_type) == (
         "its processor has a part for videos, which needs torchvision, not installed"
     )
     tokenizer().save_pretrained(tmp_path)
@@ -36,16 +39,16 @@ def test_a_processor_with_a_part_for_videos_is_refused_for_the_true_reason(tmp_p
 
 
 def test_a_type_that_answers_no_images_is_named_with_what_does():
-    with pytest.raises(UnsupportedError) as told:
+    with pytest.raises(UnsupportedError) as raised:
         check_model_type("maker/words", "bert")
-    assert str(told.value) == (
+    assert str(raised.value) == (
         "model maker/words is of the type bert: transformers "
         f"{transformers.__version__} has no model of it for image and text; types known to work: "
         "blip-2, florence2, gemma3, git, idefics3, instructblip, llava, paligemma"
     )
 
 
-def test_a_type_that_is_not_known_yet_or_brings_its_code_is_let_through():
+def test_a_type_that_the_hub_does_not_state_or_that_brings_its_code_is_let_through():
     check_model_type("maker/any", None)
     check_model_type("maker/own", "own_thing", own_code=True)
     check_model_type("maker/other", "vipllava")
@@ -62,24 +65,22 @@ def words(tmp_path):
 
 def test_its_cells_are_unsupported_and_the_study_goes_on(words, tmp_path, inputs, job):
     manifest = tmp_path / "models/words-fp32.json"
-    source = {"path": str(words), "hub": None, "revision": None, "allow": []}
-    params = {"model": "words", "dtype": "fp32", "source": source, "weights": "pretrained"}
-    fetch_model(params, str(manifest))
-    assert read_json(manifest)["files"] == {}
+    fetch_model(make_model_job(words, model="words"), manifest)
+    assert read_model_manifest(manifest).files == {}
     with pytest.raises(UnsupportedError, match="words is of the type bert: "):
-        set_up(job(), {**inputs("git"), "model": str(manifest)})
+        open_cell(job().cell, replace(inputs("git"), model=manifest))
 
 
-def test_on_the_hub_it_is_told_before_anything_is_fetched(monkeypatch):
+def test_on_the_hub_it_is_refused_before_anything_is_fetched(monkeypatch):
     class Api:
         def model_info(self, *_, **__):
             return SimpleNamespace(config={"model_type": "bert"}, siblings=[], sha="0" * 40)
 
     monkeypatch.setattr(hub_files, "HfApi", Api)
-    monkeypatch.setattr(hub_files, "connect", lambda _: None)
+    monkeypatch.setattr(hub_files, "install_client", lambda _: None)
 
     def accept(model_type):
         check_model_type("maker/words", model_type)
 
     with pytest.raises(UnsupportedError, match="maker/words is of the type bert"):
-        hub_files.fetch_snapshot("maker/words", None, list, USUAL, accept)
+        hub_files.fetch_snapshot("maker/words", None, list, DEFAULT_RETRY_POLICY, accept)

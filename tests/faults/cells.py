@@ -80,7 +80,9 @@ def lose_the_gpu(study: Study, dice: random.Random) -> str:
     """The GPU was there when the run began, and is not when the cell's turn comes."""
     job = next(one for one in study.named("run_inference") if "-cuda" in one.cell)
     name, args, kwargs = pickle.loads(job.kept.read_bytes())
-    args[5]["model"] = str(RESULTS_FOLDER / "models/tiny-fp32.json")
+    # The log, the device, its GPUs, the work, its job and its attempt come before the inputs.
+    inputs = replace(args[6], model=RESULTS_FOLDER / "models/tiny-fp32.json")
+    args = (*args[:6], inputs, *args[7:])
     kept = job.kept.with_suffix(".gone")
     kept.write_bytes(pickle.dumps((name, args, kwargs)))
     ended = study.run(replace(job, kept=kept), study.environment())

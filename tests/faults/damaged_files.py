@@ -12,8 +12,9 @@ from study import RESULTS_FOLDER, Job, Study, working_in
 
 from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
-from vlmeter.results.verify import damages
-from vlmeter.storage.files import read_json
+from vlmeter.machine.description import read_machine
+from vlmeter.results.verify import find_damages
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study as Config
 
@@ -108,21 +109,20 @@ def _is_named(name: str, pickled: str) -> bool:
 def _set_up(study: Study, job: Job) -> None:
     """Read what a cell reads, up to the point where its measurement would begin."""
     # Here alone: a fault of another kind needs no torch.
-    from vlmeter.cell.worker.workload import set_up
+    from vlmeter.cell.worker.workload import prepare_workload
 
-    _, (_, *call), _ = pickle.loads(job.kept.read_bytes())
-    told, inputs = call[3], call[4]
-    if "model" not in inputs:
+    _, (_, _, _, _, cell_job, _, inputs, *others), _ = pickle.loads(job.kept.read_bytes())
+    if inputs.model is None:
         return
     with working_in(study.tree.folder):
-        if "machine" in inputs:
-            read_json(Path(inputs["machine"]))
-        set_up(told, inputs)
+        if isinstance(others[0], Path):
+            read_machine(others[0])
+        prepare_workload(cell_job.cell, inputs, cell_job.measure.batches)
 
 
 def _told_by_verify(study: Study, relative: Path) -> str | None:
     with working_in(study.tree.folder):
-        told = [damage.words for damage in damages(RESULTS_FOLDER)]
+        told = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
     return next((words for words in told if str(relative) in words), None)
 
 
@@ -155,7 +155,7 @@ def damage_a_note(study: Study, dice: random.Random) -> str:
     with working_in(study.tree.folder):
         config = Config(load_config(Path("study.yaml")))
         jobs = Jobs(config)
-        counts = {jobs.inference(cell)["attempt"]["count"] for cell in config.cells}
+        counts = {jobs.build_measurement(cell)["attempt"]["count"] for cell in config.cells}
     note.write_bytes(content)
     expect(counts == {1}, f"tries are counted as {counts}")
     return "a damaged note costs one more try at most"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import psutil
 from study import RESULTS_FOLDER, Job, Study, working_in
 
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
 from vlmeter.storage.files import read_json
+from vlmeter.storage.layout import StudyFolder
 
 
 class NoticedTooLittle(AssertionError):
@@ -43,7 +44,7 @@ def run_again(study: Study, job: Job) -> None:
 
 def expect_whole_or_absent(study: Study) -> None:
     with working_in(study.tree.folder):
-        found = [damage.words for damage in damages(RESULTS_FOLDER)]
+        found = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
     halves = [words for words in found if "is missing" not in words]
     expect(not halves, f"half-written files look finished: {halves}")
 

@@ -212,5 +212,5 @@ def _jobs(tree: Tree, events: Iterable[Mapping[str, Any]]) -> Iterable[Job]:
 def _cell(kept: Path) -> str:
     _, args, _ = pickle.loads(kept.read_bytes())
     job = args[4]
-    place = "control" if job.get("cost_only") else job["cell"]["dataset"]
-    return f"{place}/{job['cell']['id']}"
+    place = "control" if job.cost_only else job.cell.dataset
+    return f"{place}/{job.cell.id}"

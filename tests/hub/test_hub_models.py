@@ -9,8 +9,8 @@ from hubcontent import DEMO
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.load import load_model
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -26,8 +26,8 @@ def test_the_stored_tensors_equal_those_that_transformers_loads_from_the_hub(mod
     fetcher.fetch_model(model, dtype)
     direct = AutoModelForImageTextToText.from_pretrained(model.name, dtype=DTYPES[dtype])
 
-    axes = {"device": "cpu", "optimization": "eager", "dtype": dtype}
-    stored = load_model(fetcher.folder / f"models/tiny-{dtype}", axes, random=False, seed=0).model
+    folder = fetcher.folder / f"models/tiny-{dtype}"
+    stored = load_model(folder, "cpu", dtype, random=False, seed=0).model
 
     expected, actual = list_tensors(direct), list_tensors(stored)
     assert actual.keys() == expected.keys()

@@ -8,7 +8,7 @@ from hubcontent import MODEL, add_study
 from studytree import REPOSITORY
 
 from vlmeter.config.load import check_config
-from vlmeter.study.plan import plan_text
+from vlmeter.study.plan import write_plan
 from vlmeter.study.study import Study
 
 
@@ -26,7 +26,9 @@ def plan(hub, fetcher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def read_plan(config) -> dict[str, list[str]]:
-        text = plan_text(Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.patience)
+        text = write_plan(
+            Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy
+        )
         return {line[:32].strip(): line[32:].split() for line in text.splitlines() if line}
 
     return read_plan

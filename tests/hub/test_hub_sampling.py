@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from hubcontent import SCIENCEQA, TEXTVQA, add_coco, add_noise, add_scienceqa, add_textvqa
 
+from vlmeter.data.job import DataSource
 from vlmeter.data.parquet_files import RowGroup
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.source import draw_sample, open_source
@@ -14,7 +15,7 @@ from vlmeter.storage.files import read_json
 
 
 def pick_groups(repo, columns, n=12, seed=0) -> list[RowGroup]:
-    source = {"hub": repo.name, "split": "test", "config": None}
+    source = DataSource(hub=repo.name, split="test")
     return list(draw_sample(open_source(source), columns, n, seed).groups)
 
 
@@ -151,7 +152,7 @@ def test_an_image_of_every_kind_becomes_a_square(coco, fetcher):
     _, samples, _ = coco
     images = fetcher.folder / "images.json"
 
-    preprocess_images(str(fetcher.manifest), 32, str(images.with_suffix(".parquet")), str(images))
+    preprocess_images(fetcher.manifest, 32, images.with_suffix(".parquet"), images)
 
     manifest = read_json(images)
     assert manifest["n"] == len(samples)

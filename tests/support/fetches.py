@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hubserver import Repo
+from hubrepo import Repo
 
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.errors import UserError
-from vlmeter.hub.retry import Patience
+from vlmeter.hub.retry import RetryPolicy
 from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.storage.files import read_json
 from vlmeter.storage.parquet import read_table
 
@@ -32,11 +34,6 @@ def fetch(folder: Path, kind: str, name: str, commit: str) -> dict[str, object]:
         return {"error": str(error), "has no result": fetcher.has_no_result()}
 
 
-NO_COLUMNS = dict.fromkeys(
-    ("id", "image", "question", "context", "choices", "answer_index", "references")
-)
-
-
 @dataclass
 class Fetcher:
     """Fetches into a folder; its retry policy records the waits instead of waiting."""
@@ -47,9 +44,9 @@ class Fetcher:
     wait: Callable[[float], object] | None = None
 
     @property
-    def patience(self) -> Patience:
+    def retry_policy(self) -> RetryPolicy:
         wait = self.wait or self.waits.append
-        return Patience(attempts=3, timeout_s=self.timeout_s, wait=wait)
+        return RetryPolicy(attempts=3, timeout_s=self.timeout_s, wait=wait)
 
     def fetch_dataset(
         self,
@@ -60,15 +57,14 @@ class Fetcher:
         **source: Any,
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Fetch a data set; return its samples and its manifest."""
-        params = {
-            "dataset": "photos",
-            "task": task,
-            "source": {"hub": repo.name, "split": "test", **source},
-            "columns": NO_COLUMNS
-            | (columns or {"id": "key", "image": "image", "references": "key"}),
-            "sample": sample or {"n": 12, "seed": 0},
-        }
-        download_dataset(params, str(self.samples), str(self.manifest), self.patience)
+        job = DatasetJob(
+            dataset="photos",
+            task=task,
+            source=DataSource(**{"hub": repo.name, "split": "test", **source}),
+            columns=Columns(**(columns or {"id": "key", "image": "image", "references": "key"})),
+            sample=Sampling(**(sample or {"n": 12, "seed": 0})),
+        )
+        download_dataset(job, self.samples, self.manifest, self.retry_policy)
         return read_table(self.samples), read_json(self.manifest)
 
     @property
@@ -81,14 +77,9 @@ class Fetcher:
 
     def fetch_model(self, repo: Repo, dtype: str = "fp32", **source: Any) -> dict[str, Any]:
         """Fetch a model; return its manifest."""
-        params = {
-            "model": "tiny",
-            "dtype": dtype,
-            "weights": "pretrained",
-            "source": {"hub": repo.name, "revision": None, "path": None, "allow": [], **source},
-        }
+        job = ModelJob("tiny", dtype, ModelSource(hub=repo.name, **source), "pretrained")
         manifest = self.folder / f"models/tiny-{dtype}.json"
-        fetch_model(params, str(manifest), self.patience)
+        fetch_model(job, manifest, self.retry_policy)
         return read_json(manifest)
 
     def has_no_result(self) -> bool:

@@ -1,4 +1,4 @@
-"""Stand-ins for time, CUDA, NVML and codecarbon that behave as told."""
+"""Stand-ins for time, CUDA, NVML and codecarbon that behave as a test sets them."""
 
 from bisect import bisect_right
 from contextlib import contextmanager, nullcontext
@@ -6,6 +6,17 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from vlmeter.measure.energy.counters import EnergyCounter
+from vlmeter.measure.settings import EnergySettings
+
+ENERGY_SETTINGS = EnergySettings(
+    window_s=10.0,
+    min_window_s=1.0,
+    min_counter_updates=10,
+    cpu_power_w=None,
+    ram_power_w=None,
+    country_iso_code=None,
+    grid_kg_per_kwh=None,
+)
 
 
 @dataclass

@@ -1,7 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from study_factory import Files, MadeStudy, render_all
+from study_factory import MadeStudy
+from study_files import Files
+from study_steps import render_all
 
 
 @pytest.fixture(scope="session")
@@ -27,18 +30,21 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Files:
 def hostile_study() -> MadeStudy:
     study = MadeStudy()
     bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m $x$'
-    outline = study.outline
     study.words = f"=1+1 {bad}\n\n| # <b>not</b> a heading"
-    outline["title"] = f"=T {bad}"
-    outline["study"] = f"S {bad}"
-    outline["models"]["blip2-opt-2.7b"]["label"] = f"M {bad}"
-    outline["models"]["blip2-opt-2.7b"]["licence"] = bad
-    for block in outline["datasets"].values():
-        block["label"] = f"_{block['label']} {bad}"
-        block["source"] = bad
-    for block in outline["sections"]:
-        block["title"] = f"{block['title']} {bad}"
-        block["note"] = f"- {bad}\n\n# not a heading\n\n```\nnot code\n```"
+    study.edit_model(label=f"M {bad}", licence=bad)
+    note = f"- {bad}\n\n# not a heading\n\n```\nnot code\n```"
+    study.edit_outline(
+        title=f"=T {bad}",
+        study=f"S {bad}",
+        datasets={
+            name: replace(dataset, label=f"_{dataset.label} {bad}", source=bad)
+            for name, dataset in study.outline.datasets.items()
+        },
+        sections=tuple(
+            replace(section, title=f"{section.title} {bad}", note=note)
+            for section in study.outline.sections
+        ),
+    )
     for record in study.records.values():
         if record["status"] != "ok":
             record["reason"] = f'=cmd|"/C calc"!A0 {bad}\n\n## not a heading'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from job_factory import get_optimization
 from PIL import Image
 from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
 from tokenizers.models import WordLevel
@@ -17,11 +18,9 @@ from transformers import (
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.data.samples import Text
 from vlmeter.models.batches import Feeder, Item
 from vlmeter.models.load import load_model
-from vlmeter.models.optimization import Optimization
 
 SIDE_PX, QUERIES = 28, 4
 SPECIAL = ("<pad>", "<s>", "\n", "<unk>", "<image>")
@@ -40,17 +39,6 @@ WORDS = (
     "one",
     "two",
 )
-AXES = {
-    "model": "tiny",
-    "prompt": "bare",
-    "device": "cpu",
-    "dtype": "fp32",
-    "image_size": SIDE_PX,
-    "image_input": "processor",
-    "batch_size": 1,
-    "max_input_len": 50,
-    "optimization": "eager",
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,16 +116,14 @@ def checkpoint(tmp_path_factory):
 class Loader:
     folder: object
 
-    def __call__(self, random=False, **axes):
-        axes = {**AXES, **axes}
-        how = BUILT_IN[axes["optimization"]].model_dump(mode="json")
-        optimization = Optimization.of({"axes": axes, "optimization": how})
-        return load_model(self.folder, axes, optimization, random=random, seed=0)
+    def __call__(self, optimization="eager", device="cpu", dtype="fp32", random=False):
+        how = get_optimization(optimization)
+        return load_model(self.folder, device, dtype, how, random=random, seed=0)
 
 
 @pytest.fixture(scope="session")
 def load(checkpoint):
-    """Load the checkpoint with other values on some axes."""
+    """Load the checkpoint on a device, in a number format and under an optimisation."""
     return Loader(checkpoint)
 
 
@@ -165,8 +151,8 @@ QUESTIONS = ("what colour", "is the cat red ? one two", "", "what is the dog ?",
 
 @pytest.fixture(scope="session")
 def make_feeder():
-    def make(loaded, **axes):
-        return Feeder(loaded, {**AXES, **axes})
+    def make(loaded, image_input="processor", max_input_len=50):
+        return Feeder(loaded, image_input, max_input_len)
 
     return make
 

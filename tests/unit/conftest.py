@@ -116,11 +116,11 @@ def machine(monkeypatch):
         build = TorchBuild("2.13.0", torch_cuda)
         for module in (devices, obstacles):
             monkeypatch.setattr(module, "torch_build", lambda: build)
-        devices._find.cache_clear()
+        devices._find_gpus.cache_clear()
         return fake
 
     yield prepare
-    devices._find.cache_clear()
+    devices._find_gpus.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ SAME = {
 }
 OTHER = {
     "a number": ("return last.count + 1", "return last.count + 2"),
-    "a name": ("def attempt_key", "def attempts_key"),
+    "a name": ("def compute_attempt_key", "def attempts_key"),
     "an operator": ("last.count < max_attempts", "last.count <= max_attempts"),
     "a text that is used": ('"*/*.json"', '"**/*.json"'),
     "a default": ("status: str\n", 'status: str = "ok"\n'),
@@ -277,12 +277,15 @@ def test_the_closure_holds_packages_on_the_way():
     assert list(import_closure("vlmeter.data.preprocess_images")) == [
         "vlmeter",
         "vlmeter.data",
+        "vlmeter.data.job",
+        "vlmeter.data.manifests",
         "vlmeter.data.preprocess_images",
         "vlmeter.data.samples",
         "vlmeter.errors",
         "vlmeter.storage",
         "vlmeter.storage.files",
         "vlmeter.storage.parquet",
+        "vlmeter.storage.typed",
     ]
 
 
@@ -322,10 +325,10 @@ def test_digests_do_not_depend_on_the_locale(run_python, repository, locale):
     code = (
         f"import os; os.chdir({str(repository)!r})\n"
         "from pathlib import Path; from vlmeter.code_digest import script_digest\n"
-        "from vlmeter.study.sources import content_digest\n"
+        "from vlmeter.study.sources import digest_content\n"
         "scripts = sorted(path.stem for path in Path('workflow/scripts').glob('*.py'))\n"
         "print([script_digest(script) for script in scripts])\n"
-        "print(content_digest(Path('config')))"
+        "print(digest_content(Path('config')))"
     )
     here = run_python(code, PYTHONUTF8="1")
     there = run_python(code, LC_ALL=locale, LANG=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
@@ -338,8 +341,8 @@ def test_files_with_names_beyond_ascii_have_one_digest_in_each_locale(run_python
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(name)
     code = (
-        "from pathlib import Path; from vlmeter.study.sources import content_digest\n"
-        f"print(content_digest(Path({str(tmp_path / 'model')!r})))"
+        "from pathlib import Path; from vlmeter.study.sources import digest_content\n"
+        f"print(digest_content(Path({str(tmp_path / 'model')!r})))"
     )
     runs = [
         run_python(code, LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

@@ -7,8 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.cli import main
-from vlmeter.config.axes import AXES
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = [
@@ -126,4 +126,4 @@ def test_pictures_are_small_and_described() -> None:
 
 def test_the_readme_of_the_config_names_every_axis() -> None:
     text = (REPOSITORY / "config/README.md").read_text()
-    assert [axis for axis in AXES if f"`{axis}`" not in text] == []
+    assert [axis for axis in AXIS_NAMES if f"`{axis}`" not in text] == []

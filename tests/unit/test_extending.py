@@ -13,8 +13,8 @@ from vlmeter.config.optimizations import BUILT_IN, Optimization
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.registry import TASK_METRICS
-from vlmeter.models.families import FAMILIES, family_of
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.models.families import FAMILIES, find_family
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.study.gates import check_gates
 from vlmeter.study.study import Study
 
@@ -47,7 +47,7 @@ def test_a_model_family_is_a_class_and_a_line(monkeypatch) -> None:
     entry = eval(f"{{{line('A model family')}}}", vars(module("A model family")))
     for name, family in entry.items():
         monkeypatch.setitem(FAMILIES, name, family)
-    found = family_of(SimpleNamespace(model_type="lantern"))
+    found = find_family(SimpleNamespace(model_type="lantern"))
     assert found.name == "Lantern"
     names = ("eyes.layers.0", "lens", "language_model.layers.3.mlp", "")
     assert [found.stage_of(name) for name in names] == ["vision", "connector", "prefill", None]
@@ -107,4 +107,4 @@ def test_the_tables_that_are_named_are_there(repository: Path, name: str, file: 
 
 def test_the_tables_are_found() -> None:
     found = re.findall(r"`(\w+)` (?:of|in|there|entry of)\s+`src/", PAGE)
-    assert {"FAMILIES", "TASK_METRICS", "BUILT_IN", "SUMMARY_COLUMNS"} <= set(found)
+    assert {"FAMILIES", "TASK_METRICS", "BUILT_IN", "CostColumns"} <= set(found)

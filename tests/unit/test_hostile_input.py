@@ -20,7 +20,7 @@ from vlmeter.data.samples import Text
 from vlmeter.data.text_files import describe_text_table
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line, printable
-from vlmeter.reporting.render_report import html_environment
+from vlmeter.reporting.render_report import make_html_environment
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study
 
@@ -58,15 +58,15 @@ def with_name(values, place, name):
 
 def paths_of(study):
     """Every place below the results that follows from a name."""
-    root = study.folder
+    folder = study.folder
     jobs = Jobs(study)
     for cell in (*study.cells, *study.layer_cells):
-        yield root / "cells" / cell.dataset / cell.id / "record.json"
-        yield root / "data" / cell.dataset / "samples.json"
-        yield root / "models" / f"{cell.axes.model}-{cell.axes.dtype}.json"
-        yield Path(jobs.inference(cell)["attempt"]["note"])
+        yield folder.cell(cell.key).record
+        yield folder.dataset(cell.dataset).manifest
+        yield folder.model_manifest(cell.axes.model, cell.axes.dtype)
+        yield Path(jobs.build_measurement(cell)["attempt"]["note"])
     for section in study.sections:
-        yield root / "figures" / f"{section.name}.svg"
+        yield folder.figure(section.name)
 
 
 @given(place=st.sampled_from(PLACES), name=NAMES)
@@ -122,7 +122,7 @@ def test_markdown_shows_any_text_as_it_is(text):
 
 @given(text=TEXTS)
 def test_a_page_shows_any_text_as_it_is_and_takes_none_for_a_template(text):
-    environment = html_environment(Path("nowhere"))
+    environment = make_html_environment(Path("nowhere"))
     environment.loader = DictLoader({"page": "<p title='{{ text }}'>{{ text }}</p>"})
     page = environment.get_template("page").render(text=text)
     shown = re.fullmatch(r"<p title='([^'<>]*)'>([^<>]*)</p>", page, re.DOTALL)

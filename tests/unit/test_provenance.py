@@ -1,8 +1,9 @@
 """The software and the commit behind a result are told as they are."""
 
 import subprocess
+from dataclasses import replace
 
-from vlmeter.provenance import git_state, software_versions
+from vlmeter.provenance import read_git_state, software_versions
 
 
 def test_versions_are_read_and_absence_is_said():
@@ -23,16 +24,16 @@ def git(folder, *arguments):
 
 def test_the_commit_and_whether_it_is_what_ran(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert git_state() is None
+    assert read_git_state() is None
     git(tmp_path, "init")
-    assert git_state() is None
+    assert read_git_state() is None
     (tmp_path / "a.txt").write_text("a")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-m", "a")
-    clean = git_state()
-    assert len(clean["commit"]) == 40
-    assert clean["dirty"] is False
+    clean = read_git_state()
+    assert len(clean.commit) == 40
+    assert clean.dirty is False
     (tmp_path / "untracked.txt").write_text("b")
-    assert git_state() == clean
+    assert read_git_state() == clean
     (tmp_path / "a.txt").write_text("b")
-    assert git_state() == {**clean, "dirty": True}
+    assert read_git_state() == replace(clean, dirty=True)

@@ -2,7 +2,8 @@
 
 from studytree import AFTER_MEASURING, RESULTS, Tree, cell_id, scores
 
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
+from vlmeter.storage.layout import StudyFolder
 
 CELL = ("textvqa", cell_id())
 OTHER = ("textvqa", cell_id(batch_size=2))
@@ -64,7 +65,7 @@ def test_a_study_in_shards_answers_as_one_that_is_not(tree: Tree) -> None:
     assert again.names == failed | scores([CELL])
     assert differing(compared(tree, CELL), whole[CELL]) == {}
     assert tree.plan("batch").names == set()
-    assert list(damages(tree.path(RESULTS))) == []
+    assert list(find_damages(StudyFolder(tree.path(RESULTS)))) == []
 
     divide(tree, 2)
 

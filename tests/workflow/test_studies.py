@@ -26,7 +26,8 @@ from studytree import (
     scores,
 )
 
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
+from vlmeter.storage.layout import StudyFolder
 
 LOADED = re.compile(
     r"""(?:<(?:script|img|iframe|source|embed|object|image|use)\b[^>]*?\b(?:src|href|data)\s*=\s*"""
@@ -98,7 +99,7 @@ def test_a_token_stands_in_no_result_log_or_note(finished: Tree) -> None:
 
 
 def test_every_file_of_a_finished_study_is_what_was_written(finished: Tree) -> None:
-    assert list(damages(finished.result(""))) == []
+    assert list(find_damages(StudyFolder(finished.result("")))) == []
 
 
 def test_every_cell_leaves_a_record_with_the_source_s_four_keys_first(finished: Tree) -> None:

@@ -8,17 +8,17 @@ with manifests.
 
 rule describe_machine:
     output:
-        machine=f"{RESULTS}/machine.json",
-        described=temp(touch(f"{RESULTS}/machine.described")),
+        machine=FOLDER.machine,
+        described=temp(touch(FOLDER.machine_described)),
     log:
-        f"{LOGS}/machine.log",
+        FOLDER.log("machine"),
     priority: PREPARING
     conda:
         ENVIRONMENT
     resources:
-        gpu=machine_gpus,
+        gpu=RULES.count_machine_gpus,
     params:
-        machine=machine_params,
+        machine=RULES.build_machine_params,
     message:
         "Describing the machine and its idle power"
     script:
@@ -30,27 +30,27 @@ rule describe_machine:
 # so a cell that a new GPU could measure would stay as it is.
 rule note_machine:
     input:
-        f"{RESULTS}/machine.described",
+        FOLDER.machine_described,
     output:
-        touch(f"{RESULTS}/machine.noted"),
+        touch(FOLDER.machine_noted),
     localrule: True
     params:
-        machine=JOBS.machine(),
+        machine=RULES.jobs.build_machine(),
     message:
         "Noting what the machine was described for"
 
 
 rule download_dataset:
     output:
-        samples=f"{RESULTS}/data/{{dataset}}/samples.parquet",
-        manifest=f"{RESULTS}/data/{{dataset}}/samples.json",
+        samples=DATASET.samples,
+        manifest=DATASET.manifest,
     log:
-        f"{LOGS}/data/{{dataset}}/samples.log",
+        FOLDER.log("data", "{dataset}", "samples"),
     priority: PREPARING
     conda:
         ENVIRONMENT
     params:
-        dataset=dataset_params,
+        dataset=RULES.build_dataset_params,
     message:
         "Reading the sample of {wildcards.dataset}"
     script:
@@ -59,14 +59,14 @@ rule download_dataset:
 
 rule fetch_model:
     output:
-        manifest=f"{RESULTS}/models/{{model}}-{{dtype}}.json",
+        manifest=FOLDER.model_manifest("{model}", "{dtype}"),
     log:
-        f"{LOGS}/models/{{model}}-{{dtype}}.log",
+        FOLDER.log("models", "{model}-{dtype}"),
     priority: PREPARING
     conda:
         ENVIRONMENT
     params:
-        model=model_params,
+        model=RULES.build_model_params,
     message:
         "Storing {wildcards.model} as {wildcards.dtype}"
     script:

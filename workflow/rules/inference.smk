@@ -8,27 +8,27 @@ control/ with the base cell's second measurement.
 
 rule run_inference:
     input:
-        unpack(inference_inputs),
+        unpack(RULES.list_cell_inputs),
         # What the machine is does not make a cell old: a new GPU would measure everything again.
-        machine=ancient(f"{RESULTS}/machine.json"),
+        machine=ancient(FOLDER.machine),
     output:
-        measurement=f"{RESULTS}/cells/{{dataset}}/{{cell}}/measurement.json",
-        predictions=f"{RESULTS}/cells/{{dataset}}/{{cell}}/predictions.parquet",
-        timings=f"{RESULTS}/cells/{{dataset}}/{{cell}}/timings.parquet",
+        measurement=CELL.measurement,
+        predictions=CELL.predictions,
+        timings=CELL.timings,
     log:
-        f"{LOGS}/cells/{{dataset}}/{{cell}}/inference.log",
+        FOLDER.log("cells", "{dataset}", "{cell}", "inference"),
     wildcard_constraints:
-        dataset=UNDIVIDED,
+        dataset=RULES.undivided,
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=inference_params,
+        job=RULES.build_cell_params,
     message:
         "Measuring {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -37,18 +37,18 @@ rule run_inference:
 
 rule score_predictions:
     input:
-        measurement=f"{RESULTS}/cells/{{dataset}}/{{cell}}/measurement.json",
-        predictions=f"{RESULTS}/cells/{{dataset}}/{{cell}}/predictions.parquet",
-        samples=f"{RESULTS}/data/{{dataset}}/samples.json",
+        measurement=CELL.measurement,
+        predictions=CELL.predictions,
+        samples=DATASET.manifest,
     output:
-        record=f"{RESULTS}/cells/{{dataset}}/{{cell}}/record.json",
-        scores=f"{RESULTS}/cells/{{dataset}}/{{cell}}/scores.parquet",
+        record=CELL.record,
+        scores=CELL.scores,
     log:
-        f"{LOGS}/cells/{{dataset}}/{{cell}}/score.log",
+        FOLDER.log("cells", "{dataset}", "{cell}", "score"),
     conda:
         ENVIRONMENT
     params:
-        score=score_params,
+        score=RULES.build_score_params,
     message:
         "Scoring {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -58,25 +58,25 @@ rule score_predictions:
 # Comes last: whether the machine still is what it was when the first cell was measured.
 rule measure_control:
     input:
-        unpack(control_inputs),
-        machine=ancient(f"{RESULTS}/machine.json"),
-        others=measurements(),
+        unpack(RULES.list_control_inputs),
+        machine=ancient(FOLDER.machine),
+        others=RULES.list_measurements(),
     output:
-        measurement=f"{RESULTS}/control/measurement.json",
-        predictions=f"{RESULTS}/control/predictions.parquet",
-        timings=f"{RESULTS}/control/timings.parquet",
+        measurement=FOLDER.control.measurement,
+        predictions=FOLDER.control.predictions,
+        timings=FOLDER.control.timings,
     log:
-        f"{LOGS}/control.log",
+        FOLDER.log("control"),
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: control_threads
+    threads: RULES.count_control_threads
     resources:
-        gpu=control_gpus,
+        gpu=RULES.count_control_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=control_params,
+        job=RULES.build_control_params,
     message:
         "Measuring the base cell again"
     script:

@@ -7,23 +7,23 @@ Writes: layers/<dataset>/<cell>.csv and, with the status, layers/<dataset>/<cell
 
 rule profile_layers:
     input:
-        unpack(layers_inputs),
-        machine=ancient(f"{RESULTS}/machine.json"),
+        unpack(RULES.list_layer_inputs),
+        machine=ancient(FOLDER.machine),
     output:
-        table=f"{RESULTS}/layers/{{dataset}}/{{cell}}.csv",
-        record=f"{RESULTS}/layers/{{dataset}}/{{cell}}.json",
+        table=FOLDER.layer_table(KEY),
+        record=FOLDER.layer_record(KEY),
     log:
-        f"{LOGS}/layers/{{dataset}}/{{cell}}.log",
+        FOLDER.log("layers", "{dataset}", "{cell}"),
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=layers_params,
+        job=RULES.build_layer_params,
     message:
         "Profiling the layers of {wildcards.cell} on {wildcards.dataset}"
     script:

@@ -7,18 +7,18 @@ Writes: data/<dataset>/img<size>/images.parquet with a manifest.
 
 rule preprocess_images:
     input:
-        manifest=f"{RESULTS}/data/{{dataset}}/samples.json",
+        manifest=DATASET.manifest,
     output:
-        images=f"{RESULTS}/data/{{dataset}}/img{{size}}/images.parquet",
-        manifest=f"{RESULTS}/data/{{dataset}}/img{{size}}/images.json",
+        images=DATASET.images("{size}"),
+        manifest=DATASET.images_manifest("{size}"),
     log:
-        f"{LOGS}/data/{{dataset}}/img{{size}}.log",
+        FOLDER.log("data", "{dataset}", "img{size}"),
     priority: PREPARING
     conda:
         ENVIRONMENT
-    threads: all_cores
+    threads: ALL_CORES
     params:
-        images=images_params,
+        images=RULES.build_image_params,
     message:
         "Bringing the images of {wildcards.dataset} to {wildcards.size} px"
     script:

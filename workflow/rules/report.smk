@@ -10,39 +10,39 @@ check.json.
 
 rule aggregate:
     input:
-        records=records(),
-        scores=beside_records("scores.parquet"),
-        layer_tables=layer_files("csv"),
-        layer_records=layer_files("json"),
+        records=RULES.list_records(),
+        scores=RULES.list_scores(),
+        layer_tables=RULES.list_layer_tables(),
+        layer_records=RULES.list_layer_records(),
     output:
         summary=report(
-            f"{RESULTS}/summary.csv",
+            FOLDER.summary,
             category="1. Answer",
             caption="../../report/captions/summary.rst",
             labels={"item": "all cells (table)"},
         ),
-        parquet=f"{RESULTS}/summary.parquet",
+        parquet=FOLDER.summary_parquet,
         layers=report(
-            f"{RESULTS}/layers.csv",
+            FOLDER.layers,
             category="4. Tables",
             caption="../../report/captions/layers_table.rst",
             labels={"item": "all layers (table)"},
         ),
         differences=report(
-            f"{RESULTS}/differences.csv",
+            FOLDER.differences,
             category="4. Tables",
             caption="../../report/captions/differences.rst",
             labels={"item": "cells against each other (table)"},
         ),
-        repeatability=f"{RESULTS}/repeatability.json",
-        tables=f"{RESULTS}/tables.json",
+        repeatability=FOLDER.repeatability,
+        tables=FOLDER.tables,
     log:
-        f"{LOGS}/aggregate.log",
+        FOLDER.log("aggregate"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        comparison=comparison_plan(STUDY),
+        comparisons=pack(plan_comparisons(STUDY)),
         code=script_digest("aggregate"),
     message:
         "Collecting the records of all cells"
@@ -52,22 +52,22 @@ rule aggregate:
 
 rule export_study:
     input:
-        summary=f"{RESULTS}/summary.parquet",
-        layers=f"{RESULTS}/layers.csv",
-        differences=f"{RESULTS}/differences.csv",
-        repeatability=f"{RESULTS}/repeatability.json",
-        tables=f"{RESULTS}/tables.json",
-        machine=f"{RESULTS}/machine.json",
-        machine_noted=f"{RESULTS}/machine.noted",
+        summary=FOLDER.summary_parquet,
+        layers=FOLDER.layers,
+        differences=FOLDER.differences,
+        repeatability=FOLDER.repeatability,
+        tables=FOLDER.tables,
+        machine=FOLDER.machine,
+        machine_noted=FOLDER.machine_noted,
     output:
-        study=f"{RESULTS}/study.json",
+        study=FOLDER.study,
     log:
-        f"{LOGS}/export.log",
+        FOLDER.log("export"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        outline=report_outline(STUDY),
+        outline=pack(build_outline(STUDY)),
         code=script_digest("export_study"),
     message:
         "Putting the whole study into one JSON file"
@@ -77,19 +77,19 @@ rule export_study:
 
 rule judge_gates:
     input:
-        summary=f"{RESULTS}/summary.csv",
-        repeatability=f"{RESULTS}/repeatability.json",
-        tables=f"{RESULTS}/tables.json",
-        baselines=baselines(STUDY),
+        summary=FOLDER.summary,
+        repeatability=FOLDER.repeatability,
+        tables=FOLDER.tables,
+        baselines=list_baseline_files(STUDY),
     output:
-        gates=f"{RESULTS}/gates.json",
+        gates=FOLDER.gates,
     log:
-        f"{LOGS}/gates.log",
+        FOLDER.log("gates"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        gates=gate_plan(STUDY),
+        gates=pack(plan_gates(STUDY)),
         code=script_digest("judge_gates"),
     message:
         "Holding the figures against the gates"
@@ -99,25 +99,24 @@ rule judge_gates:
 
 rule plot_section:
     input:
-        summary=f"{RESULTS}/summary.csv",
-        tables=f"{RESULTS}/tables.json",
-        locales=locales(),
+        summary=FOLDER.summary,
+        tables=FOLDER.tables,
+        locales=list_catalogues(),
     output:
         figure=report(
-            f"{RESULTS}/figures/{{section}}.svg",
+            FOLDER.figure("{section}"),
             category="2. Sections",
             caption="../../report/captions/section.rst",
             labels={"section": "{section}"},
         ),
-        translated=translated(f"{RESULTS}/figures/{{section}}.svg"),
+        translated=translate_figures(FOLDER.figure("{section}")),
     log:
-        f"{LOGS}/figures/{{section}}.log",
+        FOLDER.log("figures", "{section}"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        section=section_params,
-        datasets=packed(dataset_outline(STUDY)),
+        plan=lambda wildcards: pack(plan_section_figure(STUDY, wildcards.section)),
         code=script_digest("plot_section"),
     message:
         "Drawing the section {wildcards.section}"
@@ -127,25 +126,25 @@ rule plot_section:
 
 rule plot_pareto:
     input:
-        summary=f"{RESULTS}/summary.csv",
-        differences=f"{RESULTS}/differences.csv",
-        tables=f"{RESULTS}/tables.json",
-        locales=locales(),
+        summary=FOLDER.summary,
+        differences=FOLDER.differences,
+        tables=FOLDER.tables,
+        locales=list_catalogues(),
     output:
         figure=report(
-            f"{RESULTS}/figures/pareto.svg",
+            FOLDER.figure("pareto"),
             category="1. Answer",
             caption="../../report/captions/pareto.rst",
             labels={"item": "quality against latency and energy (figure)"},
         ),
-        translated=translated(f"{RESULTS}/figures/pareto.svg"),
+        translated=translate_figures(FOLDER.figure("pareto")),
     log:
-        f"{LOGS}/figures/pareto.log",
+        FOLDER.log("figures", "pareto"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        outline=packed(decision_outline(STUDY)),
+        plan=pack(plan_pareto_figure(STUDY)),
         code=script_digest("plot_pareto"),
     message:
         "Drawing quality against latency and energy"
@@ -155,27 +154,27 @@ rule plot_pareto:
 
 rule plot_layers:
     input:
-        layers=f"{RESULTS}/layers.csv",
-        tables=f"{RESULTS}/tables.json",
-        records=layer_files("json"),
-        machine=f"{RESULTS}/machine.json",
-        machine_noted=f"{RESULTS}/machine.noted",
-        locales=locales(),
+        layers=FOLDER.layers,
+        tables=FOLDER.tables,
+        records=RULES.list_layer_records(),
+        machine=FOLDER.machine,
+        machine_noted=FOLDER.machine_noted,
+        locales=list_catalogues(),
     output:
         figure=report(
-            f"{RESULTS}/figures/layers.svg",
+            FOLDER.figure("layers"),
             category="3. Layers",
             caption="../../report/captions/layers.rst",
             labels={"item": "time by kind of layer"},
         ),
-        translated=translated(f"{RESULTS}/figures/layers.svg"),
+        translated=translate_figures(FOLDER.figure("layers")),
     log:
-        f"{LOGS}/figures/layers.log",
+        FOLDER.log("figures", "layers"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        layers=packed(report_outline(STUDY)["layers"]),
+        layers=pack(build_outline(STUDY).layers),
         code=script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
@@ -189,21 +188,21 @@ ruleorder: plot_pareto > plot_section
 
 rule collect_answers:
     input:
-        summary=f"{RESULTS}/summary.csv",
-        differences=f"{RESULTS}/differences.csv",
-        tables=f"{RESULTS}/tables.json",
-        manifests=sample_manifests(),
+        summary=FOLDER.summary,
+        differences=FOLDER.differences,
+        tables=FOLDER.tables,
+        manifests=RULES.list_sample_manifests(),
     output:
         # The pictures lie beside it; their checksums are in it.
-        answers=f"{RESULTS}/gallery/answers.json",
+        answers=FOLDER.answers,
     log:
-        f"{LOGS}/gallery.log",
+        FOLDER.log("gallery"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        plan=gallery_plan(STUDY),
-        cells=f"{RESULTS}/cells",
+        plan=pack(plan_gallery(STUDY)),
+        cells=str(FOLDER.cells),
         code=script_digest("collect_answers"),
     message:
         "Choosing samples and answers to look at"
@@ -213,58 +212,58 @@ rule collect_answers:
 
 rule render_report:
     input:
-        answers=f"{RESULTS}/gallery/answers.json",
-        summary=f"{RESULTS}/summary.csv",
-        layers=f"{RESULTS}/layers.csv",
-        differences=f"{RESULTS}/differences.csv",
-        repeatability=f"{RESULTS}/repeatability.json",
-        tables=f"{RESULTS}/tables.json",
-        layer_records=layer_files("json"),
-        manifests=sample_manifests(),
-        published=published(),
-        control=control(),
-        control_base=control_base(),
-        gates=gates(),
-        machine=f"{RESULTS}/machine.json",
-        machine_noted=f"{RESULTS}/machine.noted",
-        figures=list(figures().values()),
-        translated_figures=translated(*figures().values()),
-        templates=report_templates(),
-        locales=locales(),
+        answers=FOLDER.answers,
+        summary=FOLDER.summary,
+        layers=FOLDER.layers,
+        differences=FOLDER.differences,
+        repeatability=FOLDER.repeatability,
+        tables=FOLDER.tables,
+        layer_records=RULES.list_layer_records(),
+        manifests=RULES.list_sample_manifests(),
+        published=RULES.list_published(),
+        control=RULES.list_control(),
+        control_base=RULES.list_control_base(),
+        gates=RULES.list_gates(),
+        machine=FOLDER.machine,
+        machine_noted=FOLDER.machine_noted,
+        figures=list(RULES.list_figures().values()),
+        translated_figures=translate_figures(*RULES.list_figures().values()),
+        templates=TEMPLATES,
+        locales=list_catalogues(),
     output:
         markdown=report(
-            f"{RESULTS}/report.md",
+            FOLDER.report,
             category="1. Answer",
             caption="../../report/captions/report.rst",
             labels={"item": "report (Markdown)"},
         ),
         markdown_ru=report(
-            f"{RESULTS}/report.ru.md",
+            get_page_path(FOLDER.report, "ru"),
             category="1. Answer",
             caption="../../report/captions/report_ru.rst",
             labels={"item": "report in Russian (Markdown)"},
         ),
         page=report(
-            f"{RESULTS}/study.html",
+            FOLDER.page,
             category="1. Answer",
             caption="../../report/captions/study.rst",
             labels={"item": "report (page)"},
         ),
         page_ru=report(
-            f"{RESULTS}/study.ru.html",
+            get_page_path(FOLDER.page, "ru"),
             category="1. Answer",
             caption="../../report/captions/study_ru.rst",
             labels={"item": "report in Russian (page)"},
         ),
-        checksums=f"{RESULTS}/report.json",
+        checksums=FOLDER.report_checksums,
     log:
-        f"{LOGS}/report.log",
+        FOLDER.log("report"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        outline=packed(report_outline(STUDY)),
-        figures=figures(),
+        outline=pack(build_outline(STUDY)),
+        figures=RULES.list_figures(),
         code=script_digest("render_report"),
     message:
         "Writing the report"
@@ -274,16 +273,16 @@ rule render_report:
 
 rule check_study:
     input:
-        report=f"{RESULTS}/report.md",
-        study=f"{RESULTS}/study.json",
-        gates=gates(),
-        summary=f"{RESULTS}/summary.csv",
-        tables=f"{RESULTS}/tables.json",
-        layer_records=layer_files("json"),
+        report=FOLDER.report,
+        study=FOLDER.study,
+        gates=RULES.list_gates(),
+        summary=FOLDER.summary,
+        tables=FOLDER.tables,
+        layer_records=RULES.list_layer_records(),
     output:
-        check=f"{RESULTS}/check.json",
+        check=FOLDER.check,
     log:
-        f"{LOGS}/check.log",
+        FOLDER.log("check"),
     localrule: True
     conda:
         ENVIRONMENT

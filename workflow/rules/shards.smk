@@ -10,23 +10,23 @@ what an undivided cell has below cells/.
 
 rule measure_costs:
     input:
-        unpack(inference_inputs),
-        machine=ancient(f"{RESULTS}/machine.json"),
+        unpack(RULES.list_cell_inputs),
+        machine=ancient(FOLDER.machine),
     output:
-        measurement=f"{RESULTS}/shards/{{dataset}}/{{cell}}/costs.json",
-        timings=f"{RESULTS}/shards/{{dataset}}/{{cell}}/timings.parquet",
+        measurement=SHARDS.costs,
+        timings=SHARDS.timings,
     log:
-        f"{LOGS}/shards/{{dataset}}/{{cell}}/costs.log",
+        FOLDER.log("shards", "{dataset}", "{cell}", "costs"),
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=costs_params,
+        job=RULES.build_costs_params,
     message:
         "Measuring the costs of {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -35,22 +35,22 @@ rule measure_costs:
 
 rule answer_shard:
     input:
-        unpack(shard_inputs),
+        unpack(RULES.list_shard_inputs),
     output:
-        answers=f"{RESULTS}/shards/{{dataset}}/{{cell}}/{{number}}-of-{{shards}}.parquet",
-        manifest=f"{RESULTS}/shards/{{dataset}}/{{cell}}/{{number}}-of-{{shards}}.json",
+        answers=SHARDS.answers("{number}", "{shards}"),
+        manifest=SHARDS.manifest("{number}", "{shards}"),
     log:
-        f"{LOGS}/shards/{{dataset}}/{{cell}}/{{number}}-of-{{shards}}.log",
+        FOLDER.log("shards", "{dataset}", "{cell}", "{number}-of-{shards}"),
     priority: MEASURING
     conda:
         ENVIRONMENT
-    threads: cell_threads
+    threads: RULES.count_cell_threads
     resources:
-        gpu=cell_gpus,
+        gpu=RULES.count_cell_gpus,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
-        job=shard_params,
+        job=RULES.build_shard_params,
     message:
         "Answering shard {wildcards.number} of {wildcards.shards} of {wildcards.cell} on {wildcards.dataset}"
     script:
@@ -59,20 +59,20 @@ rule answer_shard:
 
 rule gather_shards:
     input:
-        costs=f"{RESULTS}/shards/{{dataset}}/{{cell}}/costs.json",
-        shards=shard_manifests,
+        costs=SHARDS.costs,
+        shards=RULES.list_shard_manifests,
     output:
-        measurement=f"{RESULTS}/cells/{{dataset}}/{{cell}}/measurement.json",
-        predictions=f"{RESULTS}/cells/{{dataset}}/{{cell}}/predictions.parquet",
-        timings=f"{RESULTS}/cells/{{dataset}}/{{cell}}/timings.parquet",
+        measurement=CELL.measurement,
+        predictions=CELL.predictions,
+        timings=CELL.timings,
     log:
-        f"{LOGS}/cells/{{dataset}}/{{cell}}/gather.log",
+        FOLDER.log("cells", "{dataset}", "{cell}", "gather"),
     wildcard_constraints:
-        dataset=DIVIDED,
+        dataset=RULES.divided,
     conda:
         ENVIRONMENT
     params:
-        gather=JOBS.gathered(),
+        gather=RULES.jobs.build_gathering(),
     message:
         "Gathering the shards of {wildcards.cell} on {wildcards.dataset}"
     script:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.results.aggregate import aggregate
-from vlmeter.scripting import run_job
+from vlmeter.results.comparisons import Comparisons
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,5 +20,5 @@ run_job(
     Path(snakemake.output.layers),
     Path(snakemake.output.differences),
     Path(snakemake.output.repeatability),
-    snakemake.params.comparison,
+    unpack(Comparisons, snakemake.params.comparisons),
 )

@@ -1,20 +1,25 @@
 """Answer one shard of a cell's samples."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.cell.answer_shard import answer_shard
+from vlmeter.cell.answer_shard import ShardOutputs, answer_shard
+from vlmeter.cell.job import CellInputs, JobAttempt, ShardJob
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
+params = snakemake.params.job
+job = ShardJob.from_params(params)
 run_measuring_job(
     snakemake.log[0],
-    snakemake.params.job["cell"]["axes"]["device"],
-    snakemake.params.job["cell"]["gpus"],
+    job.cell.axes.device,
+    job.cell.gpus,
     answer_shard,
-    snakemake.params.job,
-    dict(snakemake.input.items()),
-    dict(snakemake.output.items()),
+    job,
+    JobAttempt(**params["attempt"]),
+    CellInputs.from_files(dict(snakemake.input.items())),
+    ShardOutputs(Path(snakemake.output.answers), Path(snakemake.output.manifest)),
     snakemake.resources.timeout_s,
 )

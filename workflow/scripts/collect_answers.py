@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.collect_answers import collect_answers
-from vlmeter.scripting import run_job
+from vlmeter.results.outline import GalleryPlan
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     collect_answers,
-    snakemake.params.plan,
+    unpack(GalleryPlan, snakemake.params.plan),
     [Path(path) for path in snakemake.input.manifests],
     Path(snakemake.input.summary),
     Path(snakemake.input.differences),

@@ -1,8 +1,10 @@
 """Describe the machine once; cells read it instead of finding out again."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.machine.describe_machine import describe_machine
+from vlmeter.machine.job import MachineJob
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:
@@ -13,6 +15,6 @@ run_measuring_job(
     "cpu",
     0,
     describe_machine,
-    snakemake.params.machine,
-    snakemake.output.machine,
+    MachineJob.from_params(snakemake.params.machine),
+    Path(snakemake.output.machine),
 )

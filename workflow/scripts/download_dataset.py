@@ -1,8 +1,10 @@
 """Read one data set's sample from its source."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import DatasetJob
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     download_dataset,
-    snakemake.params.dataset,
-    snakemake.output.samples,
-    snakemake.output.manifest,
+    DatasetJob.from_params(snakemake.params.dataset),
+    Path(snakemake.output.samples),
+    Path(snakemake.output.manifest),
 )

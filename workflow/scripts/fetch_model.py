@@ -1,8 +1,10 @@
 """Store one model in one number format."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.job import ModelJob
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
@@ -11,6 +13,6 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     fetch_model,
-    snakemake.params.model,
-    snakemake.output.manifest,
+    ModelJob.from_params(snakemake.params.model),
+    Path(snakemake.output.manifest),
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.cell.gather_shards import gather_shards
+from vlmeter.cell.gather_shards import GatheredOutputs, gather_shards
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
@@ -14,5 +14,5 @@ run_job(
     gather_shards,
     Path(snakemake.input.costs),
     [Path(manifest) for manifest in snakemake.input.shards],
-    dict(snakemake.output.items()),
+    GatheredOutputs(**{name: Path(path) for name, path in snakemake.output.items()}),
 )

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmeter.results.gates import GatePlan
 from vlmeter.results.judge_gates import judge_gates
-from vlmeter.scripting import run_job
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     judge_gates,
-    snakemake.params.gates,
+    unpack(tuple[GatePlan, ...], snakemake.params.gates),
     Path(snakemake.input.summary),
     Path(snakemake.input.repeatability),
     Path(snakemake.output.gates),

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
-from vlmeter.scripting import run_job, unpacked
+from vlmeter.results.outline import LayersOutline
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_layers,
-    unpacked(snakemake.params.layers),
+    unpack(LayersOutline, snakemake.params.layers),
     Path(snakemake.input.layers),
     [Path(path) for path in snakemake.input.records],
     Path(snakemake.input.machine),

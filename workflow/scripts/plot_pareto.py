@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.figures.plot_pareto import plot_pareto
-from vlmeter.scripting import run_job, unpacked
+from vlmeter.results.outline import ParetoPlan
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_pareto,
-    unpacked(snakemake.params.outline),
+    unpack(ParetoPlan, snakemake.params.plan),
     Path(snakemake.input.summary),
     Path(snakemake.input.differences),
     Path(snakemake.output.figure),

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.figures.plot_section import plot_section
-from vlmeter.scripting import run_job, unpacked
+from vlmeter.results.outline import SectionPlan
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_section,
-    unpacked(snakemake.params.section),
-    unpacked(snakemake.params.datasets),
+    unpack(SectionPlan, snakemake.params.plan),
     Path(snakemake.input.summary),
     Path(snakemake.output.figure),
     Path(snakemake.input.locales[0]).parent,

@@ -1,5 +1,6 @@
 """Bring one data set's images to one size."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.data.preprocess_images import preprocess_images
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     preprocess_images,
-    snakemake.input.manifest,
+    Path(snakemake.input.manifest),
     snakemake.params.images["image_size"],
-    snakemake.output.images,
-    snakemake.output.manifest,
+    Path(snakemake.output.images),
+    Path(snakemake.output.manifest),
 )

@@ -1,20 +1,25 @@
 """Profile one cell's forward pass layer by layer."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.cell.profile_layers import profile_layers
+from vlmeter.cell.job import CellInputs, JobAttempt, LayersJob
+from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
 from vlmeter.scripting import run_measuring_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
+params = snakemake.params.job
+job = LayersJob.from_params(params)
 run_measuring_job(
     snakemake.log[0],
-    snakemake.params.job["cell"]["axes"]["device"],
-    snakemake.params.job["cell"]["gpus"],
+    job.cell.axes.device,
+    job.cell.gpus,
     profile_layers,
-    snakemake.params.job,
-    dict(snakemake.input.items()),
-    dict(snakemake.output.items()),
+    job,
+    JobAttempt(**params["attempt"]),
+    CellInputs.from_files(dict(snakemake.input.items())),
+    LayersOutputs(Path(snakemake.output.table), Path(snakemake.output.record)),
     snakemake.resources.timeout_s,
 )

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.render_report import render_report
-from vlmeter.scripting import run_job, unpacked
+from vlmeter.results.outline import Outline
+from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     render_report,
-    unpacked(snakemake.params.outline),
+    unpack(Outline, snakemake.params.outline),
     Path(snakemake.input.summary),
     Path(snakemake.input.layers),
     Path(snakemake.input.differences),

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vlmeter.results.job import ScoreJob
 from vlmeter.results.score_predictions import score_predictions
 from vlmeter.scripting import run_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-score = snakemake.params.score
 run_job(
     snakemake.log[0],
     score_predictions,
@@ -17,9 +17,5 @@ run_job(
     Path(snakemake.input.predictions),
     Path(snakemake.input.samples).with_suffix(".parquet"),
     Path(snakemake.output.record),
-    task=score["task"],
-    cell=score["cell"],
-    seed=score["seed"],
-    resamples=score["resamples"],
-    not_measured=score["not_measured"],
+    ScoreJob.from_params(snakemake.params.score),
 )

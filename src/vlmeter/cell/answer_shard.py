@@ -4,16 +4,27 @@ A shard begins where a batch does, so that all batches are those of the undivide
 them every answer.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vlmeter.cell.frame import heading, run_cell_job
-from vlmeter.status import Failure, Status
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.job import CellInputs, JobAttempt, Shard, ShardJob
+from vlmeter.cell.shard import ShardManifest
+from vlmeter.data.manifests import read_images_manifest
+from vlmeter.status import Failure
+from vlmeter.storage.files import file_sha256, write_json
 
 
-def borders(samples: int, batch_size: int, number: int, shards: int) -> tuple[int, int]:
+@dataclass(frozen=True)
+class ShardOutputs:
+    """The files that the job writes."""
+
+    answers: Path
+    """A table as `predictions.parquet` is."""
+    manifest: Path
+
+
+def find_borders(samples: int, batch_size: int, shard: Shard) -> tuple[int, int]:
     """Return where a shard begins and where it ends.
 
     Batches are dealt evenly; with more shards than batches some shards are empty.
@@ -21,59 +32,57 @@ def borders(samples: int, batch_size: int, number: int, shards: int) -> tuple[in
     Args:
         samples: Of the whole cell.
         batch_size: The cell's.
-        number: Of the shard, from 1.
-        shards: How many there are.
+        shard: Which shard.
     """
     batches = -(-samples // batch_size)
-    first, last = (batches * place // shards for place in (number - 1, number))
+    first, last = (batches * place // shard.shards for place in (shard.number - 1, shard.number))
     return min(first * batch_size, samples), min(last * batch_size, samples)
 
 
 def answer_shard(
-    job: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
+    job: ShardJob,
+    attempt: JobAttempt,
+    inputs: CellInputs,
+    outputs: ShardOutputs,
     timeout_s: float,
 ) -> None:
     """Answer the samples of one shard.
 
     Args:
-        job: What `Jobs.shard` tells.
-        inputs: Paths of the manifests `images` and, where the device is there, `model`.
-        outputs: Paths of `answers`, a table as `predictions.parquet` is, and of its `manifest`.
+        job: The cell, and which of its shards.
+        attempt: Which try it is.
+        inputs: The files that the cell is opened from.
+        outputs: The files to write.
         timeout_s: How long it may take.
     """
-    answers, manifest = Path(outputs["answers"]), Path(outputs["manifest"])
-    images: Mapping[str, Any] = read_json(Path(inputs["images"]))
-    batch_size = job["cell"]["axes"]["batch_size"]
-    start, stop = borders(images["n"], batch_size, **job["shard"])
-
-    def told(rows: int) -> dict[str, Any]:
-        return {
-            "shard": job["shard"],
-            "start": start,
-            "stop": stop,
-            "rows": rows,
-            "images_sha256": images["sha256"],
-            "files": {answers.stem: file_sha256(answers)},
-        }
+    images = read_images_manifest(inputs.images)
+    start, stop = find_borders(images.n, job.cell.axes.batch_size, job.shard)
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.answers import answer_samples  # noqa: PLC0415
 
         if start == stop:
-            rows = _write_none(answers)
+            write(_write_none(outputs.answers))
         else:
-            rows = answer_samples(job, inputs, answers, start, stop)
-        write_json(manifest, {**heading(job, Status.OK), **told(rows)})
+            write(answer_samples(job.cell, inputs, outputs.answers, start, stop))
 
     def write_failure(failure: Failure) -> None:
-        rows = _write_none(answers)
-        head = heading(job, failure.status, failure.reason, failure.traceback)
-        write_json(manifest, {**head, **told(rows)})
+        write(_write_none(outputs.answers), failure)
 
-    run_cell_job(job, inputs, manifest, timeout_s, work, write_failure)
+    def write(rows: int, failure: Failure | None = None) -> None:
+        result = ShardManifest(
+            ending=build_ending(attempt, failure),
+            shard=job.shard,
+            start=start,
+            stop=stop,
+            rows=rows,
+            images_sha256=images.sha256,
+            files={outputs.answers.stem: file_sha256(outputs.answers)},
+        )
+        write_json(outputs.manifest, result.as_plain())
+
+    run_cell_job(job, attempt, inputs, outputs.manifest, timeout_s, work, write_failure)
 
 
 def _write_none(answers: Path) -> int:

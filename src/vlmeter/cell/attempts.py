@@ -12,6 +12,7 @@ from pathlib import Path
 from vlmeter.errors import UserError
 from vlmeter.status import RETRIED, Status
 from vlmeter.storage.files import json_digest, read_json, write_json
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -23,28 +24,28 @@ class Attempt:
     count: int
     status: str
     devices: list[str]
-    """What the machine had, as `devices.fingerprint` describes it."""
+    """What the machine had, as `devices.list_fingerprint` describes it."""
     taken: list[str] = field(default_factory=list)
     """UUIDs of the cell's GPUs that other processes had when it began."""
     timed_out_s: float | None = None
     """The limit under which the try ran out of time; None where it ended by itself."""
 
 
-def attempt_key(depends_on: Mapping[str, object]) -> str:
+def compute_attempt_key(depends_on: Mapping[str, object]) -> str:
     """Return the key of what a cell's job depends on."""
     return json_digest(dict(depends_on))
 
 
 def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:
     """Return the last try of every cell below `folder`, by data set and cell id."""
-    found = {}
+    attempts = {}
     for path in folder.glob("*/*.json"):
         try:
-            found[path.parent.name, path.stem] = Attempt(**read_json(path))  # type: ignore[arg-type]
-        except (UserError, TypeError):
+            attempts[path.parent.name, path.stem] = from_plain(Attempt, read_json(path), path)
+        except UserError:
             # A damaged note costs at most one more try.
             continue
-    return found
+    return attempts
 
 
 def write_attempt(path: Path, attempt: Attempt) -> None:
@@ -52,7 +53,7 @@ def write_attempt(path: Path, attempt: Attempt) -> None:
     write_json(path, asdict(attempt))
 
 
-def next_count(
+def choose_attempt_count(
     last: Attempt | None,
     key: str,
     max_attempts: int,
@@ -71,7 +72,7 @@ def next_count(
         last: The last try, if there was one.
         key: Of what the cell's job depends on now.
         max_attempts: Most tries of a cell that may end better the next time.
-        devices: What is here; None where only the job can tell, on a cluster: then a cell that
+        devices: What is here; None where only the job can see them, on a cluster: then a cell that
             was `unavailable`, or ran out of the memory of a GPU that others had, is tried again
             as one that crashed is.
         timeout_s: How long a try may take now.

@@ -9,19 +9,21 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vlmeter.cell.attempts import Attempt, write_attempt
+from vlmeter.cell.ending import Ending
+from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
-from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.machine.isolation import run_isolated
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_json
 
 
 def run_cell_job(
-    job: Mapping[str, Any],
-    inputs: Mapping[str, str],
+    job: Job,
+    attempt: JobAttempt,
+    inputs: CellInputs,
     status_file: Path,
     timeout_s: float,
     work: Callable[[], None],
@@ -30,76 +32,74 @@ def run_cell_job(
     """Run a cell's work isolated, and see to it that it leaves a status.
 
     Args:
-        job: The job's params: cell, attempt, code, software.
-        inputs: The job's inputs; without `model` its device was not there when the run began.
+        job: What the work depends on.
+        attempt: Which try it is, and where that is noted.
+        inputs: The files that the cell is opened from.
         status_file: JSON with the cell's `status`, written by `work` or `write_failure`, last.
         timeout_s: How long the work may take. No part of `job`: what a cell that was in time
             measured does not depend on it.
         work: Imports torch, measures, writes its outputs. Runs in the child.
         write_failure: Writes every declared output for a cell that has no figures.
     """
+    cell = job.cell
 
     def guarded() -> None:
-        _prepare_environment(cpu_threads(job["cell"]["measure"]["cpu_threads"]))
+        _prepare_environment(count_cpu_threads(cell.cpu_threads))
         try:
             work()
         except Exception as error:
-            failure = _with_occupations(describe_failure(error), taken)
+            failure = _add_occupations(describe_failure(error), taken)
             print(failure.traceback or f"{failure.status}: {failure.reason}", file=sys.stderr)
             write_failure(failure)
 
     status_file.unlink(missing_ok=True)
-    device, gpus = job["cell"]["axes"]["device"], job["cell"]["gpus"]
+    device = cell.axes.device
     death = None
     # Looked at before the cell itself takes its GPUs.
-    taken = _taken_gpus(device)
-    if "model" not in inputs or not devices.is_present(device, gpus):
-        # Known without a child: importing torch to hear it again would take seconds a cell.
-        write_failure(Failure(Status.UNAVAILABLE, devices.absence(device, gpus)))
+    taken = _find_taken_gpus(device)
+    if inputs.model is None or not devices.is_present(device, cell.gpus):
+        # No child: importing torch, only to learn the same, would take seconds a cell.
+        write_failure(Failure(Status.UNAVAILABLE, devices.describe_absence(device, cell.gpus)))
     else:
         death = run_isolated(guarded, timeout_s)
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             write_failure(Failure(Status.CRASHED, death.reason))
-    note = job["attempt"]
     write_attempt(
-        Path(note["note"]),
+        Path(attempt.note),
         Attempt(
-            key=note["key"],
-            count=note["count"],
+            key=attempt.key,
+            count=attempt.count,
             status=str(read_json(status_file)["status"]),
-            devices=devices.fingerprint(device, job["cell"]["optimization"]),
+            devices=devices.list_fingerprint(device, compiles=cell.optimization.needs_compiler),
             taken=sorted(taken),
             timed_out_s=timeout_s if death is not None and death.out_of_time else None,
         ),
     )
 
 
-def _taken_gpus(device: str) -> dict[str, str]:
-    """Return in words why GPUs of this cell are another process's, by UUID."""
+def _find_taken_gpus(device: str) -> dict[str, str]:
+    """Return by UUID, in words, which GPUs of this cell other processes have."""
     if device != "cuda":
         return {}
-    shown = {gpu.uuid for gpu in devices.shown_gpus()}
-    return {uuid: words for uuid, words in gpu_state.occupations().items() if uuid in shown}
+    shown = {gpu.uuid for gpu in devices.list_shown_gpus()}
+    return {
+        uuid: words for uuid, words in gpu_state.describe_occupations().items() if uuid in shown
+    }
 
 
-def _with_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:
+def _add_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:
     """Name the others on the GPUs where they may be why a cell could not be measured."""
     if not taken or failure.status not in (Status.OUT_OF_MEMORY, Status.UNAVAILABLE):
         return failure
     return replace(failure, reason="; ".join([failure.reason, *taken.values()]))
 
 
-def heading(
-    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
-) -> dict[str, Any]:
-    """Return the head of what a cell leaves: how it ended, and in which try."""
-    return {
-        "status": status.value,
-        "reason": reason,
-        "traceback": trace,
-        "attempt": job["attempt"]["count"],
-    }
+def build_ending(attempt: JobAttempt, failure: Failure | None = None) -> Ending:
+    """Return how a cell ended, and in which try; well, where there is no failure."""
+    if failure is None:
+        return Ending(Status.OK, None, None, attempt.count)
+    return Ending(failure.status, failure.reason, failure.traceback, attempt.count)
 
 
 def _prepare_environment(threads: int) -> None:
@@ -108,5 +108,5 @@ def _prepare_environment(threads: int) -> None:
         # Snakemake sets these to the rule's threads; a cell's are part of what it measures.
         os.environ[name] = str(threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # Everything was fetched by rules before this one: a cell that asks the network is a mistake.
+    # Rules before this one fetched everything: a cell that asks the network is a mistake.
     os.environ["HF_HUB_OFFLINE"] = "1"

@@ -2,62 +2,75 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vlmeter.cell.frame import heading, run_cell_job
-from vlmeter.status import Failure, Status
+from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.job import CellInputs, JobAttempt, LayersJob
+from vlmeter.cell.layers_record import LayersFigures, LayersRecord
+from vlmeter.measure.layers.result import LayerRow
+from vlmeter.status import Failure
 from vlmeter.storage.files import file_sha256, write_json, write_text
 
-COLUMNS = ("module", "kind", "stage", "calls", "time_ms", "share", "flops", "parameters")
+
+@dataclass(frozen=True)
+class LayersOutputs:
+    """The files that the job writes."""
+
+    table: Path
+    """CSV, a row per layer."""
+    record: Path
+    """JSON."""
 
 
 def profile_layers(
-    job: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
+    job: LayersJob,
+    attempt: JobAttempt,
+    inputs: CellInputs,
+    outputs: LayersOutputs,
     timeout_s: float,
 ) -> None:
     """Profile one cell's forward pass.
 
     Args:
-        job: What `Jobs.layers` tells.
-        inputs: Paths of the manifests `images` and, where the device is there, `model`.
-        outputs: Paths of `table` (CSV) and `record` (JSON).
+        job: The cell, and how it is profiled.
+        attempt: Which try it is.
+        inputs: The files that the cell is opened from.
+        outputs: The files to write.
         timeout_s: How long it may take.
     """
-    record = Path(outputs["record"])
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.layers import profile_cell  # noqa: PLC0415
 
         profiled = profile_cell(job, inputs)
-        files = _write_table(Path(outputs["table"]), profiled.rows)
-        write_json(record, {**_heading(job, Status.OK), **profiled.blocks, "files": files})
+        write(profiled.figures, profiled.rows)
 
     def write_failure(failure: Failure) -> None:
-        files = _write_table(Path(outputs["table"]), [])
-        told = _heading(job, failure.status, failure.reason, failure.traceback)
-        write_json(record, {**told, "files": files})
+        write(None, [], failure)
 
-    run_cell_job(job, inputs, record, timeout_s, work, write_failure)
+    def write(
+        figures: LayersFigures | None, rows: Iterable[LayerRow], failure: Failure | None = None
+    ) -> None:
+        _write_table(outputs.table, rows)
+        result = LayersRecord(
+            ending=build_ending(attempt, failure),
+            id=job.cell.id,
+            dataset=job.cell.dataset,
+            axes=job.cell.axes,
+            figures=figures,
+            files={"table": file_sha256(outputs.table)},
+        )
+        write_json(outputs.record, result.as_plain())
+
+    run_cell_job(job, attempt, inputs, outputs.record, timeout_s, work, write_failure)
 
 
-def _heading(
-    job: Mapping[str, Any], status: Status, reason: str | None = None, trace: str | None = None
-) -> dict[str, Any]:
-    cell = job["cell"]
-    told = {"id": cell["id"], "dataset": cell["dataset"], **cell["axes"]}
-    return {**heading(job, status, reason, trace), "cell": told}
-
-
-def _write_table(path: Path, rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
-    """Write the table; return its checksum by name."""
+def _write_table(path: Path, rows: Iterable[LayerRow]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LayerRow._fields)
     writer.writerows(rows)
     write_text(path, text.getvalue())
-    return {"table": file_sha256(path)}

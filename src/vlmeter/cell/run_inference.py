@@ -1,60 +1,81 @@
 """The job of `run_inference`: one cell measured, or the reason why not, in its three files."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vlmeter.cell.frame import heading, run_cell_job
-from vlmeter.status import Failure, Status
+from vlmeter.cell.frame import build_ending, run_cell_job
+from vlmeter.cell.job import CellInputs, CellJob, JobAttempt
+from vlmeter.cell.measurement import Figures, Measurement
+from vlmeter.measure.latency import Timing
+from vlmeter.status import Failure
 from vlmeter.storage.files import file_sha256, write_json
 
 
+@dataclass(frozen=True)
+class CellOutputs:
+    """The files that the job writes."""
+
+    measurement: Path
+    timings: Path
+    predictions: Path | None = None
+    """None where the cell answers in shards."""
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The tables beside the measurement, by name."""
+        predictions = {} if self.predictions is None else {"predictions": self.predictions}
+        return {**predictions, "timings": self.timings}
+
+
 def run_inference(
-    job: Mapping[str, Any],
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
+    job: CellJob,
+    attempt: JobAttempt,
+    inputs: CellInputs,
+    machine: Path,
+    outputs: CellOutputs,
     timeout_s: float,
 ) -> None:
     """Measure one cell.
 
     Args:
-        job: What `Jobs.inference` tells.
-        inputs: Paths of the manifests `images` and, where the device is there, `model`, and of
-            `machine`.
-        outputs: Paths of `measurement` and `timings`, and of `predictions` unless the answers are
-            given by shards.
+        job: The cell, and how it is measured.
+        attempt: Which try it is.
+        inputs: The files that the cell is opened from.
+        machine: `machine.json`.
+        outputs: The files to write.
         timeout_s: How long it may take.
     """
-    measurement = Path(outputs["measurement"])
-    predictions = Path(outputs["predictions"]) if "predictions" in outputs else None
 
     def work() -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.measure import measure_cell  # noqa: PLC0415
 
-        measured = measure_cell(job, inputs, predictions)
-        files = _write_timings(outputs, measured.timings)
-        write_json(measurement, {**heading(job, Status.OK), **measured.blocks, "files": files})
+        measured = measure_cell(job, inputs, machine, outputs.predictions)
+        write(measured.figures, measured.timings)
 
     def write_failure(failure: Failure) -> None:
         # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
         from vlmeter.data.samples import PREDICTIONS  # noqa: PLC0415
         from vlmeter.storage.parquet import write_table  # noqa: PLC0415
 
-        if predictions is not None:
-            write_table(predictions, [], PREDICTIONS)
-        files = _write_timings(outputs, [])
-        told = heading(job, failure.status, failure.reason, failure.traceback)
-        write_json(measurement, {**told, "files": files})
+        if outputs.predictions is not None:
+            write_table(outputs.predictions, [], PREDICTIONS)
+        write(None, [], failure)
 
-    run_cell_job(job, inputs, measurement, timeout_s, work, write_failure)
+    def write(
+        figures: Figures | None, timings: Sequence[Timing], failure: Failure | None = None
+    ) -> None:
+        _write_timings(outputs.timings, timings)
+        files = {name: file_sha256(path) for name, path in outputs.tables.items()}
+        result = Measurement(build_ending(attempt, failure), figures, files)
+        write_json(outputs.measurement, result.as_plain())
+
+    run_cell_job(job, attempt, inputs, outputs.measurement, timeout_s, work, write_failure)
 
 
-def _write_timings(outputs: Mapping[str, str], timings: list[dict[str, object]]) -> dict[str, str]:
-    """Write the timings; return the checksums of the tables by name."""
+def _write_timings(path: Path, timings: Sequence[Timing]) -> None:
     from vlmeter.data.samples import TIMINGS  # noqa: PLC0415
     from vlmeter.storage.parquet import write_table  # noqa: PLC0415
 
-    write_table(Path(outputs["timings"]), timings, TIMINGS)
-    tables = (name for name in ("predictions", "timings") if name in outputs)
-    return {name: file_sha256(Path(outputs[name])) for name in tables}
+    write_table(path, [dict(row._asdict()) for row in timings], TIMINGS)

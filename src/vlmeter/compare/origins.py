@@ -1,15 +1,14 @@
-"""What two studies were made of and on: what differs, and what is the same."""
+"""Finds what differs between the origins of two studies, and what is the same."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vlmeter.machine.description import Machine
 from vlmeter.results.export_study import Exported
 from vlmeter.results.numbers import DASH
-from vlmeter.results.tables import Row
-
-Plain = Mapping[str, Any]
+from vlmeter.results.summary_row import SummaryRow
 
 _OF_ALL_CELLS = {
     "git_commit": "Commit",
@@ -49,13 +48,13 @@ _OF_THE_SOFTWARE = {
     "cuda_settings": "cuda.",
 }
 """Columns that hold several traits as JSON, by what stands before each."""
-_NOT_THE_STUDY_S = {"max_attempts", "timeout_s"}
+_WITHOUT_EFFECT = {"max_attempts", "timeout_s"}
 """Settings of the measurement that change no figure."""
 
 
 @dataclass(frozen=True)
 class Trait:
-    """Something that two studies have in common, or have not."""
+    """A trait of the origin of two studies."""
 
     name: str
     a: str
@@ -67,68 +66,68 @@ class Trait:
         return self.a != self.b
 
 
-def traits(a: Exported, b: Exported) -> list[Trait]:
-    """Return what is known of where two studies come from, by the name of each trait."""
-    told_a, told_b = dict(_told(a)), dict(_told(b))
-    names = list(dict.fromkeys([*told_a, *told_b]))
-    return [Trait(name, told_a.get(name, DASH), told_b.get(name, DASH)) for name in names]
+def compare_origins(a: Exported, b: Exported) -> list[Trait]:
+    """Return the recorded traits of the origins of two studies."""
+    traits_a, traits_b = dict(_list_traits(a)), dict(_list_traits(b))
+    names = list(dict.fromkeys([*traits_a, *traits_b]))
+    return [Trait(name, traits_a.get(name, DASH), traits_b.get(name, DASH)) for name in names]
 
 
-def _told(study: Exported) -> Iterator[tuple[str, str]]:
+def _list_traits(study: Exported) -> Iterator[tuple[str, str]]:
     rows = list(study.rows.values())
     yield "VLMeter", study.version
-    yield from _from_rows("", _OF_ALL_CELLS, rows)
-    yield from _machine(study.machine)
+    yield from _read_columns("", _OF_ALL_CELLS, rows)
+    yield from _describe_machine(study.machine)
     for column, prefix in _OF_THE_SOFTWARE.items():
-        yield from _from_json(prefix, column, rows)
-    for name in dict.fromkeys(row["model"] for row in rows):
-        own = [row for row in rows if row["model"] == name]
-        yield from _from_rows(f"Model {name}: ", _OF_A_MODEL, own)
-    for name in dict.fromkeys(row["dataset"] for row in rows):
-        own = [row for row in rows if row["dataset"] == name]
-        yield from _from_rows(f"Data set {name}: ", _OF_A_DATASET, own)
-    for key, value in _flat("", study.outline.get("measure") or {}):
-        if key not in _NOT_THE_STUDY_S:
+        yield from _read_json_column(prefix, column, rows)
+    for name in dict.fromkeys(row.model for row in rows):
+        own = [row for row in rows if row.model == name]
+        yield from _read_columns(f"Model {name}: ", _OF_A_MODEL, own)
+    for name in dict.fromkeys(row.dataset for row in rows):
+        own = [row for row in rows if row.dataset == name]
+        yield from _read_columns(f"Data set {name}: ", _OF_A_DATASET, own)
+    for key, value in _flatten("", study.outline.measure):
+        if key not in _WITHOUT_EFFECT:
             yield f"measure.{key}", DASH if value is None else str(value)
 
 
-def _from_rows(
-    prefix: str, columns: Mapping[str, str], rows: list[Row]
+def _read_columns(
+    prefix: str, columns: Mapping[str, str], rows: list[SummaryRow]
 ) -> Iterator[tuple[str, str]]:
     for column, heading in columns.items():
-        values = dict.fromkeys(row[column] for row in rows if row[column] is not None)
+        values = dict.fromkeys(value for row in rows if (value := getattr(row, column)) is not None)
         if values:
-            yield f"{prefix}{heading}", " | ".join(sorted(map(_words, values)))
+            yield f"{prefix}{heading}", " | ".join(sorted(map(_format_value, values)))
 
 
-def _machine(machine: Plain) -> Iterator[tuple[str, str]]:
-    """Yield what the cells' own provenance leaves out of the machine that was described."""
-    cpu = machine.get("cpu") or {}
-    if cpu.get("physical_cores"):
-        yield "Cores", str(cpu["physical_cores"])
-    if machine.get("memory_bytes"):
-        # The kernel's own share differs a little from boot to boot.
-        yield "Memory", f"{machine['memory_bytes'] / 2**30:.0f} GiB"
+def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
+    """Yield traits of the described machine that the cells do not record themselves."""
+    if machine.cpu.physical_cores:
+        yield "Cores", str(machine.cpu.physical_cores)
+    # The kernel's own share differs a little from boot to boot.
+    yield "Memory", f"{machine.memory_bytes / 2**30:.0f} GiB"
 
 
-def _from_json(prefix: str, column: str, rows: list[Row]) -> Iterator[tuple[str, str]]:
+def _read_json_column(
+    prefix: str, column: str, rows: list[SummaryRow]
+) -> Iterator[tuple[str, str]]:
     values: dict[str, dict[str, None]] = {}
-    for text in dict.fromkeys(row[column] for row in rows if row[column]):
-        for name, value in _flat("", json.loads(text)):
-            values.setdefault(name, {})[DASH if value is None else _words(value)] = None
+    for text in dict.fromkeys(text for row in rows if (text := getattr(row, column))):
+        for name, value in _flatten("", json.loads(text)):
+            values.setdefault(name, {})[DASH if value is None else _format_value(value)] = None
     for name, texts in sorted(values.items()):
         yield f"{prefix}{name}", " | ".join(sorted(texts))
 
 
-def _flat(prefix: str, block: Plain) -> Iterator[tuple[str, object]]:
+def _flatten(prefix: str, block: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for key, value in block.items():
         if isinstance(value, dict):
-            yield from _flat(f"{prefix}{key}.", value)
+            yield from _flatten(f"{prefix}{key}.", value)
         else:
             yield f"{prefix}{key}", value
 
 
-def _words(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,15 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmeter.compare.origins import Trait, traits
+from vlmeter.compare.origins import Trait, compare_origins
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
 from vlmeter.errors import UserError
-from vlmeter.reporting.render_report import html_environment, markdown_environment, render_prose
-from vlmeter.reporting.table import Table, TextColumn, table_of
-from vlmeter.results.differences import same_samples
+from vlmeter.reporting.remarks import was_slowed
+from vlmeter.reporting.render_report import (
+    make_html_environment,
+    make_markdown_environment,
+    render_prose,
+)
+from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.export_study import Exported, read_exported
 from vlmeter.results.matching import Matched, Pair, match_cells
-from vlmeter.results.tables import Row
+from vlmeter.results.study_differences import has_same_samples
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 from vlmeter.storage.files import write_text
 
@@ -58,9 +63,9 @@ def build_compare_page(a: Exported, b: Exported) -> ComparePage:
         UserError: a table of scores or predictions is damaged; the message names it.
     """
     matched = match_cells(a.rows, b.rows)
-    origins = traits(a, b)
+    traits = compare_origins(a, b)
     differing, shared = (
-        [trait for trait in origins if trait.differs is differs] for differs in (True, False)
+        [trait for trait in traits if trait.differs is differs] for differs in (True, False)
     )
     return ComparePage(
         sides=(_describe_study("A", a), _describe_study("B", b)),
@@ -70,7 +75,7 @@ def build_compare_page(a: Exported, b: Exported) -> ComparePage:
         statuses=_tabulate_statuses(matched.pairs),
         only=_tabulate_unmatched(matched),
         differing=_tabulate_traits(differing) if differing else None,
-        shared=table_of(
+        shared=build_table(
             [
                 TextColumn("What", [trait.name for trait in shared]),
                 TextColumn("In both", [trait.a for trait in shared]),
@@ -85,18 +90,17 @@ def _describe_study(letter: str, study: Exported) -> Side:
     rows = study.rows.values()
     return Side(
         letter=letter,
-        name=str(study.outline.get("study", "")),
+        name=study.outline.study,
         folder=str(study.folder),
-        title=str(study.outline.get("title", "")),
+        title=study.outline.title,
         cells=len(rows),
-        measured=sum(row["status"] == Status.OK for row in rows),
+        measured=sum(row.status == Status.OK for row in rows),
     )
 
 
 def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     hosts = [
-        {row["machine_host"] for row in study.rows.values() if row["machine_host"]}
-        for study in (a, b)
+        {row.machine_host for row in study.rows.values() if row.machine_host} for study in (a, b)
     ]
     if all(hosts) and hosts[0] != hosts[1]:
         yield (
@@ -104,34 +108,44 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
             "machines' as much as the software's."
         )
     both = [pair for pair in matched.pairs if is_measured_in_both(pair)]
-    other = [pair for pair in both if pair.a["shape_digest"] != pair.b["shape_digest"]]
+    other = [pair for pair in both if pair.a.shape_digest != pair.b.shape_digest]
     if other:
         yield (
             f"{len(other)} of {len(both)} cells did not get the same tokens in the same shapes in "
             "both (marked *): their costs are of different work."
         )
-    samples = [pair for pair in both if not same_samples(pair)]
+    samples = [pair for pair in both if not has_same_samples(pair)]
     if samples:
         names = ", ".join(dict.fromkeys(pair.dataset for pair in samples))
         yield f"The samples are not the same ({names}): quality is compared without pairing them."
-    models = {(pair.a["model"], pair.b["model"]) for pair in matched.pairs}
+    models = {(pair.a.model, pair.b.model) for pair in matched.pairs}
     renamed = sorted((model_a, model_b) for model_a, model_b in models if model_a != model_b)
     if renamed:
         names = ", ".join(f"{model_a} with {model_b}" for model_a, model_b in renamed)
         yield f"Cells whose models have different names are compared by their other axes: {names}."
-    disturbed = sum(bool(pair.a["disturbed"]) or bool(pair.b["disturbed"]) for pair in both)
-    if disturbed:
-        yield (
-            f"{disturbed} of {len(both)} cells were measured while other work ran on the machine "
-            "or a GPU was slowed down, in one study or both, which puts their costs in doubt."
-        )
+    causes = {
+        "a GPU was slowed down by heat or its supply": was_slowed,
+        "other work ran on the machine": _was_disturbed_otherwise,
+    }
+    for cause, was_affected in causes.items():
+        affected = sum(was_affected(pair.a) or was_affected(pair.b) for pair in both)
+        if affected:
+            yield (
+                f"{affected} of {len(both)} cells were measured while {cause}, in one study or "
+                "both, which puts their costs in doubt."
+            )
+
+
+def _was_disturbed_otherwise(row: SummaryRow) -> bool:
+    # What slows a GPU down disturbs its cell too.
+    return bool(row.disturbed) and not was_slowed(row)
 
 
 def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:
-    changed = [pair for pair in pairs if pair.a["status"] != pair.b["status"]]
+    changed = [pair for pair in pairs if pair.a.status != pair.b.status]
     if not changed:
         return None
-    return table_of(
+    return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair in changed]),
             TextColumn("Cell", [pair.label for pair in changed]),
@@ -141,27 +155,27 @@ def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:
     )
 
 
-def _format_status(row: Row) -> str:
-    status = str(row["status"]).replace("_", " ")
-    return f"{status}: {row['reason']}" if row["reason"] else status
+def _format_status(row: SummaryRow) -> str:
+    status = row.status.replace("_", " ")
+    return f"{status}: {row.reason}" if row.reason else status
 
 
 def _tabulate_unmatched(matched: Matched) -> Table | None:
     rows = [*(("A", row) for row in matched.only_a), *(("B", row) for row in matched.only_b)]
     if not rows:
         return None
-    return table_of(
+    return build_table(
         [
             TextColumn("Only in", [letter for letter, _ in rows]),
-            TextColumn("Data set", [str(row["dataset"]) for _, row in rows]),
-            TextColumn("Cell", [str(row["cell"]) for _, row in rows]),
+            TextColumn("Data set", [row.dataset for _, row in rows]),
+            TextColumn("Cell", [row.cell for _, row in rows]),
             TextColumn("How it ended", [_format_status(row) for _, row in rows]),
         ]
     )
 
 
 def _tabulate_traits(rows: Sequence[Trait]) -> Table:
-    return table_of(
+    return build_table(
         [
             TextColumn("What", [trait.name for trait in rows]),
             TextColumn("A", [trait.a for trait in rows]),
@@ -188,7 +202,7 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
     if not (templates / "compare.html.j2").exists():
         raise UserError(f"{templates} is not here: start from the repository's root.")
     page = build_compare_page(read_exported(a), read_exported(b))
-    text, html = markdown_environment(templates), html_environment(templates)
+    text, html = make_markdown_environment(templates), make_html_environment(templates)
     method = render_prose(text.get_template("_compare_method.md.j2").render())
     files = {
         into / "compare.md": text.get_template("compare.md.j2").render(page=page),

@@ -6,21 +6,29 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from vlmeter.metrics.drift import Changed
-from vlmeter.reporting.table import Table, TextColumn, table_of
-from vlmeter.results.differences import (
-    UNPAIRED,
-    Compared,
-    compared_answers,
-    compared_cost,
-    compared_plain,
-    compared_quality,
-)
+from vlmeter.reporting.formats import format_difference
+from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.export_study import Exported
 from vlmeter.results.matching import Pair
-from vlmeter.results.numbers import DASH, Scale, number, percent, signed, signed_percent
+from vlmeter.results.numbers import (
+    DASH,
+    Scale,
+    format_number,
+    format_percent,
+    format_signed,
+    format_signed_percent,
+)
+from vlmeter.results.repeatability import Cost, Repeats
+from vlmeter.results.study_differences import (
+    UNPAIRED,
+    Compared,
+    compare_column,
+    compare_cost,
+    compare_quality,
+    count_changed_answers,
+)
 from vlmeter.status import Status
 
-SAME = "no difference"
 _WITHIN_NOISE = "within the noise"
 EQUAL = "equal"
 _BETTER, _WORSE = "better in B", "worse in B"
@@ -41,14 +49,19 @@ class Part:
 def build_parts(a: Exported, b: Exported, pairs: Sequence[Pair]) -> Iterator[Part]:
     """Yield a part per figure that cells have in both studies: costs first, then quality."""
     both = [pair for pair in pairs if is_measured_in_both(pair)]
-    for title, cost, unit in (("Latency", "latency", "s"), ("Energy per sample", "energy", "J")):
-        figures = [(pair, compared_cost(pair, cost, a, b)) for pair in both]
-        yield from _build_cost_part(title, unit, figures, _describe_repeatability(cost, a, b))
+    costs: tuple[tuple[str, Cost, str], ...] = (
+        ("Latency", "latency", "s"),
+        ("Energy per sample", "energy", "J"),
+    )
+    for title, cost, unit in costs:
+        figures = [(pair, compare_cost(pair, cost, a.repeats, b.repeats)) for pair in both]
+        notes = _describe_repeatability(cost, a.repeats, b.repeats)
+        yield from _build_cost_part(title, unit, figures, notes)
     for title, column, unit in (
         ("Peak memory", "peak_memory_bytes", "B"),
         ("Work of a batch", "flops", "FLOP"),
     ):
-        figures = [(pair, compared_plain(pair, column)) for pair in both]
+        figures = [(pair, compare_column(pair, column)) for pair in both]
         yield from _build_cost_part(title, unit, figures, ())
     yield from _build_quality_parts(a, b, both)
 
@@ -65,61 +78,49 @@ def _build_cost_part(
     verdict = _count_verdicts([_judge(figure, _LESS, _MORE) for _, figure in rows])
     alike = all(figure.a == figure.b for _, figure in rows)
     if together is not None and not alike:
-        verdict += f"; together B takes {number(together)} times as much (geometric mean)"
+        verdict += f"; together B takes {format_number(together)} times as much (geometric mean)"
     yield Part(
         title=title,
         verdict=verdict,
         table=None
         if alike
-        else _tabulate(
-            rows,
-            f" ({scale.unit})",
-            scale.text,
-            lambda figure, value: (
-                signed_percent(value / figure.base) if figure.base else signed(value)
-            ),
-        ),
+        else _tabulate(rows, f" ({scale.unit})", scale.format, _format_cost_difference),
         notes=notes,
     )
 
 
-def _describe_repeatability(cost: str, a: Exported, b: Exported) -> tuple[str, ...]:
+def _describe_repeatability(cost: Cost, a: Repeats, b: Repeats) -> tuple[str, ...]:
     """Describe how well the machines repeat a cost, which the intervals allow for."""
-    deviations = {
-        letter: {
-            device: entry["deviation"] for device, entry in (repeatability.get(cost) or {}).items()
-        }
-        for letter, repeatability in (("A", a.repeatability), ("B", b.repeatability))
-    }
-    if not all(deviations.values()):
-        lacking = [letter for letter, devices in deviations.items() if not devices]
+    by_study = {"A": a.of_cost(cost), "B": b.of_cost(cost)}
+    if not all(by_study.values()):
+        lacking = [letter for letter, devices in by_study.items() if not devices]
         return (
             f"In {' and '.join(lacking)} no computation was measured in two processes, so these "
             "intervals rest on the rounds within a process alone and are too narrow.",
         )
     texts = [
-        f"{percent(deviation)} on {device} ({letter})"
-        for letter, devices in deviations.items()
-        for device, deviation in devices.items()
+        f"{format_percent(repeats.deviation)} on {device} ({letter})"
+        for letter, devices in by_study.items()
+        for device, repeats in devices.items()
     ]
     return (f"Cells that repeat a computation vary by {', '.join(texts)} (standard deviation).",)
 
 
 def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
-    answers = {id(pair): compared_answers(pair, a, b) for pair in both}
+    answers = {id(pair): count_changed_answers(pair, a.folder, b.folder) for pair in both}
     labels = {"wer": "Word error rate"}
     pairs_by_metric: dict[str, list[Pair]] = {"wer": list(both)}
     for pair in both:
-        name = pair.a["task_metric"]
-        if name and name == pair.b["task_metric"]:
+        name = pair.a.task_metric
+        if name and name == pair.b.task_metric:
             pairs_by_metric.setdefault(name, []).append(pair)
-            labels.setdefault(name, str(pair.a["task_metric_label"]))
+            labels.setdefault(name, str(pair.a.task_metric_label))
     for name, pairs in pairs_by_metric.items():
-        figures = [(pair, compared_quality(pair, name, a.folder, b.folder)) for pair in pairs]
+        figures = [(pair, compare_quality(pair, name, a.folder, b.folder)) for pair in pairs]
         rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
         if not rows:
             continue
-        better = -1 if name == "wer" else (1 if rows[0][0].a["task_higher_is_better"] else -1)
+        better = -1 if name == "wer" else (1 if rows[0][0].a.task_higher_is_better else -1)
         words = (_WORSE, _BETTER) if better > 0 else (_BETTER, _WORSE)
         yield Part(
             title=labels[name],
@@ -144,7 +145,7 @@ def _tabulate_quality(
         numeric=True,
     )
     more = [column] if answers else []
-    return _tabulate(rows, "", number, lambda _, value: signed(value), more)
+    return _tabulate(rows, "", format_number, _format_quality_difference, more)
 
 
 def _describe_method(figures: Sequence[Compared]) -> tuple[str, ...]:
@@ -163,11 +164,11 @@ def _tabulate(
     rows: Sequence[tuple[Pair, Compared]],
     unit: str,
     format_value: Callable[[float | None], str],
-    format_difference: Callable[[Compared, float], str],
+    format_change: Callable[[Compared], str],
     more: Sequence[TextColumn] = (),
 ) -> Table:
-    differences = [_format_difference(figure, format_difference) for _, figure in rows]
-    return table_of(
+    differences = [EQUAL if figure.a == figure.b else format_change(figure) for _, figure in rows]
+    return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair, _ in rows]),
             TextColumn("Cell", [pair.label for pair, _ in rows]),
@@ -181,32 +182,30 @@ def _tabulate(
 
 
 def _format_input(pair: Pair) -> str:
-    return "same" if pair.a["shape_digest"] == pair.b["shape_digest"] else "* other"
+    return "same" if pair.a.shape_digest == pair.b.shape_digest else "* other"
 
 
-def _format_difference(figure: Compared, format_value: Callable[[Compared, float], str]) -> str:
-    difference = figure.difference
-    assert difference is not None, "only figures with a difference have a row"
-    if figure.a == figure.b:
-        return EQUAL
-    if difference.low is None or difference.high is None:
-        return f"{format_value(figure, difference.estimate)}, no interval"
-    head = format_value(figure, difference.estimate) if difference.significant else SAME
-    return (
-        f"{head} [{format_value(figure, difference.low)}, {format_value(figure, difference.high)}]"
-    )
+def _format_cost_difference(figure: Compared) -> str:
+    assert figure.difference is not None, "only figures with a difference have a row"
+    if not figure.base:
+        return format_difference(figure.difference, format_signed)
+    return format_difference(figure.difference.as_share_of(figure.base), format_signed_percent)
+
+
+def _format_quality_difference(figure: Compared) -> str:
+    assert figure.difference is not None, "only figures with a difference have a row"
+    return format_difference(figure.difference, format_signed)
 
 
 def _judge(figure: Compared, less: str, more: str) -> str:
     difference = figure.difference
     assert difference is not None, "only figures with a difference are judged"
-    has_interval = difference.low is not None
     if figure.a == figure.b:
         return EQUAL
-    if has_interval and not difference.significant:
+    if difference.within_noise:
         return _WITHIN_NOISE
     word = more if difference.estimate > 0 else less
-    return word if has_interval else f"{word} (no interval)"
+    return word if difference.significant else f"{word} (no interval)"
 
 
 def _count_verdicts(verdicts: Sequence[str]) -> str:
@@ -219,4 +218,4 @@ def _count_verdicts(verdicts: Sequence[str]) -> str:
 
 def is_measured_in_both(pair: Pair) -> bool:
     """Say whether the cell has status ok in both studies."""
-    return all(row["status"] == Status.OK for row in (pair.a, pair.b))
+    return all(row.status == Status.OK for row in (pair.a, pair.b))

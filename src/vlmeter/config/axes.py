@@ -1,66 +1,56 @@
-"""The axes: what a study may vary, and the values each can take."""
+"""The config's blocks of axes, made of the table of axes: the base cell, and what sections say."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from types import GenericAlias
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
+from vlmeter.axes import AXES, AXIS_NAMES, Axis, Device
 from vlmeter.config.base import Block, Name
 
-Device = Literal["cuda", "cpu"]
-Dtype = Literal["fp32", "fp16", "bf16"]
-ImageInput = Literal["processor", "native"]
-ImageSize = Annotated[int, Field(ge=16, le=4096)]
-BatchSize = Annotated[int, Field(ge=1, le=65536)]
-InputLength = Annotated[int, Field(ge=1, le=1_000_000)]
 
-AXES = (
-    "model",
-    "prompt",
-    "device",
-    "dtype",
-    "image_size",
-    "image_input",
-    "batch_size",
-    "max_input_len",
-    "optimization",
-)
-"""The axes, in the order in which ids, tables and sentences list them."""
+def _make_value_type(axis: Axis) -> Any:  # noqa: ANN401 - a type
+    if axis.is_number:
+        return Annotated[int, Field(ge=axis.at_least, le=axis.at_most)]
+    return Name if axis.value_type is str else axis.value_type
 
 
-class Base(Block):
+def _make_base_field(axis: Axis) -> tuple[Any, Any]:
+    value = _make_value_type(axis)
+    default = ... if axis.default is None else axis.default
+    return (
+        value | GenericAlias(dict, (Device, value)) if axis.follows_device else value,
+        Field(default, description=axis.key_description),
+    )
+
+
+def _make_fixed_field(axis: Axis) -> tuple[Any, None]:
+    return _make_value_type(axis) | None, None
+
+
+def _make_varied_field(axis: Axis) -> tuple[Any, None]:
+    return GenericAlias(list, (_make_value_type(axis),)) | None, None
+
+
+def _make_fields(make_field: Callable[[Axis], tuple[Any, Any]]) -> dict[str, Any]:
+    """Return a type and a default by axis."""
+    return {axis.name: make_field(axis) for axis in AXES}
+
+
+_Base = create_model("_Base", __base__=Block, **_make_fields(_make_base_field))
+_Fixed = create_model("_Fixed", __base__=Block, **_make_fields(_make_fixed_field))
+_Varied = create_model("_Varied", __base__=Block, **_make_fields(_make_varied_field))
+
+
+class Base(_Base):
     """The base cell: the value of every axis that a section neither fixes nor varies."""
 
-    model: Name = Field(description="A name below `models`.")
-    prompt: Name = Field(
-        "bare",
-        description="A template's name below the data set's `prompts`, or `family`: the model "
-        "family's own for the task.",
-    )
-    device: Device = Field("cuda", description="Where the model runs.")
-    dtype: Dtype | dict[Device, Dtype] = Field(
-        default={"cuda": "fp16", "cpu": "fp32"},
-        description="Number format of the weights; one for all devices or one per device "
-        "(fp16 on a CPU is many times slower than fp32).",
-    )
-    image_size: ImageSize = Field(
-        224, description="Images are brought to this many pixels a side before the processor."
-    )
-    image_input: ImageInput = Field(
-        "processor",
-        description="`processor`: the model's processor resizes to what the model takes; "
-        "`native`: the model gets the image at `image_size`, position encodings interpolated.",
-    )
-    batch_size: BatchSize = Field(1, description="Samples in one forward pass.")
-    max_input_len: InputLength = Field(
-        200, description="Most *text* tokens of a prompt; the question is cut, not the template."
-    )
-    optimization: Name = Field(
-        "eager",
-        description="How the model is executed: `eager`, `sdpa`, `compile`, `flash_attention_2`, "
-        "`flex_attention`, `static_cache`, `int8`, `int4`, or a name below `optimizations`.",
-    )
+    def get_values(self) -> dict[str, object]:
+        """Return the values by axis; one may be a table by device."""
+        return dict(self)
 
-    @field_validator("dtype")
+    @field_validator(*(axis.name for axis in AXES if axis.follows_device))
     @classmethod
     def _check_devices(cls, value: object) -> object:
         if isinstance(value, dict) and not value:
@@ -68,41 +58,22 @@ class Base(Block):
         return value
 
 
-class Fixed(Block):
+class Fixed(_Fixed):
     """Values that a section sets for all its cells. What is left out is the base's."""
 
-    model: Name | None = None
-    prompt: Name | None = None
-    device: Device | None = None
-    dtype: Dtype | None = None
-    image_size: ImageSize | None = None
-    image_input: ImageInput | None = None
-    batch_size: BatchSize | None = None
-    max_input_len: InputLength | None = None
-    optimization: Name | None = None
 
-
-class Varied(Block):
+class Varied(_Varied):
     """Values that a section runs through. Several axes give every combination of them."""
-
-    model: list[Name] | None = None
-    prompt: list[Name] | None = None
-    device: list[Device] | None = None
-    dtype: list[Dtype] | None = None
-    image_size: list[ImageSize] | None = None
-    image_input: list[ImageInput] | None = None
-    batch_size: list[BatchSize] | None = None
-    max_input_len: list[InputLength] | None = None
-    optimization: list[Name] | None = None
 
     @model_validator(mode="after")
     def _check_values(self) -> "Varied":
-        given = {axis: getattr(self, axis) for axis in AXES if getattr(self, axis) is not None}
-        if not given:
+        lists = {name: getattr(self, name) for name in AXIS_NAMES}
+        varied = {name: values for name, values in lists.items() if values is not None}
+        if not varied:
             raise ValueError("names no axis; give at least one, such as batch_size: [1, 4]")
-        for axis, values in given.items():
+        for name, values in varied.items():
             if not values:
-                raise ValueError(f"{axis} has no values")
+                raise ValueError(f"{name} has no values")
             if len(set(values)) < len(values):
-                raise ValueError(f"{axis} names a value twice: {values}")
+                raise ValueError(f"{name} names a value twice: {values}")
         return self

@@ -16,7 +16,7 @@ Revision = Annotated[
 HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
-def did_you_mean(word: str, options: Iterable[str]) -> str:
+def suggest_name(word: str, options: Iterable[str]) -> str:
     """Return `; did you mean "x"?`, or all options where none is similar."""
     names = list(options)
     similar = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
@@ -35,7 +35,7 @@ class Block(BaseModel):
     def _check_keys(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
         if isinstance(data, dict):
             problems = [
-                f'unknown key "{key}"{did_you_mean(key, cls.model_fields)}'
+                f'unknown key "{key}"{suggest_name(key, cls.model_fields)}'
                 for key in data
                 if key not in cls.model_fields
             ]

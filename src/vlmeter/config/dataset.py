@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vlmeter.config.base import Block, HubId, Name, Revision, did_you_mean
+from vlmeter.config.base import Block, HubId, Name, Revision, suggest_name
 
 Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
 FAMILY_PROMPT = "family"
@@ -207,7 +207,7 @@ def _check_template(name: str, template: str) -> None:
         raise ValueError(f"prompts.{name}: a field is a name in braces, without : or !")
     for field in fields:
         if field not in TEMPLATE_FIELDS:
-            suggestion = did_you_mean(field, TEMPLATE_FIELDS)
+            suggestion = suggest_name(field, TEMPLATE_FIELDS)
             raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{suggestion}")
     if fields.count("question") > 1 or fields.count("context") > 1:
         raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")

@@ -9,8 +9,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vlmeter.config.axes import AXES, Fixed, Varied
-from vlmeter.config.base import NAME_PATTERN, did_you_mean
+from vlmeter.axes import AXIS_NAMES
+from vlmeter.config.axes import Fixed, Varied
+from vlmeter.config.base import NAME_PATTERN, suggest_name
 from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError, one_line
@@ -167,7 +168,7 @@ def _describe_problem(problem: ErrorDetails) -> str:
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", context["expected"])
         shown = value if isinstance(value, str) else _abbreviate(value)
-        return f'"{shown}" is not known{did_you_mean(shown, options)}'
+        return f'"{shown}" is not known{suggest_name(shown, options)}'
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
         return f'"{value}" is no name: letters, digits, ".", "_" and "-" alone make one'
     return problem["msg"].removeprefix("Value error, ")
@@ -182,7 +183,7 @@ def _abbreviate(value: object) -> str:
 
 def _find_broken_references(config: StudyConfig) -> Iterator[str]:
     """Yield a sentence for every name that is not defined."""
-    yield from _check_defined("base.model", config.base.model, config.models)
+    yield from _check_defined("base.model", str(config.base.get_values()["model"]), config.models)
     names = [section.name for section in config.sections]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -208,13 +209,13 @@ def _find_broken_references(config: StudyConfig) -> Iterator[str]:
 
 def _check_defined(place: str, name: str, defined: Mapping[str, object]) -> Iterator[str]:
     if name not in defined:
-        yield f'{place}: "{name}" is not defined{did_you_mean(name, defined)}'
+        yield f'{place}: "{name}" is not defined{suggest_name(name, defined)}'
 
 
 def _find_broken_axes(
     config: StudyConfig, place: str, datasets: list[str], fixed: Fixed, varied: Varied
 ) -> Iterator[str]:
-    values = {axis: _list_axis_values(config, place, axis, fixed, varied) for axis in AXES}
+    values = {axis: _list_axis_values(config, place, axis, fixed, varied) for axis in AXIS_NAMES}
     key, models = values["model"]
     for model in models:
         yield from _check_defined(key, str(model), config.models)
@@ -230,7 +231,7 @@ def _find_broken_axes(
             if prompt not in names:
                 yield (
                     f'{key}: "{prompt}" is not among datasets.{dataset}.prompts'
-                    f"{did_you_mean(str(prompt), names)}"
+                    f"{suggest_name(str(prompt), names)}"
                 )
     key, dtypes = values["dtype"]
     for device in values["device"][1]:

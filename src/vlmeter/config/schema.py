@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vlmeter.config.axes import AXES, Base, Fixed, Varied
+from vlmeter.axes import AXIS_NAMES
+from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.dataset import Dataset
 from vlmeter.config.gates import Gate
@@ -65,7 +66,7 @@ class Model(Block):
 
 
 def _check_fixed_or_varied(fix: Fixed, vary: Varied) -> None:
-    for axis in AXES:
+    for axis in AXIS_NAMES:
         if getattr(fix, axis) is not None and getattr(vary, axis) is not None:
             raise ValueError(f"{axis} is both fixed and varied")
 

@@ -3,19 +3,22 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from vlmeter.data.image_files import ImageFiles
+from vlmeter.data.job import DatasetJob, DataSource
+from vlmeter.data.manifests import SamplesManifest, UnusableSample
 from vlmeter.data.parquet_files import Files, Row
-from vlmeter.data.samples import SAMPLES
+from vlmeter.data.samples import SAMPLES, Sample
 from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.data.synthetic import make_synthetic_rows
 from vlmeter.data.text_files import holds_only_text
 from vlmeter.errors import UserError
-from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.parquet import count_rows, write_table
 
@@ -24,58 +27,69 @@ _LOG = logging.getLogger(__name__)
 
 
 def download_dataset(
-    params: Mapping[str, Any], samples: str, manifest: str, patience: Patience = USUAL
+    job: DatasetJob,
+    samples: Path,
+    manifest: Path,
+    retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> None:
     """Write a sample of a data set.
 
     Args:
-        params: The data set as `Study.dataset_params` describes it.
-        samples: Path of `samples.parquet` to write.
-        manifest: Path of its manifest, which is written after it.
-        patience: The retry policy of requests to the Hub.
+        job: The data set.
+        samples: `samples.parquet`, to write.
+        manifest: Its manifest, which is written after it.
+        retry_policy: Of requests to the Hub.
 
     Raises:
         UserError: the source cannot be read, lacks a column, or no sample is usable.
     """
-    columns = {key: name for key, name in params["columns"].items() if name is not None}
-    names = sorted(set(columns.values()))
-    drawn = _draw_rows(params, names, Path(manifest), patience)
-    bad: list[dict[str, str]] = []
-    write_table(Path(samples), _select_usable(params, drawn, columns, bad), SAMPLES)
-    write_json(Path(manifest), _build_manifest(params, drawn, bad, Path(samples)))
+    drawn = _draw_rows(job, manifest, retry_policy)
+    bad: list[UnusableSample] = []
+    usable = _select_usable(job, drawn, bad)
+    write_table(samples, (sample._asdict() for sample in usable), SAMPLES)
+    described = SamplesManifest(
+        dataset=job.dataset,
+        task=job.task,
+        source=job.source,
+        revision=drawn.revision,
+        licence=drawn.licence,
+        content=job.content,
+        sample=job.sample,
+        n=count_rows(samples),
+        bad_samples=bad,
+        sha256=file_sha256(samples),
+    )
+    write_json(manifest, asdict(described))
 
 
 def _select_usable(
-    params: Mapping[str, Any],
-    drawn: "_DrawnRows",
-    columns: Mapping[str, str],
-    bad: list[dict[str, str]],
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `samples.parquet`; append the samples that cannot be used to `bad`.
+    job: DatasetJob, drawn: "_DrawnRows", bad: list[UnusableSample]
+) -> Iterator[Sample]:
+    """Yield the samples that can be used; append the others to `bad`.
 
     Raises:
         UserError: no sample is usable, or two have the same id.
     """
-    dataset = params["dataset"]
-    image_files = _open_image_files(params["source"])
+    dataset, columns = job.dataset, job.columns.list_present()
+    image_files = _open_image_files(job.source)
     ids: set[str] = set()
     for row in tqdm(drawn.rows, total=drawn.length, desc=dataset, unit="sample"):
         try:
-            sample = _build_sample(row, columns, params["task"], image_files)
+            sample = _build_sample(row, columns, job.task, image_files)
         except _UnusableError as error:
             id_ = _make_id(row, columns)
             _LOG.warning("%s: sample %s %s; it is left out", dataset, id_, error)
-            bad.append({"id": id_, "reason": str(error)})
+            bad.append(UnusableSample(id_, str(error)))
             continue
-        if sample["id"] in ids:
+        if sample.id in ids:
             raise UserError(
-                f'data set {dataset}: the id "{sample["id"]}" stands more than once; '
+                f'data set {dataset}: the id "{sample.id}" stands more than once; '
                 f"give datasets.{dataset}.columns.id a unique column or leave it out."
             )
-        ids.add(sample["id"])
+        ids.add(sample.id)
         yield sample
     if not ids:
-        first = f"; the first: sample {bad[0]['id']} {bad[0]['reason']}" if bad else ""
+        first = f"; the first: sample {bad[0].id} {bad[0].reason}" if bad else ""
         raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
 
 
@@ -90,50 +104,49 @@ class _DrawnRows(NamedTuple):
     """As the source names it."""
 
 
-def _draw_rows(
-    params: Mapping[str, Any], columns: list[str], manifest: Path, patience: Patience
-) -> _DrawnRows:
-    source, sample = params["source"], params["sample"]
-    if source.get("synthetic") is not None:
-        rows = make_synthetic_rows(source["synthetic"], sample["n"], sample["seed"])
-        return _DrawnRows(rows, sample["n"])
+def _draw_rows(job: DatasetJob, manifest: Path, retry_policy: RetryPolicy) -> _DrawnRows:
+    source, sample = job.source, job.sample
+    if source.synthetic is not None:
+        rows = make_synthetic_rows(source.synthetic, sample.n, sample.seed)
+        return _DrawnRows(rows, sample.n)
     pin = manifest.with_name("revision.json")
-    files = open_source(source, _read_pin(pin, source), patience)
+    files = open_source(source, _read_pin(pin, source), retry_policy)
     _write_pin(pin, source, files)
-    draw = draw_sample(files, columns, sample["n"], sample["seed"])
+    columns = sorted(set(job.columns.list_present().values()))
+    draw = draw_sample(files, columns, sample.n, sample.seed)
     rows = read_draw(files, columns, draw)
     return _DrawnRows(rows, len(draw.picked), files.revision, files.licence)
 
 
-def _read_pin(pin: Path, source: Mapping[str, Any]) -> str | None:
+def _read_pin(pin: Path, source: DataSource) -> str | None:
     """Return the commit that an earlier download of the same source took."""
     if not pin.exists():
         return None
     pinned = read_json(pin)
-    return str(pinned["revision"]) if pinned.get("source") == dict(source) else None
+    return str(pinned["revision"]) if pinned.get("source") == asdict(source) else None
 
 
-def _write_pin(pin: Path, source: Mapping[str, Any], files: Files) -> None:
+def _write_pin(pin: Path, source: DataSource, files: Files) -> None:
     """Keep the commit of a source that names no revision, for the next downloads."""
-    if files.revision is None or source.get("revision"):
+    if files.revision is None or source.revision:
         return
     _LOG.warning(
         "%s names no revision: resolved to %s, kept in %s and used from now on",
-        source["hub"],
+        source.hub,
         files.revision,
         pin,
     )
-    write_json(pin, {"source": dict(source), "revision": files.revision})
+    write_json(pin, {"source": asdict(source), "revision": files.revision})
 
 
 class _UnusableError(ValueError):
     """A sample cannot be used; the message follows the sample's id."""
 
 
-def _open_image_files(source: Mapping[str, Any]) -> ImageFiles:
+def _open_image_files(source: DataSource) -> ImageFiles:
     """Return the files that an image column may name: those in the source's folder."""
-    path = source.get("path")
-    return ImageFiles(Path(path) if path is not None and Path(path).is_dir() else None)
+    folder = None if source.path is None else Path(source.path)
+    return ImageFiles(folder if folder is not None and folder.is_dir() else None)
 
 
 def _make_id(row: Row, columns: Mapping[str, str]) -> str:
@@ -143,8 +156,8 @@ def _make_id(row: Row, columns: Mapping[str, str]) -> str:
 
 def _build_sample(
     row: Row, columns: Mapping[str, str], task: str, image_files: ImageFiles
-) -> dict[str, Any]:
-    """Return a row of the source with the columns of `samples.parquet`.
+) -> Sample:
+    """Return the sample that a row of the source is.
 
     Raises:
         _UnusableError: the row has no image, or no answer to compare a prediction with.
@@ -161,18 +174,18 @@ def _build_sample(
     if options and not isinstance(options, list):
         raise _UnusableError(f"has one value as its choices, not a list: {str(options)[:40]}")
     choices = ["" if option is None else str(option) for option in options or []]
-    return {
-        "id": _make_id(row, columns),
-        "image": picture.data,
-        "file": picture.file,
-        "question": str(fields.get("question") or ""),
-        "context": str(fields.get("context") or ""),
-        "choices": choices,
-        "answer_index": answer_index,
-        "references": _select_right_choice(choices, answer_index)
+    return Sample(
+        id=_make_id(row, columns),
+        image=picture.data,
+        file=picture.file,
+        question=str(fields.get("question") or ""),
+        context=str(fields.get("context") or ""),
+        choices=choices,
+        answer_index=answer_index,
+        references=_select_right_choice(choices, answer_index)
         if task == "multiple_choice"
         else _select_filled_texts(fields.get("references")),
-    }
+    )
 
 
 def _parse_list(text: str) -> str | list[str]:
@@ -219,23 +232,3 @@ def _select_filled_texts(value: Any) -> list[str]:  # noqa: ANN401 - a text, a n
     if not texts:
         raise _UnusableError("has no reference: every expected text is empty")
     return texts
-
-
-def _build_manifest(
-    params: Mapping[str, Any],
-    drawn: _DrawnRows,
-    bad: list[dict[str, str]],
-    samples: Path,
-) -> dict[str, Any]:
-    return {
-        "dataset": params["dataset"],
-        "task": params["task"],
-        "source": dict(params["source"]),
-        "revision": drawn.revision,
-        "licence": drawn.licence,
-        "content": params.get("content"),
-        "sample": dict(params["sample"]),
-        "n": count_rows(samples),
-        "bad_samples": bad,
-        "sha256": file_sha256(samples),
-    }

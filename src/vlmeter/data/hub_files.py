@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,30 +18,31 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import OfflineModeIsEnabled, RemoteEntryNotFoundError
 
+from vlmeter.data.job import DataSource
 from vlmeter.data.parquet_files import Files
 from vlmeter.errors import UserError
-from vlmeter.hub.cards import licence_in
-from vlmeter.hub.client import connect
+from vlmeter.hub.cards import find_licence
+from vlmeter.hub.client import install_client
 from vlmeter.hub.errors import Repository, describe_error, explain_errors
-from vlmeter.hub.retry import Patience
+from vlmeter.hub.retry import RetryPolicy
 
 _LOG = logging.getLogger(__name__)
 
 
-def find_split(source: Mapping[str, Any], revision: str | None, patience: Patience) -> Files:
+def find_split(source: DataSource, revision: str | None, retry_policy: RetryPolicy) -> Files:
     """Find the files of a split.
 
     Args:
-        source: `{hub, config, split}`.
+        source: A repository on the Hub, with its configuration and split.
         revision: A commit, branch or tag; None for the newest.
-        patience: The retry policy of requests to the Hub.
+        retry_policy: Of requests to the Hub.
 
     Raises:
         UserError: the data set, revision, configuration or split does not exist or cannot be
             reached.
     """
-    repository = Repository(source["hub"], revision, is_dataset=True)
-    connect(patience)
+    repository = Repository(str(source.hub), revision, is_dataset=True)
+    install_client(retry_policy)
     with explain_errors(repository):
         try:
             info = HfApi().dataset_info(repository.name, revision=revision)
@@ -53,26 +53,26 @@ def find_split(source: Mapping[str, Any], revision: str | None, patience: Patien
         # Requested here because `datasets`, which requests it too, hides the Hub's error.
         with suppress(RemoteEntryNotFoundError):
             hf_hub_download(repository.name, "README.md", repo_type="dataset", revision=commit)
-        builder = _load_builder(repository, repository.name, source.get("config"), commit)
-        paths = _list_split_files(repository, builder, source["split"])
+        builder = _load_builder(repository, repository.name, source.config, commit)
+        paths = _list_split_files(repository, builder, str(source.split))
         card: Any = info.card_data
     # A new instance: the shared one keeps the listings of this process's other data sets.
     filesystem = HfFileSystem(skip_instance_cache=True)
-    licence = licence_in(card or {})
+    licence = find_licence(card or {})
     describe = partial(describe_error, repository=repository)
     return Files(filesystem, paths, commit, builder.info.features, licence, describe)
 
 
-def _find_split_in_cache(repository: Repository, source: Mapping[str, Any]) -> Files:
+def _find_split_in_cache(repository: Repository, source: DataSource) -> Files:
     """Find a split that `hf download` left in the Hub's cache; all its files must be there."""
     folder = _find_cached_folder(repository, ["README.md"])
-    builder = _load_builder(repository, str(folder), source.get("config"), None)
-    paths = _list_split_files(repository, builder, source["split"])
+    builder = _load_builder(repository, str(folder), source.config, None)
+    paths = _list_split_files(repository, builder, str(source.split))
     names = [str(Path(path).relative_to(folder)) for path in paths]
     # The same names with any number: without one of its parts the split would be a smaller one.
     _find_cached_folder(repository, [re.sub(r"\d+", "*", name) for name in names])
     card = metadata_load(folder / "README.md") if (folder / "README.md").is_file() else None
-    licence = licence_in(card or {})
+    licence = find_licence(card or {})
     filesystem, features = fsspec.filesystem("file"), builder.info.features
     describe = partial(describe_error, repository=repository)
     return Files(filesystem, paths, folder.name, features, licence, describe)

@@ -19,13 +19,16 @@ _BATCH_ROWS = 64
 _BUFFER_BYTES = 1 << 20
 
 
+Cells = dict[str, Any]
+"""The cells of a row by the name of their column, of whatever type the file holds."""
+
+
 class Row(NamedTuple):
     """A row of a split."""
 
     number: int
     """Counted from 0 over all tables of the split."""
-    values: dict[str, Any]
-    """The cells by the name of their column."""
+    values: Cells
     table: str
     """Path of the row's table."""
 
@@ -113,7 +116,7 @@ def _select_rows(
     batches: Iterable[pa.RecordBatch],
     positions: list[int],
     features: Any,  # noqa: ANN401 - `datasets` has no types
-) -> Iterator[tuple[int, dict[str, Any]]]:
+) -> Iterator[tuple[int, Cells]]:
     """Yield the rows at ascending positions over all batches, each with its position."""
     start, remaining = 0, deque(positions)
     for batch in batches:
@@ -178,7 +181,7 @@ def _sum_compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN40
     )
 
 
-def _decode(table: pa.Table, features: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def _decode(table: pa.Table, features: Any) -> list[Cells]:  # noqa: ANN401
     """Return rows as `datasets` decodes them; only files stay encoded."""
     if features is None and _FEATURES not in (table.schema.metadata or {}):
         return list(table.to_pylist())

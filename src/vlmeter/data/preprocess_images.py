@@ -7,17 +7,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from vlmeter.data.manifests import ImagesManifest, UnusableSample, read_samples_manifest
 from vlmeter.data.samples import IMAGES
 from vlmeter.errors import UserError
-from vlmeter.storage.files import check_whole, file_sha256, read_json, write_json
+from vlmeter.storage.files import check_whole, file_sha256, write_json
 from vlmeter.storage.parquet import count_rows, stream_table, write_table
 
 _LOG = logging.getLogger(__name__)
@@ -32,61 +34,69 @@ _QUEUED_PER_CORE = 4
 """Images that are read before the first of them is written."""
 
 
-def preprocess_images(samples_manifest: str, image_size: int, images: str, manifest: str) -> None:
+def preprocess_images(
+    samples_manifest: Path, image_size: int, images: Path, manifest: Path
+) -> None:
     """Write a data set's images as PNG files of `image_size` x `image_size` pixels.
 
     An image that cannot be decoded is left out; the log and the manifest give its id and why.
 
     Args:
-        samples_manifest: Path of the manifest of `samples.parquet`, which is beside it.
+        samples_manifest: The manifest of `samples.parquet`, which is beside it.
         image_size: Side of the images in pixels.
-        images: Path of the table to write.
-        manifest: Path of its manifest, which is written after it.
+        images: The table to write.
+        manifest: Its manifest, which is written after it.
 
     Raises:
         UserError: no image can be decoded.
     """
-    source = read_json(Path(samples_manifest))
-    samples = Path(samples_manifest).with_suffix(".parquet")
-    check_whole(samples, source["sha256"], remake=Path(samples_manifest))
-    bad: list[dict[str, str]] = []
-    write_table(Path(images), _build_rows(samples, image_size, bad), IMAGES)
-    write_json(
-        Path(manifest),
-        {
-            "dataset": source["dataset"],
-            "image_size": image_size,
-            "samples_sha256": source["sha256"],
-            "n": count_rows(Path(images)),
-            "bad_samples": [*source["bad_samples"], *bad],  # type: ignore[misc]
-            "sha256": file_sha256(Path(images)),
-        },
+    source = read_samples_manifest(samples_manifest)
+    samples = samples_manifest.with_suffix(".parquet")
+    check_whole(samples, source.sha256, remake=samples_manifest)
+    bad: list[UnusableSample] = []
+    write_table(images, _build_rows(samples, image_size, bad), IMAGES)
+    described = ImagesManifest(
+        dataset=source.dataset,
+        image_size=image_size,
+        samples_sha256=source.sha256,
+        n=count_rows(images),
+        bad_samples=[*source.bad_samples, *bad],
+        sha256=file_sha256(images),
     )
+    write_json(manifest, asdict(described))
 
 
 def _build_rows(
-    samples: Path, image_size: int, bad: list[dict[str, str]]
+    samples: Path, image_size: int, bad: list[UnusableSample]
 ) -> Iterator[dict[str, object]]:
     """Yield the rows of the images' table; append the samples that cannot be decoded to `bad`."""
     count = count_rows(samples)
-    stored = stream_table(samples, ["id", "image", "file"])
-    for row, image in tqdm(
+    stored = (_StoredImage(**row) for row in stream_table(samples, _StoredImage._fields))
+    for source, image in tqdm(
         _convert_images(stored, image_size), total=count, desc=f"{image_size} px", unit="image"
     ):
         if isinstance(image, bytes):
-            yield {"id": row["id"], "image": image}
+            yield {"id": source.id, "image": image}
         else:
-            reason = f"{row['file'] or 'its image'} {image}"
-            _LOG.warning("sample %s: %s; it is left out", row["id"], reason)
-            bad.append({"id": row["id"], "reason": reason})
+            reason = f"{source.file or 'its image'} {image}"
+            _LOG.warning("sample %s: %s; it is left out", source.id, reason)
+            bad.append(UnusableSample(source.id, reason))
     if len(bad) == count:
-        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0]['reason']}.")
+        raise UserError(f"{samples}: no image can be decoded; the first: {bad[0].reason}.")
+
+
+class _StoredImage(NamedTuple):
+    """What of a sample its image is made from."""
+
+    id: str
+    image: bytes
+    file: str | None
 
 
 def _convert_images(
-    rows: Iterable[dict[str, Any]], image_size: int
-) -> Iterator[tuple[dict[str, Any], bytes | str]]:
-    """Yield rows in order, each with its PNG or the reason why there is none."""
+    stored: Iterable[_StoredImage], image_size: int
+) -> Iterator[tuple[_StoredImage, bytes | str]]:
+    """Yield the images in order, each with its PNG or the reason why there is none."""
 
     def convert(data: bytes) -> bytes | str:
         try:
@@ -101,14 +111,14 @@ def _convert_images(
     cores = os.cpu_count() or 1
     # Pillow releases the GIL while it decodes and resizes, so threads use all cores.
     with ThreadPoolExecutor(cores) as pool:
-        queue: deque[tuple[dict[str, Any], Future[bytes | str]]] = deque()
-        for row in rows:
-            queue.append((row, pool.submit(convert, row["image"])))
+        queue: deque[tuple[_StoredImage, Future[bytes | str]]] = deque()
+        for source in stored:
+            queue.append((source, pool.submit(convert, source.image)))
             if len(queue) > _QUEUED_PER_CORE * cores:
-                first_row, image = queue.popleft()
-                yield first_row, image.result()
-        for queued_row, image in queue:
-            yield queued_row, image.result()
+                first, image = queue.popleft()
+                yield first, image.result()
+        for queued, image in queue:
+            yield queued, image.result()
 
 
 def encode_resized_png(data: bytes, image_size: int) -> bytes:
@@ -122,7 +132,7 @@ def encode_resized_png(data: bytes, image_size: int) -> bytes:
         return _encode_png(image, image_size)
 
 
-def thumbnail_jpeg(data: bytes, side: int) -> bytes:
+def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
     """Return an encoded image as a small JPEG that fits into `side` x `side`, EXIF applied.
 
     Raises:

@@ -1,8 +1,9 @@
-"""The columns of the tables of samples, images, predictions and timings, and readers of them."""
+"""The tables of samples, images, predictions and timings: their columns, rows and readers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -13,7 +14,6 @@ SAMPLES = pa.schema(
     [
         ("id", pa.string()),
         ("image", pa.binary()),
-        # Name of the image's file, if the data set gives it.
         ("file", pa.string()),
         ("question", pa.string()),
         ("context", pa.string()),
@@ -31,7 +31,6 @@ PREDICTIONS = pa.schema(
         ("text_tokens", pa.int64()),
         ("generated_tokens", pa.int64()),
         ("truncated", pa.bool_()),
-        # Multiple choice only: the log-likelihood of each option.
         ("option_scores", pa.list_(pa.float64())),
     ]
 )
@@ -43,6 +42,36 @@ TIMINGS = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
+
+
+class Sample(NamedTuple):
+    """A row of `samples.parquet`."""
+
+    id: str
+    image: bytes
+    """Encoded, as the source holds it."""
+    file: str | None
+    """Name of the image's file, where the data set gives it."""
+    question: str
+    context: str
+    choices: list[str]
+    answer_index: int | None
+    references: list[str]
+
+
+class Prediction(NamedTuple):
+    """A row of `predictions.parquet`."""
+
+    id: str
+    prediction: str
+    prompt: str
+    text_tokens: int
+    """Text tokens of the prompt, its start token included."""
+    generated_tokens: int
+    truncated: bool
+    """Whether the sample's text was cut."""
+    option_scores: list[float | None] | None = None
+    """The log-likelihood of each option of a multiple choice; None for another task."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +96,7 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 
 @dataclass(frozen=True)
-class Pictured:
+class StoredSamples:
     """The samples of a data set that have an image at a given size, in their order."""
 
     samples: Path
@@ -79,15 +108,15 @@ class Pictured:
         """Return the number of these samples."""
         return count_rows(self.images)
 
-    def texts(self, start: int, stop: int) -> Iterator[Text]:
-        """Yield the texts of these samples; no image is read."""
+    def read_texts(self, start: int, stop: int) -> Iterator[Text]:
+        """Yield the texts of the samples from `start` up to `stop`; no image is read."""
         ids = (row["id"] for row in stream_table(self.images, ["id"], start, stop))
         return self._find_texts(ids)
 
     def read(self, start: int, stop: int) -> Iterator[tuple[Text, bytes]]:
-        """Yield these samples' texts and encoded images."""
+        """Yield the texts and encoded images of the samples from `start` up to `stop`."""
         images = stream_table(self.images, ["image"], start, stop)
-        for text, row in zip(self.texts(start, stop), images, strict=True):
+        for text, row in zip(self.read_texts(start, stop), images, strict=True):
             yield text, row["image"]
 
     def _find_texts(self, ids: Iterator[str]) -> Iterator[Text]:

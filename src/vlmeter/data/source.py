@@ -3,43 +3,43 @@
 Only the row groups that the seed picks are read; from the Hub as byte ranges, not whole files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import fsspec
 import numpy as np
 
+from vlmeter.data.job import DataSource
 from vlmeter.data.local_files import find_tables
 from vlmeter.data.parquet_files import Files, Row, list_row_groups
-from vlmeter.data.text_files import (
-    is_text_table,
-    text_table_groups,
-)
-from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.data.text_files import is_text_table, list_text_groups
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 
 
 def open_source(
-    source: Mapping[str, Any], pinned: str | None = None, patience: Patience = USUAL
+    source: DataSource,
+    pinned: str | None = None,
+    retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
 ) -> Files:
     """Find the files of a data source.
 
     Args:
-        source: `{hub, config, split, revision}` or `{path, table}`, as in the config.
+        source: A repository on the Hub or a path on disk.
         pinned: The commit that an earlier download took; used if the source has no `revision`.
-        patience: The retry policy of requests to the Hub.
+        retry_policy: Of requests to the Hub.
 
     Raises:
         UserError: the data set, file, configuration or split does not exist or cannot be reached.
     """
-    if source.get("path") is not None:
-        tables = find_tables(Path(source["path"]), source.get("table"))
+    if source.path is not None:
+        tables = find_tables(Path(source.path), source.table)
         return Files(fsspec.filesystem("file"), tuple(map(str, tables)), None)
     # Imported here: the import takes seconds, and a data set on disk does not need it.
     from vlmeter.data.hub_files import find_split  # noqa: PLC0415
 
-    return find_split(source, source.get("revision") or pinned, patience)
+    return find_split(source, source.revision or pinned, retry_policy)
 
 
 class Group(Protocol):
@@ -102,7 +102,7 @@ def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
 def _list_groups(files: Files, columns: list[str]) -> Iterator[Group]:
     first_row = 0
     for path in files.paths:
-        list_groups = text_table_groups if is_text_table(path) else list_row_groups
+        list_groups = list_text_groups if is_text_table(path) else list_row_groups
         for group in list_groups(files, path, columns, first_row):
             yield group
             first_row += group.rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from vlmeter.data.parquet_files import Files, Row, check_columns
+from vlmeter.data.parquet_files import Cells, Files, Row, check_columns
 from vlmeter.errors import UserError
 
 CSV_SUFFIXES = (".csv", ".tsv")
@@ -42,7 +42,7 @@ def describe_text_table(path: Path) -> tuple[list[str], int]:
     return list(columns or _read_header(path)), count
 
 
-def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
     """Yield the rows of a table; a column that a row of a JSONL lacks is None.
 
     Raises:
@@ -52,7 +52,7 @@ def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, An
         yield {name: row.get(name) for name in columns}
 
 
-def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _read_rows(path: Path) -> Iterator[Cells]:
     if not holds_only_text(str(path)):
         yield from _read_jsonl(path)
         return
@@ -139,7 +139,7 @@ def _check_header(path: Path, columns: list[str]) -> list[str]:
     return columns
 
 
-def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def _read_jsonl(path: Path) -> Iterator[Cells]:
     # Only "\n" ends a line: JSON may hold U+2028 and similar characters unescaped.
     with _open_text(path, newline="\n") as file:
         for number, line in enumerate(file, start=1):
@@ -154,7 +154,7 @@ def _read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> Cells:
     """Return a JSON object as a dict; unlike `json`, refuse a repeated key."""
     names = [name for name, _ in pairs]
     for name in names:
@@ -185,7 +185,7 @@ class TextTable:
                 position = next(remaining, None)
 
 
-def text_table_groups(
+def list_text_groups(
     files: Files, path: str, columns: list[str], first_row: int
 ) -> Iterator[TextTable]:
     """Yield the one group of rows that a table of text is."""

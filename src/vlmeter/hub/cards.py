@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-def licence_in(card: Mapping[str, object]) -> str | None:
+def find_licence(card: Mapping[str, object]) -> str | None:
     """Return the licence in a card's metadata, or None."""
     licence = card.get("license")
     if licence == "other":

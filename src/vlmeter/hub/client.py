@@ -6,7 +6,8 @@ connection broke.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -14,11 +15,13 @@ from huggingface_hub import is_offline_mode, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import parse_ratelimit_headers
 
-from vlmeter.hub.retry import Patience
+from vlmeter.hub.retry import RetryPolicy
 
 _LOG = logging.getLogger(__name__)
 _TOO_MANY_REQUESTS = 429
 _RETRIED_STATUSES = frozenset({408, _TOO_MANY_REQUESTS, 500, 502, 503, 504})
+_Send = Callable[..., httpx2.Response]
+"""`httpx2.Client.send` with the options of the first request."""
 _RETRIED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
@@ -30,21 +33,21 @@ class HubUnreachableError(OfflineModeIsEnabled):
     """
 
 
-def connect(patience: Patience) -> None:
+def install_client(retry_policy: RetryPolicy) -> None:
     """Make `huggingface_hub`, and the libraries on top of it, use this retry policy."""
-    set_client_factory(lambda: _RetryingClient(patience))
+    set_client_factory(lambda: _RetryingClient(retry_policy))
 
 
 class _RetryingClient(httpx2.Client):
     """Sends each request until it is answered or the retry policy ends."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, retry_policy: RetryPolicy) -> None:
         super().__init__(
             event_hooks={"request": [_refuse_offline]},
             follow_redirects=True,
-            timeout=patience.timeout_s,
+            timeout=retry_policy.timeout_s,
         )
-        self._patience = patience
+        self._retry_policy = retry_policy
 
     def send(
         self,
@@ -54,15 +57,16 @@ class _RetryingClient(httpx2.Client):
         **options: Any,  # noqa: ANN401 - httpx2's own
     ) -> httpx2.Response:
         """Send a request, and retry it if the failure may be temporary."""
+        send: _Send = partial(super().send, **options)
         # Some callers set no timeout at all.
-        request.extensions["timeout"] = httpx2.Timeout(self._patience.timeout_s).as_dict()
+        request.extensions["timeout"] = httpx2.Timeout(self._retry_policy.timeout_s).as_dict()
         attempt = 1
         while True:
             response = None
             try:
-                response = super().send(request, stream=stream, **options)
+                response = send(request, stream=stream)
                 if response.status_code not in _RETRIED_STATUSES:
-                    return self._make_resumable(request, response, options) if stream else response
+                    return self._make_resumable(request, response, send) if stream else response
                 problem = f"answers {response.status_code} ({response.reason_phrase})"
                 response.close()
             except _RETRIED_ERRORS as error:
@@ -83,7 +87,7 @@ class _RetryingClient(httpx2.Client):
             HubUnreachableError: the retry policy allows no further attempt.
         """
         retry_after_s = _read_retry_after_s(response)
-        wait_s = self._patience.compute_wait_s(attempt, retry_after_s)
+        wait_s = self._retry_policy.compute_wait_s(attempt, retry_after_s)
         host = f"{request.url.scheme}://{request.url.netloc.decode()}"
         if wait_s is None:
             demand = "" if retry_after_s is None else f", and demands a wait of {retry_after_s:g} s"
@@ -92,29 +96,17 @@ class _RetryingClient(httpx2.Client):
                 f"{host} {problem}{demand}, asked {times} for {request.url.path}"
             )
         _LOG.warning("%s %s: asked again in %g s for %s", host, problem, wait_s, request.url.path)
-        self._patience.wait(wait_s)
+        self._retry_policy.wait(wait_s)
 
     def _make_resumable(
-        self, request: httpx2.Request, response: httpx2.Response, options: dict[str, Any]
+        self, request: httpx2.Request, response: httpx2.Response, send: _Send
     ) -> httpx2.Response:
         """Give a response a body that resumes where the connection breaks."""
         # The rest of a compressed body can be requested, but may not match the first part.
         if request.method == "GET" and "content-encoding" not in response.headers:
             body: Any = response.stream
-            response.stream = _ResumedBody(self, request, response, body, options)
+            response.stream = _ResumedBody(self, request, response, body, send)
         return response
-
-    def request_rest(
-        self, request: httpx2.Request, received_bytes: int, options: dict[str, Any]
-    ) -> httpx2.Response:
-        """Request the part of a body that is still missing."""
-        rest_request = httpx2.Request(
-            request.method,
-            request.url,
-            headers={**request.headers, "range": _format_missing_range(request, received_bytes)},
-            extensions=request.extensions,
-        )
-        return super().send(rest_request, stream=True, **options)
 
 
 class _ResumedBody(httpx2.SyncByteStream):
@@ -126,9 +118,9 @@ class _ResumedBody(httpx2.SyncByteStream):
         request: httpx2.Request,
         response: httpx2.Response,
         body: httpx2.SyncByteStream,
-        options: dict[str, Any],
+        send: _Send,
     ) -> None:
-        self._client, self._request, self._options = client, request, options
+        self._client, self._request, self._send = client, request, send
         self._etag = response.headers.get("etag")
         self._body = body
 
@@ -151,7 +143,7 @@ class _ResumedBody(httpx2.SyncByteStream):
             self._client.wait_before(attempt, self._request, problem)
 
     def _request_rest(self, received_bytes: int) -> httpx2.SyncByteStream:
-        response = self._client.request_rest(self._request, received_bytes, self._options)
+        response = self._send(_build_rest_request(self._request, received_bytes), stream=True)
         if response.status_code != 206 or response.headers.get("etag") != self._etag:
             response.close()
             raise httpx2.RemoteProtocolError(f"answers {response.status_code} to the rest of it")
@@ -166,6 +158,16 @@ class _ResumedBody(httpx2.SyncByteStream):
 def _refuse_offline(request: httpx2.Request) -> None:
     if is_offline_mode():
         raise OfflineModeIsEnabled(f"HF_HUB_OFFLINE is set: {request.url} is not requested")
+
+
+def _build_rest_request(request: httpx2.Request, received_bytes: int) -> httpx2.Request:
+    """Return a request for the part of a body that is still missing."""
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers={**request.headers, "range": _format_missing_range(request, received_bytes)},
+        extensions=request.extensions,
+    )
 
 
 def _format_missing_range(request: httpx2.Request, received_bytes: int) -> str:

@@ -10,7 +10,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.client import HubUnreachableError
-from vlmeter.storage.files import no_room
+from vlmeter.storage.files import is_disk_full
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def describe_error(error: BaseException, repository: Repository) -> str:
                 f"{cause}. Check the connection, or a proxy (HTTPS_PROXY), and run again; "
                 "HF_HUB_OFFLINE=1 takes what is in the Hub's cache."
             )
-        if no_room(cause):
+        if is_disk_full(cause):
             return (
                 f"there is no room left in {constants.HF_HUB_CACHE} ({cause}): make some, "
                 "or set HF_HOME to a folder on a larger disk."

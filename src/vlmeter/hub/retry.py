@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often and how long a request is tried."""
 
     attempts: int = 5
@@ -31,4 +31,4 @@ class Patience:
         return wait_s if wait_s <= self.longest_wait_s else None
 
 
-USUAL = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()

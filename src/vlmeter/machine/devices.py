@@ -1,8 +1,8 @@
-"""Which devices this machine has, found out without importing torch."""
+"""Which devices this machine has, without importing torch."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -10,7 +10,8 @@ import psutil
 import pynvml
 
 from vlmeter.errors import Sentence, one_line
-from vlmeter.software.compilers import compiles, tools_at_hand
+from vlmeter.machine.description import Gpu
+from vlmeter.software.compilers import tools_at_hand
 from vlmeter.software.torch_build import torch_build
 
 _Value = TypeVar("_Value")
@@ -22,32 +23,11 @@ _OLDEST_DRIVER = {11: "450", 12: "525", 13: "580"}
 
 
 @dataclass(frozen=True)
-class Gpu:
-    """An NVIDIA GPU that this process may use and measure."""
-
-    index: int
-    """Its number for NVML, which is not renumbered by CUDA_VISIBLE_DEVICES."""
-    name: str
-    uuid: str
-    memory_bytes: int | None
-    """None where it has no memory of its own, but shares the host's."""
-    driver: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as a plain dict."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        """Return what the GPU is called in a sentence."""
-        return f"GPU {self.index} ({self.name})"
-
-
-@dataclass(frozen=True)
 class _Measurable:
     """What NVML shows, and what of it cannot be measured."""
 
     gpus: tuple[Gpu, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[Sentence, ...] = ()
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
@@ -55,16 +35,16 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
     Looked up once: what `show_only` hides later is still a GPU of this machine.
     """
-    return _find().gpus
+    return _find_gpus().gpus
 
 
-def left_out() -> tuple[str, ...]:
+def list_left_out() -> tuple[Sentence, ...]:
     """Return why GPUs of this machine cannot be measured, a sentence with the remedy for each."""
-    return _find().left_out
+    return _find_gpus().left_out
 
 
 @cache
-def _find() -> _Measurable:
+def _find_gpus() -> _Measurable:
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     entries = None if wanted is None else [word.strip() for word in wanted.split(",")]
     if entries is not None and entries[0] in _HIDDEN:
@@ -74,8 +54,10 @@ def _find() -> _Measurable:
     except pynvml.NVMLError as error:
         # Without the driver's library there is no GPU to speak of.
         absent = error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
-        words = f"the NVIDIA driver does not answer ({one_line(error)}): load it, or reboot"
-        return _Measurable(left_out=() if absent else (words,))
+        silent = Sentence(
+            f"the NVIDIA driver does not answer ({one_line(error)}): load it, or reboot"
+        )
+        return _Measurable(left_out=() if absent else (silent,))
     try:
         return _choose_measurable(entries, wanted)
     finally:
@@ -84,66 +66,68 @@ def _find() -> _Measurable:
 
 def _choose_measurable(entries: Sequence[str] | None, wanted: str | None) -> _Measurable:
     gpus: list[Gpu] = []
-    hindrances: dict[str, str] = {}
-    left: list[str] = []
+    hindrances: dict[str, Sentence] = {}
+    left: list[Sentence] = []
     for index in range(read_nvml(pynvml.nvmlDeviceGetCount) or 0):
         try:
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            gpu = _describe(index, handle)
+            gpu = _describe_gpu(index, handle)
         except pynvml.NVMLError as error:
             if entries is None or str(index) in entries:
-                left.append(f"GPU {index} is lost ({one_line(error)}): reset it, or reboot")
+                lost = Sentence(f"GPU {index} is lost ({one_line(error)}): reset it, or reboot")
+                left.append(lost)
             continue
         gpus.append(gpu)
-        hindrance = _hindrance(gpu, handle)
+        hindrance = _explain_hindrance(gpu, handle)
         if hindrance is not None:
             hindrances[gpu.uuid] = hindrance
-    chosen = choose(gpus, wanted)
+    chosen = choose_gpus(gpus, wanted)
     left += [hindrances[gpu.uuid] for gpu in chosen if gpu.uuid in hindrances]
     slices = [entry for entry in entries or () if entry.startswith("MIG-")]
     if slices:
-        left.append(
+        sliced = Sentence(
             f"CUDA_VISIBLE_DEVICES names a MIG slice ({slices[0]}), and the driver counts power "
             "and energy of whole GPUs only: name a whole GPU by its index or UUID"
         )
-    too_old = _driver_is_too_old(chosen)
+        left.append(sliced)
+    too_old = _explain_old_driver(chosen)
     if too_old is not None:
         return _Measurable(left_out=(too_old, *left))
     return _Measurable(tuple(gpu for gpu in chosen if gpu.uuid not in hindrances), tuple(left))
 
 
-def _describe(index: int, handle: Any) -> Gpu:  # noqa: ANN401 - NVML's handle
+def _describe_gpu(index: int, handle: Any) -> Gpu:  # noqa: ANN401 - NVML's handle
     memory = read_nvml(pynvml.nvmlDeviceGetMemoryInfo, handle)
     return Gpu(
         index=index,
-        name=_text(pynvml.nvmlDeviceGetName(handle)),
-        uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
+        name=_decode(pynvml.nvmlDeviceGetName(handle)),
+        uuid=_decode(pynvml.nvmlDeviceGetUUID(handle)),
         memory_bytes=None if memory is None else int(memory.total),
-        driver=_text(read_nvml(pynvml.nvmlSystemGetDriverVersion) or "unknown"),
+        driver=_decode(read_nvml(pynvml.nvmlSystemGetDriverVersion) or "unknown"),
     )
 
 
-def _hindrance(gpu: Gpu, handle: Any) -> str | None:  # noqa: ANN401
+def _explain_hindrance(gpu: Gpu, handle: Any) -> Sentence | None:  # noqa: ANN401
     """Say why a GPU cannot be measured as it is set up, and what to do."""
     mig = read_nvml(pynvml.nvmlDeviceGetMigMode, handle)
     if mig is not None and mig[0]:
-        return (
+        return Sentence(
             f"{gpu} is in MIG mode, and the driver counts power and energy of the whole GPU only: "
             f"switch MIG off (nvidia-smi -i {gpu.index} -mig 0)"
         )
     mode = read_nvml(pynvml.nvmlDeviceGetComputeMode, handle)
     if mode is not None and mode == pynvml.NVML_COMPUTEMODE_PROHIBITED:
-        return (
+        return Sentence(
             f"{gpu} is in compute mode Prohibited: set it to Default "
             f"(nvidia-smi -i {gpu.index} -c DEFAULT)"
         )
     return None
 
 
-def _driver_is_too_old(gpus: Sequence[Gpu]) -> str | None:
+def _explain_old_driver(gpus: Sequence[Gpu]) -> Sentence | None:
     """Say that the driver cannot serve the installed torch; any driver of its major CUDA can."""
     build = torch_build()
-    # The second form knows the libraries for forward compatibility of a container, too.
+    # The second form counts the libraries for forward compatibility of a container, too.
     serves = read_nvml(pynvml.nvmlSystemGetCudaDriverVersion_v2) or read_nvml(
         pynvml.nvmlSystemGetCudaDriverVersion
     )
@@ -153,7 +137,7 @@ def _driver_is_too_old(gpus: Sequence[Gpu]) -> str | None:
     if major >= build.cuda[0]:
         return None
     oldest = _OLDEST_DRIVER.get(build.cuda[0])
-    return (
+    return Sentence(
         f"the NVIDIA driver {gpus[0].driver} serves CUDA up to {major}.{minor} and torch "
         f"{build.version} is built for CUDA {build.cuda_text}: update the driver"
         f"{f' to {oldest} or newer' if oldest else ''}, or install a torch for CUDA {major}"
@@ -168,11 +152,11 @@ def read_nvml(function: Callable[..., _Value], *args: object) -> _Value | None:
         return None
 
 
-def _text(value: str | bytes) -> str:
+def _decode(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def choose(gpus: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
+def choose_gpus(gpus: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
     """Return the GPUs that a value of CUDA_VISIBLE_DEVICES leaves.
 
     Entries are indices or UUIDs; what follows an unknown one is hidden.
@@ -199,9 +183,9 @@ def show_only(uuids: Sequence[str]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(uuids)
 
 
-def shown_gpus() -> list[Gpu]:
+def list_shown_gpus() -> list[Gpu]:
     """Return the GPUs that `show_only` left to this process; all that are visible before it."""
-    return choose(visible_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return choose_gpus(visible_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def is_present(device: str, gpus: int = 1) -> bool:
@@ -209,12 +193,12 @@ def is_present(device: str, gpus: int = 1) -> bool:
     return device == "cpu" or (device == "cuda" and len(visible_gpus()) >= max(gpus, 1))
 
 
-def absence(device: str, gpus: int = 1) -> Sentence:
+def describe_absence(device: str, gpus: int = 1) -> Sentence:
     """Say in words what a cell lacks here, and of GPUs that cannot be measured why not."""
     there = len(visible_gpus())
     if is_present(device, gpus):
         return Sentence(f"this machine had no {device} device when the run began")
-    why = "; ".join(left_out()) if device == "cuda" else ""
+    why = "; ".join(list_left_out()) if device == "cuda" else ""
     if there == 0:
         lack = Sentence(f"this machine has no {device} device")
         return Sentence(f"{lack} that can be measured: {why}") if why else lack
@@ -222,14 +206,14 @@ def absence(device: str, gpus: int = 1) -> Sentence:
     return Sentence(f"{lack}: {why}") if why else lack
 
 
-def fingerprint(device: str, optimization: Mapping[str, Any]) -> list[str]:
+def list_fingerprint(device: str, *, compiles: bool) -> list[str]:
     """Return what a cell can build on here: an `unavailable` one is tried again when more is there.
 
     Args:
         device: The cell's.
-        optimization: The cell's block; where torch compiles, the tools for it count too.
+        compiles: Whether torch compiles for it: then the tools for that count too.
     """
-    tools = tools_at_hand(device) if compiles(optimization) else []
+    tools = tools_at_hand(device) if compiles else []
     if device != "cuda":
         return tools
     build = torch_build()
@@ -239,7 +223,7 @@ def fingerprint(device: str, optimization: Mapping[str, Any]) -> list[str]:
     return [*gpus, *tools] if gpus else []
 
 
-def cpu_threads(wanted: int | None) -> int:
+def count_cpu_threads(wanted: int | None) -> int:
     """Return how many threads a cell computes with: by default the physical cores it may use."""
     if wanted is not None:
         return wanted

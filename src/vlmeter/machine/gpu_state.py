@@ -1,4 +1,4 @@
-"""What the driver says of this machine's GPUs at the moment: who has them, what they can run."""
+"""What the driver reports of this machine's GPUs: who has them now, and what they can run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,26 +6,30 @@ from typing import Any
 
 import pynvml
 
+from vlmeter.errors import Sentence
 from vlmeter.machine import devices
-from vlmeter.machine.devices import Gpu, read_nvml
+from vlmeter.machine.description import Gpu
+from vlmeter.machine.devices import read_nvml
 
 _TAKEN_SHARE = 0.1
 """Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""
 
 
-def occupations() -> dict[str, str]:
+def describe_occupations() -> dict[str, Sentence]:
     """Return by UUID why GPUs are taken by other processes; those that are free are left out.
 
-    A GPU of which NVML tells neither memory nor processes counts as free.
+    A GPU of which NVML reports neither memory nor processes counts as free.
     """
-    with _handles() as handles:
-        occupations = {gpu.uuid: _occupation(gpu, handle) for gpu, handle in handles.items()}
+    with _open_handles() as handles:
+        occupations = {
+            gpu.uuid: _describe_occupation(gpu, handle) for gpu, handle in handles.items()
+        }
     return {uuid: words for uuid, words in occupations.items() if words is not None}
 
 
-def capabilities() -> dict[Gpu, tuple[int, int]]:
+def read_capabilities() -> dict[Gpu, tuple[int, int]]:
     """Return the compute capability, major and minor, of each GPU whose driver gives it."""
-    with _handles() as handles:
+    with _open_handles() as handles:
         pairs = {
             gpu: read_nvml(pynvml.nvmlDeviceGetCudaComputeCapability, handle)
             for gpu, handle in handles.items()
@@ -34,7 +38,7 @@ def capabilities() -> dict[Gpu, tuple[int, int]]:
 
 
 @contextmanager
-def _handles() -> Iterator[dict[Gpu, Any]]:
+def _open_handles() -> Iterator[dict[Gpu, Any]]:
     gpus = devices.visible_gpus()
     try:
         if gpus:
@@ -51,18 +55,18 @@ def _handles() -> Iterator[dict[Gpu, Any]]:
         pynvml.nvmlShutdown()
 
 
-def _occupation(gpu: Gpu, handle: Any) -> str | None:  # noqa: ANN401 - NVML's handle
+def _describe_occupation(gpu: Gpu, handle: Any) -> Sentence | None:  # noqa: ANN401 - NVML's handle
     mode = read_nvml(pynvml.nvmlDeviceGetComputeMode, handle)
     processes = read_nvml(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
     if mode is not None and mode == pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS and processes:
-        return (
+        return Sentence(
             f"{gpu} is in compute mode Exclusive Process and process {processes[0].pid} has it: "
             "end that process"
         )
     memory = read_nvml(pynvml.nvmlDeviceGetMemoryInfo, handle)
     if memory is None or not memory.total or memory.used <= _TAKEN_SHARE * memory.total:
         return None
-    return (
+    return Sentence(
         f"other processes hold {memory.used / 1e9:.1f} of the {memory.total / 1e9:.1f} GB of "
         f"{gpu}: end them"
     )

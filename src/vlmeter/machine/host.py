@@ -1,4 +1,4 @@
-"""The machine that a process runs on: told cheaply enough for every cell to look.
+"""The machine that a process runs on, by a digest that every cell can afford to compute.
 
 On a cluster a cell may be measured on another machine than the one that was described. Then the
 description's idle watts and peaks are not its own, and it must say so.
@@ -7,34 +7,34 @@ description's idle watts and peaks are not its own, and it must say so.
 import hashlib
 import os
 import platform
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cpuinfo
 import psutil
+
+from vlmeter.machine.description import Cpu, Host
 
 _CPUINFO = Path("/proc/cpuinfo")
 _MODEL_KEYS = ("model name", "cpu model", "CPU part", "machine")
 """What names the processor in /proc/cpuinfo, by architecture."""
 
 
-def host_digest() -> str:
-    """Return what tells this machine's hardware from another kind's, in microseconds.
+def compute_host_digest() -> str:
+    """Return a digest that another kind of hardware does not have, in microseconds.
 
-    Its name is no part of it: a container gets a new one every time it starts.
+    The host's name is no part of it: a container gets a new name every time it starts.
     """
-    told = (
+    hardware = (
         platform.machine(),
         psutil.cpu_count(logical=True),
         # The kernel's own share differs a little from boot to boot.
         round(psutil.virtual_memory().total / 2**30),
-        sorted(_cpu_models()),
+        sorted(_read_cpu_models()),
     )
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(hardware).encode()).hexdigest()[:16]
 
 
-def _cpu_models() -> set[str]:
+def _read_cpu_models() -> set[str]:
     try:
         lines = _CPUINFO.read_text("utf-8").splitlines()
     except OSError:
@@ -42,28 +42,28 @@ def _cpu_models() -> set[str]:
     return {line.strip() for line in lines if line.startswith(_MODEL_KEYS)}
 
 
-def describe_host() -> dict[str, Any]:
-    """Return the machine's part of `machine.json`; takes a second or two."""
-    return {
-        "host": host_digest(),
-        "cpu": {
-            "name": cpuinfo.get_cpu_info().get("brand_raw", platform.processor()),
-            "physical_cores": psutil.cpu_count(logical=False),
-            "logical_cores": psutil.cpu_count(logical=True),
-        },
-        "memory_bytes": psutil.virtual_memory().total,
-        "os": platform.platform(),
-        "container": _container(),
-        "python": platform.python_version(),
-    }
+def describe_host() -> Host:
+    """Return what this machine is; takes a second or two."""
+    return Host(
+        host=compute_host_digest(),
+        cpu=Cpu(
+            name=cpuinfo.get_cpu_info().get("brand_raw", platform.processor()),
+            physical_cores=psutil.cpu_count(logical=False),
+            logical_cores=psutil.cpu_count(logical=True),
+        ),
+        memory_bytes=psutil.virtual_memory().total,
+        os=platform.platform(),
+        container=_detect_container(),
+        python=platform.python_version(),
+    )
 
 
-def is_here(machine: Mapping[str, Any]) -> bool:
+def is_here(host: Host) -> bool:
     """Say whether a description is of a machine like this one."""
-    return bool(machine["host"] == host_digest())
+    return host.host == compute_host_digest()
 
 
-def _container() -> str | None:
+def _detect_container() -> str | None:
     """Return which kind of container this is, where that can be seen."""
     if Path("/.dockerenv").exists():
         return "docker"

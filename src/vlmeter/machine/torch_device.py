@@ -2,9 +2,13 @@
 
 import torch
 
-from vlmeter.errors import one_line
+from vlmeter.errors import Sentence, one_line
 from vlmeter.machine import devices
-from vlmeter.software.torch_build import WITHOUT_CUDA, has_kernels, kernels_are_missing
+from vlmeter.software.torch_build import (
+    describe_missing_cuda,
+    describe_missing_kernels,
+    has_kernels,
+)
 from vlmeter.status import Status, UnavailableError, describe_device_failure, describe_failure
 
 
@@ -23,8 +27,8 @@ def check_device(device: str) -> None:
     version = torch.__version__
     if not torch.cuda.is_available():
         if torch.version.cuda is None:
-            raise UnavailableError(WITHOUT_CUDA.format(version=version))
-        raise UnavailableError(f"{_situation()}: {_cause()}")
+            raise UnavailableError(describe_missing_cuda(version))
+        raise UnavailableError(f"{_describe_situation()}: {_describe_cause()}")
     # A GPU that others have to themselves, or that was lost, refuses here.
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
@@ -33,32 +37,32 @@ def check_device(device: str) -> None:
     except Exception as error:
         if describe_failure(error).status == Status.OUT_OF_MEMORY:
             raise
-        raise UnavailableError(f"{_situation()}: {_words(error)}") from error
+        raise UnavailableError(f"{_describe_situation()}: {_describe_error(error)}") from error
     architectures = torch.cuda.get_arch_list()
     for gpu in properties:
         capability = (gpu.major, gpu.minor)
         if not has_kernels(capability, architectures):
             raise UnavailableError(
-                kernels_are_missing(gpu.name, capability, version, architectures)
+                describe_missing_kernels(gpu.name, capability, version, architectures)
             )
 
 
-def _situation() -> str:
+def _describe_situation() -> Sentence:
     drivers = sorted({gpu.driver for gpu in devices.visible_gpus()})
-    under = f" under the NVIDIA driver {', '.join(drivers)}" if drivers else ""
-    return (
+    under = Sentence(f" under the NVIDIA driver {', '.join(drivers)}") if drivers else ""
+    return Sentence(
         f"torch {torch.__version__}, built for CUDA {torch.version.cuda}, cannot use the GPU{under}"
     )
 
 
-def _cause() -> str:
-    """Return why: `is_available` keeps it to itself, the initialisation does not."""
+def _describe_cause() -> str:
+    """Return why torch cannot use it: the initialisation says so, `is_available` does not."""
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except Exception as error:
-        return _words(error)
-    return "CUDA gives no reason"
+        return _describe_error(error)
+    return Sentence("CUDA gives no reason")
 
 
-def _words(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     return describe_device_failure(error) or one_line(error).split(". ", maxsplit=1)[0]

@@ -116,8 +116,8 @@ class CudaClock:
         return self._cuda.Event(enable_timing=True)
 
 
-def clock_for(device: str) -> Clock:
-    """The clock of a device: CUDA events for `cuda` and `cuda:N`, the host's counter otherwise."""
+def make_clock(device: str) -> Clock:
+    """Return a device's clock: CUDA events for `cuda` and `cuda:N`, else the host's counter."""
     if device.split(":", maxsplit=1)[0] == "cuda":
         import torch  # noqa: PLC0415  (a CPU clock must not cost torch's import)
 
@@ -126,7 +126,7 @@ def clock_for(device: str) -> Clock:
 
 
 @contextmanager
-def quiet_interpreter() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Keep the garbage collector out of the timed calls, as `timeit` does.
 
     With torch and transformers loaded one full collection takes over 0.1 s.

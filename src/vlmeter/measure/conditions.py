@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from typing import NamedTuple, Protocol
 
 import psutil
 
-from vlmeter.measure.gpu_conditions import GpuConditions, GpuWatch
+from vlmeter.errors import Sentence
+from vlmeter.measure.gpu_conditions import GpuWatch
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.result import Conditions, GpuConditions
 
 _FOREIGN_SHARE = 0.10
 """Of the machine's processors: above this, other processes have slowed the measurement."""
@@ -44,34 +45,6 @@ class Host(Protocol):
 
     def __call__(self) -> HostReading:
         """The host now."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The conditions block of a record."""
-
-    load_start: float
-    load_end: float
-    clock_mhz_start: float | None
-    """Mean over the processors; None where the system does not tell."""
-    clock_mhz_end: float | None
-    temperature_c_start: float | None
-    """Of the hottest processor sensor."""
-    temperature_c_end: float | None
-    gpus: list[GpuConditions]
-    """Each GPU that the measurement ran on, while it worked."""
-    foreign_cpu_share: float | None
-    """Share of the machine's processor time that other processes took."""
-    window_s: float
-    disturbed: bool
-    """Other processes took part of the machine, or a GPU was slowed down to protect it: times and
-    energies are not those of the machine by itself."""
-    disturbance: str | None
-    """Which, in words."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `conditions` block."""
-        return asdict(self)
 
 
 class ConditionsProbe:
@@ -116,10 +89,10 @@ class ConditionsProbe:
             raise RuntimeError("stop was called before start")
         (start_s, start), (end_s, end) = self._start, (self._now(), self._host())
         self._look_for_others()
-        share = foreign_share(start.cpu, end.cpu)
+        share = compute_foreign_share(start.cpu, end.cpu)
         room = bool(self._gpus) and not _is_full(start.cpu, end.cpu)
         gpus = [watch.summarise() for watch in self._gpus]
-        disturbance = _disturbance(None if room else share, self._foreign_pids, gpus)
+        disturbance = _describe_disturbance(None if room else share, self._foreign_pids, gpus)
         return Conditions(
             load_start=start.load,
             load_end=end.load,
@@ -137,7 +110,7 @@ class ConditionsProbe:
     def _look_for_others(self) -> None:
         """Note other processes with a context on one of the GPUs.
 
-        In a container NVML shows the host's process ids, in which this process is not found. Then
+        In a container NVML shows the host's process ids, where this process has another id. Then
         a single process is taken to be this one.
         """
         pids = {pid for watch in self._gpus for pid in watch.gpu.compute_pids() or ()}
@@ -146,8 +119,8 @@ class ConditionsProbe:
         self._foreign_pids |= pids - self._own_pids
 
 
-def foreign_share(start: CpuSeconds, end: CpuSeconds) -> float | None:
-    """The share of the machine's processor time between two readings that others took.
+def compute_foreign_share(start: CpuSeconds, end: CpuSeconds) -> float | None:
+    """Return the share of the machine's processor time between two readings that others took.
 
     Returns:
         From 0 to 1, or None when no time has passed by the system's count.
@@ -163,33 +136,34 @@ def _is_full(start: CpuSeconds, end: CpuSeconds) -> bool:
     return end.busy_s - start.busy_s > _FULL_SHARE * (end.total_s - start.total_s)
 
 
-def _disturbance(
+def _describe_disturbance(
     share: float | None, foreign_pids: set[int], gpus: Sequence[GpuConditions]
 ) -> str | None:
-    words = []
+    words: list[str] = []
     if share is not None and share > _FOREIGN_SHARE:
-        words.append(f"other processes took {share:.0%} of the machine's processor time")
+        words.append(Sentence(f"other processes took {share:.0%} of the machine's processor time"))
     if foreign_pids:
         ids = ", ".join(str(pid) for pid in sorted(foreign_pids))
-        words.append(f"other processes were on the GPU (ids {ids})")
+        words.append(Sentence(f"other processes were on the GPU (ids {ids})"))
     for gpu in gpus:
         if slowdowns := gpu.slowdowns():
-            words.append(f"{gpu.device} was slowed down ({', '.join(slowdowns)})")
+            names = ", ".join(slowdowns)
+            words.append(Sentence(f"{gpu.device} was slowed down ({names})"))
     return "; ".join(words) or None
 
 
 def read_host() -> HostReading:
-    """The host now, from psutil."""
+    """Return the host now, from psutil."""
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return HostReading(
         load=psutil.getloadavg()[0],
         clock_mhz=frequency.current if frequency and frequency.current else None,
-        temperature_c=_cpu_temperature_c(),
-        cpu=_cpu_seconds(),
+        temperature_c=_read_cpu_temperature_c(),
+        cpu=_read_cpu_seconds(),
     )
 
 
-def _cpu_temperature_c() -> float | None:
+def _read_cpu_temperature_c() -> float | None:
     if not hasattr(psutil, "sensors_temperatures"):
         return None
     chips = psutil.sensors_temperatures()
@@ -201,19 +175,19 @@ def _cpu_temperature_c() -> float | None:
     return max(sensors, default=None)
 
 
-def _cpu_seconds() -> CpuSeconds:
+def _read_cpu_seconds() -> CpuSeconds:
     times = psutil.cpu_times()
     # Linux counts guest time in user time as well.
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
     return CpuSeconds(
         busy_s=total - times.idle - getattr(times, "iowait", 0.0),
         total_s=total,
-        own_s=_own_seconds(),
+        own_s=_read_own_seconds(),
     )
 
 
-def _own_seconds() -> float:
-    """Of this process, its live children (compiler workers) and those that have ended."""
+def _read_own_seconds() -> float:
+    """Return those of this process, its live children (compiler workers) and ended ones."""
     process = psutil.Process()
     own = process.cpu_times()
     seconds = own.user + own.system + own.children_user + own.children_system

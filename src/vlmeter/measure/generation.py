@@ -2,36 +2,12 @@
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.clock import Clock, quiet_interpreter
-from vlmeter.measure.latency import Timing, timings
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What generating a fixed number of tokens costs in time."""
-
-    new_tokens: int
-    time_to_first_token_s: float
-    """Median time to generate one token: image, prompt and the first choice."""
-    time_per_output_token_s: float | None
-    """(T(n) - T(1)) / (n - 1), of medians; None where that is no positive time."""
-    time_per_output_token_reason: str | None
-    """Why there is none."""
-    generation_s: float
-    """Median time T(n) of the whole generation."""
-    tokens_per_s: float
-    """New tokens of the whole batch over `generation_s`."""
-    samples_per_s: float
-    rows: list[Timing] = field(repr=False)
-    """Every timed call, kinds `generate_first` and `generate_all`."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `generation` block: everything but the raw times."""
-        return {name: value for name, value in vars(self).items() if name != "rows"}
+from vlmeter.measure.clock import Clock, pause_garbage_collection
+from vlmeter.measure.latency import Timing, number_timings
+from vlmeter.measure.result import Generation
 
 
 def measure_generation(
@@ -40,29 +16,33 @@ def measure_generation(
     new_tokens: int,
     batch_size: int,
     repeats: int,
-) -> Generation:
+) -> tuple[Generation, list[Timing]]:
     """Time generations of one token and of `new_tokens`, in turn.
 
     The two lengths alternate so that a drift of the machine reaches both alike.
 
     Args:
-        generate: Generates exactly as many tokens as it is told, for one full batch.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
         clock: The clock of the device.
         new_tokens: Length of the whole generation, at least 1.
         batch_size: Samples in the batch.
         repeats: Timed pairs, after one that is thrown away.
 
     Returns:
-        The figures and every raw time.
+        The figures, and every timed call, kinds `generate_first` and `generate_all`.
     """
     calls = [partial(generate, 1), partial(generate, new_tokens)]
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls(calls)
         pairs = [clock.time_calls(calls) for _ in range(repeats)]
     first = statistics.median(pair[0] for pair in pairs)
     whole = statistics.median(pair[1] for pair in pairs)
-    per_token, reason = per_output_token(first, whole, new_tokens)
-    return Generation(
+    per_token, reason = compute_time_per_output_token(first, whole, new_tokens)
+    rows = [
+        *number_timings("generate_first", [pair[:1] for pair in pairs]),
+        *number_timings("generate_all", [pair[1:] for pair in pairs]),
+    ]
+    generation = Generation(
         new_tokens=new_tokens,
         time_to_first_token_s=first,
         time_per_output_token_s=per_token,
@@ -70,17 +50,14 @@ def measure_generation(
         generation_s=whole,
         tokens_per_s=batch_size * new_tokens / whole,
         samples_per_s=batch_size / whole,
-        rows=[
-            *timings("generate_first", [pair[:1] for pair in pairs]),
-            *timings("generate_all", [pair[1:] for pair in pairs]),
-        ],
     )
+    return generation, rows
 
 
-def per_output_token(
+def compute_time_per_output_token(
     first_s: float, whole_s: float, new_tokens: int
 ) -> tuple[float | None, str | None]:
-    """The time of each token after the first, or the reason why it cannot be told.
+    """Return the time of each token after the first, or the reason why there is none.
 
     Args:
         first_s: Time to generate one token.

@@ -5,10 +5,10 @@ that idles leaves its clocks low, and cools within a second.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from statistics import median
 
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.result import GpuConditions
 
 _REASONS = {
     0x001: "gpu_idle",
@@ -22,41 +22,6 @@ _REASONS = {
     0x100: "display_clock_setting",
 }
 """`NVML_CLOCKS_EVENT_REASON_*` of nvml.h by their bits; one of a newer driver has no name here."""
-
-SLOWDOWNS = (
-    "hw_slowdown",
-    "sw_thermal_slowdown",
-    "hw_thermal_slowdown",
-    "hw_power_brake_slowdown",
-)
-"""The card protects itself, or its supply does: cooler, it would be faster. A power cap is none of
-them, since a card at full load works at its limit."""
-
-
-@dataclass(frozen=True)
-class GpuConditions:
-    """One GPU's part of the conditions block; what the card does not tell is None."""
-
-    device: str
-    """`gpu0`, with NVML's index."""
-    samples: int
-    """How often it was read while it worked."""
-    sm_clock_mhz: float | None
-    """Median over the samples, as the next three."""
-    memory_clock_mhz: float | None
-    power_w: float | None
-    temperature_c: float | None
-    power_limit_w: float | None
-    throttle_reasons: list[str] | None
-    """What held the clocks down in any sample, sorted."""
-
-    def slowdowns(self) -> list[str]:
-        """Those of its throttle reasons with which its figures are no longer its own."""
-        return [reason for reason in self.throttle_reasons or () if reason in SLOWDOWNS]
-
-    def as_dict(self) -> dict[str, object]:
-        """The entry of the `conditions` block."""
-        return asdict(self)
 
 
 class GpuWatch:
@@ -84,7 +49,7 @@ class GpuWatch:
             self._reasons = (self._reasons or 0) | reasons
 
     def summarise(self) -> GpuConditions:
-        """The medians of all readings so far and the union of the reasons."""
+        """Return the medians of all readings so far and the union of the reasons."""
         sm_clock, memory_clock, power, temperature = (
             median(values) if values else None for _, values in self._series
         )
@@ -96,11 +61,11 @@ class GpuWatch:
             power_w=power,
             temperature_c=temperature,
             power_limit_w=self.gpu.power_limit_w(),
-            throttle_reasons=None if self._reasons is None else _names(self._reasons),
+            throttle_reasons=None if self._reasons is None else _name_reasons(self._reasons),
         )
 
 
-def _names(bits: int) -> list[str]:
+def _name_reasons(bits: int) -> list[str]:
     named = [name for bit, name in _REASONS.items() if bits & bit]
     others = bits & ~sum(_REASONS)
     return sorted([*named, *([f"other_{others:#x}"] if others else [])])

@@ -3,12 +3,13 @@
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import NamedTuple
 
-from vlmeter.measure.clock import Call, Clock, quiet_interpreter
-from vlmeter.measure.spread import interval_95, quantile
+from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
+from vlmeter.measure.result import Latency
+from vlmeter.measure.spread import compute_interval_95, compute_quantile
 
 _MAX_CHUNK = 1000
 
@@ -56,46 +57,9 @@ class Warmup:
     """Median of the last group, the first estimate of a call's time."""
 
 
-@dataclass(frozen=True)
-class Latency:
-    """The time of one call, which is one forward pass of one full batch."""
-
-    latency_s: float
-    """Median over all timed iterations."""
-    mean_s: float
-    p50_s: float
-    p90_s: float
-    p99_s: float
-    stdev_s: float | None
-    """None for a single iteration."""
-    min_s: float
-    max_s: float
-    iterations: int
-    rounds_s: list[float]
-    """The median of each round."""
-    low_s: float | None
-    """Lower end of the 95 % interval: `latency_s` less the t half-width of the rounds' medians.
-    None with a single round."""
-    high_s: float | None
-    warmup_iterations: int
-    steady: bool
-    """False when the warm-up ended at its cap, before its times had settled."""
-    window_s: float
-    """The sum of the timed calls."""
-    clock: str
-    threads: int | None
-    """Threads that the framework computes with."""
-    rows: list[Timing] = field(repr=False)
-    """Every timed iteration."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `latency_detail` block: everything but the raw times."""
-        return {name: value for name, value in vars(self).items() if name != "rows"}
-
-
 def measure_latency(
     steps: Sequence[Call], clock: Clock, plan: LatencyPlan, threads: int | None = None
-) -> Latency:
+) -> tuple[Latency, list[Timing]]:
     """Time the steps, cycled, after a warm-up.
 
     Args:
@@ -105,13 +69,13 @@ def measure_latency(
         threads: Recorded with the figure.
 
     Returns:
-        The statistics and every raw time.
+        The statistics, and every timed iteration.
     """
     calls = cycle(steps)
-    with quiet_interpreter():
+    with pause_garbage_collection():
         warmup = warm_up(calls, clock, plan)
         rounds = _time_rounds(calls, clock, plan, warmup.per_call_s)
-    return _summarise(rounds, warmup, clock.name, threads)
+    return _summarise(rounds, warmup, clock.name, threads), number_timings("forward", rounds)
 
 
 def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
@@ -150,7 +114,7 @@ def _time_rounds(
 
 
 def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
-    """How many calls to give to the clock at once: what is missing, by the last estimate.
+    """Return how many calls to give to the clock at once: what is missing, by the last estimate.
 
     One chunk is one synchronise, so a round should be few of them.
     """
@@ -167,13 +131,13 @@ def _summarise(
     ordered = sorted(seconds)
     median = statistics.median(ordered)
     medians = [statistics.median(times) for times in rounds]
-    low, high = interval_95(median, medians)
+    low, high = compute_interval_95(median, medians)
     return Latency(
         latency_s=median,
         mean_s=statistics.fmean(seconds),
         p50_s=median,
-        p90_s=quantile(ordered, 0.90),
-        p99_s=quantile(ordered, 0.99),
+        p90_s=compute_quantile(ordered, 0.90),
+        p99_s=compute_quantile(ordered, 0.99),
         stdev_s=statistics.stdev(seconds) if len(seconds) > 1 else None,
         min_s=ordered[0],
         max_s=ordered[-1],
@@ -186,12 +150,11 @@ def _summarise(
         window_s=math.fsum(seconds),
         clock=clock,
         threads=threads,
-        rows=timings("forward", rounds),
     )
 
 
-def timings(kind: str, rounds: Sequence[Sequence[float]]) -> list[Timing]:
-    """The rows of one kind, numbered over all rounds."""
+def number_timings(kind: str, rounds: Sequence[Sequence[float]]) -> list[Timing]:
+    """Return the rows of one kind, numbered over all rounds."""
     numbered = [(index, value) for index, times in enumerate(rounds) for value in times]
     return [
         Timing(kind, round_index, iteration, seconds)

@@ -3,11 +3,11 @@
 import resource
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.result import Memory
 
 _RESET_PEAK = "5"
 """Written to clear_refs: sets VmHWM back to the present size (Linux, proc(5))."""
@@ -56,35 +56,6 @@ class CudaMemory(Protocol):
 
     def max_memory_reserved(self, device: str) -> int:
         """Peak bytes held by the allocator."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The memory block of a record."""
-
-    peak_rss_bytes: int
-    """Largest resident size of the process on the host since `begin_workload`."""
-    setup_peak_rss_bytes: int
-    """The same between `start` and `begin_workload`: loading the model, answering the questions."""
-    rss_before_load_bytes: int
-    """Resident size at `start`: interpreter and libraries."""
-    peak_allocated_bytes: int | None
-    """Largest sum of tensors on the device; None on a CPU, as the next two. Of several devices
-    the largest sums are added up."""
-    peak_reserved_bytes: int | None
-    """Largest size that the framework's allocator held."""
-    device_used_bytes: int | None
-    """What the driver counts as used at `stop`, by every process: allocator, context, kernels."""
-    device_used_before_bytes: int | None
-    """The same at `start`: what the driver reserves and other processes hold."""
-    weights_bytes: int
-    """Parameters and buffers, tied ones once."""
-    peak_rss_method: str
-    """`VmHWM` (set back at both beginnings) or `ru_maxrss` (over the life of the process)."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The `memory` block."""
-        return asdict(self)
 
 
 class MemoryProbe:
@@ -164,7 +135,7 @@ class MemoryProbe:
             peak_reserved_bytes=None if cuda is None else self._sum(cuda.max_memory_reserved),
             device_used_bytes=self._device_used_bytes(),
             device_used_before_bytes=self._device_before_bytes,
-            weights_bytes=weights_bytes(model),
+            weights_bytes=compute_weights_bytes(model),
             peak_rss_method="VmHWM" if self._can_reset else "ru_maxrss",
         )
 
@@ -186,15 +157,17 @@ class MemoryProbe:
 
 
 def _max_rss_bytes() -> int:
-    """The peak since the process began, which exec carries over and nothing resets."""
+    """Return the peak since the process began, which exec carries over and nothing resets."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def weights_bytes(model: Model) -> int:
-    """Bytes of a model's parameters and buffers; tied weights count once."""
+def compute_weights_bytes(model: Model) -> int:
+    """Return the bytes of a model's parameters and buffers; tied weights count once."""
     plain = [
-        tensor for weight in [*model.parameters(), *model.buffers()] for tensor in _plain(weight)
+        tensor
+        for weight in [*model.parameters(), *model.buffers()]
+        for tensor in _list_parts(weight)
     ]
     sizes = {
         (tensor.data_ptr(), tensor.numel()): tensor.numel() * tensor.element_size()
@@ -203,16 +176,16 @@ def weights_bytes(model: Model) -> int:
     return sum(sizes.values())
 
 
-def _plain(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
+def _list_parts(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
     """Return the tensors that a weight is stored in: a quantised one is packed into several."""
     if not hasattr(weight, "__tensor_flatten__"):
         return [weight]
     names, _ = weight.__tensor_flatten__()
-    return [part for name in names for part in _plain(getattr(weight, name))]
+    return [part for name in names for part in _list_parts(getattr(weight, name))]
 
 
-def memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
-    """The probe of a device with the real counters behind it."""
+def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
+    """Return the probe of a device with the real counters behind it."""
     if device.split(":", maxsplit=1)[0] != "cuda":
         return MemoryProbe(device)
     import torch  # noqa: PLC0415  (a CPU cell's probe starts before torch is loaded)

@@ -86,7 +86,7 @@ class Gpu:
 
 
 def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
-    """Every GPU that NVML sees; none where there is no driver. One that is lost is left out.
+    """Return every GPU that NVML sees; none where there is no driver. One that is lost is left out.
 
     Args:
         nvml: The `pynvml` module, or a fake of it.
@@ -103,13 +103,13 @@ def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
     return opened
 
 
-def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
-    """The GPU behind a torch device.
+def find_gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -> Gpu | None:
+    """Return the GPU behind a torch device.
 
     Args:
-        gpus: What `open_gpus` found.
+        gpus: As `open_gpus` returns them.
         device_uuid: `str(torch.cuda.get_device_properties(device).uuid)`, with or without the
-            `GPU-` that NVML writes before it; it decides where it is known, since torch and NVML
+            `GPU-` that NVML writes before it; it decides where torch gives it, since torch and NVML
             may count in different orders.
         device_index: Torch's index, used where there is no uuid.
     """
@@ -123,7 +123,7 @@ def gpu_of_device(gpus: list[Gpu], device_uuid: str | None, device_index: int) -
 
 
 def open_device(device: str) -> Gpu | None:
-    """The GPU of a torch device such as `cuda` or `cuda:1`; None for a CPU, and without one."""
+    """Return the GPU of a torch device such as `cuda:1`; None for a CPU, and without a GPU."""
     kind, _, index = device.partition(":")
     if kind != "cuda":
         return None
@@ -132,11 +132,13 @@ def open_device(device: str) -> Gpu | None:
     if not torch.cuda.is_available():
         return None
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return gpu_of_device(open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0))
+    return find_gpu_of_device(
+        open_gpus(pynvml), None if uuid is None else str(uuid), int(index or 0)
+    )
 
 
 def open_devices(device: str) -> list[Gpu]:
-    """Every GPU that a cell on this device sees, its first one first; none for a CPU."""
+    """Return every GPU that a cell on this device sees, its first one first; none for a CPU."""
     if device != "cuda":
         return [gpu for gpu in [open_device(device)] if gpu is not None]
     import torch  # noqa: PLC0415  (only a CUDA cell, which has loaded torch already)

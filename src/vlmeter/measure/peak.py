@@ -4,7 +4,7 @@ A datasheet's peak is never reached, and for most CPUs there is none; the rate o
 matrix product is what a model's forward pass could reach. Once per machine and dtype.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -30,10 +30,6 @@ class Peak:
     iterations: int
     steady: bool
 
-    def as_dict(self) -> dict[str, object]:
-        """A JSON-plain entry for `machine.json`."""
-        return asdict(self)
-
 
 def measure_peak(
     device: str, dtype: torch.dtype, clock: Clock, window_s: float = 0.5, size: int | None = None
@@ -56,7 +52,7 @@ def measure_peak(
     out = torch.empty_like(left)
     plan = LatencyPlan(window_s=window_s, min_iterations=3, repeats=1, max_warmup_s=window_s)
     with torch.inference_mode():
-        latency = measure_latency([partial(torch.mm, left, right, out=out)], clock, plan)
+        latency, _ = measure_latency([partial(torch.mm, left, right, out=out)], clock, plan)
     return Peak(
         device=device,
         dtype=str(dtype).removeprefix("torch."),

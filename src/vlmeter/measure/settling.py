@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from vlmeter.measure.nvml import Gpu
 
@@ -14,21 +14,26 @@ _LIMIT_S = 10.0
 _AGREE_SHARE, _AGREE_W = 0.02, 1.0
 
 
+class Settling(NamedTuple):
+    """How a machine came to rest."""
+
+    settle_s: float
+    """How long it took."""
+    settled: bool | None
+    """Whether two readings agreed; None where there were none."""
+
+
 def wait_until_idle(
     gpus: Sequence[Gpu],
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.monotonic,
-) -> dict[str, Any]:
+) -> Settling:
     """Wait until two readings of the GPUs' power agree, to 2 % or 1 W a GPU, at most 10 s.
 
     Args:
         gpus: Whose power is read; without any, or without readings, half a second must do.
         sleep: Waits for seconds.
         now: Seconds of a steady clock.
-
-    Returns:
-        `settle_s`, how long it took, and `settled`: whether two readings agreed, None where none
-        could be had.
     """
     began = now()
     sleep(_START_S)
@@ -44,10 +49,10 @@ def wait_until_idle(
             settled = True
             break
         last_w = power_w
-    return {"settle_s": now() - began, "settled": settled}
+    return Settling(now() - began, settled)
 
 
 def _power_w(gpus: Sequence[Gpu]) -> float | None:
-    """Return the sum over the GPUs that tell their power; None where none does."""
+    """Return the sum over the GPUs that report their power; None where none does."""
     readings = [watts for gpu in gpus if (watts := gpu.power_w()) is not None]
     return sum(readings) if readings else None

@@ -55,7 +55,7 @@ class Answers:
         self._read_predictions = lru_cache(_CACHE_SIZE)(_read_predictions)
         self._resample_cached = lru_cache(_CACHE_SIZE)(self._resample)
 
-    def quality_difference(
+    def compare_quality(
         self, scores_path: Path, base_scores_path: Path, figure: str
     ) -> PairedDifference | None:
         """Compare a figure of two cells by a paired bootstrap over their common samples.
@@ -81,7 +81,7 @@ class Answers:
         cell, base = (self._resample_cached(path, figure, ids) for path in paths)
         return PairedDifference(compute_resampled_difference(cell, base), len(ids))
 
-    def changed_predictions(self, predictions_path: Path, base_predictions_path: Path) -> Changed:
+    def count_changed(self, predictions_path: Path, base_predictions_path: Path) -> Changed:
         """Count the predictions whose text is not exactly the same in two cells.
 
         Raises:

@@ -11,32 +11,9 @@ import numpy.typing as npt
 
 from vlmeter.errors import UserError
 from vlmeter.metrics.base import Contributions, Example, FloatArray, Metric, Score, Statistic
+from vlmeter.metrics.figure import BadSample, Figure
 from vlmeter.metrics.registry import TASK_METRICS
 from vlmeter.metrics.uncertainty import CONFIDENCE, bootstrap
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure's value over the data set, with its interval."""
-
-    name: str
-    label: str
-    value: float | None
-    low: float | None
-    high: float | None
-    higher_is_better: bool | None
-    scored: int
-    """Number of samples that were scored."""
-    note: str | None = None
-
-
-@dataclass(frozen=True)
-class BadSample:
-    """A sample that some metrics could not score."""
-
-    id: str
-    reason: str
-    metrics: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

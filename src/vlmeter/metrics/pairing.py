@@ -1,9 +1,10 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,12 @@ import pyarrow.compute as pc
 
 from vlmeter.errors import UserError, listed
 from vlmeter.metrics.base import Example
-from vlmeter.metrics.evaluate import BadSample
-from vlmeter.storage.parquet import read_columns, stream_rows
+from vlmeter.metrics.figure import BadSample
+from vlmeter.storage.parquet import read_columns, stream_table
 
 _SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")
 _NO_PREDICTION = -1
+_BLOCK_SAMPLES = 1024
 
 
 class Pairs(NamedTuple):
@@ -53,12 +55,15 @@ class Examples(Collection[Example]):
     def __iter__(self) -> Iterator[Example]:
         """Yield the examples; a block of samples is in memory at a time."""
         first = 0
-        for rows in stream_rows(self._samples, _SAMPLE_COLUMNS):
+        samples = stream_table(self._samples, _SAMPLE_COLUMNS)
+        while rows := list(islice(samples, _BLOCK_SAMPLES)):
             positions = self._positions[first : first + len(rows)]
             paired = np.flatnonzero(positions != _NO_PREDICTION)
             predictions = self._predictions.take(pa.array(positions[paired])).to_pylist()
             for index, prediction in zip(paired, predictions, strict=True):
-                yield _build_example(rows[index], prediction)
+                id_, references, choices, answer = (rows[index][name] for name in _SAMPLE_COLUMNS)
+                text, scores = prediction["prediction"], prediction.get("option_scores")
+                yield _build_example(id_, references, choices, answer, text, scores)
             first += len(rows)
 
 
@@ -84,10 +89,10 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
     for index in np.flatnonzero(usable.is_null().to_numpy(zero_copy_only=False)):
         id_ = ids[index].as_py()
         reason = _explain_unpaired(prediction_counts.get(id_, 1), positions[index])
-        strays.append(BadSample(id_, reason, ()))
+        strays.append(BadSample(id_, reason))
     without_sample = pc.invert(pc.is_in(predicted_ids, ids))
     strays += [
-        BadSample(id_, "prediction for a sample not in the data", ())
+        BadSample(id_, "prediction for a sample not in the data")
         for id_ in predicted_ids.filter(without_sample).unique().to_pylist()
     ]
     return Pairs(len(ids), Examples(samples, ids, table, usable), strays)
@@ -112,20 +117,20 @@ def _explain_unpaired(count: int, position: pa.Scalar) -> str:
     return f"{count} predictions for one sample" if count > 1 else "the prediction is null"
 
 
-def _build_example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
-    choices = tuple(sample["choices"] or ())
-    references = tuple(text or "" for text in sample["references"] or ())
-    answer_index = sample["answer_index"]
-    if not references and answer_index is not None and 0 <= answer_index < len(choices):
-        references = (choices[answer_index],)
-    option_scores = prediction.get("option_scores")
-    return Example(
-        id=sample["id"],
-        prediction=prediction["prediction"],
-        references=references,
-        choices=choices,
-        answer_index=answer_index,
-        option_scores=None
-        if option_scores is None
-        else tuple(math.nan if score is None else score for score in option_scores),
-    )
+def _build_example(
+    id_: str,
+    references: Sequence[str | None] | None,
+    choices: Sequence[str] | None,
+    answer_index: int | None,
+    prediction: str,
+    option_scores: Sequence[float | None] | None,
+) -> Example:
+    """Return a sample with its prediction. Without references the text of the answer is one."""
+    options = tuple(choices or ())
+    texts = tuple(text or "" for text in references or ())
+    if not texts and answer_index is not None and 0 <= answer_index < len(options):
+        texts = (options[answer_index],)
+    scores = None
+    if option_scores is not None:
+        scores = tuple(math.nan if score is None else score for score in option_scores)
+    return Example(id_, prediction, texts, options, answer_index, scores)

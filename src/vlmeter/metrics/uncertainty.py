@@ -7,19 +7,19 @@ Nothing here depends on a metric: the input is what each sample contributes.
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from statistics import NormalDist, fmean, stdev
 
 import numpy as np
 import numpy.typing as npt
 
+from vlmeter.measure.student_t import compute_t_quantile
 from vlmeter.metrics.base import Contributions, FloatArray, Statistic
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
 _CHUNK_DRAWS = 1 << 20
 """Draws in memory at once: 8 MiB of indices and twice that of values."""
-_BISECTIONS = 60
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,16 @@ class Difference:
         if self.low is None or self.high is None:
             return False
         return self.low > 0 or self.high < 0
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether the interval holds zero; False without an interval."""
+        return self.low is not None and not self.significant
+
+    def as_share_of(self, base: float) -> "Difference":
+        """Return the difference as a share of a figure."""
+        low, high = (None if end is None else end / base for end in (self.low, self.high))
+        return Difference(self.estimate / base, low, high)
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,7 @@ def compute_resampled_difference(
     return Difference(estimate, low, high)
 
 
-def difference_of_rounds(
+def compare_rounds(
     a: Sequence[float],
     b: Sequence[float],
     *,
@@ -196,7 +206,7 @@ def difference_of_rounds(
     return Difference(estimate, estimate - max(half_widths), estimate + max(half_widths))
 
 
-def repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
+def pool_repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
     """Return the repeatability of means, pooled over groups of the same computation.
 
     Args:
@@ -221,7 +231,9 @@ def _compute_half_width_between_processes(
     ]
     if repeats[0] == repeats[1]:
         # Both share an estimate, so its own uncertainty does not average out.
-        return t_quantile((1 + confidence) / 2, repeats[0].freedom) * math.sqrt(sum(variances))
+        return compute_t_quantile((1 + confidence) / 2, repeats[0].freedom) * math.sqrt(
+            sum(variances)
+        )
     parts = [
         (variance, repeat.freedom) for variance, repeat in zip(variances, repeats, strict=True)
     ]
@@ -240,47 +252,9 @@ def _compute_half_width(parts: Sequence[tuple[float, int]], confidence: float) -
         return 0.0
     freedom = variance**2 / math.fsum(part**2 / degrees for part, degrees in parts)
     # A value just below an integer, by rounding errors, must not lose a whole degree of freedom.
-    return t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(variance)
-
-
-@cache
-def t_quantile(probability: float, freedom: int) -> float:
-    """Return the quantile of Student's t distribution, exact to about 12 digits.
-
-    By bisection of the closed form for whole degrees of freedom (Abramowitz and Stegun, 1964,
-    26.7.3 and 26.7.4), which saves a dependency on SciPy.
-
-    Args:
-        probability: at least 0.5 and below 1.
-        freedom: whole degrees of freedom, at least 1.
-
-    Raises:
-        ValueError: an argument is outside its range.
-    """
-    if not 0.5 <= probability < 1 or freedom < 1:
-        raise ValueError(f"no t quantile for probability {probability}, {freedom} degrees")
-    central_probability = 2 * probability - 1
-    low, high = 0.0, math.pi / 2
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        if _compute_central_probability(middle, freedom) < central_probability:
-            low = middle
-        else:
-            high = middle
-    return math.tan((low + high) / 2) * math.sqrt(freedom)
-
-
-def _compute_central_probability(angle: float, freedom: int) -> float:
-    """Return P(|T| < t) for angle = atan(t / sqrt(freedom))."""
-    cosine_squared = math.cos(angle) ** 2
-    odd = freedom % 2
-    term = math.cos(angle) if odd else 1.0
-    total = term if freedom > 1 else 0.0
-    for index in range(2 + odd, freedom - 1, 2):
-        term *= cosine_squared * (index - 1) / index
-        total += term
-    series = math.sin(angle) * total
-    return 2 / math.pi * (angle + series) if odd else series
+    return compute_t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(
+        variance
+    )
 
 
 @lru_cache(maxsize=1 << 14)
@@ -338,7 +312,7 @@ def _compute_percentiles(
     figures: FloatArray, estimate: float, count: int, confidence: float
 ) -> tuple[float, float]:
     tail = NormalDist().cdf(
-        -math.sqrt(count / (count - 1)) * t_quantile((1 + confidence) / 2, count - 1)
+        -math.sqrt(count / (count - 1)) * compute_t_quantile((1 + confidence) / 2, count - 1)
     )
     # Ranks out of resamples + 1 (Davison and Hinkley, 1997, section 5.3.1): others give too narrow
     # intervals.

@@ -1,4 +1,4 @@
-"""What a model is fed: batches of images and prompts, with the image's places in the text."""
+"""A model's inputs: batches of images and prompts, with the image's places in the text."""
 
 import hashlib
 import io
@@ -34,7 +34,7 @@ _PADDING = {
 
 @dataclass(frozen=True)
 class Item:
-    """A sample with its picture and the prompt made for it."""
+    """A sample with its image and the prompt made for it."""
 
     id: str
     image: bytes
@@ -48,10 +48,17 @@ class Item:
 class Feeder:
     """Makes batches for one model at one cell's settings."""
 
-    def __init__(self, loaded: LoadedModel, axes: Mapping[str, Any]) -> None:
+    def __init__(self, loaded: LoadedModel, image_input: str, max_input_len: int) -> None:
+        """Choose the model and how it is fed.
+
+        Args:
+            loaded: The model.
+            image_input: `processor` or `native`.
+            max_input_len: Most text tokens of a prompt.
+        """
         self._loaded = loaded
-        self._max_input_len = int(axes["max_input_len"])
-        self._native = axes["image_input"] == "native"
+        self._max_input_len = max_input_len
+        self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
     def fit(self, template: str, text: Text) -> Fit:
@@ -83,30 +90,30 @@ class Feeder:
             UnsupportedError: the model takes images of its own size alone.
         """
         loaded = self._loaded
-        options: dict[str, Any] = dict(loaded.family.processor_options)
+        options: dict[str, bool] = dict(loaded.family.processor_options)
         if self._native:
             options |= {"do_resize": False, "do_center_crop": False}
-        made = loaded.processor(
-            images=loaded.family.images([_picture(item) for item in items]),
+        processed = loaded.processor(
+            images=loaded.family.images([_decode_image(item) for item in items]),
             text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
             **options,
         )
-        fed: Inputs = dict(made.to(loaded.device, loaded.dtype))
+        inputs: Inputs = dict(processed.to(loaded.device, loaded.dtype))
         # Made for training: with labels the forward would compute a loss.
-        fed.pop("labels", None)
+        inputs.pop("labels", None)
         if self._decodes_apart:
             start = loaded.decoder_start_token_id
-            fed["decoder_input_ids"] = fed["input_ids"].new_full((len(items), 1), start)
+            inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
         if self._native:
             if not loaded.interpolates_positions:
                 raise UnsupportedError(
                     f"image_input native: {loaded.model.config.model_type} takes images at its "
                     "own size alone, its position encodings are not interpolated"
                 )
-            fed["interpolate_pos_encoding"] = True
-        return fed
+            inputs["interpolate_pos_encoding"] = True
+        return inputs
 
     def workload(
         self, items: Sequence[Item], longest: Item, batch_size: int, most: int
@@ -119,16 +126,16 @@ class Feeder:
             batch_size: Rows of a batch.
             most: Most batches.
         """
-        batches = [self.batch(batch) for batch in full_batches(items, batch_size, most)]
-        alone = self.batch([longest])
+        batches = [self.batch(batch) for batch in make_full_batches(items, batch_size, most)]
+        of_longest = self.batch([longest])
         widths = {
-            name: max(inputs[name].shape[1] for inputs in (alone, *batches))
+            name: max(inputs[name].shape[1] for inputs in (of_longest, *batches))
             for name in _PADDING
-            if name in alone
+            if name in of_longest
         }
-        return [self._padded(inputs, widths) for inputs in batches]
+        return [self._pad(inputs, widths) for inputs in batches]
 
-    def _padded(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
+    def _pad(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
         """Pad every row to these lengths with masked tokens, on the tokenizer's side."""
         padded = dict(inputs)
         for name, width in widths.items():
@@ -139,9 +146,9 @@ class Feeder:
         return padded
 
     def image_tokens(self, inputs: Inputs) -> int:
-        """Return how many positions the image takes in each row, having seen that they are there.
+        """Return how many positions the image takes in each row, after a check that they are there.
 
-        Without them the forward runs silently without the image.
+        Without them the forward runs without the image and without an error.
 
         Raises:
             ValueError: a row lacks them, or rows differ from what the model fixes.
@@ -149,7 +156,9 @@ class Feeder:
         config = self._loaded.model.config
         token = image_token_id(config)
         if token is None:
-            return self._loaded.family.image_positions_outside_text(config, inputs)
+            return self._loaded.family.count_image_positions_outside_text(
+                config, inputs["pixel_values"].shape
+            )
         counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):
@@ -160,23 +169,23 @@ class Feeder:
         return int(max(counts))
 
 
-def _picture(item: Item) -> Image.Image:
+def _decode_image(item: Item) -> Image.Image:
     try:
-        picture = Image.open(io.BytesIO(item.image))
-        picture.load()
+        image = Image.open(io.BytesIO(item.image))
+        image.load()
     except OSError as error:
         raise ValueError(f"sample {item.id}: its image cannot be decoded ({error})") from error
-    return picture
+    return image
 
 
-def in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def split_into_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in batches; the last may be smaller."""
-    left = iter(items)
-    while batch := list(islice(left, size)):
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 
-def full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:
+def make_full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:
     """Return up to `most` distinct full batches; a sample smaller than a batch repeats."""
     count = max(1, min(most, len(items) // size))
     return [

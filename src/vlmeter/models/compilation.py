@@ -10,15 +10,16 @@ from torch._inductor import list_mode_options
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlmeter.measure.clock import Call, Clock
-from vlmeter.models.optimization import Optimization
+from vlmeter.models.optimization import Compile
+from vlmeter.models.result import CompileResult
 
 
 class Compilation:
-    """Compiles a model for the timed forward, and tells from dynamo's counters what came of it."""
+    """Compiles a model for the timed forward, and reads in dynamo's counters what came of it."""
 
-    def __init__(self, model: Any, optimization: Optimization) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, how: Compile) -> None:  # noqa: ANN401
         self._model = model
-        self._optimization = optimization
+        self._how = how
         self._modules = 0
         self._first_call_s = 0.0
         self._graphs = 0
@@ -31,7 +32,7 @@ class Compilation:
         """
         torch._dynamo.reset()
         counters.clear()
-        self._modules = compile_model(self._model, self._optimization)
+        self._modules = compile_model(self._model, self._how)
         began = time.perf_counter()
         forwards[0]()
         clock.synchronize()
@@ -40,31 +41,28 @@ class Compilation:
         if self._graphs == 0:
             raise RuntimeError("torch.compile captured no graph: this would time the eager model")
 
-    def stop(self) -> dict[str, Any]:
-        """Return the `compile` block, and make the model eager again.
-
-        Recompilations are graphs that came after the first call, inside the measured windows.
-        """
+    def stop(self) -> CompileResult:
+        """Return what came of it, and make the model eager again."""
         graphs = int(counters["stats"]["unique_graphs"])
         uncompile(self._model)
-        return {
-            "form": "whole model" if self._model_is_whole() else "regional",
-            "mode": self._optimization.compile_mode,
-            "compiled_modules": self._modules,
-            "compile_time_s": self._first_call_s,
-            "graphs": self._graphs,
-            "graph_breaks": int(sum(counters["graph_break"].values())),
-            "recompiles": graphs - self._graphs,
-            "cache_hits": int(counters["inductor"]["fxgraph_cache_hit"]),
-            "quality_pass_compiled": False,
-            "decode_compiled": False,
-        }
+        return CompileResult(
+            form="whole model" if self._model_is_whole() else "regional",
+            mode=self._how.mode,
+            compiled_modules=self._modules,
+            compile_time_s=self._first_call_s,
+            graphs=self._graphs,
+            graph_breaks=int(sum(counters["graph_break"].values())),
+            recompiles=graphs - self._graphs,
+            cache_hits=int(counters["inductor"]["fxgraph_cache_hit"]),
+            quality_pass_compiled=False,
+            decode_compiled=False,
+        )
 
     def _model_is_whole(self) -> bool:
-        return self._optimization.compile_whole or not repeated_layers(self._model)
+        return self._how.is_whole or not find_repeated_layers(self._model)
 
 
-def compile_model(model: Any, optimization: Optimization) -> int:  # noqa: ANN401
+def compile_model(model: Any, how: Compile) -> int:  # noqa: ANN401
     """Compile the layers that repeat, each kind once (torch's regional compilation), or all.
 
     The same graph serves every layer of a kind, so a cold start costs seconds instead of the
@@ -73,23 +71,22 @@ def compile_model(model: Any, optimization: Optimization) -> int:  # noqa: ANN40
     Returns:
         How many modules were compiled; the whole model counts as one.
     """
-    regions = [] if optimization.compile_whole else repeated_layers(model)
+    regions = [] if how.is_whole else find_repeated_layers(model)
     for region in regions or [model]:
-        region.compile(dynamic=False, mode=optimization.compile_mode)
+        region.compile(dynamic=False, mode=how.mode)
     return len(regions) or 1
 
 
-def captures_cuda_graphs(optimization: Optimization) -> bool:
-    """Say whether a mode of torch.compile replays CUDA graphs, which must hear of each new pass.
+def captures_cuda_graphs(how: Compile) -> bool:
+    """Return whether a mode of torch.compile replays CUDA graphs, which need a mark at each pass.
 
-    Several graphs of one pass share their memory with those of the next. Where no one says that a
+    Several graphs of one pass share their memory with those of the next. Where nothing marks that a
     pass begins, torch takes the second region's call for it, and frees the input of that region.
     """
-    mode = optimization.compile_mode
-    return mode is not None and bool(list_mode_options(mode).get("triton.cudagraphs"))
+    return bool(list_mode_options(how.mode).get("triton.cudagraphs"))
 
 
-def repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401
+def find_repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401
     """Return a model's layers that repeat: transformers builds them all on one class."""
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 

@@ -4,7 +4,8 @@ A cell then maps one file instead of casting for itself.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,13 +15,15 @@ from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
-from vlmeter.hub.cards import licence_in
-from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.hub.cards import find_licence
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
+from vlmeter.machine.dtypes import DTYPES
+from vlmeter.models.job import ModelJob, ModelSource
+from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
 from vlmeter.models.random_weights import store_architecture
-from vlmeter.models.support import check_model_type, config_of, runs_own_code
-from vlmeter.models.weight_files import check_index, files_to_take, has_safetensors
+from vlmeter.models.support import check_model_type, read_config, runs_own_code
+from vlmeter.models.weight_files import check_index, choose_files, has_safetensors
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 
@@ -28,99 +31,87 @@ _LOG = logging.getLogger(__name__)
 _UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, SafetensorError, UnpicklingError)
 
 
-def fetch_model(params: Mapping[str, Any], manifest: str, patience: Patience = USUAL) -> None:
+def fetch_model(
+    job: ModelJob, manifest: Path, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY
+) -> None:
     """Store a model in the wanted number format, beside `manifest`.
 
-    Args:
-        params: What `Study.model_params` tells: model, dtype, source, weights.
-        manifest: Path of the manifest to write; the folder has its name without `.json`.
-        patience: How long the Hub is waited for.
-
     A model of a type that is not supported leaves a manifest that says so, in words for its cells.
+
+    Args:
+        job: The model.
+        manifest: To write; the folder has its name without `.json`.
+        retry_policy: Of requests to the Hub.
 
     Raises:
         UserError: the model cannot be found or loaded.
     """
-    source = params["source"]
-    pin = Path(manifest).with_suffix(".revision.json")
+    source = job.source
+    described = ModelManifest(job.model, job.dtype, source, job.weights, content=job.content)
+    revision: str | None = None
     try:
-        folder, revision = _local(source) if source.get("path") else _on_hub(source, pin, patience)
-        _check(source, folder)
+        if source.path:
+            folder = _find_local_folder(source)
+        else:
+            pin = manifest.with_suffix(".revision.json")
+            folder, revision = _fetch_from_hub(source, pin, retry_policy)
+        _check_type(source, folder)
     except UnsupportedError as error:
         _LOG.warning("%s", error)
-        write_json(Path(manifest), {**_heading(params), "unsupported": str(error), "files": {}})
+        write_model_manifest(manifest, replace(described, unsupported=str(error)))
         return
-    target = Path(manifest).with_suffix("")
+    target = manifest.with_suffix("")
     with replacing_folder(target) as aside:
-        if params["weights"] == "random":
+        if job.weights == "random":
             parameters = store_architecture(folder, aside)
         else:
-            parameters = _store(source, folder, DTYPES[params["dtype"]], aside)
+            parameters = _store_weights(source, folder, DTYPES[job.dtype], aside)
     files = sorted(path for path in target.rglob("*") if path.is_file())
-    write_json(
-        Path(manifest),
-        {
-            **_heading(params),
-            "revision": revision,
-            "licence": _licence(folder),
-            "parameters": parameters,
-            "files": {
-                str(path.relative_to(target)): {
-                    "bytes": path.stat().st_size,
-                    "sha256": file_sha256(path),
-                    "xxh3_128": file_xxh3(path),
-                }
-                for path in files
-            },
-        },
+    stored = replace(
+        described,
+        revision=revision,
+        licence=_read_licence(folder),
+        parameters=parameters,
+        files={str(path.relative_to(target)): _describe_file(path) for path in files},
     )
+    write_model_manifest(manifest, stored)
 
 
-def _heading(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a manifest says of any model, also of one that is not supported."""
-    return {
-        "model": params["model"],
-        "dtype": params["dtype"],
-        "source": dict(params["source"]),
-        "weights": params["weights"],
-        "revision": None,
-        "licence": None,
-        "content": params.get("content"),
-        "parameters": None,
-    }
+def _describe_file(path: Path) -> StoredFile:
+    return StoredFile(path.stat().st_size, file_sha256(path), file_xxh3(path))
 
 
-def _check(source: Mapping[str, Any], folder: Path) -> None:
-    name = source.get("hub") or source["path"]
-    check_index(name, folder)
-    own_code = runs_own_code(name, folder, source["allow"])
-    check_model_type(name, config_of(name, folder).get("model_type"), own_code=own_code)
+def _check_type(source: ModelSource, folder: Path) -> None:
+    check_index(source.name, folder)
+    own_code = runs_own_code(source.name, folder, source.allow)
+    model_type = read_config(source.name, folder).get("model_type")
+    check_model_type(source.name, model_type, own_code=own_code)
 
 
-def _local(source: Mapping[str, Any]) -> tuple[Path, None]:
-    folder = Path(source["path"])
+def _find_local_folder(source: ModelSource) -> Path:
+    folder = Path(source.name)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} has no config.json: check models.*.source.path.")
-    files_to_take(source["path"], [path.name for path in folder.iterdir()], source["allow"])
-    return folder, None
+    choose_files(source.name, [path.name for path in folder.iterdir()], source.allow)
+    return folder
 
 
-def _on_hub(source: Mapping[str, Any], pin: Path, patience: Patience) -> tuple[Path, str]:
+def _fetch_from_hub(source: ModelSource, pin: Path, retry_policy: RetryPolicy) -> tuple[Path, str]:
     """Return the folder of a model's files in the Hub's cache, and their commit."""
     from vlmeter.models.hub_files import fetch_snapshot  # noqa: PLC0415 - a local model needs no Hub
 
-    name, revision = source["hub"], source.get("revision")
+    name, revision = source.name, source.revision
     if revision is None and pin.exists() and read_json(pin).get("hub") == name:
         revision = str(read_json(pin)["revision"])
 
     def choose(files: Iterable[str]) -> list[str]:
-        return files_to_take(name, files, source["allow"])
+        return choose_files(name, files, source.allow)
 
     def accept(model_type: str | None) -> None:
-        check_model_type(name, model_type, own_code="remote_code" in source["allow"])
+        check_model_type(name, model_type, own_code="remote_code" in source.allow)
 
-    snapshot = fetch_snapshot(name, revision, choose, patience, accept)
-    if source.get("revision") is None:
+    snapshot = fetch_snapshot(name, revision, choose, retry_policy, accept)
+    if source.revision is None:
         _LOG.warning(
             "%s names no revision: resolved to %s, used from now on", name, snapshot.commit
         )
@@ -128,16 +119,16 @@ def _on_hub(source: Mapping[str, Any], pin: Path, patience: Patience) -> tuple[P
     return snapshot.folder, snapshot.commit
 
 
-def _licence(folder: Path) -> str | None:
+def _read_licence(folder: Path) -> str | None:
     """Return the licence that the model's card names."""
     card = folder / "README.md"
-    return licence_in(metadata_load(card) or {}) if card.is_file() else None
+    return find_licence(metadata_load(card) or {}) if card.is_file() else None
 
 
-def _store(source: Mapping[str, Any], folder: Path, dtype: torch.dtype, target: Path) -> int:
+def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target: Path) -> int:
     """Cast and write; return the number of parameters."""
-    name = source.get("hub") or source["path"]
-    own_code = runs_own_code(name, folder, source["allow"])
+    name = source.name
+    own_code = runs_own_code(name, folder, source.allow)
     try:
         config: Any = AutoConfig.from_pretrained(
             folder, trust_remote_code=own_code, local_files_only=True
@@ -149,19 +140,19 @@ def _store(source: Mapping[str, Any], folder: Path, dtype: torch.dtype, target: 
             dtype=dtype,
             config=config,
             # Pickles that are allowed are opened as weights only.
-            use_safetensors=has_safetensors(folder) or "pickle" not in source["allow"],
+            use_safetensors=has_safetensors(folder) or "pickle" not in source.allow,
             trust_remote_code=own_code,
             local_files_only=True,
             output_loading_info=True,
         )
-        # Said because it is stored with the tokenizer: the same with and without a network.
+        # `local_files_only` is stored with the tokenizer: the same with and without a network.
         processor = AutoProcessor.from_pretrained(
             folder, trust_remote_code=own_code, local_files_only=True
         )
     except _UNLOADABLE as error:
         raise UserError(f"{name} cannot be loaded as a vision-language model: {error}") from error
-    model, told = loaded
-    missing = sorted(told["missing_keys"])
+    model, loading_info = loaded
+    missing = sorted(loading_info["missing_keys"])
     if missing:
         raise UserError(
             f"{name} lacks {len(missing)} of the model's weights, {missing[0]} for instance: "

@@ -1,22 +1,25 @@
 """Answers: decoding as a user would run it, and decoding of a forced length for timing."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any, TypeVar
 
 import torch
 
-from vlmeter.models.batches import Feeder, Inputs, Item, in_batches
+from vlmeter.data.samples import Prediction
+from vlmeter.models.batches import Feeder, Inputs, Item, split_into_batches
+from vlmeter.models.decoding import Decoding
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 from vlmeter.status import UnsupportedError
 
 
 def generate(
     loaded: LoadedModel,
     inputs: Inputs,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     forced_tokens: int | None = None,
 ) -> Any:  # noqa: ANN401
     """Decode greedily, or by a beam search where there are several beams.
@@ -24,23 +27,22 @@ def generate(
     Args:
         loaded: The model.
         inputs: A batch as `Feeder.batch` makes it.
-        decoding: The cell's: max_new_tokens, min_new_tokens, num_beams, length_penalty,
-            repetition_penalty.
+        decoding: The cell's.
         forced_tokens: Generate exactly as many tokens: an end of sequence is ignored, so that luck
             never looks like speed.
 
     Returns:
         New token ids of shape (batch, new tokens), without what came before.
     """
-    tokens = _decoded(loaded, inputs, decoding, forced_tokens)
+    tokens = _decode(loaded, inputs, decoding, forced_tokens)
     before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
     return tokens[:, before.shape[1] :]
 
 
-def _decoded(
+def _decode(
     loaded: LoadedModel,
     inputs: Inputs,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     forced_tokens: int | None = None,
     *,
     cache_too: bool = False,
@@ -48,53 +50,59 @@ def _decoded(
     return loaded.model.generate(
         # An encoder-decoder's generation makes the decoder's start by itself.
         **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
-        **_options(decoding, forced_tokens),
+        **_list_options(decoding, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,
-        cache_implementation="static" if loaded.optimization.static_cache else None,
+        cache_implementation="static" if loaded.optimization.has_static_cache else None,
         # A static cache makes transformers compile decoding on a GPU, which no one asked for.
         disable_compile=True,
         return_dict_in_generate=cache_too,
     )
 
 
-def cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Mapping[str, Any]) -> str:
+def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
     """Return the class of the key-value cache that a generation really uses.
 
     Raises:
         UnsupportedError: a static one was asked for and another was used.
     """
     with torch.inference_mode():
-        cache = _decoded(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+        cache = _decode(loaded, inputs, decoding, 2, cache_too=True).past_key_values
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
-    if loaded.optimization.static_cache and "Static" not in used:
+    if loaded.optimization.has_static_cache and "Static" not in used:
         raise UnsupportedError(
             f"{loaded.optimization.name}: accepted, but generation used a {used}"
         )
     return used
 
 
-def _options(decoding: Mapping[str, Any], forced_tokens: int | None) -> dict[str, Any]:
+def _list_options(decoding: Decoding, forced_tokens: int | None) -> dict[str, object]:
     """Return the settings by the names that transformers gives them."""
-    options = {**decoding, "do_sample": False}
+    length, shortest = decoding.max_new_tokens, decoding.min_new_tokens
     if forced_tokens is not None:
-        options |= {"max_new_tokens": forced_tokens, "min_new_tokens": forced_tokens}
-    if options["num_beams"] == 1:
-        # Without a search it means nothing, and transformers says so each time.
-        del options["length_penalty"]
-    return {**options, "min_new_tokens": options["min_new_tokens"] or None}
+        length = shortest = forced_tokens
+    # Without a search it means nothing, and transformers says so each time.
+    penalty = {} if decoding.num_beams == 1 else {"length_penalty": decoding.length_penalty}
+    return {
+        "max_new_tokens": length,
+        "min_new_tokens": shortest or None,
+        "num_beams": decoding.num_beams,
+        "repetition_penalty": decoding.repetition_penalty,
+        "do_sample": False,
+        **penalty,
+    }
 
 
-def answers(
+def generate_answers(
     loaded: LoadedModel,
     feeder: Feeder,
     items: Iterable[Item],
     batch_size: int,
-    decoding: Mapping[str, Any],
+    decoding: Decoding,
     *,
     ranked: bool = False,
-) -> Generator[dict[str, Any]]:
-    """Yield a row of `predictions.parquet` for every item, in their order.
+) -> Generator[Prediction]:
+    """Yield the prediction for every item, in their order.
 
     Each batch is prepared once, while the model works on the one before it. Close what is returned:
     with it ends the thread that prepares.
@@ -105,43 +113,44 @@ def answers(
         items: The samples.
         batch_size: Samples of a batch.
         decoding: The cell's.
-        ranked: Say too how likely the options of a multiple choice are.
+        ranked: Score the options of a multiple choice as well.
     """
-    with one_ahead(_prepared(feeder, items, batch_size)) as batches:
+    with prefetch(_prepare_batches(feeder, items, batch_size)) as batches:
         for batch, inputs in batches:
             with torch.inference_mode():
                 new = generate(loaded, inputs, decoding).tolist()
-            rows = [_row(loaded, item, tokens) for item, tokens in zip(batch, new, strict=True)]
-            if ranked:
-                scores = option_scores(loaded, inputs, batch)
-                rows = [
-                    {**row, "option_scores": own} for row, own in zip(rows, scores, strict=True)
-                ]
-            yield from rows
+            scores: Iterable[list[float | None] | None] = (
+                score_options(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+            )
+            for item, tokens, own_scores in zip(batch, new, scores, strict=True):
+                yield _build_prediction(loaded, item, tokens, own_scores)
 
 
-def _prepared(
+def _prepare_batches(
     feeder: Feeder, items: Iterable[Item], batch_size: int
 ) -> Iterator[tuple[list[Item], Inputs]]:
-    for batch in in_batches(items, batch_size):
+    for batch in split_into_batches(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
         yield batch, inputs
 
 
-def _row(loaded: LoadedModel, item: Item, tokens: list[int]) -> dict[str, Any]:
-    own = _own_tokens(tokens, loaded)
-    return {
-        "id": item.id,
-        "prediction": loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
-        "prompt": item.prompt.text,
-        "text_tokens": item.prompt.tokens,
-        "generated_tokens": len(own),
-        "truncated": item.prompt.truncated,
-    }
+def _build_prediction(
+    loaded: LoadedModel, item: Item, tokens: list[int], scores: list[float | None] | None
+) -> Prediction:
+    own = _cut_at_end(tokens, loaded)
+    return Prediction(
+        id=item.id,
+        prediction=loaded.tokenizer.decode(own, skip_special_tokens=True).strip(),
+        prompt=item.prompt.text,
+        text_tokens=item.prompt.tokens,
+        generated_tokens=len(own),
+        truncated=item.prompt.truncated,
+        option_scores=scores,
+    )
 
 
-def _own_tokens(tokens: list[int], loaded: LoadedModel) -> list[int]:
+def _cut_at_end(tokens: list[int], loaded: LoadedModel) -> list[int]:
     """Return an answer's tokens up to its end; what follows pads it to the batch's longest."""
     for position, token in enumerate(tokens):
         if token in loaded.eos_token_ids:
@@ -172,19 +181,19 @@ T = TypeVar("T")
 
 
 @contextmanager
-def one_ahead(made: Iterator[T]) -> Iterator[Iterator[T]]:
-    """Yield an iterator over what `made` makes, in which a thread is always one step ahead.
+def prefetch(source: Iterator[T]) -> Iterator[Iterator[T]]:
+    """Yield an iterator over `source` whose next item a thread prepares in advance.
 
-    At most one thing waits. What `made` raises is raised where it would have come. When the block
+    At most one item waits. What `source` raises is raised in the place of its item. When the block
     ends, by an exception too, the thread has ended.
     """
-    done = object()
+    end = object()
     with ThreadPoolExecutor(1, "prepare") as pool:
 
-        def taken() -> Iterator[T]:
-            coming = pool.submit(next, made, done)
-            while (item := coming.result()) is not done:
-                coming = pool.submit(next, made, done)
+        def iterate() -> Iterator[T]:
+            upcoming = pool.submit(next, source, end)
+            while (item := upcoming.result()) is not end:
+                upcoming = pool.submit(next, source, end)
                 yield item  # type: ignore[misc]
 
-        yield taken()
+        yield iterate()

@@ -18,9 +18,9 @@ from huggingface_hub.errors import (
 )
 
 from vlmeter.errors import UserError
-from vlmeter.hub.client import connect
+from vlmeter.hub.client import install_client
 from vlmeter.hub.errors import Repository, explain_errors
-from vlmeter.hub.retry import Patience
+from vlmeter.hub.retry import RetryPolicy
 
 _LOG = logging.getLogger(__name__)
 _HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
@@ -46,14 +46,16 @@ class Size:
     """Of all files that would be fetched."""
 
 
-def announced_size(name: str, revision: str | None, choose: FileFilter, patience: Patience) -> Size:
+def fetch_size(
+    name: str, revision: str | None, choose: FileFilter, retry_policy: RetryPolicy
+) -> Size:
     """Ask the Hub how large a model is.
 
     Raises:
         UserError: the Hub refuses the request or cannot be reached.
     """
     repository = Repository(name, revision, is_dataset=False)
-    connect(patience)
+    install_client(retry_policy)
     with explain_errors(repository):
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
@@ -65,7 +67,7 @@ def fetch_snapshot(
     name: str,
     revision: str | None,
     choose: FileFilter,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     accept: Callable[[str | None], None] = lambda _: None,
 ) -> Snapshot:
     """Download a model into the Hub's cache.
@@ -74,7 +76,7 @@ def fetch_snapshot(
         name: The repository's name.
         revision: A commit, branch or tag; None for the newest.
         choose: Returns those of the repository's files that are needed.
-        patience: The retry policy of requests to the Hub.
+        retry_policy: Of requests to the Hub.
         accept: Called with the model's type (None if the Hub does not state it) before anything
             is fetched; raises if the model cannot be used.
 
@@ -83,7 +85,7 @@ def fetch_snapshot(
             than it announces.
     """
     repository = Repository(name, revision, is_dataset=False)
-    connect(patience)
+    install_client(retry_policy)
     with explain_errors(repository):
         try:
             info = HfApi().model_info(
@@ -95,16 +97,16 @@ def fetch_snapshot(
         accept((info.config or {}).get("model_type"))
         hashes = {file.rfilename: _read_hash(file) for file in info.siblings or []}
         wanted = {file: hashes[file] for file in choose(hashes)}
-        return _download(repository, str(info.sha), wanted, patience)
+        return _download(repository, str(info.sha), wanted, retry_policy)
 
 
 def _download(
-    repository: Repository, commit: str, hashes: Mapping[str, str | None], patience: Patience
+    repository: Repository, commit: str, hashes: Mapping[str, str | None], retry_policy: RetryPolicy
 ) -> Snapshot:
     """Download the files, and again those whose content is not the announced one."""
     patterns = [glob.escape(name) for name in hashes]
     wrong: list[str] = []
-    for _ in range(patience.attempts):
+    for _ in range(retry_policy.attempts):
         folder = snapshot_download(repository.name, revision=commit, allow_patterns=patterns)
         snapshot = Snapshot(Path(folder), commit)
         wrong = list(_find_wrong_files(snapshot.folder, hashes))
@@ -116,8 +118,9 @@ def _download(
             for link in _follow_links(snapshot.folder / name):
                 link.unlink(missing_ok=True)
     raise UserError(
-        f"{repository.title}: {wrong[0]} does not have the content that the Hub announces, fetched "
-        f"{patience.attempts} times: run again later, and if it stays so tell the model's makers."
+        f"{repository.title}: {wrong[0]} does not have the content that the Hub announces, "
+        f"fetched {retry_policy.attempts} times: run again later, and if it stays so tell the "
+        "model's makers."
     )
 
 

@@ -1,7 +1,7 @@
 """Which kernels a forward pass really ran in each stage, as torch's profiler saw them.
 
 What was asked for stands in a model's config; what ran is decided in torch, by shapes, number
-format and device. One pass under the profiler tells, apart from every timed one.
+format and device. One pass under the profiler shows it, apart from every timed one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from vlmeter.errors import Sentence
 from vlmeter.models.families import PREFILL, Family
 from vlmeter.models.optimization import Optimization
 from vlmeter.status import UnsupportedError
@@ -34,15 +35,15 @@ _KERNELS = {
     "aten::_weight_int8pack_mm": "int8 matmul",
     "aten::_int_mm": "int8 matmul",
 }
-"""Operators that do a kernel's work, and how they are told."""
+"""Names of kernels by the operator that runs each."""
 _COMPILED = "Torch-Compiled Region"
 _SOFTMAX = "aten::_softmax"
 _WHOLE = "model"
-"""Where a kernel is told that ran in no stage: a model that is compiled as one has none."""
+"""The place of a kernel that ran in no stage: a model that is compiled as one has none."""
 COMPILED, EAGER = "compiled", "eager matmul and softmax"
 
 
-def kernels_by_stage(
+def find_kernels_by_stage(
     model: Any,  # noqa: ANN401 - any torch module
     family: Family,
     run: Callable[[], object],
@@ -51,23 +52,23 @@ def kernels_by_stage(
 
     Args:
         model: What runs.
-        family: Knows the stages.
+        family: Maps modules to stages.
         run: One forward pass, or a generation, whose steps after the first are the stage `decode`.
     """
-    with _stages_marked(model, family), profile(activities=[ProfilerActivity.CPU]) as told:
+    with _mark_stages(model, family), profile(activities=[ProfilerActivity.CPU]) as profiler:
         run()
-    found: dict[str, set[str]] = {}
-    for event in told.events() or ():
-        kernel = _kernel(event.name)
-        if kernel is None or (kernel == EAGER and _inside(event, "scaled_dot_product")):
+    by_stage: dict[str, set[str]] = {}
+    for event in profiler.events() or ():
+        kernel = _find_kernel(event.name)
+        if kernel is None or (kernel == EAGER and _is_inside(event, "scaled_dot_product")):
             continue
-        found.setdefault(_stage(event) or _WHOLE, set()).add(kernel)
-    return {stage: sorted(kernels) for stage, kernels in found.items()}
+        by_stage.setdefault(_find_stage(event) or _WHOLE, set()).add(kernel)
+    return {stage: sorted(kernels) for stage, kernels in by_stage.items()}
 
 
 def check_attention(
     optimization: Optimization, kernels: Mapping[str, list[str]]
-) -> tuple[str, ...]:
+) -> tuple[Sentence, ...]:
     """Compare what was asked for with what ran.
 
     Returns:
@@ -77,21 +78,21 @@ def check_attention(
         UnsupportedError: no stage ran with what was asked for, so that the figures would be of
             something else under its name.
     """
-    if optimization.compiled:
+    if optimization.compile is not None:
         return tuple(
-            f"{stage} ran in part uncompiled, with {EAGER}"
+            Sentence(f"{stage} ran in part uncompiled, with {EAGER}")
             for stage, ran in kernels.items()
             if EAGER in ran
         )
     asked = {stage: optimization.attention_of(stage) for stage in kernels}
     strayed = {stage: kind for stage, kind in asked.items() if not _ran(kind, kernels[stage])}
     if strayed and len(strayed) == len(asked):
-        told = "; ".join(f"{stage}: {', '.join(kernels[stage])}" for stage in strayed)
+        ran = "; ".join(f"{stage}: {', '.join(kernels[stage])}" for stage in strayed)
         raise UnsupportedError(
-            f"{optimization.name}: accepted, but no stage of the model ran with it ({told})"
+            f"{optimization.name}: accepted, but no stage of the model ran with it ({ran})"
         )
     return tuple(
-        f"{stage} was to run with {kind} and ran with {', '.join(kernels[stage])}"
+        Sentence(f"{stage} was to run with {kind} and ran with {', '.join(kernels[stage])}")
         for stage, kind in strayed.items()
     )
 
@@ -107,30 +108,30 @@ def _ran(asked: str, kernels: list[str]) -> bool:
     return not attention or any(kernel.startswith(marks[asked]) for kernel in attention)
 
 
-def _kernel(name: str) -> str | None:
+def _find_kernel(name: str) -> str | None:
     if name.startswith(_COMPILED):
         return COMPILED
     return EAGER if name == _SOFTMAX else _KERNELS.get(name)
 
 
-def _stage(event: Any) -> str | None:  # noqa: ANN401 - the profiler's event
-    for above in _above(event):
-        if above.name.startswith(_STAGE):
-            return str(above.name.removeprefix(_STAGE))
+def _find_stage(event: Any) -> str | None:  # noqa: ANN401 - the profiler's event
+    for parent in _iterate_parents(event):
+        if parent.name.startswith(_STAGE):
+            return str(parent.name.removeprefix(_STAGE))
     return None
 
 
-def _inside(event: Any, word: str) -> bool:  # noqa: ANN401
-    return any(word in above.name for above in _above(event))
+def _is_inside(event: Any, word: str) -> bool:  # noqa: ANN401
+    return any(word in parent.name for parent in _iterate_parents(event))
 
 
-def _above(event: Any) -> Iterator[Any]:  # noqa: ANN401
+def _iterate_parents(event: Any) -> Iterator[Any]:  # noqa: ANN401
     while (event := event.cpu_parent) is not None:
         yield event
 
 
 @contextmanager
-def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN401
+def _mark_stages(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN401
     """Mark what belongs to a stage until the end of the block.
 
     Every module, since a model may call parts of a stage one by one; none that is compiled, for
@@ -147,7 +148,7 @@ def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN40
         stage = family.stage_of(name)
         inside = any(not top or name == top or name.startswith(f"{top}.") for top in compiled)
         if stage is not None and not inside:
-            handles += _marked(module, stage, steps)
+            handles += _mark_module(module, stage, steps)
     try:
         yield
     finally:
@@ -155,7 +156,7 @@ def _stages_marked(model: Any, family: Family) -> Iterator[None]:  # noqa: ANN40
             handle.remove()
 
 
-def _marked(module: torch.nn.Module, stage: str, steps: Sequence[None]) -> list[Any]:
+def _mark_module(module: torch.nn.Module, stage: str, steps: Sequence[None]) -> list[Any]:
     ranges: list[Any] = []
 
     def begin(*_: object) -> None:

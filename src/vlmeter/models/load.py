@@ -2,7 +2,6 @@
 
 import inspect
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +10,15 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
-from vlmeter.models.families import Family, family_of, is_encoder_decoder
+from vlmeter.models.families import Family, find_family, is_encoder_decoder
+from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
+from vlmeter.models.result import Quantization
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import damaged, file_xxh3
 
@@ -33,13 +34,12 @@ class LoadedModel:
     device: torch.device
     pad_token_id: int
     eos_token_ids: tuple[int, ...]
-    """What ends an answer; empty where the model never ends one by itself."""
+    """The tokens that end an answer; empty where the model has none."""
     decoder_start_token_id: int | None = None
-    """What the decoder of an encoder-decoder begins with."""
+    """The token that the decoder of an encoder-decoder begins with."""
     answers_mean_something: bool = True
     """False where the weights are random."""
-    quantization: Mapping[str, Any] | None = None
-    """What was quantised, and what was not."""
+    quantization: Quantization | None = None
 
     @property
     def generator(self) -> Any:  # noqa: ANN401
@@ -70,24 +70,25 @@ class LoadedModel:
         return sizes.most_common(1)[0][0]
 
 
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_files(folder: Path, manifest: ModelManifest) -> None:
     """Compare the stored files with the manifest, before half a model is loaded.
 
     Raises:
         UserError: a file is missing, has another size or another content.
     """
     remake = folder.with_name(f"{folder.name}.json")
-    for name, told in manifest["files"].items():
+    for name, stored in manifest.files.items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != told["bytes"]:
+        if not path.is_file() or path.stat().st_size != stored.bytes:
             raise UserError(f"{path} is missing or cut short: delete {remake} and run again.")
-        if file_xxh3(path) != told["xxh3_128"]:
+        if file_xxh3(path) != stored.xxh3_128:
             raise damaged(path, remake)
 
 
 def load_model(
     folder: Path,
-    axes: Mapping[str, Any],
+    device: str,
+    dtype: str,
     optimization: Optimization = EAGER,
     *,
     random: bool,
@@ -98,7 +99,8 @@ def load_model(
 
     Args:
         folder: With the weights, or with an architecture that has none.
-        axes: The cell's.
+        device: `cpu` or `cuda`.
+        dtype: The number format: `fp32`, `fp16` or `bf16`.
         optimization: The attention that is asked for, and the quantisation.
         random: Whether the weights are made here instead of read.
         seed: Of random weights.
@@ -109,21 +111,21 @@ def load_model(
         UnsupportedError: transformers or torchao refuses the optimisation for this model, or it
             would give wrong figures in this number format.
     """
-    check_device(axes["device"])
-    check_numbers(optimization.quantization, axes["dtype"])
-    dtype = DTYPES[axes["dtype"]]
+    check_device(device)
+    check_numbers(optimization.quantization, dtype)
+    torch_dtype = DTYPES[dtype]
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))
     config = AutoConfig.from_pretrained(folder, trust_remote_code=own_code)
     attention = optimization.attention_for(config)
     try:
         if random:
-            model = build_random_model(folder, dtype, axes["device"], attention, seed)
+            model = build_random_model(folder, torch_dtype, device, attention, seed)
         else:
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
             model = AutoModelForImageTextToText.from_pretrained(
                 folder,
-                dtype=dtype,
+                dtype=torch_dtype,
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=own_code,
@@ -133,15 +135,15 @@ def load_model(
         if attention == "eager":
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
-        words = str(error).split(". ", maxsplit=1)[0]
-        raise UnsupportedError(f"{optimization.name}: {words}") from error
+        refusal = str(error).split(". ", maxsplit=1)[0]
+        raise UnsupportedError(f"{optimization.name}: {refusal}") from error
     if gpus <= 1:
-        model = model.to(axes["device"])
+        model = model.to(device)
     model = model.eval().requires_grad_(False)
     quantized = None
     if optimization.quantization is not None:
-        quantized = quantize(model, optimization.quantization, axes["device"])
-    family = family_of(model.config)
+        quantized = quantize(model, optimization.quantization, device)
+    family = find_family(model.config)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
     # absolute positions.
@@ -155,16 +157,16 @@ def load_model(
         processor=processor,
         family=family,
         optimization=optimization,
-        device=torch.device(axes["device"]),
-        pad_token_id=_pad_token_id(processor.tokenizer, generation, ends),
+        device=torch.device(device),
+        pad_token_id=_find_pad_token_id(processor.tokenizer, generation, ends),
         eos_token_ids=ends,
-        decoder_start_token_id=_decoder_start(model, generation),
+        decoder_start_token_id=_find_decoder_start(model, generation),
         answers_mean_something=not random,
         quantization=quantized,
     )
 
 
-def _decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
+def _find_decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
     if not is_encoder_decoder(model.config):
         return None
     text = getattr(model.config, "text_config", None)
@@ -175,30 +177,35 @@ def _decoder_start(model: Any, generation: Any) -> int | None:  # noqa: ANN401
     raise ValueError("the model names no decoder_start_token_id: its answers have no beginning")
 
 
-def _pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
+def _find_pad_token_id(tokenizer: Any, generation: Any, ends: tuple[int, ...]) -> int:  # noqa: ANN401
     for value in (tokenizer.pad_token_id, generation.pad_token_id, *ends):
         if value is not None:
             return int(value)
     return 0
 
 
-def attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
+def find_attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa: ANN401
     """Return the attention implementation that each stage's modules really run with."""
-    found: dict[str, set[str]] = {}
+    kinds_by_stage: dict[str, set[str]] = {}
     for name, module in model.named_modules():
         stage = family.stage_of(name)
         kind = getattr(getattr(module, "config", None), "_attn_implementation", None)
         if stage is not None and kind is not None and "attention" in type(module).__name__.lower():
-            found.setdefault(stage, set()).add(str(kind))
-    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
+            kinds_by_stage.setdefault(stage, set()).add(str(kind))
+    return {stage: ", ".join(sorted(kinds)) for stage, kinds in kinds_by_stage.items()}
 
 
-def dtypes_in_use(model: Any, family: Family, quantization: str | None = None) -> dict[str, str]:  # noqa: ANN401
+def find_dtypes_in_use(
+    model: Any,  # noqa: ANN401
+    family: Family,
+    quantization: str | None = None,
+) -> dict[str, str]:
     """Return the number formats of each stage's parameters."""
     packed = {id(module.weight) for module in model.modules() if is_quantized(module)}
-    found: dict[str, set[str]] = {}
+    formats_by_stage: dict[str, set[str]] = {}
     for name, parameter in model.named_parameters():
         stage = family.stage_of(name) or "other"
         plain = str(parameter.dtype).removeprefix("torch.")
-        found.setdefault(stage, set()).add(str(quantization) if id(parameter) in packed else plain)
-    return {stage: ", ".join(sorted(kinds)) for stage, kinds in found.items()}
+        used = str(quantization) if id(parameter) in packed else plain
+        formats_by_stage.setdefault(stage, set()).add(used)
+    return {stage: ", ".join(sorted(formats)) for stage, formats in formats_by_stage.items()}

@@ -1,7 +1,6 @@
-"""The optimisation axis: what a value asks for, told as plain data by the cell."""
+"""The optimisation axis: how a cell asks for a model to be executed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from vlmeter.status import UnsupportedError
@@ -11,54 +10,74 @@ _PARTS = {"vision": "vision_config", "qformer": "qformer_config", "text": "text_
 
 
 @dataclass(frozen=True)
+class AttentionByPart:
+    """Attention implementations of a model's parts."""
+
+    vision: str
+    qformer: str
+    text: str
+
+    def of_stage(self, stage: str) -> str:
+        """Return the implementation of the part that a stage belongs to."""
+        return {"vision": self.vision, "qformer": self.qformer}.get(stage, self.text)
+
+
+@dataclass(frozen=True)
+class Compile:
+    """How `torch.compile` is applied."""
+
+    mode: str
+    """The mode of `torch.compile`."""
+    form: str
+    """`regional`: each kind of repeated layer once; `whole`: the model as one."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model is compiled as one instead of layer by layer."""
+        return self.form == "whole"
+
+
+@dataclass(frozen=True)
 class Optimization:
     """How a model is executed."""
 
     name: str
-    attention: str | Mapping[str, str]
+    attention: str | AttentionByPart
     """The attention implementation that is asked of transformers, for all or for each part."""
-    compile_mode: str | None = None
-    """The mode of `torch.compile`; None where nothing is compiled."""
-    compile_whole: bool = False
-    """Whether the model is compiled as one instead of layer by layer."""
-    static_cache: bool = False
+    compile: Compile | None = None
+    """None where the timed forward is not compiled."""
+    cache: str = "dynamic"
+    """Key-value cache of generation: `dynamic` or `static`."""
     quantization: str | None = None
     """`int8` or `int4`: what the weights of linear layers are brought to."""
 
-    @classmethod
-    def of(cls, cell: Mapping[str, Any]) -> "Optimization":
-        """Return what a cell's `optimization` block asks for."""
-        told = cell["optimization"]
-        compiled = told["compile"]
-        return cls(
-            name=cell["axes"]["optimization"],
-            attention=told["attention"],
-            compile_mode=compiled["mode"] if compiled else None,
-            compile_whole=bool(compiled) and compiled["form"] == "whole",
-            static_cache=told["cache"] == "static",
-            quantization=told["quantization"],
-        )
+    @property
+    def has_static_cache(self) -> bool:
+        """Whether generation is to use a cache that is allocated once."""
+        return self.cache == "static"
 
     @property
-    def compiled(self) -> bool:
-        """Whether the timed forward runs compiled."""
-        return self.compile_mode is not None
+    def needs_compiler(self) -> bool:
+        """Whether torch compiles something: flex attention is compiled by itself."""
+        kinds = [self.attention]
+        if isinstance(self.attention, AttentionByPart):
+            kinds = list(asdict(self.attention).values())
+        return self.compile is not None or "flex_attention" in kinds
 
     def attention_for(self, config: Any) -> str | dict[str, str]:  # noqa: ANN401
         """Return `attn_implementation` for a model of this config."""
         if isinstance(self.attention, str):
             return self.attention
         own = set(getattr(config, "sub_configs", ()))
-        parts = {_PARTS[part]: kind for part, kind in self.attention.items()}
+        parts = {_PARTS[part]: kind for part, kind in asdict(self.attention).items()}
         # What is no part of its own, such as a projector, does no attention.
-        return {"": self.attention["text"], **{k: v for k, v in parts.items() if k in own}}
+        return {"": self.attention.text, **{k: v for k, v in parts.items() if k in own}}
 
     def attention_of(self, stage: str) -> str:
         """Return the attention that is asked of a stage."""
         if isinstance(self.attention, str):
             return self.attention
-        part = {"vision": "vision", "qformer": "qformer"}.get(stage, "text")
-        return self.attention[part]
+        return self.attention.of_stage(stage)
 
 
 def check_numbers(quantization: str | None, dtype: str) -> None:

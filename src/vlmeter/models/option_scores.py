@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vlmeter.models.batches import Inputs, Item, in_batches
+from vlmeter.models.batches import Inputs, Item, split_into_batches
 from vlmeter.models.families import is_encoder_decoder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import LoadedModel
@@ -27,7 +27,7 @@ class _Pair(NamedTuple):
     option: str
 
 
-def option_scores(
+def score_options(
     loaded: LoadedModel, inputs: Inputs, items: Sequence[Item]
 ) -> list[list[float | None]]:
     """Return the scores of each sample's options, in their order.
@@ -45,51 +45,53 @@ def option_scores(
         for row, item in enumerate(items)
         for option in item.choices
     ]
-    score = _decoder_scores if is_encoder_decoder(loaded.model.config) else _continuation_scores
+    score = _score_in_decoder if is_encoder_decoder(loaded.model.config) else _score_continuations
     scores = chain.from_iterable(
-        score(loaded, _rows_of(inputs, [pair.row for pair in batch]), batch)
-        for batch in in_batches(pairs, len(items))
+        score(loaded, _select_rows(inputs, [pair.row for pair in batch]), batch)
+        for batch in split_into_batches(pairs, len(items))
     )
     return [list(islice(scores, len(item.choices))) for item in items]
 
 
-def _rows_of(inputs: Inputs, rows: Sequence[int]) -> Inputs:
+def _select_rows(inputs: Inputs, rows: Sequence[int]) -> Inputs:
     """Return a batch of these rows of a batch, each as often as it is named."""
     length = len(inputs["input_ids"])
 
-    def chosen(value: torch.Tensor) -> torch.Tensor:
+    def select(value: torch.Tensor) -> torch.Tensor:
         index = torch.tensor(rows, device=value.device)
         # The parts of all images may stand in one row after another: each sample has as many.
         parts = value.reshape(length, -1, *value.shape[1:]).index_select(0, index)
         return parts.flatten(0, 1)
 
     return {
-        name: chosen(value) if isinstance(value, torch.Tensor) else value
+        name: select(value) if isinstance(value, torch.Tensor) else value
         for name, value in inputs.items()
     }
 
 
-def _continuation_scores(
+def _score_continuations(
     loaded: LoadedModel, inputs: Inputs, pairs: Sequence[_Pair]
 ) -> list[float | None]:
     """Score options that continue the prompt, each behind the end of its row."""
-    # What a chat template ends with is a place to begin; a text goes on after a space.
+    # After the end of a chat template an answer begins; a plain text goes on after a space.
     chat = uses_chat_template(loaded.processor)
     targets = [
-        _own_tokens(loaded.tokenizer, "" if chat else pair.prompt, pair.option) for pair in pairs
+        _find_own_tokens(loaded.tokenizer, "" if chat else pair.prompt, pair.option)
+        for pair in pairs
     ]
     longest = max(map(len, targets))
-    continued = _continued(inputs, targets, loaded.family.answer_token_type)
+    continued = _append_tokens(inputs, targets, loaded.family.answer_token_type)
     if loaded.family.takes_positions:
         continued["position_ids"] = (continued["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
     # The logits at a position are those of the next token.
-    logits = _logits(loaded, continued)[:, -longest - 1 : -1]
+    logits = _compute_logits(loaded, continued)[:, -longest - 1 : -1]
     return [
-        _mean_log_likelihood(of_row, target) for of_row, target in zip(logits, targets, strict=True)
+        _compute_mean_log_likelihood(of_row, target)
+        for of_row, target in zip(logits, targets, strict=True)
     ]
 
 
-def _continued(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int) -> Inputs:
+def _append_tokens(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int) -> Inputs:
     """Return a batch with more tokens in each row; shorter ones are filled up and masked."""
     ids = inputs["input_ids"]
     longest = max(map(len, targets))
@@ -106,10 +108,10 @@ def _continued(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int
     return continued
 
 
-def _decoder_scores(
+def _score_in_decoder(
     loaded: LoadedModel, inputs: Inputs, pairs: Sequence[_Pair]
 ) -> list[float | None]:
-    """Score options that a decoder tells by itself, the prompt being the encoder's."""
+    """Score options as a decoder's whole output, where the encoder reads the prompt."""
     targets = [
         loaded.tokenizer(pair.option, add_special_tokens=False)["input_ids"] for pair in pairs
     ]
@@ -119,18 +121,18 @@ def _decoder_scores(
     del inputs["decoder_input_ids"]
     inputs["labels"] = torch.tensor(labels, device=loaded.device)
     return [
-        _mean_log_likelihood(of_row, target)
-        for of_row, target in zip(_logits(loaded, inputs), targets, strict=True)
+        _compute_mean_log_likelihood(of_row, target)
+        for of_row, target in zip(_compute_logits(loaded, inputs), targets, strict=True)
     ]
 
 
-def _logits(loaded: LoadedModel, inputs: Inputs) -> torch.Tensor:
+def _compute_logits(loaded: LoadedModel, inputs: Inputs) -> torch.Tensor:
     with torch.inference_mode():
         logits: torch.Tensor = loaded.model(**inputs).logits
     return logits
 
 
-def _mean_log_likelihood(logits: torch.Tensor, target: Sequence[int]) -> float | None:
+def _compute_mean_log_likelihood(logits: torch.Tensor, target: Sequence[int]) -> float | None:
     """Return the mean over a target's tokens; row i of the logits is that of token i."""
     if not target:
         return None
@@ -141,7 +143,7 @@ def _mean_log_likelihood(logits: torch.Tensor, target: Sequence[int]) -> float |
     return None if math.isnan(value) else value
 
 
-def _own_tokens(tokenizer: Any, prompt: str, option: str) -> list[int]:  # noqa: ANN401
+def _find_own_tokens(tokenizer: Any, prompt: str, option: str) -> list[int]:  # noqa: ANN401
     """Return the tokens that an option adds to a prompt; it follows after a space."""
     space = "" if not prompt or prompt[-1].isspace() or not option else " "
     alone: list[int] = tokenizer(prompt, add_special_tokens=False)["input_ids"]

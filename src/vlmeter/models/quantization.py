@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from vlmeter.models.result import Quantization
 from vlmeter.status import UnsupportedError
 
 _INT4_GROUP = 32
 """Weights that share a scale: the smallest group of torchao, the nearest to the weights."""
 
 
-def quantize(model: Any, kind: str, device: str) -> dict[str, Any]:  # noqa: ANN401
+def quantize(model: Any, kind: str, device: str) -> Quantization:  # noqa: ANN401
     """Quantise a model's linear layers in place, its output head left as it is.
 
     Args:
@@ -21,7 +22,7 @@ def quantize(model: Any, kind: str, device: str) -> dict[str, Any]:  # noqa: ANN
         device: `cpu` or `cuda`; int4 weights are packed for the one or the other.
 
     Returns:
-        The `quantization` block of the record.
+        What was quantised, and what was not.
 
     Raises:
         UnsupportedError: torchao is not there, refuses, or replaced no layer.
@@ -51,13 +52,13 @@ def quantize(model: Any, kind: str, device: str) -> dict[str, Any]:  # noqa: ANN
             f"{kind}: torchao replaced none of {len(before)} linear layers: their widths are no "
             f"multiple of {_INT4_GROUP}"
         )
-    return {
-        "kind": kind,
-        "library": f"torchao {torchao.__version__}",
-        "layers": len(done),
-        "layers_left": sorted(before - done),
-        "weights": sorted({type(model.get_submodule(name).weight).__name__ for name in done}),
-    }
+    return Quantization(
+        kind=kind,
+        library=f"torchao {torchao.__version__}",
+        layers=len(done),
+        layers_left=sorted(before - done),
+        weights=sorted({type(model.get_submodule(name).weight).__name__ for name in done}),
+    )
 
 
 def _config(kind: str, device: str) -> Any:  # noqa: ANN401 - torchao's configs

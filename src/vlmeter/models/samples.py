@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from vlmeter.data.prompts import Fit, TemplateTooLongError
-from vlmeter.data.samples import Pictured, Text
+from vlmeter.data.samples import StoredSamples, Text
 from vlmeter.models.batches import Feeder, Item
 from vlmeter.status import UnsupportedError
 
@@ -18,7 +18,7 @@ class Items:
 
     def __init__(
         self,
-        stored: Pictured,
+        stored: StoredSamples,
         feeder: Feeder,
         template_of: Callable[[Text], str],
         start: int = 0,
@@ -36,7 +36,7 @@ class Items:
         """How many prompts were made from each template."""
         stop = len(stored) if stop is None else stop
         try:
-            for text in stored.texts(start, stop):
+            for text in stored.read_texts(start, stop):
                 template = template_of(text)
                 self.templates[template] += 1
                 self._keep(feeder.fit(template, text))

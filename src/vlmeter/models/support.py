@@ -13,11 +13,11 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 from vlmeter.status import UnsupportedError
 
 MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
-"""The model types that transformers answers with from image and text."""
+"""The model types that transformers maps to a model for image and text."""
 PROVED = (
     "blip-2",
     "florence2",
@@ -36,7 +36,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
 
     Args:
         name: Of the model, for the sentence.
-        model_type: As its config names it; None where it is not known yet.
+        model_type: As its config names it; None where the config is not fetched yet.
         own_code: Whether it brings its own code, which decides for itself.
 
     Raises:
@@ -44,7 +44,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
     """
     if model_type is None or own_code:
         return
-    reason = why_not(model_type)
+    reason = explain_refusal(model_type)
     if reason is not None:
         raise UnsupportedError(
             f"model {name} is of the type {model_type}: {reason}; types known to work: "
@@ -52,28 +52,32 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
         )
 
 
-def why_not(model_type: str) -> str | None:
+def explain_refusal(model_type: str) -> Sentence | None:
     """Return why models of a type cannot be loaded here with their processor, or None."""
     if model_type not in MODEL_TYPES:
-        return f"transformers {transformers.__version__} has no model of it for image and text"
+        return Sentence(
+            f"transformers {transformers.__version__} has no model of it for image and text"
+        )
     processor = PROCESSOR_MAPPING_NAMES.get(model_type)
     if processor is None or is_torchvision_available():
-        # Without an entry its files name the processor, or none: loading tells.
+        # Without an entry its files name the processor, or none: loading shows it.
         return None
     if "pil" not in (IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {"pil": ""}):
-        return "its image processor needs torchvision, which is not installed"
+        return Sentence("its image processor needs torchvision, which is not installed")
     cls: Any = getattr(transformers, processor)
     try:
         parts = cls.get_attributes()
     except ImportError:
-        return "its processor needs torchvision, which is not installed"
+        return Sentence("its processor needs torchvision, which is not installed")
     if "video_processor" in parts:
-        return "its processor has a part for videos, which needs torchvision, not installed"
+        return Sentence(
+            "its processor has a part for videos, which needs torchvision, not installed"
+        )
     return None
 
 
-def config_of(name: str, folder: Path) -> dict[str, Any]:
-    """Return what a model's config.json says.
+def read_config(name: str, folder: Path) -> dict[str, Any]:
+    """Return the content of a model's config.json.
 
     Raises:
         UserError: it is no JSON object.
@@ -93,7 +97,7 @@ def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
     Raises:
         UserError: it can, and that is not allowed, or its code lies elsewhere.
     """
-    config = config_of(name, folder)
+    config = read_config(name, folder)
     places = config.get("auto_map")
     if (
         not places

@@ -16,7 +16,7 @@ _BESIDE_WEIGHTS = re.compile(
 _CODE = re.compile(r"[^/]+\.py")
 
 
-def files_to_take(name: str, files: Iterable[str], allow: Iterable[str]) -> list[str]:
+def choose_files(name: str, files: Iterable[str], allow: Iterable[str]) -> list[str]:
     """Return which files of a model are needed to load it; the weights in one form only.
 
     Args:
@@ -28,8 +28,8 @@ def files_to_take(name: str, files: Iterable[str], allow: Iterable[str]) -> list
         UserError: its weights are pickles alone, and those are not allowed.
     """
     names = sorted(files)
-    weights = _matching(_SAFETENSORS, names)
-    if not weights and (pickles := _matching(_PICKLES, names)):
+    weights = _select_matching(_SAFETENSORS, names)
+    if not weights and (pickles := _select_matching(_PICKLES, names)):
         if "pickle" not in allow:
             raise UserError(
                 f"model {name} keeps its weights as pickles alone ({pickles[0]}), and a pickle can "
@@ -37,8 +37,8 @@ def files_to_take(name: str, files: Iterable[str], allow: Iterable[str]) -> list
                 "its makers, add `allow: [pickle]` to models.*.source."
             )
         weights = pickles
-    code = _matching(_CODE, names) if "remote_code" in allow else []
-    return [*_matching(_BESIDE_WEIGHTS, names), *weights, *code]
+    code = _select_matching(_CODE, names) if "remote_code" in allow else []
+    return [*_select_matching(_BESIDE_WEIGHTS, names), *weights, *code]
 
 
 def check_index(name: str, folder: Path) -> None:
@@ -66,5 +66,5 @@ def has_safetensors(folder: Path) -> bool:
     return any(_SAFETENSORS.fullmatch(path.name) for path in folder.iterdir())
 
 
-def _matching(pattern: re.Pattern[str], names: Iterable[str]) -> list[str]:
+def _select_matching(pattern: re.Pattern[str], names: Iterable[str]) -> list[str]:
     return [name for name in names if pattern.fullmatch(name)]

@@ -1,12 +1,13 @@
 """Builds the report's first screen: which setting to deploy, and what is not measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from vlmeter.axes import Axes
 from vlmeter.reporting.decision import (
+    COST_OF,
+    COSTS,
     Aim,
-    Change,
     Choice,
     Decision,
     Interval,
@@ -17,11 +18,17 @@ from vlmeter.reporting.decision import (
 from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_group_title, format_setting
-from vlmeter.results.numbers import DASH, Scale, interval, number, signed, signed_percent
-from vlmeter.results.tables import Row
+from vlmeter.results.numbers import (
+    DASH,
+    Scale,
+    format_interval,
+    format_number,
+    format_signed,
+    format_signed_percent,
+)
+from vlmeter.results.outline import Outline
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
-
-Plain = Mapping[str, Any]
 
 _SHOWN = 3
 """Most settings that a sentence lists."""
@@ -77,7 +84,9 @@ class Answer:
     """Number of cells with a reason that is not listed."""
 
 
-def build_answer(outline: Plain, decisions: Sequence[Decision], rows: Sequence[Row]) -> Answer:
+def build_answer(
+    outline: Outline, decisions: Sequence[Decision], rows: Sequence[SummaryRow]
+) -> Answer:
     """Build the first screen.
 
     Args:
@@ -94,21 +103,21 @@ def build_answer(outline: Plain, decisions: Sequence[Decision], rows: Sequence[R
     )
 
 
-def _build_group(outline: Plain, decision: Decision) -> Group:
-    base = outline["base"]
+def _build_group(outline: Outline, decision: Decision) -> Group:
+    base = outline.base
     return Group(
-        title=format_group_title(outline, decision.dataset, decision.model),
+        title=format_group_title(outline.labels, decision.dataset, decision.model),
         reference=_describe_reference(outline, decision),
         tiles=tuple(_build_tile(choice, decision, base) for choice in decision.choices),
         notes=tuple(_list_notes(decision, base)),
     )
 
 
-def _describe_reference(outline: Plain, decision: Decision) -> str:
+def _describe_reference(outline: Outline, decision: Decision) -> str:
     if decision.reference is None:
         return say("answer.no_reference")
-    setting = format_setting(decision.reference, outline["base"])
-    is_base = outline["base_cells"].get(decision.dataset) == decision.reference_cell
+    setting = format_setting(decision.reference, outline.base)
+    is_base = outline.base_cells.get(decision.dataset) == decision.reference_cell
     figures = [
         _format_figure(figure, decision.reference) for figure in ("latency", "throughput", "energy")
     ]
@@ -118,7 +127,7 @@ def _describe_reference(outline: Plain, decision: Decision) -> str:
     return say("answer.against", setting=setting, figures=joined)
 
 
-def _build_tile(choice: Choice, decision: Decision, base: Plain) -> Tile:
+def _build_tile(choice: Choice, decision: Decision, base: Axes) -> Tile:
     figures = ("latency", "throughput", "energy") if choice.aim is Aim.KNEE else (choice.aim,)
     return Tile(
         aim=choice.aim,
@@ -136,12 +145,11 @@ def _judge(choice: Choice) -> str:
         return "same"
     if choice.aim is Aim.KNEE:
         return "better"
-    name = "sample_time" if choice.aim is Aim.THROUGHPUT else choice.aim
-    change = choice.changes.get(name)
-    return "better" if change is not None and change.differs else "unknown"
+    change = choice.changes.get(COST_OF[choice.aim])
+    return "better" if change is not None and change.significant else "unknown"
 
 
-def _compare_with_reference(choice: Choice, decision: Decision, base: Plain) -> Iterator[str]:
+def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> Iterator[str]:
     """Yield how the choice differs from the reference, per figure that was compared."""
     if decision.reference is None:
         return
@@ -150,30 +158,23 @@ def _compare_with_reference(choice: Choice, decision: Decision, base: Plain) -> 
         yield say(
             "answer.nothing_better",
             setting=format_setting(row, base),
-            change=_format_share(change),
+            change=format_difference(change, format_signed_percent),
         )
     elif choice.is_reference:
         yield say("answer.is_reference")
     else:
-        for name in ("latency", "sample_time", "energy"):
+        for name in COSTS:
             if name in choice.changes:
-                yield f"{say(f'answer.{name}')} {_format_share(choice.changes[name])}"
+                words = format_difference(choice.changes[name], format_signed_percent)
+                yield f"{say(f'answer.{name}')} {words}"
         if decision.quality is not None:
             label = translate(decision.quality.label)
             quality = choice.changes.get("quality")
-            yield f"{label} {DASH if quality is None else _format_plain_change(quality)}"
+            words = DASH if quality is None else format_difference(quality, format_signed)
+            yield f"{label} {words}"
 
 
-def _format_share(change: Change) -> str:
-    """Return a difference of cost as a share of the reference's cost."""
-    return format_difference(*change, signed_percent)
-
-
-def _format_plain_change(change: Change) -> str:
-    return format_difference(*change, signed)
-
-
-def _format_figure(name: str, row: Row) -> str:
+def _format_figure(name: str, row: SummaryRow) -> str:
     """Return a figure of a cell with its interval and unit; empty where it is not measured."""
     if name == "throughput":
         time = get_sample_time(row)
@@ -183,17 +184,18 @@ def _format_figure(name: str, row: Row) -> str:
         return ""
     unit, per = ("J", say("per.sample")) if name == "energy" else ("s", say("per.batch"))
     scale = Scale.of([cost.value], unit)
-    ends = "" if cost.low == cost.high else interval(cost.low, cost.high, scale.factor)
-    return f"{scale.text(cost.value)} {scale.unit}{per} {ends}".rstrip()
+    ends = "" if cost.low == cost.high else format_interval(cost.low, cost.high, scale.format)
+    return f"{scale.format(cost.value)} {scale.unit}{per} {ends}".rstrip()
 
 
 def _format_rate(time: Interval) -> str:
     """Return samples per second with an interval; without it where the time reaches zero."""
-    ends = "" if time.low == time.high or time.low <= 0 else interval(1 / time.high, 1 / time.low)
-    return f"{number(1 / time.value)} {say('answer.samples_per_s')} {ends}".rstrip()
+    has_interval = 0 < time.low != time.high
+    ends = format_interval(1 / time.high, 1 / time.low, format_number) if has_interval else ""
+    return f"{format_number(1 / time.value)} {say('answer.samples_per_s')} {ends}".rstrip()
 
 
-def _describe_alike(choice: Choice, base: Plain) -> str | None:
+def _describe_alike(choice: Choice, base: Axes) -> str | None:
     if not choice.alike:
         return None
     names = list(dict.fromkeys(format_setting(row, base) for row in choice.alike))
@@ -211,7 +213,7 @@ def _join_settings(names: Sequence[str]) -> str:
     return "; ".join(shown)
 
 
-def _list_notes(decision: Decision, base: Plain) -> Iterator[str]:
+def _list_notes(decision: Decision, base: Axes) -> Iterator[str]:
     if decision.quality is None:
         yield say("answer.no_quality")
         return
@@ -225,17 +227,16 @@ def _list_notes(decision: Decision, base: Plain) -> Iterator[str]:
         yield say("answer.none_worse", metric=label)
 
 
-def _group_missing(outline: Plain, rows: Sequence[Row]) -> Iterator[Missing]:
-    groups: dict[tuple[str, str], list[Row]] = {}
+def _group_missing(outline: Outline, rows: Sequence[SummaryRow]) -> Iterator[Missing]:
+    groups: dict[tuple[str, str], list[SummaryRow]] = {}
     for row in rows:
-        if row["status"] != Status.OK:
-            groups.setdefault((row["status"], row["reason"] or ""), []).append(row)
+        if row.status != Status.OK:
+            groups.setdefault((row.status, row.reason or ""), []).append(row)
     for (status, reason), lost in groups.items():
-        labels = outline["datasets"]
         yield Missing(
             count=len(lost),
             status=status,
             reason=translate(reason) if reason else say("section.no_reason"),
-            example=f"{labels[lost[0]['dataset']]['label']}: "
-            f"{format_setting(lost[0], outline['base'])}",
+            example=f"{outline.datasets[lost[0].dataset].label}: "
+            f"{format_setting(lost[0], outline.base)}",
         )

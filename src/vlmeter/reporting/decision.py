@@ -8,14 +8,20 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from vlmeter.results.tables import Differences, Row
+from vlmeter.metrics.uncertainty import Difference
+from vlmeter.results.difference_row import DifferenceRow, get_difference
+from vlmeter.results.outline import References
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import Differences
 from vlmeter.status import Status
+from vlmeter.storage.layout import DifferenceKey
 
-Plain = Mapping[str, Any]
+Cost = Literal["latency", "sample_time", "energy"]
+"""A cost by its name in `differences.csv`; less is better."""
 
 
 class Aim(StrEnum):
@@ -39,24 +45,17 @@ class Interval(NamedTuple):
     high: float
 
 
-class Change(NamedTuple):
-    """How a figure differs from the reference's."""
-
-    value: float
-    """A share of the reference for costs, the plain difference for quality."""
-    low: float | None
-    high: float | None
-    differs: bool | None
-    """Whether it differs beyond the noise; None where that is not known."""
+Changes = Mapping[Cost | Literal["quality"], Difference]
+"""How a cell differs from the reference, by figure, where the two can be compared: a share of the
+reference's cost, the plain difference of quality.
+"""
 
 
 class Quality(NamedTuple):
     """The figure that says how well a group's cells answer."""
 
-    prefix: str
-    """Prefix of its columns: task or wer."""
-    value: str
-    """Name of the column with its value."""
+    figure: Literal["task", "wer"]
+    """Its name in `differences.csv`."""
     label: str
     higher_is_better: bool
 
@@ -66,14 +65,13 @@ class Choice:
     """The setting that is best for an aim."""
 
     aim: Aim
-    row: Row
-    changes: Mapping[str, Change]
-    """By figure: latency, sample_time, energy and quality, where they can be compared."""
+    row: SummaryRow
+    changes: Changes
     is_reference: bool
     """Whether the reference itself is chosen, since no cell is better beyond the noise."""
-    challenger: tuple[Row, Change] | None
+    challenger: tuple[SummaryRow, Difference] | None
     """If so, the cell with the best figure, which is not better beyond the noise."""
-    alike: tuple[Row, ...]
+    alike: tuple[SummaryRow, ...]
     """Other eligible cells whose intervals overlap the chosen cell's."""
 
 
@@ -83,50 +81,64 @@ class Decision:
 
     dataset: str
     model: str
-    reference: Row | None
+    reference: SummaryRow | None
     """The cell that the others are compared with; None where it has no figures."""
     reference_cell: str
     quality: Quality | None
     """None where no cell's quality was measured."""
     choices: tuple[Choice, ...]
-    better: tuple[Row, ...]
+    better: tuple[SummaryRow, ...]
     """Eligible cells that answer better than the reference beyond the noise."""
-    worse: tuple[Row, ...]
+    worse: tuple[SummaryRow, ...]
     """Measured cells that answer worse beyond the noise, and so are not eligible."""
-    unjudged: tuple[Row, ...]
+    unjudged: tuple[SummaryRow, ...]
     """Measured cells whose answers cannot be compared, and so are not eligible."""
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
     """All measured cells."""
 
 
-def get_latency(row: Row) -> Interval | None:
+def get_latency(row: SummaryRow) -> Interval | None:
     """Return the seconds per batch."""
-    return _get_interval(row, "latency", "latency_low_s", "latency_high_s")
+    return _make_cost(row.latency, row.latency_low_s, row.latency_high_s)
 
 
-def get_sample_time(row: Row) -> Interval | None:
+def get_sample_time(row: SummaryRow) -> Interval | None:
     """Return the seconds per sample."""
     batch = get_latency(row)
-    return None if batch is None else Interval(*(end / row["batch_size"] for end in batch))
+    return None if batch is None else Interval(*(end / row.batch_size for end in batch))
 
 
-def get_energy(row: Row) -> Interval | None:
+def get_energy(row: SummaryRow) -> Interval | None:
     """Return the joules per sample."""
-    return _get_interval(row, "energy", "energy_low_j", "energy_high_j")
+    return _make_cost(row.energy, row.energy_low_j, row.energy_high_j)
 
 
-COSTS: Mapping[str, Callable[[Row], Interval | None]] = {
+def get_wer(row: SummaryRow) -> Interval | None:
+    """Return the word error rate."""
+    return _make_interval(row.wer_value, row.wer_low, row.wer_high)
+
+
+def get_quality(row: SummaryRow, quality: Quality) -> Interval | None:
+    """Return the figure that says how well a cell answers."""
+    if quality.figure == "task":
+        return _make_interval(row.task_value, row.task_low, row.task_high)
+    return get_wer(row)
+
+
+COSTS: Mapping[Cost, Callable[[SummaryRow], Interval | None]] = {
     "latency": get_latency,
     "sample_time": get_sample_time,
     "energy": get_energy,
 }
-"""Every cost by its name in `differences.csv`; less is better."""
-_SUFFIXES = {"latency": "_s", "sample_time": "_s", "energy": "_j"}
-_COST_OF = {Aim.LATENCY: "latency", Aim.THROUGHPUT: "sample_time", Aim.ENERGY: "energy"}
+COST_OF: Mapping[Aim, Cost] = {
+    Aim.LATENCY: "latency",
+    Aim.THROUGHPUT: "sample_time",
+    Aim.ENERGY: "energy",
+}
 
 
 def decide(
-    rows: Iterable[Row], differences: Differences, references: Mapping[str, Mapping[str, str]]
+    rows: Iterable[SummaryRow], differences: Differences, references: References
 ) -> list[Decision]:
     """Return the best settings of each data set and model, in the order of the rows.
 
@@ -135,10 +147,10 @@ def decide(
         differences: The rows of `differences.csv`.
         references: Id of the reference cell, by data set and model.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[SummaryRow]] = {}
     for row in rows:
-        measured = row["status"] == Status.OK and row["latency"] is not None
-        groups.setdefault((row["dataset"], row["model"]), []).extend([row] if measured else [])
+        measured = row.status == Status.OK and row.latency is not None
+        groups.setdefault((row.dataset, row.model), []).extend([row] if measured else [])
     return [
         _decide_group(
             dataset, model, group, differences, references.get(dataset, {}).get(model, "")
@@ -170,32 +182,36 @@ def find_knee(costs: Sequence[Sequence[float]]) -> int:
     return places[int(np.argmin((scaled**2).sum(axis=1)))]
 
 
-def choose_quality(rows: Sequence[Row]) -> Quality | None:
+def choose_quality(rows: Sequence[SummaryRow]) -> Quality | None:
     """Return the figure that judges the cells: the task's metric, else the word error rate."""
     for row in rows:
-        if row["task_value"] is not None and row["task_higher_is_better"] is not None:
-            label = str(row["task_metric_label"])
-            return Quality("task", "task_value", label, bool(row["task_higher_is_better"]))
-    if any(row["wer_value"] is not None for row in rows):
-        return Quality("wer", "wer_value", "WER", False)
+        if row.task_value is not None and row.task_higher_is_better is not None:
+            label = str(row.task_metric_label)
+            return Quality("task", label, row.task_higher_is_better)
+    if any(row.wer_value is not None for row in rows):
+        return Quality("wer", "WER", False)
     return None
 
 
 def _decide_group(
-    dataset: str, model: str, rows: Sequence[Row], differences: Differences, reference_cell: str
+    dataset: str,
+    model: str,
+    rows: Sequence[SummaryRow],
+    differences: Differences,
+    reference_cell: str,
 ) -> Decision:
-    reference = next((row for row in rows if row["cell"] == reference_cell), None)
+    reference = next((row for row in rows if row.cell == reference_cell), None)
     quality = choose_quality(rows)
     compared = {
-        row["cell"]: differences.get((dataset, row["cell"], reference_cell))
+        row.cell: differences.get(DifferenceKey(dataset, row.cell, reference_cell))
         for row in rows
         if reference is not None and row is not reference
     }
     changes = {
         cell: _compare_figures(row, quality) for cell, row in compared.items() if row is not None
     }
-    judged = {row["cell"]: _judge(row, reference, quality, changes) for row in rows}
-    eligible = [row for row in rows if judged[row["cell"]] in ("as_good", "better")]
+    judged = {row.cell: _judge(row, reference, quality, changes) for row in rows}
+    eligible = [row for row in rows if judged[row.cell] in ("as_good", "better")]
     return Decision(
         dataset=dataset,
         model=model,
@@ -203,36 +219,36 @@ def _decide_group(
         reference_cell=reference_cell,
         quality=quality,
         choices=tuple(_choose_all(eligible, reference, changes)),
-        better=tuple(row for row in rows if judged[row["cell"]] == "better"),
-        worse=tuple(row for row in rows if judged[row["cell"]] == "worse"),
-        unjudged=tuple(row for row in rows if judged[row["cell"]] == "unjudged"),
+        better=tuple(row for row in rows if judged[row.cell] == "better"),
+        worse=tuple(row for row in rows if judged[row.cell] == "worse"),
+        unjudged=tuple(row for row in rows if judged[row.cell] == "unjudged"),
         rows=tuple(rows),
     )
 
 
 def _judge(
-    row: Row,
-    reference: Row | None,
+    row: SummaryRow,
+    reference: SummaryRow | None,
     quality: Quality | None,
-    changes: Mapping[str, Mapping[str, Change]],
+    changes: Mapping[str, Changes],
 ) -> str:
     """Return how a cell's answers compare with the reference's: this decides its eligibility."""
     if quality is None or reference is None or row is reference:
         return "as_good"
-    if reference[quality.value] is None:
-        return "as_good" if row[quality.value] is None else "unjudged"
-    change = changes.get(row["cell"], {}).get("quality")
+    if get_quality(reference, quality) is None:
+        return "as_good" if get_quality(row, quality) is None else "unjudged"
+    change = changes.get(row.cell, {}).get("quality")
     if change is None:
         return "unjudged"
-    if not change.differs:
+    if not change.significant:
         return "as_good"
-    return "better" if (change.value > 0) == quality.higher_is_better else "worse"
+    return "better" if (change.estimate > 0) == quality.higher_is_better else "worse"
 
 
 def _choose_all(
-    eligible: Sequence[Row], reference: Row | None, changes: Mapping[str, Mapping[str, Change]]
+    eligible: Sequence[SummaryRow], reference: SummaryRow | None, changes: Mapping[str, Changes]
 ) -> Iterable[Choice]:
-    for aim, name in _COST_OF.items():
+    for aim, name in COST_OF.items():
         costs = [(row, cost) for row in eligible if (cost := COSTS[name](row)) is not None]
         if not costs:
             continue
@@ -243,62 +259,55 @@ def _choose_all(
     if eligible and len(names) > 1:
         points = [[cost.value for name in names if (cost := COSTS[name](row))] for row in eligible]
         best = eligible[find_knee(points)]
-        own = changes.get(best["cell"], {})
-        differing = [name for name in names if name in own and own[name].differs is not False]
+        own = changes.get(best.cell, {})
+        differing = [name for name in names if name in own and not own[name].within_noise]
         yield _choose(Aim.KNEE, best, (), reference, changes, (differing or names)[0])
 
 
 def _choose(
     aim: Aim,
-    best: Row,
-    alike: tuple[Row, ...],
-    reference: Row | None,
-    changes: Mapping[str, Mapping[str, Change]],
-    name: str,
+    best: SummaryRow,
+    alike: tuple[SummaryRow, ...],
+    reference: SummaryRow | None,
+    changes: Mapping[str, Changes],
+    name: Cost,
 ) -> Choice:
     """Choose the best cell, or the reference where the best cell is not better beyond the noise."""
-    own = changes.get(best["cell"], {})
+    own = changes.get(best.cell, {})
     change = own.get(name)
-    if reference is None or best is reference or change is None or change.differs is not False:
+    if reference is None or best is reference or change is None or not change.within_noise:
         return Choice(aim, best, own, best is reference, None, alike)
     rest = tuple(row for row in alike if row is not reference)
     return Choice(aim, reference, {}, True, (best, change), rest)
 
 
-def _compare_figures(difference: Row, quality: Quality | None) -> dict[str, Change]:
-    changes = {}
-    for name, suffix in _SUFFIXES.items():
-        base = difference[f"{name}_base{suffix}"]
-        if base and difference[f"{name}_difference{suffix}"] is not None:
-            changes[name] = _compare_figure(difference, name, suffix, base)
-    if quality is not None and difference[f"{quality.prefix}_difference"] is not None:
-        changes["quality"] = _compare_figure(difference, quality.prefix, "", 1.0)
+def _compare_figures(row: DifferenceRow, quality: Quality | None) -> Changes:
+    changes: dict[Cost | Literal["quality"], Difference] = {}
+    for cost in COSTS:
+        compared = get_difference(row, cost)
+        if compared is not None and compared.base:
+            changes[cost] = compared.difference.as_share_of(compared.base)
+    compared = None if quality is None else get_difference(row, quality.figure)
+    if compared is not None:
+        changes["quality"] = compared.difference
     return changes
 
 
-def _compare_figure(difference: Row, name: str, suffix: str, unit: float) -> Change:
-    value, low, high = (difference[f"{name}_difference{end}{suffix}"] for end in _ENDS)
-    return Change(
-        value=value / unit,
-        low=None if low is None else low / unit,
-        high=None if high is None else high / unit,
-        differs=difference[f"{name}_differs"],
-    )
-
-
-_ENDS = ("", "_low", "_high")
-
-
-def _get_interval(row: Row, value: str, low: str, high: str) -> Interval | None:
-    if row[value] is None or not math.isfinite(row[value]) or row[value] <= 0:
+def _make_cost(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    if value is None or not math.isfinite(value) or value <= 0:
         return None
-    ends = [row[value] if row[end] is None else row[end] for end in (low, high)]
-    return Interval(row[value], *ends)
+    return _make_interval(value, low, high)
+
+
+def _make_interval(value: float | None, low: float | None, high: float | None) -> Interval | None:
+    if value is None:
+        return None
+    return Interval(value, value if low is None else low, value if high is None else high)
 
 
 def _overlap(interval: Interval, other: Interval) -> bool:
     return interval.low <= other.high and other.low <= interval.high
 
 
-def _get_value(row_and_cost: tuple[Row, Interval]) -> float:
+def _get_value(row_and_cost: tuple[SummaryRow, Interval]) -> float:
     return row_and_cost[1].value

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable, Sequence
 
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.language import say
+from vlmeter.results.numbers import format_interval
 
 _VALUE_LABELS: dict[str, dict[object, str]] = {
     "optimization": {
@@ -20,43 +22,38 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
 }
 
 
-def format_difference(
-    value: float,
-    low: float | None,
-    high: float | None,
-    differs: bool | None,
-    format_value: Callable[[float], str],
-) -> str:
+def format_difference(difference: Difference, format_value: Callable[[float], str]) -> str:
     """Return a difference with its interval, or that there is no difference beyond the noise."""
+    estimate, low, high = difference.estimate, difference.low, difference.high
     if low is None or high is None:
-        return say("difference.no_interval", value=format_value(value))
-    head = format_value(value) if differs else say("difference.none")
-    return head if low == high == 0 else f"{head} [{format_value(low)}, {format_value(high)}]"
+        return say("difference.no_interval", value=format_value(estimate))
+    head = format_value(estimate) if difference.significant else say("difference.none")
+    return head if low == high == 0 else f"{head} {format_interval(low, high, format_value)}"
 
 
-def value_label(axis: str, value: object) -> str:
+def get_value_label(axis: str, value: object) -> str:
     """Return the report's label of an axis value, e.g. `Flash`."""
     return _VALUE_LABELS.get(axis, {}).get(value, str(value))
 
 
-def axis_label(axis: str) -> str:
+def get_axis_label(axis: str) -> str:
     """Return an axis' name with its unit, as the figures label it."""
     return say(f"axis_label.{axis}")
 
 
-def status_label(status: str) -> str:
+def get_status_label(status: str) -> str:
     """Return how a cell ended, in words."""
     return say(f"status.{status}")
 
 
-def listed(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Join words as in a sentence: `a, b and c`."""
     if len(words) < 2:
         return "".join(words)
     return say("list.last_two", rest=", ".join(words[:-1]), last=words[-1])
 
 
-def json_block(
+def format_json_block(
     wer: float | str | None, latency: float | None, energy: float | None, flops: str | None
 ) -> str:
     """Return a cell's four main figures as a JSON block; `wer` may be the reason for its lack."""

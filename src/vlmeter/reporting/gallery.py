@@ -1,23 +1,30 @@
 """Builds the report's gallery: samples with the answers of some cells side by side."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from vlmeter.reporting.collected import (
+    CollectedAnswer,
+    CollectedAnswers,
+    CollectedCell,
+    CollectedDataset,
+    CollectedSample,
+)
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_setting
-from vlmeter.results.numbers import DASH, number
-from vlmeter.results.tables import Row
-from vlmeter.storage.files import check_whole, checksums, read_json
-
-Plain = Mapping[str, Any]
-Rows = Mapping[tuple[str, str], Row]
+from vlmeter.results.numbers import DASH, format_number
+from vlmeter.results.outline import Outline
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import Summary
+from vlmeter.storage.files import check_whole, read_json
+from vlmeter.storage.layout import CellKey
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
-class Answered:
+class ShownAnswer:
     """An answer and the cells that gave it."""
 
     cells: str
@@ -36,7 +43,7 @@ class ShownSample:
     references: str
     changed: bool
     """Whether the cells' answers differ."""
-    answers: tuple[Answered, ...]
+    answers: tuple[ShownAnswer, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,9 @@ class ShownDataset:
     samples: tuple[ShownSample, ...]
 
 
-def read_shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) -> list[ShownDataset]:
+def read_shown_answers(
+    answers_json: Path | None, outline: Outline, rows: Summary
+) -> list[ShownDataset]:
     """Return the data sets and samples that `collect_answers` chose, ready to show.
 
     Args:
@@ -63,9 +72,8 @@ def read_shown_answers(answers_json: Path | None, outline: Plain, rows: Rows) ->
     """
     if answers_json is None:
         return []
-    collected = read_json(answers_json)
-    blocks: Sequence[Plain] = collected["datasets"]  # type: ignore[assignment]
-    return [_build_dataset(block, outline, rows) for block in blocks]
+    collected = _read_collected(answers_json)
+    return [_build_dataset(block, outline, rows) for block in collected.datasets]
 
 
 def read_pictures(answers_json: Path | None) -> dict[str, str]:
@@ -77,67 +85,83 @@ def read_pictures(answers_json: Path | None) -> dict[str, str]:
     if answers_json is None:
         return {}
     pictures = {}
-    for name, sha256 in checksums(read_json(answers_json)).items():
+    for name, sha256 in _read_collected(answers_json).files.items():
         path = answers_json.with_name(name)
         check_whole(path, sha256, remake=answers_json)
         pictures[name] = f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"
     return pictures
 
 
-def _build_dataset(block: Plain, outline: Plain, rows: Rows) -> ShownDataset:
-    cells: Sequence[Plain] = block["cells"]
+def _read_collected(answers_json: Path) -> CollectedAnswers:
+    return from_plain(CollectedAnswers, read_json(answers_json), answers_json)
+
+
+def _build_dataset(block: CollectedDataset, outline: Outline, rows: Summary) -> ShownDataset:
     names = [
-        _name_cell(rows.get((block["dataset"], cell["cell"])), cell, outline) for cell in cells
+        _name_cell(cell.cell, rows.get(CellKey(block.dataset, cell.cell)), outline)
+        for cell in block.cells
     ]
-    metric = translate(block["metric"])
+    metric = translate(block.metric)
     return ShownDataset(
-        title=str(outline["datasets"][block["dataset"]]["label"]),
-        lead=say("gallery.lead", metric=metric, cell=names[0], count=len(block["samples"])),
-        changes=tuple(_describe_changes(cells, names)),
-        samples=tuple(_build_sample(sample, names) for sample in block["samples"]),
+        title=outline.datasets[block.dataset].label,
+        lead=say("gallery.lead", metric=metric, cell=names[0], count=len(block.samples)),
+        changes=tuple(_describe_changes(block.cells, names)),
+        samples=tuple(_build_sample(sample, names) for sample in block.samples),
     )
 
 
-def _name_cell(row: Row | None, cell: Plain, outline: Plain) -> str:
+def _name_cell(cell: str, row: SummaryRow | None, outline: Outline) -> str:
     if row is None:
-        return str(cell["cell"])
-    setting = format_setting(row, outline["base"])
-    several = len(outline["models"]) > 1
-    return f"{outline['models'][row['model']]['label']}: {setting}" if several else setting
+        return cell
+    setting = format_setting(row, outline.base)
+    several = len(outline.models) > 1
+    return f"{outline.models[row.model].label}: {setting}" if several else setting
 
 
-def _describe_changes(cells: Sequence[Plain], names: Sequence[str]) -> Iterator[str]:
+def _describe_changes(cells: Sequence[CollectedCell], names: Sequence[str]) -> Iterator[str]:
     same = []
     for cell, name in list(zip(cells, names, strict=True))[1:]:
-        if cell["changed"]:
-            keys = ("changed", "shared", "better", "worse")
-            counts = {key: cell[key] for key in keys}
-            yield say("gallery.change", cell=name, first=names[0], **counts)
+        if cell.changed:
+            yield say(
+                "gallery.change",
+                cell=name,
+                first=names[0],
+                changed=cell.changed,
+                shared=cell.shared,
+                better=cell.better,
+                worse=cell.worse,
+            )
         else:
             same.append(name)
     if same:
         yield say("gallery.same", cells="; ".join(same), first=names[0], count=len(same))
 
 
-def _build_sample(sample: Plain, names: Sequence[str]) -> ShownSample:
-    by_text: dict[tuple[str | None, float | None], list[str]] = {}
-    for name, answer in zip(names, sample["answers"], strict=True):
-        by_text.setdefault((answer["text"], answer["score"]), []).append(name)
+def _build_sample(sample: CollectedSample, names: Sequence[str]) -> ShownSample:
+    cells_by_answer: dict[CollectedAnswer, list[str]] = {}
+    for name, answer in zip(names, sample.answers, strict=True):
+        cells_by_answer.setdefault(answer, []).append(name)
     return ShownSample(
-        id=sample["id"],
-        picture=sample["image"],
-        prompt=sample["prompt"] or say("prompt.image_alone"),
-        references=" · ".join(sample["references"]) or DASH,
-        changed=sample["changed"],
+        id=sample.id,
+        picture=sample.image,
+        prompt=sample.prompt or say("prompt.image_alone"),
+        references=" · ".join(sample.references) or DASH,
+        changed=sample.changed,
         answers=tuple(
-            Answered(
+            ShownAnswer(
                 cells=_join_cells(cells, names),
-                text=say("gallery.no_answer") if text is None else text or say("gallery.empty"),
-                score=number(score),
+                text=_format_answer(answer.text),
+                score=format_number(answer.score),
             )
-            for (text, score), cells in by_text.items()
+            for answer, cells in cells_by_answer.items()
         ),
     )
+
+
+def _format_answer(text: str | None) -> str:
+    if text is None:
+        return say("gallery.no_answer")
+    return text or say("gallery.empty")
 
 
 def _join_cells(cells: Sequence[str], names: Sequence[str]) -> str:

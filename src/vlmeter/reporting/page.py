@@ -1,29 +1,35 @@
 """Builds the content of the report as plain values; the templates only lay it out."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.reporting.answer import Answer, build_answer
 from vlmeter.reporting.decision import decide
-from vlmeter.reporting.formats import json_block, listed, value_label
+from vlmeter.reporting.formats import format_json_block, get_value_label, join_words
 from vlmeter.reporting.gallery import ShownDataset, read_shown_answers
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.profiles import Profile
-from vlmeter.reporting.layers.view import LayersView, layers_view
-from vlmeter.reporting.provenance import Origin, described, origin
+from vlmeter.reporting.layers.view import LayersView, build_layers_view
+from vlmeter.reporting.provenance import (
+    DatasetSource,
+    ModelSource,
+    Origin,
+    describe_datasets,
+    describe_models,
+    describe_origin,
+)
 from vlmeter.reporting.published import Published
 from vlmeter.reporting.remarks import Remark
-from vlmeter.reporting.sections.costs import CostTables, cost_tables
+from vlmeter.reporting.sections.costs import CostTables, build_cost_tables
 from vlmeter.reporting.sections.differences import (
     DifferenceTable,
     DriftTable,
+    build_difference_table,
     build_drift_table,
-    difference_table,
 )
 from vlmeter.reporting.sections.published import (
     ComparedSection,
@@ -31,21 +37,23 @@ from vlmeter.reporting.sections.published import (
     compare_section,
     reproduce_counts,
 )
-from vlmeter.reporting.sections.quality import quality_table
-from vlmeter.reporting.sections.rows import section_rows
-from vlmeter.reporting.sections.selection import left_out, shortened
+from vlmeter.reporting.sections.quality import build_quality_table
+from vlmeter.reporting.sections.rows import collect_section_rows
+from vlmeter.reporting.sections.selection import describe_left_out, shorten_section
 from vlmeter.reporting.sections.table import (
     SectionTable,
+    build_section_table,
     get_wer_or_reason,
-    prompts_used,
-    section_table,
+    list_prompts,
 )
 from vlmeter.reporting.table import Table
-from vlmeter.results.tables import Differences, Row
+from vlmeter.results.outline import Outline, PlacedCell, SectionGrid, SectionOutline
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import Differences, Summary
 from vlmeter.status import Status
 
-Plain = Mapping[str, Any]
-Summary = Mapping[tuple[str, str], Row]
+Labels = Mapping[str, str]
+"""Labels of data sets by name."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +122,8 @@ class Page:
     """Which setting to deploy."""
     speed: tuple[tuple[str, str], ...]
     quality: tuple[tuple[str, str], ...]
-    datasets: tuple[Plain, ...]
-    models: tuple[Plain, ...]
+    datasets: tuple[DatasetSource, ...]
+    models: tuple[ModelSource, ...]
     sections: tuple[SectionView, ...]
     layers: LayersView | None
     published: Reproduction | None
@@ -132,7 +140,10 @@ class Page:
     prompts: tuple[tuple[str, str], ...]
     """Data set with prompt name, and the template."""
     decodings: tuple[tuple[str, str], ...]
-    measure: Plain
+    rounds: int
+    """Rounds of a measured window."""
+    window_s: float
+    """Least seconds of timed forward passes."""
 
     @property
     def cells(self) -> int:
@@ -155,7 +166,7 @@ class StudyResults:
     """The rows of `differences.csv`."""
     profiles: Sequence[Profile]
     """The layer profiles."""
-    manifests: Mapping[str, Plain]
+    manifests: Mapping[str, SamplesManifest]
     """`samples.json` by data set."""
     published: Published | None
     """Published figures, where the study names any."""
@@ -165,136 +176,134 @@ class StudyResults:
     """What a reader must know before reading the first figure."""
 
 
-def build_page(outline: Plain, results: StudyResults) -> Page:
+def build_page(outline: Outline, results: StudyResults) -> Page:
     """Build the report on a study."""
-    base, datasets = outline["base"], outline["datasets"]
+    base, labels = outline.base, outline.labels.datasets
     rows = list(results.summary.values())
-    decisions = decide(rows, results.differences, outline["references"])
+    decisions = decide(rows, results.differences, outline.references)
     published = results.published
     return Page(
-        study=outline["study"],
-        title=outline["title"],
+        study=outline.study,
+        title=outline.title,
         remarks=results.remarks,
         answer=build_answer(outline, decisions, rows),
         speed=(
-            ("device", base["device"]),
-            ("optimization", f"{base['dtype']}, {base['optimization']}"),
+            ("device", base.device),
+            ("optimization", f"{base.dtype}, {base.optimization}"),
         ),
         quality=(
-            ("img_size", str(base["image_size"])),
-            ("batch_size", str(base["batch_size"])),
-            ("max_input_len", str(base["max_input_len"])),
+            ("img_size", str(base.image_size)),
+            ("batch_size", str(base.batch_size)),
+            ("max_input_len", str(base.max_input_len)),
         ),
-        datasets=tuple(
-            described("dataset", name, block, rows, results.manifests.get(name))
-            for name, block in datasets.items()
-        ),
-        models=tuple(
-            described("model", name, block, rows) for name, block in outline["models"].items()
-        ),
+        datasets=tuple(describe_datasets(outline.datasets, rows, results.manifests)),
+        models=tuple(describe_models(outline.models, rows)),
         sections=tuple(_build_sections(outline, results)),
-        layers=layers_view(outline, results.profiles),
+        layers=build_layers_view(outline, results.profiles),
         published=None if published is None else reproduce_counts(published, base, rows),
         answers=tuple(read_shown_answers(results.answers, outline, results.summary)),
         drift=build_drift_table(outline, rows, results.differences),
-        origin=origin(rows, datasets),
+        origin=describe_origin(rows, labels),
         statuses=_count_statuses(rows),
-        lost=tuple(_list_lost(rows, datasets)),
-        bad_samples=_list_distinct(rows, datasets, "bad_sample_reasons"),
-        quality_definitions=_list_distinct(rows, datasets, "quality_definition"),
-        prompts=prompts_used((_get_label(datasets, row), row) for row in rows),
-        decodings=_list_distinct(rows, datasets, "decoding"),
-        measure=outline.get("measure") or {},
+        lost=tuple(_list_lost(rows, labels)),
+        bad_samples=_list_distinct(rows, labels, lambda row: row.bad_sample_reasons),
+        quality_definitions=_list_distinct(rows, labels, lambda row: row.quality_definition),
+        prompts=list_prompts((_get_label(labels, row), row) for row in rows),
+        decodings=_list_distinct(rows, labels, lambda row: row.decoding),
+        rounds=outline.measure["repeats"],
+        window_s=outline.measure["window_s"],
     )
 
 
-def _get_label(datasets: Plain, row: Row) -> str:
-    return str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
+def _get_label(labels: Labels, row: SummaryRow) -> str:
+    return labels.get(row.dataset, row.dataset)
 
 
-def _count_statuses(rows: Sequence[Row]) -> tuple[tuple[str, int], ...]:
-    counts = {status.value: sum(row["status"] == status for row in rows) for status in Status}
+def _count_statuses(rows: Sequence[SummaryRow]) -> tuple[tuple[str, int], ...]:
+    counts = {status.value: sum(row.status == status for row in rows) for status in Status}
     return tuple((status, count) for status, count in counts.items() if count)
 
 
-def _list_lost(rows: Sequence[Row], datasets: Plain) -> Iterator[Lost]:
+def _list_lost(rows: Sequence[SummaryRow], labels: Labels) -> Iterator[Lost]:
     for row in rows:
-        if row["status"] != Status.OK:
-            reason = translate(row["reason"] or "")
-            yield Lost(_get_label(datasets, row), row["cell"], row["status"], reason)
+        if row.status != Status.OK:
+            reason = translate(row.reason or "")
+            yield Lost(_get_label(labels, row), row.cell, row.status, reason)
 
 
 def _list_distinct(
-    rows: Sequence[Row], datasets: Plain, column: str
+    rows: Sequence[SummaryRow], labels: Labels, read_text: Callable[[SummaryRow], str | None]
 ) -> tuple[tuple[str, str], ...]:
-    labelled = ((_get_label(datasets, row), row[column]) for row in rows if row[column])
+    """Return the distinct texts of the rows, each with its data set's label."""
+    labelled = ((_get_label(labels, row), text) for row in rows if (text := read_text(row)))
     return tuple(dict.fromkeys(labelled))
 
 
-def _build_sections(outline: Plain, results: StudyResults) -> Iterator[SectionView]:
-    for place, section in enumerate(outline["sections"], start=1):
-        shown = shortened(section, results.summary)
-        rows = section_rows(shown, outline["datasets"], results.summary)
+def _build_sections(outline: Outline, results: StudyResults) -> Iterator[SectionView]:
+    labels = outline.labels.datasets
+    for place, section in enumerate(outline.sections, start=1):
+        shown = shorten_section(section, results.summary)
+        rows = collect_section_rows(shown, labels, results.summary)
         yield SectionView(
-            name=section["name"],
+            name=section.name,
             number=place,
             title=_format_title(section),
-            setting=_format_setting(section, outline["datasets"]),
-            note=section.get("note"),
-            left_out=left_out(section, shown),
-            by_dataset=len(section["datasets"]) > 1,
-            values=tuple(_build_values(shown, outline["datasets"], results.summary)),
-            figures=section_table(rows),
-            differences=difference_table(rows, results.differences),
-            quality=quality_table(rows),
-            costs=cost_tables(rows),
+            setting=_format_setting(section, labels),
+            note=section.note,
+            left_out=describe_left_out(section, shown),
+            by_dataset=len(section.datasets) > 1,
+            values=tuple(_build_values(shown, labels, results.summary)),
+            figures=build_section_table(rows),
+            differences=build_difference_table(rows, results.differences),
+            quality=build_quality_table(rows),
+            costs=build_cost_tables(rows),
             published=(
                 None
                 if results.published is None
-                else compare_section(results.published, section["name"], rows)
+                else compare_section(results.published, section.name, rows)
             ),
         )
 
 
-def _format_title(section: Plain) -> str:
+def _format_title(section: SectionOutline) -> str:
     """Return a section's title; a title that is just the axis' name is followed by the values."""
-    title = str(section["title"])
-    if list(section["varied"]) == [title]:
-        values = [value_label(title, value) for value in section["varied"][title]]
+    title = section.title
+    if list(section.varied) == [title]:
+        values = [get_value_label(title, value) for value in section.varied[title]]
         return f"{title}: {', '.join(values)}"
     return title
 
 
-def _format_setting(section: Plain, datasets: Plain) -> str:
-    labels = [datasets[name]["label"] for name in section["datasets"]]
-    fixed = [f"{axis} {value_label(axis, value)}" for axis, value in section["fixed"].items()]
+def _format_setting(section: SectionOutline, labels: Labels) -> str:
+    datasets = [labels[name] for name in section.datasets]
+    fixed = [f"{axis} {get_value_label(axis, value)}" for axis, value in section.fixed.items()]
     return say(
         "section.setting_fixed" if fixed else "section.setting",
-        count=len(labels),
-        datasets=listed(labels),
-        fixed=listed(fixed),
+        count=len(datasets),
+        datasets=join_words(datasets),
+        fixed=join_words(fixed),
     )
 
 
-def _build_values(section: Plain, datasets: Plain, summary: Summary) -> Iterator[ValueView]:
-    for values, entries in groupby(section["cells"], key=itemgetter("values")):
+def _build_values(section: SectionGrid, labels: Labels, summary: Summary) -> Iterator[ValueView]:
+    for values, entries in groupby(section.cells, key=lambda entry: entry.values):
         yield ValueView(
-            heading=" · ".join(value_label(axis, value) for axis, value in values.items()),
-            cells=tuple(_build_cell(entry, datasets, summary) for entry in entries),
+            heading=" · ".join(get_value_label(axis, value) for axis, value in values.items()),
+            cells=tuple(_build_cell(entry, labels, summary) for entry in entries),
         )
 
 
-def _build_cell(entry: Plain, datasets: Plain, summary: Summary) -> CellView:
-    label = datasets[entry["dataset"]]["label"]
-    row = summary.get((entry["dataset"], entry["cell"]))
+def _build_cell(entry: PlacedCell, labels: Labels, summary: Summary) -> CellView:
+    label = labels[entry.dataset]
+    row = summary.get(entry.key)
     if row is None:
         return CellView(label, "no_record", None, say("section.no_record"))
-    four = (get_wer_or_reason(row), row["latency"], row["energy"], row["flops_text"])
-    block = None if four == (None,) * 4 else json_block(*four)
-    reason = translate(row["reason"]) if row["reason"] else None
-    if row["status"] == Status.OK and row["energy"] is None and row["energy_reason"]:
-        reason = say("section.no_energy", reason=translate(row["energy_reason"]))
-    return CellView(label, row["status"], block, reason)
+    four = (get_wer_or_reason(row), row.latency, row.energy, row.flops_text)
+    block = None if four == (None,) * 4 else format_json_block(*four)
+    reason = translate(row.reason) if row.reason else None
+    if row.status == Status.OK and row.energy is None and row.energy_reason:
+        reason = say("section.no_energy", reason=translate(row.energy_reason))
+    return CellView(label, row.status, block, reason)
 
 
 def make_anchor(name: str) -> str:

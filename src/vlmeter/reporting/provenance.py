@@ -1,18 +1,20 @@
-"""Where the records come from: what all cells share is told once, then only what differs."""
+"""Where the records come from: what all cells share, and then only what differs."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from vlmeter.reporting.formats import listed
+from vlmeter.data.manifests import SamplesManifest
+from vlmeter.machine.description import Cpu, Machine
+from vlmeter.measure.energy.description import CpuSource, GpuSource, RamSource
+from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.table import Table, TextColumn, table_of
-from vlmeter.results.numbers import DASH, quantity
-from vlmeter.results.tables import Row
-
-Plain = Mapping[str, Any]
+from vlmeter.reporting.table import Table, TextColumn, build_table
+from vlmeter.results.numbers import DASH, format_quantity
+from vlmeter.results.outline import DatasetInfo, ModelInfo
+from vlmeter.results.summary_row import SummaryRow
 
 _TRAITS = (
     "git_commit",
@@ -36,18 +38,34 @@ _TRAITS = (
 _AS_JSON = ("software", "torch_settings", "cuda_settings")
 _OF_CUDA = ("version", "cudnn", "capability", "matmul_fp32", "convolution_fp32")
 """What of the settings of CUDA every reader should see."""
+_Value = TypeVar("_Value")
 
-_FOUND_OUT = {
-    "model": {
-        "revision": "model_revision",
-        "parameters": "model_parameters",
-        "attention": "model_attention",
-        "digest": "model_digest",
-        "licence": "model_licence",
-    },
-    "dataset": {"digest": "samples_sha256"},
-}
-"""What records know of a model or a data set, by the column where it stands."""
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model of the study, and what its records add."""
+
+    label: str
+    source: str
+    revision: str | None
+    licence: str | None
+    parameters: int | None
+    attention: str | None
+    digest: str | None
+    """The digests of the cells' weights, abbreviated."""
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A data set of the study, and what its samples and records add."""
+
+    label: str
+    task: str
+    source: str
+    revision: str | None
+    licence: str | None
+    digest: str | None
+    """The digests of the cells' samples, abbreviated."""
 
 
 @dataclass(frozen=True)
@@ -60,28 +78,30 @@ class Origin:
     """The cells that do not, with what differs."""
 
 
-def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
+def describe_origin(rows: Sequence[SummaryRow], labels: Mapping[str, str]) -> Origin:
     """Return what the measured cells share, and what sets single ones apart.
 
     Args:
         rows: The rows of `summary.csv`; cells without figures have no provenance.
-        datasets: The data sets' outline.
+        labels: The labels of the data sets.
     """
     common: dict[str, object] = {}
     apart: dict[tuple[str, str], list[str]] = {}
     for column in _TRAITS:
-        counts = Counter(row[column] for row in rows if row[column] is not None)
+        values = {id(row): getattr(row, column) for row in rows}
+        counts = Counter(value for value in values.values() if value is not None)
         if not counts:
             continue
         common[column] = counts.most_common(1)[0][0]
         for row in rows:
-            if row[column] not in (None, common[column]):
-                label = str(datasets.get(row["dataset"], {}).get("label", row["dataset"]))
-                apart.setdefault((label, row["cell"]), []).append(
-                    f"{say(f'trait.{column}')}: {_words(column, row[column], common[column])}"
+            value = values[id(row)]
+            if value not in (None, common[column]):
+                label = labels.get(row.dataset, row.dataset)
+                apart.setdefault((label, row.cell), []).append(
+                    f"{say(f'trait.{column}')}: {_format_trait(column, value, common[column])}"
                 )
     shared = tuple(
-        (say(f"trait.{column}"), _shared_words(column, value))
+        (say(f"trait.{column}"), _format_shared_trait(column, value))
         for column, value in common.items()
         if column in ("git_commit", "code_digest", "threads", "cuda_settings", "gpu_power_limit_w")
     )
@@ -91,115 +111,123 @@ def origin(rows: Sequence[Row], datasets: Plain) -> Origin:
             (heading, say("origin.not_committed", commit=text) if heading == commit else text)
             for heading, text in shared
         )
-    return Origin(shared, _differing(apart))
+    return Origin(shared, _tabulate_differing(apart))
 
 
-def described(
-    kind: str, name: str, block: Plain, rows: Sequence[Row], manifest: Plain | None = None
-) -> Plain:
-    """Return a model or a data set of the outline with what was found out about it.
-
-    Args:
-        kind: model or dataset.
-        name: Its name.
-        block: Its part of the outline.
-        rows: The rows of `summary.csv`.
-        manifest: What was written beside a data set's samples, if known.
-    """
-    own = [row for row in rows if row[kind] == name]
-    found: dict[str, object] = {}
-    for key, column in _FOUND_OUT[kind].items():
-        told = list(dict.fromkeys(row[column] for row in own if row[column] is not None))
-        found[key] = told[0] if told else None
-        if key == "digest":
-            found[key] = listed([str(one)[:12] for one in told]) or None
-    known = {key: value for key, value in found.items() if value is not None}
-    for key in ("revision", "licence"):
-        if manifest is not None and manifest.get(key):
-            known[key] = str(manifest[key])
-    if block.get("licence"):
-        # What the study says about a licence is more than what a card says.
-        known["licence"] = block["licence"]
-    return {**dict.fromkeys(("revision", "licence")), **found, **block, **known}
+def describe_models(
+    models: Mapping[str, ModelInfo], rows: Sequence[SummaryRow]
+) -> Iterator[ModelSource]:
+    """Yield the models, with what their records add to the study's own words."""
+    for name, model in models.items():
+        own = [row for row in rows if row.model == name]
+        yield ModelSource(
+            label=model.label,
+            source=model.source,
+            revision=_get_first(row.model_revision for row in own) or model.revision,
+            # What the study says about a licence is more than what a card says.
+            licence=model.licence or _get_first(row.model_licence for row in own),
+            parameters=_get_first(row.model_parameters for row in own),
+            attention=_get_first(row.model_attention for row in own),
+            digest=_abbreviate_digests(row.model_digest for row in own),
+        )
 
 
-def _shared_words(column: str, value: object) -> str:
+def describe_datasets(
+    datasets: Mapping[str, DatasetInfo],
+    rows: Sequence[SummaryRow],
+    manifests: Mapping[str, SamplesManifest],
+) -> Iterator[DatasetSource]:
+    """Yield the data sets, with what their samples and records add to the study's own words."""
+    for name, dataset in datasets.items():
+        manifest = manifests.get(name)
+        yield DatasetSource(
+            label=dataset.label,
+            task=dataset.task,
+            source=dataset.source,
+            revision=manifest.revision if manifest else None,
+            licence=dataset.licence or (manifest.licence if manifest else None),
+            digest=_abbreviate_digests(row.samples_sha256 for row in rows if row.dataset == name),
+        )
+
+
+def _get_first(values: Iterable[_Value | None]) -> _Value | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _abbreviate_digests(digests: Iterable[str | None]) -> str | None:
+    distinct = dict.fromkeys(digest for digest in digests if digest is not None)
+    return join_words([digest[:12] for digest in distinct]) or None
+
+
+def _format_shared_trait(column: str, value: object) -> str:
     if column != "cuda_settings":
-        return _words(column, value)
+        return _format_trait(column, value)
     settings = json.loads(str(value))
     return say("origin.cuda", **{key: settings.get(key) for key in _OF_CUDA})
 
 
-def _words(column: str, value: object, common: object = None) -> str:
+def _format_trait(column: str, value: object, common: object = None) -> str:
     if column == "git_dirty":
         return say("origin.dirty" if value else "origin.clean")
     if column in _AS_JSON:
-        return _entries(str(value), None if common is None else str(common))
+        return _list_unlike_entries(str(value), None if common is None else str(common))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _entries(text: str, common: str | None) -> str:
+def _list_unlike_entries(text: str, common: str | None) -> str:
     """Return the versions or settings that are not those of most cells."""
-    own, usual = _flat(json.loads(text)), _flat(json.loads(common or "{}"))
+    own, usual = _flatten_settings(text), _flatten_settings(common or "{}")
     unlike = [name for name in {**own, **usual} if own.get(name) != usual.get(name)]
-    return listed([f"{name} {own.get(name, DASH)}" for name in unlike])
+    return join_words([f"{name} {own.get(name, DASH)}" for name in unlike])
 
 
-def _flat(settings: Plain) -> dict[str, object]:
-    """Return settings by their own names: an environment's stand inside."""
-    environment = settings.get("environment") or {}
-    return {**{key: settings[key] for key in settings if key != "environment"}, **environment}
+def _flatten_settings(text: str) -> dict[str, object]:
+    """Return settings by their own names: those of the environment are nested in JSON."""
+    settings: dict[str, object] = json.loads(text)
+    environment = settings.pop("environment", None)
+    return {**settings, **environment} if isinstance(environment, dict) else settings
 
 
-def _differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table | None:
+def _tabulate_differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table | None:
     if not apart:
         return None
-    return table_of(
+    return build_table(
         [
             TextColumn(say("table.dataset"), [dataset for dataset, _ in apart]),
             TextColumn(say("table.cell"), [cell for _, cell in apart]),
-            TextColumn(say("origin.what_differs"), ["; ".join(told) for told in apart.values()]),
+            TextColumn(say("origin.what_differs"), ["; ".join(texts) for texts in apart.values()]),
         ]
     )
 
 
-def machine_lines(machine: Plain) -> list[tuple[str, str]]:
+def list_machine_lines(machine: Machine) -> list[tuple[str, str]]:
     """Return the machine and its software as pairs of heading and text."""
-    return [(heading, text) for heading, text in _lines(machine) if text]
+    return [(heading, text) for heading, text in _describe_machine(machine) if text]
 
 
-def _lines(machine: Plain) -> Iterator[tuple[str, str]]:
-    cpu = machine.get("cpu") or {}
-    yield say("machine.cpu"), _join_parts(cpu.get("name"), _cores(cpu))
-    memory = machine.get("memory_bytes")
-    yield say("machine.memory"), quantity(memory, "B") if memory else ""
-    for gpu in machine.get("gpus") or []:
-        size = gpu.get("memory_bytes")
-        driver = gpu.get("driver")
-        yield (
-            say("machine.gpu"),
-            _join_parts(
-                gpu.get("name"),
-                size and quantity(size, "B"),
-                driver and say("machine.driver", version=driver),
-            ),
-        )
-    if not machine.get("gpus"):
+def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
+    yield say("machine.cpu"), _join_parts(machine.cpu.name, _format_cores(machine.cpu))
+    yield say("machine.memory"), format_quantity(machine.memory_bytes, "B")
+    for gpu in machine.gpus:
+        size = format_quantity(gpu.memory_bytes, "B") if gpu.memory_bytes else None
+        driver = say("machine.driver", version=gpu.driver) if gpu.driver else None
+        yield say("machine.gpu"), _join_parts(gpu.name, size, driver)
+    if not machine.gpus:
         yield say("machine.gpu"), say("machine.none")
-    yield say("machine.system"), _join_parts(machine.get("os"))
-    yield say("machine.container"), _join_parts(machine.get("container"))
-    yield say("machine.python"), _join_parts(machine.get("python"))
-    yield say("machine.libraries"), _join_pairs(machine.get("software"), "{} {}")
-    yield say("machine.idle_power"), _join_pairs(_idle(machine), "{} {}")
-    yield say("machine.energy_by"), "; ".join(_sources(machine))
+    yield say("machine.system"), machine.os
+    yield say("machine.container"), machine.container or ""
+    yield say("machine.python"), machine.python
+    yield say("machine.libraries"), _join_pairs(machine.software)
+    yield say("machine.idle_power"), _join_pairs(_format_idle_power(machine))
+    yield say("machine.energy_by"), "; ".join(_describe_sources(machine))
 
 
-def _join_parts(*parts: object) -> str:
-    return ", ".join(str(part) for part in parts if part)
+def _join_parts(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
 
 
-def _cores(cpu: Plain) -> str:
-    physical, logical = cpu.get("physical_cores"), cpu.get("logical_cores")
+def _format_cores(cpu: Cpu) -> str:
+    physical, logical = cpu.physical_cores, cpu.logical_cores
     if not physical:
         return say("machine.logical_cores", count=logical) if logical else ""
     cores = say("machine.cores", count=physical)
@@ -208,23 +236,33 @@ def _cores(cpu: Plain) -> str:
     return f"{cores}, {say('machine.threads', count=logical)}"
 
 
-def _join_pairs(table: Plain | None, form: str) -> str:
-    return ", ".join(form.format(key, value) for key, value in (table or {}).items() if value)
+def _join_pairs(table: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in table.items() if value)
 
 
-def _idle(machine: Plain) -> dict[str, str]:
-    watts = ((machine.get("energy") or {}).get("idle") or {}).get("power_w") or {}
-    return {_device(name): quantity(value, "W") for name, value in watts.items() if value}
+def _format_idle_power(machine: Machine) -> dict[str, str]:
+    idle = machine.energy.idle
+    watts = {} if idle is None else idle.power_w
+    return {
+        _name_device(device): format_quantity(value, "W")
+        for device, value in watts.items()
+        if value
+    }
 
 
-def _sources(machine: Plain) -> Iterator[str]:
-    energy = machine.get("energy") or {}
-    gpus = [(f"gpu{place}", gpu) for place, gpu in enumerate(energy.get("gpus") or [])]
-    for name, source in (("cpu", energy.get("cpu")), *gpus, ("ram", energy.get("ram"))):
-        if source:
-            method = f" ({source['method']})" if source.get("method") else ""
-            yield f"{_device(name)}: {translate(source.get('kind'))}{method}"
+def _describe_sources(machine: Machine) -> Iterator[str]:
+    """Yield how the energy of each device is determined."""
+    energy = machine.energy
+    yield _describe_source("cpu", energy.cpu)
+    for place, gpu in enumerate(energy.gpus):
+        yield _describe_source(f"gpu{place}", gpu)
+    yield _describe_source("ram", energy.ram)
 
 
-def _device(name: str) -> str:
-    return say("machine.of_memory") if name == "ram" else name.upper()
+def _describe_source(device: str, source: CpuSource | GpuSource | RamSource) -> str:
+    method = f" ({source.method})" if source.method else ""
+    return f"{_name_device(device)}: {translate(source.kind)}{method}"
+
+
+def _name_device(device: str) -> str:
+    return say("machine.of_memory") if device == "ram" else device.upper()

@@ -10,7 +10,10 @@ import yaml
 from vlmeter.errors import UserError
 from vlmeter.reporting.language import LANGUAGES, get_language
 
-Plain = Mapping[str, Any]
+Value = str | int
+"""A value of an axis."""
+_Block = Mapping[str, Any]
+"""A block of the file, before it is read."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Count:
 class PublishedCell:
     """A published cell; a figure that was not printed is None."""
 
-    values: Plain
+    values: dict[str, Value]
     """The varied axes."""
     dataset: str | None
     """None where the publication names none: then it is the section's data set."""
@@ -56,7 +59,7 @@ class Published:
     """A published study."""
 
     label: str
-    base: Plain
+    base: dict[str, Value]
     """Axes of its base."""
     notes: Mapping[str, str]
     general: tuple[str, ...]
@@ -85,7 +88,7 @@ def read_published(path: Path) -> Published:
         ) from None
 
 
-def _parse(data: Plain) -> Published:
+def _parse(data: _Block) -> Published:
     counts = {
         text: Count(text, float(block["count"]), int(block["samples"]), int(block["text_tokens"]))
         for text, block in (data.get("flops") or {}).items()
@@ -114,7 +117,7 @@ def _choose_text(text: object) -> str:
     return str(text)
 
 
-def _list_notes(block: Plain, notes: Plain) -> tuple[str, ...]:
+def _list_notes(block: _Block, notes: Mapping[str, str]) -> tuple[str, ...]:
     named = tuple(block.get("notes") or ())
     for name in named:
         if name not in notes:
@@ -122,7 +125,9 @@ def _list_notes(block: Plain, notes: Plain) -> tuple[str, ...]:
     return named
 
 
-def _parse_cell(cell: Plain, counts: Mapping[str, Count], notes: Plain) -> PublishedCell:
+def _parse_cell(
+    cell: _Block, counts: Mapping[str, Count], notes: Mapping[str, str]
+) -> PublishedCell:
     flops = cell.get("flops")
     return PublishedCell(
         values=dict(cell["values"]),
@@ -136,5 +141,5 @@ def _parse_cell(cell: Plain, counts: Mapping[str, Count], notes: Plain) -> Publi
     )
 
 
-def _parse_number(cell: Plain, key: str) -> float | None:
+def _parse_number(cell: _Block, key: str) -> float | None:
     return None if cell.get(key) is None else float(cell[key])

@@ -2,44 +2,49 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
+from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.inline_svg import inline_svg
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
+from vlmeter.reporting.gates import describe_gates
 from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
-    figure_in_language,
+    get_figure_path,
     get_language,
-    in_language,
+    get_page_path,
     say,
-    speaking,
     translate_parts,
+    use_language,
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import machine_lines
+from vlmeter.reporting.provenance import list_machine_lines
 from vlmeter.reporting.published import read_published
-from vlmeter.reporting.remarks import gate_remarks, remarks
-from vlmeter.results.numbers import percent, quantity
+from vlmeter.reporting.remarks import list_remarks, read_timed_cell
+from vlmeter.results.gates import Judgement
+from vlmeter.results.numbers import format_percent, format_quantity
+from vlmeter.results.outline import Outline
+from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
-
-Plain = Mapping[str, Any]
+from vlmeter.storage.typed import from_plain
 
 _PROSE = "_prose.md.j2"
 
 
 def render_report(
-    outline: Mapping[str, Any],
+    outline: Outline,
     summary_csv: Path,
     layers_csv: Path,
     differences_csv: Path,
@@ -62,14 +67,14 @@ def render_report(
     """Write `report.md` and `study.html`, with their versions in other languages beside them.
 
     Args:
-        outline: `report_outline` of the study.
+        outline: The study, in the order of its report.
         summary_csv: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `pareto`; `figure_in_language` gives the
+        figures: SVG files by section name, `layers` and `pareto`; `get_figure_path` gives the
             paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
@@ -88,61 +93,75 @@ def render_report(
     summary = read_summary(summary_csv)
     layer_rows = read_layers(layers_csv)
     differences = read_differences(differences_csv)
-    machine = read_json(machine_json)
-    repeats = read_json(repeatability_json)
-    manifests_by_dataset = {path.parent.name: read_json(path) for path in manifests}
-    judged = None if gates is None else read_json(gates)
-    twice = [None if path is None else read_json(path) for path in (control, base_record)]
+    machine = read_machine(machine_json)
+    repeats = read_repeats(repeatability_json)
+    manifests_by_dataset = {path.parent.name: read_samples_manifest(path) for path in manifests}
+    judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)
+    repeated = None if control is None else read_timed_cell(control)
+    first = None if base_record is None else read_timed_cell(base_record)
     pictures = read_pictures(answers)
     gallery = Path() if answers is None else answers.parent
-    for spoken in LANGUAGES:
-        with speaking(spoken, locales):
+    for language in LANGUAGES:
+        with use_language(language, locales):
             results = StudyResults(
                 summary=summary,
                 differences=differences,
-                profiles=read_profiles(outline.get("layers"), layer_rows, layer_records),
+                profiles=read_profiles(outline.layers, layer_rows, layer_records),
                 manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
                 answers=answers,
                 remarks=(
-                    *(() if judged is None else gate_remarks(judged)),
-                    *remarks(list(summary.values()), machine, repeats, *twice),
+                    *(() if judgement is None else describe_gates(judgement)),
+                    *list_remarks(list(summary.values()), machine, repeats, repeated, first),
                 ),
             )
-            context = {"page": build_page(outline, results), "machine": machine_lines(machine)}
-            linked = {name: _link(gallery / name, report_md.parent) for name in pictures}
-            drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
-            _write_markdown(
-                in_language(report_md, spoken), templates, drawn, {**context, "pictures": linked}
-            )
-            _write_page(
-                in_language(study_html, spoken), templates, drawn, {**context, "pictures": pictures}
-            )
-    pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
+            content = _Content(build_page(outline, results), list_machine_lines(machine))
+            links = {name: _link(gallery / name, report_md.parent) for name in pictures}
+            drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
+            _write_markdown(get_page_path(report_md, language), templates, content, drawn, links)
+            _write_page(get_page_path(study_html, language), templates, content, drawn, pictures)
+    pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What both forms of the report hold."""
+
+    page: Page
+    machine: list[tuple[str, str]]
+    """Headings and texts about the machine."""
+
+
 def _write_markdown(
-    report_md: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+    report_md: Path,
+    templates: Path,
+    content: _Content,
+    figures: Mapping[str, Path],
+    pictures: Mapping[str, str],
 ) -> None:
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
-    template = markdown_environment(templates).get_template("report.md.j2")
-    write_text(report_md, template.render(**context, figures=links))
+    template = make_markdown_environment(templates).get_template("report.md.j2")
+    write_text(report_md, template.render(**vars(content), figures=links, pictures=pictures))
 
 
 def _write_page(
-    study_html: Path, templates: Path, figures: Mapping[str, Path], context: Plain
+    study_html: Path,
+    templates: Path,
+    content: _Content,
+    figures: Mapping[str, Path],
+    pictures: Mapping[str, str],
 ) -> None:
-    prose = markdown_environment(templates).get_template(_PROSE).render(**context)
-    template = html_environment(templates).get_template("study.html.j2")
-    inlined = _inline_figures(figures, context["page"])
+    prose = make_markdown_environment(templates).get_template(_PROSE).render(**vars(content))
+    template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(
-            **context,
-            figures=inlined,
+            **vars(content),
+            figures=_inline_figures(figures, content.page),
+            pictures=pictures,
             prose=render_prose(prose),
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
@@ -153,7 +172,7 @@ def _write_page(
 def _link_language(study_html: Path, name: str) -> str:
     """Return the link from the page in any language to the page in language `name`."""
     stem = study_html.name.split(".")[0]
-    return quote(in_language(Path(f"{stem}.html"), name).name)
+    return quote(get_page_path(Path(f"{stem}.html"), name).name)
 
 
 def _link(figure: Path, folder: Path) -> str:
@@ -175,7 +194,7 @@ def render_prose(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
-def markdown_environment(templates: Path) -> Environment:
+def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
     environment = Environment(  # nosec B701
@@ -191,7 +210,7 @@ def markdown_environment(templates: Path) -> Environment:
     return environment
 
 
-def html_environment(templates: Path) -> Environment:
+def make_html_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for HTML."""
     environment = Environment(
         loader=FileSystemLoader(templates),
@@ -207,7 +226,12 @@ def html_environment(templates: Path) -> Environment:
     return environment
 
 
-_FILTERS = {"percent": percent, "quantity": quantity, "anchor": make_anchor, "status": status_label}
+_FILTERS = {
+    "percent": format_percent,
+    "quantity": format_quantity,
+    "anchor": make_anchor,
+    "status": get_status_label,
+}
 
 
 def _say_prose(key: str, **values: object) -> Markup:

@@ -1,42 +1,48 @@
 """Names settings, and the groups in which settings are judged."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from vlmeter.reporting.formats import listed, value_label
+from vlmeter.axes import AXES, Axes
+from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.language import say
-from vlmeter.results.tables import Row
+from vlmeter.results.outline import Labels
+from vlmeter.results.summary_row import SummaryRow
 
-_WORDED = frozenset({"batch_size", "image_size", "max_input_len"})
+_WITH_WORD = frozenset(axis.name for axis in AXES if axis.is_number)
 """Axes whose bare values need a word beside them."""
 
 
-def axis_words(axis: str, value: object) -> str:
+def format_axis_value(axis: str, value: object) -> str:
     """Return a value of an axis that needs no context, e.g. `batch 4`."""
-    label = value_label(axis, value)
-    return say(f"axis_words.{axis}", value=label) if axis in _WORDED else label
+    label = get_value_label(axis, value)
+    return say(f"axis_words.{axis}", value=label) if axis in _WITH_WORD else label
 
 
-def listed_axes(axes: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Return the values of the axes `names`, e.g. `batch 4, 224 px`."""
-    parts = [axis_words(name, axes[name]) for name in names]
-    return ", ".join(parts) or listed([str(axes.get("model", ""))])
+def format_values(values: Mapping[str, str | int]) -> str:
+    """Return values of axes, e.g. `batch 4, 224 px`."""
+    return ", ".join(format_axis_value(axis, value) for axis, value in values.items())
 
 
-Plain = Mapping[str, Any]
+def format_axes(cell: Axes | SummaryRow, names: Iterable[str]) -> str:
+    """Return a cell's values of the axes `names`; its model's name where there are none."""
+    return format_values({name: getattr(cell, name) for name in names}) or cell.model
 
 
-def format_group_title(outline: Plain, dataset: str, model: str) -> str:
-    """Return a data set's name, with the model's where a study has several."""
-    label = str(outline["datasets"][dataset]["label"])
-    several = len(outline["models"]) > 1
-    return f"{label} · {outline['models'][model]['label']}" if several else label
+def list_changed_axes(row: SummaryRow, base: Axes) -> list[str]:
+    """Return the axes on which a cell does not have the base's value."""
+    return [axis for axis, value in base.as_dict().items() if getattr(row, axis) != value]
 
 
-def format_setting(row: Row, base: Plain) -> str:
+def format_group_title(labels: Labels, dataset: str, model: str) -> str:
+    """Return a data set's label, with the model's where a study has several."""
+    label = labels.datasets[dataset]
+    return f"{label} · {labels.models[model]}" if len(labels.models) > 1 else label
+
+
+def format_setting(row: SummaryRow, base: Axes) -> str:
     """Return the axis values that differ from the base config, e.g. `batch 16, 448 px`."""
-    axes = [axis for axis in base if axis != "model" and row[axis] != base[axis]]
+    axes = [axis for axis in list_changed_axes(row, base) if axis != "model"]
     # The number format follows from the device.
     if "device" in axes and "dtype" in axes:
         axes.remove("dtype")
-    return ", ".join(axis_words(axis, row[axis]) for axis in axes) or say("answer.base_config")
+    return format_values({axis: getattr(row, axis) for axis in axes}) or say("answer.base_config")

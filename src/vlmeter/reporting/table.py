@@ -28,7 +28,7 @@ class TextColumn(NamedTuple):
     status: bool = False
 
 
-def table_of(columns: Sequence[TextColumn]) -> Table:
+def build_table(columns: Sequence[TextColumn]) -> Table:
     """Build a table from columns of equal length."""
     return Table(
         headings=tuple(column.heading for column in columns),

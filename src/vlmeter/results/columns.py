@@ -1,21 +1,16 @@
-"""Describes the columns of tables, and lists those of `layers.csv` and `differences.csv`."""
+"""Describes the columns of tables: each is a field of the dataclass that is a table's row."""
 
-from dataclasses import dataclass
-from typing import Literal
+import types
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from vlmeter.axes import AXES
 
 Kind = Literal["text", "number", "integer", "flag"]
 
-AXES = (
-    "model",
-    "prompt",
-    "device",
-    "dtype",
-    "image_size",
-    "image_input",
-    "batch_size",
-    "max_input_len",
-    "optimization",
-)
+_Row = TypeVar("_Row")
+_KINDS: dict[type, Kind] = {str: "text", float: "number", int: "integer", bool: "flag"}
 
 
 @dataclass(frozen=True)
@@ -27,60 +22,61 @@ class Column:
     unit: str
     """Empty for texts, counts and rates."""
     description: str
-    path: str = ""
-    """Path of the value in a record, keys joined by dots; empty where it is derived."""
 
 
-LAYER_COLUMNS = (
-    Column("cell", "text", "", "The profiled cell's id."),
-    Column("dataset", "text", "", "Name of the data set that was fed."),
-    Column("module", "text", "", "Name of the module; `(other)` is what no module accounts for."),
-    Column("kind", "text", "", "Kind of layer."),
-    Column("stage", "text", "", "Stage of the model; `decode` in the rows of a decode step."),
-    Column("calls", "number", "", "Calls in one forward pass, or one decode step."),
-    Column("time_ms", "number", "ms", "Its own time in it, scaled to the time without hooks."),
-    Column("share", "number", "", "Of the time of the whole pass or step."),
-    Column("flops", "number", "FLOP", "Floating-point operations in it."),
-    Column("parameters", "number", "", "Parameters of the module."),
-)
-"""A row per module of each profiled cell and phase. Rows of stage `decode` add up to a decode
-step, which is a mean over the steps of a generation; the others add up to the forward pass."""
+def column(unit: str, description: str, **more: object) -> Any:  # noqa: ANN401 - as `field`
+    """Return a field of a row; its annotation gives the column's kind.
 
-_PAIR = (
-    Column("dataset", "text", "", "Name of the data set."),
-    Column("cell", "text", "", "The cell that is compared."),
-    Column("base", "text", "", "The cell it is compared with, on the same data set."),
-)
+    Args:
+        unit: Empty for texts, counts and rates.
+        description: A sentence.
+        more: What else the row's builder needs of the field.
+    """
+    return field(metadata={"unit": unit, "description": description, **more})
 
 
-def _make_difference_columns(name: str, unit: str, suffix: str, words: str) -> tuple[Column, ...]:
-    return (
-        Column(f"{name}_base{suffix}", "number", unit, f"{words} of the base."),
-        Column(f"{name}_difference{suffix}", "number", unit, f"{words}: cell less base."),
-        Column(f"{name}_difference_low{suffix}", "number", unit, "Lower end of its 95 % interval."),
-        Column(
-            f"{name}_difference_high{suffix}", "number", unit, "Upper end of its 95 % interval."
-        ),
-        Column(
-            f"{name}_differs",
-            "flag",
-            "",
-            "Whether the interval excludes zero; empty without an interval.",
-        ),
+def list_columns(row: type[Any]) -> tuple[Column, ...]:
+    """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
+    hints = get_type_hints(row)
+    return tuple(
+        Column(entry.name, _get_kind(hints[entry.name]), *_describe(entry)) for entry in fields(row)
     )
 
 
-DIFFERENCE_COLUMNS = (
-    *_PAIR,
-    *_make_difference_columns("latency", "s", "_s", "Mean over rounds of the median latency"),
-    *_make_difference_columns(
-        "sample_time", "s", "_s", "Mean over rounds of the median latency, per sample of the batch"
-    ),
-    *_make_difference_columns("energy", "J", "_j", "Mean energy per sample over rounds"),
-    *_make_difference_columns("wer", "", "", "Word error rate over the samples that both scored"),
-    Column("task_metric", "text", "", "Name of the task's own metric."),
-    *_make_difference_columns("task", "", "", "Task metric over the samples that both scored"),
-    Column("changed_predictions", "integer", "", "Answers that are not the same text."),
-    Column("shared_predictions", "integer", "", "Samples that both cells answered."),
-)
-"""A row per pair of a cell and the cell that it is compared with."""
+def _describe(entry: "Field[Any]") -> tuple[str, str]:
+    """Return the unit and the description of a column; those of an axis stand in its own table."""
+    axis = next((axis for axis in AXES if axis.name == entry.name), None)
+    if axis is not None:
+        return axis.unit, axis.description
+    return entry.metadata["unit"], entry.metadata["description"]
+
+
+def _get_kind(annotation: Any) -> Kind:  # noqa: ANN401 - a type, or a form such as `int | None`
+    if get_origin(annotation) is Literal:
+        return "text"
+    (kind,) = set(get_args(annotation) or (annotation,)) - {types.NoneType}
+    return _KINDS[kind]
+
+
+def get_number(row: object, name: str) -> float | None:
+    """Return the value of a number column that is chosen by its name, such as a gate's metric.
+
+    Raises:
+        AttributeError: the row has no such column, or it was not read.
+        TypeError: the column holds no numbers.
+    """
+    value = getattr(row, name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise TypeError(f"the column {name} holds {value!r}, which is no number")
+    return value
+
+
+def restore_row(row_type: type[_Row], values: Mapping[str, object]) -> _Row:
+    """Return a row from its values by column, as a file holds them.
+
+    A column without a value is no attribute of the row: who reads it without having asked for it
+    gets an error, not an empty value.
+    """
+    row = object.__new__(row_type)
+    vars(row).update(values)
+    return row

@@ -1,273 +1,125 @@
-"""Compares cells: does one cost more or answer worse than another, beyond what chance does?"""
+"""Compares the cells of a study: does one cost more or answer worse, beyond what chance does?"""
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from vlmeter.metrics.drift import Answers, Changed
-from vlmeter.metrics.uncertainty import Difference, difference_of_rounds
-from vlmeter.results.export_study import Exported
-from vlmeter.results.matching import Pair
-from vlmeter.results.repeatability import COSTS, repeatability_of, rounds_of
-from vlmeter.results.tables import Row
+from vlmeter.metrics.drift import Answers
+from vlmeter.metrics.figure import Figure
+from vlmeter.metrics.uncertainty import compare_rounds
+from vlmeter.results.columns import restore_row
+from vlmeter.results.comparisons import Comparisons
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow, FromBase, list_values
+from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.summary_values import read_metrics
 from vlmeter.status import Status
-from vlmeter.storage.files import check_whole, checksums, read_json
+from vlmeter.storage.layout import CellFolder, CellKey, DifferenceKey
 
-Plain = Mapping[str, Any]
-Key = tuple[str, str]
-"""Data set and cell."""
-_WORD_ERRORS = ("wer", "mer")
-_SUFFIXES = {"latency": "_s", "sample_time": "_s", "energy": "_j"}
-"""How a cost's columns end."""
+_Values = dict[str, str | float | bool | None]
+"""Values of a row by column."""
+
+
+class _Cell:
+    """A cell of a study; what its row holds as JSON is read once for all its comparisons."""
+
+    def __init__(self, row: SummaryRow, folder: CellFolder) -> None:
+        self.row = row
+        self.scores = folder.scores
+        self.predictions = folder.predictions
+
+    @cached_property
+    def rounds(self) -> dict[Cost, list[float] | None]:
+        return {cost: get_rounds(self.row, cost) for cost in COSTS}
+
+    @cached_property
+    def metrics(self) -> dict[str, Figure]:
+        return read_metrics(self.row.metrics)
+
+    def get_value(self, metric: str) -> float | None:
+        return self.metrics[metric].value if metric in self.metrics else None
 
 
 def compare_cells(
-    records: Mapping[Key, Plain], folders: Mapping[Key, Path], plan: Plain, repeats: Plain
-) -> list[dict[str, object]]:
-    """Return a row of `differences.csv` for each pair of cells that both have a record.
+    rows: Mapping[CellKey, SummaryRow],
+    folders: Mapping[CellKey, Path],
+    comparisons: Comparisons,
+    repeats: Repeats,
+) -> list[DifferenceRow]:
+    """Return a row of `differences.csv` for each pair of cells that are both among the rows.
 
     Costs are compared over rounds and over what repeating them shows (t), quality sample by sample
     (paired bootstrap).
 
     Args:
-        records: The records by data set and cell.
+        rows: The cells' rows of the summary.
         folders: Where `scores.parquet` and `predictions.parquet` of each lie.
-        plan: `comparison_plan` of the study.
-        repeats: What `describe_repeats` tells of these records.
+        comparisons: Which cells are compared.
+        repeats: How well the costs of these cells repeat.
 
     Raises:
         UserError: a table of scores or predictions is missing or damaged.
     """
-    rows = []
-    answers = Answers(seed=plan["seed"], resamples=plan["resamples"])
-    for pair in plan["pairs"]:
-        keys = [(pair["dataset"], pair[name]) for name in ("cell", "base")]
-        if all(key in records for key in keys):
-            cell, base = (records[key] for key in keys)
-            places = [folders[key] for key in keys]
-            rows.append(
-                {**pair, **_costs(cell, base, repeats), **_quality(cell, base, places, answers)}
-            )
-    return rows
+    cells = {key: _Cell(row, CellFolder(folders[key])) for key, row in rows.items()}
+    answers = Answers(seed=comparisons.seed, resamples=comparisons.resamples)
+    return [
+        _build_row(pair, cells[key], cells[base_key], repeats, answers)
+        for pair in comparisons.pairs
+        for key, base_key in [(CellKey(pair.dataset, pair.cell), CellKey(pair.dataset, pair.base))]
+        if key in cells and base_key in cells
+    ]
 
 
-def task_metric(record: Plain) -> Plain | None:
-    """Return the task's own metric: the first that is no word error rate."""
-    for name, metric in _metrics(record).items():
-        if not name.startswith(_WORD_ERRORS):
-            return metric
-    return None
+def _build_row(
+    pair: DifferenceKey, cell: _Cell, base: _Cell, repeats: Repeats, answers: Answers
+) -> DifferenceRow:
+    values: _Values = {column.name: None for column in DIFFERENCE_COLUMNS}
+    values |= pair._asdict()
+    for cost in COSTS:
+        values |= _compare_cost(cell, base, cost, repeats)
+    if cell.row.status == Status.OK == base.row.status:
+        values |= _compare_quality(cell, base, answers)
+    return restore_row(DifferenceRow, values)
 
 
-def _metrics(record: Plain) -> dict[str, Plain]:
-    quality = record.get("quality")
-    metrics = quality.get("metrics") if isinstance(quality, dict) else None
-    return {metric["name"]: metric for metric in metrics or []}
-
-
-def _costs(cell: Plain, base: Plain, repeats: Plain) -> dict[str, object]:
-    row: dict[str, object] = {}
-    for name, suffix in _SUFFIXES.items():
-        source = "latency" if name == "sample_time" else name
-        of_cell, of_base = (_rounds(record, name) for record in (cell, base))
-        if of_cell and of_base:
-            known = [
-                repeatability_of(repeats, source, record["cell"]["device"])
-                for record in (cell, base)
-            ]
-            both = (known[0], known[1]) if known[0] and known[1] else None
-            found = difference_of_rounds(of_cell, of_base, repeats=both)
-            row |= _columns(name, suffix, fmean(of_base), found)
-    return row
-
-
-def _rounds(record: Plain, name: str) -> list[float] | None:
-    """Return a cost's rounds; the time per sample is the latency's over the batch size."""
-    if name != "sample_time":
-        return rounds_of(record, name)
-    rounds = rounds_of(record, "latency")
-    if not rounds or not record["cell"].get("batch_size"):
-        return None
-    return [one / record["cell"]["batch_size"] for one in rounds]
-
-
-def _quality(
-    cell: Plain, base: Plain, places: Sequence[Path], answers: Answers
-) -> dict[str, object]:
-    if any(record.get("status") != Status.OK for record in (cell, base)):
+def _compare_cost(cell: _Cell, base: _Cell, cost: Cost, repeats: Repeats) -> _Values:
+    """Return the columns of a cost; for latency, of the time per sample of the batch too."""
+    rounds, base_rounds = cell.rounds[cost], base.rounds[cost]
+    if not rounds or not base_rounds:
         return {}
-    own = task_metric(cell)
-    row = _figure(cell, base, places, answers, "wer", "wer")
-    if own is not None:
-        row |= _figure(cell, base, places, answers, "task", own["name"])
-    if "task_difference" in row and own is not None:
-        row["task_metric"] = own["name"]
-    changed = answers.changed_predictions(*(folder / "predictions.parquet" for folder in places))
+    deviations = repeats.find(cost, cell.row.device), repeats.find(cost, base.row.device)
+    both = (deviations[0], deviations[1]) if deviations[0] and deviations[1] else None
+    difference = compare_rounds(rounds, base_rounds, repeats=both)
+    values: _Values = {**list_values(cost, FromBase(fmean(base_rounds), difference))}
+    if cost == "latency":
+        rounds = [seconds / cell.row.batch_size for seconds in rounds]
+        base_rounds = [seconds / base.row.batch_size for seconds in base_rounds]
+        difference = compare_rounds(rounds, base_rounds, repeats=both)
+        values |= list_values("sample_time", FromBase(fmean(base_rounds), difference))
+    return values
+
+
+def _compare_quality(cell: _Cell, base: _Cell, answers: Answers) -> _Values:
+    values: _Values = {}
+    word_errors = _compare_metric(cell, base, answers, "wer")
+    if word_errors is not None:
+        values |= list_values("wer", word_errors)
+    task_metric = cell.row.task_metric
+    if task_metric is not None:
+        compared = _compare_metric(cell, base, answers, task_metric)
+        if compared is not None:
+            values |= {"task_metric": task_metric, **list_values("task", compared)}
+    changed = answers.count_changed(cell.predictions, base.predictions)
     if changed.shared:
-        row["changed_predictions"] = changed.changed
-        row["shared_predictions"] = changed.shared
-    return row
+        values |= {"changed_predictions": changed.changed, "shared_predictions": changed.shared}
+    return values
 
 
-def _figure(
-    cell: Plain, base: Plain, places: Sequence[Path], answers: Answers, name: str, figure: str
-) -> dict[str, object]:
-    """Return the columns of one figure of quality; none where one of the two has no value."""
-    of_cell, of_base = (_metrics(record).get(figure, {}).get("value") for record in (cell, base))
-    if of_cell is None or of_base is None:
-        return {}
-    of_cell_scores, of_base_scores = (folder / "scores.parquet" for folder in places)
-    found = answers.quality_difference(of_cell_scores, of_base_scores, figure)
-    return {} if found is None else _columns(name, "", of_base, found.difference)
-
-
-def _columns(name: str, suffix: str, base: float, found: Difference) -> dict[str, object]:
-    return {
-        f"{name}_base{suffix}": base,
-        f"{name}_difference{suffix}": found.estimate,
-        f"{name}_difference_low{suffix}": found.low,
-        f"{name}_difference_high{suffix}": found.high,
-        f"{name}_differs": None if found.low is None else found.significant,
-    }
-
-
-SEED = 0
-"""Seed of the bootstrap: the same two studies always give the same report."""
-
-PAIRED = "paired"
-UNPAIRED = "unpaired"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A figure of a cell in both studies."""
-
-    a: float | None
-    b: float | None
-    difference: Difference | None
-    """B less A; None where A or B has no value."""
-    base: float | None = None
-    """A's value as it was compared: a difference in percent is a share of it."""
-    how: str = ""
-    """`paired` or `unpaired` for a figure of quality."""
-
-
-def compared_cost(pair: Pair, cost: str, a: Exported, b: Exported) -> Compared:
-    """Compare latency or energy over rounds, allowing for how well each machine repeats itself."""
-    of_a, of_b = (rounds_in(row, cost) for row in (pair.a, pair.b))
-    values = pair.a[cost], pair.b[cost]
-    if not of_a or not of_b:
-        return Compared(*values, None)
-    difference = cost_difference(
-        pair.b, pair.a, cost, repeats=(b.repeatability, a.repeatability), rounds=(of_b, of_a)
-    )
-    return Compared(*values, difference, fmean(of_a))
-
-
-def cost_difference(
-    row: Row,
-    base: Row,
-    cost: str,
-    *,
-    repeats: tuple[Plain, Plain],
-    rounds: tuple[list[float], list[float]],
-) -> Difference:
-    """Return how much more a cell costs than another cell, which may be of another study.
-
-    Args:
-        row: The cell.
-        base: The other cell.
-        cost: latency or energy.
-        repeats: `repeatability.json` of the study of each cell, in this order.
-        rounds: The rounds of each cell, likewise.
-    """
-    deviations = [
-        repeatability_of(study_repeats, cost, str(cell["device"]))
-        for study_repeats, cell in zip(repeats, (row, base), strict=True)
-    ]
-    repeatability = (deviations[0], deviations[1]) if deviations[0] and deviations[1] else None
-    return difference_of_rounds(*rounds, repeats=repeatability)
-
-
-def rounds_in(row: Row, cost: str) -> list[float] | None:
-    """Return the rounds behind a cost in a row of the summary; None where there are none."""
-    block, key = COSTS[cost]
-    rounds_json = row[f"{cost}_{key}"]
-    return rounds_of(
-        {cost: row[cost], block: {key: json.loads(rounds_json) if rounds_json else None}}, cost
-    )
-
-
-def compared_plain(pair: Pair, column: str) -> Compared:
-    """Compare a figure without a measured spread, such as a peak or a count."""
-    a, b = pair.a[column], pair.b[column]
-    if a is None or b is None:
-        return Compared(a, b, None)
-    return Compared(a, b, Difference(b - a, None, None), a)
-
-
-def compared_quality(pair: Pair, figure: str, folder_a: Path, folder_b: Path) -> Compared:
-    """Compare a figure of quality, sample by sample where both cells scored the same samples.
-
-    Otherwise, or where scores per sample are missing, the two intervals are combined as if the
-    samples were independent (method of variance estimates recovery, Zou and Donner, 2008). For the
-    same samples, the combined interval is wider than necessary.
-    """
-    metrics = [metrics_in(row).get(figure, {}) for row in (pair.a, pair.b)]
-    values = metrics[0].get("value"), metrics[1].get("value")
-    if values[0] is None or values[1] is None:
-        return Compared(*values, None)
-    paths = [
-        folder / "cells" / row["dataset"] / row["cell"] / "scores.parquet"
-        for folder, row in ((folder_a, pair.a), (folder_b, pair.b))
-    ]
-    if same_samples(pair) and all(path.exists() for path in paths):
-        for path in paths:
-            _check_scores(path)
-        paired = Answers(seed=SEED).quality_difference(paths[1], paths[0], figure)
-        if paired is not None:
-            return Compared(*values, paired.difference, values[0], PAIRED)
-    return Compared(*values, _unpaired(*metrics), values[0], UNPAIRED)
-
-
-def same_samples(pair: Pair) -> bool:
-    """Say whether both cells answered exactly the same samples."""
-    digest = pair.a["samples_sha256"]
-    return digest is not None and digest == pair.b["samples_sha256"]
-
-
-def compared_answers(pair: Pair, a: Exported, b: Exported) -> Changed | None:
-    """Count the answers whose text differs; None where the answers cannot be compared."""
-    paths = [
-        study.folder / "cells" / row["dataset"] / row["cell"] / "predictions.parquet"
-        for study, row in ((a, pair.a), (b, pair.b))
-    ]
-    if not same_samples(pair) or not all(path.exists() for path in paths):
+def _compare_metric(cell: _Cell, base: _Cell, answers: Answers, metric: str) -> FromBase | None:
+    """Compare a figure of quality; None where a cell has no value, or they share no sample."""
+    base_value = base.get_value(metric)
+    if cell.get_value(metric) is None or base_value is None:
         return None
-    changed = Answers(seed=SEED).changed_predictions(paths[1], paths[0])
-    return changed if changed.shared else None
-
-
-def metrics_in(row: Row) -> dict[str, Plain]:
-    """Return the figures of quality in a row of the summary, by name."""
-    return {metric["name"]: metric for metric in json.loads(row["metrics"] or "[]")}
-
-
-def _check_scores(path: Path) -> None:
-    record = path.with_name("record.json")
-    if record.exists() and "scores" in (digests := checksums(read_json(record))):
-        check_whole(path, digests["scores"])
-
-
-def _unpaired(a: Plain, b: Plain) -> Difference:
-    estimate = b["value"] - a["value"]
-    ends = [metric.get(end) for metric in (a, b) for end in ("low", "high")]
-    if any(end is None for end in ends):
-        return Difference(estimate, None, None)
-    below = math.hypot(b["value"] - b["low"], a["high"] - a["value"])
-    above = math.hypot(b["high"] - b["value"], a["value"] - a["low"])
-    return Difference(estimate, estimate - below, estimate + above)
+    paired = answers.compare_quality(cell.scores, base.scores, metric)
+    return None if paired is None else FromBase(base_value, paired.difference)

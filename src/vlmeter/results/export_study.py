@@ -1,23 +1,28 @@
-"""The whole study as one JSON file, for programs: what it was, what was found, what it means."""
+"""Writes a whole study as one JSON file for programs: its settings, its tables, their columns."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from vlmeter.errors import UserError
+from vlmeter.machine.description import Machine
 from vlmeter.provenance import software_versions
-from vlmeter.results.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
-from vlmeter.results.tables import Row, read_differences, read_layers, read_parquet
+from vlmeter.results.columns import Column, restore_row
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
+from vlmeter.results.layer_row import LAYER_COLUMNS
+from vlmeter.results.outline import Outline
+from vlmeter.results.repeatability import Repeats
+from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
+from vlmeter.results.tables import Summary, read_differences, read_layers, read_parquet
 from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.typed import from_plain
 
-Plain = Mapping[str, Any]
+Value = str | float | int | bool | None
+"""A value of a table."""
 
 LAYOUT = 1
 """Counts up whenever a key or a column changes its meaning or goes; a new one changes nothing."""
-
-STUDY_JSON = "study.json"
 
 KEYS = {
     "layout": "Number of this layout. It counts up when a key or a column changes its meaning or "
@@ -45,19 +50,19 @@ TABLES: dict[str, Sequence[Column]] = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What `study.json` tells of a finished study."""
+    """A finished study, as its `study.json` holds it."""
 
     folder: Path
-    outline: Plain
-    machine: Plain
-    repeatability: Plain
+    outline: Outline
+    machine: Machine
+    repeats: Repeats
     version: str
-    rows: dict[tuple[str, str], Row]
-    """The rows of the summary by data set and cell."""
+    """The version of VLMeter that wrote it."""
+    rows: Summary
 
 
 def export_study(
-    outline: Plain,
+    outline: Outline,
     summary_parquet: Path,
     layers_csv: Path,
     differences_csv: Path,
@@ -68,13 +73,13 @@ def export_study(
     """Write `study.json`.
 
     Args:
-        outline: `report_outline` of the study.
+        outline: The study, in the order of its report.
         summary_parquet: A row per cell.
         layers_csv: A row per module.
         differences_csv: A row per pair of cells.
         repeatability_json: How well costs repeat between processes.
         machine_json: Hardware and software.
-        study_json: Written.
+        study_json: Output.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
@@ -84,13 +89,13 @@ def export_study(
         {
             "layout": LAYOUT,
             "vlmeter": software_versions(("vlmeter",))["vlmeter"],
-            "outline": dict(outline),
+            "outline": asdict(outline),
             "machine": read_json(machine_json),
             "repeatability": read_json(repeatability_json),
-            "columns": {name: list(map(_described, columns)) for name, columns in TABLES.items()},
-            "summary": read_parquet(summary_parquet),
-            "layers": read_layers(layers_csv),
-            "differences": list(read_differences(differences_csv).values()),
+            "columns": {name: list(map(asdict, columns)) for name, columns in TABLES.items()},
+            "summary": [vars(row) for row in read_parquet(summary_parquet)],
+            "layers": [vars(row) for row in read_layers(layers_csv)],
+            "differences": [vars(row) for row in read_differences(differences_csv).values()],
         },
     )
 
@@ -101,52 +106,42 @@ def read_exported(folder: Path) -> Exported:
     Raises:
         UserError: there is none, or one that this version cannot read.
     """
-    path = folder / STUDY_JSON
+    path = StudyFolder(folder).study
     if not folder.is_dir():
         raise UserError(
             f"{folder} is no folder: give that of a finished study, such as results/my-study."
         )
     if not path.exists():
         raise UserError(
-            f"{folder} has no {STUDY_JSON}: it holds no finished study, or one of an older "
+            f"{folder} has no {path.name}: it holds no finished study, or one of an older "
             "version. Run the study to its end; what is measured already is not measured again."
         )
-    told = read_json(path)
-    missing = [key for key in KEYS if key not in told and key != "checksum"]
-    if told.get("layout") != LAYOUT or missing:
+    content = read_json(path)
+    layout = content.get("layout")
+    missing = [key for key in KEYS if key not in content and key != "checksum"]
+    if layout != LAYOUT or missing:
+        lack = f" without {missing[0]}" if missing else ""
         raise UserError(
-            f"{path} has layout {told.get('layout')}{_without(missing)}, and this version reads "
-            f"layout {LAYOUT}: run that study again with this version."
+            f"{path} has layout {layout}{lack}, and this version reads layout {LAYOUT}: run that "
+            "study again with this version."
         )
-    rows: Any = told["summary"]
+    return Exported(
+        folder=folder,
+        outline=from_plain(Outline, content["outline"], path, "outline"),
+        machine=from_plain(Machine, content["machine"], path, "machine"),
+        repeats=from_plain(Repeats, content["repeatability"], path, "repeatability"),
+        version=str(content["vlmeter"]),
+        rows=_read_rows(content["summary"], path),
+    )
+
+
+def _read_rows(summary: object, path: Path) -> Summary:
+    rows = from_plain(tuple[dict[str, Value], ...], summary, path, "summary")
     absent = [column.name for column in SUMMARY_COLUMNS if rows and column.name not in rows[0]]
     if absent:
         raise UserError(
             f"{path} lacks the column {absent[0]}: it comes from another version. Run that study "
             "again with this one; what is measured already is not measured again."
         )
-    return Exported(
-        folder=folder,
-        outline=_table(told["outline"]),
-        machine=_table(told["machine"]),
-        repeatability=_table(told["repeatability"]),
-        version=str(told["vlmeter"]),
-        rows={(row["dataset"], row["cell"]): row for row in rows},
-    )
-
-
-def _without(missing: Sequence[str]) -> str:
-    return f" without {missing[0]}" if missing else ""
-
-
-def _table(value: object) -> Plain:
-    return value if isinstance(value, dict) else {}
-
-
-def _described(column: Column) -> dict[str, str]:
-    return {
-        "name": column.name,
-        "kind": column.kind,
-        "unit": column.unit,
-        "description": column.description,
-    }
+    restored = [restore_row(SummaryRow, row) for row in rows]
+    return {CellKey(row.dataset, row.cell): row for row in restored}

@@ -4,31 +4,31 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vlmeter.results.columns import AXES
-from vlmeter.results.tables import Row
+from vlmeter.axes import AXIS_NAMES
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.storage.layout import CellKey
 
-Rows = Mapping[tuple[str, str], Row]
-"""Rows of a summary by data set and cell."""
+Rows = Mapping[CellKey, SummaryRow]
 
-_SETTING_AXES = tuple(axis for axis in AXES if axis != "model")
+_SETTING_AXES = tuple(axis for axis in AXIS_NAMES if axis != "model")
 
 
 @dataclass(frozen=True)
 class Pair:
     """A cell of A and the cell of B with the same setting."""
 
-    a: Row
-    b: Row
+    a: SummaryRow
+    b: SummaryRow
 
     @property
     def dataset(self) -> str:
         """Name of the data set."""
-        return str(self.a["dataset"])
+        return self.a.dataset
 
     @property
     def label(self) -> str:
         """The cell's id, or both ids where they differ."""
-        a, b = str(self.a["cell"]), str(self.b["cell"])
+        a, b = self.a.cell, self.b.cell
         return a if a == b else f"{a} / {b}"
 
 
@@ -37,8 +37,8 @@ class Matched:
     """The matched and the other cells of two studies, in the order of A, then of B."""
 
     pairs: tuple[Pair, ...]
-    only_a: tuple[Row, ...]
-    only_b: tuple[Row, ...]
+    only_a: tuple[SummaryRow, ...]
+    only_b: tuple[SummaryRow, ...]
 
 
 def match_cells(a: Rows, b: Rows) -> Matched:
@@ -65,9 +65,13 @@ def match_cells(a: Rows, b: Rows) -> Matched:
 
 
 def _index_unique_settings(
-    rows: Iterable[tuple[tuple[str, str], Row]],
-) -> dict[tuple[object, ...], tuple[str, str]]:
+    rows: Iterable[tuple[CellKey, SummaryRow]],
+) -> dict[tuple[object, ...], CellKey]:
     """Return the keys of rows by their settings, without settings that occur more than once."""
-    keyed = [((row["dataset"], *(row[axis] for axis in _SETTING_AXES)), key) for key, row in rows]
+    keyed = [(_describe_setting(row), key) for key, row in rows]
     counts = Counter(setting for setting, _ in keyed)
     return {setting: key for setting, key in keyed if counts[setting] == 1}
+
+
+def _describe_setting(row: SummaryRow) -> tuple[object, ...]:
+    return row.dataset, *(getattr(row, axis) for axis in _SETTING_AXES)

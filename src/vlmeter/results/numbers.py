@@ -1,7 +1,7 @@
-"""How numbers and quantities are written, in every language alike."""
+"""Formats numbers and quantities, in every language alike."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 DASH = "\u2013"
@@ -32,12 +32,12 @@ class Scale:
                 return cls(f"{prefix}{unit}", factor)
         return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
 
-    def text(self, value: float | None) -> str:
+    def format(self, value: float | None) -> str:
         """Return a figure in this unit, without it."""
-        return DASH if value is None else number(value / self.factor)
+        return DASH if value is None else format_number(value / self.factor)
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return a figure with three significant digits, or with all digits of its integer part."""
     if value is None or not math.isfinite(value):
         return DASH
@@ -49,34 +49,51 @@ def number(value: float | None) -> str:
     return f"{value:.{max(0, 2 - size)}f}"
 
 
-def quantity(value: float | None, unit: str) -> str:
+def format_quantity(value: float | None, unit: str) -> str:
     """Return a figure with its unit and a suitable prefix."""
     if value is None:
         return DASH
     scale = Scale.of([value], unit)
-    return f"{scale.text(value)} {scale.unit}"
+    return f"{scale.format(value)} {scale.unit}"
 
 
-def interval(low: float | None, high: float | None, factor: float = 1.0) -> str:
-    """Return an interval in brackets, or nothing where there is none."""
+def format_figure(value: float | None, unit: str) -> str:
+    """Return a figure that may have no unit."""
+    return format_quantity(value, unit) if unit else format_number(value)
+
+
+def format_interval(
+    low: float | None, high: float | None, format_value: Callable[[float], str]
+) -> str:
+    """Return the ends of an interval in brackets, or nothing where there is none."""
     if low is None or high is None:
         return ""
-    return f"[{number(low / factor)}, {number(high / factor)}]"
+    return f"[{format_value(low)}, {format_value(high)}]"
 
 
-def percent(share: float | None) -> str:
+def format_with_interval(
+    value: float | None, low: float | None, high: float | None, factor: float = 1.0
+) -> str:
+    """Return a figure as `value [low, high]`, in a unit that is `factor` times its own."""
+    if value is None:
+        return DASH
+    ends = format_interval(low, high, lambda end: format_number(end / factor))
+    return f"{format_number(value / factor)} {ends}".rstrip()
+
+
+def format_percent(share: float | None) -> str:
     """Return a share as a percentage."""
     if share is None:
         return DASH
     return "<0.1 %" if 0 < share < 0.001 else f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %"
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """Return a figure with its sign; zero has none."""
-    return f"{'+' if value > 0 else ''}{number(value)}"
+    return f"{'+' if value > 0 else ''}{format_number(value)}"
 
 
-def signed_percent(share: float) -> str:
+def format_signed_percent(share: float) -> str:
     """Return a share as a percentage with its sign."""
     digits = 1 if abs(share) < 0.1 else 0
     return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"

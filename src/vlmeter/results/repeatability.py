@@ -5,80 +5,136 @@ processor resizes to one, input lengths that no text reaches. Each is a process 
 together they tell how well a measurement repeats, and every comparison can be held against that.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Literal
 
-from vlmeter.metrics.uncertainty import Repeatability, difference_of_rounds, repeatability
+from vlmeter.axes import AXES
+from vlmeter.metrics.uncertainty import Repeatability, compare_rounds, pool_repeatability
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
+from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.typed import from_plain
 
-Plain = Mapping[str, Any]
+Cost = Literal["latency", "energy"]
+COSTS: tuple[Cost, ...] = ("latency", "energy")
+"""The costs that are measured in rounds."""
 
-SAME_COMPUTATION = ("dataset", "model", "dtype", "device", "batch_size", "optimization")
-"""Axes that cells share which compute the same, beside the shapes and tokens that they are fed."""
-
-COSTS = {"latency": ("latency_detail", "rounds_s"), "energy": ("energy_detail", "rounds_j")}
-"""Where a cost's rounds stand in a record."""
-
-
-def rounds_of(record: Plain, cost: str) -> list[float] | None:
-    """Return a cost's rounds; None where the cell has no such figure."""
-    block, key = COSTS[cost]
-    detail = record.get(block)
-    rounds = detail.get(key) if isinstance(detail, dict) else None
-    if record.get(cost) is None or not isinstance(rounds, list) or not rounds:
-        return None
-    known = [one for one in rounds if isinstance(one, int | float) and one > 0]
-    return known if len(known) == len(rounds) else None
+SAME_COMPUTATION = ("dataset", *(axis.name for axis in AXES if not axis.acts_through_input))
+"""Columns that are equal where cells compute the same, beside the shapes that they are fed."""
 
 
-def describe_repeats(records: Iterable[Plain]) -> dict[str, dict[str, Plain]]:
-    """Return how well costs repeat, by cost and device, as plain data for `repeatability.json`.
+@dataclass(frozen=True)
+class DeviceRepeats:
+    """How well a cost repeats on a device, from process to process."""
 
-    Each entry has the repeatability standard deviation (`deviation`, a share), its degrees of
-    freedom (`freedom`), the cells and computations behind it, and a check of the whole procedure:
-    of the `pairs` of cells that compute the same, how many (`false_differences`) it would call
-    different.
+    deviation: float
+    """Relative repeatability standard deviation."""
+    freedom: int
+    """Its degrees of freedom."""
+    cells: int
+    """The cells behind it."""
+    computations: int
+    """The computations that they repeat."""
+    pairs: int
+    """Pairs of cells that compute the same."""
+    false_differences: int
+    """How many of them the whole procedure would call different: a check of it."""
+
+    @property
+    def repeatability(self) -> Repeatability:
+        """What comparisons need of it."""
+        return Repeatability(self.deviation, self.freedom)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """The content of `repeatability.json`: how well each cost repeats, by device."""
+
+    latency: dict[str, DeviceRepeats] = field(default_factory=dict)
+    energy: dict[str, DeviceRepeats] = field(default_factory=dict)
+
+    def of_cost(self, cost: Cost) -> dict[str, DeviceRepeats]:
+        """Return how well a cost repeats, by device."""
+        return self.latency if cost == "latency" else self.energy
+
+    def find(self, cost: Cost, device: str) -> Repeatability | None:
+        """Return how well a cost repeats; None where it was not repeated on the device."""
+        repeats = self.of_cost(cost).get(device)
+        return None if repeats is None else repeats.repeatability
+
+
+def read_repeats(path: Path) -> Repeats:
+    """Return the content of `repeatability.json`.
+
+    Raises:
+        UserError: the file is missing or damaged.
     """
-    groups = _groups(records)
-    told: dict[str, dict[str, Plain]] = {}
-    for cost in COSTS:
-        by_device: dict[str, list[list[list[float]]]] = {}
-        for group in groups:
-            rounds = [found for record in group if (found := rounds_of(record, cost))]
-            if len(rounds) > 1:
-                by_device.setdefault(str(group[0]["cell"]["device"]), []).append(rounds)
-        told[cost] = {device: _described(known) for device, known in by_device.items()}
-    return told
+    return from_plain(Repeats, read_json(path), path)
 
 
-def repeatability_of(described: Plain, cost: str, device: str) -> Repeatability | None:
-    """Return an entry of `describe_repeats`; None where that cost was not repeated there."""
-    entry = (described.get(cost) or {}).get(device)
-    return None if entry is None else Repeatability(entry["deviation"], entry["freedom"])
+def write_repeats(repeats: Repeats, path: Path) -> None:
+    """Write `repeatability.json`."""
+    write_json(path, asdict(repeats))
 
 
-def _groups(records: Iterable[Plain]) -> list[list[Plain]]:
-    groups: dict[tuple[object, ...], list[Plain]] = {}
-    for record in records:
-        digest = (record.get("input") or {}).get("shape_digest")
-        if record.get("status") == Status.OK and digest:
-            key = (digest, *(record["cell"].get(axis) for axis in SAME_COMPUTATION))
-            groups.setdefault(key, []).append(record)
-    return [group for group in groups.values() if len(group) > 1]
+def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
+    """Return the rounds behind a cost; None where the cell has no such figure."""
+    value, rounds_json = (
+        (row.latency, row.latency_rounds_s)
+        if cost == "latency"
+        else (row.energy, row.energy_rounds_j)
+    )
+    rounds: list[float] = json.loads(rounds_json or "[]")
+    if value is None or not rounds:
+        return None
+    is_sound = all(isinstance(seconds, int | float) and seconds > 0 for seconds in rounds)
+    return rounds if is_sound else None
 
 
-def _described(groups: Sequence[Sequence[Sequence[float]]]) -> Plain:
-    known = repeatability([[fmean(rounds) for rounds in group] for group in groups])
-    assert known is not None, "only computations that were repeated are described"
+def group_same_computations(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]]:
+    """Return the groups of two or more cells that run the same computation.
+
+    `shape_digest`, of a cell's cost batches, is equal for equal token ids, masks and shapes.
+    """
+    groups: dict[tuple[object, ...], dict[tuple[str, str], SummaryRow]] = {}
+    for row in rows:
+        if row.status == Status.OK and row.shape_digest:
+            computation = (row.shape_digest, *(getattr(row, name) for name in SAME_COMPUTATION))
+            # A cell that is listed several times is still one measurement.
+            groups.setdefault(computation, {})[row.dataset, row.cell] = row
+    return [list(group.values()) for group in groups.values() if len(group) > 1]
+
+
+def describe_repeats(rows: Iterable[SummaryRow]) -> Repeats:
+    """Return how well the costs of a study repeat."""
+    groups = group_same_computations(rows)
+    return Repeats(**{cost: _describe_cost(groups, cost) for cost in COSTS})
+
+
+def _describe_cost(groups: Sequence[Sequence[SummaryRow]], cost: Cost) -> dict[str, DeviceRepeats]:
+    by_device: dict[str, list[list[list[float]]]] = {}
+    for group in groups:
+        repeated = [rounds for row in group if (rounds := get_rounds(row, cost))]
+        if len(repeated) > 1:
+            by_device.setdefault(group[0].device, []).append(repeated)
+    return {device: _describe_device(repeated) for device, repeated in by_device.items()}
+
+
+def _describe_device(groups: Sequence[Sequence[Sequence[float]]]) -> DeviceRepeats:
+    pooled = pool_repeatability([[fmean(rounds) for rounds in group] for group in groups])
+    assert pooled is not None, "only computations that were repeated are described"
     pairs = [pair for group in groups for pair in combinations(group, 2)]
-    differ = sum(difference_of_rounds(*pair, repeats=(known, known)).significant for pair in pairs)
-    return {
-        "deviation": known.deviation,
-        "freedom": known.freedom,
-        "cells": sum(len(group) for group in groups),
-        "computations": len(groups),
-        "pairs": len(pairs),
-        "false_differences": differ,
-    }
+    differ = sum(compare_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs)
+    return DeviceRepeats(
+        deviation=pooled.deviation,
+        freedom=pooled.freedom,
+        cells=sum(len(group) for group in groups),
+        computations=len(groups),
+        pairs=len(pairs),
+        false_differences=differ,
+    )

@@ -1,72 +1,84 @@
-"""Reads a study's tables as rows of plain values."""
+"""Writes a study's tables, and reads them as the dataclasses of their rows."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text
-from vlmeter.results.columns import DIFFERENCE_COLUMNS, LAYER_COLUMNS, Column
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.columns import Column, Kind, list_columns, restore_row
+from vlmeter.results.difference_row import DifferenceRow
+from vlmeter.results.layer_row import LayerRow
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
+from vlmeter.storage.layout import CellKey, DifferenceKey, StudyFolder
 
-Row = dict[str, Any]
-"""A row by column name; None where the table has no value."""
-Differences = Mapping[tuple[str, str, str], Row]
-"""The rows of `differences.csv` by data set, cell and base."""
+Summary = Mapping[CellKey, SummaryRow]
+Differences = Mapping[DifferenceKey, DifferenceRow]
+_Row = TypeVar("_Row")
 
 PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
 """The pandas type of each kind of column; all can hold a missing value."""
 
-TABLES = "tables.json"
-"""File beside the tables that holds their checksums."""
+_ARROW_TYPES = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "flag": pa.bool_(),
+}
+
+_ALWAYS_READ = {"dataset", "cell", *AXIS_NAMES}
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which a damaged text may have and UTF-8 cannot hold."""
 
 
-def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[tuple[str, str], Row]:
-    """Return the rows of `summary.csv` by data set and cell.
+def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[CellKey, SummaryRow]:
+    """Return the rows of `summary.csv` by cell.
 
     Args:
         path: The table.
-        wanted: Columns to read beside data set and cell, since reading all columns of thousands
-            of rows takes a second. None reads all.
+        wanted: Columns to read beside data set, cell and axes, since reading all columns of
+            thousands of rows takes a second. None reads all; another is no attribute of the rows.
 
     Raises:
         UserError: the file is missing or is not the table that `aggregate` writes.
     """
     columns = [
         column
-        for column in SUMMARY_COLUMNS
-        if wanted is None or column.name in {"dataset", "cell", *wanted}
+        for column in list_columns(SummaryRow)
+        if wanted is None or column.name in _ALWAYS_READ or column.name in wanted
     ]
-    return {(row["dataset"], row["cell"]): row for row in _read(path, columns)}
+    return {CellKey(row.dataset, row.cell): row for row in _read(path, SummaryRow, columns)}
 
 
-def read_layers(path: Path) -> list[Row]:
+def read_layers(path: Path) -> list[LayerRow]:
     """Return the rows of `layers.csv`.
 
     Raises:
         UserError: the file is missing or is not the table that `aggregate` writes.
     """
-    return _read(path, LAYER_COLUMNS)
+    return _read(path, LayerRow, list_columns(LayerRow))
 
 
-def read_differences(path: Path) -> dict[tuple[str, str, str], Row]:
+def read_differences(path: Path) -> dict[DifferenceKey, DifferenceRow]:
     """Return the rows of `differences.csv` by data set, cell and base.
 
     Raises:
         UserError: the file is missing or is not the table that `aggregate` writes.
     """
-    rows = _read(path, DIFFERENCE_COLUMNS)
-    return {(row["dataset"], row["cell"], row["base"]): row for row in rows}
+    rows = _read(path, DifferenceRow, list_columns(DifferenceRow))
+    return {DifferenceKey(row.dataset, row.cell, row.base): row for row in rows}
 
 
-def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
-    checksums_json = path.with_name(TABLES)
+def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_Row]:
+    checksums_json = StudyFolder(path.parent).tables
     if checksums_json.exists():
         check_whole(path, checksums(read_json(checksums_json)).get(path.name))
     kinds = {column.name: PANDAS_TYPES[column.kind] for column in columns}
@@ -86,40 +98,35 @@ def _read(path: Path, columns: Sequence[Column]) -> list[Row]:
     for column in columns:
         if column.kind == "text":
             frame[column.name] = frame[column.name].map(csv_original, na_action="ignore")
+    return build_rows(row_type, frame)
+
+
+def build_rows(row_type: type[_Row], frame: pd.DataFrame) -> list[_Row]:
+    """Return the rows of a frame, None for each missing value."""
     plain = frame.astype(object).where(frame.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+    return [
+        restore_row(row_type, {str(name): value for name, value in values.items()})
+        for values in plain.to_dict("records")
+    ]
 
 
-Plain = Mapping[str, Any]
-
-_ARROW_TYPES = {
-    "text": pa.string(),
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "flag": pa.bool_(),
-}
-
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-"""Halves of characters, which a damaged text may have and UTF-8 cannot hold."""
-
-
-def write_csv(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -> None:
+def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:
     """Write rows as CSV; no text in it is taken for a formula."""
     frame = pd.DataFrame(
         {
             column.name: pd.array(
-                [_storable(row.get(column.name)) for row in rows],
+                [_escape(getattr(row, column.name)) for row in rows],
                 dtype=PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
             )
-            for column in columns
+            for column in list_columns(row_type)
         }
     )
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 
 
-def write_parquet(rows: Sequence[Plain], columns: Sequence[Column], path: Path) -> None:
+def write_parquet(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:
     """Write rows as parquet, each text as it is; a column's metadata has unit and description."""
+    columns = list_columns(row_type)
     schema = pa.schema(
         [
             pa.field(
@@ -130,28 +137,34 @@ def write_parquet(rows: Sequence[Plain], columns: Sequence[Column], path: Path) 
             for column in columns
         ]
     )
-    values = [{column.name: _encodable(row.get(column.name)) for column in columns} for row in rows]
+    values = [
+        {column.name: _encode(getattr(row, column.name), column.kind) for column in columns}
+        for row in rows
+    ]
     with replacing(path) as aside:
         pq.write_table(pa.Table.from_pylist(values, schema=schema), aside)
 
 
-def read_parquet(path: Path) -> list[Row]:
-    """Return the rows that `write_parquet` wrote; their checksum lies beside them.
+def read_parquet(path: Path) -> list[SummaryRow]:
+    """Return the rows of `summary.parquet`; its checksum lies beside it.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    check_whole(path, checksums(read_json(path.with_name(TABLES))).get(path.name))
+    check_whole(path, checksums(read_json(StudyFolder(path.parent).tables)).get(path.name))
     try:
-        rows: list[Row] = pq.read_table(path).to_pylist()
+        values = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path} cannot be read ({error}): run the aggregation again.") from None
-    return rows
+    return [restore_row(SummaryRow, row) for row in values]
 
 
-def _storable(value: object) -> object:
+def _escape(value: object) -> object:
     return csv_text(value) if isinstance(value, str) else value
 
 
-def _encodable(value: object) -> object:
-    return _SURROGATES.sub("\ufffd", value) if isinstance(value, str) else value
+def _encode(value: object, kind: Kind) -> object:
+    if isinstance(value, str):
+        return _SURROGATES.sub("\ufffd", value)
+    # Arrow refuses an integer that no float equals.
+    return float(value) if kind == "number" and isinstance(value, int) else value

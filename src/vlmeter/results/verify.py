@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from vlmeter.errors import UserError
 from vlmeter.storage.files import check_whole, checksums, read_json
-from vlmeter.storage.svg import read_sealed
+from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.svg import read_checked
 
 
 class Damage(NamedTuple):
@@ -21,55 +22,57 @@ class Damage(NamedTuple):
     """What is to be made again: the file, or the manifest of it."""
 
 
-def damages(results: Path) -> Iterator[Damage]:
-    """Yield every file below `results` that is damaged or missing."""
-    for path in sorted(results.rglob("*.json")):
-        if path.parent.parent == results / "models":
-            # A file of a model: its manifest knows it.
+def find_damages(folder: StudyFolder) -> Iterator[Damage]:
+    """Yield every file of a study that is damaged or missing."""
+    for path in sorted(folder.root.rglob("*.json")):
+        if path.parent.parent == folder.models:
+            # A file of a model: its manifest has the checksum.
             continue
         try:
-            told = read_json(path)
+            content = read_json(path)
         except UserError as error:
             yield Damage(str(error), path)
             continue
-        yield from _of_files(path, told)
-    for path in sorted(results.rglob("*.svg")):
+        yield from _check_files(path, content)
+    for path in sorted(folder.root.rglob("*.svg")):
         try:
-            read_sealed(path)
+            read_checked(path)
         except UserError as error:
             yield Damage(str(error), path)
 
 
-def _of_files(path: Path, told: Mapping[str, object]) -> Iterator[Damage]:
+def _check_files(path: Path, content: Mapping[str, object]) -> Iterator[Damage]:
     """Yield what is wrong with the files whose checksums a JSON file holds."""
-    own = path.with_suffix(".parquet")
-    known = [(own, told.get("sha256"), path)] if "sha256" in told else []
-    for name, checksum in checksums(told).items():
+    table = path.with_suffix(".parquet")
+    listed = [(table, content.get("sha256"), path)] if "sha256" in content else []
+    for name, checksum in checksums(content).items():
         if isinstance(checksum, dict):
-            known.append((path.with_suffix("") / name, checksum["sha256"], path))
+            listed.append((path.with_suffix("") / name, checksum["sha256"], path))
         else:
-            file = _beside(path, name)
+            file = _find_file(path, name)
             # No rule makes a picture alone.
-            known.append((file, checksum, path if file.suffix == ".jpg" else file))
-    for file, sha256, remake in known:
+            listed.append((file, checksum, path if file.suffix == ".jpg" else file))
+    for file, sha256, remake in listed:
         try:
             check_whole(file, sha256, remake)
         except UserError as error:
             yield Damage(str(error), remake)
 
 
-def _beside(path: Path, name: str) -> Path:
+def _find_file(path: Path, name: str) -> Path:
     """Return the file that a JSON file calls by this name."""
     if name == "table":
         return path.with_suffix(".csv")
     return path.with_name(name if "." in name else f"{name}.parquet")
 
 
-def advise_remake(damaged: Sequence[Damage], file: Path) -> str:
+def advise_remake(folder: StudyFolder, damaged: Sequence[Damage], config: Path) -> str:
     """Return the command that remakes damaged files: a file that no job asks for is not missed."""
-    # The note of a try is made by no rule of its own, and does no harm.
+    # No rule makes the note of an attempt, and a damaged one does no harm.
     files = {
-        str(damage.remake): None for damage in damaged if "attempts" not in damage.remake.parts
+        str(damage.remake): None
+        for damage in damaged
+        if folder.attempts not in damage.remake.parents
     }
-    command = f"snakemake --cores all --configfile {file} --forcerun {' '.join(files)}"
+    command = f"snakemake --cores all --configfile {config} --forcerun {' '.join(files)}"
     return f"All of them are made again by\n  {command}" if files else "No figure follows from it."

@@ -7,11 +7,12 @@ import ctypes.util
 import os
 import shutil
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from vlmeter.errors import Sentence
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Need:
     is_here: Callable[[], bool]
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """Say that it is missing, and what to do."""
-        return f"torch.compile needs {self.name}, which is not here: {self.remedy}"
+        return Sentence(f"torch.compile needs {self.name}, which is not here: {self.remedy}")
 
 
-def _finds(variable: str, *names: str) -> bool:
+def _has_program(variable: str, *names: str) -> bool:
     chosen = os.environ.get(variable)
     return any(shutil.which(name) for name in ([chosen] if chosen else names))
 
@@ -46,10 +47,12 @@ def _has_driver_library() -> bool:
 
 
 C_COMPILER = Need(
-    "a C compiler", "install the package gcc, or set CC", lambda: _finds("CC", "gcc", "clang")
+    "a C compiler", "install the package gcc, or set CC", lambda: _has_program("CC", "gcc", "clang")
 )
 CXX_COMPILER = Need(
-    "a C++ compiler", "install the package g++, or set CXX", lambda: _finds("CXX", "g++", "clang++")
+    "a C++ compiler",
+    "install the package g++, or set CXX",
+    lambda: _has_program("CXX", "g++", "clang++"),
 )
 PYTHON_HEADER = Need("Python.h", "install the package python3-dev", _has_header)
 DRIVER_LIBRARY = Need(
@@ -61,13 +64,6 @@ _NEEDS = {
     "cpu": (CXX_COMPILER, PYTHON_HEADER),
     "cuda": (C_COMPILER, PYTHON_HEADER, DRIVER_LIBRARY),
 }
-
-
-def compiles(optimization: Mapping[str, Any]) -> bool:
-    """Say whether a cell's `optimization` block asks torch to compile: flex attention does too."""
-    attention = optimization["attention"]
-    kinds = attention.values() if isinstance(attention, Mapping) else [attention]
-    return optimization["compile"] is not None or "flex_attention" in kinds
 
 
 def missing_needs(device: str) -> list[Need]:

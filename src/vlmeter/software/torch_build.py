@@ -13,18 +13,17 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from vlmeter.errors import Sentence
+
 _CUDA = re.compile(r"^cuda\b[^=]*=\s*'(\d+)\.(\d+)'", re.MULTILINE)
 _VERSION = re.compile(r"^__version__\s*=\s*'([^']+)'", re.MULTILINE)
 _ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 _ASK_S = 120
 
-WITHOUT_CUDA = "torch {version} is built without CUDA: install a build of torch for CUDA"
-"""What to say of such a torch where there is a GPU."""
-
 
 @dataclass(frozen=True)
 class TorchBuild:
-    """What torch's `version.py` says."""
+    """The build of torch, from its `version.py`."""
 
     version: str
     cuda: tuple[int, int] | None
@@ -32,7 +31,7 @@ class TorchBuild:
 
     @property
     def cuda_text(self) -> str:
-        """The CUDA version as people write it."""
+        """The CUDA version, `13.0` for instance, or `none`."""
         return "none" if self.cuda is None else ".".join(map(str, self.cuda))
 
 
@@ -103,11 +102,16 @@ def _runs_on(
     return capability[0] == built[0] and capability[1] >= built[1]
 
 
-def kernels_are_missing(
+def describe_missing_cuda(version: str) -> Sentence:
+    """Say that a torch of this version has no CUDA, and what to do where there is a GPU."""
+    return Sentence(f"torch {version} is built without CUDA: install a build of torch for CUDA")
+
+
+def describe_missing_kernels(
     gpu: str, capability: tuple[int, int], version: str, architectures: Iterable[str]
-) -> str:
+) -> Sentence:
     """Say that torch has no kernels for a GPU, and what to do."""
-    return (
+    return Sentence(
         f"{gpu} has compute capability {capability[0]}.{capability[1]} and torch {version} has "
         f"kernels for {', '.join(architectures)} alone: install a torch that was built for this "
         "GPU, or use another GPU"

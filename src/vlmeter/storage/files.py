@@ -17,24 +17,24 @@ import xxhash
 from vlmeter.errors import Sentence, UserError
 
 _CHUNK_BYTES = 1 << 20
-_SEALED = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
+_CHECKSUM_AT_END = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a JSON file as `write_json` leaves it."""
 _ASIDE = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
-def no_room(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Say whether an error is a full disk, a used-up quota or a limit on the size of a file."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return True
-    # Libraries in other languages pass the system's words on, and no number.
+    # Libraries in other languages pass on the system's message and no number.
     return any(os.strerror(number) in str(error) for number in _NO_ROOM)
 
 
-def refusal_of_disk(error: BaseException) -> Sentence | None:
+def describe_disk_refusal(error: BaseException) -> Sentence | None:
     """Say in a sentence why the disk took no more; None for an error of another kind."""
-    if no_room(error):
+    if is_disk_full(error):
         return Sentence(f"There is no room left on the disk ({error}): make some and run again.")
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         return Sentence(
@@ -52,7 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     process left beside `path` is removed by the next one that writes it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    _remove_leftovers(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_ASIDE, dir=path.parent)
     aside = Path(name)
     try:
@@ -72,7 +72,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder beside `folder` to fill; on success it takes the place of `folder`."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    _remove_leftovers(folder)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=_ASIDE, dir=folder.parent))
     handle = os.open(aside, os.O_RDONLY)
     try:
@@ -86,7 +86,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _sweep(path: Path) -> None:
+def _remove_leftovers(path: Path) -> None:
     """Remove what killed processes left beside `path`: whoever still writes holds a lock on it."""
     for left in path.parent.iterdir():
         if not (left.name.startswith(f".{path.name}.") and left.name.endswith(_ASIDE)):
@@ -105,7 +105,7 @@ def _sweep(path: Path) -> None:
 
 
 def _try_lock(handle: int) -> bool:
-    """Lock an open file or folder, where nobody else has and the file system knows locks."""
+    """Lock an open file or folder if nobody else has and the file system has locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -130,8 +130,8 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
     Raises:
         ValueError: `value` holds NaN or infinity, which JSON cannot hold: say `None` instead.
     """
-    unsealed = {**value, "checksum": ""}
-    text = json.dumps(unsealed, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    without_checksum = {**value, "checksum": ""}
+    text = json.dumps(without_checksum, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     open_quote = text.rindex('"\n}')
     write_text(path, text[:open_quote] + text_sha256(text) + text[open_quote:])
 
@@ -154,9 +154,9 @@ def read_json(path: Path) -> dict[str, object]:
         ) from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object: delete it and run again.")
-    sealed = _SEALED.search(text)
+    match = _CHECKSUM_AT_END.search(text)
     if "checksum" in value and (
-        sealed is None or text_sha256(text[: sealed.start(1)] + text[sealed.end(1) :]) != sealed[1]
+        match is None or text_sha256(text[: match.start(1)] + text[match.end(1) :]) != match[1]
     ):
         raise damaged(path)
     value.pop("checksum", None)
@@ -177,11 +177,11 @@ def damaged(path: Path, remake: Path | None = None) -> UserError:
 
 
 def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
-    """See that a file is what was written, down to its last bit.
+    """Check that a file is what was written, down to its last bit.
 
     Args:
         path: The file.
-        sha256: What `file_sha256` said of it when it was written.
+        sha256: Its checksum by `file_sha256` when it was written.
         remake: What to delete so that it is made again, where that is not the file itself.
 
     Raises:
@@ -199,25 +199,25 @@ def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
         raise damaged(path, remake)
 
 
-def checksums(told: Mapping[str, object]) -> Mapping[str, object]:
+def checksums(content: Mapping[str, object]) -> Mapping[str, object]:
     """Return the checksums of the tables beside a JSON file, by their names; they are in it."""
-    files = told.get("files")
+    files = content.get("files")
     return files if isinstance(files, dict) else {}
 
 
-def check_tables(told: Mapping[str, object], path: Path) -> None:
-    """See that a cell's predictions and scores are what was written.
+def check_tables(record: Mapping[str, object], path: Path) -> None:
+    """Check that a cell's predictions and scores are what was written.
 
     Args:
-        told: The cell's record.
-        path: The record's file; the tables lie beside it.
+        record: The cell's record.
+        path: Its file; the tables lie beside it.
 
     Raises:
         UserError: one is missing or damaged.
     """
     for name in ("predictions", "scores"):
-        if name in checksums(told):
-            check_whole(path.with_name(f"{name}.parquet"), checksums(told)[name])
+        if name in checksums(record):
+            check_whole(path.with_name(f"{name}.parquet"), checksums(record)[name])
 
 
 def text_sha256(text: str) -> str:
@@ -233,8 +233,8 @@ def file_sha256(path: Path) -> str:
 def file_xxh3(path: Path) -> str:
     """Return the XXH3-128 of a file's content in hexadecimal.
 
-    As fast as the file can be read, so that gigabytes of weights are looked at before each use. It
-    tells damage, not malice.
+    As fast as the file can be read, so that gigabytes of weights are checked before each use. It
+    shows damage, not malice.
     """
     return _file_digest(path, xxhash.xxh3_128())
 

@@ -45,23 +45,23 @@ def _split_into_groups(
 def stream_table(
     path: Path, columns: Sequence[str] | None = None, start: int = 0, stop: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a parquet table from `start` up to `stop` (excluded).
+    """Yield the rows of a table from `start` up to `stop` (excluded).
 
     Only a group of rows is in memory at a time.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing or damaged, or lacks a column.
     """
     names = None if columns is None else list(columns)
-    with _open_table(path) as file:
+    with _open_table(path, names or ()) as file:
         group_start = 0
         for number in range(file.num_row_groups):
             group_end = group_start + file.metadata.row_group(number).num_rows
             if stop is not None and group_start >= stop:
                 return
             if group_end > start:
-                with _explained(path):
-                    rows = file.read_row_group(number, columns=names)
+                # A group is small: starting threads would take longer than reading.
+                rows = file.read_row_group(number, columns=names, use_threads=False)
                 rows = rows.slice(max(0, start - group_start))
                 if stop is not None:
                     rows = rows.slice(0, stop - max(group_start, start))
@@ -69,8 +69,34 @@ def stream_table(
             group_start = group_end
 
 
+def read_table(
+    path: Path, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Read a small table as a list of rows; see `read_columns`."""
+    return list(read_columns(path, columns, optional).to_pylist())
+
+
+def read_columns(
+    path: Path, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> pa.Table:
+    """Read some columns of a table, or all; others, such as images, are not read.
+
+    Args:
+        path: The table.
+        columns: Those that it must have; None for all that it has.
+        optional: Those that are read too where it has them.
+
+    Raises:
+        UserError: the file is missing or damaged, or lacks a column.
+    """
+    with _open_table(path, columns or ()) as file:
+        present = file.schema_arrow.names
+        more = [name for name in optional if name in present]
+        return file.read(None if columns is None else [*columns, *more], use_threads=False)
+
+
 def count_rows(path: Path) -> int:
-    """Return the number of rows of a parquet table; only its footer is read.
+    """Return the number of rows of a table; only its footer is read.
 
     Raises:
         UserError: the file is missing or damaged.
@@ -79,85 +105,16 @@ def count_rows(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Read a small parquet table as a list of rows.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    return list(stream_table(path, columns))
-
-
 @contextmanager
-def _open_table(path: Path) -> Iterator[pq.ParquetFile]:
-    with _explained(path):
-        file = pq.ParquetFile(path)
-    with file:
-        yield file
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _open_table(path: Path, required: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a table; what Arrow raises until the end of the block becomes a `UserError`."""
     try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: delete its manifest and run again.") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} cannot be read ({error}): delete it and run again.") from None
-
-
-_BATCH_ROWS = 1024
-
-
-def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
-    """Read some columns of a parquet file; others, such as images, are not read.
-
-    Raises:
-        UserError: the file is missing, cut short or lacks a required column.
-    """
-    with _explain_damage(path), pq.ParquetFile(path) as file:
-        _check_columns(path, file, required)
-        names = file.schema_arrow.names
-        columns = [*required, *(name for name in optional if name in names)]
-        # The tables are small: starting threads would take longer than reading.
-        return file.read(columns, use_threads=False)
-
-
-def stream_rows(path: Path, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of a parquet file in blocks; only a block is in memory at a time.
-
-    Raises:
-        UserError: the file is missing, cut short or lacks a column.
-    """
-    # Arrow would buffer the whole file in advance.
-    with _explain_damage(path), pq.ParquetFile(path, pre_buffer=False) as file:
-        _check_columns(path, file, columns)
-        for batch in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
-            yield batch.to_pylist()
-
-
-def _check_columns(path: Path, file: pq.ParquetFile, required: Sequence[str]) -> None:
-    missing = [name for name in required if name not in file.schema_arrow.names]
-    if missing:
-        raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
-
-
-def read_rows(
-    path: Path, required: Sequence[str], optional: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """Read some columns of a parquet file as rows.
-
-    Raises:
-        UserError: the file is missing, cut short or lacks a required column.
-    """
-    rows: list[dict[str, Any]] = read_columns(path, required, optional).to_pylist()
-    return rows
-
-
-@contextmanager
-def _explain_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
+        # Arrow would buffer the whole file in advance.
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            missing = [name for name in required if name not in file.schema_arrow.names]
+            if missing:
+                raise UserError(f"{path} lacks the column {', '.join(missing)}: make it again.")
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None
     except (pa.ArrowException, OSError) as error:

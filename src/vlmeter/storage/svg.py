@@ -7,12 +7,12 @@ from vlmeter.storage.files import damaged, text_sha256
 _MARK = "<!-- checksum: "
 
 
-def sealed(svg: str) -> str:
+def add_checksum(svg: str) -> str:
     """Return the text of an SVG file with its checksum as a comment at the end."""
     return f"{svg}{_MARK}{text_sha256(svg)} -->\n"
 
 
-def read_sealed(path: Path) -> str:
+def read_checked(path: Path) -> str:
     """Return the text of an SVG file; without a checksum, it is not checked.
 
     Raises:
@@ -23,6 +23,6 @@ def read_sealed(path: Path) -> str:
     except UnicodeDecodeError:
         raise damaged(path) from None
     svg, mark, _ = text.rpartition(_MARK)
-    if mark and sealed(svg) != text:
+    if mark and add_checksum(svg) != text:
         raise damaged(path)
     return text

@@ -5,18 +5,27 @@ the job depends on: its part of the config, a digest of the modules that do its 
 versions of the libraries that decide its figures.
 """
 
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
 from vlmeter.cell import attempts
+from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJob
 from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
+from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
+from vlmeter.results.cell import RecordCell
+from vlmeter.results.job import ScoreJob
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
-from vlmeter.study.sources import content_digest
-from vlmeter.study.study import Cell, Plain, Study
+from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
+from vlmeter.study.sources import digest_content
+from vlmeter.study.study import Cell, Study
+
+Params = dict[str, object]
+"""The plain form of a job, which Snakemake compares and the job's script reads back."""
 
 _MEASURING = (
     "torch",
@@ -29,8 +38,6 @@ _MEASURING = (
     "fvcore",
 )
 _IMAGES = ("pillow", "pyarrow")
-_ANSWERING = ("seed", "cpu_threads")
-"""What of `measure` a shard of answers depends on."""
 _SCORING = ("jiwer", "numpy")
 
 
@@ -47,30 +54,25 @@ class Jobs:
         self._study = study
         self._elsewhere = elsewhere
         self._notes = {
-            kind: attempts.read_attempts(self.attempts_folder(kind))
-            for kind in ("cells", "layers", "control", "shards")
+            kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
-        self._known_gpus = _gpus_in(study.folder / "machine.json")
+        self._described_gpus = _read_described_gpus(study.folder.machine)
 
-    def shards(self, dataset: str) -> int:
+    def count_shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
         return self._study.config.datasets[dataset].shards
 
     @property
     def divided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in shards."""
-        return tuple(name for name in self._study.config.datasets if self.shards(name) > 1)
+        return tuple(name for name in self._study.config.datasets if self.count_shards(name) > 1)
 
     @property
     def undivided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in the job that measures them."""
-        return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
+        return tuple(name for name in self._study.config.datasets if self.count_shards(name) == 1)
 
-    def attempts_folder(self, kind: str) -> Path:
-        """Return where the notes about tries of a kind lie: cells, layers, control or shards."""
-        return self._study.folder / "attempts" / kind
-
-    def machine(self) -> Plain:
+    def build_machine(self) -> Params:
         """Return what `machine.json` depends on.
 
         A GPU that goes leaves it as it is; one that was never described makes it new, and so do
@@ -78,28 +80,30 @@ class Jobs:
         once.
         """
         measure = self._study.config.measure
-        present = {**self._known_gpus, **self._present_gpus()}
+        present = {**self._described_gpus, **self._describe_present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
-        return {
-            "gpus": [] if self._elsewhere else sorted(present.values()),
-            "energy": measure.energy.model_dump(mode="json"),
-            "cpu_threads": measure.cpu_threads,
-            "peaks": [list(pair) for pair in sorted(pairs)],
-            "code": script_digest("describe_machine"),
-            "software": software_versions(_MEASURING),
-        }
+        job = MachineJob(
+            energy=self._study.measure_settings.energy,
+            idle_window_s=measure.energy.idle_window_s,
+            cpu_threads=measure.cpu_threads,
+            peaks=[PeakSetting(device, dtype) for device, dtype in sorted(pairs)],
+            gpus=[] if self._elsewhere else sorted(present.values()),
+            code=script_digest("describe_machine"),
+            software=software_versions(_MEASURING),
+        )
+        return asdict(job)
 
-    def _present_gpus(self) -> dict[str, str]:
+    def _describe_present_gpus(self) -> dict[str, str]:
         """Return how each GPU that is here would be described, by UUID.
 
         One that was free when it was described stays so: its idle watts and peaks are right.
         """
         return {
-            gpu.uuid: _gpu_words(
+            gpu.uuid: _describe_gpu(
                 gpu.uuid,
                 gpu.driver,
                 taken=gpu.uuid in self._taken
-                and self._known_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
+                and self._described_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
             )
             for gpu in devices.visible_gpus()
         }
@@ -107,19 +111,16 @@ class Jobs:
     @cached_property
     def _taken(self) -> frozenset[str]:
         """The GPUs that other processes have, looked up once for all jobs."""
-        return frozenset(gpu_state.occupations())
+        return frozenset(gpu_state.describe_occupations())
 
-    def dataset(self, dataset: str) -> Plain:
+    def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
-        params = self._study.dataset_params(dataset)
-        manifest = self._study.folder / "data" / dataset / "samples.json"
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("download_dataset"),
-        }
+        job = self._study.dataset_job(dataset)
+        manifest = self._study.folder.dataset(dataset).manifest
+        content = _digest_source(job.source.path, manifest)
+        return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
-    def images(self, image_size: int) -> Plain:
+    def build_images(self, image_size: int) -> Params:
         """Return what images of one size depend on."""
         return {
             "image_size": image_size,
@@ -127,76 +128,91 @@ class Jobs:
             "software": software_versions(_IMAGES),
         }
 
-    def model(self, model: str, dtype: str) -> Plain:
+    def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
-        params = self._study.model_params(model, dtype)
-        manifest = self._study.folder / "models" / f"{model}-{dtype}.json"
-        return {
-            **params,
-            "content": _content(params["source"]["path"], manifest),
-            "code": script_digest("fetch_model"),
-            "software": software_versions(("torch", "torchvision", "transformers")),
-        }
+        job = self._study.model_job(model, dtype)
+        manifest = self._study.folder.model_manifest(model, dtype)
+        return asdict(
+            replace(
+                job,
+                content=_digest_source(job.source.path, manifest),
+                code=script_digest("fetch_model"),
+                software=software_versions(("torch", "torchvision", "transformers")),
+            )
+        )
 
-    def inference(self, cell: Cell) -> Plain:
-        """Return what a cell's measurement depends on, with the number of its try."""
-        return self._with_attempt("cells", cell, self._measurement(cell))
+    def build_measurement(self, cell: Cell) -> Params:
+        """Return what a cell's measurement depends on, with the number of its attempt."""
+        return self._add_attempt("cells", self._build_cell_job(cell, cost_only=False))
 
-    def costs(self, cell: Cell) -> Plain:
+    def build_costs(self, cell: Cell) -> Params:
         """Return what the costs of a cell depend on that is answered in shards."""
-        return self._with_attempt("cells", cell, {**self._measurement(cell), "cost_only": True})
+        return self._add_attempt("cells", self._build_cell_job(cell, cost_only=True))
 
-    def shard(self, cell: Cell, number: int, shards: int) -> Plain:
-        """Return what one shard of a cell's answers depends on, with the number of its try."""
-        cell_params = self._study.cell_params(cell)
-        # How costs are measured changes no answer.
-        measure = {key: cell_params["measure"][key] for key in _ANSWERING}
-        depends_on = {
-            "cell": {**cell_params, "measure": measure},
-            "shard": {"number": number, "shards": shards},
-            "code": script_digest("answer_shard"),
-            "software": software_versions(_MEASURING),
-        }
-        return self._with_attempt("shards", cell, depends_on, shard_name(cell, number, shards))
+    def build_control(self, cell: Cell) -> Params:
+        """Return what the second measurement of a cell depends on: its cost alone is taken."""
+        return self._add_attempt("control", self._build_cell_job(cell, cost_only=True))
 
-    def gathered(self) -> Plain:
+    def _build_cell_job(self, cell: Cell, *, cost_only: bool) -> CellJob:
+        return CellJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("run_inference"),
+            software=software_versions(_MEASURING),
+            measure=self._study.measure_settings,
+            cost_only=cost_only,
+        )
+
+    def build_shard(self, cell: Cell, number: int, shards: int) -> Params:
+        """Return what one shard of a cell's answers depends on, with the number of its attempt."""
+        # Without the settings of `measure`: how costs are measured changes no answer.
+        job = ShardJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("answer_shard"),
+            software=software_versions(_MEASURING),
+            shard=Shard(number, shards),
+        )
+        return self._add_attempt("shards", job, name_shard(cell, number, shards))
+
+    def build_gathering(self) -> Params:
         """Return what gathering shards depends on, besides them."""
         return {"code": script_digest("gather_shards")}
 
-    def control(self, cell: Cell) -> Plain:
-        """Return what the second measurement of a cell depends on: its cost alone is taken."""
-        return self._with_attempt("control", cell, {**self._measurement(cell), "cost_only": True})
+    def build_layers(self, cell: Cell) -> Params:
+        """Return what a cell's layer profile depends on, with the number of its attempt."""
+        layers = self._study.config.layers
+        assert layers is not None, "a study without layers profiles none"
+        job = LayersJob(
+            cell=self._study.build_cell_setup(cell),
+            code=script_digest("profile_layers"),
+            software=software_versions(_MEASURING),
+            measure=self._study.measure_settings,
+            iterations=layers.iterations,
+        )
+        return self._add_attempt("layers", job)
 
-    def _measurement(self, cell: Cell) -> Plain:
-        return {
-            "cell": self._study.cell_params(cell),
-            "code": script_digest("run_inference"),
-            "software": software_versions(_MEASURING),
-        }
-
-    def layers(self, cell: Cell) -> Plain:
-        """Return what a cell's layer profile depends on, with the number of its try."""
-        depends_on = {
-            "cell": self._study.layer_params(cell),
-            "code": script_digest("profile_layers"),
-            "software": software_versions(_MEASURING),
-        }
-        return self._with_attempt("layers", cell, depends_on)
-
-    def score(self, cell: Cell) -> Plain:
+    def build_score(self, cell: Cell) -> Params:
         """Return what a cell's scores depend on, besides its predictions."""
+        config = self._study.config
+        has_random_weights = config.models[cell.axes.model].weights == "random"
+        job = ScoreJob(
+            cell=RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes)),
+            task=config.datasets[cell.dataset].task,
+            seed=config.measure.seed,
+            resamples=config.report.bootstrap_resamples,
+            not_measured="random weights" if has_random_weights else None,
+        )
         return {
-            "cell": {"id": cell.id, "dataset": cell.dataset, **cell.axes.as_dict()},
-            **self._study.score_params(cell),
+            **vars(job),
+            "cell": dict(vars(job.cell)),
             "code": script_digest("score_predictions"),
             "software": software_versions(_SCORING),
         }
 
-    def needs_model(self, kind: str, cell: Cell, name: str | None = None) -> bool:
+    def needs_model(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> bool:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
         It does not where the device is missing, so that nothing is fetched in vain; it still
-        counts as an input of a cell whose last try was before its device went.
+        counts as an input of a cell whose last attempt was before its device went.
         """
         if self._elsewhere:
             return True
@@ -204,64 +220,66 @@ class Jobs:
         opened = note is not None and (note.status != Status.UNAVAILABLE or bool(note.devices))
         return opened or devices.is_present(cell.axes.device, self._study.gpus(cell))
 
-    def _with_attempt(
-        self, kind: str, cell: Cell, depends_on: Plain, name: str | None = None
-    ) -> Plain:
+    def _add_attempt(self, kind: AttemptKind, job: Job, name: str | None = None) -> Params:
+        """Return the params of a job: what it depends on, and which attempt it is."""
+        cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.attempt_key(depends_on)
-        count = attempts.next_count(
+        key = attempts.compute_attempt_key(params)
+        count = attempts.choose_attempt_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
             None
             if self._elsewhere
-            else devices.fingerprint(cell.axes.device, depends_on["cell"]["optimization"]),
+            else devices.list_fingerprint(
+                cell.axes.device, compiles=cell.optimization.needs_compiler
+            ),
             self._study.config.measure.timeout_s,
-            () if self._elsewhere else self._free(),
+            () if self._elsewhere else self._list_free_gpus(),
         )
-        note = self.attempts_folder(kind) / cell.dataset / f"{name}.json"
-        return {**depends_on, "attempt": {"count": count, "key": key, "note": str(note)}}
+        note = self._study.folder.attempt(kind, cell.dataset, name)
+        return {**params, "attempt": asdict(JobAttempt(count, key, str(note)))}
 
-    def _free(self) -> list[str]:
+    def _list_free_gpus(self) -> list[str]:
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
-def shard_name(cell: Cell, number: int, shards: int) -> str:
-    """Return what a shard is called among the tries of its data set."""
+def name_shard(cell: Cell, number: int, shards: int) -> str:
+    """Return the name of a shard among the attempts of its data set."""
     return f"{cell.id}.{number}-of-{shards}"
 
 
-def _told(path: Path, key: str) -> object:
-    """Return what a file says under a key; one that is missing or damaged says nothing."""
+def _read_value(path: Path, key: str) -> object:
+    """Return the value of a key of a JSON file; None where the file is missing or damaged."""
     try:
         return read_json(path).get(key)
     except UserError:
-        # The job that reads it tells the user.
+        # The job that reads the file names what is wrong.
         return None
 
 
-def _content(path: str | None, manifest: Path) -> str | None:
+def _digest_source(path: str | None, manifest: Path) -> str | None:
     """Return the digest of a local source; one that is gone counts as what was read of it."""
     if path is None:
         return None
-    found = content_digest(Path(path))
-    kept = _told(manifest, "content")
-    return kept if found is None and isinstance(kept, str) else found
+    digest = digest_content(Path(path))
+    recorded = _read_value(manifest, "content")
+    return recorded if digest is None and isinstance(recorded, str) else digest
 
 
 _TAKEN = ", taken by others"
 
 
-def _gpu_words(uuid: str, driver: object, *, taken: bool) -> str:
+def _describe_gpu(uuid: str, driver: object, *, taken: bool) -> str:
     return f"{uuid}, driver {driver}{_TAKEN if taken else ''}"
 
 
-def _gpus_in(machine: Path) -> dict[str, str]:
+def _read_described_gpus(machine: Path) -> dict[str, str]:
     """Return how each GPU of a description was described, by UUID."""
-    gpus = _told(machine, "gpus")
+    gpus = _read_value(machine, "gpus")
     if not isinstance(gpus, list):
         return {}
     return {
-        gpu["uuid"]: _gpu_words(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
+        gpu["uuid"]: _describe_gpu(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
         for gpu in gpus
     }

@@ -1,4 +1,4 @@
-"""What will keep a study's cells from being measured on this machine, said beforehand."""
+"""Says beforehand what keeps a study's cells from being measured on this machine."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from functools import cached_property
 
 from vlmeter.machine import devices, gpu_state
 from vlmeter.models.optimization import check_numbers
-from vlmeter.software.compilers import compiles, missing_needs
+from vlmeter.software.compilers import missing_needs
 from vlmeter.software.torch_build import (
-    WITHOUT_CUDA,
     ask_for_architectures,
+    describe_missing_cuda,
+    describe_missing_kernels,
     has_kernels,
-    kernels_are_missing,
     torch_build,
 )
 from vlmeter.status import UnsupportedError
@@ -25,19 +25,19 @@ class Obstacles:
         """Keep the study; the machine is looked at when the first cell asks."""
         self._study = study
 
-    def of(self, cell: Cell) -> str | None:
+    def find(self, cell: Cell) -> str | None:
         """Return what a cell lacks here and what to do, or None where it can run."""
         device, gpus = cell.axes.device, self._study.gpus(cell)
         if not devices.is_present(device, gpus):
-            return devices.absence(device, gpus)
+            return devices.describe_absence(device, gpus)
         if device == "cuda" and len(devices.visible_gpus()) - len(self._unusable) < gpus:
             return "; ".join(dict.fromkeys(self._unusable))
-        optimization = self._study.cell_params(cell)["optimization"]
+        optimization = self._study.optimization(cell)
         try:
-            check_numbers(optimization["quantization"], cell.axes.dtype)
+            check_numbers(optimization.quantization, cell.axes.dtype)
         except UnsupportedError as refusal:
             return str(refusal)
-        missing = missing_needs(device) if compiles(optimization) else []
+        missing = missing_needs(device) if optimization.needs_compiler else []
         return "; ".join(need.sentence for need in missing) or None
 
     @cached_property
@@ -47,23 +47,25 @@ class Obstacles:
         if build is None or not gpus:
             return []
         if build.cuda is None:
-            return [WITHOUT_CUDA.format(version=build.version)] * len(gpus)
+            return [describe_missing_cuda(build.version)] * len(gpus)
         architectures = ask_for_architectures()
         return [
-            kernels_are_missing(str(gpu), capability, build.version, architectures)
-            for gpu, capability in gpu_state.capabilities().items()
+            describe_missing_kernels(str(gpu), capability, build.version, architectures)
+            for gpu, capability in gpu_state.read_capabilities().items()
             if not has_kernels(capability, architectures)
         ]
 
-    def lines(self) -> list[str]:
+    def describe(self) -> list[str]:
         """Return a line for each thing that cells lack, and for each GPU that others have."""
-        lacks = Counter(lack for cell in self._study.cells if (lack := self.of(cell)))
+        lacks = Counter(lack for cell in self._study.cells if (lack := self.find(cell)))
         lines = [
             f"cannot run here: {count} {'cell' if count == 1 else 'cells'}: {lack}"
             for lack, count in lacks.items()
         ]
         if any(cell.axes.device == "cuda" for cell in self._study.cells):
             text = "; ".join(lacks)
-            lines += [f"left out: {words}" for words in devices.left_out() if words not in text]
-            lines += [f"taken: {words}" for words in gpu_state.occupations().values()]
+            lines += [
+                f"left out: {words}" for words in devices.list_left_out() if words not in text
+            ]
+            lines += [f"taken: {words}" for words in gpu_state.describe_occupations().values()]
         return lines

@@ -1,9 +1,10 @@
-"""What a study would do, told before anything is fetched.
+"""Says what a study would do, before anything is fetched.
 
 `vlmeter plan config/config.yaml`: the cells, how many can run on this machine, and the
 bytes, disk and memory that they need. The Hub is asked for sizes, nothing is downloaded.
 """
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
-from vlmeter.hub.retry import USUAL, Patience
+from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
 from vlmeter.study.obstacles import Obstacles
 from vlmeter.study.study import Cell, Study
@@ -26,11 +27,11 @@ _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
 
 @dataclass(frozen=True)
 class Need:
-    """What one model or data set asks for."""
+    """What a model or a data set needs."""
 
     name: str
     fetch_bytes: int | None
-    """Over the network; None where it cannot be known beforehand."""
+    """Over the network; None where no size is announced."""
     disk_bytes: int | None
     """Kept below `results/`, besides what the Hub's own cache keeps."""
     memory_bytes: int | None = None
@@ -38,16 +39,16 @@ class Need:
     note: str = ""
 
 
-def plan_text(study: Study, patience: Patience = USUAL) -> str:
-    """Return the plan as lines of text; `patience` bounds how long the Hub is waited for."""
+def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> str:
+    """Return the plan as lines of text; `retry_policy` is that of requests to the Hub."""
     obstacles = Obstacles(study)
-    runnable = [cell for cell in study.cells if obstacles.of(cell) is None]
-    needs = [*_dataset_needs(study, patience), *_model_needs(study, patience)]
+    runnable = [cell for cell in study.cells if obstacles.find(cell) is None]
+    needs = [*_list_dataset_needs(study, retry_policy), *_list_model_needs(study, retry_policy)]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
-        f"can run here: {len(runnable)} of {len(study.cells)} cells ({_by_device(study)})",
-        *obstacles.lines(),
+        f"can run here: {len(runnable)} of {len(study.cells)} cells ({_count_by_device(study)})",
+        *obstacles.describe(),
         *(
             f"answers on {name}: {block.shards} jobs a cell"
             for name, block in study.config.datasets.items()
@@ -57,8 +58,8 @@ def plan_text(study: Study, patience: Patience = USUAL) -> str:
         f"{'':32}{'to fetch':>12}{'on disk':>12}{'in memory':>12}",
     ]
     lines += [
-        f"{need.name:32}{_size(need.fetch_bytes):>12}{_size(need.disk_bytes):>12}"
-        f"{_size(need.memory_bytes) if need.memory_bytes else '':>12}  {need.note}".rstrip()
+        f"{need.name:32}{_format_size(need.fetch_bytes):>12}{_format_size(need.disk_bytes):>12}"
+        f"{_format_size(need.memory_bytes) if need.memory_bytes else '':>12}  {need.note}".rstrip()
         for need in needs
     ]
     disk = sum(need.disk_bytes or 0 for need in needs)
@@ -68,9 +69,10 @@ def plan_text(study: Study, patience: Patience = USUAL) -> str:
     host = psutil.virtual_memory().total
     lines += [
         "",
-        f"disk: {at_least}{_size(disk)} needed, {_size(free)} free{_warning(disk, free)}",
-        f"memory: {at_least}{_size(memory)} for the largest model's weights, "
-        f"{_size(host)} in this machine{_warning(memory, host)}",
+        f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free"
+        f"{_format_warning(disk, free)}",
+        f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "
+        f"{_format_size(host)} in this machine{_format_warning(memory, host)}",
     ]
     return "\n".join(lines)
 
@@ -79,7 +81,7 @@ def _runs_here(study: Study, cell: Cell) -> bool:
     return devices.is_present(cell.axes.device, study.gpus(cell))
 
 
-def _by_device(study: Study) -> str:
+def _count_by_device(study: Study) -> str:
     counts = Counter(cell.axes.device for cell in study.cells)
     return ", ".join(
         f"{count} on {device}{'' if devices.is_present(device) else ', which is not here'}"
@@ -87,33 +89,33 @@ def _by_device(study: Study) -> str:
     )
 
 
-def _dataset_needs(study: Study, patience: Patience) -> Iterator[Need]:
+def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
     for name in sorted(used):
-        params = study.dataset_params(name)
-        if (study.folder / "data" / name / "samples.json").exists():
+        job = study.dataset_job(name)
+        if study.folder.dataset(name).manifest.exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
             continue
-        if params["source"]["synthetic"] is not None:
-            yield Need(f"data set {name}", 0, 0, note=f"{params['sample']['n']} random rows")
+        if job.source.synthetic is not None:
+            yield Need(f"data set {name}", 0, 0, note=f"{job.sample.n} random rows")
             continue
-        columns = sorted({column for column in params["columns"].values() if column is not None})
+        columns = sorted(set(job.columns.list_present().values()))
         try:
-            files = open_source(params["source"], patience=patience)
-            draw = draw_sample(files, columns, params["sample"]["n"], params["sample"]["seed"])
+            files = open_source(job.source, retry_policy=retry_policy)
+            draw = draw_sample(files, columns, job.sample.n, job.sample.seed)
         except UserError as error:
             yield Need(f"data set {name}", None, None, note=str(error))
             continue
         sizes = [group.compressed_bytes for group in draw.groups]
-        known = [size for size in sizes if size is not None]
-        read = sum(known)
+        announced = [size for size in sizes if size is not None]
+        read = sum(announced)
         rows = sum(group.rows for group in draw.groups)
-        kept = read * len(draw.picked) // max(rows, 1) if len(known) == len(sizes) else None
+        kept = read * len(draw.picked) // max(rows, 1) if len(announced) == len(sizes) else None
         local = files.revision is None
         yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
 
 
-def _model_needs(study: Study, patience: Patience) -> Iterator[Need]:
+def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
     # The Hub's cache keeps what it sent, for the next number format too.
@@ -124,35 +126,35 @@ def _model_needs(study: Study, patience: Patience) -> Iterator[Need]:
         if not any(_runs_here(study, cell) for cell in users):
             here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
-        elif (study.folder / "models" / f"{model}-{dtype}.json").exists():
+        elif study.folder.model_manifest(model, dtype).exists():
             yield Need(name, 0, 0, note="already here")
         else:
-            yield _model_need(study, model, dtype, name, model in fetched, patience)
+            yield _estimate_model_need(study, model, dtype, name, model in fetched, retry_policy)
             fetched.add(model)
 
 
-def _model_need(
-    study: Study, model: str, dtype: str, name: str, is_fetched: bool, patience: Patience
+def _estimate_model_need(
+    study: Study, model: str, dtype: str, name: str, is_fetched: bool, retry_policy: RetryPolicy
 ) -> Need:
     source = study.config.models[model].source
     if source.hub is not None:
         # Imported here: transformers takes a second, and a local model needs no Hub.
-        from vlmeter.models.hub_files import announced_size  # noqa: PLC0415
-        from vlmeter.models.weight_files import files_to_take  # noqa: PLC0415
+        from vlmeter.models.hub_files import fetch_size  # noqa: PLC0415
+        from vlmeter.models.weight_files import choose_files  # noqa: PLC0415
 
-        choose = partial(files_to_take, source.hub, allow=source.allow)
+        choose = partial(choose_files, source.hub, allow=source.allow)
         try:
-            told = announced_size(source.hub, source.revision, choose, patience)
+            size = fetch_size(source.hub, source.revision, choose, retry_policy)
         except UserError as error:
             return Need(name, None, None, note=str(error))
-        numbers, fetch = told.parameters, 0 if is_fetched else told.bytes
+        numbers, fetch = size.parameters, 0 if is_fetched else size.bytes
         if numbers is None:
             return Need(name, fetch, None, note="the Hub tells no number of parameters")
     elif study.config.models[model].weights == "random":
         return Need(name, 0, 0, note="random weights, made in memory at full size")
     else:
         try:
-            numbers = sum(map(_parameters, Path(str(source.path)).glob("*.safetensors")))
+            numbers = sum(map(_count_parameters, Path(str(source.path)).glob("*.safetensors")))
         except (OSError, SafetensorError) as error:
             return Need(name, None, None, note=f"its weights cannot be read: {error}")
         fetch = 0
@@ -160,22 +162,15 @@ def _model_need(
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")
 
 
-def _parameters(file: Path) -> int:
+def _count_parameters(file: Path) -> int:
     with safe_open(file, framework="numpy") as tensors:
         return sum(
-            _product(tensors.get_slice(name).get_shape())
+            math.prod(tensors.get_slice(name).get_shape())
             for name in tensors.keys()  # noqa: SIM118 - it is no dict
         )
 
 
-def _product(shape: list[int]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product
-
-
-def _size(count: int | None) -> str:
+def _format_size(count: int | None) -> str:
     if count is None:
         return "unknown"
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -184,5 +179,5 @@ def _size(count: int | None) -> str:
     return f"{count} B"
 
 
-def _warning(needed: int, present: int) -> str:
+def _format_warning(needed: int, present: int) -> str:
     return "  <- too little" if needed > present else ""

@@ -1,7 +1,7 @@
-"""Sources on this disk: whether they can be read, and what they hold.
+"""Checks the sources on this disk, and digests what they hold.
 
-Looked at when the workflow is read, so that a mistake is told before any job starts and an edited
-file is noticed. Nothing is asked of the network.
+Done when the workflow is read, so that a mistake ends it before any job starts and an edited file
+is noticed. Uses no network.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ _PART_BYTES = 1 << 16
 _PARTS = 64
 
 
-def content_digest(path: Path) -> str | None:
+def digest_content(path: Path) -> str | None:
     """Return a digest of a file, or of all files in a folder; None where there is nothing.
 
-    Up to 16 MiB a file is read whole, of a larger one 64 parts and the size, of a picture its two
-    ends and the size: enough to notice other weights, another table or another picture without
+    A file of up to 16 MiB is read whole, 64 parts and the size of a larger one, both ends and the
+    size of a picture: enough to notice other weights, another table or another picture without
     reading gigabytes each time. Hidden files do not count.
     """
     if not path.exists():
         return None
-    files = sorted(path.rglob("*"), key=_parts_of) if path.is_dir() else [path]
+    files = sorted(path.rglob("*"), key=_encode_parts) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         below = file.relative_to(path)
@@ -40,8 +40,8 @@ def content_digest(path: Path) -> str | None:
     return digest.hexdigest()[:16]
 
 
-def _parts_of(path: Path) -> list[bytes]:
-    """Return a path's names as the disk has them: their order is the same in each locale."""
+def _encode_parts(path: Path) -> list[bytes]:
+    """Return a path's names as bytes, whose order is the same in each locale."""
     return list(map(os.fsencode, path.parts))
 
 
@@ -60,47 +60,44 @@ def _add_content(digest: "hashlib._Hash", path: Path) -> None:
 
 
 def check_sources(study: Study, file: str) -> None:
-    """See that the local sources which are still to be read are there and have their columns.
+    """Check that the local sources which no job has read yet exist and have their columns.
 
     Args:
         study: The study.
-        file: Its config file, to be named.
+        file: Its config file, which the messages name.
 
     Raises:
         UserError: one sentence per mistake, each with the file and the key.
     """
-    problems = [*_dataset_problems(study), *_model_problems(study)]
+    problems = [*_find_dataset_problems(study), *_find_model_problems(study)]
     if problems:
         raise UserError("\n".join(f"{file}: {problem}" for problem in problems))
 
 
-def _dataset_problems(study: Study) -> Iterator[str]:
+def _find_dataset_problems(study: Study) -> Iterator[str]:
     for name in sorted({cell.dataset for cell in (*study.cells, *study.layer_cells)}):
-        params = study.dataset_params(name)
-        there = (study.folder / "data" / name / "samples.json").exists()
-        if params["source"]["path"] is None or there:
+        job = study.dataset_job(name)
+        if job.source.path is None or study.folder.dataset(name).manifest.exists():
             continue
         # Arrow takes a third of a second, and a study that has its data needs none here.
         from vlmeter.data.source import draw_sample, open_source  # noqa: PLC0415
 
-        columns = sorted({column for column in params["columns"].values() if column is not None})
+        columns = sorted(set(job.columns.list_present().values()))
         try:
-            draw_sample(open_source(params["source"]), columns, n=1, seed=0)
+            draw_sample(open_source(job.source), columns, n=1, seed=0)
         except UserError as error:
             yield f"datasets.{name}: {error}"
 
 
-def _model_problems(study: Study) -> Iterator[str]:
+def _find_model_problems(study: Study) -> Iterator[str]:
     cells = (*study.cells, *study.layer_cells)
-    wanted = {
+    stored = {
         (cell.axes.model, cell.axes.dtype)
         for cell in cells
         if devices.is_present(cell.axes.device, study.gpus(cell))
     }
     missing = {
-        model
-        for model, dtype in wanted
-        if not (study.folder / "models" / f"{model}-{dtype}.json").exists()
+        model for model, dtype in stored if not study.folder.model_manifest(model, dtype).exists()
     }
     for name in sorted(missing):
         path = study.config.models[name].source.path

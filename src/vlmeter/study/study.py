@@ -1,23 +1,29 @@
-"""From a config to what is to be done: sections, cells and what each job depends on.
+"""From a config to what is to be done: sections, cells, and what of the config each job depends on.
 
-Everything here is plain data: no torch, no file is read. What a job depends on is told as one
-JSON-plain dict, because Snakemake reruns a job when the text of its params changes.
+Imports no torch and reads no file.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from vlmeter.axes import Axes
-from vlmeter.config.axes import AXES, Fixed, Varied
+from vlmeter.axes import AXES, Axes, write_cell_id
+from vlmeter.cell.job import CellSetup
+from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
+from vlmeter.data.job import DatasetJob
 from vlmeter.errors import UserError
+from vlmeter.measure.settings import MeasureSettings
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.job import ModelJob
+from vlmeter.models.optimization import Optimization
+from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
+from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
-Plain = dict[str, Any]
-"""A dict that holds only what JSON can hold."""
+Values = dict[str, str | int]
+"""A value on some axes."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,19 @@ class Cell:
     axes: Axes
     id: str
 
+    @property
+    def key(self) -> CellKey:
+        """What names it within the study."""
+        return CellKey(self.dataset, self.id)
+
 
 @dataclass(frozen=True)
 class SectionCell:
     """A cell in its place in a table."""
 
     cell: Cell
-    values: dict[str, str | int]
-    """The values of the varied axes, by axis."""
+    values: Values
+    """The values of the varied axes."""
 
     @property
     def label(self) -> str:
@@ -50,7 +61,7 @@ class Section:
     name: str
     title: str
     note: str | None
-    fixed: dict[str, str | int]
+    fixed: Values
     varied: dict[str, list[str | int]]
     datasets: tuple[str, ...]
     cells: tuple[SectionCell, ...]
@@ -61,19 +72,19 @@ class Study:
 
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
-        self.sections = tuple(self._sections())
-        self.layer_cells = tuple(dict.fromkeys(self._layer_cells()))
-        self._cell_by_key = _by_key([*self.cells, *self.layer_cells])
+        self.sections = tuple(self._build_sections())
+        self.layer_cells = tuple(dict.fromkeys(self._list_layer_cells()))
+        self._cell_by_key = _index_by_key([*self.cells, *self.layer_cells])
 
     @property
     def name(self) -> str:
         """The study's name."""
         return self.config.study
 
-    @property
-    def folder(self) -> Path:
+    @cached_property
+    def folder(self) -> StudyFolder:
         """Where the results lie, from the working directory."""
-        return Path("results") / self.name
+        return StudyFolder(RESULTS / self.name)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -84,7 +95,7 @@ class Study:
     @cached_property
     def base_axes(self) -> Axes:
         """The base's values."""
-        return self._axes({})
+        return self._resolve_axes({})
 
     @cached_property
     def base_cells(self) -> dict[str, Cell]:
@@ -94,8 +105,18 @@ class Study:
 
     @cached_property
     def reference_cells(self) -> dict[tuple[str, str], Cell]:
-        """What each data set's and model's cells are compared with."""
-        return reference_cells(self.cells, lambda model: self._axes({"model": model}))
+        """The cell that others are compared with, by data set and model.
+
+        It has the base's values but for the model; where a study has none, it is the first.
+        """
+        base_axes = {model: self._resolve_axes({"model": model}) for model in self.config.models}
+        references: dict[tuple[str, str], Cell] = {}
+        for cell in self.cells:
+            key = (cell.dataset, cell.axes.model)
+            if cell.axes == base_axes[cell.axes.model]:
+                references[key] = cell
+            references.setdefault(key, cell)
+        return references
 
     @cached_property
     def control_cell(self) -> Cell | None:
@@ -105,22 +126,21 @@ class Study:
         """
         return next(iter(self.base_cells.values()), None)
 
-    def cell(self, dataset: str, cell_id: str) -> Cell:
-        """Return the cell with this id.
+    def cell(self, key: CellKey) -> Cell:
+        """Return the cell with this key.
 
         Raises:
             KeyError: the study has no such cell.
         """
-        return self._cell_by_key[dataset, cell_id]
+        return self._cell_by_key[key]
 
     def section(self, name: str) -> Section:
         """Return the section of this name."""
         return next(section for section in self.sections if section.name == name)
 
-    def _sections(self) -> Iterator[Section]:
+    def _build_sections(self) -> Iterator[Section]:
         for block in self.config.sections:
-            fixed = _given(block.fix)
-            varied = _given(block.vary)
+            fixed, varied = _list_fixed(block.fix), _list_varied(block.vary)
             yield Section(
                 name=block.name,
                 title=block.title or block.name,
@@ -128,146 +148,110 @@ class Study:
                 fixed=fixed,
                 varied=varied,
                 datasets=tuple(block.datasets),
-                cells=tuple(self._grid(block.datasets, fixed, varied)),
+                cells=tuple(self._build_grid(block.datasets, fixed, varied)),
             )
 
-    def _layer_cells(self) -> Iterator[Cell]:
+    def _list_layer_cells(self) -> Iterator[Cell]:
         if self.config.layers is None:
             return
         for grid in self.config.layers.grids:
             datasets = [self.config.layers.dataset]
-            for entry in self._grid(datasets, _given(grid.fix), _given(grid.vary)):
+            for entry in self._build_grid(datasets, _list_fixed(grid.fix), _list_varied(grid.vary)):
                 yield entry.cell
 
-    def _grid(self, datasets: Sequence[str], fixed: Plain, varied: Plain) -> Iterator[SectionCell]:
+    def _build_grid(
+        self, datasets: Sequence[str], fixed: Values, varied: dict[str, list[str | int]]
+    ) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
+            axes = self._resolve_axes({**fixed, **values})
+            cell_id = write_cell_id(axes, self._base_values)
             for dataset in datasets:
-                axes = self._axes({**fixed, **values})
-                yield SectionCell(Cell(dataset, axes, self._cell_id(axes)), values)
+                yield SectionCell(Cell(dataset, axes, cell_id), values)
 
-    def _axes(self, values: Plain) -> Axes:
-        chosen = {axis: values.get(axis, getattr(self.config.base, axis)) for axis in AXES}
-        if isinstance(chosen["dtype"], dict):
-            chosen["dtype"] = chosen["dtype"][chosen["device"]]
+    @cached_property
+    def _base_values(self) -> dict[str, object]:
+        return self.config.base.get_values()
+
+    def _resolve_axes(self, values: Values) -> Axes:
+        chosen: dict[str, Any] = {**self._base_values, **values}
+        for axis in AXES:
+            if axis.follows_device and isinstance(chosen[axis.name], dict):
+                chosen[axis.name] = chosen[axis.name][chosen["device"]]
         return Axes(**chosen)
 
-    def _cell_id(self, axes: Axes) -> str:
-        """Return the readable id: it must not depend on which other cells the study has."""
-        parts = [
-            axes.model,
-            f"bs{axes.batch_size}",
-            f"img{axes.image_size}",
-            f"len{axes.max_input_len}",
-            axes.dtype,
-            axes.optimization,
-            axes.device,
-        ]
-        if axes.image_input != "processor":
-            parts.append(axes.image_input)
-        if axes.prompt != self.config.base.prompt:
-            parts.append(f"prompt_{axes.prompt}")
-        return "-".join(parts)
-
-    def dataset_params(self, dataset: str) -> Plain:
-        """Return what a data set's sample depends on."""
+    def dataset_job(self, dataset: str) -> DatasetJob:
+        """Return what of the config a data set's sample depends on."""
         block = self.config.datasets[dataset]
         wanted = {"task", "source", "columns", "sample"}
-        return {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        return DatasetJob.from_params(
+            {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        )
 
-    def model_params(self, model: str, dtype: str) -> Plain:
-        """Return what a model's stored weights depend on."""
+    def model_job(self, model: str, dtype: str) -> ModelJob:
+        """Return what of the config a model's stored weights depend on."""
         block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
-        return {"model": model, "dtype": dtype, **block}
+        return ModelJob.from_params({"model": model, "dtype": dtype, **block})
 
     def gpus(self, cell: Cell) -> int:
         """Return how many GPUs a cell has to itself."""
         return self.config.models[cell.axes.model].gpus if cell.axes.device == "cuda" else 0
 
-    def cell_params(self, cell: Cell) -> Plain:
-        """Return what a cell's measurement depends on, and nothing else."""
+    def build_cell_setup(self, cell: Cell) -> CellSetup:
+        """Return a cell as each of its jobs needs it."""
         block = self.config.datasets[cell.dataset]
-        return {
-            "id": cell.id,
-            "dataset": cell.dataset,
-            "axes": cell.axes.as_dict(),
-            "gpus": self.gpus(cell),
-            "optimization": self._optimizations[cell.axes.optimization],
-            "task": block.task,
-            "template": block.prompts.get(cell.axes.prompt),
-            "decoding": self.decoding(cell.dataset),
-            "measure": self._measure,
-        }
-
-    @cached_property
-    def _optimizations(self) -> dict[str, Plain]:
-        known = self.config.known_optimizations
-        return {name: block.model_dump(mode="json") for name, block in known.items()}
-
-    @cached_property
-    def _measure(self) -> Plain:
-        """What of `measure` a cell's own measurement depends on."""
-        return self.config.measure.model_dump(
-            mode="json",
-            exclude={"max_attempts": True, "timeout_s": True, "energy": {"idle_window_s"}},
+        return CellSetup(
+            id=cell.id,
+            dataset=cell.dataset,
+            axes=cell.axes,
+            gpus=self.gpus(cell),
+            optimization=self.optimization(cell),
+            task=block.task,
+            template=block.prompts.get(cell.axes.prompt),
+            decoding=self.decoding(cell.dataset),
+            seed=self.config.measure.seed,
+            cpu_threads=self.config.measure.cpu_threads,
         )
 
-    def decoding(self, dataset: str) -> Plain:
+    def optimization(self, cell: Cell) -> Optimization:
+        """Return how a cell asks for its model to be executed."""
+        return self._optimizations[cell.axes.optimization]
+
+    @cached_property
+    def _optimizations(self) -> dict[str, Optimization]:
+        blocks = self.config.known_optimizations
+        return {name: build_optimization(name, block) for name, block in blocks.items()}
+
+    @cached_property
+    def measure_settings(self) -> MeasureSettings:
+        """How a cell's costs are measured."""
+        return build_measure_settings(self.config.measure)
+
+    def decoding(self, dataset: str) -> Decoding:
         """Return how answers on a data set are decoded."""
-        block = self.config.datasets[dataset]
-        return {
-            "max_new_tokens": block.max_new_tokens,
-            **block.generation.model_dump(mode="json"),
-        }
+        return self._decodings[dataset]
 
-    def layer_params(self, cell: Cell) -> Plain:
-        """Return what a cell's layer profile depends on."""
-        assert self.config.layers is not None
-        return {**self.cell_params(cell), "iterations": self.config.layers.iterations}
-
-    def score_params(self, cell: Cell) -> Plain:
-        """Return what a cell's scores depend on, besides the predictions."""
-        random = self.config.models[cell.axes.model].weights == "random"
-        return {
-            "task": self.config.datasets[cell.dataset].task,
-            "not_measured": "random weights" if random else None,
-            "seed": self.config.measure.seed,
-            "resamples": self.config.report.bootstrap_resamples,
-        }
+    @cached_property
+    def _decodings(self) -> dict[str, Decoding]:
+        return {name: build_decoding(block) for name, block in self.config.datasets.items()}
 
 
-def _given(block: Fixed | Varied) -> Plain:
+def _list_fixed(block: Fixed) -> Values:
     return block.model_dump(mode="json", exclude_none=True)
 
 
-def _by_key(cells: Sequence[Cell]) -> dict[tuple[str, str], Cell]:
-    """Index cells by data set and id; two cells with one id would overwrite each other."""
-    by_key: dict[tuple[str, str], Cell] = {}
+def _list_varied(block: Varied) -> dict[str, list[str | int]]:
+    return block.model_dump(mode="json", exclude_none=True)
+
+
+def _index_by_key(cells: Sequence[Cell]) -> dict[CellKey, Cell]:
+    """Index cells by key; two cells with the same key would overwrite each other's files."""
+    by_key: dict[CellKey, Cell] = {}
     for cell in cells:
-        other = by_key.setdefault((cell.dataset, cell.id), cell)
+        other = by_key.setdefault(cell.key, cell)
         if other != cell:
             raise UserError(
                 f"two cells would share the name {cell.id}: rename a model or a prompt, "
                 f"so that {other.axes} and {cell.axes} differ in name."
             )
-    return by_key
-
-
-def reference_cells(
-    cells: Iterable["Cell"], base_of: Callable[[str], "Axes"]
-) -> dict[tuple[str, str], "Cell"]:
-    """Return the reference of each data set and model.
-
-    It is the cell with the base's values but for the model; where a study has none, the first.
-
-    Args:
-        cells: The study's cells, in its order.
-        base_of: The base's values with a model in place of its own.
-    """
-    by_key: dict[tuple[str, str], Cell] = {}
-    for cell in cells:
-        key = (cell.dataset, cell.axes.model)
-        if cell.axes == base_of(cell.axes.model):
-            by_key[key] = cell
-        by_key.setdefault(key, cell)
     return by_key

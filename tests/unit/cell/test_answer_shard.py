@@ -1,29 +1,42 @@
 """A divided cell is the undivided one: every sample once, in the same batches, or a reason."""
 
+import pickle
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from figures_factory import make_figures
 from hypothesis import given
 from hypothesis import strategies as st
+from job_factory import AXES, make_setup
 
-from vlmeter.cell.answer_shard import borders
-from vlmeter.cell.gather_shards import gather_shards
+from vlmeter.cell.answer_shard import ShardOutputs, find_borders
+from vlmeter.cell.ending import Ending
+from vlmeter.cell.gather_shards import GatheredOutputs, gather_shards
+from vlmeter.cell.job import CellInputs, JobAttempt, Shard, ShardJob
+from vlmeter.cell.measurement import Measurement
+from vlmeter.cell.shard import ShardManifest
+from vlmeter.data.manifests import ImagesManifest
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import UserError
+from vlmeter.results.cell import RecordCell
+from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.parquet import read_table, write_table
 
 SAMPLES, BATCH_SIZE = 11, 2
-HEADING = {"status": "ok", "reason": None, "traceback": None, "attempt": 1}
+OK = Ending(Status.OK, None, None, attempt=1)
 
 
 @given(samples=st.integers(0, 500), batch_size=st.integers(1, 40), shards=st.integers(1, 50))
 def test_shards_meet_where_batches_do_and_are_of_a_like_size(samples, batch_size, shards):
-    runs = [borders(samples, batch_size, number + 1, shards) for number in range(shards)]
+    runs = [
+        find_borders(samples, batch_size, Shard(number + 1, shards)) for number in range(shards)
+    ]
     assert runs[0][0] == 0
     assert runs[-1][1] == samples
-    assert all(one[1] == other[0] for one, other in pairwise(runs))
+    assert all(before[1] == after[0] for before, after in pairwise(runs))
     assert all(start % batch_size == 0 or start == samples for start, _ in runs)
     batches = [-(-(stop - start) // batch_size) for start, stop in runs]
     assert max(batches) - min(batches) <= 1
@@ -41,39 +54,38 @@ class Divided:
         self.costs = folder / "shards/costs.json"
         timings = self.costs.with_name("timings.parquet")
         write_table(timings, [{"kind": "forward", "seconds": 0.1}], TIMINGS)
-        self.write(
-            self.costs,
-            latency_detail={"latency_s": 0.1},
-            input={"samples": SAMPLES},
-            provenance={"images_sha256": "images"},
-            files={"timings": file_sha256(timings)},
+        cell = RecordCell(id="c", dataset="photos", **AXES.as_dict())
+        figures = make_figures(cell, seconds=0.1)
+        self.figures = replace(
+            figures,
+            input=replace(figures.input, samples=SAMPLES),
+            provenance=replace(figures.provenance, images_sha256="images"),
         )
+        self.write_costs(OK, self.figures, {"timings": file_sha256(timings)})
         self.shards = [self.add(number) for number in (1, 2, 3)]
-        names = {"measurement": "json", "predictions": "parquet", "timings": "parquet"}
-        self.outputs = {name: str(folder / f"cell/{name}.{end}") for name, end in names.items()}
+        self.outputs = GatheredOutputs(
+            measurement=folder / "cell/measurement.json",
+            predictions=folder / "cell/predictions.parquet",
+            timings=folder / "cell/timings.parquet",
+        )
 
-    def write(self, path, **told):
-        write_json(path, {**HEADING, **told})
+    def write_costs(self, ending, figures, files):
+        write_json(self.costs, Measurement(ending, figures, files).as_plain())
 
     def add(self, number, **changes):
-        manifest = self.folder / f"shards/{number}-of-3.json"
-        start, stop = borders(SAMPLES, BATCH_SIZE, number, 3)
-        answers = manifest.with_suffix(".parquet")
+        path = self.folder / f"shards/{number}-of-3.json"
+        shard = Shard(number, shards=3)
+        start, stop = find_borders(SAMPLES, BATCH_SIZE, shard)
+        answers = path.with_suffix(".parquet")
         write_table(answers, map(row, range(start, stop)), PREDICTIONS)
-        told = {
-            "shard": {"number": number, "shards": 3},
-            "start": start,
-            "stop": stop,
-            "rows": stop - start,
-            "images_sha256": "images",
-            "files": {answers.stem: file_sha256(answers)},
-        }
-        self.write(manifest, **{**told, **changes})
-        return manifest
+        files = {answers.stem: file_sha256(answers)}
+        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files)
+        write_json(path, replace(manifest, **changes).as_plain())
+        return path
 
     def gather(self):
         gather_shards(self.costs, self.shards, self.outputs)
-        return read_json(Path(self.outputs["measurement"]))
+        return read_json(self.outputs.measurement)
 
 
 @pytest.fixture
@@ -82,12 +94,12 @@ def divided(tmp_path):
 
 
 def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
-    told = divided.gather()
+    measurement = divided.gather()
     write_table(tmp_path / "whole.parquet", map(row, range(SAMPLES)), PREDICTIONS)
-    predictions, timings = (Path(divided.outputs[name]) for name in ("predictions", "timings"))
+    predictions, timings = divided.outputs.predictions, divided.outputs.timings
     assert predictions.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert timings.read_bytes() == divided.costs.with_name("timings.parquet").read_bytes()
-    assert told == {
+    assert measurement == {
         **read_json(divided.costs),
         "files": {"predictions": file_sha256(predictions), "timings": file_sha256(timings)},
     }
@@ -95,26 +107,25 @@ def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
 
 @pytest.mark.parametrize("status", ["crashed", "out_of_memory", "unsupported", "unavailable"])
 def test_a_cell_ends_as_its_shard_did(divided, status):
-    divided.add(2, status=status, reason="why", attempt=2)
-    told = divided.gather()
-    assert {key: told[key] for key in HEADING} == {
+    divided.add(2, ending=Ending(Status(status), "why", None, attempt=2))
+    measurement = divided.gather()
+    files = measurement.pop("files")
+    assert measurement == {
         "status": status,
         "reason": "shard 2 of 3: why",
         "traceback": None,
         "attempt": 2,
     }
-    assert set(told) == {*HEADING, "files"}
-    assert [read_table(Path(divided.outputs[name])) for name in ("predictions", "timings")] == [
-        [],
-        [],
-    ]
+    assert set(files) == {"predictions", "timings"}
+    assert read_table(divided.outputs.predictions) == read_table(divided.outputs.timings) == []
 
 
 def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
-    divided.write(divided.costs, status="error", reason="a bug", traceback="Traceback", files={})
-    divided.add(1, status="crashed", reason="why")
-    told = divided.gather()
-    assert (told["status"], told["reason"], told["traceback"]) == ("error", "a bug", "Traceback")
+    failure = Ending(Status.ERROR, "a bug", "Traceback", attempt=1)
+    divided.write_costs(failure, None, {})
+    divided.add(1, ending=Ending(Status.CRASHED, "why", None, attempt=1))
+    measurement = divided.gather()
+    assert {name: measurement[name] for name in vars(failure)} == vars(failure)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +141,7 @@ def test_a_shard_of_something_else_is_refused(divided, changes, sentence):
     divided.add(2, **changes)
     with pytest.raises(UserError, match=sentence):
         divided.gather()
-    assert not Path(divided.outputs["measurement"]).exists()
+    assert not divided.outputs.measurement.exists()
 
 
 def test_a_shard_that_is_damaged_or_missing_is_refused(divided):
@@ -152,23 +163,24 @@ def test_too_few_shards_are_noticed(divided):
 
 
 def test_an_empty_shard_opens_no_model(tmp_path, run_python):
-    """More shards than batches: a child that imported torch would say so."""
-    write_json(tmp_path / "images.json", {"n": 3, "sha256": "images"})
-    axes = {"device": "cpu", "batch_size": 4}
-    job = {
-        "cell": {"axes": axes, "gpus": 0, "measure": {"cpu_threads": 1}},
-        "shard": {"number": 1, "shards": 2},
-        "attempt": {"count": 1, "key": "k", "note": str(tmp_path / "note.json")},
-    }
-    inputs = {"images": str(tmp_path / "images.json"), "model": "there is none"}
-    outputs = {name: str(tmp_path / f"1-of-2.{end}") for name, end in OUTPUTS.items()}
+    """More shards than batches: a child that imported torch would fail without a model."""
+    images = ImagesManifest("photos", 28, "samples", n=3, bad_samples=[], sha256="images")
+    write_json(tmp_path / "images.json", asdict(images))
+    job = ShardJob(make_setup(batch_size=4), "abc", {}, Shard(number=1, shards=2))
+    attempt = JobAttempt(count=1, key="k", note=str(tmp_path / "note.json"))
+    inputs = CellInputs(tmp_path / "images.json", model=Path("there is none"))
+    outputs = ShardOutputs(tmp_path / "1-of-2.parquet", tmp_path / "1-of-2.json")
+    call = pickle.dumps((job, attempt, inputs, outputs))
     run_python(
+        "import pickle\n"
         "from vlmeter.cell.answer_shard import answer_shard\n"
-        f"answer_shard({job!r}, {inputs!r}, {outputs!r}, 60)"
+        f"answer_shard(*pickle.loads({call!r}), 60)"
     )
-    told = read_json(tmp_path / "1-of-2.json")
-    assert (told["status"], told["start"], told["stop"], told["rows"]) == ("ok", 0, 0, 0)
-    assert read_table(tmp_path / "1-of-2.parquet") == []
-
-
-OUTPUTS = {"answers": "parquet", "manifest": "json"}
+    manifest = read_json(outputs.manifest)
+    assert (manifest["status"], manifest["start"], manifest["stop"], manifest["rows"]) == (
+        "ok",
+        0,
+        0,
+        0,
+    )
+    assert read_table(outputs.answers) == []

@@ -1,40 +1,37 @@
 """Whatever happens to a cell, it leaves a status and a note of the try."""
 
 import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from job_factory import make_cell_job, make_layers_job
 
-from vlmeter.cell.profile_layers import COLUMNS, profile_layers
-from vlmeter.cell.run_inference import run_inference
+from vlmeter.cell.job import CellInputs, JobAttempt
+from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
+from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
-from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.storage.files import check_whole, read_json
 
-JOB = {
-    "cell": {
-        "id": "m-bs1",
-        "dataset": "photos",
-        "axes": {"model": "m", "device": "cpu", "batch_size": 1},
-        "gpus": 0,
-        "optimization": {"attention": "eager", "compile": None},
-        "measure": {"cpu_threads": 3},
-    },
-    "attempt": {"count": 2, "key": "k", "note": "attempts/cells/photos/m-bs1.json"},
-}
+ATTEMPT = JobAttempt(count=2, key="k", note="attempts/cells/photos/m-bs1.json")
+INPUTS = CellInputs(Path("i"), Path("m"))
+NO_MODEL = CellInputs(Path("i"), None)
+LAYERS_OUTPUTS = LayersOutputs(table=Path("l/a.csv"), record=Path("l/a.json"))
 
 
 @pytest.fixture
 def cell_job(run_python, tmp_path):
     """Run a body as a cell's work; return its status, the note of the try and the process."""
 
-    def run(
-        body, inputs="{'images': 'i', 'model': 'm'}", timeout_s=20, device="cpu", before="pass"
-    ):
-        axes = {**JOB["cell"]["axes"], "device": device}
-        job = {**JOB, "cell": {**JOB["cell"], "axes": axes}}
+    def run(body, inputs=INPUTS, timeout_s=20, device="cpu", before="pass"):
+        job = make_cell_job(device=device)
+        job = replace(job, cell=replace(job.cell, cpu_threads=3))
+        call = pickle.dumps((job, ATTEMPT, inputs))
         done = run_python(
-            "import json, os, pathlib, signal, sys, time\n"
+            "import json, os, pathlib, pickle, signal, sys, time\n"
             "from dataclasses import asdict\n"
             "from vlmeter.cell.frame import run_cell_job\n"
             "from vlmeter.errors import UserError\n"
@@ -44,11 +41,12 @@ def cell_job(run_python, tmp_path):
             f"{before}\n"
             f"def work():\n    {body}\n"
             "def write_failure(failure):\n    write_json(status, asdict(failure))\n"
-            f"run_cell_job({job!r}, {inputs}, status, {timeout_s}, work, write_failure)\n"
+            f"call = pickle.loads({call!r})\n"
+            f"run_cell_job(*call, status, {timeout_s}, work, write_failure)\n"
             "print(os.environ.get('HF_HUB_OFFLINE'))\n"
         )
         assert done.returncode == 0, done.stderr
-        note = tmp_path / JOB["attempt"]["note"]
+        note = tmp_path / ATTEMPT.note
         return read_json(tmp_path / "status.json"), read_json(note), done
 
     return run
@@ -81,10 +79,10 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
     ],
 )
 def test_an_exception_is_a_status(cell_job, error, status, reason):
-    told, note, done = cell_job(f"raise {error}")
-    assert (told["status"], told["reason"], note["status"]) == (status, reason, status)
+    result, note, done = cell_job(f"raise {error}")
+    assert (result["status"], result["reason"], note["status"]) == (status, reason, status)
     assert reason in done.stderr
-    assert (told["traceback"] is not None) == ("lost" in error)
+    assert (result["traceback"] is not None) == ("lost" in error)
 
 
 @pytest.mark.parametrize(
@@ -100,32 +98,36 @@ def test_an_exception_is_a_status(cell_job, error, status, reason):
     ],
 )
 def test_a_death_is_a_crash(cell_job, body, reason):
-    told, note, done = cell_job(body, timeout_s=1 if "sleep" in body else 20)
-    assert (told["status"], told["reason"], note["status"]) == ("crashed", reason, "crashed")
+    result, note, done = cell_job(body, timeout_s=1 if "sleep" in body else 20)
+    assert (result["status"], result["reason"], note["status"]) == ("crashed", reason, "crashed")
     assert note["timed_out_s"] == (1 if "sleep" in body else None)
     assert done.stderr == f"crashed: {reason}\n"
 
 
 def test_a_device_that_is_missing_needs_no_child(cell_job, tmp_path):
-    told, note, _ = cell_job("pathlib.Path('ran').touch()", inputs="{'images': 'i'}")
+    result, note, _ = cell_job("pathlib.Path('ran').touch()", inputs=NO_MODEL)
     reason = "this machine had no cpu device when the run began"
-    assert (told["status"], told["reason"]) == ("unavailable", reason)
+    assert (result["status"], result["reason"]) == ("unavailable", reason)
     assert note["status"] == "unavailable"
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_gpu_that_went_since_the_run_began_is_told_without_a_child(unavailable, tmp_path):
-    outputs = {"table": "l/a.csv", "record": "l/a.json"}
-    profile_layers(unavailable, {"images": "i", "model": "m"}, outputs, 20)
-    told = read_json(tmp_path / "l/a.json")
-    assert (told["status"], told["reason"]) == ("unavailable", "this machine has no cuda device")
+@pytest.mark.usefixtures("_in_folder")
+def test_a_gpu_that_went_since_the_run_began_needs_no_child(tmp_path):
+    profile_layers(make_layers_job(device="cuda", gpus=1), ATTEMPT, INPUTS, LAYERS_OUTPUTS, 20)
+    result = read_json(tmp_path / "l/a.json")
+    assert (result["status"], result["reason"]) == (
+        "unavailable",
+        "this machine has no cuda device",
+    )
 
 
 TWO_GPUS = (
     "from vlmeter.machine import devices, gpu_state as gpustate\n"
-    "gpus = [devices.Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
+    "from vlmeter.machine.description import Gpu\n"
+    "gpus = [Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
     "devices.visible_gpus = lambda: gpus\n"
-    "gpustate.occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
+    "gpustate.describe_occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
     "devices.show_only(['GPU-1'])"
 )
 
@@ -138,9 +140,9 @@ TWO_GPUS = (
         ("UnsupportedError('no flash')", "no flash"),
     ],
 )
-def test_who_has_the_cell_s_gpu_is_told_and_noted(cell_job, error, reason):
-    told, note, _ = cell_job(f"raise {error}", device="cuda", before=TWO_GPUS)
-    assert told["reason"] == reason
+def test_who_has_the_cell_s_gpu_is_named_and_noted(cell_job, error, reason):
+    result, note, _ = cell_job(f"raise {error}", device="cuda", before=TWO_GPUS)
+    assert result["reason"] == reason
     assert note["taken"] == ["GPU-1"]
     assert [words.split(",")[0] for words in note["devices"]] == ["GPU-0", "GPU-1"]
 
@@ -164,54 +166,50 @@ def test_the_childs_libraries_see_its_settings_and_the_parent_keeps_its_own(cell
     assert done.stdout == "None\n"
 
 
-def test_threads_are_those_of_the_config_or_the_cores_one_may_use():
-    assert cpu_threads(5) == 5
-    assert 1 <= cpu_threads(None) <= os.cpu_count()
+def test_threads_are_those_of_the_config_or_the_cores_of_the_process():
+    assert count_cpu_threads(5) == 5
+    assert 1 <= count_cpu_threads(None) <= os.cpu_count()
 
 
 @pytest.fixture
-def unavailable(tmp_path, monkeypatch):
+def _in_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    cell = {**JOB["cell"], "axes": {**JOB["cell"]["axes"], "device": "cuda"}, "gpus": 1}
-    return {**JOB, "cell": cell}
 
 
-def test_a_cell_without_figures_leaves_every_file_of_inference(unavailable, tmp_path):
-    outputs = {
-        "measurement": "c/measurement.json",
-        "predictions": "c/predictions.parquet",
-        "timings": "c/timings.parquet",
-    }
-    run_inference(unavailable, {"images": "i", "machine": "m"}, outputs, 20)
-    told = read_json(tmp_path / "c/measurement.json")
-    files = told.pop("files")
-    assert told == {
-        "status": "unavailable",
-        "reason": "this machine has no cuda device",
-        "traceback": None,
-        "attempt": 2,
-    }
-    for name, schema in (("predictions", PREDICTIONS), ("timings", TIMINGS)):
-        table = pq.read_table(tmp_path / outputs[name])
+UNAVAILABLE = {
+    "status": "unavailable",
+    "reason": "this machine has no cuda device",
+    "traceback": None,
+    "attempt": 2,
+}
+
+
+@pytest.mark.usefixtures("_in_folder")
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_cell_without_figures_leaves_every_file_of_inference(answers):
+    tables = {"timings": TIMINGS, **({"predictions": PREDICTIONS} if answers else {})}
+    paths = {name: Path(f"c/{name}.parquet") for name in tables}
+    outputs = CellOutputs(measurement=Path("c/measurement.json"), **paths)
+    job = make_cell_job(device="cuda", gpus=1)
+    run_inference(job, ATTEMPT, NO_MODEL, Path("machine.json"), outputs, 20)
+    written = read_json(outputs.measurement)
+    files = written.pop("files")
+    assert written == UNAVAILABLE
+    assert set(files) == set(tables)
+    for name, schema in tables.items():
+        table = pq.read_table(paths[name])
         assert (table.num_rows, table.schema) == (0, schema)
-        check_whole(tmp_path / outputs[name], files[name])
+        check_whole(paths[name], files[name])
 
 
-def test_a_cell_without_figures_leaves_every_file_of_a_profile(unavailable, tmp_path):
-    profile_layers(unavailable, {"images": "i"}, {"table": "l/a.csv", "record": "l/a.json"}, 20)
-    assert (tmp_path / "l/a.csv").read_text() == f"{','.join(COLUMNS)}\n"
-    told = read_json(tmp_path / "l/a.json")
-    check_whole(tmp_path / "l/a.csv", told.pop("files")["table"])
-    assert told == {
-        "status": "unavailable",
-        "reason": "this machine has no cuda device",
-        "traceback": None,
-        "attempt": 2,
-        "cell": {
-            "id": "m-bs1",
-            "dataset": "photos",
-            "model": "m",
-            "device": "cuda",
-            "batch_size": 1,
-        },
-    }
+@pytest.mark.usefixtures("_in_folder")
+def test_a_cell_without_figures_leaves_every_file_of_a_profile():
+    job = make_layers_job(device="cuda", gpus=1)
+    profile_layers(job, ATTEMPT, NO_MODEL, LAYERS_OUTPUTS, 20)
+    assert LAYERS_OUTPUTS.table.read_text() == (
+        "module,kind,stage,calls,time_ms,share,flops,parameters\n"
+    )
+    written = read_json(LAYERS_OUTPUTS.record)
+    check_whole(LAYERS_OUTPUTS.table, written.pop("files")["table"])
+    cell = {"id": "c", "dataset": "photos", **job.cell.axes.as_dict()}
+    assert written == {**UNAVAILABLE, "cell": cell}

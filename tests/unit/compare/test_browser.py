@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import TEMPLATES, MadeStudy, slow_down, write_study
+from study_factory import MadeStudy, slow_down
+from study_steps import TEMPLATES, write_study
 
 from vlmeter.compare.page import compare
 

@@ -288,8 +288,8 @@ def test_a_data_set_without_templates_needs_the_familys_prompt(config):
     ):
         config.checked()
     study = config.set("base.prompt", "family").study()
-    assert {study.cell_params(cell)["template"] for cell in study.cells} == {None}
-    assert {study.cell_params(cell)["task"] for cell in study.cells} == {"vqa", "multiple_choice"}
+    assert {study.build_cell_setup(cell).template for cell in study.cells} == {None}
+    assert {study.build_cell_setup(cell).task for cell in study.cells} == {"vqa", "multiple_choice"}
 
 
 def test_the_familys_prompt_is_a_value_of_the_axis(config):

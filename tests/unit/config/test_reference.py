@@ -2,8 +2,8 @@
 
 import json
 
-from vlmeter.axes import Axes
-from vlmeter.config.axes import AXES, Base, Fixed, Varied
+from vlmeter.axes import AXIS_NAMES, Axes
+from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.reference import (
     README,
     SCHEMA,
@@ -35,5 +35,5 @@ def test_the_schema_refuses_unknown_keys_in_every_block():
 
 def test_every_axis_stands_in_base_fix_and_vary():
     for block in (Base, Fixed, Varied):
-        assert tuple(block.model_fields) == AXES
-    assert tuple(Axes.__dataclass_fields__) == AXES
+        assert tuple(block.model_fields) == AXIS_NAMES
+    assert tuple(Axes.__dataclass_fields__) == AXIS_NAMES

@@ -6,14 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from stored_data import make_dataset_job
 
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import DataSource, Synthetic
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.data.samples import read_texts
 from vlmeter.errors import UserError
-from vlmeter.storage.files import file_sha256, read_json
+from vlmeter.storage.files import file_sha256
 from vlmeter.storage.parquet import read_table
-
-COLUMN_KEYS = ("id", "image", "question", "context", "choices", "answer_index", "references")
 
 
 @pytest.fixture
@@ -23,17 +24,12 @@ def download(tmp_path):
     def run(rows, task="vqa", n=100, **columns):
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows)
         pq.write_table(table, tmp_path / "source.parquet")
-        params = {
-            "dataset": "photos",
-            "task": task,
-            "source": {"path": str(tmp_path / "source.parquet"), "hub": None, "synthetic": None},
-            "columns": {**dict.fromkeys(COLUMN_KEYS), "image": "image", **columns},
-            "sample": {"n": n, "seed": 0},
-        }
+        source = DataSource(path=str(tmp_path / "source.parquet"))
         samples, manifest = tmp_path / "data/samples.parquet", tmp_path / "data/samples.json"
-        download_dataset(params, str(samples), str(manifest))
-        assert read_json(manifest)["sha256"] == file_sha256(samples)
-        return read_table(samples), read_json(manifest)
+        download_dataset(make_dataset_job(source, task, n, **columns), samples, manifest)
+        described = read_samples_manifest(manifest)
+        assert described.sha256 == file_sha256(samples)
+        return read_table(samples), described
 
     return run
 
@@ -43,7 +39,7 @@ def make_row(number, **fields):
 
 
 def list_reasons(manifest):
-    return {entry["id"]: entry["reason"] for entry in manifest["bad_samples"]}
+    return {sample.id: sample.reason for sample in manifest.bad_samples}
 
 
 def test_every_column_of_a_sample_is_filled_from_the_configured_one(download):
@@ -63,8 +59,8 @@ def test_every_column_of_a_sample_is_filled_from_the_configured_one(download):
             "references": ["a0"],
         }
     ]
-    assert manifest["n"] == 1
-    assert manifest["revision"] is None
+    assert manifest.n == 1
+    assert manifest.revision is None
 
 
 def test_without_an_id_column_the_number_of_the_row_is_the_id(download):
@@ -105,7 +101,7 @@ def test_samples_without_an_image_are_named_and_left_out(download):
     samples, manifest = download(rows, references="answers")
     assert [sample["id"] for sample in samples] == ["row-0"]
     assert list_reasons(manifest) == {"row-1": "has no image", "row-2": "has no image"}
-    assert manifest["n"] == 1
+    assert manifest.n == 1
 
 
 def test_samples_without_a_reference_are_named_and_left_out(download):
@@ -180,20 +176,12 @@ def test_a_missing_column_is_named(download, tmp_path):
 
 
 def test_synthetic_rows_are_the_same_for_the_same_seed(tmp_path):
-    params = {
-        "dataset": "noise",
-        "task": "vqa",
-        "source": {"synthetic": {"text_tokens": 5, "image_size": 32}},
-        "columns": {
-            **dict.fromkeys(COLUMN_KEYS),
-            **{"id": "id", "image": "image", "question": "question", "references": "answer"},
-        },
-        "sample": {"n": 3, "seed": 1},
-    }
+    source = DataSource(synthetic=Synthetic(text_tokens=5, image_size=32))
+    columns = {"id": "id", "question": "question", "references": "answer"}
 
     def make_samples(seed):
-        params["sample"]["seed"] = seed
-        download_dataset(params, str(tmp_path / "s.parquet"), str(tmp_path / "s.json"))
+        job = make_dataset_job(source, n=3, seed=seed, **columns)
+        download_dataset(job, tmp_path / "s.parquet", tmp_path / "s.json")
         return read_table(tmp_path / "s.parquet")
 
     first = make_samples(1)
@@ -216,10 +204,10 @@ def test_texts_are_read_without_images(download, tmp_path):
 
 def test_a_missing_or_truncated_table_is_named(tmp_path):
     path = tmp_path / "samples.parquet"
-    with pytest.raises(UserError, match=f"^{path} is missing: delete its manifest"):
+    with pytest.raises(UserError, match=f"^{path} is missing: run the rule that makes it again"):
         read_table(path)
     path.write_bytes(b"PAR1 cut")
-    with pytest.raises(UserError, match=rf"^{path} cannot be read \("):
+    with pytest.raises(UserError, match=rf"^{path} cannot be read as parquet \("):
         read_table(path)
 
 

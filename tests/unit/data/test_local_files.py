@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from stored_data import make_dataset_job
 
 from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import DataSource
+from vlmeter.data.manifests import read_images_manifest, read_samples_manifest
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.errors import UserError
-from vlmeter.storage.files import read_json
 from vlmeter.storage.parquet import read_table
-
-COLUMN_KEYS = ("id", "image", "question", "context", "choices", "answer_index", "references")
 
 
 def encode_png(red=0):
@@ -40,17 +40,11 @@ def read(tmp_path, folder):
 
     def run(task="vqa", table=None, n=100, path=folder, **columns):
         columns = columns or {"question": "ask", "references": "answer"}
-        params = {
-            "dataset": "photos",
-            "task": task,
-            "source": {"path": str(path), "table": table, "hub": None, "synthetic": None},
-            "columns": {**dict.fromkeys(COLUMN_KEYS), "image": "image", **columns},
-            "sample": {"n": n, "seed": 0},
-        }
+        source = DataSource(path=str(path), table=table)
         samples, manifest = tmp_path / "out/samples.parquet", tmp_path / "out/samples.json"
-        download_dataset(params, str(samples), str(manifest))
-        bad_samples = read_json(manifest)["bad_samples"]
-        return read_table(samples), {bad["id"]: bad["reason"] for bad in bad_samples}
+        download_dataset(make_dataset_job(source, task, n, **columns), samples, manifest)
+        bad_samples = read_samples_manifest(manifest).bad_samples
+        return read_table(samples), {bad.id: bad.reason for bad in bad_samples}
 
     return run
 
@@ -193,11 +187,11 @@ def test_a_damaged_image_is_named_by_its_file(folder, read, tmp_path):
     write_csv(folder, "broken.png,q,x", "text.png,q,x", "a.png,q,x")
     read()
     out = tmp_path / "out"
-    preprocess_images(str(out / "samples.json"), 4, str(out / "i.parquet"), str(out / "i.json"))
-    broken, text = read_json(out / "i.json")["bad_samples"]
-    assert (broken["id"], text["id"]) == ("row-0", "row-1")
-    assert broken["reason"].startswith("broken.png cannot be decoded (")
-    assert text["reason"] == "text.png cannot be decoded (no known image format)"
+    preprocess_images(out / "samples.json", 4, out / "i.parquet", out / "i.json")
+    broken, text = read_images_manifest(out / "i.json").bad_samples
+    assert (broken.id, text.id) == ("row-0", "row-1")
+    assert broken.reason.startswith("broken.png cannot be decoded (")
+    assert text.reason == "text.png cannot be decoded (no known image format)"
 
 
 REFUSED = {

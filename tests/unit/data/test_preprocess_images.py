@@ -7,12 +7,14 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
+from stored_data import write_samples
 
+from vlmeter.data.manifests import UnusableSample, read_images_manifest
 from vlmeter.data.preprocess_images import FORMATS, encode_resized_png, preprocess_images
-from vlmeter.data.samples import IMAGES, SAMPLES
+from vlmeter.data.samples import IMAGES
 from vlmeter.errors import UserError
-from vlmeter.storage.files import file_sha256, read_json, write_json
-from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.storage.files import file_sha256
+from vlmeter.storage.parquet import read_table
 
 
 def encode(image, file_format="PNG", **options):
@@ -157,17 +159,13 @@ def preprocess(tmp_path):
     """Preprocess encoded images by id; return the images by id and the manifest."""
 
     def run(images, bad=(), size=8):
-        samples = tmp_path / "photos/samples.parquet"
-        write_table(samples, [{"id": id_, "image": data} for id_, data in images.items()], SAMPLES)
-        manifest = {"dataset": "photos", "sha256": file_sha256(samples), "bad_samples": list(bad)}
-        write_json(samples.with_suffix(".json"), manifest)
+        stored = [{"id": id_, "image": data} for id_, data in images.items()]
+        samples = write_samples(tmp_path / "photos/samples.parquet", stored, bad)
         out = tmp_path / "photos/img8"
-        preprocess_images(
-            str(samples.with_suffix(".json")), size, str(out / "i.parquet"), str(out / "i.json")
-        )
-        rows = read_table(out / "i.parquet")
-        assert read_json(out / "i.json")["sha256"] == file_sha256(out / "i.parquet")
-        return {row["id"]: row["image"] for row in rows}, read_json(out / "i.json")
+        preprocess_images(samples, size, out / "i.parquet", out / "i.json")
+        rows, manifest = read_table(out / "i.parquet"), read_images_manifest(out / "i.json")
+        assert manifest.sha256 == file_sha256(out / "i.parquet")
+        return {row["id"]: row["image"] for row in rows}, manifest
 
     return run
 
@@ -176,11 +174,7 @@ def test_images_keep_their_order_and_ids(preprocess):
     images, manifest = preprocess({id_: GOOD for id_ in "cab"})
     assert list(images) == ["c", "a", "b"]
     assert images["a"] == encode_resized_png(GOOD, 8)
-    assert {key: manifest[key] for key in ("dataset", "image_size", "n")} == {
-        "dataset": "photos",
-        "image_size": 8,
-        "n": 3,
-    }
+    assert (manifest.dataset, manifest.image_size, manifest.n) == ("photos", 8, 3)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -192,12 +186,12 @@ def test_an_image_that_cannot_be_decoded_is_named_and_left_out(preprocess):
         "huge bomb": make_png_bomb(60_000, 60_000),
         "header alone": GOOD[:20],
     }
-    earlier = {"id": "x", "reason": "has no image"}
+    earlier = UnusableSample("x", "has no image")
     images, manifest = preprocess({**broken, "good": GOOD}, bad=[earlier])
     assert list(images) == ["good"]
-    assert manifest["n"] == 1
-    assert manifest["bad_samples"][0] == earlier
-    reasons = {entry["id"]: entry["reason"] for entry in manifest["bad_samples"][1:]}
+    assert manifest.n == 1
+    assert manifest.bad_samples[0] == earlier
+    reasons = {sample.id: sample.reason for sample in manifest.bad_samples[1:]}
     assert list(reasons) == list(broken)
     assert all(reason.startswith("its image cannot be decoded (") for reason in reasons.values())
     assert not any("0x" in reason for reason in reasons.values())

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlmeter.data.job import DataSource
 from vlmeter.data.parquet_files import Files
 from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.errors import UserError
@@ -177,7 +178,7 @@ def test_a_folder_is_read_as_all_its_parquet_files_in_order(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(make_parquet(2, 2))
     (tmp_path / "a/notes.txt").write_text("x")
-    files = open_source({"path": str(tmp_path)})
+    files = open_source(DataSource(path=str(tmp_path)))
     assert files.paths == (str(tmp_path / "a/1.parquet"), str(tmp_path / "b/2.parquet"))
     assert files.revision is None
     assert read_numbers(files, 9) == [0, 1, 2, 3]
@@ -187,7 +188,7 @@ def test_a_folder_is_read_as_all_its_parquet_files_in_order(tmp_path):
 def test_a_source_without_files_is_named(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError) as raised:
-        open_source({"path": str(tmp_path / name)})
+        open_source(DataSource(path=str(tmp_path / name)))
     assert str(raised.value) == (
         f"{tmp_path / name}: no table (parquet, CSV, TSV or JSONL) there; "
         "check datasets.*.source.path."

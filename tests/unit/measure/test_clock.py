@@ -3,7 +3,7 @@ import gc
 import pytest
 from measure_fakes import FakeCuda
 
-from vlmeter.measure.clock import CpuClock, CudaClock, clock_for, quiet_interpreter
+from vlmeter.measure.clock import CpuClock, CudaClock, make_clock, pause_garbage_collection
 
 
 def test_the_cpu_clock_times_every_call():
@@ -32,12 +32,12 @@ def test_work_between_two_calls_belongs_to_neither():
 
 
 def test_each_device_has_its_clock():
-    assert clock_for("cpu").name == "perf_counter_ns"
-    assert clock_for("cuda").name == clock_for("cuda:3").name == "cuda_events"
+    assert make_clock("cpu").name == "perf_counter_ns"
+    assert make_clock("cuda").name == make_clock("cuda:3").name == "cuda_events"
 
 
 def test_the_collector_is_off_in_a_quiet_block_and_on_again_after_an_exception():
-    with pytest.raises(ValueError), quiet_interpreter():
+    with pytest.raises(ValueError), pause_garbage_collection():
         assert not gc.isenabled()
         raise ValueError
     assert gc.isenabled()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from measure_fakes import FakeNvml
@@ -7,7 +8,7 @@ from vlmeter.measure.conditions import (
     ConditionsProbe,
     CpuSeconds,
     HostReading,
-    foreign_share,
+    compute_foreign_share,
     read_host,
 )
 from vlmeter.measure.nvml import open_gpus
@@ -31,32 +32,32 @@ def conditions(busy_s=1.0, own_s=1.0, total_s=20.0, pids=None, own_pid=7):
 
 
 def test_both_ends_are_kept():
-    found = conditions()
-    assert (found.load_start, found.load_end) == (0.5, 0.9)
-    assert (found.clock_mhz_start, found.clock_mhz_end) == (2600.0, 2400.0)
-    assert (found.temperature_c_start, found.temperature_c_end) == (50.0, 61.0)
-    assert found.window_s == 10.0
-    assert json.loads(json.dumps(found.as_dict()))["disturbed"] is False
+    block = conditions()
+    assert (block.load_start, block.load_end) == (0.5, 0.9)
+    assert (block.clock_mhz_start, block.clock_mhz_end) == (2600.0, 2400.0)
+    assert (block.temperature_c_start, block.temperature_c_end) == (50.0, 61.0)
+    assert block.window_s == 10.0
+    assert json.loads(json.dumps(asdict(block)))["disturbed"] is False
 
 
-def test_one_s_own_load_is_no_disturbance():
-    found = conditions(busy_s=20.0, own_s=20.0)
-    assert found.foreign_cpu_share == 0.0
-    assert not found.disturbed
-    assert found.disturbance is None
+def test_the_process_s_own_load_is_no_disturbance():
+    block = conditions(busy_s=20.0, own_s=20.0)
+    assert block.foreign_cpu_share == 0.0
+    assert not block.disturbed
+    assert block.disturbance is None
 
 
 def test_load_of_others_is_a_disturbance():
-    found = conditions(busy_s=15.0, own_s=10.0)
-    assert found.disturbed
-    assert found.disturbance == "other processes took 25% of the machine's processor time"
+    block = conditions(busy_s=15.0, own_s=10.0)
+    assert block.disturbed
+    assert block.disturbance == "other processes took 25% of the machine's processor time"
 
 
 def test_a_little_load_of_others_is_none():
     assert not conditions(busy_s=11.0, own_s=10.0).disturbed
 
 
-def test_cells_on_other_gpus_disturb_one_only_where_no_processor_is_left():
+def test_cells_on_other_gpus_disturb_a_cell_only_where_no_processor_is_left():
     assert not conditions(busy_s=12.0, own_s=2.0, pids=[7]).disturbed
     assert conditions(busy_s=12.0, own_s=2.0, pids=[7]).foreign_cpu_share == 0.5
     full = conditions(busy_s=19.0, own_s=2.0, pids=[7])
@@ -64,15 +65,15 @@ def test_cells_on_other_gpus_disturb_one_only_where_no_processor_is_left():
 
 
 def test_another_process_on_the_gpu_is_a_disturbance():
-    found = conditions(pids=[7, 4242])
-    assert found.disturbance == "other processes were on the GPU (ids 4242)"
+    block = conditions(pids=[7, 4242])
+    assert block.disturbance == "other processes were on the GPU (ids 4242)"
 
 
 def test_the_own_process_on_the_gpu_is_none():
     assert not conditions(pids=[7]).disturbed
 
 
-def test_in_a_container_the_only_process_is_the_own_one_under_the_host_s_id():
+def test_in_a_container_the_only_process_is_this_process_under_the_host_s_id():
     assert not conditions(pids=[90210]).disturbed
 
 
@@ -90,7 +91,7 @@ def test_a_gpu_that_does_not_list_processes_is_not_called_disturbed():
 def test_the_foreign_share_stays_within_its_bounds(busy_s, own_s, total_s, share):
     start = CpuSeconds(50.0, 500.0, 5.0)
     end = CpuSeconds(50.0 + busy_s, 500.0 + total_s, 5.0 + own_s)
-    assert foreign_share(start, end) == share
+    assert compute_foreign_share(start, end) == share
 
 
 def test_stopping_what_was_not_started_is_refused():

@@ -1,16 +1,18 @@
 """What the GPUs of a cell are like while they work."""
 
 import json
+from dataclasses import asdict
 
 import pynvml
 import pytest
-from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
+from machines import ENERGY
+from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
 
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.sources import EnergySettings
-from vlmeter.measure.gpu_conditions import _REASONS, SLOWDOWNS
+from vlmeter.measure.gpu_conditions import _REASONS
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.result import SLOWDOWNS
 
 POWER_CAP, IDLE = 0x04, 0x01
 
@@ -54,9 +56,9 @@ def test_power_and_temperature_are_medians_of_the_work_too():
 
 
 def test_a_power_cap_in_a_single_sample_is_kept_and_disturbs_nothing():
-    found = conditions({"event_reasons": [IDLE, 0, POWER_CAP, 0, IDLE]})
-    assert found.gpus[0].throttle_reasons == ["sw_power_cap"]
-    assert not found.disturbed
+    block = conditions({"event_reasons": [IDLE, 0, POWER_CAP, 0, IDLE]})
+    assert block.gpus[0].throttle_reasons == ["sw_power_cap"]
+    assert not block.disturbed
 
 
 def test_reasons_of_all_samples_are_united():
@@ -67,9 +69,9 @@ def test_reasons_of_all_samples_are_united():
 @pytest.mark.parametrize("name", SLOWDOWNS)
 def test_a_card_that_protects_itself_disturbs_the_cell(name):
     bit = next(bit for bit, reason in _REASONS.items() if reason == name)
-    found = conditions({"event_reasons": 0}, {"event_reasons": [0, 0, bit | POWER_CAP, 0, 0]})
-    assert found.disturbed
-    assert found.disturbance == f"gpu1 was slowed down ({name})"
+    block = conditions({"event_reasons": 0}, {"event_reasons": [0, 0, bit | POWER_CAP, 0, 0]})
+    assert block.disturbed
+    assert block.disturbance == f"gpu1 was slowed down ({name})"
 
 
 def test_the_reasons_bits_are_nvml_s():
@@ -79,20 +81,20 @@ def test_the_reasons_bits_are_nvml_s():
 
 
 def test_another_process_that_comes_and_goes_between_the_ends_is_seen():
-    found = conditions({"pids": [[7], [7], [7, 4242], [7], [7]]})
-    assert found.disturbance == "other processes were on the GPU (ids 4242)"
+    block = conditions({"pids": [[7], [7], [7, 4242], [7], [7]]})
+    assert block.disturbance == "other processes were on the GPU (ids 4242)"
 
 
 def test_another_process_on_the_second_card_of_the_cell_is_seen():
-    found = conditions({"pids": [[7]] * 5}, {"pids": [[7], [7], [7], [7, 4242], [7]]})
-    assert found.disturbance == "other processes were on the GPU (ids 4242)"
+    block = conditions({"pids": [[7]] * 5}, {"pids": [[7], [7], [7], [7, 4242], [7]]})
+    assert block.disturbance == "other processes were on the GPU (ids 4242)"
     alone_there = conditions({"pids": [[7]] * 5}, {"pids": [[4242]] * 5})
     assert alone_there.disturbance == "other processes were on the GPU (ids 4242)"
 
 
 def test_in_a_container_the_process_that_was_alone_at_first_stays_the_own_one():
-    found = conditions({"pids": [[90210], [90210], [90210, 4242], [90210], [90210]]})
-    assert found.disturbance == "other processes were on the GPU (ids 4242)"
+    block = conditions({"pids": [[90210], [90210], [90210, 4242], [90210], [90210]]})
+    assert block.disturbance == "other processes were on the GPU (ids 4242)"
     assert not conditions({"pids": [[90210]] * 5}, {"pids": [[90210]] * 5}).disturbed
 
 
@@ -101,14 +103,14 @@ def test_what_a_card_does_not_offer_is_none():
         raise NvmlMismatch("function not found")
 
     for card in ({}, {"pids": refuse, "event_reasons": refuse, "throttle_reasons": refuse}):
-        found = conditions(card)
-        (gpu,) = found.gpus
+        block = conditions(card)
+        (gpu,) = block.gpus
         assert gpu.sm_clock_mhz is gpu.memory_clock_mhz is gpu.power_w is None
         assert gpu.temperature_c is gpu.power_limit_w is gpu.throttle_reasons is None
-        assert not found.disturbed
+        assert not block.disturbed
 
 
-def test_a_card_that_tells_its_clock_only_now_and_then_is_still_told_of():
+def test_a_card_that_gives_its_clock_only_now_and_then_has_a_clock():
     answers = iter([1980, 1950])
 
     def sometimes():
@@ -122,20 +124,16 @@ def test_a_card_that_tells_its_clock_only_now_and_then_is_still_told_of():
 
 
 def test_the_block_is_plain_json():
-    block = json.loads(json.dumps(conditions({"event_reasons": POWER_CAP}).as_dict()))
+    block = json.loads(json.dumps(asdict(conditions({"event_reasons": POWER_CAP}))))
     assert block["gpus"][0]["throttle_reasons"] == ["sw_power_cap"]
 
 
 def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
     time = FakeTime()
     clock = FakeClock(time)
-    machine = {
-        "cpu": {"kind": "modelled", "method": "m"},
-        "ram": {"kind": "constant", "method": ""},
-    }
     meter = EnergyMeter(
-        machine,
-        EnergySettings(),
+        ENERGY,
+        ENERGY_SETTINGS,
         tracker=FakeTracker(time, {"cpu": 50.0, "ram": 20.0}),
         counters=[],
     )

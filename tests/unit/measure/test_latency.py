@@ -3,19 +3,20 @@ import statistics
 import pytest
 from measure_fakes import FakeClock, FakeCuda, FakeTime
 
-from vlmeter.measure.clock import CudaClock, clock_for
+from vlmeter.measure.clock import CudaClock, make_clock
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
-from vlmeter.results.summary_columns import SUMMARY_COLUMNS
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 
 
 def measure(*steps, time, **plan):
     clock = FakeClock(time)
-    return measure_latency(steps, clock, LatencyPlan(**plan), threads=2), clock
+    latency, _ = measure_latency(steps, clock, LatencyPlan(**plan), threads=2)
+    return latency
 
 
-def test_a_model_of_known_cost_gives_exactly_that_cost():
+def test_a_model_of_given_cost_gives_exactly_that_cost():
     time = FakeTime()
-    latency, _ = measure(time.call(0.02), time=time, window_s=2.0, min_iterations=10, repeats=4)
+    latency = measure(time.call(0.02), time=time, window_s=2.0, min_iterations=10, repeats=4)
     assert latency.latency_s == pytest.approx(0.02, rel=1e-9)
     assert [latency.mean_s, latency.p99_s] == pytest.approx([0.02] * 2)
     assert latency.rounds_s == pytest.approx([0.02] * 4)
@@ -26,10 +27,10 @@ def test_a_model_of_known_cost_gives_exactly_that_cost():
     assert latency.clock == "fake"
 
 
-def test_a_cuda_model_of_known_cost_gives_exactly_that_cost():
+def test_a_cuda_model_of_given_cost_gives_exactly_that_cost():
     cuda = FakeCuda()
     plan = LatencyPlan(window_s=1.0, min_iterations=8, repeats=2)
-    latency = measure_latency([lambda: cuda.work(25.0)], CudaClock("cuda:0", cuda), plan)
+    latency, _ = measure_latency([lambda: cuda.work(25.0)], CudaClock("cuda:0", cuda), plan)
     assert latency.latency_s == pytest.approx(0.025)
     assert latency.window_s == pytest.approx(1.0)
     # One for the first call, two for the groups of the warm-up, one for each round.
@@ -38,17 +39,17 @@ def test_a_cuda_model_of_known_cost_gives_exactly_that_cost():
 
 def test_the_window_lasts_long_enough_and_holds_enough_iterations():
     time = FakeTime()
-    slow, _ = measure(time.call(3.0), time=time, window_s=2.0, min_iterations=10, repeats=5)
+    slow = measure(time.call(3.0), time=time, window_s=2.0, min_iterations=10, repeats=5)
     assert slow.iterations == 10
     assert slow.window_s == pytest.approx(30.0)
-    fast, _ = measure(time.call(0.01), time=time, window_s=2.0, min_iterations=10, repeats=5)
+    fast = measure(time.call(0.01), time=time, window_s=2.0, min_iterations=10, repeats=5)
     assert fast.window_s >= 2.0
     assert fast.iterations >= 200
 
 
 def test_more_rounds_than_iterations_still_gives_every_round_one():
     time = FakeTime()
-    latency, _ = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=2, repeats=5)
+    latency = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=2, repeats=5)
     assert latency.rounds_s == [1.0] * 5
 
 
@@ -64,7 +65,7 @@ def test_warm_up_lasts_until_two_groups_agree():
     time = FakeTime()
     # One call apart, groups of three with medians 4, 2, 1 and 1.
     step = time.call(9.0, 4, 4, 4, 2, 2, 2, 1.0)
-    latency, _ = measure(step, time=time, window_s=3.0, min_iterations=3, repeats=1)
+    latency = measure(step, time=time, window_s=3.0, min_iterations=3, repeats=1)
     assert latency.steady
     assert latency.warmup_iterations == 1 + 4 * 3
     assert latency.max_s == 1.0
@@ -73,7 +74,7 @@ def test_warm_up_lasts_until_two_groups_agree():
 def test_warm_up_ends_at_its_cap_and_says_that_it_was_not_steady():
     time = FakeTime()
     step = time.call(*[1.5**-i for i in range(40)])
-    latency, _ = measure(
+    latency = measure(
         step, time=time, window_s=0.001, min_iterations=1, repeats=1, max_warmup_s=2.5
     )
     assert not latency.steady
@@ -85,16 +86,14 @@ def test_warm_up_lasts_its_least_time_however_soon_the_times_agree(call_s):
     time = FakeTime()
     # The clocks are low at first, and steady there.
     step = time.call(*[3 * call_s] * (int(0.7 / (3 * call_s)) + 1), call_s)
-    latency, _ = measure(
-        step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0
-    )
+    latency = measure(step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0)
     assert latency.max_s == pytest.approx(call_s)
     assert latency.steady
 
 
 def test_a_cap_below_the_least_warm_up_ends_it_and_says_that_it_was_not_steady():
     time = FakeTime()
-    latency, _ = measure(
+    latency = measure(
         time.call(0.01),
         time=time,
         window_s=0.1,
@@ -109,22 +108,22 @@ def test_a_cap_below_the_least_warm_up_ends_it_and_says_that_it_was_not_steady()
 
 def test_every_raw_time_is_kept_with_its_round():
     time = FakeTime()
-    latency, _ = measure(time.call(0.5), time=time, window_s=2.0, min_iterations=4, repeats=2)
-    assert [tuple(row) for row in latency.rows] == [
+    plan = LatencyPlan(window_s=2.0, min_iterations=4, repeats=2)
+    _, timings = measure_latency([time.call(0.5)], FakeClock(time), plan)
+    assert timings == [
         ("forward", 0, 0, 0.5),
         ("forward", 0, 1, 0.5),
         ("forward", 1, 2, 0.5),
         ("forward", 1, 3, 0.5),
     ]
-    assert "rows" not in latency.as_dict()
 
 
 def test_the_interval_comes_from_the_spread_of_the_rounds():
     time = FakeTime()
     # Warm-up of 7, then rounds with medians 1.0, 1.2 and 1.1.
     step = time.call(*[1.0] * 7, 1.0, 1.0, 1.2, 1.2, 1.1, 1.1)
-    latency, _ = measure(step, time=time, window_s=0.1, min_iterations=6, repeats=3)
-    half = 4.303 * statistics.stdev([1.0, 1.2, 1.1]) / 3**0.5
+    latency = measure(step, time=time, window_s=0.1, min_iterations=6, repeats=3)
+    half = 4.302653 * statistics.stdev([1.0, 1.2, 1.1]) / 3**0.5
     assert latency.latency_s == pytest.approx(1.1)
     assert latency.low_s == pytest.approx(1.1 - half)
     assert latency.high_s == pytest.approx(1.1 + half)
@@ -132,21 +131,21 @@ def test_the_interval_comes_from_the_spread_of_the_rounds():
 
 def test_one_round_has_no_interval_and_one_iteration_no_spread():
     time = FakeTime()
-    latency, _ = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=1, repeats=1)
+    latency = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=1, repeats=1)
     assert latency.low_s is latency.high_s is latency.stdev_s is None
 
 
 def test_percentiles_interpolate():
     time = FakeTime()
     step = time.call(*[1.0] * 7, *[float(value) for value in range(1, 12)])
-    latency, _ = measure(step, time=time, window_s=0.1, min_iterations=11, repeats=1)
+    latency = measure(step, time=time, window_s=0.1, min_iterations=11, repeats=1)
     assert (latency.min_s, latency.p50_s, latency.p90_s, latency.max_s) == (1.0, 6.0, 10.0, 11.0)
     assert latency.p99_s == pytest.approx(10.9)
 
 
 def test_a_call_below_the_clock_s_resolution_does_not_hang():
     time = FakeTime()
-    latency, _ = measure(
+    latency = measure(
         time.call(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1),
         time=time,
         window_s=0.2,
@@ -158,7 +157,7 @@ def test_a_call_below_the_clock_s_resolution_does_not_hang():
 
 def test_a_real_call_on_the_cpu_is_timed():
     plan = LatencyPlan(window_s=0.02, min_iterations=5, repeats=2, max_warmup_s=0.5)
-    latency = measure_latency([lambda: sum(range(1000))], clock_for("cpu"), plan)
+    latency, _ = measure_latency([lambda: sum(range(1000))], make_clock("cpu"), plan)
     assert 0 < latency.min_s <= latency.latency_s <= latency.max_s
     assert latency.window_s >= 0.02
 

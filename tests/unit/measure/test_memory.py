@@ -5,7 +5,7 @@ import pytest
 import torch
 from measure_fakes import FakeCuda, FakeNvml
 
-from vlmeter.measure.memory import MemoryProbe, memory_probe, weights_bytes
+from vlmeter.measure.memory import MemoryProbe, compute_weights_bytes, make_memory_probe
 from vlmeter.measure.nvml import open_gpus
 
 MIB = 2**20
@@ -15,10 +15,10 @@ def test_weights_count_parameters_and_buffers_and_tied_ones_once():
     model = torch.nn.Sequential(
         torch.nn.Linear(10, 10, bias=False), torch.nn.Linear(10, 10, bias=False)
     ).half()
-    assert weights_bytes(model) == 2 * 100 * 2
+    assert compute_weights_bytes(model) == 2 * 100 * 2
     model[1].weight = model[0].weight
     model.register_buffer("mask", torch.zeros(5, dtype=torch.float32))
-    assert weights_bytes(model) == 100 * 2 + 5 * 4
+    assert compute_weights_bytes(model) == 100 * 2 + 5 * 4
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def peaks(run_python):
         done = run_python(
             "import json, torch\n"
             "from dataclasses import asdict\n"
-            "from vlmeter.measure.memory import memory_probe\n"
+            "from vlmeter.measure.memory import make_memory_probe\n"
             "MIB = 1 << 20\n"
             f"{code}\n"
             "print(json.dumps(asdict(probe.stop(torch.nn.Linear(2, 2)))))\n"
@@ -47,7 +47,7 @@ def test_the_peak_is_that_since_the_start_and_not_of_earlier_work(peaks):
     memory = peaks(
         "earlier = torch.ones(64 * MIB)\n"
         "del earlier\n"
-        "probe = memory_probe('cpu')\n"
+        "probe = make_memory_probe('cpu')\n"
         "probe.start()\n"
         "work = torch.ones(16 * MIB)\n"
         "del work"
@@ -60,7 +60,7 @@ def test_the_peak_is_that_since_the_start_and_not_of_earlier_work(peaks):
 
 def test_the_workload_s_peak_leaves_out_what_setting_up_took(peaks):
     memory = peaks(
-        "probe = memory_probe('cpu')\n"
+        "probe = make_memory_probe('cpu')\n"
         "probe.start()\n"
         "answers = torch.ones(64 * MIB)\n"
         "del answers\n"
@@ -85,7 +85,7 @@ def test_a_gpu_s_peaks_are_the_workload_s():
 
 
 def test_a_cpu_has_no_device_memory():
-    probe = memory_probe("cpu")
+    probe = make_memory_probe("cpu")
     probe.start()
     memory = probe.stop(torch.nn.Linear(2, 2))
     assert memory.peak_allocated_bytes is None
@@ -115,7 +115,7 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
 
 
 @pytest.mark.parametrize("seen", [0, 1])
-def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_tells(seen):
+def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_counts(seen):
     cuda = FakeCuda(cards=2)
     probe = MemoryProbe("cuda", cuda, open_gpus(FakeNvml(*[{"used": 5000}] * seen)))
     probe.start()
@@ -169,7 +169,7 @@ def test_a_gpu_without_nvml_keeps_the_allocator_s_figures():
 
 
 def test_a_missing_gpu_does_not_stop_the_probe():
-    probe = memory_probe("cuda")
+    probe = make_memory_probe("cuda")
     probe.start()
     assert (
         probe.stop(torch.nn.Linear(2, 2)).peak_allocated_bytes is None

@@ -3,7 +3,7 @@ import pytest
 import torch
 from measure_fakes import FakeNvml, NvmlError, NvmlMismatch
 
-from vlmeter.measure.nvml import gpu_of_device, open_device, open_devices, open_gpus
+from vlmeter.measure.nvml import find_gpu_of_device, open_device, open_devices, open_gpus
 
 
 def test_a_machine_without_a_driver_has_no_gpus():
@@ -68,9 +68,9 @@ def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
     nvml.nvmlDeviceGetHandleByIndex = handle
     gpus = open_gpus(nvml)
     assert [gpu.index for gpu in gpus] == [0, 2]
-    assert gpu_of_device(gpus, "cc", 1).index == 2
-    assert gpu_of_device(gpus, None, 2).uuid() == "GPU-cc"
-    assert gpu_of_device(gpus, None, 1) is None
+    assert find_gpu_of_device(gpus, "cc", 1).index == 2
+    assert find_gpu_of_device(gpus, None, 2).uuid() == "GPU-cc"
+    assert find_gpu_of_device(gpus, None, 1) is None
 
 
 def test_power_comes_in_watts():
@@ -80,19 +80,19 @@ def test_power_comes_in_watts():
 
 def test_the_uuid_finds_the_gpu_where_torch_counts_differently():
     gpus = open_gpus(FakeNvml({"uuid": "GPU-aa"}, {"uuid": "GPU-bb"}))
-    assert gpu_of_device(gpus, "bb", 0).index == 1
-    assert gpu_of_device(gpus, "GPU-aa", 1).index == 0
+    assert find_gpu_of_device(gpus, "bb", 0).index == 1
+    assert find_gpu_of_device(gpus, "GPU-aa", 1).index == 0
 
 
 def test_a_uuid_that_nvml_does_not_know_is_no_other_gpu_s():
     gpus = open_gpus(FakeNvml({"uuid": "GPU-aa"}))
-    assert gpu_of_device(gpus, "MIG-bb", 0) is None
+    assert find_gpu_of_device(gpus, "MIG-bb", 0) is None
 
 
 def test_without_a_uuid_the_index_decides():
     gpus = open_gpus(FakeNvml({}, {}))
-    assert gpu_of_device(gpus, None, 1).index == 1
-    assert gpu_of_device(gpus, None, 2) is None
+    assert find_gpu_of_device(gpus, None, 1).index == 1
+    assert find_gpu_of_device(gpus, None, 2) is None
 
 
 def test_a_cpu_has_no_gpu():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from measure_fakes import FakeClock, FakeTime
 
-from vlmeter.measure.clock import clock_for
+from vlmeter.measure.clock import make_clock
 from vlmeter.measure.peak import measure_peak
 
 
@@ -28,6 +28,6 @@ def test_the_rate_is_two_operations_per_multiply_add_over_the_time():
 
 
 def test_a_real_cpu_has_a_rate():
-    peak = measure_peak("cpu", torch.bfloat16, clock_for("cpu"), window_s=0.01, size=64)
+    peak = measure_peak("cpu", torch.bfloat16, make_clock("cpu"), window_s=0.01, size=64)
     assert peak.flop_per_s > 0
-    assert peak.as_dict()["dtype"] == "bfloat16"
+    assert peak.dtype == "bfloat16"

@@ -19,7 +19,7 @@ def write_scored(path, predictions):
 def test_cells_are_compared_over_their_common_samples(tmp_path):
     cell = write_scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "a b c d", "only": "x"})
     base = write_scored(tmp_path / "b.parquet", {"2": "a b c d e f g h", "1": "a b c d e f g h"})
-    paired = Answers(seed=0, resamples=100).quality_difference(cell, base, "wer")
+    paired = Answers(seed=0, resamples=100).compare_quality(cell, base, "wer")
     assert paired.samples == 2
     assert paired.difference.estimate == 0.5
     assert paired.difference.significant
@@ -29,7 +29,7 @@ def test_a_median_is_compared_as_a_median(tmp_path):
     texts = {str(index): "a b c d" for index in range(2)}
     cell = write_scored(tmp_path / "a.parquet", texts | {"2": ""})
     base = write_scored(tmp_path / "b.parquet", texts | {"2": "a b c d e f g h"})
-    assert Answers(seed=0).quality_difference(cell, base, "wer_median").difference.estimate == 0.0
+    assert Answers(seed=0).compare_quality(cell, base, "wer_median").difference.estimate == 0.0
 
 
 def test_cells_without_a_common_sample_are_not_compared(tmp_path):
@@ -37,20 +37,20 @@ def test_cells_without_a_common_sample_are_not_compared(tmp_path):
         write_scored(tmp_path / "a.parquet", {"1": "a"}),
         write_scored(tmp_path / "b.parquet", {}),
     )
-    assert Answers(seed=0).quality_difference(cell, base, "wer") is None
+    assert Answers(seed=0).compare_quality(cell, base, "wer") is None
 
 
 def test_a_missing_figure_is_named(tmp_path):
     cell = write_scored(tmp_path / "a.parquet", {"1": "a"})
     with pytest.raises(UserError, match=r"a\.parquet lacks the column anls, anls_weight"):
-        Answers(seed=0).quality_difference(cell, cell, "anls")
+        Answers(seed=0).compare_quality(cell, cell, "anls")
 
 
 def test_changed_predictions_are_counted_over_common_samples(tmp_path):
     for name, texts in {"a": ["x", "y", "z"], "b": ["x", "Y"]}.items():
         table = {"id": [str(index) for index in range(len(texts))], "prediction": texts}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
-    assert Answers(seed=0).changed_predictions(tmp_path / "a.parquet", tmp_path / "b.parquet") == (
+    assert Answers(seed=0).count_changed(tmp_path / "a.parquet", tmp_path / "b.parquet") == (
         1,
         2,
     )
@@ -60,10 +60,10 @@ def test_a_file_is_read_once_however_often_it_is_compared(tmp_path):
     cell = write_scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "x", "3": "a"})
     base = write_scored(tmp_path / "b.parquet", {"1": "a b c d", "2": "a b", "3": "a"})
     answers = Answers(seed=0, resamples=100)
-    first = answers.quality_difference(cell, base, "wer")
+    first = answers.compare_quality(cell, base, "wer")
     cell.unlink()
-    assert answers.quality_difference(cell, base, "wer") == first
-    assert Answers(seed=0, resamples=100).quality_difference(base, base, "wer") == (
+    assert answers.compare_quality(cell, base, "wer") == first
+    assert Answers(seed=0, resamples=100).compare_quality(base, base, "wer") == (
         Difference(0.0, 0.0, 0.0),
         3,
     )

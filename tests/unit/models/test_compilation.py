@@ -3,10 +3,10 @@
 import pytest
 
 from vlmeter.models.compilation import Compilation, compile_model, uncompile
-from vlmeter.models.optimization import Optimization
+from vlmeter.models.optimization import Compile
 
-REGIONAL = Optimization("compile", "eager", compile_mode="default")
-WHOLE = Optimization("whole", "eager", compile_mode="default", compile_whole=True)
+REGIONAL = Compile("default", form="regional")
+WHOLE = Compile("default", form="whole")
 
 
 class StillClock:

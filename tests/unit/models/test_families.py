@@ -4,14 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from vlmeter.models.families import expected_image_tokens, family_of, image_token_id
+from vlmeter.models.families import expected_image_tokens, find_family, image_token_id
 
 
 def test_every_parameter_of_a_blip2_has_its_stage(loaded):
-    found = {}
+    parts_by_stage = {}
     for name, _ in loaded.model.named_parameters():
-        found.setdefault(loaded.family.stage_of(name), set()).add(name.split(".")[0])
-    assert found == {
+        parts_by_stage.setdefault(loaded.family.stage_of(name), set()).add(name.split(".")[0])
+    assert parts_by_stage == {
         "vision": {"vision_model"},
         "qformer": {"query_tokens", "qformer", "language_projection"},
         "prefill": {"language_model"},
@@ -34,7 +34,7 @@ def test_what_stands_above_the_stages_has_none(loaded):
     ],
 )
 def test_other_families_go_by_shared_names(name, stage):
-    assert family_of(SimpleNamespace(model_type="llava")).stage_of(name) == stage
+    assert find_family(SimpleNamespace(model_type="llava")).stage_of(name) == stage
 
 
 def test_the_image_token_goes_by_either_name():

@@ -6,12 +6,14 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
-from vlmeter.dtypes import DTYPES
 from vlmeter.errors import UserError
+from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
+from vlmeter.models.manifest import StoredFile, read_model_manifest
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json
 
 
@@ -20,11 +22,10 @@ def fetch(checkpoint, tmp_path):
     """Store a model; return its folder and its manifest."""
 
     def run(folder=checkpoint, dtype="fp32", weights="pretrained"):
-        source = {"path": str(folder), "hub": None, "revision": None, "allow": []}
-        params = {"model": "tiny-2.7b", "dtype": dtype, "source": source, "weights": weights}
+        job = make_model_job(folder, dtype, weights, model="tiny-2.7b")
         manifest = tmp_path / f"models/tiny-2.7b-{dtype}.json"
-        fetch_model(params, str(manifest))
-        return manifest.with_suffix(""), read_json(manifest)
+        fetch_model(job, manifest)
+        return manifest.with_suffix(""), read_model_manifest(manifest)
 
     return run
 
@@ -33,24 +34,21 @@ def tensors(model):
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
-AXES = {"device": "cpu", "optimization": "eager"}
-
-
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
 def test_what_a_cell_loads_equals_the_source_tensor_for_tensor(fetch, checkpoint, dtype):
     folder, _ = fetch(dtype=dtype)
-    stored = load_model(folder, {**AXES, "dtype": dtype}, random=False, seed=0).model
+    stored = load_model(folder, "cpu", dtype, random=False, seed=0).model
     direct = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=DTYPES[dtype])
-    wanted, found = tensors(direct), tensors(stored)
-    assert found.keys() == wanted.keys()
+    wanted, actual = tensors(direct), tensors(stored)
+    assert actual.keys() == wanted.keys()
     for name, tensor in wanted.items():
-        assert found[name].dtype == tensor.dtype, name
-        assert torch.equal(found[name], tensor), name
+        assert actual[name].dtype == tensor.dtype, name
+        assert torch.equal(actual[name], tensor), name
 
 
 def test_half_precision_keeps_the_queries_and_the_qformer(fetch):
     folder, _ = fetch(dtype="fp16")
-    model = load_model(folder, {**AXES, "dtype": "fp16"}, random=False, seed=0).model
+    model = load_model(folder, "cpu", "fp16", random=False, seed=0).model
     whole = {name for name, tensor in model.named_parameters() if tensor.dtype == torch.float32}
     kept = {
         name
@@ -63,20 +61,15 @@ def test_half_precision_keeps_the_queries_and_the_qformer(fetch):
 
 def test_the_manifest_has_every_files_size_and_hash(fetch, checkpoint):
     folder, manifest = fetch()
-    assert set(manifest["files"]) == {file.name for file in folder.iterdir()}
-    for name, told in manifest["files"].items():
-        assert told == {
-            "bytes": (folder / name).stat().st_size,
-            "sha256": file_sha256(folder / name),
-            "xxh3_128": file_xxh3(folder / name),
-        }
+    assert set(manifest.files) == {file.name for file in folder.iterdir()}
+    for name, stored in manifest.files.items():
+        path = folder / name
+        size_bytes = path.stat().st_size
+        assert stored == StoredFile(size_bytes, sha256=file_sha256(path), xxh3_128=file_xxh3(path))
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-    assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    assert (manifest["model"], manifest["dtype"], manifest["revision"]) == (
-        "tiny-2.7b",
-        "fp32",
-        None,
-    )
+    assert manifest.parameters == sum(p.numel() for p in model.parameters())
+    assert (manifest.model, manifest.dtype, manifest.revision) == ("tiny-2.7b", "fp32", None)
+    assert "unsupported" not in read_json(folder.with_name(f"{folder.name}.json"))
 
 
 def test_a_cut_or_missing_file_is_noticed_before_it_is_loaded(fetch):
@@ -84,9 +77,9 @@ def test_a_cut_or_missing_file_is_noticed_before_it_is_loaded(fetch):
     check_files(folder, manifest)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         check_files(folder, manifest)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{weights} is missing or cut short: delete {folder}.json and run again."
     )
     weights.unlink()
@@ -100,9 +93,9 @@ def test_weights_of_which_one_bit_changed_are_noticed_before_they_are_loaded(fet
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         check_files(folder, manifest)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{weights} is damaged: its checksum is not that of what was written. "
         f"Delete {folder}.json and run again."
     )
@@ -132,18 +125,17 @@ def test_a_source_that_fails_leaves_what_was_stored(fetch, checkpoint, tmp_path)
 
 def test_a_model_of_several_gpus_that_are_not_there_lies_where_it_can(fetch):
     folder, _ = fetch()
-    one, spread = (
-        load_model(folder, {**AXES, "dtype": "fp32"}, random=False, seed=0, gpus=gpus).model
-        for gpus in (1, 2)
+    alone, spread = (
+        load_model(folder, "cpu", "fp32", random=False, seed=0, gpus=gpus).model for gpus in (1, 2)
     )
     assert {parameter.device.type for parameter in spread.parameters()} == {"cpu"}
-    assert all(map(torch.equal, one.parameters(), spread.parameters()))
+    assert all(map(torch.equal, alone.parameters(), spread.parameters()))
 
 
 def test_a_folder_without_a_model_is_named(fetch, tmp_path):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(tmp_path)
-    assert str(told.value) == f"{tmp_path} has no config.json: check models.*.source.path."
+    assert str(raised.value) == f"{tmp_path} has no config.json: check models.*.source.path."
 
 
 def test_damaged_weights_are_named(fetch, checkpoint, tmp_path):
@@ -160,9 +152,9 @@ def test_weights_that_are_missing_are_not_made_up(fetch, checkpoint, tmp_path):
     weights = load_file(partial / "model.safetensors")
     del weights["language_projection.weight"], weights["query_tokens"]
     save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(partial)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{partial} lacks 2 of the model's weights, language_projection.weight for instance: "
         "they would be random. Give a checkpoint that fits its config.json."
     )
@@ -178,8 +170,8 @@ def test_an_architecture_is_stored_without_weights(fetch, checkpoint, tmp_path, 
     folder, manifest = fetch(source, weights="random")
     assert not list(folder.glob("*.safetensors"))
     model = AutoModelForImageTextToText.from_pretrained(checkpoint)
-    assert manifest["parameters"] == sum(p.numel() for p in model.parameters())
-    loaded = load_model(folder, {**AXES, "dtype": "fp32"}, random=True, seed=0)
+    assert manifest.parameters == sum(p.numel() for p in model.parameters())
+    loaded = load_model(folder, "cpu", "fp32", random=True, seed=0)
     assert not loaded.answers_mean_something
     tokens = loaded.tokenizer("the of and")["input_ids"]
     assert len(tokens) == 4
@@ -187,17 +179,16 @@ def test_an_architecture_is_stored_without_weights(fetch, checkpoint, tmp_path, 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
 def test_random_weights_are_finite_and_in_the_formats_of_a_real_model(checkpoint, dtype):
-    axes = {**AXES, "dtype": dtype}
-    one, same, other = (
-        load_model(checkpoint, axes, random=True, seed=seed).model for seed in (0, 0, 1)
+    first, same, other = (
+        load_model(checkpoint, "cpu", dtype, random=True, seed=seed).model for seed in (0, 0, 1)
     )
     real = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=DTYPES[dtype])
     wanted = {name: tensor.dtype for name, tensor in real.named_parameters()}
-    assert {name: tensor.dtype for name, tensor in one.named_parameters()} == wanted
-    assert all(torch.isfinite(tensor).all() for tensor in one.parameters())
-    assert all(map(torch.equal, one.parameters(), same.parameters()))
+    assert {name: tensor.dtype for name, tensor in first.named_parameters()} == wanted
+    assert all(torch.isfinite(tensor).all() for tensor in first.parameters())
+    assert all(map(torch.equal, first.parameters(), same.parameters()))
     name = "language_model.model.decoder.layers.0.fc1.weight"
-    assert not torch.equal(one.get_parameter(name), other.get_parameter(name))
+    assert not torch.equal(first.get_parameter(name), other.get_parameter(name))
 
 
 def test_an_unknown_family_without_a_processor_is_refused(fetch, tmp_path):

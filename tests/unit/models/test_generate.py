@@ -7,20 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from job_factory import DECODING
 
-from vlmeter.models.generate import answers, generate, image_changes_logits, one_ahead
+from vlmeter.models.generate import generate, generate_answers, image_changes_logits, prefetch
 
 EOS = 2
 
 
 def decoding(max_new_tokens, **settings):
-    greedy = {
-        "num_beams": 1,
-        "length_penalty": 1.0,
-        "min_new_tokens": 0,
-        "repetition_penalty": 1.0,
-    }
-    return {"max_new_tokens": max_new_tokens, **greedy, **settings}
+    return replace(DECODING, max_new_tokens=max_new_tokens, **settings)
 
 
 class Parrot:
@@ -38,20 +33,20 @@ class Parrot:
 
 def test_an_answer_is_cut_at_its_end(loaded, feeder, items):
     model = Parrot(loaded, [9, 10, EOS, 11], [EOS, 0, 0, 0], [12, 13, 14, 15])
-    rows = list(answers(replace(loaded, model=model), feeder, items[:3], 3, decoding(4)))
-    assert [(row["prediction"], row["generated_tokens"]) for row in rows] == [
+    rows = list(generate_answers(replace(loaded, model=model), feeder, items[:3], 3, decoding(4)))
+    assert [(row.prediction, row.generated_tokens) for row in rows] == [
         ("what colour", 2),
         ("", 0),
         ("the cat dog red", 4),
     ]
-    assert [row["id"] for row in rows] == ["0", "1", "2"]
+    assert [row.id for row in rows] == ["0", "1", "2"]
 
 
-def test_an_answer_tells_the_prompt_it_was_given(loaded, make_feeder, make_items):
+def test_a_prediction_holds_its_prompt(loaded, make_feeder, make_items):
     feeder = make_feeder(loaded, max_input_len=7)
     items = make_items(feeder)
-    row = next(answers(loaded, feeder, items[1:2], 1, decoding(2)))
-    assert (row["prompt"], row["text_tokens"], row["truncated"]) == (
+    row = next(generate_answers(loaded, feeder, items[1:2], 1, decoding(2)))
+    assert (row.prompt, row.text_tokens, row.truncated) == (
         "question : is the answer :",
         7,
         True,
@@ -96,8 +91,10 @@ def test_a_data_set_s_decoding_reaches_the_model(loaded, feeder, items):
 @pytest.mark.parametrize("beams", [1, 3])
 def test_the_batch_size_does_not_change_answers(loaded, feeder, items, beams):
     def predictions(batch_size):
-        rows = list(answers(loaded, feeder, items, batch_size, decoding(8, num_beams=beams)))
-        return [(row["id"], row["prediction"], row["generated_tokens"]) for row in rows]
+        rows = list(
+            generate_answers(loaded, feeder, items, batch_size, decoding(8, num_beams=beams))
+        )
+        return [(row.id, row.prediction, row.generated_tokens) for row in rows]
 
     alone = predictions(1)
     assert predictions(2) == alone
@@ -108,8 +105,10 @@ def test_the_batch_size_does_not_change_answers(loaded, feeder, items, beams):
 def test_a_search_finds_a_likelier_answer_than_greedy_decoding_at_least_once(loaded, feeder, items):
     def predictions(**settings):
         return [
-            row["prediction"]
-            for row in answers(loaded, feeder, items, 5, decoding(6, min_new_tokens=6, **settings))
+            row.prediction
+            for row in generate_answers(
+                loaded, feeder, items, 5, decoding(6, min_new_tokens=6, **settings)
+            )
         ]
 
     assert predictions(num_beams=4) != predictions()
@@ -158,7 +157,7 @@ def test_numbers_that_overflow_are_no_sign_of_seeing(loaded, feeder, items):
 def test_a_broken_image_is_named_and_leaves_no_thread(loaded, feeder, items):
     broken = replace(items[3], image=b"no picture")
     with (
-        closing(answers(loaded, feeder, [*items[:3], broken], 2, decoding(2))) as rows,
+        closing(generate_answers(loaded, feeder, [*items[:3], broken], 2, decoding(2))) as rows,
         pytest.raises(ValueError, match=r"^sample 3: its image cannot be decoded"),
     ):
         list(rows)
@@ -178,9 +177,9 @@ def test_each_batch_is_prepared_once_even_where_options_are_ranked(loaded, feede
 
     counting = Counting()
     ranked = [replace(item, choices=("cat", "red dog", "two")) for item in items]
-    rows = list(answers(loaded, counting, ranked, 2, decoding(2), ranked=True))
+    rows = list(generate_answers(loaded, counting, ranked, 2, decoding(2), ranked=True))
     assert counting.fed == [item.id for item in items]
-    assert [len(row["option_scores"]) for row in rows] == [3] * 5
+    assert [len(row.option_scores) for row in rows] == [3] * 5
 
 
 def threads():
@@ -188,9 +187,9 @@ def threads():
 
 
 def test_everything_comes_in_order():
-    with one_ahead(iter(range(5))) as made:
+    with prefetch(iter(range(5))) as made:
         assert list(made) == [0, 1, 2, 3, 4]
-    with one_ahead(iter([])) as made:
+    with prefetch(iter([])) as made:
         assert list(made) == []
     assert threads() == []
 
@@ -203,7 +202,7 @@ def test_the_next_one_is_made_meanwhile_and_no_more():
             event.set()
             yield number
 
-    with one_ahead(make()) as made:
+    with prefetch(make()) as made:
         assert next(made) == 0
         assert begun[1].wait(10), "the second is made before it is asked for"
         assert not begun[2].wait(0.1)
@@ -217,7 +216,7 @@ def test_an_error_comes_where_its_thing_would_have_come():
         yield 1
         raise KeyError("sample 7")
 
-    with one_ahead(make()) as made:
+    with prefetch(make()) as made:
         assert next(made) == 1
         with pytest.raises(KeyError, match="sample 7"):
             next(made)
@@ -226,7 +225,7 @@ def test_an_error_comes_where_its_thing_would_have_come():
 
 def test_an_error_in_the_use_ends_the_thread():
     def use():
-        with one_ahead(iter(range(9))) as made:
+        with prefetch(iter(range(9))) as made:
             for _ in made:
                 raise RuntimeError("out of memory")
 

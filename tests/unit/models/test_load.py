@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from vlmeter.models.load import attention_in_use, dtypes_in_use
+from vlmeter.models.load import find_attention_in_use, find_dtypes_in_use
 from vlmeter.status import UnavailableError, UnsupportedError
 
 
@@ -20,10 +20,10 @@ def test_a_device_that_is_missing_is_unavailable(load):
 
 
 def test_int8_in_fp16_is_refused_in_one_sentence(load):
-    with pytest.raises(UnsupportedError) as told:
+    with pytest.raises(UnsupportedError) as raised:
         load(optimization="int8", dtype="fp16")
-    assert str(told.value) == "int8: torchao's product overflows in fp16: take bf16"
-    assert load(optimization="int8", dtype="bf16").quantization["kind"] == "int8"
+    assert str(raised.value) == "int8: torchao's product overflows in fp16: take bf16"
+    assert load(optimization="int8", dtype="bf16").quantization.kind == "int8"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_int8_in_fp16_is_refused_in_one_sentence(load):
 )
 def test_every_stage_runs_with_the_attention_that_was_asked_for(load, optimization, attention):
     loaded = load(optimization=optimization)
-    assert attention_in_use(loaded.model, loaded.family) == {
+    assert find_attention_in_use(loaded.model, loaded.family) == {
         "vision": attention,
         "qformer": attention,
         "prefill": attention,
@@ -48,7 +48,7 @@ def test_every_stage_runs_with_the_attention_that_was_asked_for(load, optimizati
 )
 def test_number_formats_are_told_as_they_are(load, dtype, expected):
     loaded = load(dtype=dtype)
-    assert dtypes_in_use(loaded.model, loaded.family) == expected
+    assert find_dtypes_in_use(loaded.model, loaded.family) == expected
     assert str(loaded.dtype) == f"torch.{expected['prefill']}"
 
 

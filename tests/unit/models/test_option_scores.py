@@ -9,9 +9,9 @@ from PIL import Image
 from transformers import Blip2ForConditionalGeneration
 
 from vlmeter.data.prompts import Prompt
-from vlmeter.models.batches import Feeder, in_batches
+from vlmeter.models.batches import Feeder, split_into_batches
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.option_scores import option_scores
+from vlmeter.models.option_scores import score_options
 
 CHOICES = (
     ("red", "the cat", "one two dog"),
@@ -33,8 +33,8 @@ def items(feeder, make_items):
 def scores_of(loaded, feeder, items, batch_size):
     return [
         own
-        for batch in in_batches(items, batch_size)
-        for own in option_scores(loaded, feeder.batch(batch), batch)
+        for batch in split_into_batches(items, batch_size)
+        for own in score_options(loaded, feeder.batch(batch), batch)
     ]
 
 
@@ -48,19 +48,19 @@ def plain_score(loaded, item, option):
     with torch.inference_mode():
         likelihoods = loaded.model(**inputs).logits.log_softmax(-1)
     first = inputs["input_ids"].shape[1] - len(words)
-    told = [likelihoods[0, first + i - 1, word].item() for i, word in enumerate(words)]
-    return sum(told) / len(told)
+    of_words = [likelihoods[0, first + i - 1, word].item() for i, word in enumerate(words)]
+    return sum(of_words) / len(of_words)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_scores_in_batches_are_those_of_plain_forwards(loaded, feeder, items, batch_size):
-    found = scores_of(loaded, feeder, items, batch_size)
-    assert [len(own) for own in found] == [3, 2, 0, 1, 2]
-    for item, own in zip(items, found, strict=True):
+    scores = scores_of(loaded, feeder, items, batch_size)
+    assert [len(own) for own in scores] == [3, 2, 0, 1, 2]
+    for item, own in zip(items, scores, strict=True):
         expected = [plain_score(loaded, item, option) for option in item.choices]
         assert own == pytest.approx(expected, abs=1e-5)
         assert own == [] or max(own) < 0
-    assert found[4][0] == pytest.approx(found[4][1], abs=1e-6)
+    assert scores[4][0] == pytest.approx(scores[4][1], abs=1e-6)
 
 
 def test_options_follow_the_prompt_as_it_was_cut(loaded, make_feeder, make_items):
@@ -131,7 +131,7 @@ def test_an_encoder_decoder_scores_options_by_its_decoder(loaded, make_items):
     model = Blip2ForConditionalGeneration(type(loaded.model.config)(**config)).eval()
     assert model.config.is_encoder_decoder
     t5: LoadedModel = replace(loaded, model=model, decoder_start_token_id=0)
-    feeder = Feeder(t5, {"image_input": "processor", "max_input_len": 50})
+    feeder = Feeder(t5, "processor", 50)
     [item] = make_items(feeder, questions=("what colour",))
     item = replace(item, choices=("red", "one two dog"))
     [own] = scores_of(t5, feeder, [item], 1)

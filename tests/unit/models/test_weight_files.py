@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
 from vlmeter.errors import UserError
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import load_model
-from vlmeter.models.weight_files import files_to_take
+from vlmeter.models.weight_files import choose_files
 from vlmeter.storage.files import read_json
 
-AXES = {"device": "cpu", "optimization": "eager", "dtype": "fp32"}
 OWN_CODE = """
 from transformers import Blip2Config, Blip2ForConditionalGeneration
 
@@ -33,10 +33,8 @@ class OwnModel(Blip2ForConditionalGeneration):
 @pytest.fixture
 def fetch(tmp_path):
     def run(folder, *allow):
-        source = {"path": str(folder), "hub": None, "revision": None, "allow": list(allow)}
-        params = {"model": "own", "dtype": "fp32", "weights": "pretrained", "source": source}
         manifest = tmp_path / "models/own-fp32.json"
-        fetch_model(params, str(manifest))
+        fetch_model(make_model_job(folder, allow=allow, model="own"), manifest)
         return manifest.with_suffix("")
 
     return run
@@ -75,9 +73,9 @@ def edit_config(folder: Path, **values) -> None:
 
 
 def test_pickled_weights_are_refused_with_what_would_allow_them(fetch, pickled):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(pickled)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"model {pickled} keeps its weights as pickles alone (pytorch_model.bin), and a pickle can "
         "run code when it is opened: give a revision with safetensors, or, if you trust its "
         "makers, add `allow: [pickle]` to models.*.source."
@@ -89,8 +87,8 @@ def test_pickled_weights_that_are_allowed_are_stored_as_safetensors(fetch, pickl
 
     assert not list(folder.glob("*.bin"))
     wanted = dict(AutoModelForImageTextToText.from_pretrained(checkpoint).named_parameters())
-    found = load_model(folder, AXES, random=False, seed=0).model
-    for name, parameter in found.named_parameters():
+    loaded = load_model(folder, "cpu", "fp32", random=False, seed=0).model
+    for name, parameter in loaded.named_parameters():
         assert torch.equal(parameter, wanted[name]), name
 
 
@@ -118,10 +116,10 @@ def test_a_list_of_safetensors_that_names_another_file_is_refused(
     index = {"metadata": {}, "weight_map": dict.fromkeys(weights, file)}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(folder)
     assert f"model.safetensors.index.json names {file}, which is no safetensors file beside it" in (
-        str(told.value)
+        str(raised.value)
     )
 
 
@@ -138,9 +136,9 @@ def test_kernels_that_a_config_takes_from_a_repository_are_not_asked_for(
 
 
 def test_code_that_comes_with_weights_is_refused_with_what_would_allow_it(fetch, own_code):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(own_code)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"model {own_code} brings code of its own (own.OwnConfig), which would run on this "
         "machine: if you have read it and trust it, add `allow: [remote_code]` to models.*.source."
     )
@@ -149,7 +147,7 @@ def test_code_that_comes_with_weights_is_refused_with_what_would_allow_it(fetch,
 def test_code_that_is_allowed_is_stored_beside_the_weights(fetch, own_code, checkpoint):
     folder = fetch(own_code, "remote_code")
 
-    model = load_model(folder, AXES, random=False, seed=0).model
+    model = load_model(folder, "cpu", "fp32", random=False, seed=0).model
     assert type(model).__name__ == "OwnModel"
     wanted = dict(AutoModelForImageTextToText.from_pretrained(checkpoint).named_parameters())
     assert {name for name, _ in model.named_parameters()} == set(wanted)
@@ -201,5 +199,5 @@ def test_of_weights_in_two_forms_the_safe_one_is_taken():
         "pytorch_model-00001-of-00001.bin",
         "training_args.bin",
     }
-    assert set(files_to_take("a", files, [])) == taken
-    assert set(files_to_take("a", files, ["pickle", "remote_code"])) == taken | {"modeling_own.py"}
+    assert set(choose_files("a", files, [])) == taken
+    assert set(choose_files("a", files, ["pickle", "remote_code"])) == taken | {"modeling_own.py"}

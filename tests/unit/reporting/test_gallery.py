@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
-from study_factory import AXES, MadeStudy, cell_id, collect, parse_page, render_all
+from row_factory import make_row
+from study_factory import AXES, MadeStudy, cell_id
+from study_steps import collect, parse_page, render_all
 
-from vlmeter.data.preprocess_images import thumbnail_jpeg
+from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.errors import UserError
-from vlmeter.reporting.collect_answers import chosen_cells
+from vlmeter.reporting.collect_answers import choose_cells
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.storage.files import read_json
 
@@ -119,7 +121,7 @@ def test_a_picture_keeps_its_shape_and_orientation():
     exif = image.getexif()
     exif[0x0112] = 6
     image.save(data, format="PNG", exif=exif)
-    with Image.open(BytesIO(thumbnail_jpeg(data.getvalue(), 100))) as small:
+    with Image.open(BytesIO(encode_thumbnail_jpeg(data.getvalue(), 100))) as small:
         assert (small.format, small.size, small.mode) == ("JPEG", (50, 100), "RGB")
         assert min(small.getpixel((10, 10))) > 250
 
@@ -142,7 +144,7 @@ def test_hostile_answers_stay_text_in_both_forms(hostile):
 
 def test_a_cell_of_another_model_may_stand_in_for_a_failed_reference():
     rows = [
-        {"dataset": "d", "cell": name, "status": status, "scored_samples": 4}
+        make_row(dataset="d", cell=name, status=status, scored_samples=4)
         for name, status in (("base", "crashed"), ("x", "ok"), ("y", "ok"))
     ]
-    assert [row["cell"] for row in chosen_cells(rows, {}, {"m": "base"})] == ["x", "y"]
+    assert [row.cell for row in choose_cells(rows, {}, {"m": "base"})] == ["x", "y"]

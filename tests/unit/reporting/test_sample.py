@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from study_factory import Files
+from study_files import Files
 
-from vlmeter.config.axes import AXES
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.reporting.language import read_catalogue
 
 REPOSITORY = Path(__file__).parents[3]
@@ -49,7 +49,9 @@ def list_axis_texts() -> set[str]:
     """Return the headings that name the axes that a study varies."""
     messages = read_catalogue("en", REPOSITORY / "report/locales").messages
     return {
-        str(strip_unit(str(messages[f"axis_{kind}.{axis}"]))) for kind in KINDS for axis in AXES
+        str(strip_unit(str(messages[f"axis_{kind}.{axis}"])))
+        for kind in KINDS
+        for axis in AXIS_NAMES
     }
 
 

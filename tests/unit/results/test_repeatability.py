@@ -1,81 +1,96 @@
 from typing import Any
 
 import pytest
+from row_factory import make_row, rounds_of
 
-from vlmeter.results.repeatability import describe_repeats, repeatability_of, rounds_of
-
-AXES = {
-    "dataset": "d",
-    "model": "m",
-    "dtype": "fp32",
-    "device": "cpu",
-    "batch_size": 1,
-    "optimization": "eager",
-    "image_size": 224,
-}
-
-
-def record(*rounds: float, digest: str | None = "same", **axes: Any) -> dict[str, Any]:
-    return {
-        "status": "ok",
-        "cell": {**AXES, **axes},
-        "input": {"shape_digest": digest},
-        "latency": rounds[0] if rounds else None,
-        "latency_detail": {"rounds_s": list(rounds)},
-        "energy": None,
-        "energy_detail": {"rounds_j": []},
-    }
+from vlmeter.errors import UserError
+from vlmeter.results.repeatability import (
+    Repeats,
+    describe_repeats,
+    get_rounds,
+    group_same_computations,
+    read_repeats,
+    write_repeats,
+)
+from vlmeter.results.summary_row import SummaryRow
 
 
-def test_cells_that_compute_the_same_tell_how_well_a_measurement_repeats():
-    told = describe_repeats([record(1.0, 1.0), record(1.1, 1.1, image_size=336)])
-    entry = told["latency"]["cpu"]
-    assert entry["deviation"] == pytest.approx(0.0674, abs=1e-4)
-    counts = {key: entry[key] for key in ("freedom", "cells", "computations", "pairs")}
-    assert counts == {"freedom": 1, "cells": 2, "computations": 1, "pairs": 1}
-    assert told["energy"] == {}
+def measure(cell: str, *rounds: float, **values: Any) -> SummaryRow:
+    return make_row(
+        cell=cell, **{"shape_digest": "same", **rounds_of("latency", list(rounds)), **values}
+    )
+
+
+def test_cells_that_compute_the_same_show_how_well_a_measurement_repeats():
+    repeats = describe_repeats([measure("a", 1.0, 1.0), measure("b", 1.1, 1.1, image_size=336)])
+    on_cpu = repeats.latency["cpu"]
+    assert on_cpu.deviation == pytest.approx(0.0674, abs=1e-4)
+    assert (on_cpu.freedom, on_cpu.cells, on_cpu.computations, on_cpu.pairs) == (1, 2, 1, 1)
+    assert repeats.energy == {}
 
 
 @pytest.mark.parametrize(
-    "axis",
+    "difference",
     [
         {"dataset": "e"},
         {"model": "n"},
         {"dtype": "bf16"},
         {"batch_size": 2},
         {"optimization": "sdpa"},
-        {"digest": "other"},
-        {"digest": None},
+        {"shape_digest": "other"},
+        {"shape_digest": None},
     ],
 )
-def test_cells_that_compute_something_else_tell_nothing(axis):
-    assert describe_repeats([record(1.0), record(1.1, **axis)])["latency"] == {}
+def test_cells_that_compute_something_else_show_nothing(difference):
+    rows = [measure("a", 1.0), measure("b", 1.1, **difference)]
+    assert group_same_computations(rows) == []
+    assert describe_repeats(rows).latency == {}
+
+
+def test_a_cell_that_is_listed_twice_is_no_group():
+    assert group_same_computations([measure("a", 1.0), measure("a", 1.0)]) == []
 
 
 def test_each_device_has_its_own_repeatability():
-    cells = [record(1.0), record(1.0), *(record(s, device="cuda") for s in (0.1, 0.2))]
-    told = describe_repeats(cells)
-    assert repeatability_of(told, "latency", "cpu").deviation == 0.0
-    assert repeatability_of(told, "latency", "cuda").deviation > 0.4
-    assert repeatability_of(told, "energy", "cuda") is None
-    assert repeatability_of({}, "latency", "cpu") is None
+    gpu = [measure(name, seconds, device="cuda") for name, seconds in (("c", 0.1), ("d", 0.2))]
+    repeats = describe_repeats([measure("a", 1.0), measure("b", 1.0), *gpu])
+    on_cpu, on_gpu = repeats.find("latency", "cpu"), repeats.find("latency", "cuda")
+    assert on_cpu is not None
+    assert on_gpu is not None
+    assert on_cpu.deviation == 0.0
+    assert on_gpu.deviation > 0.4
+    assert repeats.find("energy", "cuda") is None
+    assert Repeats().find("latency", "cpu") is None
 
 
 def test_a_false_difference_between_equal_computations_is_counted():
-    alike = [record(1.0 + 0.001 * number, 1.001 + 0.001 * number) for number in range(20)]
-    entry = describe_repeats([*alike, record(1.5, 1.5)])["latency"]["cpu"]
-    assert entry["pairs"] == 210
-    assert entry["false_differences"] == 20
+    alike = [
+        measure(f"c{place}", 1.0 + 0.001 * place, 1.001 + 0.001 * place) for place in range(20)
+    ]
+    on_cpu = describe_repeats([*alike, measure("odd", 1.5, 1.5)]).latency["cpu"]
+    assert (on_cpu.pairs, on_cpu.false_differences) == (210, 20)
 
 
-@pytest.mark.parametrize("rounds", [None, [], [0.0], [1.0, None], [1.0, float("nan")]])
-def test_a_figure_without_sound_rounds_takes_no_part(rounds):
-    broken = record(1.0)
-    broken["latency_detail"] = {"rounds_s": rounds}
-    assert rounds_of(broken, "latency") is None
-    assert describe_repeats([record(1.0), broken])["latency"] == {}
+@pytest.mark.parametrize("rounds_json", [None, "[]", "[0.0]", "[1.0, null]", "[1.0, NaN]"])
+def test_a_figure_without_sound_rounds_takes_no_part(rounds_json):
+    broken = measure("b", 1.0, latency_rounds_s=rounds_json)
+    assert get_rounds(broken, "latency") is None
+    assert describe_repeats([measure("a", 1.0), broken]).latency == {}
 
 
 def test_a_cell_that_failed_takes_no_part():
-    lost = {**record(1.0), "status": "crashed"}
-    assert describe_repeats([record(1.0), lost])["latency"] == {}
+    lost = measure("b", 1.0, status="crashed")
+    assert describe_repeats([measure("a", 1.0), lost]).latency == {}
+
+
+def test_what_is_written_comes_back(tmp_path):
+    repeats = describe_repeats([measure("a", 1.0, 1.1), measure("b", 1.1, 1.2)])
+    write_repeats(repeats, tmp_path / "repeatability.json")
+    assert read_repeats(tmp_path / "repeatability.json") == repeats
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    path = tmp_path / "repeatability.json"
+    path.write_text('{"latency": {"cpu": {"deviation": "small"}}, "energy": {}}')
+    with pytest.raises(UserError, match=r"latency\.cpu\.deviation is 'small', not a number"):
+        read_repeats(path)

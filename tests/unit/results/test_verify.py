@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlmeter.results.verify import damages
+from vlmeter.results.verify import find_damages
 from vlmeter.storage.files import file_sha256, write_json
-from vlmeter.storage.svg import sealed
+from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.svg import add_checksum
 
 
 @pytest.fixture
@@ -40,15 +41,15 @@ def results(tmp_path):
     )
     write_json(folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}})
     write_json(folder / "tables.json", {"files": {"summary.csv": of["summary.csv"]}})
-    (folder / "batch.svg").write_text(sealed("<svg/>\n"))
+    (folder / "batch.svg").write_text(add_checksum("<svg/>\n"))
     return folder
 
 
 def test_whole_results_have_no_damages(results):
-    assert list(damages(results)) == []
+    assert list(find_damages(StudyFolder(results))) == []
 
 
-def test_each_changed_file_is_told_with_what_to_delete(results):
+def test_each_changed_file_is_named_with_what_to_delete(results):
     manifests = {
         "samples.parquet": "samples.json",
         "model.safetensors": "tiny-2.7b-fp32.json",
@@ -58,10 +59,11 @@ def test_each_changed_file_is_told_with_what_to_delete(results):
     for path in changed:
         before = path.read_bytes()
         path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
-        told = [damage.words for damage in damages(results) if str(path) in damage.words]
-        assert len(told) == 1, path
-        assert f"elete {path.parent / path.name}" in told[0] or (
-            manifests.get(path.name, "it and run again") in told[0]
+        damages = find_damages(StudyFolder(results))
+        sentences = [damage.words for damage in damages if str(path) in damage.words]
+        assert len(sentences) == 1, path
+        assert f"elete {path.parent / path.name}" in sentences[0] or (
+            manifests.get(path.name, "it and run again") in sentences[0]
         )
         path.write_bytes(before)
     assert len(changed) == 12

@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from vlmeter.software import torch_build
-from vlmeter.software.torch_build import TorchBuild, has_kernels, kernels_are_missing, read_build
+from vlmeter.software.torch_build import (
+    TorchBuild,
+    describe_missing_kernels,
+    has_kernels,
+    read_build,
+)
 
 CUDA_13 = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120", "compute_120")
 
@@ -73,7 +78,7 @@ def test_cuda_s_rules_of_compatibility(capability, architectures, runs):
 
 
 def test_kernels_that_are_missing_are_told_with_the_remedy():
-    assert kernels_are_missing("Tesla P100", (6, 0), "2.13.0", ["sm_75", "sm_80"]) == (
+    assert describe_missing_kernels("Tesla P100", (6, 0), "2.13.0", ["sm_75", "sm_80"]) == (
         "Tesla P100 has compute capability 6.0 and torch 2.13.0 has kernels for sm_75, sm_80 "
         "alone: install a torch that was built for this GPU, or use another GPU"
     )

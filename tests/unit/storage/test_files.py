@@ -63,11 +63,11 @@ def test_a_result_can_be_read_by_others(tmp_path):
 
 def test_two_writers_do_not_share_a_side_file(tmp_path):
     path = tmp_path / "a.txt"
-    with replacing(path) as one, replacing(path) as other:
-        one.write_text("one")
-        other.write_text("other")
-        assert one != other
-    assert path.read_text() == "one"
+    with replacing(path) as first, replacing(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+        assert first != second
+    assert path.read_text() == "first"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -87,9 +87,9 @@ def test_json_keeps_the_order_of_keys_and_letters_of_all_scripts(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         read_json(tmp_path / "a.json")
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{tmp_path / 'a.json'} is missing: run the rule that makes it again."
     )
 
@@ -120,8 +120,8 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 
 
 @pytest.fixture
-def sealed(tmp_path):
-    path = tmp_path / "sealed.json"
+def written(tmp_path):
+    path = tmp_path / "a.json"
     write_json(path, {"latency_s": 0.25, "note": "ä b", "rows": [{"a": 1}, None]})
     return path
 
@@ -131,32 +131,32 @@ def test_json_of_which_one_byte_changed_is_never_taken_for_what_was_written(data
     path = tmp_path_factory.mktemp("json") / "a.json"
     value = {"latency_s": 0.25, "note": "ä b", "rows": [{"a": 1}, None]}
     write_json(path, value)
-    written = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(written) - 1))
-    written[place] ^= data.draw(st.integers(1, 255))
-    path.write_bytes(written)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
     try:
-        told = read_json(path)
+        read = read_json(path)
     except UserError as error:
         assert str(path) in str(error)
         assert "elete it and run again" in str(error) or f"Delete {path}" in str(error)
         return
     # Only the name of the checksum's own key can change unseen.
-    assert {key: told[key] for key in value} == value
+    assert {key: read[key] for key in value} == value
 
 
-def test_a_changed_figure_is_told_with_what_to_delete(sealed):
-    sealed.write_text(sealed.read_text().replace("0.25", "0.21"))
-    with pytest.raises(UserError) as told:
-        read_json(sealed)
-    assert str(told.value) == (
-        f"{sealed} is damaged: its checksum is not that of what was written. "
-        f"Delete {sealed} and run again."
+def test_a_changed_figure_is_refused_with_what_to_delete(written):
+    written.write_text(written.read_text().replace("0.25", "0.21"))
+    with pytest.raises(UserError) as raised:
+        read_json(written)
+    assert str(raised.value) == (
+        f"{written} is damaged: its checksum is not that of what was written. "
+        f"Delete {written} and run again."
     )
 
 
-def test_the_checksum_is_no_part_of_what_is_read(sealed):
-    assert list(read_json(sealed)) == ["latency_s", "note", "rows"]
+def test_the_checksum_is_no_part_of_what_is_read(written):
+    assert list(read_json(written)) == ["latency_s", "note", "rows"]
 
 
 def test_json_that_somebody_wrote_by_hand_is_read(tmp_path):

@@ -4,9 +4,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from vlmeter.data.samples import IMAGES, SAMPLES, Pictured
+from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
 from vlmeter.errors import UserError
-from vlmeter.storage.parquet import count_rows, read_table, stream_table, write_table
+from vlmeter.storage.parquet import (
+    count_rows,
+    read_columns,
+    read_table,
+    stream_table,
+    write_table,
+)
 
 NUMBERS = pa.schema([("n", pa.int64()), ("text", pa.string())])
 
@@ -80,7 +86,7 @@ def test_an_error_among_the_rows_leaves_the_file_as_it_was(table):
 @pytest.fixture
 def pictured(tmp_path):
     """Five samples, of which two have no image."""
-    stored = Pictured(tmp_path / "samples.parquet", tmp_path / "img8/images.parquet")
+    stored = StoredSamples(tmp_path / "samples.parquet", tmp_path / "img8/images.parquet")
     rows = [{"id": f"s{n}", "question": f"q{n}", "image": b"original"} for n in range(5)]
     write_table(stored.samples, rows, SAMPLES)
     images = [{"id": f"s{n}", "image": bytes([n])} for n in (0, 2, 4)]
@@ -90,7 +96,7 @@ def pictured(tmp_path):
 
 def test_each_image_is_read_with_the_texts_of_its_sample(pictured):
     assert len(pictured) == 3
-    assert [text.question for text in pictured.texts(0, 3)] == ["q0", "q2", "q4"]
+    assert [text.question for text in pictured.read_texts(0, 3)] == ["q0", "q2", "q4"]
     assert [(text.id, image) for text, image in pictured.read(1, 3)] == [
         ("s2", b"\x02"),
         ("s4", b"\x04"),
@@ -101,3 +107,32 @@ def test_an_image_without_a_sample_is_refused(pictured):
     write_table(pictured.images, [{"id": "other", "image": b"x"}], IMAGES)
     with pytest.raises(UserError, match=r"has no sample other, of which .* has the image"):
         list(pictured.read(0, 1))
+
+
+def test_columns_that_are_optional_are_read_where_the_table_has_them(table):
+    assert read_columns(table, ["n"], ["text", "other"]).column_names == ["n", "text"]
+    assert read_table(table, ["n"], ["other"])[:2] == [{"n": 0}, {"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: list(stream_table(path, ["n"])),
+        lambda path: read_columns(path, ["n"]),
+        lambda path: read_table(path, ["n"]),
+        count_rows,
+    ],
+)
+def test_a_missing_or_damaged_table_is_named_with_what_to_do(tmp_path, read):
+    path = tmp_path / "a.parquet"
+    with pytest.raises(UserError, match=r"a\.parquet is missing: run the rule that makes it again"):
+        read(path)
+    path.write_bytes(b"PAR1 cut")
+    with pytest.raises(UserError, match=r"a\.parquet cannot be read as parquet \(.*\): delete it"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [read_columns, read_table, lambda *of: list(stream_table(*of))])
+def test_a_column_that_a_table_lacks_is_named(table, read):
+    with pytest.raises(UserError, match=r"numbers\.parquet lacks the column a, b: make it again"):
+        read(table, ["n", "a", "b"])

@@ -4,7 +4,7 @@ import pytest
 
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
-from vlmeter.study.sources import check_sources, content_digest
+from vlmeter.study.sources import check_sources, digest_content
 from vlmeter.study.study import Study
 
 MEBIBYTE = 1 << 20
@@ -23,7 +23,7 @@ def study(data: str, model: str, device: str = "cpu") -> Study:
             }
         },
         "base": {"model": "tiny", "device": device, "dtype": "fp32"},
-        "sections": [{"name": "one", "datasets": ["photos"], "vary": {"batch_size": [1]}}],
+        "sections": [{"name": "single", "datasets": ["photos"], "vary": {"batch_size": [1]}}],
     }
     return Study(check_config(values, "study.yaml"))
 
@@ -32,17 +32,17 @@ def test_a_digest_is_of_content_and_names_and_not_of_time(tmp_path: Path) -> Non
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "weights").write_bytes(b"1234")
-    first = content_digest(folder)
+    first = digest_content(folder)
 
     (folder / "weights").touch()
-    assert content_digest(folder) == first
+    assert digest_content(folder) == first
 
     (folder / "weights").write_bytes(b"1235")
-    assert content_digest(folder) != first
+    assert digest_content(folder) != first
 
     (folder / "weights").rename(folder / "other")
     (folder / "other").write_bytes(b"1234")
-    assert content_digest(folder) != first
+    assert digest_content(folder) != first
 
 
 @pytest.mark.parametrize("place", [0, 10 * MEBIBYTE, 20 * MEBIBYTE - 1])
@@ -50,35 +50,35 @@ def test_a_change_of_all_of_a_large_file_s_part_is_noticed(tmp_path: Path, place
     file = tmp_path / "weights"
     content = bytearray(20 * MEBIBYTE)
     file.write_bytes(content)
-    before = content_digest(file)
+    before = digest_content(file)
 
     start = max(0, place - MEBIBYTE)
     content[start : place + 1] = b"\1" * (place + 1 - start)
     file.write_bytes(content)
 
-    assert content_digest(file) != before
+    assert digest_content(file) != before
 
 
 def test_a_large_file_of_another_size_is_another(tmp_path: Path) -> None:
     file = tmp_path / "weights"
     file.write_bytes(bytes(20 * MEBIBYTE))
-    before = content_digest(file)
+    before = digest_content(file)
     file.write_bytes(bytes(20 * MEBIBYTE + 1))
 
-    assert content_digest(file) != before
+    assert digest_content(file) != before
 
 
 def test_nothing_has_no_digest(tmp_path: Path) -> None:
-    assert content_digest(tmp_path / "nowhere") is None
+    assert digest_content(tmp_path / "nowhere") is None
 
 
-def test_missing_sources_are_told_together(tmp_path: Path, monkeypatch) -> None:
+def test_missing_sources_are_named_together(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_sources(study("photos.parquet", "tiny"), "study.yaml")
 
-    data, model = str(told.value).splitlines()
+    data, model = str(refusal.value).splitlines()
     assert data.startswith("study.yaml: datasets.photos: photos.parquet")
     assert model == ("study.yaml: models.tiny.source.path: tiny is no folder with a config.json.")
 
@@ -97,10 +97,10 @@ def test_a_model_that_no_device_here_needs_is_not_asked_for(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlmeter.machine.devices.is_present", lambda device, gpus: False)
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_sources(study("photos.parquet", "tiny", device="cuda"), "study.yaml")
 
-    assert "models.tiny" not in str(told.value)
+    assert "models.tiny" not in str(refusal.value)
 
 
 def test_another_picture_or_table_in_a_folder_is_noticed_and_a_hidden_file_is_not(
@@ -108,13 +108,13 @@ def test_another_picture_or_table_in_a_folder_is_noticed_and_a_hidden_file_is_no
 ) -> None:
     (tmp_path / "labels.csv").write_bytes(bytes(50_000))
     (tmp_path / "a.png").write_bytes(bytes(50_000))
-    found = {content_digest(tmp_path)}
+    digests = {digest_content(tmp_path)}
     for name, place in (("labels.csv", 25_000), ("a.png", 49_999), ("a.png", 50_000)):
         content = bytearray((tmp_path / name).read_bytes())
         content[place : place + 1] = b"\1"
         (tmp_path / name).write_bytes(content)
-        found.add(content_digest(tmp_path))
-    assert len(found) == 4
+        digests.add(digest_content(tmp_path))
+    assert len(digests) == 4
 
     (tmp_path / ".DS_Store").write_bytes(b"1")
-    assert content_digest(tmp_path) in found
+    assert digest_content(tmp_path) in digests

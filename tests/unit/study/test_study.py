@@ -6,9 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vlmeter.cell.job import CellSetup
 from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
-from vlmeter.study.outline import report_outline
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.optimization import EAGER
+from vlmeter.results.outline import DatasetInfo, Outline
+from vlmeter.scripting import pack, unpack
+from vlmeter.storage.layout import CellKey
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 GPU_CELLS = [
@@ -146,11 +152,11 @@ def test_two_cells_that_would_share_a_name_are_refused(config):
     config.set("models", {"m": model, f"m-{cell}-prompt_z": model}).set("base.model", "m")
     config.set("datasets.photos.prompts", {"bare": "", f"z-{cell}": ""})
     named = {"datasets": ["photos"], "vary": {"batch_size": [1]}}
-    config.set("sections.0", {**named, "name": "one", "fix": {"prompt": f"z-{cell}"}})
-    config.set("sections.1", {**named, "name": "two", "fix": {"model": f"m-{cell}-prompt_z"}})
-    with pytest.raises(UserError) as told:
+    config.set("sections.0", {**named, "name": "first", "fix": {"prompt": f"z-{cell}"}})
+    config.set("sections.1", {**named, "name": "second", "fix": {"model": f"m-{cell}-prompt_z"}})
+    with pytest.raises(UserError) as refusal:
         config.study()
-    assert str(told.value).startswith(
+    assert str(refusal.value).startswith(
         f"two cells would share the name m-{cell}-prompt_z-{cell}: rename a model or a prompt"
     )
 
@@ -171,11 +177,11 @@ def test_every_data_set_has_its_base_cell_where_a_section_measures_it(config):
 
 def test_an_unknown_cell_is_a_key_error(config):
     with pytest.raises(KeyError):
-        config.study().cell("photos", "nothing")
+        config.study().cell(CellKey("photos", "nothing"))
 
 
 def test_results_lie_below_the_name_of_the_study(config):
-    assert config.study().folder == Path("results/small")
+    assert config.study().folder.root == Path("results/small")
 
 
 axis_values = {
@@ -192,8 +198,8 @@ axis_values = {
 
 
 @settings(max_examples=40)
-@given(one=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
-def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
+@given(mine=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
+def test_a_cells_name_depends_on_its_own_values_alone(values, mine, other):
     def section(name, cell):
         fixed = {axis: value for axis, value in cell.items() if axis != "batch_size"}
         vary = {"batch_size": [cell["batch_size"]]}
@@ -202,50 +208,38 @@ def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
     def cells(*sections):
         return Study(check_config({**values, "sections": list(sections)}, "f")).cells
 
-    (own,) = cells(section("one", one))
-    beside = cells(section("other", other), section("one", one))
+    (own,) = cells(section("mine", mine))
+    beside = cells(section("other", other), section("mine", mine))
     assert own in beside
-    assert len(set(names(beside))) == (1 if one == other else 2)
+    assert len(set(names(beside))) == (1 if mine == other else 2)
 
 
-def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
+def test_a_cell_s_setup_is_what_its_jobs_need_and_nothing_else(config):
     study = config.study()
     cell = study.cells[1]
-    told = study.cell_params(cell)
-    measure = told.pop("measure")
-    assert told == {
-        "id": "tiny-bs4-img224-len200-fp32-eager-cpu",
-        "dataset": "photos",
-        "axes": {
-            "model": "tiny",
-            "prompt": "bare",
-            "device": "cpu",
-            "dtype": "fp32",
-            "image_size": 224,
-            "image_input": "processor",
-            "batch_size": 4,
-            "max_input_len": 200,
-            "optimization": "eager",
-        },
-        "gpus": 0,
-        "optimization": {
-            "attention": "eager",
-            "compile": None,
-            "cache": "dynamic",
-            "quantization": None,
-        },
-        "task": "vqa",
-        "template": "{question}",
-        "decoding": {
-            "max_new_tokens": 20,
-            "num_beams": 1,
-            "length_penalty": 1.0,
-            "min_new_tokens": 0,
-            "repetition_penalty": 1.0,
-        },
-    }
-    assert "max_attempts" not in measure
-    assert "idle_window_s" not in measure["energy"]
+    assert study.build_cell_setup(cell) == CellSetup(
+        id="tiny-bs4-img224-len200-fp32-eager-cpu",
+        dataset="photos",
+        axes=cell.axes,
+        gpus=0,
+        optimization=EAGER,
+        task="vqa",
+        template="{question}",
+        decoding=Decoding(
+            max_new_tokens=20,
+            num_beams=1,
+            length_penalty=1.0,
+            min_new_tokens=0,
+            repetition_penalty=1.0,
+        ),
+        seed=0,
+        cpu_threads=None,
+    )
+
+
+def describe(study, cell):
+    """Return all that a cell's measurement depends on of its config."""
+    return study.build_cell_setup(cell), study.measure_settings
 
 
 @pytest.mark.parametrize(
@@ -264,9 +258,9 @@ def test_what_a_cell_depends_on_is_told_and_nothing_else(config):
 )
 def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
     before = config.study()
-    kept = [before.cell_params(cell) for cell in before.cells]
+    kept = [describe(before, cell) for cell in before.cells]
     after = config.set(key, value).study()
-    assert [after.cell_params(cell) for cell in before.cells] == kept
+    assert [describe(after, cell) for cell in before.cells] == kept
 
 
 @pytest.mark.parametrize(
@@ -281,36 +275,25 @@ def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
 )
 def test_what_is_part_of_a_measurement_changes_it(config, key, value):
     before = config.study()
-    kept = before.cell_params(before.cells[0])
+    kept = describe(before, before.cells[0])
     after = config.set(key, value).study()
-    assert after.cell_params(before.cells[0]) != kept
+    assert describe(after, before.cells[0]) != kept
 
 
 def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
-    kept = config.study().dataset_params("photos")
+    kept = config.study().dataset_job("photos")
     after = config.set("datasets.photos.prompts.bare", "{question}!").study()
-    assert after.dataset_params("photos") == kept
-    assert set(kept) == {"dataset", "task", "source", "columns", "sample"}
+    assert after.dataset_job("photos") == kept
 
 
-def test_scores_of_random_weights_are_not_measured(config):
-    study = config.set("models.tiny.weights", "random").study()
-    assert study.score_params(study.cells[0])["not_measured"] == "random weights"
-    assert study.score_params(study.cells[0])["task"] == "vqa"
-
-
-def test_the_report_is_told_what_it_shows(config):
-    outline = report_outline(config.study())
-    assert outline["title"] == "somewhere/tiny"
-    assert outline["datasets"]["exams"] == {
-        "label": "exams",
-        "task": "multiple_choice",
-        "source": "maker/exams",
-        "licence": None,
-    }
-    assert [section["name"] for section in outline["sections"]] == ["batches", "sizes"]
-    assert outline["sections"][0]["varied"] == {"batch_size": [1, 4]}
-    assert [entry["cell"] for entry in outline["layers"]["cells"]] == [
+def test_the_outline_holds_what_the_report_shows(config):
+    outline = build_outline(config.study())
+    assert outline.title == "somewhere/tiny"
+    assert outline.datasets["exams"] == DatasetInfo("exams", "multiple_choice", "maker/exams", None)
+    assert [section.name for section in outline.sections] == ["batches", "sizes"]
+    assert outline.sections[0].varied == {"batch_size": (1, 4)}
+    assert unpack(Outline, pack(outline)) == outline
+    assert [entry.cell for entry in outline.layers.cells] == [
         "tiny-bs1-img224-len200-fp32-eager-cpu"
     ]
 
@@ -319,6 +302,6 @@ def test_a_model_s_cells_on_cuda_ask_for_its_gpus_and_those_on_a_cpu_for_none(co
     config.set("models.tiny.gpus", 2).set("sections.0.vary.device", ["cuda", "cpu"])
     study = config.study()
 
-    asked = {cell.axes.device: study.cell_params(cell)["gpus"] for cell in study.cells}
+    asked = {cell.axes.device: study.gpus(cell) for cell in study.cells}
 
     assert asked == {"cuda": 2, "cpu": 0}

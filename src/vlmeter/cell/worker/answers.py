@@ -1,23 +1,22 @@
 """The quality pass: answers under natural decoding, of a cell or of one of its shards."""
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
+from vlmeter.cell.job import CellInputs, CellSetup
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.samples import PREDICTIONS
 from vlmeter.models.batches import Feeder
-from vlmeter.models.generate import answers
+from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import count_rows, write_table
 
 
 def write_predictions(
-    path: Path, loaded: LoadedModel, feeder: Feeder, items: Items | None, cell: Mapping[str, Any]
+    path: Path, loaded: LoadedModel, feeder: Feeder, items: Items | None, cell: CellSetup
 ) -> None:
     """Write the answers to these samples, as they come.
 
@@ -26,29 +25,27 @@ def write_predictions(
     if items is None or not loaded.answers_mean_something:
         write_table(path, [], PREDICTIONS)
         return
-    told = answers(
+    predictions = generate_answers(
         loaded,
         feeder,
         items.read(),
-        cell["axes"]["batch_size"],
-        cell["decoding"],
-        ranked=cell["task"] == "multiple_choice",
+        cell.axes.batch_size,
+        cell.decoding,
+        ranked=cell.task == "multiple_choice",
     )
-    with closing(told):
-        rows = tqdm(told, total=len(items), desc="answers", unit="sample")
-        write_table(path, rows, PREDICTIONS)
+    with closing(predictions):
+        rows = tqdm(predictions, total=len(items), desc="answers", unit="sample")
+        write_table(path, (row._asdict() for row in rows), PREDICTIONS)
 
 
-def answer_samples(
-    job: Mapping[str, Any], inputs: Mapping[str, str], path: Path, start: int, stop: int
-) -> int:
+def answer_samples(cell: CellSetup, inputs: CellInputs, path: Path, start: int, stop: int) -> int:
     """Write the answers to a cell's samples from `start` up to `stop`, and return how many.
 
     Raises:
         UnavailableError: torch cannot use the device.
         UnsupportedError: the software refuses the setting.
     """
-    opened = open_cell(job, inputs)
+    opened = open_cell(cell, inputs)
     items = opened.items(start, stop)
-    write_predictions(path, opened.loaded, opened.feeder, items, job["cell"])
+    write_predictions(path, opened.loaded, opened.feeder, items, cell)
     return count_rows(path)

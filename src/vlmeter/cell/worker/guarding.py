@@ -10,7 +10,7 @@ from vlmeter.status import describe_failure
 _Value = TypeVar("_Value")
 
 
-def value_or_reason(read: Callable[[], _Value]) -> tuple[_Value, None] | tuple[None, str]:
+def try_to_read(read: Callable[[], _Value]) -> tuple[_Value, None] | tuple[None, str]:
     """Return what `read` returns and None, or None and why it failed.
 
     For what comes after a measurement that took long: memory that runs out in a count must not

@@ -2,101 +2,102 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from vlmeter.cell.worker.guarding import value_or_reason
-from vlmeter.cell.worker.workload import Bench, set_up
-from vlmeter.measure.clock import clock_for
-from vlmeter.measure.flops.count import DecodeStep, count_flops, mean_decode_step
-from vlmeter.measure.layers.profile import LayerProfile, profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import stopwatch_for
-from vlmeter.models.traceable import countable
+from vlmeter.cell.job import CellInputs, LayersJob
+from vlmeter.cell.layers_record import LayersFigures
+from vlmeter.cell.worker.guarding import try_to_read
+from vlmeter.cell.worker.workload import Workload, prepare_workload
+from vlmeter.measure.clock import make_clock
+from vlmeter.measure.flops.count import count_flops, count_mean_decode_step
+from vlmeter.measure.flops.result import DecodeStep
+from vlmeter.measure.layers.profile import profile_decode, profile_layers
+from vlmeter.measure.layers.result import LayerProfile, LayerRow
+from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 
 
 @dataclass(frozen=True)
-class Profiled:
+class ProfiledCell:
     """What a profiled cell leaves."""
 
-    rows: list[dict[str, object]]
+    figures: LayersFigures
+    rows: list[LayerRow]
     """Those of the forward pass, then those of a decode step."""
-    blocks: dict[str, Any]
 
 
-def profile_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Profiled:
+def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
     """Profile one cell; hooks and figures are a pass of their own, apart from latency.
 
     Raises:
         UnsupportedError: the model is spread over several GPUs.
     """
-    cell = job["cell"]
-    if cell["gpus"] > 1:
-        # Each GPU has streams of its own, and no event of one tells the time of another's.
+    if job.cell.gpus > 1:
+        # Each GPU has streams of its own, and events of different streams have no common clock.
         raise UnsupportedError(
-            f"the model is spread over {cell['gpus']} GPUs: the layers of several GPUs cannot be "
+            f"the model is spread over {job.cell.gpus} GPUs: the layers of several GPUs cannot be "
             "timed on one clock"
         )
-    bench = set_up(job, inputs)
-    bench.check_image_is_seen()
-    described = bench.described()
-    work, flops_reason = value_or_reason(lambda: _work_by_layer(bench))
-    forward = _forward(bench, cell, work)
+    workload = prepare_workload(job.cell, inputs, job.measure.batches)
+    workload.check_image_is_seen()
+    described = workload.describe_input()
+    flops, flops_reason = try_to_read(lambda: _count_by_layer(workload))
+    forward = _profile_forward(workload, job, flops)
     # A decode step that cannot be profiled leaves the forward pass, which is.
-    profile, failed = value_or_reason(lambda: _decode(bench, cell))
+    profile, failed = try_to_read(lambda: _profile_decode(workload, job))
     decode, reason = profile or (None, failed)
-    rows = [*forward.rows, *(decode.rows if decode else ())]
-    blocks = {
-        **forward.as_dict(),
-        "flops_reason": flops_reason,
-        "decode": None if decode is None else decode.as_dict(),
-        "decode_reason": reason,
-        "input": described,
-    }
-    return Profiled([dict(row._asdict()) for row in rows], blocks)
+    figures = LayersFigures(
+        **vars(forward.whole),
+        flops_reason=flops_reason,
+        decode=None if decode is None else decode.whole,
+        decode_reason=reason,
+        input=described,
+    )
+    return ProfiledCell(figures, [*forward.rows, *(decode.rows if decode else ())])
 
 
-def _work_by_layer(bench: Bench) -> dict[str, int]:
-    loaded = bench.loaded
-    with countable(loaded):
-        flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
+def _count_by_layer(workload: Workload) -> dict[str, int]:
+    loaded = workload.loaded
+    with expose_matmuls(loaded):
+        flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
     return flops.own_by_module
 
 
-def _forward(
-    bench: Bench, cell: Mapping[str, Any], work: Mapping[str, float] | None
+def _profile_forward(
+    workload: Workload, job: LayersJob, flops: Mapping[str, float] | None
 ) -> LayerProfile:
-    family, device = bench.loaded.family, cell["axes"]["device"]
+    device = job.cell.axes.device
     return profile_layers(
-        bench.loaded.model,
-        bench.forwards()[0],
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
-        stage_of=family.stage_of,
-        iterations=cell["iterations"],
-        flops_by_module=work,
+        workload.loaded.model,
+        workload.forwards()[0],
+        clock=make_clock(device),
+        stopwatch=make_stopwatch(device),
+        stage_of=workload.loaded.family.stage_of,
+        iterations=job.iterations,
+        flops_by_module=flops,
     )
 
 
-def _decode(bench: Bench, cell: Mapping[str, Any]) -> tuple[LayerProfile | None, str | None]:
-    name, decoder = bench.loaded.family.generator, bench.loaded.generator
-    device, new_tokens = cell["axes"]["device"], cell["measure"]["new_tokens"]
+def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | None, str | None]:
+    name, decoder = workload.loaded.family.generator, workload.loaded.generator
+    axes, new_tokens = job.cell.axes, job.measure.new_tokens
 
     def count() -> DecodeStep:
-        with countable(bench.loaded):
-            return mean_decode_step(
-                decoder, cell["axes"]["batch_size"], bench.sequence_length, new_tokens - 1
+        with expose_matmuls(workload.loaded):
+            return count_mean_decode_step(
+                decoder, axes.batch_size, workload.sequence_length, new_tokens - 1
             )
 
-    step, _ = value_or_reason(count)
+    step, _ = try_to_read(count)
     by_module = {} if step is None else step.own_by_module
-    flops = {".".join(filter(None, (name, own))): n for own, n in by_module.items()}
+    flops = {".".join(filter(None, (name, own))): count for own, count in by_module.items()}
     return profile_decode(
-        bench.loaded.model,
-        bench.generation,
+        workload.loaded.model,
+        workload.generation,
         decoder=decoder,
         new_tokens=new_tokens,
-        clock=clock_for(device),
-        stopwatch=stopwatch_for(device),
-        iterations=cell["iterations"],
+        clock=make_clock(axes.device),
+        stopwatch=make_stopwatch(axes.device),
+        iterations=job.iterations,
         flops_by_module=flops or None,
     )

@@ -3,252 +3,245 @@
 Runs in the cell's child. Two passes, so that an early end of an answer never looks like speed.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
 
+from vlmeter.cell.job import CellInputs, CellJob
+from vlmeter.cell.measurement import Figures, ModelBlock
 from vlmeter.cell.worker.answers import write_predictions
 from vlmeter.cell.worker.blocks import (
-    decoding_block,
-    machine_at_hand,
-    model_block,
-    provenance_block,
+    describe_decoding,
+    describe_model,
+    describe_own_machine,
+    describe_provenance,
 )
-from vlmeter.cell.worker.guarding import value_or_reason
-from vlmeter.cell.worker.workload import Bench, set_up
-from vlmeter.machine.peaks import peak_of_device
-from vlmeter.measure.clock import Clock, clock_for
+from vlmeter.cell.worker.guarding import try_to_read
+from vlmeter.cell.worker.time_spent import TimeSpent
+from vlmeter.cell.worker.workload import Workload, prepare_workload
+from vlmeter.machine.description import Machine
+from vlmeter.measure.clock import Clock, make_clock
 from vlmeter.measure.conditions import ConditionsProbe
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter
-from vlmeter.measure.energy.result import Energy, with_generation
-from vlmeter.measure.energy.sources import EnergySettings
-from vlmeter.measure.flops.count import DecodeStep, count_decode_step, count_flops
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
+from vlmeter.measure.energy.result import Energy, add_generation
+from vlmeter.measure.flops.count import count_decode_step, count_flops
+from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
-from vlmeter.measure.memory import memory_probe
+from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.result import (
+    Conditions,
+    Generation,
+    Latency,
+    MissingConditions,
+    MissingMemory,
+)
+from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.compilation import Compilation
-from vlmeter.models.traceable import countable
+from vlmeter.models.result import CompileResult
+from vlmeter.models.tracing import expose_matmuls
 
 _GPU_WARMUP_S = 1.0
 """The least warm-up on a GPU, which takes 0.1 to 1 s to leave its idle clock."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a cell that went well leaves."""
+class MeasuredCell:
+    """What a cell that ended well leaves."""
 
-    timings: list[dict[str, object]]
-    blocks: dict[str, Any]
-    """The blocks of `measurement.json`."""
+    figures: Figures
+    timings: list[Timing]
 
 
 def measure_cell(
-    job: Mapping[str, Any], inputs: Mapping[str, str], predictions: Path | None
-) -> Measured:
+    job: CellJob, inputs: CellInputs, machine_file: Path, predictions: Path | None
+) -> MeasuredCell:
     """Measure one cell.
 
     Args:
-        job: What `Jobs.inference` tells.
-        inputs: Paths of the manifests `images`, `model` and of `machine`.
+        job: The cell, and how it is measured.
+        inputs: Its files.
+        machine_file: `machine.json`.
         predictions: The table to write answers to, as they come; without one nothing is answered.
     """
     spent = TimeSpent()
-    cell = job["cell"]
-    device = cell["axes"]["device"]
-    machine = machine_at_hand(inputs, cell["measure"])
+    device = job.cell.axes.device
+    machine = describe_own_machine(machine_file, job.measure.energy)
     gpus = open_devices(device)
-    memory = memory_probe(device, gpus)
+    memory = make_memory_probe(device, gpus)
     memory.start()
     with spent.on("set_up"):
-        bench = set_up(job, inputs)
+        workload = prepare_workload(job.cell, inputs, job.measure.batches)
         # Before anything is measured: what fails here takes no figure with it.
-        described = {
-            "input": bench.described(),
-            "model": model_block(bench, inputs),
-            "decoding": decoding_block(bench, cell),
-            "provenance": provenance_block(job, bench, machine, gpus),
-        }
+        described = workload.describe_input()
+        model = describe_model(workload, inputs.opened_model)
+        decoding = describe_decoding(workload)
+        provenance = describe_provenance(job, workload, machine, gpus)
     with spent.on("checks"):
-        checks = bench.check_image_is_seen()
+        checks = workload.check_image_is_seen()
     if predictions is not None:
         with spent.on("answers"):
-            items = None if job.get("cost_only") else bench.items
-            write_predictions(predictions, bench.loaded, bench.feeder, items, cell)
-    compilation = Compilation(bench.loaded.model, bench.loaded.optimization)
-    with spent.on("compile" if bench.loaded.optimization.compiled else "checks"):
-        effects = _compile_and_check(bench, compilation, clock_for(device))
+            items = None if job.cost_only else workload.items
+            write_predictions(predictions, workload.loaded, workload.feeder, items, job.cell)
+    how = job.cell.optimization.compile
+    compilation = None if how is None else Compilation(workload.loaded.model, how)
+    with spent.on("checks" if compilation is None else "compile"):
+        model = _compile_and_check(workload, model, compilation, make_clock(device))
     memory.begin_workload()
     with spent.on("costs"):
-        costs = _costs(bench, cell, machine, gpus, compilation)
-    peaks, reason = value_or_reason(lambda: memory.stop(bench.loaded.model).as_dict())
+        costs = _measure_costs(workload, job, machine, gpus, compilation)
+    peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
     with spent.on("flops"):
-        flops = _flops_block(bench, cell, machine, gpus, costs.latency_s)
-    blocks = {
-        **described,
-        **costs.blocks,
-        "flops_detail": flops,
-        "memory": {"memory_reason": reason} if peaks is None else peaks,
-        "checks": checks,
-        "model": {**described["model"], **effects},
-        "time_spent_s": spent.as_dict(),
-    }
-    return Measured([dict(row._asdict()) for row in costs.timings], blocks)
+        flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
+    figures = Figures(
+        input=described,
+        model=model,
+        decoding=decoding,
+        provenance=provenance,
+        latency_detail=costs.latency,
+        generation=costs.generation,
+        energy_detail=costs.energy,
+        compile=costs.compilation,
+        conditions=costs.conditions,
+        flops_detail=flops,
+        memory=peaks or MissingMemory(str(reason)),
+        checks=checks,
+        time_spent_s=spent.as_dict(),
+    )
+    return MeasuredCell(figures, costs.timings)
 
 
-def _compile_and_check(bench: Bench, compilation: Compilation, clock: Clock) -> dict[str, Any]:
-    """Bring the model into the form that is timed, and see what really runs in it."""
+def _compile_and_check(
+    workload: Workload, model: ModelBlock, compilation: Compilation | None, clock: Clock
+) -> ModelBlock:
+    """Bring the model into the form that is timed, and add what really runs in it."""
     # Before anything is compiled: a generation would compile every layer for lengths of its own.
-    effects = bench.check_generation()
-    if bench.loaded.optimization.compiled:
-        compilation.start(bench.forwards(), clock)
-    return effects | bench.check_forward()
+    decode = workload.check_generation()
+    if compilation is not None:
+        compilation.start(workload.forwards(), clock)
+    forward = workload.check_forward()
+    return replace(
+        model,
+        quantization=decode.quantization,
+        cache=decode.cache,
+        decode_kernels=decode.decode_kernels,
+        kernels=forward.kernels,
+        not_as_asked=forward.not_as_asked,
+    )
 
 
 @dataclass(frozen=True)
 class _Costs:
-    latency_s: float
+    latency: Latency
+    generation: Generation
+    energy: Energy
+    compilation: CompileResult | None
+    conditions: Conditions | MissingConditions
     timings: list[Timing]
-    blocks: dict[str, Any]
 
 
-def _costs(
-    bench: Bench,
-    cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
+def _measure_costs(
+    workload: Workload,
+    job: CellJob,
+    machine: Machine,
     gpus: Sequence[Gpu],
-    compilation: Compilation,
+    compilation: Compilation | None,
 ) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
-    axes, measure = cell["axes"], cell["measure"]
-    clock = clock_for(axes["device"])
+    axes, measure = job.cell.axes, job.measure
+    clock = make_clock(axes.device)
     conditions = ConditionsProbe(gpus)
     conditions.start()
-    plan = _latency_plan(measure, axes["device"])
-    latency = measure_latency(bench.forwards(), clock, plan, threads=torch.get_num_threads())
-    meter = energy_meter(machine["energy"], EnergySettings.of(measure["energy"]), axes["device"])
+    plan = _plan_latency(measure, axes.device)
+    threads = torch.get_num_threads()
+    latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
+    meter = make_energy_meter(machine.energy, measure.energy, axes.device)
     energy = meter.measure(
-        bench.forwards(),
+        workload.forwards(),
         clock,
-        window_s=measure["energy"]["window_s"],
-        samples_per_batch=axes["batch_size"],
-        repeats=measure["repeats"],
+        window_s=measure.energy.window_s,
+        samples_per_batch=axes.batch_size,
+        repeats=measure.repeats,
         watch=conditions.sample,
     )
-    compiled = compilation.stop() if bench.loaded.optimization.compiled else None
-    generation, energy = _decoding(bench, cell, clock, meter, energy, conditions)
-    seen, reason = value_or_reason(lambda: conditions.stop().as_dict())
-    blocks = {
-        "latency_detail": latency.as_dict(),
-        "generation": generation.as_dict(),
-        "energy_detail": energy.as_dict(),
-        "compile": compiled,
-        "conditions": {"conditions_reason": reason} if seen is None else seen,
-    }
-    return _Costs(latency.latency_s, [*latency.rows, *generation.rows], blocks)
+    compiled = None if compilation is None else compilation.stop()
+    generation, generation_times = measure_generation(
+        workload.generation,
+        clock,
+        new_tokens=measure.new_tokens,
+        batch_size=axes.batch_size,
+        repeats=measure.repeats,
+    )
+    decoding = _measure_decoding_energy(workload, job, clock, meter, conditions)
+    read, reason = try_to_read(conditions.stop)
+    return _Costs(
+        latency=latency,
+        generation=generation,
+        energy=add_generation(energy, decoding),
+        compilation=compiled,
+        conditions=read or MissingConditions(str(reason)),
+        timings=[*forward_times, *generation_times],
+    )
 
 
-def _flops_block(
-    bench: Bench,
-    cell: Mapping[str, Any],
-    machine: Mapping[str, Any],
-    gpus: Sequence[Gpu],
-    latency_s: float,
-) -> dict[str, Any]:
-    """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
-    loaded, axes = bench.loaded, cell["axes"]
-    held = {str(gpu.uuid()) for gpu in gpus}
-
-    def count_pass() -> dict[str, object]:
-        with countable(loaded):
-            flops = count_flops(loaded.model, bench.cost_batches[0], loaded.family.stage_of)
-        peak = peak_of_device(machine, axes["device"], axes["dtype"], held)
-        return flops.as_dict(latency_s=latency_s, peak_flop_per_s=peak)
-
-    def count_step() -> DecodeStep:
-        with countable(loaded):
-            return count_decode_step(loaded.generator, axes["batch_size"], bench.sequence_length)
-
-    counted, reason = value_or_reason(count_pass)
-    step, step_reason = value_or_reason(count_step)
-    return {
-        **({"flops": None, "flops_reason": reason} if counted is None else counted),
-        **(step or DecodeStep(None, step_reason, {})).as_dict(),
-    }
-
-
-def _decoding(
-    bench: Bench,
-    cell: Mapping[str, Any],
+def _measure_decoding_energy(
+    workload: Workload,
+    job: CellJob,
     clock: Clock,
     meter: EnergyMeter,
-    energy: Energy,
     conditions: ConditionsProbe,
-) -> tuple[Any, Energy]:
-    """Time decoding of a forced length, and put its energy per token beside the forward's."""
-    axes, measure = cell["axes"], cell["measure"]
-    new_tokens = measure["new_tokens"]
-
-    generation = measure_generation(
-        bench.generation,
+) -> Energy:
+    """Measure the energy of generations of the forced length."""
+    batch_size, measure = job.cell.axes.batch_size, job.measure
+    return meter.measure(
+        [partial(workload.generation, measure.new_tokens)],
         clock,
-        new_tokens=new_tokens,
-        batch_size=axes["batch_size"],
-        repeats=measure["repeats"],
-    )
-    decoding = meter.measure(
-        [partial(bench.generation, new_tokens)],
-        clock,
-        window_s=measure["energy"]["window_s"],
-        samples_per_batch=axes["batch_size"],
-        repeats=measure["repeats"],
-        tokens_per_batch=axes["batch_size"] * new_tokens,
+        window_s=measure.energy.window_s,
+        samples_per_batch=batch_size,
+        repeats=measure.repeats,
+        tokens_per_batch=batch_size * measure.new_tokens,
         watch=conditions.sample,
     )
-    return generation, with_generation(energy, decoding)
 
 
-def _latency_plan(measure: Mapping[str, Any], device: str) -> LatencyPlan:
+def _count_flops(
+    workload: Workload,
+    job: CellJob,
+    machine: Machine,
+    gpus: Sequence[Gpu],
+    latency_s: float,
+) -> FlopsDetail | MissingFlops:
+    """Count the work of a pass and of a decode step; a count that fails leaves a reason."""
+    loaded, axes = workload.loaded, job.cell.axes
+    held = {str(gpu.uuid()) for gpu in gpus}
+
+    def count_pass() -> tuple[Flops, float | None]:
+        with expose_matmuls(loaded):
+            flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+        return flops, machine.find_peak(axes.device, axes.dtype, held)
+
+    def count_step() -> DecodeStep:
+        with expose_matmuls(loaded):
+            return count_decode_step(loaded.generator, axes.batch_size, workload.sequence_length)
+
+    counted, reason = try_to_read(count_pass)
+    step, step_reason = try_to_read(count_step)
+    step = step or DecodeStep(None, step_reason, {})
+    if counted is None:
+        return MissingFlops(None, str(reason), step.flops, step.reason)
+    flops, peak_flop_per_s = counted
+    return flops.detail(step, latency_s, peak_flop_per_s)
+
+
+def _plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:
     return LatencyPlan(
-        window_s=measure["window_s"],
-        min_iterations=measure["min_iterations"],
-        repeats=measure["repeats"],
+        window_s=measure.window_s,
+        min_iterations=measure.min_iterations,
+        repeats=measure.repeats,
         min_warmup_s=0.0 if device == "cpu" else _GPU_WARMUP_S,
-        max_warmup_s=measure["max_warmup_s"],
+        max_warmup_s=measure.max_warmup_s,
     )
-
-
-MEASURED = ("answers", "costs", "flops")
-"""What a cell is run for."""
-
-
-class TimeSpent:
-    """Adds up the seconds of this process by what they were spent on."""
-
-    def __init__(self) -> None:
-        """Count what lies behind, imports for the most part, as `start`."""
-        self._begun = time.perf_counter()
-        self._seconds = {"start": max(0.0, time.time() - psutil.Process().create_time())}
-
-    @contextmanager
-    def on(self, what: str) -> Iterator[None]:
-        """Count the time inside as spent on `what`."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            taken = time.perf_counter() - begun
-            self._seconds[what] = self._seconds.get(what, 0.0) + taken
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the `time_spent_s` block: seconds by what, `whole`, and `share_measured` of it."""
-        whole = self._seconds["start"] + time.perf_counter() - self._begun
-        measured = sum(self._seconds.get(what, 0.0) for what in MEASURED)
-        return {**self._seconds, "whole": whole, "share_measured": measured / whole}

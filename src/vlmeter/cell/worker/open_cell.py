@@ -1,76 +1,77 @@
-"""A cell's model on its device and its samples on disk, seen to be what was written."""
+"""A cell's model on its device and its samples on disk, both checked to be what was written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
 
-from vlmeter.data.samples import Pictured, Text
+from vlmeter.cell.job import CellInputs, CellSetup
+from vlmeter.data.manifests import ImagesManifest, read_images_manifest
+from vlmeter.data.samples import StoredSamples, Text
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.load import LoadedModel, check_files, load_model
-from vlmeter.models.optimization import Optimization
+from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.samples import Items
 from vlmeter.status import UnsupportedError
-from vlmeter.storage.files import check_whole, read_json
+from vlmeter.storage.files import check_whole
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenCell:
     """A cell's model on its device, and where its samples lie."""
 
     loaded: LoadedModel
     feeder: Feeder
-    stored: Pictured
+    stored: StoredSamples
     template_of: Callable[[Text], str]
-    images: Mapping[str, Any]
-    """The manifest of the images."""
+    images: ImagesManifest
 
     def items(self, start: int = 0, stop: int | None = None) -> Items:
         """Return a run of the samples, with their prompts."""
         return Items(self.stored, self.feeder, self.template_of, start, stop)
 
 
-def open_cell(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Opened:
-    """Load a cell's model, having seen that all files are what was written.
+def open_cell(cell: CellSetup, inputs: CellInputs) -> OpenCell:
+    """Load a cell's model, having checked that all files are what was written.
 
     Raises:
         UnavailableError: torch cannot use the device.
         UnsupportedError: the software refuses the setting.
     """
-    cell = job["cell"]
-    axes, measure = cell["axes"], cell["measure"]
-    torch.manual_seed(measure["seed"])
-    check_device(axes["device"])
-    manifest = Path(inputs["model"])
-    stored = read_json(manifest)
-    if stored.get("unsupported"):
-        raise UnsupportedError(stored["unsupported"])
-    check_files(manifest.with_suffix(""), stored)
+    axes = cell.axes
+    torch.manual_seed(cell.seed)
+    check_device(axes.device)
+    model = read_model_manifest(inputs.opened_model)
+    if model.unsupported:
+        raise UnsupportedError(model.unsupported)
+    folder = inputs.opened_model.with_suffix("")
+    check_files(folder, model)
     loaded = load_model(
-        manifest.with_suffix(""),
-        axes,
-        Optimization.of(cell),
-        random=stored["weights"] == "random",
-        seed=measure["seed"],
-        gpus=cell["gpus"],
+        folder,
+        axes.device,
+        axes.dtype,
+        cell.optimization,
+        random=model.weights == "random",
+        seed=cell.seed,
+        gpus=cell.gpus,
     )
-    images = Path(inputs["images"])
-    pictured = Pictured(images.parent.parent / "samples.parquet", images.with_suffix(".parquet"))
-    told = read_json(images)
-    samples = pictured.samples
-    check_whole(samples, told["samples_sha256"], remake=samples.with_suffix(".json"))
-    check_whole(pictured.images, told["sha256"], remake=images)
-    return Opened(loaded, Feeder(loaded, axes), pictured, _template_of(cell, loaded), told)
+    images = read_images_manifest(inputs.images)
+    stored = StoredSamples(
+        inputs.images.parent.parent / "samples.parquet", inputs.images.with_suffix(".parquet")
+    )
+    check_whole(stored.samples, images.samples_sha256, remake=stored.samples.with_suffix(".json"))
+    check_whole(stored.images, images.sha256, remake=inputs.images)
+    feeder = Feeder(loaded, axes.image_input, axes.max_input_len)
+    return OpenCell(loaded, feeder, stored, _choose_template(cell, loaded), images)
 
 
-def _template_of(cell: Mapping[str, Any], loaded: LoadedModel) -> Callable[[Text], str]:
+def _choose_template(cell: CellSetup, loaded: LoadedModel) -> Callable[[Text], str]:
     """Return what chooses a sample's template: the cell's, or the model family's for the task."""
-    if cell["template"] is not None:
-        return lambda _: str(cell["template"])
+    template = cell.template
+    if template is not None:
+        return lambda _: template
     prompts = family_prompts(loaded.model.config, chat=uses_chat_template(loaded.processor))
-    return lambda text: prompts.template(cell["task"], text)
+    return lambda text: prompts.template(cell.task, text)

@@ -1,39 +1,61 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from vlmeter.cell.job import CellInputs, CellSetup
+from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
+from vlmeter.data.manifests import ImagesManifest
+from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
-from vlmeter.models.generate import cache_in_use, generate, image_changes_logits
-from vlmeter.models.kernels import DECODE, check_attention, kernels_by_stage
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
+from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stage
 from vlmeter.models.load import LoadedModel
+from vlmeter.models.result import Quantization
 from vlmeter.models.samples import Items
 
 
 @dataclass(frozen=True)
-class Bench:
-    """One cell, set up."""
+class ForwardEffects:
+    """What a forward pass really ran with."""
+
+    kernels: dict[str, list[str]]
+    not_as_asked: list[str]
+
+
+@dataclass(frozen=True)
+class DecodeEffects:
+    """What a generation really ran with."""
+
+    quantization: Quantization | None
+    cache: str
+    decode_kernels: list[str]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A cell's model with its samples and the batches whose cost is measured."""
 
     loaded: LoadedModel
     feeder: Feeder
     items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
-    images: Mapping[str, Any]
-    """The manifest of the images."""
-    decoding: Mapping[str, Any]
-    """How answers are decoded."""
+    images: ImagesManifest
+    decoding: Decoding
 
     def forwards(self) -> list[Call]:
         """Return one forward pass per cost batch."""
-        marks = captures_cuda_graphs(self.loaded.optimization)
-        return [_Forward(self.loaded.model, inputs, marks) for inputs in self.cost_batches]
+        compiled = self.loaded.optimization.compile
+        marks_step = compiled is not None and captures_cuda_graphs(compiled)
+        return [_Forward(self.loaded.model, inputs, marks_step) for inputs in self.cost_batches]
 
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
@@ -44,32 +66,34 @@ class Bench:
     def sequence_length(self) -> int:
         """Positions of a row of the cost batches, image positions included."""
         first, loaded = self.cost_batches[0], self.loaded
-        outside = loaded.family.image_positions_outside_text(loaded.model.config, first)
+        outside = loaded.family.count_image_positions_outside_text(
+            loaded.model.config, first["pixel_values"].shape
+        )
         return int(first["input_ids"].shape[1]) + outside
 
-    def described(self) -> dict[str, Any]:
-        """Return the `input` block: what the figures are of."""
+    def describe_input(self) -> InputBlock:
+        """Return what the figures are of."""
         first = self.cost_batches[0]
         batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
-        return {
-            "samples": len(self.items),
-            "prompt_templates": dict(self.items.templates),
-            "truncated_samples": self.items.truncated,
-            "bad_samples": list(self.images["bad_samples"]),
-            "batch_samples": batch,
-            "distinct_batches": len(self.cost_batches),
-            "repeated": len(self.items) < batch,
-            "text_tokens": self.items.text_tokens,
-            "image_tokens": self.feeder.image_tokens(first),
-            "sequence_length": self.sequence_length,
-            "pixel_shape": list(first["pixel_values"].shape[1:]),
-            "shape_digest": shape_digest,
-            "content_digest": content_digest,
-        }
+        return InputBlock(
+            samples=len(self.items),
+            prompt_templates=dict(self.items.templates),
+            truncated_samples=self.items.truncated,
+            bad_samples=self.images.bad_samples,
+            batch_samples=batch,
+            distinct_batches=len(self.cost_batches),
+            repeated=len(self.items) < batch,
+            text_tokens=self.items.text_tokens,
+            image_tokens=self.feeder.image_tokens(first),
+            sequence_length=self.sequence_length,
+            pixel_shape=list(first["pixel_values"].shape[1:]),
+            shape_digest=shape_digest,
+            content_digest=content_digest,
+        )
 
-    def check_image_is_seen(self) -> dict[str, bool]:
-        """Return the `checks` block.
+    def check_image_is_seen(self) -> Checks:
+        """Return what was checked.
 
         Raises:
             ValueError: image tokens are missing, or the image does not reach the answer.
@@ -79,24 +103,25 @@ class Bench:
         first = next(self.items.read(0, 1))
         if not image_changes_logits(self.loaded, self.feeder, first):
             raise ValueError("another image gives the same logits: the model does not see it")
-        return {"image_tokens_present": True, "image_changes_logits": True}
+        return Checks(image_tokens_present=True, image_changes_logits=True)
 
-    def check_forward(self) -> dict[str, Any]:
+    def check_forward(self) -> ForwardEffects:
         """Return what a forward pass really ran with, in one pass apart from the timed ones.
 
         Raises:
             UnsupportedError: what was asked for had no effect.
         """
         loaded = self.loaded
-        kernels = kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
-        strayed = list(check_attention(loaded.optimization, kernels))
-        left = (loaded.quantization or {}).get("layers_left")
+        kernels = find_kernels_by_stage(loaded.model, loaded.family, self.forwards()[0])
+        strayed: list[str] = [*check_attention(loaded.optimization, kernels)]
+        left = loaded.quantization.layers_left if loaded.quantization else []
         if left:
-            strayed.append(f"{len(left)} linear layers kept their weights, {left[0]} among them")
-        return {"kernels": kernels, "not_as_asked": strayed}
+            kept = Sentence(f"{len(left)} linear layers kept their weights, {left[0]} among them")
+            strayed.append(kept)
+        return ForwardEffects(kernels, strayed)
 
-    def check_generation(self) -> dict[str, Any]:
-        """Return what the model decodes with, told by a generation apart from the timed ones.
+    def check_generation(self) -> DecodeEffects:
+        """Return what the model decodes with, in a generation apart from the timed ones.
 
         Raises:
             UnsupportedError: what was asked for had no effect.
@@ -104,14 +129,10 @@ class Bench:
         cache: list[str] = []
 
         def run() -> None:
-            cache.append(cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
+            cache.append(find_cache_in_use(self.loaded, self.cost_batches[0], self.decoding))
 
-        kernels = kernels_by_stage(self.loaded.model, self.loaded.family, run)
-        return {
-            "quantization": self.loaded.quantization,
-            "cache": cache[0],
-            "decode_kernels": kernels.get(DECODE, []),
-        }
+        kernels = find_kernels_by_stage(self.loaded.model, self.loaded.family, run)
+        return DecodeEffects(self.loaded.quantization, cache[0], kernels.get(DECODE, []))
 
 
 @dataclass(frozen=True)
@@ -120,11 +141,11 @@ class _Forward:
 
     model: Any
     inputs: Inputs
-    marks_its_step: bool = False
-    """Whether CUDA graphs must hear that a new pass begins."""
+    marks_step: bool = False
+    """Whether CUDA graphs need a mark where a new pass begins."""
 
     def __call__(self) -> object:
-        if self.marks_its_step:
+        if self.marks_step:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with torch.inference_mode():
             # A cache, which nothing reads here, would make each layer a program of its own to
@@ -132,18 +153,22 @@ class _Forward:
             return self.model(**self.inputs, use_cache=False)
 
 
-def set_up(job: Mapping[str, Any], inputs: Mapping[str, str]) -> Bench:
+def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> Workload:
     """Load a cell's model and samples.
+
+    Args:
+        cell: The cell.
+        inputs: Its files.
+        most_batches: Most distinct batches whose cost is measured.
 
     Raises:
         UnavailableError: torch cannot use the device.
         UnsupportedError: the software refuses the setting.
     """
-    cell = job["cell"]
-    opened = open_cell(job, inputs)
-    items, size, most = opened.items(), cell["axes"]["batch_size"], cell["measure"]["batches"]
+    opened = open_cell(cell, inputs)
+    items, size = opened.items(), cell.axes.batch_size
     with torch.inference_mode():
         batches = opened.feeder.workload(
-            list(items.read(0, size * most)), items.longest(), size, most
+            list(items.read(0, size * most_batches)), items.longest(), size, most_batches
         )
-    return Bench(opened.loaded, opened.feeder, items, batches, opened.images, cell["decoding"])
+    return Workload(opened.loaded, opened.feeder, items, batches, opened.images, cell.decoding)

@@ -9,10 +9,12 @@ from codecarbon import OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU, GPU
 from codecarbon.external.ram import RAM
 
+from vlmeter.measure.energy.description import EnergySources
+
 J_PER_KWH = 3.6e6
 
 _REBUILDABLE_MODES = frozenset({"intel_rapl", "cpu_load", "constant"})
-"""Ways to know the CPU's energy whose codecarbon object needs nothing but the description."""
+"""Modes of a CPU whose codecarbon object needs nothing but the description."""
 
 
 class PowerTracker(Protocol):
@@ -25,30 +27,29 @@ class PowerTracker(Protocol):
         """End it and return joules by `cpu`, `ram` and `gpu`."""
 
 
-class KnownHardwareTracker(OfflineEmissionsTracker):
+class DescribedHardwareTracker(OfflineEmissionsTracker):
     """codecarbon's offline tracker with the hardware given instead of searched for."""
 
-    def __init__(self, machine_energy: Mapping[str, Any], gpu_ids: Sequence[int]) -> None:
-        """Set up from a description.
-
-        Args:
-            machine_energy: What `describe_energy_sources` returned.
-            gpu_ids: NVML indices of the GPUs to track.
-        """
-        self._machine_energy = machine_energy
+    def __init__(self, sources: EnergySources, gpu_ids: Sequence[int]) -> None:
+        """Set up from a description; `gpu_ids` are NVML's indices of the GPUs to track."""
+        self._sources = sources
         self._tracked_gpus = list(gpu_ids)
-        grid = 1e3 * machine_energy["grid"]["kg_per_kwh"]
-        super().__init__(**tracker_options(gpu_ids, grid_g_per_kwh=grid))
+        grid = 1e3 * sources.grid.kg_per_kwh
+        super().__init__(**list_tracker_options(gpu_ids, grid_g_per_kwh=grid))
 
     def _populate_system_metadata(self) -> None:
         """Left out: it asks the system for what the description already says."""
 
     def _initialize_hardware_tracking(self) -> None:
-        cpu, ram = self._machine_energy["cpu"], self._machine_energy["ram"]
-        self._conf |= {"cpu_model": cpu["model"], "ram_total_size": ram["total_gib"]}
+        cpu, ram = self._sources.cpu, self._sources.ram
+        conf: Any = self._conf
+        conf |= {"cpu_model": cpu.model, "ram_total_size": ram.total_gib}
+        # Annotated as whole numbers, but codecarbon computes with any.
+        ram_w: Any = ram.power_w
+        tdp_w: Any = cpu.tdp_w
         self._hardware = [
-            RAM(tracking_mode="machine", force_ram_power=ram["power_w"]),
-            CPU.from_utils(tempfile.gettempdir(), cpu["mode"], cpu["model"], cpu["tdp_w"]),
+            RAM(tracking_mode="machine", force_ram_power=ram_w),
+            CPU.from_utils(tempfile.gettempdir(), cpu.mode, cpu.model, tdp_w),
         ]
         if self._tracked_gpus:
             self._hardware.append(GPU.from_utils(self._tracked_gpus))
@@ -57,19 +58,21 @@ class KnownHardwareTracker(OfflineEmissionsTracker):
 class CodecarbonWindows:
     """Joules by device from codecarbon's tasks, set up before the first window."""
 
-    def __init__(self, machine_energy: Mapping[str, Any], gpu_ids: Sequence[int] = ()) -> None:
+    def __init__(self, sources: EnergySources, gpu_ids: Sequence[int] = ()) -> None:
         """Set codecarbon up and throw a first task away, which would include the set-up.
 
         Args:
-            machine_energy: What `describe_energy_sources` returned.
+            sources: How the energy of this machine's devices is known.
             gpu_ids: NVML indices of the GPUs to track.
         """
-        silence()
-        if machine_energy["cpu"]["mode"] in _REBUILDABLE_MODES:
-            self._tracker: OfflineEmissionsTracker = KnownHardwareTracker(machine_energy, gpu_ids)
+        silence_codecarbon()
+        if sources.cpu.mode in _REBUILDABLE_MODES:
+            self._tracker: OfflineEmissionsTracker = DescribedHardwareTracker(sources, gpu_ids)
         else:
-            grid = 1e3 * machine_energy["grid"]["kg_per_kwh"]
-            self._tracker = OfflineEmissionsTracker(**tracker_options(gpu_ids, grid_g_per_kwh=grid))
+            grid = 1e3 * sources.grid.kg_per_kwh
+            self._tracker = OfflineEmissionsTracker(
+                **list_tracker_options(gpu_ids, grid_g_per_kwh=grid)
+            )
         self.start()
         self.stop()
 
@@ -89,12 +92,12 @@ class CodecarbonWindows:
         }
 
 
-def tracker_options(
+def list_tracker_options(
     gpu_ids: Sequence[int] | None,
     country_iso_code: str | None = None,
     grid_g_per_kwh: float | None = None,
 ) -> dict[str, Any]:
-    """Every option of codecarbon's offline tracker.
+    """Return every option of codecarbon's offline tracker.
 
     An option that is left out is taken from CODECARBON_* variables and `.codecarbon.config` files,
     which must change neither a figure nor what is written or sent.
@@ -139,6 +142,6 @@ def tracker_options(
     }
 
 
-def silence() -> None:
+def silence_codecarbon() -> None:
     """Keep codecarbon's warnings out of the cells' logs; what they say is in the description."""
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)

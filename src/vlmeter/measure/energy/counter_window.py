@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from vlmeter.errors import Sentence
 from vlmeter.measure.energy.counters import EnergyCounter
 
 PROMPT_S = 0.01
@@ -30,7 +31,7 @@ class CounterWindow:
         self.counter = counter
         self._rounds: list[tuple[float, float]] = []
         self._moments_s: list[float] = []
-        """When it is known what the counter stood at: at its readings, or at its ticks ..."""
+        """When the counter's value is certain: at its readings, or at its ticks ..."""
         self._joules: list[float] = []
         """... and what it had counted then, since the first reading."""
         self._moved_s: list[float] = []
@@ -62,7 +63,7 @@ class CounterWindow:
         """
         value = self.counter.read_j()
         if value is None:
-            self._problem = "the counter could not be read"
+            self._problem = Sentence("the counter could not be read")
             return
         before, self._last = self._last, (at_s, value)
         if before is None:
@@ -73,20 +74,20 @@ class CounterWindow:
             self._note(at_s)
 
     def end_round(self, start_s: float, end_s: float) -> None:
-        """Say that a round went from one moment to the other."""
+        """Note that a round went from the first moment to the second."""
         self._rounds.append((start_s, end_s))
 
     def has_ticked_since(self, at_s: float) -> bool:
-        """Whether a tick was timed after this moment."""
+        """Return whether a tick was timed after this moment."""
         return bool(self._moments_s) and self._moments_s[-1] > at_s
 
     @property
     def rounds_j(self) -> list[float]:
-        """Joules of each round; zero where they cannot be told, for which there is a problem."""
+        """Joules of each round; zero where they are unknown, for which there is a problem."""
         return [self._between(start_s, end_s) for start_s, end_s in self._rounds]
 
-    def problem(self, min_updates: int) -> str | None:
-        """Why the counter gives no figure for the window, or None when it does.
+    def find_problem(self, min_updates: int) -> str | None:
+        """Return why the counter gives no figure for the window, or None when it does.
 
         Args:
             min_updates: Updates that each round must hold.
@@ -96,16 +97,17 @@ class CounterWindow:
         shortest_s = min((end_s - start_s for start_s, end_s in self._rounds), default=0.0)
         updates = round(shortest_s / self.counter.update_s)
         if updates < min_updates:
-            return (
+            return Sentence(
                 f"a round of {shortest_s:.3g} s holds about {updates} updates of the counter and"
                 f" {min_updates} are needed: lengthen the window, or split it into fewer rounds"
             )
         if not all(self._moved_within(*ends) for ends in self._rounds):
-            return "the counter did not move for a whole round"
+            return Sentence("the counter did not move for a whole round")
         if self._moved < self._due / 2:
-            return f"the counter stood still in {self._due - self._moved} of {self._due} readings"
+            still = self._due - self._moved
+            return Sentence(f"the counter stood still in {still} of {self._due} readings")
         if min(self.rounds_j) <= 0:
-            return (
+            return Sentence(
                 "the counter's ticks could not be timed before and after each round: it moves less"
                 " often than is known of it, or the processor was too busy"
             )
@@ -117,7 +119,7 @@ class CounterWindow:
         if advance < 0 and self.counter.wrap_j is not None:
             advance += self.counter.wrap_j
         if advance < 0:
-            self._problem = "the counter went backwards, as after a reload of the driver"
+            self._problem = Sentence("the counter went backwards, as after a reload of the driver")
             advance = 0.0
         self._total_j += advance
         if advance > 0:
@@ -133,7 +135,7 @@ class CounterWindow:
         self._moments_s.append(at_s)
 
     def _check(self, at_s: float) -> None:
-        """Two update intervals apart, a living counter must have moved."""
+        """Check that the counter has moved, two update intervals apart."""
         checked_s, checked_j = self._checked or (at_s, 0.0)
         if at_s - checked_s >= 2 * self.counter.update_s:
             self._due += 1
@@ -148,7 +150,7 @@ class CounterWindow:
         return 0.0 if start_j is None or end_j is None else end_j - start_j
 
     def _at(self, at_s: float) -> float | None:
-        """Joules at a moment, in a straight line between those before and after it."""
+        """Return the joules at a moment, in a straight line between those before and after it."""
         after = bisect_left(self._moments_s, at_s)
         if after == len(self._moments_s):
             return None

@@ -7,7 +7,7 @@ from pathlib import Path
 from vlmeter.measure.nvml import Gpu
 
 POWERCAP = Path("/sys/class/powercap")
-"""Where Linux shows RAPL; since 2020 only root may read the energies unless told otherwise."""
+"""Where Linux shows RAPL; since 2020 only root may read the energies, if nothing allows more."""
 
 _NVML_UPDATE_S = 0.1
 _RAPL_UPDATE_S = 0.001
@@ -32,8 +32,8 @@ class EnergyCounter:
     """How often it advances."""
 
 
-def nvml_counter(gpu: Gpu) -> EnergyCounter | None:
-    """The total energy counter of a GPU; None on one older than Volta."""
+def make_nvml_counter(gpu: Gpu) -> EnergyCounter | None:
+    """Return the total energy counter of a GPU; None on one older than Volta."""
     if gpu.energy_j() is None:
         return None
     return EnergyCounter(
@@ -45,8 +45,8 @@ def nvml_counter(gpu: Gpu) -> EnergyCounter | None:
     )
 
 
-def rapl_counters(powercap: Path = POWERCAP) -> list[EnergyCounter]:
-    """The readable RAPL counters: one per CPU package, and one per package's memory.
+def make_rapl_counters(powercap: Path = POWERCAP) -> list[EnergyCounter]:
+    """Return the readable RAPL counters: one per CPU package, and one per package's memory.
 
     Memory counts only where every package shows it, since a part of the memory is no figure.
     """

@@ -1,4 +1,4 @@
-"""Energy per sample over a steady window, device by device, each with how it is known.
+"""Energy per sample over a steady window, device by device, each with how it is measured.
 
 codecarbon measures every device in tasks that are opened after its set-up. Where the hardware has
 a counter (NVML for a GPU, RAPL for CPU and memory) it is also read directly; its figure is then the
@@ -10,22 +10,24 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from time import sleep
-from typing import Any
 
 import psutil
 
-from vlmeter.measure.clock import Call, Clock, CpuClock, quiet_interpreter
+from vlmeter.errors import Sentence
+from vlmeter.measure.clock import Call, Clock, CpuClock, pause_garbage_collection
 from vlmeter.measure.energy.codecarbon import J_PER_KWH, CodecarbonWindows, PowerTracker
 from vlmeter.measure.energy.counter_window import CounterWindow, follow
-from vlmeter.measure.energy.counters import EnergyCounter, nvml_counter, rapl_counters
-from vlmeter.measure.energy.result import Component, Energy, joint_reason, net_of_idle, total_idle_w
+from vlmeter.measure.energy.counters import EnergyCounter, make_nvml_counter, make_rapl_counters
+from vlmeter.measure.energy.description import MEASURED, EnergySources, IdlePower
+from vlmeter.measure.energy.result import Component, Energy, join_reasons, subtract_idle, sum_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
-from vlmeter.measure.energy.sources import MEASURED, EnergySettings
 from vlmeter.measure.nvml import Gpu, open_devices
-from vlmeter.measure.spread import interval_95
+from vlmeter.measure.settings import EnergySettings
+from vlmeter.measure.spread import compute_interval_95
 
 _POWER_SAMPLE_S = 1.0
 """How often codecarbon samples the power of a GPU that has no counter."""
+_NO_TOKENS = Sentence("no tokens were generated in the window")
 
 
 class EnergyMeter:
@@ -33,7 +35,7 @@ class EnergyMeter:
 
     def __init__(
         self,
-        machine_energy: Mapping[str, Any],
+        sources: EnergySources,
         settings: EnergySettings,
         gpus: Sequence[Gpu] = (),
         *,
@@ -45,7 +47,7 @@ class EnergyMeter:
         """Set codecarbon up from the description, which takes some milliseconds.
 
         Args:
-            machine_energy: What `describe_energy_sources` returned, with `idle` added.
+            sources: How the energy of this machine's devices is measured or modelled.
             settings: Validity rules.
             gpus: The GPUs that the steps work on. Others of the machine are left out.
             missing: Why a device that the steps work on cannot be measured at all.
@@ -53,12 +55,12 @@ class EnergyMeter:
             counters: Instead of the hardware's, in tests.
             follow: Instead of a thread, in tests.
         """
-        self._machine = machine_energy
+        self._sources = sources
         self._settings = settings
         self._gpus = gpus
         self._missing = missing
-        self._tracker = tracker or CodecarbonWindows(machine_energy, [gpu.index for gpu in gpus])
-        self._counters = _hardware_counters(gpus) if counters is None else list(counters)
+        self._tracker = tracker or CodecarbonWindows(sources, [gpu.index for gpu in gpus])
+        self._counters = _open_counters(gpus) if counters is None else list(counters)
         self._follow = follow
 
     def measure(
@@ -85,26 +87,26 @@ class EnergyMeter:
         """
         windows = [CounterWindow(counter) for counter in self._counters]
         runner = Runner(cycle(steps), clock, self._tracker, windows, watch)
-        with quiet_interpreter():
+        with pause_garbage_collection():
             window = runner.run(window_s / repeats, repeats, self._follow)
-        components = [self._component(device, window) for device in self._devices()]
-        return self._summary(components, window, samples_per_batch, tokens_per_batch)
+        components = [self._measure_component(device, window) for device in self._list_devices()]
+        return self._summarise(components, window, samples_per_batch, tokens_per_batch)
 
-    def _devices(self) -> list[str]:
+    def _list_devices(self) -> list[str]:
         return ["cpu", "ram", *(f"gpu{gpu.index}" for gpu in self._gpus)]
 
-    def _component(self, device: str, window: Rounds) -> Component:
+    def _measure_component(self, device: str, window: Rounds) -> Component:
         own = [counter for counter in window.counters if counter.counter.device == device]
-        tracked = [_tracked(device, joules) for joules in window.tracked_j]
+        tracked = [_get_tracked_j(device, joules) for joules in window.tracked_j]
         tracked_j = None if None in tracked else math.fsum(value for value in tracked if value)
         seconds = math.fsum(window.seconds)
         if own:
             kind, method = MEASURED, " + ".join(counter.counter.method for counter in own)
-            reason = self._counter_problem(own, seconds)
+            reason = self._find_counter_problem(own, seconds)
             energy = math.fsum(math.fsum(counter.rounds_j) for counter in own)
         else:
-            kind, method = self._described(device)
-            reason = self._tracked_problem(device, tracked, seconds)
+            kind, method = self._describe_source(device)
+            reason = self._find_tracker_problem(device, tracked, seconds)
             energy = tracked_j or 0.0
         return Component(
             device=device,
@@ -113,45 +115,43 @@ class EnergyMeter:
             kind=kind,
             method=method,
             reason=reason,
-            idle_w=self._idle_w(device),
+            idle_w=self._sources.get_idle_w(device),
             codecarbon_j=tracked_j,
             difference=None if reason or not own or tracked_j is None else tracked_j / energy - 1.0,
         )
 
-    def _counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
+    def _find_counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
         if _is_short(seconds, self._settings):
-            return _too_short(seconds, self._settings)
-        problems = (counter.problem(self._settings.min_counter_updates) for counter in own)
+            return _describe_short_window(seconds, self._settings)
+        problems = (counter.find_problem(self._settings.min_counter_updates) for counter in own)
         return next((problem for problem in problems if problem), None)
 
-    def _tracked_problem(
+    def _find_tracker_problem(
         self, device: str, tracked: Sequence[float | None], seconds: float
     ) -> str | None:
         if _is_short(seconds, self._settings):
-            return _too_short(seconds, self._settings)
+            return _describe_short_window(seconds, self._settings)
         if device.startswith("gpu") and len(self._gpus) > 1:
-            return "the GPU has no energy counter, and codecarbon tells all GPUs in one sum"
+            return Sentence(
+                "the GPU has no energy counter, and codecarbon tells all GPUs in one sum"
+            )
         needed_s = self._settings.min_counter_updates * _POWER_SAMPLE_S
         if device.startswith("gpu") and seconds < needed_s:
-            return (
+            return Sentence(
                 f"the GPU has no energy counter, and {seconds:.3g} s are too short for power"
                 f" samples: {needed_s:g} s are needed"
             )
         if not all(tracked):
-            return "codecarbon gave no energy, or zero, for a round"
+            return Sentence("codecarbon gave no energy, or zero, for a round")
         return None
 
-    def _described(self, device: str) -> tuple[str, str]:
+    def _describe_source(self, device: str) -> tuple[str, str]:
         if device.startswith("gpu"):
             return MEASURED, "power samples of NVML by codecarbon, one a second"
-        source = self._machine[device]
-        return source["kind"], source["method"]
+        source = self._sources.cpu if device == "cpu" else self._sources.ram
+        return source.kind, source.method
 
-    def _idle_w(self, device: str) -> float | None:
-        watts = self._machine.get("idle", {}).get("power_w", {}).get(device)
-        return None if watts is None else float(watts)
-
-    def _summary(
+    def _summarise(
         self,
         components: list[Component],
         window: Rounds,
@@ -160,14 +160,16 @@ class EnergyMeter:
     ) -> Energy:
         seconds, batches = math.fsum(window.seconds), sum(window.batches)
         samples = batches * samples_per_batch
-        reason = self._missing or joint_reason(components)
+        reason = self._missing or join_reasons(components)
         total = None if reason else math.fsum(part.energy_j or 0.0 for part in components)
         per_sample = None if total is None else total / samples
-        rounds = [] if total is None else self._rounds_j(components, window, samples_per_batch)
-        idle = total_idle_w(components)
-        net, net_reason = net_of_idle(total, idle, seconds, reason)
-        grid = self._machine.get("grid", {}).get("kg_per_kwh")
-        low, high = (None, None) if per_sample is None else interval_95(per_sample, rounds)
+        rounds = (
+            [] if total is None else self._split_by_round(components, window, samples_per_batch)
+        )
+        idle = sum_idle_w(components)
+        net, net_reason = subtract_idle(total, idle, seconds, reason)
+        grid = self._sources.grid.kg_per_kwh
+        low, high = (None, None) if per_sample is None else compute_interval_95(per_sample, rounds)
         tokens = batches * (tokens_per_batch or 0)
         return Energy(
             energy_j=per_sample,
@@ -175,15 +177,13 @@ class EnergyMeter:
             energy_reason=reason,
             energy_net_reason=net_reason,
             energy_per_token_j=total / tokens if total is not None and tokens else None,
-            energy_per_token_reason=reason if tokens else "no tokens were generated in the window",
+            energy_per_token_reason=reason if tokens else _NO_TOKENS,
             window_s=seconds,
             batches=batches,
             samples=samples,
             power_w=None if total is None else total / seconds,
             idle_w=idle,
-            co2e_g=None
-            if per_sample is None or grid is None
-            else per_sample / J_PER_KWH * grid * 1e3,
+            co2e_g=None if per_sample is None else per_sample / J_PER_KWH * grid * 1e3,
             grid_kg_per_kwh=grid,
             components=components,
             rounds_j=rounds,
@@ -191,7 +191,7 @@ class EnergyMeter:
             high_j=high,
         )
 
-    def _rounds_j(
+    def _split_by_round(
         self, components: Sequence[Component], window: Rounds, samples_per_batch: int
     ) -> list[float]:
         counted = {counter.counter.device for counter in window.counters}
@@ -200,10 +200,10 @@ class EnergyMeter:
             joules = math.fsum(
                 counter.rounds_j[index]
                 for counter in window.counters
-                if counter.counter.device in self._devices()
+                if counter.counter.device in self._list_devices()
             )
             joules += math.fsum(
-                _tracked(part.device, window.tracked_j[index]) or 0.0
+                _get_tracked_j(part.device, window.tracked_j[index]) or 0.0
                 for part in components
                 if part.device not in counted
             )
@@ -211,57 +211,50 @@ class EnergyMeter:
         return by_round
 
 
-def energy_meter(
-    machine_energy: Mapping[str, Any], settings: EnergySettings, device: str
-) -> EnergyMeter:
-    """The meter of a cell's device: `cpu`, `cuda` (every GPU that it sees) or `cuda:N`."""
+def make_energy_meter(sources: EnergySources, settings: EnergySettings, device: str) -> EnergyMeter:
+    """Return the meter of a cell's device: `cpu`, `cuda` (every GPU that it sees) or `cuda:N`."""
     gpus = open_devices(device)
     if gpus:
-        return EnergyMeter(machine_energy, settings, gpus)
+        return EnergyMeter(sources, settings, gpus)
     on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
-    missing = "NVML does not see the GPU that the cell runs on" if on_gpu else None
-    return EnergyMeter(machine_energy, settings, missing=missing)
+    missing = Sentence("NVML does not see the GPU that the cell runs on")
+    return EnergyMeter(sources, settings, missing=missing if on_gpu else None)
 
 
 def measure_idle_watts(
-    machine_energy: Mapping[str, Any],
+    sources: EnergySources,
     settings: EnergySettings,
     window_s: float,
     gpus: Sequence[Gpu] = (),
-) -> dict[str, Any]:
-    """Power of each device while nothing of the workflow runs.
-
-    Returns:
-        `power_w` by device (None where it is not known), `reason` by device, the window, and the
-        host's load average, by which a reader sees how idle the machine was.
-    """
-    meter = EnergyMeter(machine_energy, settings, gpus)
+) -> IdlePower:
+    """Return the power of each device while nothing of the workflow runs."""
+    meter = EnergyMeter(sources, settings, gpus)
     energy = meter.measure([_rest], CpuClock(), window_s=window_s, samples_per_batch=1, repeats=1)
-    return {
-        "power_w": {part.device: part.power_w for part in energy.components},
-        "reason": {part.device: part.reason for part in energy.components if part.reason},
-        "window_s": energy.window_s,
-        "load": psutil.getloadavg()[0],
-    }
+    return IdlePower(
+        power_w={part.device: part.power_w for part in energy.components},
+        reason={part.device: part.reason for part in energy.components if part.reason},
+        window_s=energy.window_s,
+        load=psutil.getloadavg()[0],
+    )
 
 
 def _rest() -> None:
     sleep(0.05)
 
 
-def _hardware_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:
-    nvml = [nvml_counter(gpu) for gpu in gpus]
-    return [*rapl_counters(), *(counter for counter in nvml if counter is not None)]
+def _open_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:
+    nvml = [make_nvml_counter(gpu) for gpu in gpus]
+    return [*make_rapl_counters(), *(counter for counter in nvml if counter is not None)]
 
 
-def _tracked(device: str, joules: Mapping[str, float]) -> float | None:
+def _get_tracked_j(device: str, joules: Mapping[str, float]) -> float | None:
     return joules.get("gpu" if device.startswith("gpu") else device)
 
 
 def _is_short(seconds: float, settings: EnergySettings) -> bool:
-    """Whether the window is shorter than it must be, beyond the rounding of its rounds' sum."""
+    """Return whether the window is too short, beyond the rounding of its rounds' sum."""
     return seconds < settings.min_window_s * (1 - 1e-6)
 
 
-def _too_short(seconds: float, settings: EnergySettings) -> str:
-    return f"the window was {seconds:.3g} s and {settings.min_window_s:g} s are needed"
+def _describe_short_window(seconds: float, settings: EnergySettings) -> str:
+    return Sentence(f"the window was {seconds:.3g} s and {settings.min_window_s:g} s are needed")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from vlmeter.errors import Sentence
 
@@ -14,7 +14,7 @@ class Component:
     device: str
     """`cpu`, `ram` or `gpu0`."""
     energy_j: float | None
-    """Over the whole window; None when it is not known."""
+    """Over the whole window; None when it could not be measured."""
     power_w: float | None
     kind: str
     """`measured`, `modelled` or `constant`."""
@@ -60,13 +60,9 @@ class Energy:
     """Lower end of the 95 % interval from the spread of the rounds."""
     high_j: float | None
 
-    def as_dict(self) -> dict[str, object]:
-        """The `energy_detail` block."""
-        return asdict(self)
 
-
-def with_generation(forward: Energy, generation: Energy) -> Energy:
-    """The forward pass's energy with the energy per token of a window of generations."""
+def add_generation(forward: Energy, generation: Energy) -> Energy:
+    """Return the forward pass's energy with the energy per token of a window of generations."""
     return replace(
         forward,
         energy_per_token_j=generation.energy_per_token_j,
@@ -74,8 +70,8 @@ def with_generation(forward: Energy, generation: Energy) -> Energy:
     )
 
 
-def joint_reason(components: Sequence[Component]) -> str | None:
-    """Why the devices together have no figure: the reason of each that has none, once."""
+def join_reasons(components: Sequence[Component]) -> str | None:
+    """Return why the devices together have no figure: the reason of each that has none, once."""
     devices: dict[str, list[str]] = {}
     for part in components:
         if part.reason:
@@ -83,19 +79,19 @@ def joint_reason(components: Sequence[Component]) -> str | None:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in devices.items()) or None
 
 
-def total_idle_w(components: Sequence[Component]) -> float | None:
-    """Idle power of all devices, or None when that of one is not known."""
+def sum_idle_w(components: Sequence[Component]) -> float | None:
+    """Return the idle power of all devices; None when one of them has none."""
     watts = [part.idle_w for part in components]
     return None if None in watts else math.fsum(value for value in watts if value is not None)
 
 
-def net_of_idle(
+def subtract_idle(
     total_j: float | None, idle_w: float | None, seconds: float, reason: str | None
 ) -> tuple[float | None, str | None]:
-    """Joules above idle, or the reason why there is no such figure.
+    """Return the joules above idle, or the reason why there is no such figure.
 
     Args:
-        total_j: Gross joules of the window; None when they are not known.
+        total_j: Gross joules of the window; None when they could not be measured.
         idle_w: Power of the same devices at idle.
         seconds: Length of the window.
         reason: Why `total_j` is None.

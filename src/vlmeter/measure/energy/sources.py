@@ -1,11 +1,10 @@
-"""Which devices' energy can be known on this machine, and how: codecarbon set up once for all.
+"""Finds out which devices' energy can be measured or modelled on this machine, and how.
 
-Finding out takes codecarbon 1.5 to 2 s (naming the CPU takes most of it), so it is done once per
-machine. The cells build the same codecarbon hardware objects from what was found.
+Codecarbon needs 1.5 to 2 s for that (naming the CPU takes most of it), so it is done once per
+machine. The cells build the same codecarbon hardware objects from the description.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,20 @@ from codecarbon import OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU
 from codecarbon.external.ram import RAM
 
-from vlmeter.measure.energy.codecarbon import silence, tracker_options
-from vlmeter.measure.energy.counters import POWERCAP, nvml_counter, rapl_counters
+from vlmeter.measure.energy.codecarbon import list_tracker_options, silence_codecarbon
+from vlmeter.measure.energy.counters import POWERCAP, make_nvml_counter, make_rapl_counters
+from vlmeter.measure.energy.description import (
+    CONSTANT,
+    MEASURED,
+    MODELLED,
+    CpuSource,
+    EnergySources,
+    GpuSource,
+    Grid,
+    RamSource,
+)
 from vlmeter.measure.nvml import Gpu
-
-MEASURED = "measured"
-MODELLED = "modelled"
-CONSTANT = "constant"
+from vlmeter.measure.settings import EnergySettings
 
 _DEFAULT_W_PER_THREAD = 4.0
 """What codecarbon assumes of a CPU that is not in its table."""
@@ -35,77 +41,47 @@ _CPU_MODES = {
 }
 
 
-@dataclass(frozen=True)
-class EnergySettings:
-    """What the user knows better than the machine, and what a valid figure needs."""
-
-    cpu_power_w: float | None = None
-    """The CPUs' thermal design power (TDP), for the load model where nothing measures the CPU."""
-    ram_power_w: float | None = None
-    """Power of the memory, instead of codecarbon's guess from its size."""
-    grid_kg_per_kwh: float | None = None
-    """Carbon intensity of the electricity in kg CO2e per kWh, instead of the country's."""
-    country_iso_code: str | None = None
-    """Three letters; without it codecarbon's world average serves."""
-    min_window_s: float = 1.0
-    """Shorter windows give no figure."""
-    min_counter_updates: int = 10
-    """Rounds that hold fewer updates of a counter give no figure."""
-
-    @classmethod
-    def of(cls, block: Mapping[str, Any]) -> "EnergySettings":
-        """Take them from the config's block `measure.energy`, which holds windows as well."""
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in block.items() if key in known})
-
-
 def describe_energy_sources(
     settings: EnergySettings, gpus: Sequence[Gpu] = (), powercap: Path = POWERCAP
-) -> dict[str, Any]:
-    """Find out how the energy of each device is known here.
+) -> EnergySources:
+    """Find out how the energy of each device is known here; idle power is not measured.
 
     Args:
         settings: Watts and grid factor that the user gives.
-        gpus: What `nvml.open_gpus` found.
-        powercap: Where RAPL is looked for.
-
-    Returns:
-        A JSON-plain description for `machine.json`, with `cpu`, `ram`, `gpus`, `rapl` and `grid`.
+        gpus: The GPUs, from `nvml.open_gpus`.
+        powercap: Folder of the RAPL counters.
     """
-    silence()
+    silence_codecarbon()
     grid_g = None if settings.grid_kg_per_kwh is None else 1e3 * settings.grid_kg_per_kwh
     # No GPU here: codecarbon's way of finding them costs a subprocess, and NVML has named them.
-    tracker = OfflineEmissionsTracker(**tracker_options([], settings.country_iso_code, grid_g))
+    tracker = OfflineEmissionsTracker(**list_tracker_options([], settings.country_iso_code, grid_g))
     tracker.start_task()
     # The grid factor is the quotient of two energies, so there must be some energy.
     psutil.cpu_percent(interval=0.05)
     data = tracker.stop_task()
     hardware = tracker._hardware
-    return {
-        "codecarbon": version("codecarbon"),
-        "cpu": _describe_cpu(hardware, str(tracker._conf.get("cpu_model") or "unknown"), settings),
-        "ram": _describe_ram(hardware, settings),
-        "gpus": [_describe_gpu(gpu) for gpu in gpus],
-        "rapl": [f"{c.device}: {c.method}" for c in rapl_counters(powercap)],
-        "grid": {
-            "kg_per_kwh": data.emissions / data.energy_consumed,
-            "source": _grid_source(settings),
-        },
-    }
+    return EnergySources(
+        codecarbon=version("codecarbon"),
+        cpu=_describe_cpu(hardware, str(tracker._conf.get("cpu_model") or "unknown"), settings),
+        ram=_describe_ram(hardware, settings),
+        gpus=tuple(map(_describe_gpu, gpus)),
+        rapl=tuple(f"{c.device}: {c.method}" for c in make_rapl_counters(powercap)),
+        grid=Grid(data.emissions / data.energy_consumed, _describe_grid_source(settings)),
+    )
 
 
-def _describe_cpu(hardware: Sequence[Any], model: str, settings: EnergySettings) -> dict[str, Any]:
+def _describe_cpu(hardware: Sequence[Any], model: str, settings: EnergySettings) -> CpuSource:
     cpus = [item for item in hardware if isinstance(item, CPU)]
     if not cpus:
         # Apple silicon and Raspberry Pi: codecarbon reads chip and memory by tools of their own.
-        return {
-            "model": model,
-            "mode": "codecarbon",
-            "kind": MEASURED,
-            "method": "codecarbon's meter for this system",
-            "tdp_w": None,
-            "tdp_source": None,
-        }
+        return CpuSource(
+            model=model,
+            mode="codecarbon",
+            kind=MEASURED,
+            method="codecarbon's meter for this system",
+            tdp_w=None,
+            tdp_source=None,
+        )
     mode = cpus[0]._mode
     kind, method = _CPU_MODES[mode]
     tdp_w, source = float(cpus[0]._tdp), "codecarbon's table of CPUs"
@@ -115,45 +91,45 @@ def _describe_cpu(hardware: Sequence[Any], model: str, settings: EnergySettings)
     if settings.cpu_power_w is not None:
         tdp_w, source = settings.cpu_power_w, "config"
     measured = kind == MEASURED
-    return {
-        "model": model,
-        "mode": mode,
-        "kind": kind,
-        "method": method if measured else f"{method}; TDP {tdp_w:g} W from {source}",
-        "tdp_w": tdp_w,
-        "tdp_source": None if measured else source,
-    }
+    return CpuSource(
+        model=model,
+        mode=mode,
+        kind=kind,
+        method=method if measured else f"{method}; TDP {tdp_w:g} W from {source}",
+        tdp_w=tdp_w,
+        tdp_source=None if measured else source,
+    )
 
 
-def _describe_ram(hardware: Sequence[Any], settings: EnergySettings) -> dict[str, Any]:
+def _describe_ram(hardware: Sequence[Any], settings: EnergySettings) -> RamSource:
     power_w = next((float(item.total_power().W) for item in hardware if isinstance(item, RAM)), 0.0)
     source = "codecarbon's guess from its size"
     if settings.ram_power_w is not None:
         power_w, source = settings.ram_power_w, "config"
-    return {
-        "kind": CONSTANT,
-        "method": f"{power_w:g} W from {source}, whatever the load",
-        "power_w": power_w,
-        "source": source,
-        "total_gib": psutil.virtual_memory().total / 2**30,
-    }
+    return RamSource(
+        kind=CONSTANT,
+        method=f"{power_w:g} W from {source}, whatever the load",
+        power_w=power_w,
+        source=source,
+        total_gib=psutil.virtual_memory().total / 2**30,
+    )
 
 
-def _describe_gpu(gpu: Gpu) -> dict[str, Any]:
-    counter = nvml_counter(gpu)
-    return {
-        "index": gpu.index,
-        "name": gpu.name(),
-        "uuid": gpu.uuid(),
-        "power_limit_w": gpu.power_limit_w(),
-        "kind": MEASURED,
-        "method": counter.method
-        if counter
-        else "power samples of NVML by codecarbon, one a second",
-    }
+def _describe_gpu(gpu: Gpu) -> GpuSource:
+    counter = make_nvml_counter(gpu)
+    return GpuSource(
+        index=gpu.index,
+        name=gpu.name(),
+        uuid=gpu.uuid(),
+        power_limit_w=gpu.power_limit_w(),
+        kind=MEASURED,
+        method="power samples of NVML by codecarbon, one a second"
+        if counter is None
+        else counter.method,
+    )
 
 
-def _grid_source(settings: EnergySettings) -> str:
+def _describe_grid_source(settings: EnergySettings) -> str:
     if settings.grid_kg_per_kwh is not None:
         return "config"
     if settings.country_iso_code is not None:

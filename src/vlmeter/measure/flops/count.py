@@ -8,20 +8,21 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from vlmeter.measure.flops.decode_step import decode_inputs
-from vlmeter.measure.flops.dispatch import dispatched_flops
+from vlmeter.measure.flops.decode_step import make_decode_inputs
+from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.measure.flops.operators import (
     MATRIX_HANDLES,
     NORM_HANDLES,
     NORM_NAMES,
-    uncounted_reason,
+    describe_uncounted,
 )
+from vlmeter.measure.flops.result import DecodeStep, Flops
 
 CONVENTION = (
     "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
@@ -33,63 +34,6 @@ StageOf = Callable[[str], str | None]
 
 UNSTAGED = "other"
 """The key of operations in modules that belong to no stage."""
-
-
-@dataclass(frozen=True)
-class Flops:
-    """The operations of one forward pass of the full batch."""
-
-    flops: int | None
-    """All matrix work; None where an operator that does matrix work could not be counted."""
-    flops_reason: str | None
-    per_sample: float | None
-    by_stage: dict[str, int]
-    """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
-    normalisation_flops: int
-    """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
-    convention: str
-    counter: str
-    """`fvcore`, or `torch` where its own counter sees work that fvcore's trace leaves out."""
-    uncounted: dict[str, int]
-    """Operators without a count and how often they ran; fvcore's list of free ones left out."""
-    batch_size: int
-    by_module: dict[str, int] = field(repr=False)
-    """Inclusive of submodules, by dotted name; the model itself is the empty name."""
-    own_by_module: dict[str, int] = field(repr=False)
-    """Exclusive of submodules, so that these sum to `flops`."""
-
-    def as_dict(
-        self, latency_s: float | None = None, peak_flop_per_s: float | None = None
-    ) -> dict[str, object]:
-        """The part of the `flops_detail` block that is of the forward pass.
-
-        Args:
-            latency_s: Time of the same forward pass, for the achieved rate.
-            peak_flop_per_s: What the device can do in this dtype, for the utilisation.
-        """
-        hidden = {"by_module", "own_by_module"}
-        achieved = self.flops / latency_s if self.flops is not None and latency_s else None
-        return {
-            **{name: value for name, value in vars(self).items() if name not in hidden},
-            "achieved_flop_per_s": achieved,
-            "utilisation": achieved / peak_flop_per_s if achieved and peak_flop_per_s else None,
-        }
-
-
-@dataclass(frozen=True)
-class DecodeStep:
-    """The operations of one new token for every sample of a batch, over a filled cache."""
-
-    flops: float | None
-    """A whole number for a single step, for a mean of several not always."""
-    reason: str | None
-    """Why there is no such count."""
-    own_by_module: Mapping[str, float]
-    """Exclusive of submodules, by dotted name from the decoder; they sum to `flops`."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The rest of the `flops_detail` block."""
-        return {"decode_step": self.flops, "decode_step_reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -110,7 +54,7 @@ class _Positional(nn.Module):
         self._fixed = fixed
 
     def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        """The model's first output, which is its logits."""
+        """Return the model's first output, which is its logits."""
         named = dict(zip(self._names, tensors, strict=True))
         outputs = self.model(**named, **self._fixed, return_dict=False)
         return outputs[0]  # type: ignore[no-any-return]
@@ -129,16 +73,16 @@ def count_flops(
         stages: The stage of a module by its name, or the name prefixes of each stage.
     """
     batch_size = _batch_size(inputs)
-    stage_of = stages if callable(stages) else stage_by_prefix(stages)
+    stage_of = stages if callable(stages) else make_stage_lookup(stages)
     with torch.no_grad():
-        forward = _counted(model, lambda: {**inputs, "use_cache": False})
-    own = _own(forward.by_module)
+        forward = _count_by_both(model, lambda: {**inputs, "use_cache": False})
+    own = _subtract_children(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
         if flops:
             by_stage[stage_of(name) or UNSTAGED] += flops
     total = forward.by_module[""]
-    reason = uncounted_reason(forward.uncounted)
+    reason = describe_uncounted(forward.uncounted)
     return Flops(
         flops=None if reason else total,
         flops_reason=reason,
@@ -154,8 +98,8 @@ def count_flops(
     )
 
 
-def stage_by_prefix(stages: Mapping[str, Sequence[str]]) -> StageOf:
-    """A stage function from each stage's module name prefixes; the longest match decides."""
+def make_stage_lookup(stages: Mapping[str, Sequence[str]]) -> StageOf:
+    """Return a stage function from each stage's module name prefixes; the longest match decides."""
     by_prefix = {prefix: stage for stage, prefixes in stages.items() for prefix in prefixes}
 
     def stage_of(name: str) -> str | None:
@@ -183,15 +127,15 @@ def count_decode_step(
         decoded_tokens: Tokens decoded and cached before the step.
     """
     with torch.no_grad():
-        counted = _counted(
-            decoder, lambda: decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
+        counted = _count_by_both(
+            decoder, lambda: make_decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
         )
-    reason = uncounted_reason(counted.uncounted)
-    own = {} if reason else _own(counted.by_module)
+    reason = describe_uncounted(counted.uncounted)
+    own = {} if reason else _subtract_children(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
 
 
-def mean_decode_step(
+def count_mean_decode_step(
     decoder: nn.Module, batch_size: int, prompt_tokens: int, steps: int
 ) -> DecodeStep:
     """Count the mean of successive decode steps, each over a cache one position longer.
@@ -210,7 +154,7 @@ def mean_decode_step(
 
 
 def _batch_size(inputs: Mapping[str, object]) -> int:
-    """The samples of a batch; pixels that come as patches of all its images tell nothing of it."""
+    """Return the samples of a batch; pixels may come as patches of all its images together."""
     names = {"input_ids"} if "image_grid_thw" in inputs else inputs.keys()
     tensors = (inputs[name] for name in names)
     sizes = {value.shape[0] for value in tensors if isinstance(value, torch.Tensor)}
@@ -219,7 +163,7 @@ def _batch_size(inputs: Mapping[str, object]) -> int:
     return int(sizes.pop())
 
 
-def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
+def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
     """Count by fvcore, held against what torch dispatches.
 
     Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
@@ -230,7 +174,7 @@ def _counted(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) 
         model: What is counted.
         make_inputs: Makes its keyword arguments anew: a pass may change a cache among them.
     """
-    dispatched = dispatched_flops(model, make_inputs())
+    dispatched = count_dispatched_flops(model, make_inputs())
     try:
         counted = _count(model, make_inputs())
     except RuntimeError as error:
@@ -265,7 +209,7 @@ def _matrix_macs(operators: Mapping[str, float]) -> int:
     return int(sum(count for name, count in operators.items() if name not in NORM_NAMES))
 
 
-def _own(by_module: Mapping[str, int]) -> dict[str, int]:
+def _subtract_children(by_module: Mapping[str, int]) -> dict[str, int]:
     """What each module does itself: its inclusive count less its children's."""
     own = dict(by_module)
     for name, flops in by_module.items():

@@ -10,7 +10,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 
-def decode_inputs(
+def make_decode_inputs(
     decoder: Any,  # noqa: ANN401 - any transformers model
     batch_size: int,
     prompt_tokens: int,
@@ -52,8 +52,10 @@ def _after_encoder(
     token = _tokens(decoder, batch_size)
     width = decoder.get_input_embeddings().weight
     state = width.new_zeros((batch_size, 1, width.shape[1]))
-    one = BaseModelOutput(last_hidden_state=state)
-    cache = decoder(encoder_outputs=one, decoder_input_ids=token, use_cache=True).past_key_values
+    position = BaseModelOutput(last_hidden_state=state)
+    cache = decoder(
+        encoder_outputs=position, decoder_input_ids=token, use_cache=True
+    ).past_key_values
     _lengthen(cache.self_attention_cache, cached_tokens)
     _lengthen(cache.cross_attention_cache, prompt_tokens)
     # Nothing of the prompt but its length is read: its keys and values lie in the cache.

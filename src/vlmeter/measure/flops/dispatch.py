@@ -19,7 +19,7 @@ def _cpu_attention(
     *_: object,
     **__: object,
 ) -> int:
-    """The work of SDPA's kernel for CPUs, which torch's counter takes for none."""
+    """Return the work of SDPA's kernel for CPUs, which torch's counter takes for none."""
     return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
 
@@ -28,7 +28,7 @@ _UNKNOWN: dict[Any, Callable[..., int]] = {
 }
 
 
-def dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> dict[str, int]:
+def count_dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> dict[str, int]:
     """Return the operations below every module, by dotted name; the model is the empty name."""
     counter = FlopCounterMode(display=False, custom_mapping=_UNKNOWN)
     with torch.no_grad(), counter:

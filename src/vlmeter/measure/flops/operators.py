@@ -3,7 +3,7 @@
 fvcore counts a multiply-add as one; so do the rules here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -19,6 +19,9 @@ from fvcore.nn.jit_handles import (
 )
 
 from vlmeter.errors import Sentence
+
+Handle = Callable[[list[Any], list[Any]], object]
+"""Counts an operator by its inputs and outputs, values of a trace."""
 
 
 def _sdpa_macs(inputs: list[Any], outputs: list[Any]) -> int:
@@ -48,7 +51,7 @@ def _conv_mode_macs(inputs: list[Any], outputs: list[Any]) -> int:
     return int(prod(get_shape(outputs[0])) * prod(get_shape(inputs[1])[1:]))
 
 
-MATRIX_HANDLES: dict[str, Any] = {
+MATRIX_HANDLES: dict[str, Handle] = {
     "aten::_convolution": conv_flop_jit,
     "aten::_convolution_mode": _conv_mode_macs,
     "aten::addmm": addmm_flop_jit,
@@ -61,7 +64,7 @@ MATRIX_HANDLES: dict[str, Any] = {
     "aten::scaled_dot_product_attention": _sdpa_macs,
 }
 
-NORM_HANDLES: dict[str, Any] = {
+NORM_HANDLES: dict[str, Handle] = {
     "aten::batch_norm": batchnorm_flop_jit,
     "aten::group_norm": norm_flop_counter(2),
     "aten::instance_norm": norm_flop_counter(1),
@@ -96,16 +99,16 @@ HEAVY_PREFIXES = (
 """Families of such operators; a Python function or a custom kernel may hold any amount of work."""
 
 
-def heavy_operators(uncounted: Mapping[str, int]) -> list[str]:
+def list_heavy_operators(uncounted: Mapping[str, int]) -> list[str]:
     """Those of the uncounted operators that do matrix work."""
     return sorted(
         name for name in uncounted if name in HEAVY_OPERATORS or name.startswith(HEAVY_PREFIXES)
     )
 
 
-def uncounted_reason(uncounted: Mapping[str, int]) -> str | None:
+def describe_uncounted(uncounted: Mapping[str, int]) -> str | None:
     """Say why a count with these uncounted operators is none; None where it is one."""
-    heavy = heavy_operators(uncounted)
+    heavy = list_heavy_operators(uncounted)
     if not heavy:
         return None
     return Sentence(f"the counter has no rule for {', '.join(heavy)}, which do matrix work")

@@ -42,8 +42,8 @@ _BY_CLASS_NAME = (
 """Endings of class names, for the layers that model families and quantisers define themselves."""
 
 
-def kind_of(module: nn.Module) -> str:
-    """The kind of a layer: one of the constants of this module."""
+def find_kind(module: nn.Module) -> str:
+    """Return the kind of a layer: one of the constants of this module."""
     for classes, kind in _BY_CLASS:
         if isinstance(module, classes):
             return kind
@@ -55,7 +55,7 @@ def kind_of(module: nn.Module) -> str:
 
 
 def is_layer(module: nn.Module) -> bool:
-    """Whether a module is a row of the layer profile.
+    """Return whether a module is a row of the layer profile.
 
     Leaves are, and so are attention modules, which hold linear layers and do the score and value
     products themselves. Dropout and identity do nothing in inference: a hook on them would cost
@@ -64,4 +64,4 @@ def is_layer(module: nn.Module) -> bool:
     if isinstance(module, nn.Identity | nn.modules.dropout._DropoutNd):
         return False
     leaf = next(module.children(), None) is None
-    return leaf or kind_of(module) == ATTENTION
+    return leaf or find_kind(module) == ATTENTION

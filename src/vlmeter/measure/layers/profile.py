@@ -10,16 +10,16 @@ forward pass: they read every weight for a single token and so spend their time 
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.clock import Call, Clock, quiet_interpreter
-from vlmeter.measure.generation import per_output_token
-from vlmeter.measure.layers.kinds import OTHER, is_layer, kind_of
+from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
+from vlmeter.measure.generation import compute_time_per_output_token
+from vlmeter.measure.layers.kinds import OTHER, find_kind, is_layer
+from vlmeter.measure.layers.result import LayerProfile, LayerRow, ProfiledPass
 from vlmeter.measure.layers.stopwatch import (
     WHOLE,
     Mark,
@@ -27,59 +27,13 @@ from vlmeter.measure.layers.stopwatch import (
     PassTimes,
     Recorder,
     Stopwatch,
-    own_times_of,
-    pass_seconds,
+    compute_own_times,
+    sum_pass_seconds,
 )
 
 OTHER_MODULE = "(other)"
 
 DECODE = "decode"
-
-
-class LayerRow(NamedTuple):
-    """One layer's own part of the whole: of a forward pass, or of a decode step."""
-
-    module: str
-    """Dotted name, or `(other)`."""
-    kind: str
-    stage: str
-    """Empty where the module belongs to no stage; `decode` in every row of a decode step."""
-    calls: int
-    """Per pass or step, as the next ones."""
-    time_ms: float
-    """Own time, scaled to the pass without hooks."""
-    share: float
-    """Of the whole pass."""
-    flops: float | None
-    """Of all calls, 2 per multiply-add; None where no count was given."""
-    parameters: int
-    """Its own; tied weights stand in every row that uses them."""
-
-
-@dataclass(frozen=True)
-class LayerProfile:
-    """The layers of a forward pass, or of a decode step, which is the pass here."""
-
-    rows: list[LayerRow] = field(repr=False)
-    """In the model's order, `(other)` last; their times add up to `total_ms`."""
-    total_ms: float
-    """The whole pass: the unhooked median, to which the rows are scaled."""
-    unhooked_ms: float
-    """Median time of a pass without hooks, half of them timed before and half after. Of a decode
-    step: what each token beyond the first adds to a generation."""
-    hooked_ms: float
-    """Time of a pass with hooks, mean over the kept passes."""
-    overhead_share: float
-    """How much longer the hooks make a pass. It falls mostly on modules with many short layers
-    inside, so own times of attention are rather too high than too low."""
-    other_ms: float
-    iterations: int
-    kept_iterations: int
-    """The rows are means over the hooked passes nearest to the median one."""
-
-    def as_dict(self) -> dict[str, object]:
-        """Everything but the rows."""
-        return {name: value for name, value in vars(self).items() if name != "rows"}
 
 
 def profile_layers(
@@ -98,7 +52,7 @@ def profile_layers(
         model: The model whose layers are marked; not a compiled one.
         run: One forward pass.
         clock: Times the passes without hooks.
-        stopwatch: Marks the layers; `marks.stopwatch_for` gives the device's.
+        stopwatch: Marks the layers; `make_stopwatch` gives the device's.
         stage_of: The stage of a module by its dotted name.
         iterations: Passes with hooks, and as many without.
         flops_by_module: `Flops.own_by_module` of the same pass.
@@ -108,12 +62,12 @@ def profile_layers(
         when it returns, also after an exception.
     """
     layers = _layers(model)
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls([run])
         unhooked = clock.time_calls([run] * math.ceil(iterations / 2))
         passes = _marked_passes(list(layers.values()), None, run, stopwatch, iterations)
         unhooked += clock.time_calls([run] * max(1, iterations // 2))
-    own = [own_times_of(marks, stopwatch) for marks in passes]
+    own = [compute_own_times(marks, stopwatch) for marks in passes]
     work = _Work(layers, stage_of, flops_by_module, list(model.parameters()), "")
     return _profile(work, own, statistics.median(unhooked))
 
@@ -133,7 +87,7 @@ def profile_decode(
 
     Args:
         model: As in `profile_layers`.
-        generate: Generates exactly as many tokens as it is told, for one full batch.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
         decoder: The language model inside. Its first call in a generation is the prefill, every
             further one a decode step.
         new_tokens: Length of a generation, at least 2.
@@ -147,17 +101,18 @@ def profile_decode(
     """
     layers = _layers(model)
     lengths = [partial(generate, 1), partial(generate, new_tokens)]
-    with quiet_interpreter():
+    with pause_garbage_collection():
         clock.time_calls(lengths)
         pairs = [clock.time_calls(lengths) for _ in range(math.ceil(iterations / 2))]
         passes = _marked_passes(list(layers.values()), decoder, lengths[-1], stopwatch, iterations)
         pairs += [clock.time_calls(lengths) for _ in range(max(1, iterations // 2))]
     first_s, whole_s = (statistics.median(times) for times in zip(*pairs, strict=True))
-    step_s, reason = per_output_token(first_s, whole_s, new_tokens)
+    step_s, reason = compute_time_per_output_token(first_s, whole_s, new_tokens)
     if step_s is None:
         return None, reason
     own = [
-        _per_step(own_times_of(marks, stopwatch, decoding=True), new_tokens - 1) for marks in passes
+        _per_step(compute_own_times(marks, stopwatch, decoding=True), new_tokens - 1)
+        for marks in passes
     ]
     if not all(own):
         return None, Sentence("the language model was not called once for each token")
@@ -205,11 +160,10 @@ def _per_step(own: PassTimes, steps: int) -> PassTimes:
 
 
 def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> LayerProfile:
-    kept = central_half(passes)
-    hooked_s = statistics.fmean(pass_seconds(own) for own in kept)
+    kept = choose_central_half(passes)
+    hooked_s = statistics.fmean(sum_pass_seconds(own) for own in kept)
     rows = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in _rows(work, _mean(kept))]
-    return LayerProfile(
-        rows=rows,
+    whole = ProfiledPass(
         total_ms=1e3 * unhooked_s,
         unhooked_ms=1e3 * unhooked_s,
         hooked_ms=1e3 * hooked_s,
@@ -218,16 +172,17 @@ def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> Lay
         iterations=len(passes),
         kept_iterations=len(kept),
     )
+    return LayerProfile(whole, rows)
 
 
-def central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
-    """The half of the passes (at least one) whose whole times are nearest to the median.
+def choose_central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
+    """Return the half of the passes (at least one) whose whole times are nearest to the median.
 
     Means over whole passes keep the sum of the rows equal to the whole, which medians per row do
     not; leaving out the outer passes keeps a disturbed one from moving them.
     """
-    median = statistics.median(pass_seconds(own) for own in passes)
-    nearest = sorted(passes, key=lambda own: abs(pass_seconds(own) - median))
+    median = statistics.median(sum_pass_seconds(own) for own in passes)
+    nearest = sorted(passes, key=lambda own: abs(sum_pass_seconds(own) - median))
     return nearest[: math.ceil(len(passes) / 2)]
 
 
@@ -243,7 +198,7 @@ def _mean(passes: Sequence[PassTimes]) -> PassTimes:
 
 
 def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
-    """The rows with `time_ms` still in seconds with hooks, and no shares yet."""
+    """Return the rows with `time_ms` still in seconds with hooks, and no shares yet."""
     names = list(work.layers)
     rows = []
     for index, own in own_times.items():
@@ -254,7 +209,7 @@ def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
         rows.append(
             LayerRow(
                 module=name,
-                kind=kind_of(module),
+                kind=find_kind(module),
                 stage=work.stage_of(name) or "",
                 calls=own.calls,
                 time_ms=own.seconds,

@@ -35,27 +35,27 @@ class Stopwatch(Protocol):
     """Takes marks cheaply and turns them into seconds afterwards."""
 
     def mark(self) -> object:
-        """A mark at this point of the work."""
+        """Return a mark at this point of the work."""
 
     def finish(self) -> None:
         """Wait until every mark has happened."""
 
     def seconds(self, start: object, end: object) -> float:
-        """The time between two marks."""
+        """Return the time between two marks."""
 
 
 class HostStopwatch:
     """Marks of the host's clock, for work that is done when its call returns."""
 
     def mark(self) -> int:
-        """The host's clock in nanoseconds."""
+        """Return the host's clock in nanoseconds."""
         return time.perf_counter_ns()
 
     def finish(self) -> None:
         """Marks of the host's clock have happened."""
 
     def seconds(self, start: object, end: object) -> float:
-        """The time between two marks."""
+        """Return the time between two marks."""
         assert isinstance(start, int) and isinstance(end, int)
         return (end - start) * 1e-9
 
@@ -74,22 +74,22 @@ class CudaStopwatch:
         self._cuda = cuda
 
     def mark(self) -> CudaEvent:
-        """An event recorded now."""
+        """Return an event recorded now."""
         event = self._cuda.Event(enable_timing=True)
         event.record()
         return event
 
     def finish(self) -> None:
-        """One synchronise for all marks."""
+        """Synchronise once for all marks."""
         self._cuda.synchronize(self._device)
 
     def seconds(self, start: object, end: object) -> float:
-        """The time between two events."""
+        """Return the time between two events."""
         return start.elapsed_time(end) * 1e-3  # type: ignore[attr-defined,no-any-return]
 
 
-def stopwatch_for(device: str) -> Stopwatch:
-    """The stopwatch of a device."""
+def make_stopwatch(device: str) -> Stopwatch:
+    """Return the stopwatch of a device."""
     if device.split(":", maxsplit=1)[0] == "cuda":
         import torch  # noqa: PLC0415  (named only here)
 
@@ -108,7 +108,7 @@ class Recorder:
         self._open = 0
 
     def run(self, run: Call) -> list[Mark]:
-        """The marks of one pass, the pass itself first and last.
+        """Return the marks of one pass, the pass itself first and last.
 
         Where the decode steps begin, the pass ends and a second one begins.
         """
@@ -168,10 +168,10 @@ PassTimes = Mapping[int, OwnTime]
 """Own times of one pass, or of its decode steps, by layer."""
 
 
-def own_times_of(
+def compute_own_times(
     marks: Sequence[Mark], stopwatch: Stopwatch, *, decoding: bool = False
 ) -> PassTimes:
-    """Own times of one pass from its nested marks.
+    """Return the own times of one pass from its nested marks.
 
     Args:
         marks: Begins and ends in order, the whole pass around them.
@@ -197,6 +197,6 @@ def own_times_of(
     return dict(own)
 
 
-def pass_seconds(own: PassTimes) -> float:
-    """The time of the whole pass."""
+def sum_pass_seconds(own: PassTimes) -> float:
+    """Return the time of the whole pass."""
     return math.fsum(time.seconds for time in own.values())

@@ -20,7 +20,7 @@ __all__ = [
     "VISION",
     "Family",
     "expected_image_tokens",
-    "family_of",
+    "find_family",
     "image_token_id",
     "is_encoder_decoder",
 ]
@@ -36,7 +36,7 @@ FAMILIES: dict[str, Family] = {
 _SHARED = Family()
 
 
-def family_of(config: Any) -> Family:  # noqa: ANN401 - any transformers config
+def find_family(config: Any) -> Family:  # noqa: ANN401 - any transformers config
     """Return the family of a model's config."""
     return FAMILIES.get(config.model_type, _SHARED)
 

@@ -35,17 +35,17 @@ class Family:
         "lm_head": PREFILL,
     }
     """The stage of everything below a module or parameter, by its name from the top."""
-    processor_options: ClassVar[Mapping[str, Any]] = {}
-    """What the processor is told besides images and texts."""
+    processor_options: ClassVar[Mapping[str, bool]] = {}
+    """Options of the processor besides images and texts."""
     answer_token_type: ClassVar[int] = 0
     """In `token_type_ids`, what a token of an answer is: attended to by what follows alone."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
     takes_positions: ClassVar[bool] = False
-    """Whether a forward has to be told where tokens stand in a padded row, as generation tells it.
+    """Whether a forward of a padded row needs `position_ids`, as generation passes them.
 
-    Needed where positions count from a row's start, padding included, or where padding lies between
-    the image and the text.
+    It does where positions count from a row's start, padding included, or where padding lies
+    between the image and the text.
     """
 
     def stage_of(self, name: str) -> str | None:
@@ -85,8 +85,13 @@ class Family:
         """Return a batch's pictures as the processor wants them: those of each sample together."""
         return [[picture] for picture in pictures]
 
-    def image_positions_outside_text(self, config: Any, inputs: Mapping[str, Any]) -> int:  # noqa: ANN401
-        """Return how many positions of each row the image takes that `input_ids` does not show."""
+    def count_image_positions_outside_text(self, config: Any, pixel_shape: Sequence[int]) -> int:  # noqa: ANN401
+        """Return how many positions of each row the image takes that `input_ids` does not show.
+
+        Args:
+            config: The model's.
+            pixel_shape: Shape of `pixel_values`, which ends with height and width.
+        """
         return 0
 
 

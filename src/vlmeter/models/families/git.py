@@ -1,6 +1,6 @@
 """GIT: one decoder over the image's tokens and the text, no place for the image in the text."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from vlmeter.models.families.base import CONNECTOR, PREFILL, VISION, SelfPlacing
@@ -34,8 +34,8 @@ class Git(SelfPlacing):
         text = self.text(processor, prompt)
         return len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def image_positions_outside_text(self, config: Any, inputs: Mapping[str, Any]) -> int:  # noqa: ANN401
+    def count_image_positions_outside_text(self, config: Any, pixel_shape: Sequence[int]) -> int:  # noqa: ANN401
         """Return the patches of an image and the one position that stands for all of it."""
-        height, width = inputs["pixel_values"].shape[-2:]
+        height, width = pixel_shape[-2:]
         patch = config.vision_config.patch_size
         return int((height // patch) * (width // patch) + 1)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.style import (
     GREY,
     draw_nothing_measured,
@@ -14,7 +15,7 @@ from vlmeter.reporting.figures.style import (
     set_logarithmic,
     shorten,
 )
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LOCALES,
     say,
@@ -24,24 +25,22 @@ from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
     Work,
+    find_peak,
     get_batch_size,
     list_decode_steps,
     list_kinds,
     list_measured,
     list_stages,
-    peak_of,
+    list_work,
     read_profiles,
     select_batch_series,
-    work_of,
 )
-from vlmeter.results.numbers import quantity
+from vlmeter.results.numbers import format_quantity
+from vlmeter.results.outline import LayersOutline
 from vlmeter.results.tables import read_layers
-from vlmeter.storage.files import read_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Plain = Mapping[str, Any]
 
 _LOOKS: Mapping[str, tuple[str, str | None]] = {
     "linear": ("#0072B2", None),
@@ -58,14 +57,6 @@ _LOOKS: Mapping[str, tuple[str, str | None]] = {
 }
 """Colour and hatch of each kind of layer and stage; the hatch replaces colour in grey print."""
 _LEGEND_COLUMNS = 4
-_ABOVE: dict[str, Any] = {
-    "loc": "lower left",
-    "bbox_to_anchor": (-0.02, 0.98),
-    "fontsize": 8,
-    "handlelength": 1.4,
-    "columnspacing": 1.0,
-}
-"""Places a legend between a panel and its title."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -82,18 +73,18 @@ def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> F
     usable, steps = list_measured(profiles), list_decode_steps(profiles)
     per_sample = say("layer_figure.per_sample")
     _draw_stacks(
-        by_stage, profiles, [profile.ms_by_stage() for profile in profiles], list_stages(usable)
+        by_stage, profiles, [profile.sum_ms_by_stage() for profile in profiles], list_stages(usable)
     )
     _describe(by_stage, say("layer_figure.by_stage"), per_sample)
     _draw_stacks(
-        by_kind, profiles, [profile.ms_by_kind() for profile in profiles], list_kinds(usable)
+        by_kind, profiles, [profile.sum_ms_by_kind() for profile in profiles], list_kinds(usable)
     )
     _describe(by_kind, say("layer_figure.by_kind"), per_sample)
-    _draw_stacks(decode, steps, [profile.ms_by_kind() for profile in steps], list_kinds(steps))
+    _draw_stacks(decode, steps, [profile.sum_ms_by_kind() for profile in steps], list_kinds(steps))
     _describe(decode, say("layer_figure.decode"), per_sample)
     if not steps:
         _write_centred(decode, say("figure.not_measured"))
-    _draw_roofline(roof, work_of(select_batch_series(usable)), peak_flop_per_s)
+    _draw_roofline(roof, list_work(select_batch_series(usable)), peak_flop_per_s)
     _describe(roof, say("layer_figure.roofline"), say("layer_figure.rate"))
     return figure
 
@@ -137,10 +128,10 @@ def _draw_stacks(
     axes.set_xlim(-0.5, max(len(profiles), 1) - 0.5)
     for place, profile in enumerate(profiles):
         if not profile.measured:
-            words = status_label(profile.status)
+            words = get_status_label(profile.status)
             axes.text(place, 0, words, rotation=90, ha="center", va="bottom", color=GREY)
     if parts:
-        axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
+        _add_legend(axes)
 
 
 def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
@@ -165,7 +156,10 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
             axes.annotate(
                 str(work.batch),
                 (work.intensity, work.flop_per_s / 1e9),
-                **_NEARBY,
+                textcoords="offset points",
+                xytext=(5, 5),
+                fontsize=8,
+                color=GREY,
             )
     set_logarithmic(axes, "x")
     set_logarithmic(axes)
@@ -174,18 +168,21 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
         words = say("layer_figure.no_peak")
     else:
         axes.axhline(peak / 1e9, color=GREY, linestyle="--", linewidth=1)
-        words = say("layer_figure.peak", peak=quantity(peak, "FLOP/s"))
+        words = say("layer_figure.peak", peak=format_quantity(peak, "FLOP/s"))
     axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=GREY)
-    axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
+    _add_legend(axes)
 
 
-_NEARBY: dict[str, Any] = {
-    "textcoords": "offset points",
-    "xytext": (5, 5),
-    "fontsize": 8,
-    "color": GREY,
-}
-"""Places a batch size beside its point."""
+def _add_legend(axes: "Axes") -> None:
+    """Place a legend between a panel and its title."""
+    axes.legend(
+        ncols=_LEGEND_COLUMNS,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        fontsize=8,
+        handlelength=1.4,
+        columnspacing=1.0,
+    )
 
 
 def _write_centred(axes: "Axes", words: str) -> None:
@@ -195,7 +192,7 @@ def _write_centred(axes: "Axes", words: str) -> None:
 
 
 def plot_layers(
-    layers: Plain | None,
+    layers: LayersOutline | None,
     layers_csv: Path,
     layer_records: Sequence[Path],
     machine_json: Path,
@@ -205,25 +202,25 @@ def plot_layers(
     """Draw the layer profiles by stage and kind, a decode step, and what is achieved of the peak.
 
     Args:
-        layers: The `layers` block of the study's outline; None where it has none.
+        layers: The study's layer profiles; None where it has none.
         layers_csv: The table of all modules.
         layer_records: The JSON beside each profile's table.
-        machine_json: Knows the device's peak.
-        out_svg: Written, with its forms in other languages in folders beside it.
+        machine_json: Holds the device's peak.
+        out_svg: Output, with its forms in other languages in folders beside it.
         locales: Folder of the catalogues.
 
     Raises:
         UserError: a file is missing or damaged.
     """
     rows = read_layers(layers_csv)
-    machine = read_json(machine_json)
+    machine = read_machine(machine_json)
 
     def draw() -> Figure:
         profiles = read_profiles(layers, rows, layer_records)
         if list_measured(profiles):
-            return draw_layers(profiles, peak_of(machine, profiles))
+            return draw_layers(profiles, find_peak(machine, profiles))
         return draw_nothing_measured(
-            [f"{profile.label}: {status_label(profile.status)}" for profile in profiles]
+            [f"{profile.label}: {get_status_label(profile.status)}" for profile in profiles]
         )
 
     save_in_all_languages(draw, out_svg, locales)

@@ -1,8 +1,8 @@
 """Draws quality over cost: a row per data set and model, latency left, energy right."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -15,16 +15,17 @@ from vlmeter.reporting.decision import (
     find_front,
     get_energy,
     get_latency,
+    get_quality,
 )
 from vlmeter.reporting.figures.style import (
     GREY,
-    colour_of,
+    Look,
+    choose_look,
+    describe_status,
     draw_nothing_measured,
-    marker_of,
     save_in_all_languages,
     set_logarithmic,
     shorten,
-    status_words,
 )
 from vlmeter.reporting.language import (
     LOCALES,
@@ -33,13 +34,13 @@ from vlmeter.reporting.language import (
 )
 from vlmeter.reporting.settings import format_group_title, format_setting
 from vlmeter.results.numbers import Scale
-from vlmeter.results.tables import Row, read_differences, read_summary
+from vlmeter.results.outline import ParetoPlan
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import read_differences, read_summary
 from vlmeter.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Plain = Mapping[str, Any]
 
 MOST_ROWS = 12
 """Most data sets and models that are drawn."""
@@ -54,17 +55,17 @@ _LETTER = (0.0158, 0.075)
 
 
 class _Point(NamedTuple):
-    row: Row
+    row: SummaryRow
     cost: Interval
     quality: Interval
     on_front: bool
 
 
-def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
+def draw_pareto(plan: ParetoPlan, decisions: Sequence[Decision]) -> Figure:
     """Draw quality over latency and over energy; better cells are higher.
 
     Args:
-        outline: The study's outline.
+        plan: The study's base and labels.
         decisions: Decisions with a quality; cells behind the Pareto front are drawn faint.
     """
     shown = decisions[:MOST_ROWS]
@@ -74,13 +75,13 @@ def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
     grid = figure.subplots(len(shown), 2, squeeze=False)
     labels = []
     for axes, decision in zip(grid, shown, strict=True):
-        title = format_group_title(outline, decision.dataset, decision.model)
+        title = format_group_title(plan.labels, decision.dataset, decision.model)
         axes[0].set_title(shorten(title, 60), loc="left", fontsize=11, fontweight="bold")
         for panel, cost, unit, key in (
             (axes[0], get_latency, "s", "pareto.latency"),
             (axes[1], get_energy, "J", "pareto.energy"),
         ):
-            labels.append((panel, _draw_panel(panel, decision, outline, cost, (unit, key))))
+            labels.append((panel, _draw_panel(panel, decision, plan, cost, (unit, key))))
     figure.draw_without_rendering()
     for panel, panel_labels in labels:
         _place_labels(panel, panel_labels)
@@ -90,39 +91,34 @@ def draw_pareto(outline: Plain, decisions: Sequence[Decision]) -> Figure:
 def _draw_panel(
     axes: "Axes",
     decision: Decision,
-    outline: Plain,
-    cost: Callable[[Row], Interval | None],
-    words: tuple[str, str],
+    plan: ParetoPlan,
+    cost: Callable[[SummaryRow], Interval | None],
+    unit_and_key: tuple[str, str],
 ) -> list[tuple[float, float, str, bool]]:
     """Draw a panel; return the labels of its points."""
     assert decision.quality is not None
-    unit, key = words
+    unit, key = unit_and_key
     points = _build_points(decision.rows, decision.quality, cost)
     scale = Scale.of([point.cost.value for point in points], unit)
     _describe_axes(axes, decision.quality, say(key, unit=scale.unit))
     if not points:
         axes.set_xticks([])
         axes.set_yticks([])
-        middle: dict[str, Any] = {
-            "ha": "center",
-            "va": "center",
-            "color": GREY,
-            "transform": axes.transAxes,
-        }
-        axes.text(0.5, 0.5, say("figure.not_measured"), **middle)
+        words = say("figure.not_measured")
+        axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
         return []
-    names = list(outline["datasets"])
-    look: dict[str, Any] = {
-        "color": colour_of(decision.dataset, names),
-        "marker": marker_of(decision.dataset, names),
-        "linestyle": "none",
-    }
+    look = choose_look(decision.dataset, list(plan.labels.datasets))
     x = [point.cost.value / scale.factor for point in points]
     faint = [place for place, point in enumerate(points) if not point.on_front]
     axes.plot(
         [x[place] for place in faint],
         [points[place].quality.value for place in faint],
-        **{**look, "alpha": _FAINT, "markersize": 6 if len(points) <= _MANY else 2, "zorder": 2},
+        color=look.colour,
+        marker=look.marker,
+        linestyle="none",
+        alpha=_FAINT,
+        markersize=6 if len(points) <= _MANY else 2,
+        zorder=2,
     )
     best = sorted((x[place], points[place]) for place in range(len(x)) if points[place].on_front)
     _draw_front(axes, best, scale.factor, look)
@@ -130,52 +126,57 @@ def _draw_panel(
         set_logarithmic(axes, "x")
     axes.margins(x=0.14, y=0.22)
     return [
-        (x[place], point.quality.value, _format_label(point, outline["base"]), point.on_front)
+        (
+            x[place],
+            point.quality.value,
+            shorten(format_setting(point.row, plan.base), 40),
+            point.on_front,
+        )
         for place, point in enumerate(points)
         if point.on_front or len(points) <= _LABELLED
     ]
 
 
 def _build_points(
-    rows: Sequence[Row], quality: Quality, cost: Callable[[Row], Interval | None]
+    rows: Sequence[SummaryRow], quality: Quality, cost: Callable[[SummaryRow], Interval | None]
 ) -> list[_Point]:
     measured = [
-        (row, interval, row[quality.value])
+        (row, interval, figure)
         for row in rows
-        if (interval := cost(row)) is not None and row[quality.value] is not None
+        if (interval := cost(row)) is not None and (figure := get_quality(row, quality)) is not None
     ]
     sign = -1.0 if quality.higher_is_better else 1.0
     best = (
-        set(find_front([[interval.value, sign * value] for _, interval, value in measured]))
+        set(find_front([[interval.value, sign * figure.value] for _, interval, figure in measured]))
         if measured
         else ()
     )
     return [
-        _Point(row, interval, _get_quality(row, quality), place in best)
-        for place, (row, interval, _) in enumerate(measured)
+        _Point(row, interval, figure, place in best)
+        for place, (row, interval, figure) in enumerate(measured)
     ]
 
 
-def _get_quality(row: Row, quality: Quality) -> Interval:
-    value = row[quality.value]
-    ends = [row[f"{quality.prefix}_{end}"] for end in ("low", "high")]
-    return Interval(value, *(value if end is None else end for end in ends))
-
-
 def _draw_front(
-    axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Plain
+    axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Look
 ) -> None:
     """Draw the points of the Pareto front with their intervals, joined by steps."""
     x = [place for place, _ in best]
     y = [point.quality.value for _, point in best]
-    axes.step(x, y, where="post", color=look["color"], linewidth=1, alpha=0.5, zorder=1)
+    axes.step(x, y, where="post", color=look.colour, linewidth=1, alpha=0.5, zorder=1)
     across = [_measure_reach(point.cost, factor) for _, point in best]
     along = [_measure_reach(point.quality, 1.0) for _, point in best]
     axes.errorbar(
         *(x, y),
         xerr=list(zip(*across, strict=True)),
         yerr=list(zip(*along, strict=True)),
-        **{**look, "markersize": 7, "capsize": 2, "elinewidth": 0.8, "zorder": 3},
+        color=look.colour,
+        marker=look.marker,
+        linestyle="none",
+        markersize=7,
+        capsize=2,
+        elinewidth=0.8,
+        zorder=3,
     )
 
 
@@ -195,10 +196,6 @@ def _describe_axes(axes: "Axes", quality: Quality, cost: str) -> None:
     if not quality.higher_is_better:
         # Better cells are higher in every panel.
         axes.yaxis.set_inverted(True)
-
-
-def _format_label(point: _Point, base: Plain) -> str:
-    return shorten(format_setting(point.row, base), 40)
 
 
 def _place_labels(axes: "Axes", labels: Sequence[tuple[float, float, str, bool]]) -> None:
@@ -248,7 +245,7 @@ def _is_free(
 
 
 def plot_pareto(
-    outline: Plain,
+    plan: ParetoPlan,
     summary_csv: Path,
     differences_csv: Path,
     out_svg: Path,
@@ -257,27 +254,27 @@ def plot_pareto(
     """Draw quality over latency and energy in every language, for each data set and model.
 
     Args:
-        outline: The study's outline: `base`, `references`, and how data sets and models are named.
+        plan: The study's base, references and labels.
         summary_csv: The table of all cells.
         differences_csv: The table of their differences.
-        out_svg: Written, with its forms in other languages in folders beside it.
+        out_svg: Output, with its forms in other languages in folders beside it.
         locales: Folder of the catalogues.
 
     Raises:
         UserError: a table is missing or damaged.
     """
     rows = list(read_summary(summary_csv).values())
-    decisions = decide(rows, read_differences(differences_csv), outline["references"])
+    decisions = decide(rows, read_differences(differences_csv), plan.references)
     judged = [decision for decision in decisions if decision.quality is not None]
 
     def draw() -> Figure:
         if judged:
-            return draw_pareto(outline, judged)
+            return draw_pareto(plan, judged)
         if any(decision.rows for decision in decisions):
-            notes = [translate(row["wer_note"]) for row in rows if row["wer_note"]]
+            notes = [translate(row.wer_note) for row in rows if row.wer_note]
             return draw_nothing_measured(notes, say("pareto.no_quality"))
         return draw_nothing_measured(
-            [status_words(row) for row in rows if row["status"] != Status.OK]
+            [describe_status(row) for row in rows if row.status != Status.OK]
         )
 
     save_in_all_languages(draw, out_svg, locales)

@@ -1,25 +1,25 @@
 """What all figures share: the style, reproducible SVG files and plain axes."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from vlmeter.escaping import one_line
-from vlmeter.reporting.formats import status_label
+from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LANGUAGES,
-    figure_in_language,
+    get_figure_path,
     say,
-    speaking,
+    use_language,
 )
-from vlmeter.results.tables import Row
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import write_text
-from vlmeter.storage.svg import sealed
+from vlmeter.storage.svg import add_checksum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def save_svg(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
-    write_text(path, sealed(buffer.getvalue().decode()))
+    write_text(path, add_checksum(buffer.getvalue().decode()))
 
 
 def draw_nothing_measured(reasons: Sequence[str], headline: str | None = None) -> Figure:
@@ -114,20 +114,17 @@ def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
     axes.set_xlabel(label, fontsize=9 if len(label) > _LONG_LABEL else None)
 
 
-Plain = Mapping[str, Any]
-
-
 def save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Path) -> None:
     """Draw a figure once per language and save each in its place."""
     for language in LANGUAGES:
-        with speaking(language, locales), mpl.rc_context(STYLE):
-            save_svg(draw(), figure_in_language(out_svg, language))
+        with use_language(language, locales), mpl.rc_context(STYLE):
+            save_svg(draw(), get_figure_path(out_svg, language))
 
 
-def status_words(row: Row) -> str:
+def describe_status(row: SummaryRow) -> str:
     """Return how a cell ended, with the reason where there is one."""
-    status = status_label(row["status"])
-    return f"{status}: {row['reason']}" if row["reason"] else status
+    status = get_status_label(row.status)
+    return f"{status}: {row.reason}" if row.reason else status
 
 
 # The palette of Okabe and Ito, which is safe for every common form of colour blindness, without
@@ -136,11 +133,14 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def colour_of(name: str, names: Sequence[str]) -> str:
-    """Return the colour of the data set `name` among all of a study."""
-    return _COLOURS[names.index(name) % len(_COLOURS)]
+class Look(NamedTuple):
+    """How the points of a data set are drawn."""
+
+    colour: str
+    marker: str
 
 
-def marker_of(name: str, names: Sequence[str]) -> str:
-    """Return the marker of the data set `name` among all of a study."""
-    return _MARKERS[names.index(name) % len(_MARKERS)]
+def choose_look(name: str, names: Sequence[str]) -> Look:
+    """Return the look of the data set `name` among all of a study."""
+    place = names.index(name)
+    return Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)])

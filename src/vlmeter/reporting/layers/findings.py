@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vlmeter.reporting.formats import listed, status_label
+from vlmeter.reporting.formats import get_status_label, join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
@@ -16,7 +16,7 @@ from vlmeter.reporting.layers.profiles import (
     list_measured,
     select_batch_series,
 )
-from vlmeter.results.numbers import number, percent, quantity
+from vlmeter.results.numbers import format_number, format_percent, format_quantity
 
 HEAVY_SHARE = 0.1
 """Least share of a forward pass that makes a kind of layer heavy."""
@@ -49,7 +49,7 @@ class Fit:
     points: int
 
 
-def findings(profiles: Sequence[Profile]) -> list[Finding]:
+def list_findings(profiles: Sequence[Profile]) -> list[Finding]:
     """Return the findings in a fixed order; without figures, there are none."""
     usable = list_measured(profiles)
     if not usable:
@@ -96,34 +96,36 @@ def fit_power(batches: Sequence[float], times: Sequence[float]) -> Fit | None:
 def _describe_heavy_kinds(profile: Profile) -> Finding:
     total = profile.total_ms
     heavy = [
-        f"{translate(kind)} {number(ms)} ms ({percent(ms / total)})"
-        for kind, ms in profile.ms_by_kind().items()
+        f"{translate(kind)} {format_number(ms)} ms ({format_percent(ms / total)})"
+        for kind, ms in profile.sum_ms_by_kind().items()
         if kind != OTHER_KIND and ms / total >= HEAVY_SHARE
     ]
     text = say(
         "finding.heavy" if heavy else "finding.not_heavy",
-        least=percent(HEAVY_SHARE),
-        ms=number(total),
+        least=format_percent(HEAVY_SHARE),
+        ms=format_number(total),
         profile=profile.label,
-        kinds=listed(heavy),
+        kinds=join_words(heavy),
     )
     return Finding("heavy_kinds", "some" if heavy else "none", text)
 
 
 def _describe_convolutions(profile: Profile) -> Finding:
-    ms = profile.ms_by_kind().get("convolution", 0.0)
+    ms = profile.sum_ms_by_kind().get("convolution", 0.0)
     share = ms / profile.total_ms
     if not ms:
         text = say("finding.no_convolutions", profile=profile.label)
         return Finding("convolutions", "absent", text)
-    work = profile.flops_by_kind().get("convolution", 0.0)
+    work = profile.sum_flops_by_kind().get("convolution", 0.0)
     verdict = "heavy" if share >= HEAVY_SHARE else "light"
     text = say(
         f"finding.convolutions_{verdict}",
-        ms=number(ms),
+        ms=format_number(ms),
         profile=profile.label,
-        share=percent(share),
-        work=say("finding.and_of_flops", share=percent(work / profile.flops)) if work else "",
+        share=format_percent(share),
+        work=say("finding.and_of_flops", share=format_percent(work / profile.flops))
+        if work
+        else "",
     )
     return Finding("convolutions", verdict, text)
 
@@ -140,9 +142,9 @@ def _describe_batch_scaling(profiles: Sequence[Profile]) -> Finding | None:
     text = say(
         f"finding.{verdict}",
         fit=format_fit(fit),
-        first_ms=number(first.total_ms / get_batch_size(first)),
+        first_ms=format_number(first.total_ms / get_batch_size(first)),
         first=get_batch_size(first),
-        last_ms=number(last.total_ms / get_batch_size(last)),
+        last_ms=format_number(last.total_ms / get_batch_size(last)),
         last=get_batch_size(last),
     )
     return Finding("batch_scaling", verdict, text)
@@ -159,16 +161,16 @@ def _describe_decode_step(profiles: Sequence[Profile]) -> Finding | None:
     verdict, work = "apart", ""
     if step.flops and forward.flops:
         work_share = step.flops / forward.flops
-        work = say("finding.for_of_flops", share=percent(work_share))
+        work = say("finding.for_of_flops", share=format_percent(work_share))
         verdict = "bound_by_memory" if time_share > work_share else "bound_by_work"
     fit = fit_power(
         [get_batch_size(profile) for profile in series], [profile.total_ms for profile in series]
     )
     text = say(
         "finding.decode_step",
-        ms=number(step.total_ms),
+        ms=format_number(step.total_ms),
         profile=step.label,
-        share=percent(time_share),
+        share=format_percent(time_share),
         work=work,
         growth="" if fit is None else say("finding.grows", fit=format_fit(fit)),
     )
@@ -214,7 +216,7 @@ def _compare_image_sizes(profiles: Sequence[Profile]) -> list[Finding]:
 
 
 def _get_image_size(profile: Profile) -> int:
-    return int(profile.axes["image_size"])
+    return profile.axes.image_size
 
 
 def _compare_image_pair(small: Profile, large: Profile) -> Finding:
@@ -225,11 +227,11 @@ def _compare_image_pair(small: Profile, large: Profile) -> Finding:
             "finding.size_unknown",
             sizes=sizes,
             lost=_get_image_size(lost),
-            status=status_label(lost.status),
+            status=get_status_label(lost.status),
         )
         return Finding("image_size", "unknown", text)
     is_counted = bool(small.flops and large.flops)
-    figures = listed(
+    figures = join_words(
         [
             _format_shapes(small, large),
             *([_format_flops(small, large)] if is_counted else []),
@@ -264,11 +266,11 @@ def _format_shape(profile: Profile) -> str:
 
 def _format_flops(small: Profile, large: Profile) -> str:
     if math.isclose(small.flops, large.flops, rel_tol=1e-6):
-        return say("finding.same_work", work=quantity(small.flops, "FLOP"))
+        return say("finding.same_work", work=format_quantity(small.flops, "FLOP"))
     return say(
         "finding.other_work",
-        small=quantity(small.flops, "FLOP"),
-        large=quantity(large.flops, "FLOP"),
+        small=format_quantity(small.flops, "FLOP"),
+        large=format_quantity(large.flops, "FLOP"),
     )
 
 
@@ -276,7 +278,7 @@ def _format_times(small: Profile, large: Profile) -> str:
     change = large.total_ms / small.total_ms - 1
     return say(
         "finding.same_time" if abs(change) <= _SAME_TIME else "finding.other_time",
-        small=number(small.total_ms),
-        large=number(large.total_ms),
+        small=format_number(small.total_ms),
+        large=format_number(large.total_ms),
         change=f"{change * 100:+.1f} %",
     )

@@ -1,17 +1,20 @@
 """Reads layer profiles, for findings, tables and figures."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from vlmeter.axes import Axes
 from vlmeter.errors import UserError
-from vlmeter.machine.peaks import peak_of_device
-from vlmeter.reporting.settings import listed_axes
-from vlmeter.results.tables import Row
+from vlmeter.machine.description import Machine
+from vlmeter.reporting.settings import format_axes
+from vlmeter.results.layer_row import LayerRow
+from vlmeter.results.outline import LayersOutline
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
+from vlmeter.storage.typed import from_plain
 
 OTHER_KIND = "other"
 _DECODE = "decode"
@@ -26,13 +29,13 @@ class Profile:
     cell: str
     label: str
     """What distinguishes it from the other profiles of the study, e.g. `batch 4`."""
-    axes: Mapping[str, Any]
+    axes: Axes
     status: str
     reason: str | None
     pixel_shape: tuple[int, ...] | None
     overhead_share: float | None
     """Time that the hooks added, as a share of the pass without them."""
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[LayerRow, ...] = field(repr=False)
     """The modules of the forward pass, without decode steps."""
     decode: "Profile | None" = field(default=None, repr=False)
     """The same cell's decode step, with the modules of the language model."""
@@ -45,28 +48,28 @@ class Profile:
     @property
     def total_ms(self) -> float:
         """Time of the forward pass or the decode step."""
-        return sum(row["time_ms"] or 0.0 for row in self.rows)
+        return _add_up(self.rows, _get_ms)
 
     @property
     def flops(self) -> float:
         """Floating-point operations of the forward pass or the decode step."""
-        return sum(row["flops"] or 0.0 for row in self.rows)
+        return _add_up(self.rows, _get_flops)
 
-    def ms_by_kind(self) -> dict[str, float]:
+    def sum_ms_by_kind(self) -> dict[str, float]:
         """Return the time of each kind of layer, the longest first."""
-        return _sum_by(self.rows, "kind", "time_ms")
+        return _add_up_by(self.rows, _get_kind, _get_ms)
 
-    def ms_by_stage(self) -> dict[str, float]:
+    def sum_ms_by_stage(self) -> dict[str, float]:
         """Return the time of each stage, the longest first."""
-        return _sum_by(self.rows, "stage", "time_ms")
+        return _add_up_by(self.rows, _get_stage, _get_ms)
 
-    def flops_by_kind(self) -> dict[str, float]:
+    def sum_flops_by_kind(self) -> dict[str, float]:
         """Return the operations of each kind of layer, the most first."""
-        return _sum_by(self.rows, "kind", "flops")
+        return _add_up_by(self.rows, _get_kind, _get_flops)
 
-    def parameters_by_kind(self) -> dict[str, float]:
+    def sum_parameters_by_kind(self) -> dict[str, float]:
         """Return the parameters of each kind of layer, the most first."""
-        return _sum_by(self.rows, "kind", "parameters")
+        return _add_up_by(self.rows, _get_kind, _get_parameters)
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,36 @@ class ModuleGroup:
     parameters: float
 
 
+@dataclass(frozen=True)
+class _PassRecord:
+    """What a profile's JSON says of a pass or a decode step."""
+
+    overhead_share: float | None = None
+
+
+@dataclass(frozen=True)
+class _InputRecord:
+    pixel_shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _ProfileRecord(_PassRecord):
+    """What the report reads of a profile's JSON."""
+
+    status: str = ""
+    reason: str | None = None
+    input: _InputRecord | None = None
+    decode: _PassRecord | None = None
+    decode_reason: str | None = None
+
+
 def read_profiles(
-    outline: Mapping[str, Any] | None, rows: Sequence[Row], layer_records: Sequence[Path]
+    outline: LayersOutline | None, rows: Sequence[LayerRow], layer_records: Sequence[Path]
 ) -> list[Profile]:
     """Return the profiles of a study in its order.
 
     Args:
-        outline: The `layers` block of the study's outline; None where it has none.
+        outline: The study's layer profiles; None where it has none.
         rows: `layers.csv`.
         layer_records: The JSON beside each profile's table.
 
@@ -99,37 +125,35 @@ def read_profiles(
     """
     if outline is None:
         return []
-    records = {path.stem: read_json(path) for path in layer_records}
-    labels = _label_profiles([entry["axes"] for entry in outline["cells"]])
-    by_cell: dict[str, list[Row]] = {}
+    records = {
+        path.stem: from_plain(_ProfileRecord, read_json(path), path) for path in layer_records
+    }
+    labels = _label_profiles([entry.axes for entry in outline.cells])
+    by_cell: dict[str, list[LayerRow]] = {}
     for row in rows:
-        if row["dataset"] == outline["dataset"]:
-            by_cell.setdefault(row["cell"], []).append(row)
+        if row.dataset == outline.dataset:
+            by_cell.setdefault(row.cell, []).append(row)
     profiles = []
-    for entry, label in zip(outline["cells"], labels, strict=True):
-        name = entry["cell"]
-        if name not in records:
-            raise UserError(f"the layer profile {name} has no record: run its profile again.")
-        record = records[name]
-        model_input = record.get("input")
-        shape = model_input.get("pixel_shape") if isinstance(model_input, dict) else None
-        own = by_cell.get(name, [])
-        step = tuple(row for row in own if row["stage"] == _DECODE)
+    for entry, label in zip(outline.cells, labels, strict=True):
+        record = records.get(entry.cell)
+        if record is None:
+            raise UserError(f"the layer profile {entry.cell} has no record: run its profile again.")
+        own = by_cell.get(entry.cell, [])
         forward = Profile(
-            cell=name,
+            cell=entry.cell,
             label=label,
-            axes=entry["axes"],
-            status=str(record.get("status")),
-            reason=_read_reason(record.get("reason")),
-            pixel_shape=tuple(shape) if shape else None,
-            overhead_share=_read_overhead(record),
-            rows=tuple(row for row in own if row["stage"] != _DECODE),
+            axes=entry.axes,
+            status=record.status,
+            reason=record.reason,
+            pixel_shape=None if record.input is None else record.input.pixel_shape or None,
+            overhead_share=record.overhead_share,
+            rows=tuple(row for row in own if row.stage != _DECODE),
         )
         decode = replace(
             forward,
-            reason=_read_reason(record.get("decode_reason")),
-            overhead_share=_read_overhead(record.get("decode")),
-            rows=step,
+            reason=record.decode_reason,
+            overhead_share=None if record.decode is None else record.decode.overhead_share,
+            rows=tuple(row for row in own if row.stage == _DECODE),
         )
         profiles.append(replace(forward, decode=decode))
     return profiles
@@ -140,31 +164,22 @@ def list_decode_steps(profiles: Iterable[Profile]) -> list[Profile]:
     return list_measured(profile.decode for profile in profiles if profile.decode is not None)
 
 
-def _read_reason(reason: object) -> str | None:
-    return None if reason is None else str(reason)
-
-
-def _read_overhead(block: object) -> float | None:
-    share = block.get("overhead_share") if isinstance(block, dict) else None
-    return share if isinstance(share, float) else None
-
-
 def group_modules(profile: Profile) -> list[ModuleGroup]:
     """Return a profile's modules, summed over repeated blocks, the longest first."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str], list[LayerRow]] = {}
     for row in profile.rows:
-        name = _INDEX.sub("*", row["module"] or "")
-        groups.setdefault((name, row["kind"] or "", row["stage"] or ""), []).append(row)
+        name = _INDEX.sub("*", row.module)
+        groups.setdefault((name, row.kind, row.stage or ""), []).append(row)
     modules = [
         ModuleGroup(
             name=name,
             modules=len(rows),
             kind=kind,
             stage=stage,
-            time_ms=_sum(rows, "time_ms"),
-            share=_sum(rows, "time_ms") / profile.total_ms if profile.total_ms else 0.0,
-            flops=_sum(rows, "flops"),
-            parameters=_sum(rows, "parameters"),
+            time_ms=_add_up(rows, _get_ms),
+            share=_add_up(rows, _get_ms) / profile.total_ms if profile.total_ms else 0.0,
+            flops=_add_up(rows, _get_flops),
+            parameters=_add_up(rows, _get_parameters),
         )
         for (name, kind, stage), rows in groups.items()
     ]
@@ -178,13 +193,13 @@ def list_measured(profiles: Iterable[Profile]) -> list[Profile]:
 
 def list_kinds(profiles: Iterable[Profile]) -> list[str]:
     """Return every kind of layer, by its time in the first profile that has it; `other` last."""
-    kinds = dict.fromkeys(kind for profile in profiles for kind in profile.ms_by_kind())
+    kinds = dict.fromkeys(kind for profile in profiles for kind in profile.sum_ms_by_kind())
     return sorted(kinds, key=OTHER_KIND.__eq__)
 
 
 def list_stages(profiles: Iterable[Profile]) -> list[str]:
     """Return every stage in the model's order, then stages without a place in it; `other` last."""
-    stages = dict.fromkeys(stage for profile in profiles for stage in profile.ms_by_stage())
+    stages = dict.fromkeys(stage for profile in profiles for stage in profile.sum_ms_by_stage())
     return sorted(stages, key=_get_stage_order)
 
 
@@ -203,26 +218,51 @@ def select_batch_series(profiles: Sequence[Profile]) -> list[Profile]:
 
 def get_batch_size(profile: Profile) -> int:
     """Return a profile's batch size."""
-    return int(profile.axes["batch_size"])
+    return profile.axes.batch_size
 
 
-def drop_axis(axes: Mapping[str, Any], axis: str) -> dict[str, Any]:
+def drop_axis(axes: Axes, axis: str) -> dict[str, str | int]:
     """Return the values of all axes but `axis`."""
-    return {name: value for name, value in axes.items() if name != axis}
+    return {name: value for name, value in axes.as_dict().items() if name != axis}
 
 
 def _order_longest_first(group: ModuleGroup) -> tuple[float, str]:
     return -group.time_ms, group.name
 
 
-def _sum(rows: Iterable[Row], column: str) -> float:
-    return float(sum(row[column] or 0.0 for row in rows))
+def _get_ms(row: LayerRow) -> float:
+    return row.time_ms
 
 
-def _sum_by(rows: Iterable[Row], by: str, column: str) -> dict[str, float]:
+def _get_flops(row: LayerRow) -> float | None:
+    return row.flops
+
+
+def _get_parameters(row: LayerRow) -> float | None:
+    return row.parameters
+
+
+def _get_kind(row: LayerRow) -> str:
+    return row.kind
+
+
+def _get_stage(row: LayerRow) -> str | None:
+    return row.stage
+
+
+def _add_up(rows: Iterable[LayerRow], get_value: Callable[[LayerRow], float | None]) -> float:
+    return sum((get_value(row) or 0.0 for row in rows), 0.0)
+
+
+def _add_up_by(
+    rows: Iterable[LayerRow],
+    get_group: Callable[[LayerRow], str | None],
+    get_value: Callable[[LayerRow], float | None],
+) -> dict[str, float]:
     sums: dict[str, float] = {}
     for row in rows:
-        sums[row[by] or OTHER_KIND] = sums.get(row[by] or OTHER_KIND, 0.0) + (row[column] or 0.0)
+        group = get_group(row) or OTHER_KIND
+        sums[group] = sums.get(group, 0.0) + (get_value(row) or 0.0)
     return dict(sorted(sums.items(), key=_order_largest_first))
 
 
@@ -230,18 +270,16 @@ def _order_largest_first(item: tuple[str, float]) -> tuple[float, str]:
     return -item[1], item[0]
 
 
-def _label_profiles(axes: Sequence[Mapping[str, Any]]) -> list[str]:
+def _label_profiles(cells: Sequence[Axes]) -> list[str]:
     """Name each profile by the axes that differ among them."""
-    names = sorted(axes[0], key=_order_batch_first) if axes else []
-    varied = [axis for axis in names if len({str(values[axis]) for values in axes}) > 1]
-    return [listed_axes(values, varied) for values in axes]
+    names = sorted(cells[0].as_dict(), key=_order_batch_first) if cells else []
+    varied = [axis for axis in names if len({getattr(cell, axis) for cell in cells}) > 1]
+    return [format_axes(cell, varied) for cell in cells]
 
 
 def _order_batch_first(axis: str) -> bool:
     return axis != "batch_size"
 
-
-Plain = Mapping[str, Any]
 
 WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 """Bytes of a weight by number format."""
@@ -258,27 +296,28 @@ class Work(NamedTuple):
     flop_per_s: float
 
 
-def intensity(profile: Profile, flops: float, parameters: float | None) -> float | None:
+def compute_intensity(profile: Profile, flops: float, parameters: float | None) -> float | None:
     """Return the FLOP per byte of weights; None without weights, or if their size is unknown."""
-    size = WEIGHT_BYTES.get(str(profile.axes["dtype"]))
+    size = WEIGHT_BYTES.get(profile.axes.dtype)
     return flops / (parameters * size) if flops and parameters and size else None
 
 
-def work_of(profiles: Sequence[Profile]) -> list[Work]:
+def list_work(profiles: Sequence[Profile]) -> list[Work]:
     """Return the work of every kind of layer that has weights, in the order of the profiles."""
-    return [
-        Work(kind, get_batch_size(profile), flop_per_byte, flops / profile.ms_by_kind()[kind] * 1e3)
-        for profile in profiles
-        for kind, flops in profile.flops_by_kind().items()
-        if kind != OTHER_KIND and profile.ms_by_kind()[kind] > 0
-        for flop_per_byte in [intensity(profile, flops, profile.parameters_by_kind().get(kind))]
-        if flop_per_byte is not None
-    ]
+    works = []
+    for profile in profiles:
+        ms, parameters = profile.sum_ms_by_kind(), profile.sum_parameters_by_kind()
+        for kind, flops in profile.sum_flops_by_kind().items():
+            flop_per_byte = compute_intensity(profile, flops, parameters.get(kind))
+            if kind != OTHER_KIND and ms[kind] > 0 and flop_per_byte is not None:
+                flop_per_s = flops / ms[kind] * 1e3
+                works.append(Work(kind, get_batch_size(profile), flop_per_byte, flop_per_s))
+    return works
 
 
-def peak_of(machine: Plain, profiles: Sequence[Profile]) -> float | None:
+def find_peak(machine: Machine, profiles: Sequence[Profile]) -> float | None:
     """Return the machine's peak for the profiles' device and number format, if it was measured."""
     if not profiles:
         return None
     axes = profiles[0].axes
-    return peak_of_device(machine, str(axes["device"]), str(axes["dtype"]))
+    return machine.find_peak(axes.device, axes.dtype)

@@ -7,15 +7,15 @@ from vlmeter.reporting.layers.findings import fit_power, format_error
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
+    compute_intensity,
     get_batch_size,
     group_modules,
-    intensity,
     list_kinds,
     list_measured,
     select_batch_series,
 )
-from vlmeter.reporting.table import Table, TextColumn, table_of
-from vlmeter.results.numbers import DASH, number, percent, quantity
+from vlmeter.reporting.table import Table, TextColumn, build_table
+from vlmeter.results.numbers import DASH, format_number, format_percent, format_quantity
 
 
 def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
@@ -27,22 +27,26 @@ def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
     if not usable:
         return None
     kinds = list_kinds(usable)
-    times = [profile.ms_by_kind() for profile in usable]
+    times = [profile.sum_ms_by_kind() for profile in usable]
     columns = [TextColumn(say("layers.kind"), [*map(translate, kinds), say("layers.all")])]
     for profile, by_kind in zip(usable, times, strict=True):
         cells = [_format_ms_and_share(by_kind.get(kind, 0.0), profile.total_ms) for kind in kinds]
         columns.append(
-            TextColumn(f"{profile.label} (ms)", [*cells, number(profile.total_ms)], numeric=True)
+            TextColumn(
+                f"{profile.label} (ms)", [*cells, format_number(profile.total_ms)], numeric=True
+            )
         )
     series = select_batch_series(usable)
     if len(series) > 1:
         growth = [
-            _format_exponent(series, [profile.ms_by_kind().get(kind, 0.0) for profile in series])
+            _format_exponent(
+                series, [profile.sum_ms_by_kind().get(kind, 0.0) for profile in series]
+            )
             for kind in kinds
         ]
         whole = _format_exponent(series, [profile.total_ms for profile in series])
         columns.append(TextColumn(say("layers.growth"), [*growth, whole], numeric=True))
-    return table_of(columns)
+    return build_table(columns)
 
 
 def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
@@ -56,8 +60,10 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
         return None
     ends = [series[0], series[-1]] if len(series) > 1 else series
     kinds = [kind for kind in list_kinds(ends) if kind != OTHER_KIND]
-    kinds = [kind for kind in kinds if any(profile.flops_by_kind().get(kind) for profile in ends)]
-    parameters = ends[0].parameters_by_kind()
+    kinds = [
+        kind for kind in kinds if any(profile.sum_flops_by_kind().get(kind) for profile in ends)
+    ]
+    parameters = ends[0].sum_parameters_by_kind()
     columns = [
         TextColumn(say("layers.kind"), [translate(kind) for kind in kinds]),
         TextColumn(
@@ -67,8 +73,8 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
         ),
     ]
     for profile in ends:
-        work, times = profile.flops_by_kind(), profile.ms_by_kind()
-        cells = [quantity(work.get(kind) or None, "FLOP") for kind in kinds]
+        work, times = profile.sum_flops_by_kind(), profile.sum_ms_by_kind()
+        cells = [format_quantity(work.get(kind) or None, "FLOP") for kind in kinds]
         columns.append(
             TextColumn(say("layers.work_at", batch=get_batch_size(profile)), cells, numeric=True)
         )
@@ -86,19 +92,19 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
                 say("layers.intensity_at", batch=get_batch_size(profile)), cells, numeric=True
             )
         )
-    return table_of(columns)
+    return build_table(columns)
 
 
 def _format_rate(flops: float, ms: float) -> str:
-    return quantity(flops / ms * 1e3, "FLOP/s") if flops and ms else DASH
+    return format_quantity(flops / ms * 1e3, "FLOP/s") if flops and ms else DASH
 
 
 def _format_intensity(profile: Profile, flops: float, parameters: float | None) -> str:
-    return number(intensity(profile, flops, parameters))
+    return format_number(compute_intensity(profile, flops, parameters))
 
 
 def _format_ms_and_share(ms: float, total: float) -> str:
-    return f"{number(ms)} ({percent(ms / total)})"
+    return f"{format_number(ms)} ({format_percent(ms / total)})"
 
 
 def _format_exponent(series: Sequence[Profile], times: Sequence[float]) -> str:
@@ -112,7 +118,7 @@ def _format_exponent(series: Sequence[Profile], times: Sequence[float]) -> str:
 def tabulate_modules(profile: Profile, rows: int = 12) -> Table:
     """Return the modules that take the most time of a profile, summed over repeated blocks."""
     groups = group_modules(profile)[:rows]
-    return table_of(
+    return build_table(
         [
             TextColumn(say("layers.module"), [group.name for group in groups]),
             TextColumn(say("layers.kind"), [translate(group.kind) for group in groups]),
@@ -121,14 +127,16 @@ def tabulate_modules(profile: Profile, rows: int = 12) -> Table:
                 say("layers.modules"), [str(group.modules) for group in groups], numeric=True
             ),
             TextColumn(
-                say("layers.time_ms"), [number(group.time_ms) for group in groups], numeric=True
+                say("layers.time_ms"),
+                [format_number(group.time_ms) for group in groups],
+                numeric=True,
             ),
             TextColumn(
-                say("layers.share"), [percent(group.share) for group in groups], numeric=True
+                say("layers.share"), [format_percent(group.share) for group in groups], numeric=True
             ),
             TextColumn(
                 say("layers.work"),
-                [quantity(group.flops or None, "FLOP") for group in groups],
+                [format_quantity(group.flops or None, "FLOP") for group in groups],
                 numeric=True,
             ),
             TextColumn(
@@ -142,4 +150,4 @@ def tabulate_modules(profile: Profile, rows: int = 12) -> Table:
 
 def _format_count(value: float | None) -> str:
     """Return a large count with a prefix, e.g. `3.74 G`; a dash for none."""
-    return quantity(value, "").rstrip() if value else DASH
+    return format_quantity(value, "").rstrip() if value else DASH

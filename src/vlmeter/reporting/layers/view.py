@@ -1,16 +1,14 @@
 """What the report says about the layers, as plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from vlmeter.reporting.language import say
-from vlmeter.reporting.layers.findings import Finding, findings
+from vlmeter.reporting.layers.findings import Finding, list_findings
 from vlmeter.reporting.layers.profiles import Profile, list_decode_steps, list_measured
 from vlmeter.reporting.layers.tables import tabulate_kinds, tabulate_modules, tabulate_work
 from vlmeter.reporting.table import Table
-
-Plain = Mapping[str, Any]
+from vlmeter.results.outline import Outline
 
 
 @dataclass(frozen=True)
@@ -34,17 +32,17 @@ class LayersView:
     """Largest share of time that the hooks added to a pass or a step, before scaling."""
 
 
-def layers_view(outline: Plain, profiles: Sequence[Profile]) -> LayersView | None:
+def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersView | None:
     """Return the chapter on the layers; None for a study that profiles none."""
-    if outline.get("layers") is None:
+    if outline.layers is None:
         return None
     usable = list_measured(profiles)
     steps = list_decode_steps(profiles)
     shares = [profile.overhead_share for profile in (*usable, *steps)]
     overheads = [share for share in shares if share is not None]
     return LayersView(
-        dataset=outline["datasets"][outline["layers"]["dataset"]]["label"],
-        findings=tuple(findings(profiles)),
+        dataset=outline.datasets[outline.layers.dataset].label,
+        findings=tuple(list_findings(profiles)),
         kinds=tabulate_kinds(profiles),
         work=tabulate_work(profiles),
         modules=tabulate_modules(usable[0]) if usable else None,

@@ -1,21 +1,26 @@
 """Tabulates the differences between cells, and marks those within the noise."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from vlmeter.reporting.formats import format_difference, listed, status_label
+from vlmeter.axes import AXES, Axes
+from vlmeter.reporting.formats import format_difference, get_status_label, join_words
 from vlmeter.reporting.language import say
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import choose_task_heading
-from vlmeter.reporting.settings import listed_axes
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, table_of
-from vlmeter.results.numbers import DASH, signed, signed_percent
-from vlmeter.results.tables import Differences, Row
+from vlmeter.reporting.settings import format_axes, format_values, list_changed_axes
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
+from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
+from vlmeter.results.numbers import DASH, format_signed, format_signed_percent
+from vlmeter.results.outline import Outline
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import Differences
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
-Plain = Mapping[str, Any]
-_HARMLESS = {"batch_size", "optimization"}
+_HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
 """Axes that should not change an answer."""
+Compared = tuple[SummaryRow, DifferenceRow]
+"""A cell, and its difference from the base cell."""
 MOST_DRIFTED = 60
 """Most cells in the table that compares answers with those of the base cell."""
 
@@ -37,18 +42,23 @@ class DriftTable:
     table: Table
 
 
-def difference_table(section: SectionRows, differences: Differences) -> DifferenceTable | None:
+def build_difference_table(
+    section: SectionRows, differences: Differences
+) -> DifferenceTable | None:
     """Return how a section's cells differ from the section's first cell of the same data set.
 
     None where there is nothing to compare: a section with a single cell per data set.
     """
-    pairs = [(place, section.first_of(place)) for place in section.places]
+    pairs = [(place, section.get_first(place)) for place in section.places]
     others = [(place, first) for place, first in pairs if place is not first]
     if not others:
         return None
-    rows = [(place, differences.get((*place.key, first.row["cell"]))) for place, first in others]
+    rows = [
+        (place, differences.get(DifferenceKey(*place.key, first.row.cell)))
+        for place, first in others
+    ]
     compared = [(place, row) for place, row in rows if row and _has_figures(row)]
-    bases = listed(list(dict.fromkeys(_format_setting(first) for _, first in others)))
+    bases = join_words(list(dict.fromkeys(_format_setting(first) for _, first in others)))
     key = "difference.caption_by_dataset" if section.by_dataset else "difference.caption"
     return DifferenceTable(
         caption=say(key, bases=bases),
@@ -58,58 +68,50 @@ def difference_table(section: SectionRows, differences: Differences) -> Differen
 
 
 def build_drift_table(
-    outline: Plain, summary: Sequence[Row], differences: Differences
+    outline: Outline, summary: Sequence[SummaryRow], differences: Differences
 ) -> DriftTable | None:
     """Return whether settings change the answers, compared with the base cell's answers.
 
     None where nothing was compared: no base cell, or no answers.
     """
-    bases = outline.get("base_cells") or {}
-    rows = [
-        (row, difference)
-        for row in summary
-        for difference in [
-            differences.get((row["dataset"], row["cell"], bases.get(row["dataset"], "")))
-        ]
-        if difference is not None and difference["wer_difference"] is not None
-    ]
+    bases = outline.base_cells
+    rows = []
+    for row in summary:
+        key = DifferenceKey(row.dataset, row.cell, bases.get(row.dataset, ""))
+        difference = differences.get(key)
+        if difference is not None and difference.wer_difference is not None:
+            rows.append((row, difference))
     if not rows:
         return None
-    base = outline["base"]
-    labels = {name: block["label"] for name, block in outline["datasets"].items()}
+    base = outline.base
+    labels = outline.labels.datasets
     alike = [
-        difference
-        for row, difference in rows
-        if _HARMLESS.issuperset(_list_changed_axes(row, base))
+        difference for row, difference in rows if _HARMLESS.issuperset(list_changed_axes(row, base))
     ]
-    changed = sum(bool(difference["changed_predictions"]) for difference in alike)
-    differ = sum(bool(difference["wer_differs"]) for difference in alike)
+    changed = sum(bool(difference.changed_predictions) for difference in alike)
+    differ = sum(bool(difference.wer_differs) for difference in alike)
     without = [label for name, label in labels.items() if name not in bases]
     text = [say("drift.text", changed=changed, cells=len(alike), differ=differ)]
     if without:
-        text.append(say("drift.without_base", datasets=listed(without)))
+        text.append(say("drift.without_base", datasets=join_words(without)))
     shown = _select_most_changed(rows)
     if len(shown) < len(rows):
         text.append(say("drift.shown", count=len(rows), shown=len(shown)))
     return DriftTable(" ".join(text), _tabulate_drift(shown, base, labels))
 
 
-def _select_most_changed(rows: Sequence[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+def _select_most_changed(rows: Sequence[Compared]) -> list[Compared]:
     """Return up to `MOST_DRIFTED` rows whose answers changed most, in their order."""
-    places = sorted(
-        range(len(rows)), key=lambda place: -(rows[place][1]["changed_predictions"] or 0)
-    )
+    places = sorted(range(len(rows)), key=lambda place: -(rows[place][1].changed_predictions or 0))
     return [rows[place] for place in sorted(places[:MOST_DRIFTED])]
 
 
-def _tabulate_drift(
-    rows: Sequence[tuple[Row, Row]], base: Plain, labels: Mapping[str, str]
-) -> Table:
+def _tabulate_drift(rows: Sequence[Compared], base: Axes, labels: Mapping[str, str]) -> Table:
     columns = [
         TextColumn(
-            say("table.cell"), [listed_axes(row, _list_changed_axes(row, base)) for row, _ in rows]
+            say("table.cell"), [format_axes(row, list_changed_axes(row, base)) for row, _ in rows]
         ),
-        TextColumn(say("table.dataset"), [labels[row["dataset"]] for row, _ in rows]),
+        TextColumn(say("table.dataset"), [labels[row.dataset] for row, _ in rows]),
         TextColumn(
             say("table.wer"),
             [_format_plain(difference, "wer") for _, difference in rows],
@@ -126,32 +128,20 @@ def _tabulate_drift(
             numeric=True,
         ),
     ]
-    return table_of(drop_empty_columns(columns))
+    return build_table(drop_empty_columns(columns))
 
 
-def format_row_difference(
-    row: Row, name: str, suffix: str, format_value: Callable[[float], str]
-) -> str:
-    """Return the difference of a figure with its interval; a dash where it was not compared."""
-    estimate, low, high = (
-        row[f"{name}_difference{part}{suffix}"] for part in ("", "_low", "_high")
-    )
-    if estimate is None:
-        return DASH
-    return format_difference(estimate, low, high, row[f"{name}_differs"], format_value)
-
-
-def _tabulate(section: SectionRows, compared: Sequence[tuple[Place, Row]]) -> Table:
+def _tabulate(section: SectionRows, compared: Sequence[tuple[Place, DifferenceRow]]) -> Table:
     places = [place for place, _ in compared]
     rows = [row for _, row in compared]
     figures = [
         TextColumn(
             say("table.latency"),
-            [_format_share(row, "latency", "_s") for row in rows],
+            [_format_share(row, "latency") for row in rows],
             numeric=True,
         ),
         TextColumn(
-            say("table.energy"), [_format_share(row, "energy", "_j") for row in rows], numeric=True
+            say("table.energy"), [_format_share(row, "energy") for row in rows], numeric=True
         ),
         TextColumn(say("table.wer"), [_format_plain(row, "wer") for row in rows], numeric=True),
         TextColumn(
@@ -162,45 +152,42 @@ def _tabulate(section: SectionRows, compared: Sequence[tuple[Place, Row]]) -> Ta
         TextColumn(
             say("table.answers_changed"), [_format_changed(row) for row in rows], numeric=True
         ),
-        TextColumn(say("table.notes"), [section.mark(place) for place in places]),
+        TextColumn(say("table.notes"), [section.format_marks(place) for place in places]),
     ]
-    return table_of([*section.lead(places), *drop_empty_columns(figures)])
+    return build_table([*section.make_lead(places), *drop_empty_columns(figures)])
 
 
-def _has_figures(row: Row) -> bool:
-    return any(row[column] is not None for column in ("latency_difference_s", "wer_difference"))
+def _has_figures(row: DifferenceRow) -> bool:
+    return row.latency_difference_s is not None or row.wer_difference is not None
 
 
-def _format_share(row: Row, name: str, suffix: str) -> str:
-    base = row[f"{name}_base{suffix}"]
-
-    def format_share(value: float) -> str:
-        return signed_percent(value / base)
-
-    return format_row_difference(row, name, suffix, format_share) if base else DASH
-
-
-def _format_plain(row: Row, name: str) -> str:
-    return format_row_difference(row, name, "", signed)
-
-
-def _format_changed(row: Row) -> str:
-    if row["shared_predictions"] is None:
+def _format_share(row: DifferenceRow, figure: Figure) -> str:
+    """Return the difference of a cost as a share of the base's; a dash where there is none."""
+    compared = get_difference(row, figure)
+    if compared is None or not compared.base:
         return DASH
-    return say(
-        "difference.changed", changed=row["changed_predictions"], shared=row["shared_predictions"]
-    )
+    return format_difference(compared.difference.as_share_of(compared.base), format_signed_percent)
 
 
-def _list_changed_axes(row: Row, base: Plain) -> list[str]:
-    return [axis for axis in base if row[axis] != base[axis]]
+def _format_plain(row: DifferenceRow, figure: Figure) -> str:
+    """Return the difference of a figure of quality; a dash where there is none."""
+    compared = get_difference(row, figure)
+    return DASH if compared is None else format_difference(compared.difference, format_signed)
+
+
+def _format_changed(row: DifferenceRow) -> str:
+    if row.shared_predictions is None:
+        return DASH
+    return say("difference.changed", changed=row.changed_predictions, shared=row.shared_predictions)
 
 
 def _format_setting(place: Place) -> str:
-    return listed_axes(place.values, list(place.values))
+    return format_values(place.values)
 
 
-def _note_chance(section: SectionRows, compared: Sequence[tuple[Place, Row]]) -> tuple[str, ...]:
+def _note_chance(
+    section: SectionRows, compared: Sequence[tuple[Place, DifferenceRow]]
+) -> tuple[str, ...]:
     """Name the cells whose cost seems to differ from that of an identical computation."""
     shared = {
         (key, other) for group in section.groups for key in group.cells for other in group.cells
@@ -208,25 +195,25 @@ def _note_chance(section: SectionRows, compared: Sequence[tuple[Place, Row]]) ->
     odd = [
         f"{place.label}{f' ({place.dataset})' if section.by_dataset else ''}"
         for place, row in compared
-        if (place.key, (row["dataset"], row["base"])) in shared
-        and (row["latency_differs"] or row["energy_differs"])
+        if (place.key, CellKey(row.dataset, row.base)) in shared
+        and (row.latency_differs or row.energy_differs)
     ]
     if not odd:
         return ()
-    return (say("difference.against_chance", cells=listed(odd)),)
+    return (say("difference.against_chance", cells=join_words(odd)),)
 
 
 def _note_missing_bases(
     section: SectionRows, others: Sequence[tuple[Place, Place]]
 ) -> tuple[str, ...]:
     """Say where cells cannot be compared because the first cell has no figures."""
-    lost = {first.key: first for _, first in others if first.row["latency"] is None}
+    lost = {first.key: first for _, first in others if first.row.latency is None}
     return tuple(
         say(
             "difference.without_base_of" if section.by_dataset else "difference.without_base",
             dataset=first.dataset,
             base=_format_setting(first),
-            status=status_label(first.row["status"]),
+            status=get_status_label(first.row.status),
         )
         for first in lost.values()
     )

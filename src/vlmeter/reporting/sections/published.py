@@ -1,21 +1,22 @@
 """Compares published with measured figures, and reproduces the published FLOPs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from vlmeter.reporting.formats import listed, status_label, value_label
+from vlmeter.axes import Axes
+from vlmeter.reporting.formats import get_status_label, get_value_label, join_words
 from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.published import Count, Published, PublishedCell
+from vlmeter.reporting.published import Count, Published, PublishedCell, Value
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import get_wer_or_reason
-from vlmeter.reporting.table import Table, TextColumn, drop_empty_columns, table_of
-from vlmeter.results.numbers import DASH, Scale, number
-from vlmeter.results.tables import Row
+from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
+from vlmeter.results.numbers import DASH, Scale, format_number
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
-Plain = Mapping[str, Any]
 Pair = tuple[PublishedCell, Place]
+Figures = tuple[float | None, float | None]
+"""A published figure, and the same figure as it was measured."""
 
 _REPRODUCED = 0.005
 """Largest relative deviation of the computed count at which a published count is reproduced."""
@@ -65,7 +66,7 @@ def compare_section(
         return None
     names = list(dict.fromkeys(note for cell, _ in pairs for note in cell.notes))
     columns = [
-        *section.lead([place for _, place in pairs]),
+        *section.make_lead([place for _, place in pairs]),
         *_make_figure_columns(pairs),
         *drop_empty_columns(
             [
@@ -81,19 +82,19 @@ def compare_section(
     ]
     numbered = [f"{place}: {published.notes[note]}" for place, note in enumerate(names, start=1)]
     notes = (*(published.notes[note] for note in printed.notes), *numbered)
-    return ComparedSection(table_of(columns), notes)
+    return ComparedSection(build_table(columns), notes)
 
 
-def reproduce_counts(published: Published, base: Plain, rows: Sequence[Row]) -> Reproduction:
+def reproduce_counts(published: Published, base: Axes, rows: Sequence[SummaryRow]) -> Reproduction:
     """Reproduce the published counts of operations from the operations per sample of this study.
 
     Args:
         published: The published study.
-        base: The study's base, by axis.
+        base: The study's base.
         rows: The rows of `summary.csv`.
     """
     counts = [
-        (count, _find_flops_per_sample(count, base["model"], rows)) for count in published.counts
+        (count, _find_flops_per_sample(count, base.model, rows)) for count in published.counts
     ]
     shares = [
         count.samples * flops / count.flops - 1 for count, flops in counts if flops is not None
@@ -108,45 +109,58 @@ def reproduce_counts(published: Published, base: Plain, rows: Sequence[Row]) -> 
 
 
 def _is_same_cell(cell: PublishedCell, place: Place, by_dataset: bool) -> bool:
-    if dict(cell.values) != dict(place.values):
+    if cell.values != place.values:
         return False
-    return not by_dataset if cell.dataset is None else cell.dataset == place.row["dataset"]
+    return not by_dataset if cell.dataset is None else cell.dataset == place.row.dataset
 
 
 def _make_figure_columns(pairs: Sequence[Pair]) -> Iterator[TextColumn]:
     wers = [
-        f"{translate(cell.status)} / {status_label(place.row['status'])}"
+        f"{translate(cell.status)} / {get_status_label(place.row.status)}"
         if cell.status
         else _format_beside(cell.wer, get_wer_or_reason(place.row), 1.0)
         for cell, place in pairs
     ]
     yield TextColumn(say("table.wer"), wers, numeric=True)
-    for name, unit, per, column in (
-        (say("table.latency"), "s", say("per.batch"), "latency"),
-        (say("table.energy"), "J", say("per.sample"), "energy"),
-        (say("table.flops"), "FLOP", say("per.batch"), "flops"),
-    ):
-        both = [(_get_printed(cell, column), place.row[column]) for cell, place in pairs]
-        scale = Scale.of([value for values in both for value in values], unit)
-        cells = [_format_beside(printed, measured, scale.factor) for printed, measured in both]
-        yield TextColumn(f"{name} ({scale.unit}{per})", cells, numeric=True)
+    batch, sample = say("per.batch"), say("per.sample")
+    yield _make_column(say("table.latency"), "s", batch, pairs, _read_latency)
+    yield _make_column(say("table.energy"), "J", sample, pairs, _read_energy)
+    yield _make_column(say("table.flops"), "FLOP", batch, pairs, _read_flops)
 
 
-def _get_printed(cell: PublishedCell, column: str) -> float | None:
-    if column == "flops":
-        return None if cell.flops is None else cell.flops.flops
-    return cell.latency_s if column == "latency" else cell.energy_j
+def _make_column(
+    name: str, unit: str, per: str, pairs: Sequence[Pair], read: Callable[[Pair], Figures]
+) -> TextColumn:
+    figures = [read(pair) for pair in pairs]
+    scale = Scale.of([value for both in figures for value in both], unit)
+    cells = [_format_beside(printed, measured, scale.factor) for printed, measured in figures]
+    return TextColumn(f"{name} ({scale.unit}{per})", cells, numeric=True)
+
+
+def _read_latency(pair: Pair) -> Figures:
+    cell, place = pair
+    return cell.latency_s, place.row.latency
+
+
+def _read_energy(pair: Pair) -> Figures:
+    cell, place = pair
+    return cell.energy_j, place.row.energy
+
+
+def _read_flops(pair: Pair) -> Figures:
+    cell, place = pair
+    return None if cell.flops is None else cell.flops.flops, place.row.flops
 
 
 def _format_beside(printed: float | None, measured: float | str | None, factor: float) -> str:
     """Return `published / measured (ratio)`."""
     if printed is None and measured is None:
         return DASH
-    published = DASH if printed is None else number(printed / factor)
+    published = DASH if printed is None else format_number(printed / factor)
     if isinstance(measured, str) or measured is None:
         return f"{published} / {measured or DASH}"
-    ratio = f" (x {number(measured / printed)})" if printed else ""
-    return f"{published} / {number(measured / factor)}{ratio}"
+    ratio = f" (x {format_number(measured / printed)})" if printed else ""
+    return f"{published} / {format_number(measured / factor)}{ratio}"
 
 
 def _describe_count(count: Count | None) -> str:
@@ -159,17 +173,17 @@ def _format_marks(cell: PublishedCell, names: Sequence[str]) -> str:
     return ", ".join(str(names.index(note) + 1) for note in cell.notes)
 
 
-def _find_flops_per_sample(count: Count, model: str, rows: Sequence[Row]) -> float | None:
+def _find_flops_per_sample(count: Count, model: str, rows: Sequence[SummaryRow]) -> float | None:
     """Return the operations per sample of a cell with as many text tokens, if there is any."""
     return next(
         (
-            float(row["flops_per_sample"])
+            float(row.flops_per_sample)
             for row in rows
-            if row["status"] == Status.OK
-            and row["model"] == model
-            and row["text_tokens"] == count.text_tokens
-            and row["image_input"] == "processor"
-            and row["flops_per_sample"] is not None
+            if row.status == Status.OK
+            and row.model == model
+            and row.text_tokens == count.text_tokens
+            and row.image_input == "processor"
+            and row.flops_per_sample is not None
         ),
         None,
     )
@@ -177,7 +191,7 @@ def _find_flops_per_sample(count: Count, model: str, rows: Sequence[Row]) -> flo
 
 def _tabulate_counts(counts: Sequence[tuple[Count, float | None]]) -> Table:
     totals = [None if flops is None else count.samples * flops for count, flops in counts]
-    return table_of(
+    return build_table(
         [
             TextColumn(
                 say("published.published"), [count.text for count, _ in counts], numeric=True
@@ -232,17 +246,18 @@ def _describe_verdict(counts: int, shares: Sequence[float]) -> str:
     return f"{'; '.join(rest)}."
 
 
-def _describe_setting(published: Plain, base: Plain) -> str:
+def _describe_setting(published: Mapping[str, Value], base: Axes) -> str:
+    own = base.as_dict()
     other = [
         say(
             "published.here",
             axis=axis,
-            value=value_label(axis, value),
-            here=value_label(axis, base[axis]),
+            value=get_value_label(axis, value),
+            here=get_value_label(axis, own[axis]),
         )
         for axis, value in published.items()
-        if axis in base and base[axis] != value
+        if axis in own and own[axis] != value
     ]
     if not other:
         return say("published.same_base")
-    return say("published.other_base", settings=listed(other))
+    return say("published.other_base", settings=join_words(other))

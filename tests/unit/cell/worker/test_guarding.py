@@ -2,11 +2,11 @@
 
 import pytest
 
-from vlmeter.cell.worker.guarding import value_or_reason
+from vlmeter.cell.worker.guarding import try_to_read
 
 
 def test_a_value_is_returned_as_it_is():
-    assert value_or_reason(lambda: 3) == (3, None)
+    assert try_to_read(lambda: 3) == (3, None)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_an_exception_becomes_a_reason_and_its_traceback_goes_to_the_log(error, 
     def fail():
         raise error
 
-    assert value_or_reason(fail) == (None, reason)
+    assert try_to_read(fail) == (None, reason)
     assert "in fail" in capsys.readouterr().err
 
 
@@ -34,4 +34,4 @@ def test_a_request_to_end_passes(request_to_end):
         raise request_to_end
 
     with pytest.raises(request_to_end):
-        value_or_reason(end)
+        try_to_read(end)

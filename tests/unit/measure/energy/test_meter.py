@@ -1,30 +1,31 @@
 import json
 import statistics
+from dataclasses import asdict, replace
 
 import pytest
-from measure_fakes import FakeClock, FakeNvml, FakeTime, FakeTracker, counter
+from machines import ENERGY
+from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, counter
 
+from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.result import with_generation
-from vlmeter.measure.energy.sources import EnergySettings
+from vlmeter.measure.energy.result import add_generation
 from vlmeter.measure.nvml import open_gpus
 
-MACHINE = {
-    "cpu": {"kind": "modelled", "method": "a model of load"},
-    "ram": {"kind": "constant", "method": "20 W"},
-    "grid": {"kg_per_kwh": 0.5},
-    "idle": {"power_w": {"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}},
-}
-
-DEFAULTS = EnergySettings()
+SOURCES = replace(
+    ENERGY,
+    cpu=replace(ENERGY.cpu, method="a model of load"),
+    ram=replace(ENERGY.ram, method="20 W"),
+    grid=Grid(kg_per_kwh=0.5, source="config"),
+    idle=IdlePower({"cpu": 10.0, "ram": 20.0, "gpu0": 70.0}, {}),
+)
 
 WATTS = {"cpu": 50.0, "ram": 20.0, "gpu": 310.0}
 
 
 def measure(
     watts=WATTS,
-    machine=MACHINE,
-    settings=DEFAULTS,
+    sources=SOURCES,
+    settings=ENERGY_SETTINGS,
     gpu_watts=None,
     cost_s=0.5,
     counters=None,
@@ -38,7 +39,7 @@ def measure(
         gpus = open_gpus(FakeNvml({}))
         counters = [counter("gpu0", lambda: 1e6 + gpu_watts * time.now_s)]
     meter = EnergyMeter(
-        machine,
+        sources,
         settings,
         gpus,
         missing=missing,
@@ -71,7 +72,7 @@ def test_net_is_what_lies_above_idle():
     assert energy.energy_net_j == pytest.approx((700.0 - 300.0) / 80)
 
 
-def test_every_device_stands_apart_with_how_it_is_known():
+def test_every_device_stands_apart_with_its_method():
     energy = measure(gpu_watts=300.0)
     assert [(item.device, item.kind, item.method) for item in energy.components] == [
         ("cpu", "modelled", "a model of load"),
@@ -117,7 +118,7 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     gpus = open_gpus(FakeNvml({}))
     time = FakeTime()
     meter = EnergyMeter(
-        MACHINE, EnergySettings(), gpus, tracker=FakeTracker(time, WATTS), counters=[]
+        SOURCES, ENERGY_SETTINGS, gpus, tracker=FakeTracker(time, WATTS), counters=[]
     )
     options = {"samples_per_batch": 1, "repeats": 1}
     short = meter.measure([time.call(0.5)], FakeClock(time), window_s=5.0, **options)
@@ -126,11 +127,11 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
 
 
-def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_told():
+def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_measured():
     time = FakeTime()
     meter = EnergyMeter(
-        MACHINE,
-        EnergySettings(),
+        SOURCES,
+        ENERGY_SETTINGS,
         open_gpus(FakeNvml({}, {})),
         tracker=FakeTracker(time, WATTS),
         counters=[],
@@ -149,7 +150,7 @@ def test_a_window_that_is_too_short_gives_no_figure():
 
 
 def test_a_gpu_window_with_too_few_updates_gives_no_figure():
-    settings = EnergySettings(min_window_s=0.1, min_counter_updates=20)
+    settings = replace(ENERGY_SETTINGS, min_window_s=0.1, min_counter_updates=20)
     energy = measure(gpu_watts=300.0, window_s=1.0, cost_s=0.1, settings=settings)
     assert energy.energy_j is None
     assert "20 are needed" in energy.energy_reason
@@ -182,7 +183,7 @@ def test_a_window_without_generation_says_so():
 
 
 def test_a_generation_s_energy_per_token_joins_the_forward_s():
-    joined = with_generation(
+    joined = add_generation(
         measure(), measure(watts={"cpu": 100.0, "ram": 20.0}, tokens_per_batch=8)
     )
     assert joined.energy_j == pytest.approx(700.0 / 80)
@@ -190,7 +191,7 @@ def test_a_generation_s_energy_per_token_joins_the_forward_s():
 
 
 def test_an_invalid_generation_window_keeps_its_reason():
-    joined = with_generation(measure(), measure(window_s=0.5, cost_s=0.1, tokens_per_batch=8))
+    joined = add_generation(measure(), measure(window_s=0.5, cost_s=0.1, tokens_per_batch=8))
     assert joined.energy_per_token_j is None
     assert "are needed" in joined.energy_per_token_reason
 
@@ -200,8 +201,7 @@ def test_emissions_are_gross_joules_at_the_grid_s_factor():
 
 
 def test_without_idle_watts_there_is_no_net_and_a_reason():
-    machine = {key: value for key, value in MACHINE.items() if key != "idle"}
-    energy = measure(machine=machine)
+    energy = measure(sources=replace(SOURCES, idle=None))
     assert energy.energy_j is not None
     assert energy.energy_net_j is None
     assert energy.energy_net_reason == "the idle power of a device is not known"
@@ -224,7 +224,7 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
     time = FakeTime()
     tracker = FakeTracker(time, WATTS)
     clock = FakeClock(time)
-    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
     )
@@ -236,14 +236,14 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
 def test_the_interval_widens_with_the_rounds_spread():
     time = FakeTime()
     tracker = FakeTracker(time, {"cpu": 10.0, "ram": 10.0})
-    meter = EnergyMeter(MACHINE, EnergySettings(), tracker=tracker, counters=[])
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
     )
-    half = 12.706 * statistics.stdev(energy.rounds_j) / 2**0.5
+    half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)
 
 
 def test_the_block_is_plain_json():
     energy = measure(gpu_watts=300.0)
-    assert json.loads(json.dumps(energy.as_dict()))["components"][2]["device"] == "gpu0"
+    assert json.loads(json.dumps(asdict(energy)))["components"][2]["device"] == "gpu0"

@@ -8,18 +8,21 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_fakes import FakeClock, FakeLoad, FakeNvml, FakeTime, FakeTracker, counter
+from machines import ENERGY
+from measure_fakes import (
+    ENERGY_SETTINGS,
+    FakeClock,
+    FakeLoad,
+    FakeNvml,
+    FakeTime,
+    FakeTracker,
+    counter,
+)
 
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.meter import EnergyMeter
-from vlmeter.measure.energy.sources import EnergySettings
 from vlmeter.measure.nvml import open_gpus
 
-MACHINE = {
-    "cpu": {"kind": "modelled", "method": "a model of load"},
-    "ram": {"kind": "constant", "method": "20 W"},
-    "grid": {"kg_per_kwh": 0.5},
-}
 WATTS = {"cpu": 50.0, "ram": 20.0}
 WORK_W, REST_W = 500.0, 100.0
 LARGEST_ERROR_S = 0.010
@@ -29,8 +32,8 @@ LARGEST_ERROR_S = 0.010
 def meter_of(loads, tracker, **options):
     """A meter of GPUs with such counters."""
     return EnergyMeter(
-        MACHINE,
-        EnergySettings(),
+        ENERGY,
+        ENERGY_SETTINGS,
         open_gpus(FakeNvml(*({} for _ in loads))),
         tracker=tracker,
         counters=[counter(f"gpu{index}", load.counter_j) for index, load in enumerate(loads)],
@@ -83,23 +86,23 @@ def test_a_round_s_energy_is_within_the_stated_error_at_any_phase_of_the_counter
 
 @pytest.mark.parametrize("step_s", [0.007, 0.03, 0.4])
 def test_over_all_phases_the_counter_s_ticks_leave_no_bias(step_s):
-    found = []
+    shares = []
     for index in range(10):
         energy, true_j, _ = energy_of([(step_s, WORK_W)], [0.0101 * index], window_s=3.0)
-        found += errors(energy, true_j)
-    assert abs(statistics.fmean(found)) < 0.001
-    assert statistics.pstdev(found) < 0.002
+        shares += errors(energy, true_j)
+    assert abs(statistics.fmean(shares)) < 0.001
+    assert statistics.pstdev(shares) < 0.002
 
 
 def test_power_that_changes_within_a_step_is_weighted_as_in_whole_steps():
     # Prefill and decoding of a generation.
     parts = [(0.05, 700.0), (0.45, 300.0)]
-    found = []
+    shares = []
     for index in range(10):
         energy, true_j, _ = energy_of(parts, [0.0101 * index], window_s=9.0)
-        found += errors(energy, true_j)
-    assert abs(statistics.fmean(found)) < 0.002
-    assert max(map(abs, found)) < 0.01
+        shares += errors(energy, true_j)
+    assert abs(statistics.fmean(shares)) < 0.002
+    assert max(map(abs, shares)) < 0.01
 
 
 def test_counters_that_move_at_different_times_are_each_followed():

@@ -1,16 +1,20 @@
 import inspect
 import json
 import sys
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
-from measure_fakes import FakeNvml
+from measure_fakes import ENERGY_SETTINGS, FakeNvml
 
 from vlmeter.measure.clock import CpuClock
-from vlmeter.measure.energy.codecarbon import CodecarbonWindows, tracker_options
-from vlmeter.measure.energy.meter import EnergyMeter, energy_meter, measure_idle_watts
-from vlmeter.measure.energy.sources import EnergySettings, describe_energy_sources
+from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
+from vlmeter.measure.energy.description import CpuSource, EnergySources
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter, measure_idle_watts
+from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.storage.typed import from_plain
 
 CONNECTIONS = []
 DEPRECATED = {
@@ -42,47 +46,48 @@ def machine(tmp_path_factory):
         place.setenv("CODECARBON_FORCE_CPU_POWER", "999")
         place.setenv("CODECARBON_OUTPUT_METHODS", "csv,api")
         described = describe_energy_sources(
-            EnergySettings(cpu_power_w=40.0, ram_power_w=12.0, country_iso_code="FRA"),
+            replace(ENERGY_SETTINGS, cpu_power_w=40.0, ram_power_w=12.0, country_iso_code="FRA"),
             open_gpus(FakeNvml({"name": "GPU X", "energy_mj": 1.0}, {"name": "GPU Y"})),
             folder / "powercap",
         )
-        windows = CodecarbonWindows({**described, "cpu": LOAD_MODEL})
+        windows = CodecarbonWindows(replace(described, cpu=LOAD_MODEL))
         windows.start()
         assert windows.stop()["ram"] > 0
     assert [path.name for path in folder.iterdir()] == [".codecarbon.config"]
     return described
 
 
-LOAD_MODEL = {
-    "model": "a CPU",
-    "mode": "cpu_load",
-    "kind": "modelled",
-    "method": "a model",
-    "tdp_w": 40.0,
-}
+LOAD_MODEL = CpuSource(
+    model="a CPU",
+    mode="cpu_load",
+    kind="modelled",
+    method="a model",
+    tdp_w=40.0,
+    tdp_source="config",
+)
 
 
-def test_the_description_is_plain_json_and_says_how_each_device_is_known(machine):
-    assert json.loads(json.dumps(machine)) == machine
-    assert machine["cpu"]["kind"] in {"measured", "modelled", "constant"}
-    assert machine["ram"]["kind"] == "constant"
-    assert [(gpu["name"], gpu["kind"]) for gpu in machine["gpus"]] == [
+def test_the_description_says_how_the_energy_of_each_device_is_measured(machine):
+    assert from_plain(EnergySources, json.loads(json.dumps(asdict(machine))), Path()) == machine
+    assert machine.cpu.kind in {"measured", "modelled", "constant"}
+    assert machine.ram.kind == "constant"
+    assert [(gpu.name, gpu.kind) for gpu in machine.gpus] == [
         ("GPU X", "measured"),
         ("GPU Y", "measured"),
     ]
-    assert machine["gpus"][0]["method"] == "NVML total energy counter, whole GPU"
-    assert "power samples" in machine["gpus"][1]["method"]
+    assert machine.gpus[0].method == "NVML total energy counter, whole GPU"
+    assert "power samples" in machine.gpus[1].method
 
 
 def test_watts_from_the_config_win(machine):
-    assert machine["ram"]["power_w"] == 12.0
-    assert machine["ram"]["source"] == "config"
-    assert machine["cpu"]["tdp_w"] == 40.0
+    assert machine.ram.power_w == 12.0
+    assert machine.ram.source == "config"
+    assert machine.cpu.tdp_w == 40.0
 
 
 def test_the_country_s_factor_is_codecarbon_s(machine):
-    assert machine["grid"]["kg_per_kwh"] == pytest.approx(0.056, abs=0.002)
-    assert machine["grid"]["source"] == "codecarbon's figure for FRA"
+    assert machine.grid.kg_per_kwh == pytest.approx(0.056, abs=0.002)
+    assert machine.grid.source == "codecarbon's figure for FRA"
 
 
 def test_nothing_is_sent_anywhere(machine):
@@ -90,18 +95,18 @@ def test_nothing_is_sent_anywhere(machine):
 
 
 def test_every_option_of_codecarbon_is_given_so_none_comes_from_a_file_or_variable():
-    known = set(inspect.signature(OfflineEmissionsTracker.__init__).parameters)
-    known |= set(inspect.signature(BaseEmissionsTracker.__init__).parameters)
-    assert known - {"self", "args", "kwargs"} - DEPRECATED == set(tracker_options([]))
+    options = set(inspect.signature(OfflineEmissionsTracker.__init__).parameters)
+    options |= set(inspect.signature(BaseEmissionsTracker.__init__).parameters)
+    assert options - {"self", "args", "kwargs"} - DEPRECATED == set(list_tracker_options([]))
 
 
 def test_the_given_hardware_is_what_codecarbon_would_find_itself(machine):
     tracker = OfflineEmissionsTracker(
-        **{**tracker_options([]), "force_cpu_power": 40.0, "force_ram_power": 12.0}
+        **{**list_tracker_options([]), "force_cpu_power": 40.0, "force_ram_power": 12.0}
     )
     tracker.start_task()
     tracker.stop_task()
-    given = CodecarbonWindows({**machine, "cpu": LOAD_MODEL})._tracker
+    given = CodecarbonWindows(replace(machine, cpu=LOAD_MODEL))._tracker
     assert [_outline(item) for item in given._hardware] == [
         _outline(item) for item in tracker._hardware
     ]
@@ -112,8 +117,10 @@ def _outline(item):
     return type(item), [getattr(item, key, None) for key in keys]
 
 
-def test_a_known_constant_comes_out_as_that_many_watts(machine):
-    meter = EnergyMeter({**machine, "cpu": LOAD_MODEL}, EnergySettings(min_window_s=0.1))
+def test_a_given_constant_comes_out_as_that_many_watts(machine):
+    meter = EnergyMeter(
+        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1)
+    )
     energy = meter.measure(
         [_spin], CpuClock(), window_s=0.3, samples_per_batch=2, repeats=1, tokens_per_batch=None
     )
@@ -129,14 +136,13 @@ def _spin():
 
 def test_idle_watts_stand_by_device(machine):
     idle = measure_idle_watts(
-        {**machine, "cpu": LOAD_MODEL}, EnergySettings(min_window_s=0.1), window_s=0.2
+        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1), window_s=0.2
     )
-    assert set(idle["power_w"]) == {"cpu", "ram"}
-    assert idle["power_w"]["ram"] == pytest.approx(12.0, rel=0.05)
-    assert idle["reason"] == {}
-    assert json.loads(json.dumps(idle)) == idle
+    assert set(idle.power_w) == {"cpu", "ram"}
+    assert idle.power_w["ram"] == pytest.approx(12.0, rel=0.05)
+    assert idle.reason == {}
 
 
 def test_the_cell_s_meter_needs_no_more_than_the_description(machine):
-    meter = energy_meter({**machine, "cpu": LOAD_MODEL}, EnergySettings(), "cpu")
+    meter = make_energy_meter(replace(machine, cpu=LOAD_MODEL), ENERGY_SETTINGS, "cpu")
     assert isinstance(meter, EnergyMeter)

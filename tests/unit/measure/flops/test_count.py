@@ -8,10 +8,13 @@ from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 from vlmeter.measure.flops.count import (
     count_decode_step,
     count_flops,
-    mean_decode_step,
-    stage_by_prefix,
+    count_mean_decode_step,
+    make_stage_lookup,
 )
-from vlmeter.measure.flops.operators import heavy_operators
+from vlmeter.measure.flops.operators import list_heavy_operators
+from vlmeter.measure.flops.result import DecodeStep
+
+NO_STEP = DecodeStep(None, "no step", {})
 
 
 def torch_s_count(run):
@@ -47,7 +50,7 @@ def test_eager_and_sdpa_have_the_same_count_in_every_module():
     assert sdpa.flops == eager.flops
     assert sdpa.by_stage == eager.by_stage
     assert sdpa.by_module == eager.by_module
-    assert not heavy_operators(sdpa.uncounted)
+    assert not list_heavy_operators(sdpa.uncounted)
 
 
 def test_stages_are_disjoint_and_add_up_to_the_whole():
@@ -75,8 +78,8 @@ def test_a_decode_step_equals_what_a_further_generated_token_costs():
         options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
         return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
 
-    expected = {"decode_step": generated(2) - generated(1), "decode_step_reason": None}
-    assert counted.as_dict() == expected
+    assert counted.flops == generated(2) - generated(1)
+    assert counted.reason is None
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
@@ -87,12 +90,12 @@ def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
         options = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 1}
         return torch_s_count(lambda: model.generate(**inputs, **options, do_sample=False))
 
-    mean = mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
+    mean = count_mean_decode_step(model.language_model, 3, QUERIES + 7, steps)
     assert mean.flops * steps == generated(1 + steps) - generated(1)
     assert sum(mean.own_by_module.values()) == mean.flops
-    one = count_decode_step(model.language_model, 3, QUERIES + 7)
+    step = count_decode_step(model.language_model, 3, QUERIES + 7)
     fc1 = "model.decoder.layers.0.fc1"
-    assert mean.own_by_module[fc1] == one.own_by_module[fc1] == 3 * 2 * 32 * 64
+    assert mean.own_by_module[fc1] == step.own_by_module[fc1] == 3 * 2 * 32 * 64
 
 
 def test_half_precision_and_inference_tensors_count_the_same():
@@ -148,14 +151,14 @@ def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
     assert counted.flops is None
     assert counted.per_sample is None
     assert "aten::lstm" in counted.flops_reason
-    assert counted.as_dict(latency_s=1.0)["achieved_flop_per_s"] is None
+    assert counted.detail(NO_STEP, latency_s=1.0).achieved_flop_per_s is None
 
 
 def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
     counted = count_flops(tiny_blip2(), batch(), STAGES)
     assert counted.uncounted["aten::softmax"] == 7
     assert counted.uncounted["aten::embedding"] == 2
-    assert heavy_operators(counted.uncounted) == []
+    assert list_heavy_operators(counted.uncounted) == []
 
 
 @pytest.mark.parametrize(
@@ -163,7 +166,7 @@ def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
     ["prim::PythonOp.MatMul4Bit", "aten::_scaled_dot_product_flash_attention"],
 )
 def test_kernels_that_may_hold_any_work_are_heavy(name):
-    assert heavy_operators({name: 1, "aten::add": 3}) == [name]
+    assert list_heavy_operators({name: 1, "aten::add": 3}) == [name]
 
 
 def test_flags_and_interpolated_positions_pass_through():
@@ -199,7 +202,7 @@ def test_inputs_of_different_batches_are_refused():
 
 
 def test_the_longest_prefix_decides_the_stage():
-    stage_of = stage_by_prefix({"a": ["model"], "b": ["model.head"]})
+    stage_of = make_stage_lookup({"a": ["model"], "b": ["model.head"]})
     assert stage_of("model.head.linear") == "b"
     assert stage_of("model.header") == "a"
     assert stage_of("other") is None
@@ -207,10 +210,10 @@ def test_the_longest_prefix_decides_the_stage():
 
 def test_rate_and_utilisation_come_from_the_latency_and_the_peak():
     counted = count_flops(tiny_blip2(), batch(), STAGES)
-    block = counted.as_dict(latency_s=2.0, peak_flop_per_s=counted.flops)
-    assert block["achieved_flop_per_s"] == counted.flops / 2
-    assert block["utilisation"] == 0.5
-    assert "by_module" not in block
+    detail = counted.detail(NO_STEP, latency_s=2.0, peak_flop_per_s=counted.flops)
+    assert detail.achieved_flop_per_s == counted.flops / 2
+    assert detail.utilisation == 0.5
+    assert (detail.decode_step, detail.decode_step_reason) == (None, "no step")
 
 
 def full_width(vision_layers, qformer_layers, text_layers):

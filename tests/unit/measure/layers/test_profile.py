@@ -7,11 +7,11 @@ from tiny_blip2 import STAGES, batch, tiny_blip2
 from torch import nn
 from transformers.activations import ACT2FN
 
-from vlmeter.measure.clock import CudaClock, clock_for
-from vlmeter.measure.flops.count import count_flops, stage_by_prefix
-from vlmeter.measure.layers.kinds import is_layer, kind_of
+from vlmeter.measure.clock import CudaClock, make_clock
+from vlmeter.measure.flops.count import count_flops, make_stage_lookup
+from vlmeter.measure.layers.kinds import find_kind, is_layer
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import CudaStopwatch, stopwatch_for
+from vlmeter.measure.layers.stopwatch import CudaStopwatch, make_stopwatch
 
 
 class Costly(nn.Linear):
@@ -63,19 +63,19 @@ def profile(model, time, run=None, **options):
         run or (lambda: model(torch.zeros(1, 2))),
         clock=FakeClock(time),
         stopwatch=FakeStopwatch(time),
-        stage_of=stage_by_prefix({"vision": ["attention"]}),
+        stage_of=make_stage_lookup({"vision": ["attention"]}),
         **{"iterations": 4, **options},
     )
 
 
-def by_module(found):
-    return {row.module: row for row in found.rows}
+def by_module(result):
+    return {row.module: row for row in result.rows}
 
 
 def test_every_layer_has_its_own_time_and_the_rest_is_other():
     time = FakeTime()
-    found = profile(CostlyModel(time.spend), time)
-    assert {row.module: row.time_ms / 1e3 for row in found.rows} == pytest.approx(
+    result = profile(CostlyModel(time.spend), time)
+    assert {row.module: row.time_ms / 1e3 for row in result.rows} == pytest.approx(
         {
             "attention": 4.0,
             "attention.qkv": 2.0,
@@ -84,10 +84,10 @@ def test_every_layer_has_its_own_time_and_the_rest_is_other():
             "(other)": 1.0,
         }
     )
-    assert found.total_ms == found.unhooked_ms == found.hooked_ms == 14e3
-    assert found.overhead_share == 0.0
-    assert found.other_ms == pytest.approx(1e3)
-    assert math.fsum(row.share for row in found.rows) == pytest.approx(1.0)
+    assert result.whole.total_ms == result.whole.unhooked_ms == result.whole.hooked_ms == 14e3
+    assert result.whole.overhead_share == 0.0
+    assert result.whole.other_ms == pytest.approx(1e3)
+    assert math.fsum(row.share for row in result.rows) == pytest.approx(1.0)
 
 
 def test_a_row_knows_its_kind_stage_calls_and_parameters():
@@ -115,7 +115,7 @@ def test_rows_are_scaled_to_the_pass_without_hooks():
             self.time.spend(0.1)
             return super().mark()
 
-    found = profile_layers(
+    result = profile_layers(
         model,
         lambda: model(torch.zeros(1, 2)),
         clock=FakeClock(time),
@@ -124,10 +124,10 @@ def test_rows_are_scaled_to_the_pass_without_hooks():
         iterations=4,
     )
     # Ten marks of five calls, and the one that ends the pass.
-    assert found.hooked_ms == pytest.approx(14e3 + 1.1e3)
-    assert found.unhooked_ms == pytest.approx(14e3)
-    assert found.overhead_share == pytest.approx(1.1 / 14)
-    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(14e3)
+    assert result.whole.hooked_ms == pytest.approx(14e3 + 1.1e3)
+    assert result.whole.unhooked_ms == pytest.approx(14e3)
+    assert result.whole.overhead_share == pytest.approx(1.1 / 14)
+    assert math.fsum(row.time_ms for row in result.rows) == pytest.approx(14e3)
 
 
 def test_a_disturbed_pass_does_not_move_the_rows():
@@ -140,9 +140,9 @@ def test_a_disturbed_pass_does_not_move_the_rows():
             time.spend(1000.0)
         model(torch.zeros(1, 2))
 
-    found = profile(model, time, run, iterations=5)
-    assert found.kept_iterations == 3
-    assert found.other_ms == pytest.approx(1e3)
+    result = profile(model, time, run, iterations=5)
+    assert result.whole.kept_iterations == 3
+    assert result.whole.other_ms == pytest.approx(1e3)
 
 
 def test_hooks_are_gone_afterwards_also_when_the_pass_fails():
@@ -166,7 +166,7 @@ def test_hooks_are_gone_afterwards_also_when_the_pass_fails():
 def test_cuda_layers_are_marked_by_events_and_synchronised_once():
     cuda = FakeCuda()
     model = CostlyModel(cuda.work)
-    found = profile_layers(
+    result = profile_layers(
         model,
         lambda: model(torch.zeros(1, 2)),
         clock=CudaClock("cuda:0", cuda),
@@ -174,8 +174,8 @@ def test_cuda_layers_are_marked_by_events_and_synchronised_once():
         stage_of=lambda name: None,
         iterations=4,
     )
-    assert by_module(found)["head"].time_ms == pytest.approx(6.0)
-    assert found.total_ms == pytest.approx(14.0)
+    assert by_module(result)["head"].time_ms == pytest.approx(6.0)
+    assert result.whole.total_ms == pytest.approx(14.0)
     # The warm-up, the unhooked passes before and after, and the hooked ones in one go.
     assert len(cuda.synchronised) == 4
 
@@ -209,20 +209,20 @@ def decode_profile(model, time, generate=None, **options):
 
 def test_a_decode_step_s_rows_add_up_to_what_a_further_token_takes():
     time = FakeTime()
-    found, reason = decode_profile(CostlyGenerator(time.spend), time)
+    result, reason = decode_profile(CostlyGenerator(time.spend), time)
     assert reason is None
-    assert {row.module: row.time_ms / 1e3 for row in found.rows} == pytest.approx(
+    assert {row.module: row.time_ms / 1e3 for row in result.rows} == pytest.approx(
         {"decoder.0": 3.0, "(other)": 1.0}
     )
-    assert found.total_ms == found.hooked_ms == pytest.approx(4e3)
-    assert math.fsum(row.share for row in found.rows) == pytest.approx(1.0)
+    assert result.whole.total_ms == result.whole.hooked_ms == pytest.approx(4e3)
+    assert math.fsum(row.share for row in result.rows) == pytest.approx(1.0)
 
 
 def test_decode_rows_know_their_stage_calls_work_and_parameters():
     time = FakeTime()
     flops = {"decoder.0": 12.0, "decoder": 1.0}
-    found, _ = decode_profile(CostlyGenerator(time.spend), time, flops_by_module=flops)
-    head, other = found.rows
+    result, _ = decode_profile(CostlyGenerator(time.spend), time, flops_by_module=flops)
+    head, other = result.rows
     assert (head.stage, head.calls, head.flops, head.parameters) == ("decode", 1, 12.0, 6)
     assert (other.stage, other.calls, other.flops, other.parameters) == ("decode", 1, 1.0, 0)
 
@@ -234,23 +234,23 @@ def test_a_generation_that_takes_no_longer_than_its_first_token_has_no_decode_ro
     def generate(tokens):
         model.vision(torch.zeros(1, 2))
 
-    found, reason = decode_profile(model, time, generate)
-    assert found is None
+    result, reason = decode_profile(model, time, generate)
+    assert result is None
     assert "below the noise" in reason
 
 
 def test_a_decoder_that_is_not_called_for_each_token_has_no_decode_rows():
     time = FakeTime()
     model = CostlyGenerator(time.spend)
-    found, reason = decode_profile(model, time, time.spend)
-    assert found is None
+    result, reason = decode_profile(model, time, time.spend)
+    assert result is None
     assert reason == "the language model was not called once for each token"
 
 
 def test_cuda_decode_steps_are_marked_by_events():
     cuda = FakeCuda()
     model = CostlyGenerator(cuda.work)
-    found, _ = profile_decode(
+    result, _ = profile_decode(
         model,
         model.generate,
         decoder=model.decoder,
@@ -259,15 +259,15 @@ def test_cuda_decode_steps_are_marked_by_events():
         stopwatch=CudaStopwatch("cuda:0", cuda),
         iterations=2,
     )
-    assert found.total_ms == pytest.approx(4.0)
+    assert result.whole.total_ms == pytest.approx(4.0)
 
 
 def test_flops_stand_at_the_layers_that_do_them_and_add_up():
     model, inputs = tiny_blip2(), batch()
     counted = count_flops(model, inputs, STAGES)
-    found = real_profile(model, inputs, counted.own_by_module)
-    rows = by_module(found)
-    assert sum(row.flops for row in found.rows) == counted.flops
+    result = real_profile(model, inputs, counted.own_by_module)
+    rows = by_module(result)
+    assert sum(row.flops for row in result.rows) == counted.flops
     qkv = "vision_model.encoder.layers.0.self_attn.qkv"
     assert rows[qkv].flops == counted.by_module[qkv]
     assert rows["vision_model.encoder.layers.0.self_attn"].flops == 2 * 3 * 4 * 5 * 5 * 16
@@ -282,24 +282,26 @@ def real_profile(model, inputs, flops=None):
     return profile_layers(
         model,
         run,
-        clock=clock_for("cpu"),
-        stopwatch=stopwatch_for("cpu"),
-        stage_of=stage_by_prefix(STAGES),
+        clock=make_clock("cpu"),
+        stopwatch=make_stopwatch("cpu"),
+        stage_of=make_stage_lookup(STAGES),
         iterations=2,
         flops_by_module=flops,
     )
 
 
 def test_a_real_model_s_rows_add_up_to_the_measured_whole():
-    found = real_profile(tiny_blip2(), batch())
-    assert math.fsum(row.time_ms for row in found.rows) == pytest.approx(found.total_ms, rel=0.01)
-    assert min(row.time_ms for row in found.rows) > 0
-    rows = by_module(found)
+    result = real_profile(tiny_blip2(), batch())
+    assert math.fsum(row.time_ms for row in result.rows) == pytest.approx(
+        result.whole.total_ms, rel=0.01
+    )
+    assert min(row.time_ms for row in result.rows) > 0
+    rows = by_module(result)
     assert rows["vision_model.embeddings.patch_embedding"].kind == "convolution"
     assert rows["vision_model.post_layernorm"].calls == 2
     assert rows["language_model.model.decoder.layers.0.activation_fn"].kind == "activation"
     assert rows["language_model.lm_head"].stage == "prefill"
-    assert {row.kind for row in found.rows} == {
+    assert {row.kind for row in result.rows} == {
         "convolution",
         "linear",
         "attention",
@@ -339,10 +341,10 @@ class QuantLinear(nn.Module):
     ],
 )
 def test_the_class_decides_the_kind(module, kind):
-    assert kind_of(module) == kind
+    assert find_kind(module) == kind
 
 
-def test_dropout_is_no_layer_and_a_container_is_one_only_for_attention():
+def test_dropout_is_no_layer_and_a_container_only_where_it_is_attention():
     assert not is_layer(nn.Dropout(0.1))
     assert not is_layer(nn.Identity())
     assert not is_layer(nn.Sequential(nn.Linear(1, 1)))

@@ -3,7 +3,8 @@
 from typing import Any
 
 from markdown_it import MarkdownIt
-from study_factory import MadeStudy, render_all
+from study_factory import MadeStudy
+from study_steps import render_all
 
 MULTIPLE_CHOICE = [
     ("wer", "WER", 0.5),

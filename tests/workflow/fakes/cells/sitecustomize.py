@@ -95,14 +95,14 @@ ENDINGS_BY_NAME = {
 
 
 def with_endings(measure_cell):
-    def measure(job, inputs, predictions):
-        cell = job["cell"]
-        place = "control" if job.get("cost_only") else cell["dataset"]
-        ending = ENDINGS.get(f"{place}/{cell['id']}", ENDINGS.get(cell["id"]))
+    def measure(job, inputs, machine, predictions):
+        cell = job.cell
+        place = "control" if job.cost_only else cell.dataset
+        ending = ENDINGS.get(f"{place}/{cell.id}", ENDINGS.get(cell.id))
         if ending is None:
-            return measure_cell(job, inputs, predictions)
+            return measure_cell(job, inputs, machine, predictions)
         if ending in ENDINGS_BY_NAME:
-            return ENDINGS_BY_NAME[ending](lambda: measure_cell(job, inputs, predictions))
+            return ENDINGS_BY_NAME[ending](lambda: measure_cell(job, inputs, machine, predictions))
         note, _, folder = ending.rpartition("!")
         if note and not Path(note).exists():
             Path(f"{note}.new").write_text(os.environ["SLURMD_NODENAME"])
@@ -118,24 +118,22 @@ def with_endings(measure_cell):
 
 
 def with_endings_of_shards(answer_samples):
-    def answer(job, *arguments):
-        place = job["shard"]
-        name = f"{job['cell']['id']}.{place['number']}-of-{place['shards']}"
-        ending = ENDINGS_BY_NAME.get(ENDINGS.get(name), lambda answer: answer())
-        return ending(lambda: answer_samples(job, *arguments))
+    def answer(cell, inputs, path, *borders):
+        ending = ENDINGS_BY_NAME.get(ENDINGS.get(f"{cell.id}.{path.stem}"), lambda answer: answer())
+        return ending(lambda: answer_samples(cell, inputs, path, *borders))
 
     return answer
 
 
 def repeated(folder, predictions):
+    from vlmeter.cell.measurement import read_measurement
+    from vlmeter.measure.latency import Timing
     from vlmeter.storage.parquet import read_table
 
-    told = json.loads((folder / "measurement.json").read_text())
-    others = ("status", "reason", "traceback", "attempt", "files", "checksum")
     predictions.write_bytes((folder / "predictions.parquet").read_bytes())
     return SimpleNamespace(
-        timings=read_table(folder / "timings.parquet"),
-        blocks={key: value for key, value in told.items() if key not in others},
+        timings=[Timing(**row) for row in read_table(folder / "timings.parquet")],
+        figures=read_measurement(folder / "measurement.json").figures,
     )
 
 

@@ -1,7 +1,7 @@
-"""A model made fit for counting: its computation as plain products of matrices, for one block.
+"""Makes a model traceable: its work as plain products of matrices, until the end of a block.
 
 Quantised weights and attention that is compiled on its own cannot be traced. The products behind
-them have the shapes of the plain model, so that is what is counted.
+them have the shapes of the plain model, so those are counted.
 """
 
 from collections.abc import Iterator
@@ -18,23 +18,23 @@ _TRACEABLE = ("eager", "sdpa")
 
 
 @contextmanager
-def countable(loaded: LoadedModel) -> Iterator[None]:
+def expose_matmuls(loaded: LoadedModel) -> Iterator[None]:
     """Make the model's products visible to a tracer until the end of the block."""
     with ExitStack() as stack:
-        stack.enter_context(_dense_shapes(loaded.model))
-        asked = loaded.optimization.attention
-        if isinstance(asked, str) and asked not in _TRACEABLE:
+        stack.enter_context(_replace_quantized_weights(loaded.model))
+        attention = loaded.optimization.attention
+        if isinstance(attention, str) and attention not in _TRACEABLE:
             loaded.model.set_attn_implementation("sdpa")
-            stack.callback(loaded.model.set_attn_implementation, asked)
+            stack.callback(loaded.model.set_attn_implementation, attention)
         yield
 
 
 @contextmanager
-def _dense_shapes(model: nn.Module) -> Iterator[None]:
+def _replace_quantized_weights(model: nn.Module) -> Iterator[None]:
     """Give quantised layers dense weights of their shape until the end of the block.
 
-    A tracer sees a product of matrices then, as it does without quantisation. One zero, seen
-    through a view, stands for all of a layer's weights, so that this costs no memory.
+    A tracer sees a product of matrices then, as it does without quantisation. All weights of a
+    layer are views of a single zero, so that this costs no memory.
     """
     kept: dict[Any, Any] = {
         module: module.weight for module in model.modules() if is_quantized(module)

@@ -1,0 +1,35 @@
+"""What a cell's process spends its time on."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+MEASURED = ("answers", "costs", "flops")
+"""What a cell is run for."""
+
+
+class TimeSpent:
+    """Adds up the seconds of this process by what they were spent on."""
+
+    def __init__(self) -> None:
+        """Count what lies behind, imports for the most part, as `start`."""
+        self._begun = time.perf_counter()
+        self._seconds = {"start": max(0.0, time.time() - psutil.Process().create_time())}
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        """Count the time inside as spent on `what`."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = time.perf_counter() - begun
+            self._seconds[what] = self._seconds.get(what, 0.0) + taken
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the `time_spent_s` block: seconds by what, `whole`, and `share_measured` of it."""
+        whole = self._seconds["start"] + time.perf_counter() - self._begun
+        measured = sum(self._seconds.get(what, 0.0) for what in MEASURED)
+        return {**self._seconds, "whole": whole, "share_measured": measured / whole}

@@ -1,0 +1,32 @@
+"""Reads a study's config for the workflow, with all that is checked before any job starts."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vlmeter.config.load import check_config, read_yaml
+from vlmeter.errors import UserError
+from vlmeter.study.gates import check_gates
+from vlmeter.study.sources import check_sources
+from vlmeter.study.study import Study
+
+
+def read_study(files: Sequence[Path], values: Mapping[str, object]) -> Study:
+    """Return the study of the only config file.
+
+    Args:
+        files: The config files that Snakemake was given.
+        values: What Snakemake read of them.
+
+    Raises:
+        UserError: there are several files, or something in the config cannot be used.
+    """
+    if len(files) > 1:
+        names = ", ".join(map(str, files))
+        raise UserError(f"{len(files)} config files are given; a study is exactly one: {names}.")
+    file = str(files[0])
+    # Snakemake accepts what this refuses: a key that stands twice.
+    read_yaml(Path(file))
+    study = Study(check_config(values, file))
+    check_sources(study, file)
+    check_gates(study, file)
+    return study

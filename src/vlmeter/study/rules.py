@@ -1,0 +1,276 @@
+"""Answers the rules of the workflow: inputs, params, threads and GPUs, by wildcards.
+
+Snakemake calls the methods that take wildcards once for each job of a study.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from vlmeter.reporting.language import LANGUAGES, LOCALES, get_figure_path
+from vlmeter.storage.layout import AttemptKind, CellKey
+from vlmeter.study.jobs import Jobs, Params, name_shard
+from vlmeter.study.study import Cell, Study
+
+_NO_NAME = "(?!)"
+"""A pattern that matches nothing."""
+
+
+class CellWildcards(Protocol):
+    """The wildcards of a cell's rules."""
+
+    dataset: str
+    cell: str
+
+
+class ShardWildcards(CellWildcards, Protocol):
+    """The wildcards of a shard's rule."""
+
+    number: str
+    shards: str
+
+
+class DatasetWildcards(Protocol):
+    """The wildcard of a data set's rule."""
+
+    dataset: str
+
+
+class ImageWildcards(DatasetWildcards, Protocol):
+    """The wildcards of the rule for images of one size."""
+
+    size: str
+
+
+class ModelWildcards(Protocol):
+    """The wildcards of a model's rule."""
+
+    model: str
+    dtype: str
+
+
+class Rules:
+    """The rules of one study."""
+
+    def __init__(self, study: Study, *, cores: int, gpus: int | None, on_cluster: bool) -> None:
+        """Look at what the study's earlier runs left.
+
+        Args:
+            study: The study.
+            cores: The cores that Snakemake may use.
+            gpus: The GPUs that Snakemake may use, where it was given a number.
+            on_cluster: Jobs run on nodes, whose devices are not those of this machine.
+        """
+        self._study = study
+        self._folder = study.folder
+        self._cores = cores
+        self._gpus = gpus
+        self._on_cluster = on_cluster
+        self.jobs = Jobs(study, elsewhere=on_cluster)
+
+    @property
+    def divided(self) -> str:
+        """A pattern of the data sets whose cells answer in shards."""
+        return _match_any(self.jobs.divided)
+
+    @property
+    def undivided(self) -> str:
+        """A pattern of the data sets whose cells answer in the job that measures them."""
+        return _match_any(self.jobs.undivided)
+
+    def _find_cell(self, wildcards: CellWildcards) -> Cell:
+        return self._study.cell(CellKey(wildcards.dataset, wildcards.cell))
+
+    @cached_property
+    def _control(self) -> Cell:
+        cell = self._study.control_cell
+        assert cell is not None, "only a study with a control runs the rule"
+        return cell
+
+    # Inputs.
+
+    def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+        """Return what the measurement of a cell reads."""
+        return self._list_inputs("cells", self._find_cell(wildcards))
+
+    def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
+        """Return what a shard of a cell's answers reads."""
+        cell = self._find_cell(wildcards)
+        name = name_shard(cell, int(wildcards.number), int(wildcards.shards))
+        return self._list_inputs("shards", cell, name)
+
+    def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
+        """Return what the layer profile of a cell reads."""
+        return self._list_inputs("layers", self._find_cell(wildcards))
+
+    def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
+        """Return what the second measurement of the base cell reads."""
+        return self._list_inputs("control", self._control)
+
+    def _list_inputs(
+        self, kind: AttemptKind, cell: Cell, name: str | None = None
+    ) -> dict[str, Path]:
+        axes = cell.axes
+        inputs = {"images": self._folder.dataset(cell.dataset).images_manifest(axes.image_size)}
+        if self.jobs.needs_model(kind, cell, name):
+            inputs["model"] = self._folder.model_manifest(axes.model, axes.dtype)
+        return inputs
+
+    def list_shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
+        """Return the manifests of all shards of a cell."""
+        folder = self._folder.shards(self._find_cell(wildcards).key)
+        count = self.jobs.count_shards(wildcards.dataset)
+        return [folder.manifest(number + 1, count) for number in range(count)]
+
+    # Params.
+
+    def build_cell_params(self, wildcards: CellWildcards) -> Params:
+        """Return what a cell's measurement depends on."""
+        return self.jobs.build_measurement(self._find_cell(wildcards))
+
+    def build_costs_params(self, wildcards: CellWildcards) -> Params:
+        """Return what the costs of a cell depend on that answers in shards."""
+        return self.jobs.build_costs(self._find_cell(wildcards))
+
+    def build_shard_params(self, wildcards: ShardWildcards) -> Params:
+        """Return what a shard of a cell's answers depends on."""
+        number, shards = int(wildcards.number), int(wildcards.shards)
+        return self.jobs.build_shard(self._find_cell(wildcards), number, shards)
+
+    def build_layer_params(self, wildcards: CellWildcards) -> Params:
+        """Return what a cell's layer profile depends on."""
+        return self.jobs.build_layers(self._find_cell(wildcards))
+
+    def build_control_params(self, _wildcards: object) -> Params:
+        """Return what the second measurement of the base cell depends on."""
+        return self.jobs.build_control(self._control)
+
+    def build_score_params(self, wildcards: CellWildcards) -> Params:
+        """Return what a cell's scores depend on."""
+        return self.jobs.build_score(self._find_cell(wildcards))
+
+    def build_machine_params(self, _wildcards: object, output: object) -> Params:
+        """Return what the machine's description depends on.
+
+        The rule's output is an argument because Snakemake does not compare such params.
+        """
+        return self.jobs.build_machine()
+
+    def build_dataset_params(self, wildcards: DatasetWildcards) -> Params:
+        """Return what a data set's sample depends on."""
+        return self.jobs.build_dataset(wildcards.dataset)
+
+    def build_image_params(self, wildcards: ImageWildcards) -> Params:
+        """Return what a data set's images of one size depend on."""
+        return self.jobs.build_images(int(wildcards.size))
+
+    def build_model_params(self, wildcards: ModelWildcards) -> Params:
+        """Return what a stored model depends on."""
+        return self.jobs.build_model(wildcards.model, wildcards.dtype)
+
+    # GPUs and threads.
+
+    def count_cell_gpus(self, wildcards: CellWildcards) -> int:
+        """Return how many GPUs a cell has to itself."""
+        return self._study.gpus(self._find_cell(wildcards))
+
+    def count_control_gpus(self, _wildcards: object) -> int:
+        """Return how many GPUs the control has to itself."""
+        return self._study.gpus(self._control)
+
+    def count_machine_gpus(self, _wildcards: object) -> int:
+        """Return how many GPUs the description asks for.
+
+        On a cluster the machine that is described must be one of those that measure.
+        """
+        cells = (*self._study.cells, *self._study.layer_cells)
+        return max(map(self._study.gpus, cells), default=0) if self._on_cluster else 0
+
+    def count_cell_threads(self, wildcards: CellWildcards) -> int:
+        """Return the cores of a cell."""
+        return self._share_cores(self.count_cell_gpus(wildcards))
+
+    def count_control_threads(self, wildcards: object) -> int:
+        """Return the cores of the control."""
+        return self._share_cores(self.count_control_gpus(wildcards))
+
+    def _share_cores(self, gpus: int) -> int:
+        """Return a job's cores: a CPU cell is alone, GPU cells share them with each other."""
+        if not gpus or not self._gpus:
+            return self._cores
+        return max(1, self._cores * min(gpus, self._gpus) // self._gpus)
+
+    # All files of a kind.
+
+    def list_measurements(self) -> list[Path]:
+        """Return the measurements of all cells."""
+        return [self._folder.cell(cell.key).measurement for cell in self._study.cells]
+
+    def list_records(self) -> list[Path]:
+        """Return the records of all cells."""
+        return [self._folder.cell(cell.key).record for cell in self._study.cells]
+
+    def list_scores(self) -> list[Path]:
+        """Return the scores of all cells."""
+        return [self._folder.cell(cell.key).scores for cell in self._study.cells]
+
+    def list_layer_tables(self) -> list[Path]:
+        """Return the tables of all layer profiles."""
+        return [self._folder.layer_table(cell.key) for cell in self._study.layer_cells]
+
+    def list_layer_records(self) -> list[Path]:
+        """Return the records of all layer profiles."""
+        return [self._folder.layer_record(cell.key) for cell in self._study.layer_cells]
+
+    def list_sample_manifests(self) -> list[Path]:
+        """Return the manifests of all samples that cells answer."""
+        names = dict.fromkeys(cell.dataset for cell in self._study.cells)
+        return [self._folder.dataset(name).manifest for name in names]
+
+    def list_control(self) -> list[Path]:
+        """Return the second measurement of the base cell, where a section has it."""
+        return [self._folder.control.measurement] if self._study.control_cell else []
+
+    def list_control_base(self) -> list[Path]:
+        """Return the record of the first."""
+        cell = self._study.control_cell
+        return [self._folder.cell(cell.key).record] if cell else []
+
+    def list_gates(self) -> list[Path]:
+        """Return how the gates were judged, where the study has any."""
+        return [self._folder.gates] if self._study.config.gates else []
+
+    def list_figures(self) -> dict[str, str]:
+        """Return the figures in English by name."""
+        names = ["pareto", *(section.name for section in self._study.sections)]
+        if self._study.layer_cells:
+            names.append("layers")
+        return {name: str(self._folder.figure(name)) for name in names}
+
+    def list_section_targets(self, name: str) -> list[Path]:
+        """Return what the target of a section's name makes."""
+        cells = (entry.cell for entry in self._study.section(name).cells)
+        return [self._folder.machine_noted, *(self._folder.cell(cell.key).record for cell in cells)]
+
+    def list_published(self) -> list[str]:
+        """Return the file of published figures, where the report shows some."""
+        name = self._study.config.report.published
+        return [f"report/published/{name}.yaml"] if name else []
+
+
+def translate_figures(*figures: Path | str) -> list[Path]:
+    """Return figures in the languages that are not in the files' names."""
+    return [
+        get_figure_path(Path(figure), language) for language in LANGUAGES[1:] for figure in figures
+    ]
+
+
+def list_catalogues() -> list[Path]:
+    """Return the files with the report's words."""
+    return [LOCALES / f"{language}.yaml" for language in LANGUAGES]
+
+
+def _match_any(names: Iterable[str]) -> str:
+    return "|".join(map(re.escape, names)) or _NO_NAME

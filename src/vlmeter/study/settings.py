@@ -1,0 +1,51 @@
+"""From the blocks of a config to what a cell's jobs are given."""
+
+from vlmeter.config import optimizations
+from vlmeter.config.dataset import Dataset
+from vlmeter.config.schema import Energy, Measure
+from vlmeter.measure.settings import EnergySettings, MeasureSettings
+from vlmeter.models.decoding import Decoding
+from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
+
+
+def build_optimization(name: str, block: optimizations.Optimization) -> Optimization:
+    """Return what an optimisation of this name asks for."""
+    attention = block.attention
+    return Optimization(
+        name=name,
+        attention=attention if isinstance(attention, str) else AttentionByPart(**dict(attention)),
+        compile=None if block.compile is None else Compile(**dict(block.compile)),
+        cache=block.cache,
+        quantization=block.quantization,
+    )
+
+
+def build_decoding(block: Dataset) -> Decoding:
+    """Return how answers on a data set are decoded."""
+    return Decoding(max_new_tokens=block.max_new_tokens, **dict(block.generation))
+
+
+def build_measure_settings(block: Measure) -> MeasureSettings:
+    """Return how a cell's costs are measured."""
+    return MeasureSettings(
+        window_s=block.window_s,
+        min_iterations=block.min_iterations,
+        repeats=block.repeats,
+        max_warmup_s=block.max_warmup_s,
+        batches=block.batches,
+        new_tokens=block.new_tokens,
+        energy=build_energy_settings(block.energy),
+    )
+
+
+def build_energy_settings(block: Energy) -> EnergySettings:
+    """Return how energy is measured."""
+    return EnergySettings(
+        window_s=block.window_s,
+        min_window_s=block.min_window_s,
+        min_counter_updates=block.min_counter_updates,
+        cpu_power_w=block.cpu_power_w,
+        ram_power_w=block.ram_power_w,
+        country_iso_code=block.country_iso_code,
+        grid_kg_per_kwh=block.grid_kg_per_kwh,
+    )

@@ -1,0 +1,137 @@
+"""Runs the steps of a study on made-up records: from the records to the tables and the pages."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from study_factory import NO_PAIRS, MadeStudy, make_comparisons
+from study_files import Files
+
+from vlmeter.results.aggregate import aggregate
+from vlmeter.results.comparisons import Comparisons
+from vlmeter.results.export_study import export_study
+from vlmeter.results.outline import GalleryPlan, Outline, ParetoPlan, SectionPlan
+
+TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
+
+
+def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
+    from vlmeter.reporting.collect_answers import collect_answers
+
+    plan = GalleryPlan(samples, study.outline.references)
+    tables = (files.summary, files.differences)
+    collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
+
+
+def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
+    """Run all steps from the records to the pages, with figures or without."""
+    from vlmeter.reporting.figures.plot_layers import plot_layers
+    from vlmeter.reporting.figures.plot_pareto import plot_pareto
+    from vlmeter.reporting.figures.plot_section import plot_section
+    from vlmeter.reporting.render_report import render_report
+
+    files = study.write(folder)
+    outline = study.outline
+    aggregate(
+        files.records,
+        files.layer_tables,
+        files.layer_records,
+        files.summary,
+        files.layers,
+        files.differences,
+        files.repeatability,
+        make_comparisons(outline),
+    )
+    figures = {"pareto": files.figure("pareto")} if draw else {}
+    if draw:
+        plot_pareto(
+            make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto")
+        )
+        collect(study, files)
+        more.setdefault("answers", files.answers)
+    for section in outline.sections if draw else []:
+        figures[section.name] = files.figure(section.name)
+        plan = SectionPlan(section, outline.labels.datasets)
+        plot_section(plan, files.summary, files.figure(section.name))
+    if draw and outline.layers is not None:
+        figures["layers"] = files.figure("layers")
+        tables = (files.layers, files.layer_records, files.machine)
+        plot_layers(outline.layers, *tables, files.figure("layers"))
+    render_report(
+        outline,
+        files.summary,
+        files.layers,
+        files.differences,
+        files.repeatability,
+        files.layer_records,
+        files.machine,
+        figures,
+        folder / "report.md",
+        folder / "study.html",
+        TEMPLATES,
+        **more,
+    )
+    return files
+
+
+def make_pareto_plan(outline: Outline) -> ParetoPlan:
+    return ParetoPlan(outline.base, outline.references, outline.labels)
+
+
+def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:
+    """Write a study's tables and its JSON where the workflow writes them."""
+    files = study.write(folder)
+    aggregate(
+        files.records,
+        files.layer_tables,
+        files.layer_records,
+        files.summary,
+        files.layers,
+        files.differences,
+        files.repeatability,
+        comparisons,
+    )
+    export_study(
+        study.outline,
+        files.summary.with_suffix(".parquet"),
+        files.layers,
+        files.differences,
+        files.repeatability,
+        files.machine,
+        folder / "study.json",
+    )
+    return folder
+
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects elements and texts, and checks that tags close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data.strip())
+
+
+def parse_page(files: Files) -> Page:
+    return Page((files.folder / "study.html").read_text())

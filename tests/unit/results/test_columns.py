@@ -1,0 +1,68 @@
+from dataclasses import dataclass, fields
+
+import pytest
+from row_factory import make_row
+
+from vlmeter.axes import AXES
+from vlmeter.results.columns import Column, column, get_number, list_columns, restore_row
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
+from vlmeter.results.layer_row import LAYER_COLUMNS
+from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str = column("", "A name.")
+    seconds: float | None = column("s", "A time.")
+    count: int = column("", "A count.")
+    ready: bool | None = column("", "A flag.")
+
+
+def test_a_column_is_a_field_and_its_kind_follows_from_the_type():
+    assert list_columns(Row) == (
+        Column("name", "text", "", "A name."),
+        Column("seconds", "number", "s", "A time."),
+        Column("count", "integer", "", "A count."),
+        Column("ready", "flag", "", "A flag."),
+    )
+    assert [column.name for column in SUMMARY_COLUMNS] == [it.name for it in fields(SummaryRow)]
+
+
+def test_every_axis_is_a_column_as_its_table_describes_it():
+    by_name = {column.name: column for column in SUMMARY_COLUMNS}
+    for axis in AXES:
+        kind = "integer" if axis.is_number else "text"
+        assert by_name[axis.name] == Column(axis.name, kind, axis.unit, axis.description)
+
+
+def test_every_column_is_described_and_stands_once():
+    for columns in (SUMMARY_COLUMNS, LAYER_COLUMNS, DIFFERENCE_COLUMNS):
+        assert len({column.name for column in columns}) == len(columns)
+        assert all(column.description.endswith(".") for column in columns)
+
+
+def test_names_of_figures_with_a_unit_say_it():
+    short = {"J": "_j", "s": "_s", "W": "_w", "B": "_bytes", "g": "_g", "tokens/s": "_s"}
+    bare = {"latency", "energy"}  # the source's own keys
+    for described in SUMMARY_COLUMNS:
+        if described.unit in short and described.name not in bare:
+            assert described.name.endswith(short[described.unit]), described
+
+
+def test_a_number_is_read_by_its_columns_name():
+    row = make_row(latency=1.5, batch_size=2, disturbed=True)
+    assert get_number(row, "latency") == 1.5
+    assert get_number(row, "batch_size") == 2
+    assert get_number(row, "energy") is None
+    for name in ("status", "disturbed"):
+        with pytest.raises(TypeError, match=name):
+            get_number(row, name)
+    with pytest.raises(AttributeError):
+        get_number(row, "no_column")
+
+
+def test_a_column_without_a_value_cannot_be_read():
+    row = restore_row(Row, {"name": "a", "seconds": None})
+    assert (row.name, row.seconds) == ("a", None)
+    with pytest.raises(AttributeError, match="count"):
+        _ = row.count

@@ -1,0 +1,234 @@
+"""The columns of the summary, and what each shows of a record."""
+
+from dataclasses import fields, replace
+
+import pytest
+from figures_factory import make_component, make_figures
+from record_factory import make_cell, make_failed_record, make_metric, make_quality, make_record
+
+from vlmeter.axes import Axes
+from vlmeter.machine.devices import Gpu
+from vlmeter.measure.flops.result import MissingFlops
+from vlmeter.measure.result import (
+    CudaSettings,
+    GpuConditions,
+    MissingConditions,
+    MissingMemory,
+)
+from vlmeter.models.result import CompileResult, Quantization
+from vlmeter.results.record import Record
+from vlmeter.results.summary_row import SUMMARY_COLUMNS, build_summary_row
+from vlmeter.status import Status
+
+CELL = make_cell(
+    "m-bs2",
+    "coco",
+    {
+        "model": "m",
+        "prompt": "bare",
+        "device": "cuda",
+        "dtype": "fp16",
+        "image_size": 336,
+        "image_input": "native",
+        "batch_size": 2,
+        "max_input_len": 200,
+        "optimization": "mixed",
+    },
+)
+NOT_READ = {"memory_reason", "conditions_reason"}
+"""Columns that are filled where another block is not."""
+
+
+def make_full_record() -> Record:
+    """Return a record in which no value is missing."""
+    figures = make_figures(CELL, 1.0)
+    quality = make_quality(CELL)
+    note, rate = "a note", make_metric("unparsed_rate", "Rate", 0.1, 0.1, higher_is_better=False)
+    metrics = tuple(replace(metric, note=note) for metric in (*quality.metrics, rate))
+    reasons = {f"energy_{name}": "a reason" for name in ("reason", "net_reason")}
+    record = make_record(
+        CELL,
+        replace(
+            figures,
+            model=replace(
+                figures.model,
+                licence="MIT",
+                cache="DynamicCache",
+                quantization=Quantization("int8", "torchao", 3, [], []),
+                dtype_by_stage={"vision": "float16"},
+                kernels={"vision": ["flash"]},
+                decode_kernels=["flash"],
+                not_as_asked=["a kernel"],
+            ),
+            provenance=replace(
+                figures.provenance,
+                cuda=make_cuda_settings(),
+                container="docker",
+                gpus=[Gpu(0, "Card", "GPU-0", 1, "550.1")],
+            ),
+            energy_detail=replace(
+                figures.energy_detail,
+                **reasons,
+                energy_per_token_j=1.0,
+                energy_per_token_reason="a reason",
+                power_w=1.0,
+                idle_w=1.0,
+                co2e_g=1.0,
+                grid_kg_per_kwh=1.0,
+                components=[
+                    make_component(device, 10.0, 5.0, "measured", "counter")
+                    for device in ("cpu", "gpu0", "gpu1", "ram")
+                ],
+            ),
+            compile=CompileResult(
+                form="regional",
+                mode="default",
+                compiled_modules=2,
+                compile_time_s=1.0,
+                graphs=1,
+                graph_breaks=0,
+                recompiles=0,
+                cache_hits=0,
+                quality_pass_compiled=False,
+                decode_compiled=False,
+            ),
+            conditions=replace(
+                figures.conditions,
+                clock_mhz_start=1.0,
+                clock_mhz_end=1.0,
+                temperature_c_start=1.0,
+                temperature_c_end=1.0,
+                foreign_cpu_share=0.0,
+                disturbance="others",
+                gpus=[make_gpu_conditions(1000.0, 50.0), make_gpu_conditions(900.0, 70.0)],
+            ),
+            flops_detail=replace(
+                figures.flops_detail,
+                flops_reason="a reason",
+                by_stage=dict.fromkeys(("vision", "qformer", "connector", "prefill", "other"), 1),
+                utilisation=0.5,
+                decode_step=1.0,
+            ),
+            memory=replace(
+                figures.memory,
+                peak_allocated_bytes=7,
+                peak_reserved_bytes=8,
+                device_used_bytes=9,
+                device_used_before_bytes=1,
+            ),
+        ),
+        replace(quality, metrics=metrics),
+    )
+    return replace(record, ending=replace(record.ending, reason="a reason"))
+
+
+def make_cuda_settings() -> CudaSettings:
+    return CudaSettings(
+        version="13.0",
+        cudnn=91900,
+        capability="9.0",
+        matmul_fp32="ieee",
+        convolution_fp32="ieee",
+        fp16_reduced_precision_sums=True,
+        bf16_reduced_precision_sums=True,
+        fp16_accumulation=False,
+        cudnn_benchmark=False,
+        cudnn_deterministic=False,
+        environment={},
+    )
+
+
+def make_gpu_conditions(clock_mhz: float, temperature_c: float) -> GpuConditions:
+    return GpuConditions(
+        device="gpu0",
+        samples=3,
+        sm_clock_mhz=clock_mhz,
+        memory_clock_mhz=clock_mhz,
+        power_w=100.0,
+        temperature_c=temperature_c,
+        power_limit_w=300.0,
+        throttle_reasons=["sw_power_cap"],
+    )
+
+
+def test_no_column_of_a_full_record_is_empty():
+    row = build_summary_row(make_full_record())
+    empty = {column.name for column in SUMMARY_COLUMNS if getattr(row, column.name) is None}
+    assert empty == NOT_READ
+
+
+def test_every_value_is_of_its_columns_kind():
+    row = build_summary_row(make_full_record())
+    types = {"text": str, "number": int | float, "integer": int, "flag": bool}
+    for column in SUMMARY_COLUMNS:
+        value = getattr(row, column.name)
+        assert value is None or isinstance(value, types[column.kind]), column
+
+
+def test_a_cell_that_failed_has_its_axes_and_its_reason():
+    row = build_summary_row(make_failed_record(CELL, Status.CRASHED, "killed"))
+    filled = {name for name, value in vars(row).items() if value is not None}
+    axes = {axis.name for axis in fields(Axes)}
+    assert filled == {"cell", "dataset", "status", "reason", "attempt", *axes}
+    assert (row.status, row.reason, row.image_size) == ("crashed", "killed", 336)
+
+
+def test_a_block_that_could_not_be_read_has_its_reason_alone():
+    record = make_full_record()
+    assert record.figures is not None
+    row = build_summary_row(
+        replace(
+            record,
+            figures=replace(
+                record.figures,
+                memory=MissingMemory("no procfs"),
+                conditions=MissingConditions("no sensors"),
+                flops_detail=MissingFlops(None, "no trace", 5.0, None),
+            ),
+        )
+    )
+    assert (row.memory_reason, row.peak_memory_bytes, row.weights_bytes) == (
+        "no procfs",
+        None,
+        None,
+    )
+    assert (row.conditions_reason, row.disturbed) == ("no sensors", None)
+    assert (row.flops_reason, row.flops, row.flops_decode_step) == ("no trace", None, 5.0)
+    assert row.flops_vision is None
+
+
+@pytest.mark.parametrize(("device", "peak_bytes"), [("cuda", 7), ("cpu", 15_580_000_000)])
+def test_the_peak_is_the_gpus_or_the_processs(device, peak_bytes):
+    record = make_full_record()
+    row = build_summary_row(replace(record, cell=replace(record.cell, device=device)))
+    assert row.peak_memory_bytes == peak_bytes
+
+
+def test_of_several_gpus_the_slowest_and_the_hottest_is_shown():
+    row = build_summary_row(make_full_record())
+    assert (row.gpu_clock_mhz, row.gpu_temperature_c) == (900.0, 70.0)
+    assert row.gpu_throttle_reasons == "sw_power_cap"
+
+
+def test_decoding_leaves_out_what_is_as_usual():
+    record = make_full_record()
+    assert record.figures is not None
+    greedy = build_summary_row(record)
+    assert greedy.decoding == (
+        "greedy; at most 16 new tokens; end of answer: token 2; padding on the left"
+    )
+    decoding = replace(
+        record.figures.decoding,
+        method="beam search",
+        num_beams=4,
+        min_new_tokens=2,
+        repetition_penalty=1.2,
+        eos_token_ids=[],
+    )
+    searched = build_summary_row(
+        replace(record, figures=replace(record.figures, decoding=decoding))
+    )
+    assert searched.decoding == (
+        "beam search of 4 beams, length penalty 1; at most 16 new tokens; at least 2; "
+        "repetition penalty 1.2; end of answer: token none; padding on the left"
+    )
