@@ -72,10 +72,8 @@ _DEVICE = (
     ),
     (
         "busy or unavailable",
-        Sentence(
-            "the GPU is busy or unavailable: end the process that has it, or set its compute mode "
-            "to Default (nvidia-smi -c DEFAULT)"
-        ),
+        "the GPU is busy or unavailable: end the process that has it, or set its compute mode "
+        "to Default (nvidia-smi -c DEFAULT)",
     ),
     (
         "driver on your system is too old",
@@ -104,7 +102,7 @@ _DEVICE = (
         "No CUDA GPUs are available",
         Sentence("CUDA finds no GPU: see CUDA_VISIBLE_DEVICES and nvidia-smi"),
     ),
-    ("GPU is lost", Sentence("the GPU is lost: reset it, or reboot")),
+    ("GPU is lost", "the GPU is lost: reset it, or reboot"),
 )
 """What CUDA says of a GPU or driver that cannot be used, and the same with the remedy."""
 

@@ -57,7 +57,8 @@ class TimedCell:
 
     status: str
     reason: str | None
-    cell: _CellOnDevice
+    cell: _CellOnDevice | None = None
+    """Of a record; a measurement names no cell."""
     latency_detail: _Rounds | None = None
 
     @property
@@ -129,7 +130,7 @@ def describe_drift(
             status = get_status_label(measurement.status)
             reason = f": {measurement.reason}" if measurement.reason else ""
             return Remark(say(f"drift.no_{which}", status=f"{status}{reason}"), warning=True)
-    repeatability = repeats.find("latency", base.cell.device)
+    repeatability = repeats.find("latency", base.cell.device) if base.cell else None
     difference = compare_rounds(
         control.rounds_s,
         base.rounds_s,

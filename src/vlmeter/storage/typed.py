@@ -3,7 +3,7 @@
 import math
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -19,25 +19,33 @@ _KINDS = {str: "text", float: "number", int: "integer", bool: "flag"}
 _MISSING = "missing"
 
 
-class _MismatchError(Exception):
-    """A value does not fit its type. Each reader that lets it pass puts its own step before."""
+@dataclass
+class _Mismatch:
+    """What does not fit its type."""
 
-    def __init__(self, value: object, kind: str, place: str = "") -> None:
-        super().__init__()
-        self.value = value
-        self.kind = kind
-        self.place = place
-        """Path of the value, from where the reader began."""
+    value: object
+    kind: str
+    place: str = ""
+    """Path of the value, from where the reader began: each reader puts its own step before."""
 
-    def put_before(self, step: str) -> "_MismatchError":
-        self.place = step + self.place
-        return self
-
-    def __str__(self) -> str:
+    def describe(self) -> str:
         place = self.place.removeprefix(".") or "its content"
         if self.kind == _MISSING:
             return f" lacks {place}"
         return f": {place} is {self.value!r}, not a {self.kind}"
+
+
+class _MismatchError(Exception):
+    """A value does not fit its type; the argument says which and where."""
+
+
+def _refuse(value: object, kind: str) -> _MismatchError:
+    return _MismatchError(_Mismatch(value, kind))
+
+
+def _put_before(step: str, error: _MismatchError) -> _MismatchError:
+    error.args[0].place = step + error.args[0].place
+    return error
 
 
 def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> _Built:
@@ -61,8 +69,8 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     try:
         return read(data)
     except _MismatchError as error:
-        at = error.put_before(f".{place}" if place else "")
-        raise UserError(f"{file}{at}: delete it and run again.") from None
+        mismatch = _put_before(f".{place}" if place else "", error).args[0]
+        raise UserError(f"{file}{mismatch.describe()}: delete it and run again.") from None
 
 
 @cache
@@ -103,7 +111,7 @@ def _make_scalar_reader(kinds: tuple[type, ...], *, is_optional: bool = False) -
 
     def read(value: object) -> object:
         if type(value) not in accepted or (type(value) is float and not math.isfinite(value)):
-            raise _MismatchError(value, name)
+            raise _refuse(value, name)
         return value
 
     return read
@@ -138,19 +146,19 @@ def _make_union_reader(kinds: tuple[Any, ...]) -> _Read:
 
 def _read_nothing(value: object) -> None:
     if value is not None:
-        raise _MismatchError(value, "null")
+        raise _refuse(value, "null")
 
 
 def _make_list_reader(build: type, read_item: _Read) -> _Read:
     def read(value: object) -> object:
         if not isinstance(value, list):
-            raise _MismatchError(value, "list")
+            raise _refuse(value, "list")
         items: list[object] = []
         try:
             for item in value:
                 items.append(read_item(item))
         except _MismatchError as error:
-            raise error.put_before(f"[{len(items)}]") from None
+            raise _put_before(f"[{len(items)}]", error) from None
         return build(items)
 
     return read
@@ -159,14 +167,14 @@ def _make_list_reader(build: type, read_item: _Read) -> _Read:
 def _make_table_reader(read_item: _Read) -> _Read:
     def read(value: object) -> object:
         if not isinstance(value, dict):
-            raise _MismatchError(value, "table")
+            raise _refuse(value, "table")
         items: dict[object, object] = {}
         key: object = None
         try:
             for key, item in value.items():
                 items[key] = read_item(item)
         except _MismatchError as error:
-            raise error.put_before(f".{key}") from None
+            raise _put_before(f".{key}", error) from None
         return items
 
     return read
@@ -175,7 +183,7 @@ def _make_table_reader(read_item: _Read) -> _Read:
 def _make_choice_reader(choices: tuple[object, ...]) -> _Read:
     def read(value: object) -> object:
         if value not in choices:
-            raise _MismatchError(value, "/".join(map(str, choices)))
+            raise _refuse(value, "/".join(map(str, choices)))
         return value
 
     return read
@@ -186,7 +194,7 @@ def _make_enum_reader(kind: type[StrEnum]) -> _Read:
         try:
             return kind(str(value))
         except ValueError:
-            raise _MismatchError(value, kind.__name__.lower()) from None
+            raise _refuse(value, kind.__name__.lower()) from None
 
     return read
 
@@ -196,7 +204,7 @@ def _make_named_tuple_reader(kind: type) -> _Read:
 
     def read(value: object) -> object:
         if not isinstance(value, list) or len(value) != len(readers):
-            raise _MismatchError(value, f"list of {len(readers)}")
+            raise _refuse(value, f"list of {len(readers)}")
         return kind(*(read_item(item) for read_item, item in zip(readers, value, strict=True)))
 
     return read
@@ -209,7 +217,7 @@ def _make_dataclass_reader(cls: type[Any]) -> _Read:
 
     def read(value: object) -> object:
         if not isinstance(value, dict):
-            raise _MismatchError(value, "table")
+            raise _refuse(value, "table")
         values: dict[str, object] = {}
         name = ""
         try:
@@ -217,9 +225,9 @@ def _make_dataclass_reader(cls: type[Any]) -> _Read:
                 if name in value:
                     values[name] = read_field(value[name])
                 elif name in required:
-                    raise _MismatchError(None, _MISSING)
+                    raise _refuse(None, _MISSING)
         except _MismatchError as error:
-            raise error.put_before(f".{name}") from None
+            raise _put_before(f".{name}", error) from None
         return cls(**values)
 
     return read

@@ -12,9 +12,16 @@ from study_factory import AXES, MadeStudy, cell_id
 from study_steps import render_all
 
 from vlmeter.machine.description import Gpu, Machine
-from vlmeter.reporting.remarks import Remark, TimedCell, describe_drift, list_remarks
+from vlmeter.reporting.remarks import (
+    Remark,
+    TimedCell,
+    describe_drift,
+    list_remarks,
+    read_timed_cell,
+)
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.tables import read_summary
+from vlmeter.storage.files import write_json
 from vlmeter.storage.typed import from_plain
 
 NO_REPEATS = Repeats()
@@ -31,6 +38,16 @@ def make_timed(latency_s: float, *, rounds: list[float] | None = None) -> TimedC
 def make_ended(status: str, reason: str | None, latency: dict[str, Any] | None) -> TimedCell:
     content = {"status": status, "reason": reason, "cell": {"device": "cpu"}}
     return from_plain(TimedCell, {**content, "latency_detail": latency}, Path("record.json"))
+
+
+def test_a_measurement_which_names_no_cell_is_read_as_the_second_one(tmp_path):
+    latency = {"latency_s": 0.02, "rounds_s": [0.02, 0.02]}
+    write_json(
+        tmp_path / "measurement.json", {"status": "ok", "reason": None, "latency_detail": latency}
+    )
+    control = read_timed_cell(tmp_path / "measurement.json")
+    assert control.rounds_s == [0.02, 0.02]
+    assert describe_drift(control, make_timed(0.02), NO_REPEATS) is not None
 
 
 def test_a_machine_that_stayed_the_same_did_not_drift():
