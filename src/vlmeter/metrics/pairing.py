@@ -1,6 +1,7 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,15 +114,15 @@ def _explain_unpaired(count: int, position: pa.Scalar) -> str:
 
 
 def _build_example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> Example:
-    choices = tuple(sample["choices"] or ())
-    references = tuple(text or "" for text in sample["references"] or ())
+    choices = tuple(map(_compose, sample["choices"] or ()))
+    references = tuple(_compose(text or "") for text in sample["references"] or ())
     answer_index = sample["answer_index"]
     if not references and answer_index is not None and 0 <= answer_index < len(choices):
         references = (choices[answer_index],)
     option_scores = prediction.get("option_scores")
     return Example(
         id=sample["id"],
-        prediction=prediction["prediction"],
+        prediction=_compose(prediction["prediction"]),
         references=references,
         choices=choices,
         answer_index=answer_index,
@@ -129,3 +130,8 @@ def _build_example(sample: Mapping[str, Any], prediction: Mapping[str, Any]) -> 
         if option_scores is None
         else tuple(math.nan if score is None else score for score in option_scores),
     )
+
+
+def _compose(text: str) -> str:
+    """Return a text in Unicode's composed form: texts that look equal compare as equal."""
+    return unicodedata.normalize("NFC", text)

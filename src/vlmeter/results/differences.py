@@ -20,7 +20,7 @@ from vlmeter.storage.files import check_whole, checksums, read_json
 Plain = Mapping[str, Any]
 Key = tuple[str, str]
 """Data set and cell."""
-_WORD_ERRORS = ("wer", "mer")
+_ERROR_RATES = ("wer", "mer", "cer")
 _SUFFIXES = {"latency": "_s", "sample_time": "_s", "energy": "_j"}
 """How a cost's columns end."""
 
@@ -56,9 +56,9 @@ def compare_cells(
 
 
 def task_metric(record: Plain) -> Plain | None:
-    """Return the task's own metric: the first that is no word error rate."""
+    """Return the task's own metric: the first that is no error rate of words or characters."""
     for name, metric in _metrics(record).items():
-        if not name.startswith(_WORD_ERRORS):
+        if not name.startswith(_ERROR_RATES):
             return metric
     return None
 
