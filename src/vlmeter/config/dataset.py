@@ -133,7 +133,11 @@ class Dataset(Block):
     max_new_tokens: int = Field(
         20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
     )
-    generation: Generation = Field(Generation(), description="How answers are decoded.")
+    generation: Generation | Literal["model"] = Field(
+        Generation(),
+        description="How answers are decoded, whatever the model's own generation config says; "
+        "`model`: as that config says, but for `max_new_tokens`.",
+    )
     shards: int = Field(
         1,
         ge=1,
@@ -188,7 +192,8 @@ class Dataset(Block):
 
     @model_validator(mode="after")
     def _check_answer_lengths(self) -> "Dataset":
-        if self.generation.min_new_tokens > self.max_new_tokens:
+        least = 0 if self.generation == "model" else self.generation.min_new_tokens
+        if least > self.max_new_tokens:
             raise ValueError("generation.min_new_tokens is more than max_new_tokens")
         return self
 

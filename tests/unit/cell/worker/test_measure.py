@@ -97,6 +97,7 @@ def test_how_answers_were_decoded_is_kept(figures):
         length_penalty=1.0,
         min_new_tokens=0,
         repetition_penalty=1.0,
+        own_settings=None,
         eos_token_ids=[2],
         pad_token_id=0,
         padding_side="left",
