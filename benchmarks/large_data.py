@@ -188,8 +188,8 @@ def make_job() -> "CellJob":
 def score(folder: Path, _samples: int) -> None:
     """Score the answers."""
     from vlmeter.metrics.uncertainty import RESAMPLES
+    from vlmeter.results.cell import RecordCell
     from vlmeter.results.job import ScoreJob
-    from vlmeter.results.record import RecordCell
     from vlmeter.results.score_predictions import score_predictions
 
     cell = make_job().cell

@@ -183,7 +183,7 @@ def _write_machine(study: Study, jobs: Jobs) -> None:
         threads_of_a_cell=1,
         gpus=(),
         gpus_left_out=(),
-        software=jobs.machine()["software"],
+        software=jobs.build_machine()["software"],
         energy=energy,
         git=GitState("0" * 40, dirty=False),
     )
@@ -194,7 +194,7 @@ def _write_machine(study: Study, jobs: Jobs) -> None:
 def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     """Read the sample as the workflow does; the images, which no later rule reads, are left out."""
     folder = study.folder.dataset(dataset)
-    job = DatasetJob.from_params(jobs.dataset(dataset))
+    job = DatasetJob.from_params(jobs.build_dataset(dataset))
     download_dataset(job, folder.samples, folder.manifest)
     for size in dict.fromkeys(cell.axes.image_size for cell in study.cells):
         write_table(folder.images(size), [], IMAGES)
@@ -281,7 +281,7 @@ def _write_cell(
     files["scores"] = file_sha256(folder.scores)
     quality = _quality(right.record["quality"], tables["scores"]) if ok else None
     write_json(folder.record, {**_record(cell, measured, quality), "files": files})
-    _note_attempt(jobs.inference(cell), measured)
+    _note_attempt(jobs.build_measurement(cell), measured)
 
 
 def _write_measurement(
@@ -355,4 +355,4 @@ def _write_control(study: Study, jobs: Jobs, chance: random.Random) -> None:
         return
     measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], chance)
     _write_measurement(study.folder.control, measured, PREDICTIONS.empty_table())
-    _note_attempt(jobs.control(cell), measured)
+    _note_attempt(jobs.build_control(cell), measured)

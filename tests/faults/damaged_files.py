@@ -155,7 +155,7 @@ def damage_a_note(study: Study, dice: random.Random) -> str:
     with working_in(study.tree.folder):
         config = Config(load_config(Path("study.yaml")))
         jobs = Jobs(config)
-        counts = {jobs.inference(cell)["attempt"]["count"] for cell in config.cells}
+        counts = {jobs.build_measurement(cell)["attempt"]["count"] for cell in config.cells}
     note.write_bytes(content)
     expect(counts == {1}, f"tries are counted as {counts}")
     return "a damaged note costs one more try at most"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from fetches import Fetcher
 from hubcontent import add_model, add_noise
-from hubserver import Hub, Repo
+from hubrepo import Repo
+from hubserver import Hub
 
 NUMBERS = itertools.count()
 

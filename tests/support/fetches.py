@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hubserver import Repo
+from hubrepo import Repo
 
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling

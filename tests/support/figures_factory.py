@@ -1,6 +1,8 @@
 """Makes up what the measurement of a cell leaves, typed and complete."""
 
 import hashlib
+from dataclasses import replace
+from typing import Any
 
 from vlmeter.cell.measurement import (
     Checks,
@@ -14,9 +16,17 @@ from vlmeter.data.manifests import UnusableSample
 from vlmeter.machine.description import Cpu
 from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.flops.result import FlopsDetail
-from vlmeter.measure.result import Conditions, Generation, Latency, Memory, TorchSettings
+from vlmeter.measure.result import (
+    Conditions,
+    CudaSettings,
+    Generation,
+    GpuConditions,
+    Latency,
+    Memory,
+    TorchSettings,
+)
 from vlmeter.provenance import GitState
-from vlmeter.results.record import RecordCell
+from vlmeter.results.cell import RecordCell
 
 
 def digest(*parts: object) -> str:
@@ -249,3 +259,34 @@ def make_conditions() -> Conditions:
         disturbed=False,
         disturbance=None,
     )
+
+
+def make_gpu_conditions(**changes: Any) -> GpuConditions:
+    nothing_read = GpuConditions(
+        device="gpu0",
+        samples=9,
+        sm_clock_mhz=None,
+        memory_clock_mhz=None,
+        power_w=None,
+        temperature_c=None,
+        power_limit_w=None,
+        throttle_reasons=None,
+    )
+    return replace(nothing_read, **changes)
+
+
+def make_cuda_settings(**changes: Any) -> CudaSettings:
+    settings = CudaSettings(
+        version="13.0",
+        cudnn=91900,
+        capability="9.0",
+        matmul_fp32="ieee",
+        convolution_fp32="tf32",
+        fp16_reduced_precision_sums=True,
+        bf16_reduced_precision_sums=True,
+        fp16_accumulation=False,
+        cudnn_benchmark=False,
+        cudnn_deterministic=False,
+        environment={},
+    )
+    return replace(settings, **changes)

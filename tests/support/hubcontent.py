@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from datasets import ClassLabel, Features, Image, List, Value
-from hubserver import Hub, Repo
+from hubrepo import Repo
+from hubserver import Hub
 from PIL import Image as Pillow
 from safetensors import safe_open
 from safetensors.torch import save

@@ -8,7 +8,8 @@ from figures_factory import make_figures
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Figures
 from vlmeter.metrics.figure import BadSample, Figure
-from vlmeter.results.record import Quality, Record, RecordCell, SourceFigures
+from vlmeter.results.cell import RecordCell
+from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.results.score_predictions import format_flops
 from vlmeter.status import Status
 

@@ -1,11 +1,13 @@
-"""Makes up rows of the summary."""
+"""Makes up rows of the summary and of the differences."""
 
 import json
 from typing import Any
 
 from vlmeter.metrics.figure import Figure
 from vlmeter.results.columns import restore_row
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
+from vlmeter.storage.layout import DifferenceKey
 
 CELL = {
     "cell": "m-bs1",
@@ -49,3 +51,9 @@ def metrics_of(**values: float | None) -> dict[str, Any]:
         "task_metric": own and own.name,
         "task_value": own and own.value,
     }
+
+
+def make_difference(key: DifferenceKey, **values: Any) -> DifferenceRow:
+    """Return the row of a pair of cells, without figures but those that are given."""
+    empty = {column.name: None for column in DIFFERENCE_COLUMNS}
+    return restore_row(DifferenceRow, {**empty, **key._asdict(), **values})

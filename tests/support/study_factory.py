@@ -13,7 +13,8 @@ from record_factory import make_cell, make_failed_record, make_ok_record
 from study_files import Files, write_answers, write_samples
 
 from vlmeter.axes import Axes, write_cell_id
-from vlmeter.results.comparisons import Comparisons, DifferenceKey
+from vlmeter.results.cell import RecordCell
+from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.outline import (
     DatasetInfo,
     LayersOutline,
@@ -23,10 +24,10 @@ from vlmeter.results.outline import (
     ProfiledCell,
     SectionOutline,
 )
-from vlmeter.results.record import Record, RecordCell
+from vlmeter.results.record import Record
 from vlmeter.status import Status
 from vlmeter.storage.files import write_json
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 AXES = {
     "model": "blip2-opt-2.7b",

@@ -1,18 +1,14 @@
 """The files of a made-up study, and the tables that lie beside its records."""
 
 import io
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import stored_data
 from PIL import Image
-
-from vlmeter.data.samples import SAMPLES
-from vlmeter.storage.files import file_sha256
-from vlmeter.storage.parquet import write_table
 
 
 @dataclass
@@ -66,11 +62,7 @@ def write_samples(folder: Path, words: str) -> Path:
         }
         for place in range(4)
     ]
-    write_table(folder / "samples.parquet", rows, SAMPLES)
-    manifest = folder / "samples.json"
-    identity = {"dataset": folder.name, "sha256": file_sha256(folder / "samples.parquet")}
-    manifest.write_text(json.dumps({**identity, "revision": None}))
-    return manifest
+    return stored_data.write_samples(folder / "samples.parquet", rows)
 
 
 def write_answers(folder: Path, record: dict[str, Any], *, odd: bool, words: str = "") -> None:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vlmeter.axes import AXES, Axes, write_cell_id
 
@@ -24,21 +27,20 @@ CELL = Axes(
     max_input_len=200,
     optimization="eager",
 )
-ENTRY = """
-    padding: Annotated[
-        Literal["longest", "max_length"],
-        Entry(
-            id_place=10,
-            id_form="pad_{}",
-            id_omits="default",
-            default="longest",
-            description=Sentence("How texts of a batch are brought to one length."),
-            key_description=Sentence("How texts of a batch are brought to one length."),
-        ),
-    ]
+PAGE = (REPOSITORY / "docs/extending.md").read_text("utf-8")
+PART = PAGE.split("\n## An axis\n")[1].split("\n## ")[0]
+RUSSIAN = {
+    "axis_label": {"padding": "Дополнение текстов"},
+    "axis_heading": {"padding": "Дополнение"},
+}
 
-"""
-WORDS = {"en": "Padding of texts", "ru": "Дополнение текстов"}
+
+def read_block(language: str) -> str:
+    """Return the only block of a language in the page's part on axes."""
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```", PART, re.MULTILINE | re.DOTALL)
+    return block
+
+
 USE_OF_THE_AXIS = """
 import json
 import sys
@@ -46,7 +48,7 @@ import sys
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
 from vlmeter.reporting.formats import get_axis_label
-from vlmeter.reporting.language import speaking
+from vlmeter.reporting.language import use_language
 from vlmeter.reporting.sections.rows import collect_section_rows
 from vlmeter.reporting.settings import format_setting
 from vlmeter.results.columns import restore_row
@@ -76,9 +78,12 @@ summary = {
 outline = build_outline(study)
 report = {}
 for language in ("en", "ru"):
-    with speaking(language):
+    with use_language(language):
         rows = collect_section_rows(outline.sections[0], outline.labels.datasets, summary)
-        report[language] = [rows.make_lead()[0].heading, get_axis_label("padding")]
+        report[language] = {
+            "axis_label": {"padding": get_axis_label("padding")},
+            "axis_heading": {"padding": rows.make_lead()[0].heading},
+        }
 print(json.dumps({
     "ids": [cell.id for cell in study.cells],
     "base": Study(check_config(based, "study.yaml")).base_axes.padding,
@@ -117,23 +122,30 @@ def test_numbers_have_bounds():
 
 
 @pytest.fixture
-def copy_with_an_axis(tmp_path: Path) -> Path:
-    """Copy the package and the catalogues, with an axis more."""
+def words() -> dict[str, dict[str, dict[str, str]]]:
+    """The names of the new axis by language and group of the catalogue."""
+    return {"en": yaml.safe_load(read_block("yaml")), "ru": RUSSIAN}
+
+
+@pytest.fixture
+def copy_with_an_axis(tmp_path: Path, words) -> Path:
+    """Copy the package and the catalogues, with the axis of the page."""
     shutil.copytree(REPOSITORY / "src", tmp_path / "src")
     shutil.copytree(REPOSITORY / "report", tmp_path / "report")
     table = tmp_path / "src/vlmeter/axes.py"
     before, after = table.read_text("utf-8").split("\n    def as_dict")
-    table.write_text(f"{before}{ENTRY}    def as_dict{after}", "utf-8")
-    for language, words in WORDS.items():
+    entry = textwrap.indent(read_block("python"), "    ")
+    table.write_text(f"{before}\n{entry}\n    def as_dict{after}", "utf-8")
+    for language, groups in words.items():
         catalogue = tmp_path / f"report/locales/{language}.yaml"
         text = catalogue.read_text("utf-8")
-        for group in ("axis_label", "axis_heading"):
-            text = text.replace(f"{group}:\n", f"{group}:\n  padding: {words}\n")
+        for group, names in groups.items():
+            text = text.replace(f"{group}:\n", f"{group}:\n  padding: {names['padding']}\n")
         catalogue.write_text(text, "utf-8")
     return tmp_path
 
 
-def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values) -> None:
+def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values, words) -> None:
     done = subprocess.run(
         [sys.executable, "-c", USE_OF_THE_AXIS, json.dumps(values)],
         cwd=copy_with_an_axis,
@@ -154,5 +166,5 @@ def test_an_entry_and_its_words_add_an_axis(copy_with_an_axis: Path, values) -> 
     assert outcome["base"] == "max_length"
     assert outcome["refusal"].startswith('study.yaml: base.padding: "none" is not known')
     assert ["padding", "text"] in outcome["columns"]
-    assert outcome["report"] == {language: [words, words] for language, words in WORDS.items()}
+    assert outcome["report"] == words
     assert outcome["setting"] == "max_length"

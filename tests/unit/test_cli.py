@@ -7,6 +7,7 @@ import pytest
 
 from vlmeter import cli
 from vlmeter.results import publish as publishing
+from vlmeter.storage.layout import StudyFolder
 
 COMMANDS = ("plan", "verify", "compare", "publish", "reference")
 
@@ -49,10 +50,10 @@ def test_a_mistake_of_the_user_ends_it_with_a_sentence(command: str, tmp_path: P
 def test_publish_takes_the_configs_results_and_what_lies_beside(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handed_on: list[tuple[Path, Path, list[Path]]] = []
+    handed_on: list[tuple[StudyFolder, Path, list[Path]]] = []
 
-    def keep(results: Path, target: Path, beside: list[Path]) -> Path:
-        handed_on.append((results, target, beside))
+    def keep(study: StudyFolder, target: Path, beside: list[Path]) -> Path:
+        handed_on.append((study, target, beside))
         return target / "a-device"
 
     monkeypatch.setattr(publishing, "publish", keep)
@@ -60,5 +61,5 @@ def test_publish_takes_the_configs_results_and_what_lies_beside(
     monkeypatch.chdir(repository)
     cli.main(["publish", config, "docs/measurements", "--beside", "truth.md", "truth.json"])
     beside = [Path("truth.md"), Path("truth.json")]
-    assert handed_on == [(Path("results/demo"), Path("docs/measurements"), beside)]
+    assert handed_on == [(StudyFolder(Path("results/demo")), Path("docs/measurements"), beside)]
     assert capsys.readouterr().out.splitlines() == ["docs/measurements/a-device"]

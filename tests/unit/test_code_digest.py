@@ -277,12 +277,15 @@ def test_the_closure_holds_packages_on_the_way():
     assert list(import_closure("vlmeter.data.preprocess_images")) == [
         "vlmeter",
         "vlmeter.data",
+        "vlmeter.data.job",
+        "vlmeter.data.manifests",
         "vlmeter.data.preprocess_images",
         "vlmeter.data.samples",
         "vlmeter.errors",
         "vlmeter.storage",
         "vlmeter.storage.files",
         "vlmeter.storage.parquet",
+        "vlmeter.storage.typed",
     ]
 
 

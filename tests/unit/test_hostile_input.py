@@ -20,7 +20,7 @@ from vlmeter.data.samples import Text
 from vlmeter.data.text_files import describe_text_table
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line, printable
-from vlmeter.reporting.render_report import html_environment
+from vlmeter.reporting.render_report import make_html_environment
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study
 
@@ -64,7 +64,7 @@ def paths_of(study):
         yield folder.cell(cell.key).record
         yield folder.dataset(cell.dataset).manifest
         yield folder.model_manifest(cell.axes.model, cell.axes.dtype)
-        yield Path(jobs.inference(cell)["attempt"]["note"])
+        yield Path(jobs.build_measurement(cell)["attempt"]["note"])
     for section in study.sections:
         yield folder.figure(section.name)
 
@@ -122,7 +122,7 @@ def test_markdown_shows_any_text_as_it_is(text):
 
 @given(text=TEXTS)
 def test_a_page_shows_any_text_as_it_is_and_takes_none_for_a_template(text):
-    environment = html_environment(Path("nowhere"))
+    environment = make_html_environment(Path("nowhere"))
     environment.loader = DictLoader({"page": "<p title='{{ text }}'>{{ text }}</p>"})
     page = environment.get_template("page").render(text=text)
     shown = re.fullmatch(r"<p title='([^'<>]*)'>([^<>]*)</p>", page, re.DOTALL)

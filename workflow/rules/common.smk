@@ -16,7 +16,7 @@ from vlmeter.study.outline import (
     plan_section_figure,
 )
 from vlmeter.study.comparisons import plan_comparisons
-from vlmeter.reporting.language import in_language
+from vlmeter.reporting.language import get_page_path
 from vlmeter.scripting import pack
 from vlmeter.storage.layout import CellKey
 from vlmeter.study.read_study import read_study

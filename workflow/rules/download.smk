@@ -35,7 +35,7 @@ rule note_machine:
         touch(FOLDER.machine_noted),
     localrule: True
     params:
-        machine=RULES.jobs.machine(),
+        machine=RULES.jobs.build_machine(),
     message:
         "Noting what the machine was described for"
 

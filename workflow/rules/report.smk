@@ -238,7 +238,7 @@ rule render_report:
             labels={"item": "report (Markdown)"},
         ),
         markdown_ru=report(
-            in_language(FOLDER.report, "ru"),
+            get_page_path(FOLDER.report, "ru"),
             category="1. Answer",
             caption="../../report/captions/report_ru.rst",
             labels={"item": "report in Russian (Markdown)"},
@@ -250,7 +250,7 @@ rule render_report:
             labels={"item": "report (page)"},
         ),
         page_ru=report(
-            in_language(FOLDER.page, "ru"),
+            get_page_path(FOLDER.page, "ru"),
             category="1. Answer",
             caption="../../report/captions/study_ru.rst",
             labels={"item": "report in Russian (page)"},

@@ -72,7 +72,7 @@ rule gather_shards:
     conda:
         ENVIRONMENT
     params:
-        gather=RULES.jobs.gathered(),
+        gather=RULES.jobs.build_gathering(),
     message:
         "Gathering the shards of {wildcards.cell} on {wildcards.dataset}"
     script:

@@ -24,7 +24,7 @@ class Attempt:
     count: int
     status: str
     devices: list[str]
-    """What the machine had, as `devices.fingerprint` describes it."""
+    """What the machine had, as `devices.list_fingerprint` describes it."""
     taken: list[str] = field(default_factory=list)
     """UUIDs of the cell's GPUs that other processes had when it began."""
     timed_out_s: float | None = None

@@ -14,7 +14,7 @@ from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
-from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.machine.isolation import run_isolated
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_json
@@ -44,7 +44,7 @@ def run_cell_job(
     cell = job.cell
 
     def guarded() -> None:
-        _prepare_environment(cpu_threads(cell.cpu_threads))
+        _prepare_environment(count_cpu_threads(cell.cpu_threads))
         try:
             work()
         except Exception as error:
@@ -59,7 +59,7 @@ def run_cell_job(
     taken = _find_taken_gpus(device)
     if inputs.model is None or not devices.is_present(device, cell.gpus):
         # No child: importing torch, only to learn the same, would take seconds a cell.
-        write_failure(Failure(Status.UNAVAILABLE, devices.absence(device, cell.gpus)))
+        write_failure(Failure(Status.UNAVAILABLE, devices.describe_absence(device, cell.gpus)))
     else:
         death = run_isolated(guarded, timeout_s)
         if death is not None:
@@ -71,7 +71,7 @@ def run_cell_job(
             key=attempt.key,
             count=attempt.count,
             status=str(read_json(status_file)["status"]),
-            devices=devices.fingerprint(device, compiles=cell.optimization.needs_compiler),
+            devices=devices.list_fingerprint(device, compiles=cell.optimization.needs_compiler),
             taken=sorted(taken),
             timed_out_s=timeout_s if death is not None and death.out_of_time else None,
         ),
@@ -82,8 +82,10 @@ def _find_taken_gpus(device: str) -> dict[str, str]:
     """Return by UUID, in words, which GPUs of this cell other processes have."""
     if device != "cuda":
         return {}
-    shown = {gpu.uuid for gpu in devices.shown_gpus()}
-    return {uuid: words for uuid, words in gpu_state.occupations().items() if uuid in shown}
+    shown = {gpu.uuid for gpu in devices.list_shown_gpus()}
+    return {
+        uuid: words for uuid, words in gpu_state.describe_occupations().items() if uuid in shown
+    }
 
 
 def _add_occupations(failure: Failure, taken: Mapping[str, str]) -> Failure:

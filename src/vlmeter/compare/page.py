@@ -8,7 +8,11 @@ from vlmeter.compare.origins import Trait, compare_origins
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
 from vlmeter.errors import UserError
 from vlmeter.reporting.remarks import was_slowed
-from vlmeter.reporting.render_report import html_environment, markdown_environment, render_prose
+from vlmeter.reporting.render_report import (
+    make_html_environment,
+    make_markdown_environment,
+    render_prose,
+)
 from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.export_study import Exported, read_exported
 from vlmeter.results.matching import Matched, Pair, match_cells
@@ -198,7 +202,7 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
     if not (templates / "compare.html.j2").exists():
         raise UserError(f"{templates} is not here: start from the repository's root.")
     page = build_compare_page(read_exported(a), read_exported(b))
-    text, html = markdown_environment(templates), html_environment(templates)
+    text, html = make_markdown_environment(templates), make_html_environment(templates)
     method = render_prose(text.get_template("_compare_method.md.j2").render())
     files = {
         into / "compare.md": text.get_template("compare.md.j2").render(page=page),

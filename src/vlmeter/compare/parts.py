@@ -84,7 +84,7 @@ def _build_cost_part(
         verdict=verdict,
         table=None
         if alike
-        else _tabulate(rows, f" ({scale.unit})", scale.text, _format_cost_difference),
+        else _tabulate(rows, f" ({scale.unit})", scale.format, _format_cost_difference),
         notes=notes,
     )
 

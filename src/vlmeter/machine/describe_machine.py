@@ -10,7 +10,7 @@ import torch
 
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_key
-from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.job import MachineJob
@@ -37,20 +37,20 @@ def describe_machine(job: MachineJob, machine: Path) -> None:
         machine: `machine.json`, to write.
     """
     gpus = devices.visible_gpus()
-    taken = gpu_state.occupations()
+    taken = gpu_state.describe_occupations()
     # A GPU that is lost or divided may keep CUDA from starting on the others.
     devices.show_only([gpu.uuid for gpu in gpus])
     opened = _open_gpus(gpus)
     sources = describe_energy_sources(job.energy, opened)
     idle = _measure_idle_power(sources, job, opened)
-    for sentence in (*devices.left_out(), *taken.values()):
+    for sentence in (*devices.list_left_out(), *taken.values()):
         print(sentence, file=sys.stderr)
     rates, reasons = _measure_peaks(job, gpus, taken)
     described = Machine(
         **vars(describe_host()),
-        threads_of_a_cell=cpu_threads(job.cpu_threads),
+        threads_of_a_cell=count_cpu_threads(job.cpu_threads),
         gpus=tuple(DescribedGpu(**vars(gpu), taken=taken.get(gpu.uuid)) for gpu in gpus),
-        gpus_left_out=devices.left_out(),
+        gpus_left_out=devices.list_left_out(),
         software=job.software,
         energy=replace(sources, idle=idle),
         peak_flop_per_s=rates,
@@ -85,14 +85,14 @@ def _measure_peaks(
     Returns:
         The rates by `format_peak_key`, and why a rate is None by the same keys.
     """
-    torch.set_num_threads(cpu_threads(job.cpu_threads))
+    torch.set_num_threads(count_cpu_threads(job.cpu_threads))
     rates: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for peak in job.peaks:
         device, dtype = peak.device, peak.dtype
         if device == "cuda" and not gpus:
             key = format_peak_key(device, dtype)
-            rates[key], reasons[key] = None, devices.absence(device)
+            rates[key], reasons[key] = None, devices.describe_absence(device)
         for name, place in _list_places(device, gpus):
             key = format_peak_key(name, dtype)
             try:

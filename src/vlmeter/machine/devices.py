@@ -38,7 +38,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
     return _find_gpus().gpus
 
 
-def left_out() -> tuple[Sentence, ...]:
+def list_left_out() -> tuple[Sentence, ...]:
     """Return why GPUs of this machine cannot be measured, a sentence with the remedy for each."""
     return _find_gpus().left_out
 
@@ -81,7 +81,7 @@ def _choose_measurable(entries: Sequence[str] | None, wanted: str | None) -> _Me
         hindrance = _explain_hindrance(gpu, handle)
         if hindrance is not None:
             hindrances[gpu.uuid] = hindrance
-    chosen = choose(gpus, wanted)
+    chosen = choose_gpus(gpus, wanted)
     left += [hindrances[gpu.uuid] for gpu in chosen if gpu.uuid in hindrances]
     slices = [entry for entry in entries or () if entry.startswith("MIG-")]
     if slices:
@@ -156,7 +156,7 @@ def _decode(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def choose(gpus: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
+def choose_gpus(gpus: Sequence[Gpu], wanted: str | None) -> list[Gpu]:
     """Return the GPUs that a value of CUDA_VISIBLE_DEVICES leaves.
 
     Entries are indices or UUIDs; what follows an unknown one is hidden.
@@ -183,9 +183,9 @@ def show_only(uuids: Sequence[str]) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(uuids)
 
 
-def shown_gpus() -> list[Gpu]:
+def list_shown_gpus() -> list[Gpu]:
     """Return the GPUs that `show_only` left to this process; all that are visible before it."""
-    return choose(visible_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return choose_gpus(visible_gpus(), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def is_present(device: str, gpus: int = 1) -> bool:
@@ -193,12 +193,12 @@ def is_present(device: str, gpus: int = 1) -> bool:
     return device == "cpu" or (device == "cuda" and len(visible_gpus()) >= max(gpus, 1))
 
 
-def absence(device: str, gpus: int = 1) -> Sentence:
+def describe_absence(device: str, gpus: int = 1) -> Sentence:
     """Say in words what a cell lacks here, and of GPUs that cannot be measured why not."""
     there = len(visible_gpus())
     if is_present(device, gpus):
         return Sentence(f"this machine had no {device} device when the run began")
-    why = "; ".join(left_out()) if device == "cuda" else ""
+    why = "; ".join(list_left_out()) if device == "cuda" else ""
     if there == 0:
         lack = Sentence(f"this machine has no {device} device")
         return Sentence(f"{lack} that can be measured: {why}") if why else lack
@@ -206,7 +206,7 @@ def absence(device: str, gpus: int = 1) -> Sentence:
     return Sentence(f"{lack}: {why}") if why else lack
 
 
-def fingerprint(device: str, *, compiles: bool) -> list[str]:
+def list_fingerprint(device: str, *, compiles: bool) -> list[str]:
     """Return what a cell can build on here: an `unavailable` one is tried again when more is there.
 
     Args:
@@ -223,7 +223,7 @@ def fingerprint(device: str, *, compiles: bool) -> list[str]:
     return [*gpus, *tools] if gpus else []
 
 
-def cpu_threads(wanted: int | None) -> int:
+def count_cpu_threads(wanted: int | None) -> int:
     """Return how many threads a cell computes with: by default the physical cores it may use."""
     if wanted is not None:
         return wanted

@@ -15,7 +15,7 @@ _TAKEN_SHARE = 0.1
 """Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""
 
 
-def occupations() -> dict[str, Sentence]:
+def describe_occupations() -> dict[str, Sentence]:
     """Return by UUID why GPUs are taken by other processes; those that are free are left out.
 
     A GPU of which NVML reports neither memory nor processes counts as free.
@@ -27,7 +27,7 @@ def occupations() -> dict[str, Sentence]:
     return {uuid: words for uuid, words in occupations.items() if words is not None}
 
 
-def capabilities() -> dict[Gpu, tuple[int, int]]:
+def read_capabilities() -> dict[Gpu, tuple[int, int]]:
     """Return the compute capability, major and minor, of each GPU whose driver gives it."""
     with _open_handles() as handles:
         pairs = {

@@ -105,7 +105,7 @@ def measuring_on_gpus(cards: Sequence[str], count: int) -> Iterator[tuple[str, .
     GPU cells share the machine with each other, not with other work.
 
     Args:
-        cards: What the GPUs that may be used are known by, such as their UUIDs.
+        cards: Identities of the GPUs that may be used, such as their UUIDs.
         count: How many are needed, at most as many as there are.
     """
     with ExitStack() as stack:

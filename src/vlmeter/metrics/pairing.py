@@ -62,9 +62,9 @@ class Examples(Collection[Example]):
             paired = np.flatnonzero(positions != _NO_PREDICTION)
             predictions = self._predictions.take(pa.array(positions[paired])).to_pylist()
             for index, prediction in zip(paired, predictions, strict=True):
-                sample = (rows[index][name] for name in _SAMPLE_COLUMNS)
-                scores = prediction.get("option_scores")
-                yield _build_example(*sample, prediction["prediction"], scores)
+                id_, references, choices, answer = (rows[index][name] for name in _SAMPLE_COLUMNS)
+                text, scores = prediction["prediction"], prediction.get("option_scores")
+                yield _build_example(id_, references, choices, answer, text, scores)
             first += len(rows)
 
 

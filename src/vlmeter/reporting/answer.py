@@ -165,8 +165,8 @@ def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> I
     else:
         for name in COSTS:
             if name in choice.changes:
-                change = format_difference(choice.changes[name], format_signed_percent)
-                yield f"{say(f'answer.{name}')} {change}"
+                words = format_difference(choice.changes[name], format_signed_percent)
+                yield f"{say(f'answer.{name}')} {words}"
         if decision.quality is not None:
             label = translate(decision.quality.label)
             quality = choice.changes.get("quality")
@@ -184,8 +184,8 @@ def _format_figure(name: str, row: SummaryRow) -> str:
         return ""
     unit, per = ("J", say("per.sample")) if name == "energy" else ("s", say("per.batch"))
     scale = Scale.of([cost.value], unit)
-    ends = "" if cost.low == cost.high else format_interval(cost.low, cost.high, scale.text)
-    return f"{scale.text(cost.value)} {scale.unit}{per} {ends}".rstrip()
+    ends = "" if cost.low == cost.high else format_interval(cost.low, cost.high, scale.format)
+    return f"{scale.format(cost.value)} {scale.unit}{per} {ends}".rstrip()
 
 
 def _format_rate(time: Interval) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 from PIL import UnidentifiedImageError
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.metrics.scores import FigureScores, read_scores
 from vlmeter.reporting.collected import (
@@ -18,7 +19,6 @@ from vlmeter.reporting.collected import (
     CollectedDataset,
     CollectedSample,
 )
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, read_differences, read_summary
@@ -31,7 +31,7 @@ from vlmeter.storage.files import (
     write_bytes,
     write_json,
 )
-from vlmeter.storage.layout import CellFolder
+from vlmeter.storage.layout import CellFolder, DifferenceKey
 from vlmeter.storage.parquet import read_table
 
 _LOG = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ def _collect_dataset(
     label = first.row.task_metric_label if has_task_metric else None
     ids = _choose_samples(answers, higher, count)
     samples = manifest.with_suffix(".parquet")
-    check_whole(samples, read_json(manifest)["sha256"], remake=manifest)
+    check_whole(samples, read_samples_manifest(manifest).sha256, remake=manifest)
     return CollectedDataset(
         dataset=dataset,
         metric=label or "WER",

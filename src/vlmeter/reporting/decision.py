@@ -13,12 +13,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from vlmeter.metrics.uncertainty import Difference
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.difference_row import DifferenceRow, get_difference
 from vlmeter.results.outline import References
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
 from vlmeter.status import Status
+from vlmeter.storage.layout import DifferenceKey
 
 Cost = Literal["latency", "sample_time", "energy"]
 """A cost by its name in `differences.csv`; less is better."""

@@ -31,7 +31,7 @@ class Catalogue:
         self.language = language
         self.messages = messages
 
-    def text(self, key: str, values: Mapping[str, object]) -> str:
+    def format(self, key: str, values: Mapping[str, object]) -> str:
         """Return a text with its values; `count` chooses the plural form."""
         message = self.messages[key]
         if not isinstance(message, str):
@@ -54,27 +54,27 @@ def read_catalogue(language: str, folder: Path) -> Catalogue:
         raise UserError(f"{path} cannot be read as a catalogue of texts: {words}") from None
 
 
-_spoken: ContextVar[tuple[str, Path]] = ContextVar("spoken", default=(LANGUAGES[0], LOCALES))
+_current: ContextVar[tuple[str, Path]] = ContextVar("language", default=(LANGUAGES[0], LOCALES))
 
 
 @contextmanager
-def speaking(language: str, folder: Path = LOCALES) -> Iterator[None]:
+def use_language(language: str, folder: Path = LOCALES) -> Iterator[None]:
     """Set the language of `say` within a `with` block, with the catalogues in `folder`."""
-    token = _spoken.set((language, folder))
+    token = _current.set((language, folder))
     try:
         yield
     finally:
-        _spoken.reset(token)
+        _current.reset(token)
 
 
 def get_language() -> str:
     """Return the current language."""
-    return _spoken.get()[0]
+    return _current.get()[0]
 
 
 def say(key: str, **values: object) -> str:
     """Return the text of a key in the current language."""
-    return read_catalogue(*_spoken.get()).text(key, values)
+    return read_catalogue(*_current.get()).format(key, values)
 
 
 def translate(text: object) -> str:
@@ -82,18 +82,18 @@ def translate(text: object) -> str:
 
     Records are in English: labels of metrics, kinds of layer, sources of energy.
     """
-    language, folder = _spoken.get()
+    language, folder = _current.get()
     key = _map_recorded_texts(folder).get(str(text))
-    return str(text) if key is None else read_catalogue(language, folder).text(key, {})
+    return str(text) if key is None else read_catalogue(language, folder).format(key, {})
 
 
 def translate_parts(text: str) -> str:
     """Return a text of a record with each part that the catalogues have translated."""
-    language, folder = _spoken.get()
+    language, folder = _current.get()
     catalogue = read_catalogue(language, folder)
     for english, key in _map_recorded_texts(folder).items():
         if key.startswith("recorded.definition."):
-            text = text.replace(english, catalogue.text(key, {}))
+            text = text.replace(english, catalogue.format(key, {}))
     return text
 
 
@@ -103,12 +103,12 @@ def _map_recorded_texts(folder: Path) -> dict[str, str]:
     return {str(text): key for key, text in messages.items() if key.startswith("recorded.")}
 
 
-def in_language(path: Path, language: str) -> Path:
+def get_page_path(path: Path, language: str) -> Path:
     """Return the path of a file in a language: `report.md`, `report.ru.md`."""
     return path if language == LANGUAGES[0] else path.with_suffix(f".{language}{path.suffix}")
 
 
-def figure_in_language(path: Path, language: str) -> Path:
+def get_figure_path(path: Path, language: str) -> Path:
     """Return the path of a figure in a language: in a folder with the language's name."""
     return path if language == LANGUAGES[0] else path.parent / language / path.name
 

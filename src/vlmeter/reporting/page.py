@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.reporting.answer import Answer, build_answer
 from vlmeter.reporting.decision import decide
 from vlmeter.reporting.formats import format_json_block, get_value_label, join_words
@@ -18,7 +18,6 @@ from vlmeter.reporting.provenance import (
     DatasetSource,
     ModelSource,
     Origin,
-    SampleOrigin,
     describe_datasets,
     describe_models,
     describe_origin,
@@ -141,8 +140,10 @@ class Page:
     prompts: tuple[tuple[str, str], ...]
     """Data set with prompt name, and the template."""
     decodings: tuple[tuple[str, str], ...]
-    measure: Mapping[str, Any]
-    """The settings of the measurement."""
+    rounds: int
+    """Rounds of a measured window."""
+    window_s: float
+    """Least seconds of timed forward passes."""
 
     @property
     def cells(self) -> int:
@@ -165,8 +166,8 @@ class StudyResults:
     """The rows of `differences.csv`."""
     profiles: Sequence[Profile]
     """The layer profiles."""
-    sample_origins: Mapping[str, SampleOrigin]
-    """Where the samples come from, by data set."""
+    manifests: Mapping[str, SamplesManifest]
+    """`samples.json` by data set."""
     published: Published | None
     """Published figures, where the study names any."""
     answers: Path | None
@@ -188,14 +189,14 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         answer=build_answer(outline, decisions, rows),
         speed=(
             ("device", base.device),
-            ("optimization", f"{base['dtype']}, {base['optimization']}"),
+            ("optimization", f"{base.dtype}, {base.optimization}"),
         ),
         quality=(
             ("img_size", str(base.image_size)),
             ("batch_size", str(base.batch_size)),
             ("max_input_len", str(base.max_input_len)),
         ),
-        datasets=tuple(describe_datasets(outline.datasets, rows, results.sample_origins)),
+        datasets=tuple(describe_datasets(outline.datasets, rows, results.manifests)),
         models=tuple(describe_models(outline.models, rows)),
         sections=tuple(_build_sections(outline, results)),
         layers=build_layers_view(outline, results.profiles),
@@ -209,7 +210,8 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         quality_definitions=_list_distinct(rows, labels, lambda row: row.quality_definition),
         prompts=list_prompts((_get_label(labels, row), row) for row in rows),
         decodings=_list_distinct(rows, labels, lambda row: row.decoding),
-        measure=outline.measure,
+        rounds=outline.measure["repeats"],
+        window_s=outline.measure["window_s"],
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.machine.description import Cpu, Machine
+from vlmeter.measure.energy.description import CpuSource, GpuSource, RamSource
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.table import Table, TextColumn, build_table
@@ -51,14 +53,6 @@ class ModelSource:
     attention: str | None
     digest: str | None
     """The digests of the cells' weights, abbreviated."""
-
-
-@dataclass(frozen=True)
-class SampleOrigin:
-    """What `samples.json` says about where a data set's samples come from."""
-
-    revision: str | None = None
-    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +135,7 @@ def describe_models(
 def describe_datasets(
     datasets: Mapping[str, DatasetInfo],
     rows: Sequence[SummaryRow],
-    manifests: Mapping[str, SampleOrigin],
+    manifests: Mapping[str, SamplesManifest],
 ) -> Iterator[DatasetSource]:
     """Yield the data sets, with what their samples and records add to the study's own words."""
     for name, dataset in datasets.items():
@@ -259,10 +253,15 @@ def _format_idle_power(machine: Machine) -> dict[str, str]:
 def _describe_sources(machine: Machine) -> Iterator[str]:
     """Yield how the energy of each device is determined."""
     energy = machine.energy
-    gpus = [(f"gpu{place}", gpu) for place, gpu in enumerate(energy.gpus)]
-    for device, source in (("cpu", energy.cpu), *gpus, ("ram", energy.ram)):
-        method = f" ({source.method})" if source.method else ""
-        yield f"{_name_device(device)}: {translate(source.kind)}{method}"
+    yield _describe_source("cpu", energy.cpu)
+    for place, gpu in enumerate(energy.gpus):
+        yield _describe_source(f"gpu{place}", gpu)
+    yield _describe_source("ram", energy.ram)
+
+
+def _describe_source(device: str, source: CpuSource | GpuSource | RamSource) -> str:
+    method = f" ({source.method})" if source.method else ""
+    return f"{_name_device(device)}: {translate(source.kind)}{method}"
 
 
 def _name_device(device: str) -> str:

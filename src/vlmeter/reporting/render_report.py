@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.inline_svg import inline_svg
@@ -19,16 +20,16 @@ from vlmeter.reporting.gates import describe_gates
 from vlmeter.reporting.language import (
     LANGUAGES,
     LOCALES,
-    figure_in_language,
+    get_figure_path,
     get_language,
-    in_language,
+    get_page_path,
     say,
-    speaking,
     translate_parts,
+    use_language,
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import SampleOrigin, list_machine_lines
+from vlmeter.reporting.provenance import list_machine_lines
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
 from vlmeter.results.gates import Judgement
@@ -73,7 +74,7 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `pareto`; `figure_in_language` gives the
+        figures: SVG files by section name, `layers` and `pareto`; `get_figure_path` gives the
             paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
@@ -94,21 +95,19 @@ def render_report(
     differences = read_differences(differences_csv)
     machine = read_machine(machine_json)
     repeats = read_repeats(repeatability_json)
-    sample_origins = {
-        path.parent.name: from_plain(SampleOrigin, read_json(path), path) for path in manifests
-    }
+    manifests_by_dataset = {path.parent.name: read_samples_manifest(path) for path in manifests}
     judgement = None if gates is None else from_plain(Judgement, read_json(gates), gates)
     repeated = None if control is None else read_timed_cell(control)
     first = None if base_record is None else read_timed_cell(base_record)
     pictures = read_pictures(answers)
     gallery = Path() if answers is None else answers.parent
-    for spoken in LANGUAGES:
-        with speaking(spoken, locales):
+    for language in LANGUAGES:
+        with use_language(language, locales):
             results = StudyResults(
                 summary=summary,
                 differences=differences,
                 profiles=read_profiles(outline.layers, layer_rows, layer_records),
-                sample_origins=sample_origins,
+                manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
                 answers=answers,
                 remarks=(
@@ -118,10 +117,10 @@ def render_report(
             )
             content = _Content(build_page(outline, results), list_machine_lines(machine))
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
-            drawn = {name: figure_in_language(path, spoken) for name, path in figures.items()}
-            _write_markdown(in_language(report_md, spoken), templates, content, drawn, links)
-            _write_page(in_language(study_html, spoken), templates, content, drawn, pictures)
-    pages = [in_language(path, name) for path in (report_md, study_html) for name in LANGUAGES]
+            drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
+            _write_markdown(get_page_path(report_md, language), templates, content, drawn, links)
+            _write_page(get_page_path(study_html, language), templates, content, drawn, pictures)
+    pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
@@ -144,7 +143,7 @@ def _write_markdown(
     pictures: Mapping[str, str],
 ) -> None:
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
-    template = markdown_environment(templates).get_template("report.md.j2")
+    template = make_markdown_environment(templates).get_template("report.md.j2")
     write_text(report_md, template.render(**vars(content), figures=links, pictures=pictures))
 
 
@@ -155,8 +154,8 @@ def _write_page(
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
-    prose = markdown_environment(templates).get_template(_PROSE).render(**vars(content))
-    template = html_environment(templates).get_template("study.html.j2")
+    prose = make_markdown_environment(templates).get_template(_PROSE).render(**vars(content))
+    template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(
@@ -173,7 +172,7 @@ def _write_page(
 def _link_language(study_html: Path, name: str) -> str:
     """Return the link from the page in any language to the page in language `name`."""
     stem = study_html.name.split(".")[0]
-    return quote(in_language(Path(f"{stem}.html"), name).name)
+    return quote(get_page_path(Path(f"{stem}.html"), name).name)
 
 
 def _link(figure: Path, folder: Path) -> str:
@@ -195,7 +194,7 @@ def render_prose(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
-def markdown_environment(templates: Path) -> Environment:
+def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
     environment = Environment(  # nosec B701
@@ -211,7 +210,7 @@ def markdown_environment(templates: Path) -> Environment:
     return environment
 
 
-def html_environment(templates: Path) -> Environment:
+def make_html_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for HTML."""
     environment = Environment(
         loader=FileSystemLoader(templates),

@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from vlmeter.errors import UserError
+from vlmeter.results.cell import CellId
 from vlmeter.results.columns import list_columns
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.differences import compare_cells
 from vlmeter.results.layer_row import LayerRow
-from vlmeter.results.record import CellId, Record, read_record
+from vlmeter.results.record import Record, read_record
 from vlmeter.results.repeatability import describe_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow, build_summary_row
-from vlmeter.results.tables import TABLES, build_rows, write_csv, write_parquet
+from vlmeter.results.tables import build_rows, write_csv, write_parquet
 from vlmeter.storage.files import (
     check_tables,
     check_whole,
@@ -24,7 +25,7 @@ from vlmeter.storage.files import (
     text_sha256,
     write_json,
 )
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, StudyFolder
 from vlmeter.storage.typed import from_plain
 
 
@@ -79,7 +80,7 @@ def aggregate(
         # The answers lie beside the records: who reads them sees by this that they changed.
         "records": text_sha256("".join(file_sha256(path) for path in records)),
     }
-    write_json(summary_csv.with_name(TABLES), contents)
+    write_json(StudyFolder(summary_csv.parent).tables, contents)
 
 
 def _refuse_repeats(records: Sequence[Record], paths: Sequence[Path]) -> None:

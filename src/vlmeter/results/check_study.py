@@ -1,6 +1,6 @@
 """Ends a study: a cell with a bug, or a gate that is broken, makes the run fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def describe_finding(verdict: Verdict) -> str:
     if verdict.difference is None:
         return figure
     difference = Difference(verdict.difference, verdict.low, verdict.high)
-    format_value = format_signed
+    format_value: Callable[[float], str] = format_signed
     if verdict.base:
         difference = difference.as_share_of(abs(verdict.base))
         format_value = format_signed_percent

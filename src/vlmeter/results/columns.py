@@ -3,7 +3,6 @@
 import types
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from vlmeter.axes import AXES
@@ -36,7 +35,6 @@ def column(unit: str, description: str, **more: object) -> Any:  # noqa: ANN401 
     return field(metadata={"unit": unit, "description": description, **more})
 
 
-@cache
 def list_columns(row: type[Any]) -> tuple[Column, ...]:
     """Return the columns of a table from the dataclass of its rows, in the order of its fields."""
     hints = get_type_hints(row)

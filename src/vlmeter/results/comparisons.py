@@ -1,15 +1,8 @@
 """Which cells of a study are compared with which, and how."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class DifferenceKey(NamedTuple):
-    """Names a cell and the cell that it is compared with, on the same data set."""
-
-    dataset: str
-    cell: str
-    base: str
+from vlmeter.storage.layout import DifferenceKey
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,12 @@ from vlmeter.metrics.figure import Figure
 from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.results.columns import restore_row
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import (
-    DIFFERENCE_COLUMNS,
-    DifferenceKey,
-    DifferenceRow,
-    FromBase,
-    list_values,
-)
+from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow, FromBase, list_values
 from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.status import Status
-from vlmeter.storage.layout import CellFolder, CellKey
+from vlmeter.storage.layout import CellFolder, CellKey, DifferenceKey
 
 _Values = dict[str, str | float | bool | None]
 """Values of a row by column."""

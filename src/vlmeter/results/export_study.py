@@ -15,7 +15,7 @@ from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
 from vlmeter.results.tables import Summary, read_differences, read_layers, read_parquet
 from vlmeter.storage.files import read_json, write_json
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, StudyFolder
 from vlmeter.storage.typed import from_plain
 
 Value = str | float | int | bool | None
@@ -23,8 +23,6 @@ Value = str | float | int | bool | None
 
 LAYOUT = 1
 """Counts up whenever a key or a column changes its meaning or goes; a new one changes nothing."""
-
-STUDY_JSON = "study.json"
 
 KEYS = {
     "layout": "Number of this layout. It counts up when a key or a column changes its meaning or "
@@ -108,14 +106,14 @@ def read_exported(folder: Path) -> Exported:
     Raises:
         UserError: there is none, or one that this version cannot read.
     """
-    path = folder / STUDY_JSON
+    path = StudyFolder(folder).study
     if not folder.is_dir():
         raise UserError(
             f"{folder} is no folder: give that of a finished study, such as results/my-study."
         )
     if not path.exists():
         raise UserError(
-            f"{folder} has no {STUDY_JSON}: it holds no finished study, or one of an older "
+            f"{folder} has no {path.name}: it holds no finished study, or one of an older "
             "version. Run the study to its end; what is measured already is not measured again."
         )
     content = read_json(path)

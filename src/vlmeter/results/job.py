@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmeter.results.record import RecordCell
+from vlmeter.results.cell import RecordCell
 from vlmeter.storage.typed import from_plain
 
 

@@ -32,7 +32,7 @@ class Scale:
                 return cls(f"{prefix}{unit}", factor)
         return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
 
-    def text(self, value: float | None) -> str:
+    def format(self, value: float | None) -> str:
         """Return a figure in this unit, without it."""
         return DASH if value is None else format_number(value / self.factor)
 
@@ -54,7 +54,7 @@ def format_quantity(value: float | None, unit: str) -> str:
     if value is None:
         return DASH
     scale = Scale.of([value], unit)
-    return f"{scale.text(value)} {scale.unit}"
+    return f"{scale.format(value)} {scale.unit}"
 
 
 def format_figure(value: float | None, unit: str) -> str:

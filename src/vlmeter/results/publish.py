@@ -6,14 +6,15 @@ folder named after the device that was measured, and lists all that is kept ther
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vlmeter.errors import UserError
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, replacing, write_text
 from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.typed import from_plain
 
 _KEPT = (
     "*.md",
@@ -31,25 +32,54 @@ _LINKED = ("report.md", "study.html", "summary.csv", "truth.md")
 """What the index links of each study, where it is there."""
 
 
-def device_name(study: Mapping[str, Any]) -> str:
-    """Return the name of the device that a study is about.
+@dataclass(frozen=True)
+class _Cell:
+    device: str
+    status: str
 
-    Args:
-        study: The content of its `study.json`.
 
-    Returns:
-        The machine's first GPU where a cell was measured on one, or else its processor.
+@dataclass(frozen=True)
+class _Device:
+    name: str
+
+
+@dataclass(frozen=True)
+class _Machine:
+    cpu: _Device
+    gpus: tuple[_Device, ...]
+
+
+@dataclass(frozen=True)
+class KeptStudy:
+    """What the list of kept studies reads of a `study.json`, of earlier versions too."""
+
+    machine: _Machine
+    summary: tuple[_Cell, ...]
+
+    def name_device(self) -> str:
+        """Return the first GPU where a cell was measured on one, or else the processor."""
+        measured = {cell.device for cell in self.summary if cell.status == Status.OK}
+        if "cuda" in measured and self.machine.gpus:
+            return self.machine.gpus[0].name
+        return self.machine.cpu.name
+
+    def count_measured(self) -> int:
+        """Return the number of cells with status ok."""
+        return sum(cell.status == Status.OK for cell in self.summary)
+
+
+def read_kept_study(study_json: Path) -> KeptStudy:
+    """Read what the list of kept studies needs.
+
+    Raises:
+        UserError: the file is missing or damaged; the message names it.
     """
-    measured = {row["device"] for row in study["summary"] if row["status"] == Status.OK}
-    machine = study["machine"]
-    if "cuda" in measured and machine["gpus"]:
-        return str(machine["gpus"][0]["name"])
-    return str(machine["cpu"]["name"])
+    return from_plain(KeptStudy, read_json(study_json), study_json)
 
 
-def slug(name: str) -> str:
-    """Return a device's name as a folder's, without the marks of trade."""
-    plain = re.sub(r"\((r|tm)\)", " ", name.lower())
+def make_folder_name(device: str) -> str:
+    """Return a device's name as a folder's, without trademark signs."""
+    plain = re.sub(r"\((r|tm)\)", " ", device.lower())
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
@@ -69,27 +99,27 @@ def publish(study: StudyFolder, target: Path, beside: Sequence[Path] = ()) -> Pa
     missing = [str(file) for file in beside if not file.is_file()]
     if missing:
         raise UserError(f"{', '.join(missing)}: no such file to keep beside {study.root}.")
-    folder = target / slug(device_name(read_json(study.study))) / study.root.name
+    device = read_kept_study(study.study).name_device()
+    folder = target / make_folder_name(device) / study.root.name
     sources = [file for pattern in _KEPT for file in sorted(study.root.glob(pattern))]
     kept = {folder / file.relative_to(study.root): file for file in sources}
     for copy, source in {**kept, **{folder / file.name: file for file in beside}}.items():
         with replacing(copy) as aside:
             shutil.copyfile(source, aside)
-    write_text(target / _INDEX, index(target))
+    write_text(target / _INDEX, list_kept_studies(target))
     return folder
 
 
-def index(target: Path) -> str:
+def list_kept_studies(target: Path) -> str:
     """Return the list of all studies that are kept below a folder, as Markdown."""
     lines = []
     for file in sorted(target.glob("*/*/study.json")):
-        study: Mapping[str, Any] = read_json(file)
+        study = read_kept_study(file)
         folder = file.parent
         names = (name for name in _LINKED if (folder / name).is_file())
         links = ", ".join(f"[{name}]({(folder / name).relative_to(target)})" for name in names)
-        ok = sum(row["status"] == Status.OK for row in study["summary"])
-        cells = f"{ok} of {len(study['summary'])}"
-        lines.append(f"| {device_name(study)} | {folder.name} | {cells} | {links} |")
+        cells = f"{study.count_measured()} of {len(study.summary)}"
+        lines.append(f"| {study.name_device()} | {folder.name} | {cells} | {links} |")
     heading = ("| device | study | cells measured | |", "|---|---|---:|---|")
     return "\n".join((_PREFACE, *heading, *lines, ""))
 

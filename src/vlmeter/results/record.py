@@ -3,35 +3,16 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vlmeter.axes import Axes
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Figures
 from vlmeter.errors import UserError
 from vlmeter.metrics.figure import BadSample, Figure
+from vlmeter.results.cell import RecordCell
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
-from vlmeter.storage.layout import CellKey
 from vlmeter.storage.typed import from_plain
 
 _ERROR_RATES = ("wer", "mer", "cer")
-
-
-@dataclass(frozen=True)
-class CellId:
-    """Names a cell and its data set."""
-
-    id: str
-    dataset: str
-
-
-@dataclass(frozen=True)
-class RecordCell(Axes, CellId):
-    """A cell: its id, its data set and its value on every axis."""
-
-    @property
-    def key(self) -> CellKey:
-        """The cell's key within its study."""
-        return CellKey(self.dataset, self.id)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ _HEADINGS = {
 }
 
 
-def columns_text() -> str:
+def format_columns_page() -> str:
     """Return the page about the tables, as Markdown."""
     keys = "".join(f"| `{key}` | {words} |\n" for key, words in KEYS.items())
     return f"{_INTRODUCTION}{keys}" + "".join(
@@ -66,4 +66,4 @@ def _table(columns: Sequence[Column]) -> str:
 
 def write_columns_reference() -> None:
     """Write the page, from the repository's root."""
-    write_text(COLUMNS, columns_text())
+    write_text(COLUMNS, format_columns_page())

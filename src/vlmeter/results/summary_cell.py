@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vlmeter.axes import Axes
+from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.results.summary_fields import Block, cost_block, record_column
 from vlmeter.results.summary_values import (
     count_bad_samples,
@@ -18,7 +19,7 @@ _unparsed = Block(lambda record: record.find_metric("unparsed_rate"))
 _quality = Block(lambda record: record.quality)
 _input = cost_block(lambda figures: figures.input)
 _decoding = cost_block(lambda figures: figures.decoding)
-_flops = cost_block(lambda figures: figures.flops_detail)
+_flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 
 
 @dataclass(frozen=True, kw_only=True)

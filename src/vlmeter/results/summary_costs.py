@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from vlmeter.measure.flops.result import FlopsDetail
+from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.measure.result import Generation, MissingGeneration
 from vlmeter.results.summary_cell import InputColumns
-from vlmeter.results.summary_fields import cost_block, keep
+from vlmeter.results.summary_fields import Block, cost_block, keep
 from vlmeter.results.summary_values import (
     compute_device_energy,
     compute_device_power,
@@ -19,7 +19,7 @@ _latency = cost_block(lambda figures: figures.latency_detail)
 _generation = cost_block(lambda figures: keep(figures.generation, Generation))
 _no_generation = cost_block(lambda figures: keep(figures.generation, MissingGeneration))
 _energy = cost_block(lambda figures: figures.energy_detail)
-_flops = cost_block(lambda figures: figures.flops_detail)
+_flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 _counted = cost_block(lambda figures: keep(figures.flops_detail, FlopsDetail))
 
 _KIND = "How known: measured, modelled or constant."

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,16 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vlmeter.axes import Axes
+from vlmeter.axes import AXIS_NAMES
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text
 from vlmeter.results.columns import Column, Kind, list_columns, restore_row
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey, StudyFolder
 
 Summary = Mapping[CellKey, SummaryRow]
 Differences = Mapping[DifferenceKey, DifferenceRow]
@@ -35,10 +33,7 @@ _ARROW_TYPES = {
     "flag": pa.bool_(),
 }
 
-TABLES = "tables.json"
-"""File beside the tables that holds their checksums."""
-
-_ALWAYS_READ = {"dataset", "cell", *(entry.name for entry in fields(Axes))}
+_ALWAYS_READ = {"dataset", "cell", *AXIS_NAMES}
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of characters, which a damaged text may have and UTF-8 cannot hold."""
@@ -83,7 +78,7 @@ def read_differences(path: Path) -> dict[DifferenceKey, DifferenceRow]:
 
 
 def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_Row]:
-    checksums_json = path.with_name(TABLES)
+    checksums_json = StudyFolder(path.parent).tables
     if checksums_json.exists():
         check_whole(path, checksums(read_json(checksums_json)).get(path.name))
     kinds = {column.name: PANDAS_TYPES[column.kind] for column in columns}
@@ -156,7 +151,7 @@ def read_parquet(path: Path) -> list[SummaryRow]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    check_whole(path, checksums(read_json(path.with_name(TABLES))).get(path.name))
+    check_whole(path, checksums(read_json(StudyFolder(path.parent).tables)).get(path.name))
     try:
         values = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:

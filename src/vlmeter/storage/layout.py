@@ -22,6 +22,14 @@ class CellKey(NamedTuple):
     """The cell's id."""
 
 
+class DifferenceKey(NamedTuple):
+    """Names a cell and the cell that it is compared with, on the same data set."""
+
+    dataset: str
+    cell: str
+    base: str
+
+
 @dataclass(frozen=True)
 class CellFolder:
     """The files of a cell, or of the control, which is never scored."""
@@ -97,17 +105,18 @@ class DatasetFolder:
 
     def images(self, size: int | str) -> Path:
         """Return the images at a size in pixels."""
-        return self.root / f"img{size}" / "images.parquet"
+        return self.root.joinpath(f"img{size}", "images.parquet")
 
     def images_manifest(self, size: int | str) -> Path:
         """Return the manifest of the images at a size in pixels."""
-        return self.root / f"img{size}" / "images.json"
+        return self.root.joinpath(f"img{size}", "images.json")
 
 
 @dataclass(frozen=True)
 class StudyFolder:
     """The files of a study."""
 
+    # Each place is joined in one step: a large study asks for tens of thousands.
     root: Path
 
     @property
@@ -127,7 +136,7 @@ class StudyFolder:
 
     def dataset(self, name: str) -> DatasetFolder:
         """Return the files of a data set."""
-        return DatasetFolder(self.root / "data" / name)
+        return DatasetFolder(self.root.joinpath("data", name))
 
     @property
     def models(self) -> Path:
@@ -136,7 +145,7 @@ class StudyFolder:
 
     def model_manifest(self, model: str, dtype: str) -> Path:
         """Return the manifest of a stored model; its folder has the name without the ending."""
-        return self.models / f"{model}-{dtype}.json"
+        return self.root.joinpath("models", f"{model}-{dtype}.json")
 
     @property
     def cells(self) -> Path:
@@ -145,11 +154,11 @@ class StudyFolder:
 
     def cell(self, key: CellKey) -> CellFolder:
         """Return the files of a cell."""
-        return CellFolder(self.cells / key.dataset / key.cell)
+        return CellFolder(self.root.joinpath("cells", key.dataset, key.cell))
 
     def shards(self, key: CellKey) -> ShardFolder:
         """Return the files of a cell's shards."""
-        return ShardFolder(self.root / "shards" / key.dataset / key.cell)
+        return ShardFolder(self.root.joinpath("shards", key.dataset, key.cell))
 
     @property
     def control(self) -> CellFolder:
@@ -158,11 +167,11 @@ class StudyFolder:
 
     def layer_table(self, key: CellKey) -> Path:
         """Return the table of a cell's layer profile."""
-        return self.root / "layers" / key.dataset / f"{key.cell}.csv"
+        return self.root.joinpath("layers", key.dataset, f"{key.cell}.csv")
 
     def layer_record(self, key: CellKey) -> Path:
         """Return how a cell's layer profile ended."""
-        return self.root / "layers" / key.dataset / f"{key.cell}.json"
+        return self.root.joinpath("layers", key.dataset, f"{key.cell}.json")
 
     @property
     def attempts(self) -> Path:
@@ -175,7 +184,7 @@ class StudyFolder:
 
     def attempt(self, kind: AttemptKind, dataset: str, name: str) -> Path:
         """Return the note of a job's last attempt."""
-        return self.attempts_of(kind) / dataset / f"{name}.json"
+        return self.root.joinpath("attempts", kind, dataset, f"{name}.json")
 
     @property
     def summary(self) -> Path:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from vlmeter.results.comparisons import Comparisons, DifferenceKey
+from vlmeter.results.comparisons import Comparisons
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.study.study import Cell, Section, Study
 
 

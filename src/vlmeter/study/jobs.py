@@ -16,8 +16,8 @@ from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
+from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
-from vlmeter.results.record import RecordCell
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
@@ -58,21 +58,21 @@ class Jobs:
         }
         self._described_gpus = _read_described_gpus(study.folder.machine)
 
-    def shards(self, dataset: str) -> int:
+    def count_shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
         return self._study.config.datasets[dataset].shards
 
     @property
     def divided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in shards."""
-        return tuple(name for name in self._study.config.datasets if self.shards(name) > 1)
+        return tuple(name for name in self._study.config.datasets if self.count_shards(name) > 1)
 
     @property
     def undivided(self) -> tuple[str, ...]:
         """The data sets whose cells answer in the job that measures them."""
-        return tuple(name for name in self._study.config.datasets if self.shards(name) == 1)
+        return tuple(name for name in self._study.config.datasets if self.count_shards(name) == 1)
 
-    def machine(self) -> Params:
+    def build_machine(self) -> Params:
         """Return what `machine.json` depends on.
 
         A GPU that goes leaves it as it is; one that was never described makes it new, and so do
@@ -80,7 +80,7 @@ class Jobs:
         once.
         """
         measure = self._study.config.measure
-        present = {**self._described_gpus, **self._present_gpus()}
+        present = {**self._described_gpus, **self._describe_present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         job = MachineJob(
             energy=self._study.measure_settings.energy,
@@ -93,7 +93,7 @@ class Jobs:
         )
         return asdict(job)
 
-    def _present_gpus(self) -> dict[str, str]:
+    def _describe_present_gpus(self) -> dict[str, str]:
         """Return how each GPU that is here would be described, by UUID.
 
         One that was free when it was described stays so: its idle watts and peaks are right.
@@ -111,16 +111,16 @@ class Jobs:
     @cached_property
     def _taken(self) -> frozenset[str]:
         """The GPUs that other processes have, looked up once for all jobs."""
-        return frozenset(gpu_state.occupations())
+        return frozenset(gpu_state.describe_occupations())
 
-    def dataset(self, dataset: str) -> Params:
+    def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
         job = self._study.dataset_job(dataset)
         manifest = self._study.folder.dataset(dataset).manifest
         content = _digest_source(job.source.path, manifest)
         return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
-    def images(self, image_size: int) -> Params:
+    def build_images(self, image_size: int) -> Params:
         """Return what images of one size depend on."""
         return {
             "image_size": image_size,
@@ -128,7 +128,7 @@ class Jobs:
             "software": software_versions(_IMAGES),
         }
 
-    def model(self, model: str, dtype: str) -> Params:
+    def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
         job = self._study.model_job(model, dtype)
         manifest = self._study.folder.model_manifest(model, dtype)
@@ -141,19 +141,19 @@ class Jobs:
             )
         )
 
-    def inference(self, cell: Cell) -> Params:
+    def build_measurement(self, cell: Cell) -> Params:
         """Return what a cell's measurement depends on, with the number of its attempt."""
-        return self._add_attempt("cells", self._cell_job(cell, cost_only=False))
+        return self._add_attempt("cells", self._build_cell_job(cell, cost_only=False))
 
-    def costs(self, cell: Cell) -> Params:
+    def build_costs(self, cell: Cell) -> Params:
         """Return what the costs of a cell depend on that is answered in shards."""
-        return self._add_attempt("cells", self._cell_job(cell, cost_only=True))
+        return self._add_attempt("cells", self._build_cell_job(cell, cost_only=True))
 
-    def control(self, cell: Cell) -> Params:
+    def build_control(self, cell: Cell) -> Params:
         """Return what the second measurement of a cell depends on: its cost alone is taken."""
-        return self._add_attempt("control", self._cell_job(cell, cost_only=True))
+        return self._add_attempt("control", self._build_cell_job(cell, cost_only=True))
 
-    def _cell_job(self, cell: Cell, *, cost_only: bool) -> CellJob:
+    def _build_cell_job(self, cell: Cell, *, cost_only: bool) -> CellJob:
         return CellJob(
             cell=self._study.build_cell_setup(cell),
             code=script_digest("run_inference"),
@@ -162,7 +162,7 @@ class Jobs:
             cost_only=cost_only,
         )
 
-    def shard(self, cell: Cell, number: int, shards: int) -> Params:
+    def build_shard(self, cell: Cell, number: int, shards: int) -> Params:
         """Return what one shard of a cell's answers depends on, with the number of its attempt."""
         # Without the settings of `measure`: how costs are measured changes no answer.
         job = ShardJob(
@@ -171,13 +171,13 @@ class Jobs:
             software=software_versions(_MEASURING),
             shard=Shard(number, shards),
         )
-        return self._add_attempt("shards", job, shard_name(cell, number, shards))
+        return self._add_attempt("shards", job, name_shard(cell, number, shards))
 
-    def gathered(self) -> Params:
+    def build_gathering(self) -> Params:
         """Return what gathering shards depends on, besides them."""
         return {"code": script_digest("gather_shards")}
 
-    def layers(self, cell: Cell) -> Params:
+    def build_layers(self, cell: Cell) -> Params:
         """Return what a cell's layer profile depends on, with the number of its attempt."""
         layers = self._study.config.layers
         assert layers is not None, "a study without layers profiles none"
@@ -190,7 +190,7 @@ class Jobs:
         )
         return self._add_attempt("layers", job)
 
-    def score(self, cell: Cell) -> Params:
+    def build_score(self, cell: Cell) -> Params:
         """Return what a cell's scores depend on, besides its predictions."""
         config = self._study.config
         has_random_weights = config.models[cell.axes.model].weights == "random"
@@ -231,18 +231,20 @@ class Jobs:
             self._study.config.measure.max_attempts,
             None
             if self._elsewhere
-            else devices.fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
+            else devices.list_fingerprint(
+                cell.axes.device, compiles=cell.optimization.needs_compiler
+            ),
             self._study.config.measure.timeout_s,
-            () if self._elsewhere else self._free(),
+            () if self._elsewhere else self._list_free_gpus(),
         )
         note = self._study.folder.attempt(kind, cell.dataset, name)
         return {**params, "attempt": asdict(JobAttempt(count, key, str(note)))}
 
-    def _free(self) -> list[str]:
+    def _list_free_gpus(self) -> list[str]:
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
-def shard_name(cell: Cell, number: int, shards: int) -> str:
+def name_shard(cell: Cell, number: int, shards: int) -> str:
     """Return the name of a shard among the attempts of its data set."""
     return f"{cell.id}.{number}-of-{shards}"
 

@@ -29,7 +29,7 @@ class Obstacles:
         """Return what a cell lacks here and what to do, or None where it can run."""
         device, gpus = cell.axes.device, self._study.gpus(cell)
         if not devices.is_present(device, gpus):
-            return devices.absence(device, gpus)
+            return devices.describe_absence(device, gpus)
         if device == "cuda" and len(devices.visible_gpus()) - len(self._unusable) < gpus:
             return "; ".join(dict.fromkeys(self._unusable))
         optimization = self._study.optimization(cell)
@@ -51,7 +51,7 @@ class Obstacles:
         architectures = ask_for_architectures()
         return [
             describe_missing_kernels(str(gpu), capability, build.version, architectures)
-            for gpu, capability in gpu_state.capabilities().items()
+            for gpu, capability in gpu_state.read_capabilities().items()
             if not has_kernels(capability, architectures)
         ]
 
@@ -64,6 +64,8 @@ class Obstacles:
         ]
         if any(cell.axes.device == "cuda" for cell in self._study.cells):
             text = "; ".join(lacks)
-            lines += [f"left out: {words}" for words in devices.left_out() if words not in text]
-            lines += [f"taken: {words}" for words in gpu_state.occupations().values()]
+            lines += [
+                f"left out: {words}" for words in devices.list_left_out() if words not in text
+            ]
+            lines += [f"taken: {words}" for words in gpu_state.describe_occupations().values()]
         return lines

@@ -69,7 +69,8 @@ def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -
     host = psutil.virtual_memory().total
     lines += [
         "",
-        f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free{_format_warning(disk, free)}",
+        f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free"
+        f"{_format_warning(disk, free)}",
         f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "
         f"{_format_size(host)} in this machine{_format_warning(memory, host)}",
     ]

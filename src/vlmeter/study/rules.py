@@ -1,4 +1,4 @@
-"""What the rules of the workflow are given: inputs, params, threads and GPUs, by wildcards.
+"""Answers the rules of the workflow: inputs, params, threads and GPUs, by wildcards.
 
 Snakemake calls the methods that take wildcards once for each job of a study.
 """
@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from vlmeter.reporting.language import LANGUAGES, LOCALES, figure_in_language
+from vlmeter.reporting.language import LANGUAGES, LOCALES, get_figure_path
 from vlmeter.storage.layout import AttemptKind, CellKey
-from vlmeter.study.jobs import Jobs, Params, shard_name
+from vlmeter.study.jobs import Jobs, Params, name_shard
 from vlmeter.study.study import Cell, Study
 
 _NO_NAME = "(?!)"
@@ -92,21 +92,21 @@ class Rules:
     # Inputs.
 
     def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
-        """Return what measures a cell."""
+        """Return what the measurement of a cell reads."""
         return self._list_inputs("cells", self._find_cell(wildcards))
 
     def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
-        """Return what answers a shard of a cell."""
+        """Return what a shard of a cell's answers reads."""
         cell = self._find_cell(wildcards)
-        name = shard_name(cell, int(wildcards.number), int(wildcards.shards))
+        name = name_shard(cell, int(wildcards.number), int(wildcards.shards))
         return self._list_inputs("shards", cell, name)
 
     def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
-        """Return what profiles the layers of a cell."""
+        """Return what the layer profile of a cell reads."""
         return self._list_inputs("layers", self._find_cell(wildcards))
 
     def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
-        """Return what measures the base cell again."""
+        """Return what the second measurement of the base cell reads."""
         return self._list_inputs("control", self._control)
 
     def _list_inputs(
@@ -121,54 +121,54 @@ class Rules:
     def list_shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
         """Return the manifests of all shards of a cell."""
         folder = self._folder.shards(self._find_cell(wildcards).key)
-        count = self.jobs.shards(wildcards.dataset)
+        count = self.jobs.count_shards(wildcards.dataset)
         return [folder.manifest(number + 1, count) for number in range(count)]
 
     # Params.
 
     def build_cell_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's measurement depends on."""
-        return self.jobs.inference(self._find_cell(wildcards))
+        return self.jobs.build_measurement(self._find_cell(wildcards))
 
     def build_costs_params(self, wildcards: CellWildcards) -> Params:
         """Return what the costs of a cell depend on that answers in shards."""
-        return self.jobs.costs(self._find_cell(wildcards))
+        return self.jobs.build_costs(self._find_cell(wildcards))
 
     def build_shard_params(self, wildcards: ShardWildcards) -> Params:
         """Return what a shard of a cell's answers depends on."""
         number, shards = int(wildcards.number), int(wildcards.shards)
-        return self.jobs.shard(self._find_cell(wildcards), number, shards)
+        return self.jobs.build_shard(self._find_cell(wildcards), number, shards)
 
     def build_layer_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's layer profile depends on."""
-        return self.jobs.layers(self._find_cell(wildcards))
+        return self.jobs.build_layers(self._find_cell(wildcards))
 
     def build_control_params(self, _wildcards: object) -> Params:
         """Return what the second measurement of the base cell depends on."""
-        return self.jobs.control(self._control)
+        return self.jobs.build_control(self._control)
 
     def build_score_params(self, wildcards: CellWildcards) -> Params:
         """Return what a cell's scores depend on."""
-        return self.jobs.score(self._find_cell(wildcards))
+        return self.jobs.build_score(self._find_cell(wildcards))
 
     def build_machine_params(self, _wildcards: object, output: object) -> Params:
         """Return what the machine's description depends on.
 
         The rule's output is an argument because Snakemake does not compare such params.
         """
-        return self.jobs.machine()
+        return self.jobs.build_machine()
 
     def build_dataset_params(self, wildcards: DatasetWildcards) -> Params:
         """Return what a data set's sample depends on."""
-        return self.jobs.dataset(wildcards.dataset)
+        return self.jobs.build_dataset(wildcards.dataset)
 
     def build_image_params(self, wildcards: ImageWildcards) -> Params:
         """Return what a data set's images of one size depend on."""
-        return self.jobs.images(int(wildcards.size))
+        return self.jobs.build_images(int(wildcards.size))
 
     def build_model_params(self, wildcards: ModelWildcards) -> Params:
         """Return what a stored model depends on."""
-        return self.jobs.model(wildcards.model, wildcards.dtype)
+        return self.jobs.build_model(wildcards.model, wildcards.dtype)
 
     # GPUs and threads.
 
@@ -263,9 +263,7 @@ class Rules:
 def translate_figures(*figures: Path | str) -> list[Path]:
     """Return figures in the languages that are not in the files' names."""
     return [
-        figure_in_language(Path(figure), language)
-        for language in LANGUAGES[1:]
-        for figure in figures
+        get_figure_path(Path(figure), language) for language in LANGUAGES[1:] for figure in figures
     ]
 
 

@@ -72,8 +72,8 @@ class Study:
 
     def __init__(self, config: StudyConfig) -> None:
         self.config = config
-        self.sections = tuple(self._sections())
-        self.layer_cells = tuple(dict.fromkeys(self._layer_cells()))
+        self.sections = tuple(self._build_sections())
+        self.layer_cells = tuple(dict.fromkeys(self._list_layer_cells()))
         self._cell_by_key = _index_by_key([*self.cells, *self.layer_cells])
 
     @property
@@ -95,7 +95,7 @@ class Study:
     @cached_property
     def base_axes(self) -> Axes:
         """The base's values."""
-        return self._axes({})
+        return self._resolve_axes({})
 
     @cached_property
     def base_cells(self) -> dict[str, Cell]:
@@ -109,7 +109,7 @@ class Study:
 
         It has the base's values but for the model; where a study has none, it is the first.
         """
-        base_axes = {model: self._axes({"model": model}) for model in self.config.models}
+        base_axes = {model: self._resolve_axes({"model": model}) for model in self.config.models}
         references: dict[tuple[str, str], Cell] = {}
         for cell in self.cells:
             key = (cell.dataset, cell.axes.model)
@@ -138,7 +138,7 @@ class Study:
         """Return the section of this name."""
         return next(section for section in self.sections if section.name == name)
 
-    def _sections(self) -> Iterator[Section]:
+    def _build_sections(self) -> Iterator[Section]:
         for block in self.config.sections:
             fixed, varied = _list_fixed(block.fix), _list_varied(block.vary)
             yield Section(
@@ -148,23 +148,23 @@ class Study:
                 fixed=fixed,
                 varied=varied,
                 datasets=tuple(block.datasets),
-                cells=tuple(self._grid(block.datasets, fixed, varied)),
+                cells=tuple(self._build_grid(block.datasets, fixed, varied)),
             )
 
-    def _layer_cells(self) -> Iterator[Cell]:
+    def _list_layer_cells(self) -> Iterator[Cell]:
         if self.config.layers is None:
             return
         for grid in self.config.layers.grids:
             datasets = [self.config.layers.dataset]
-            for entry in self._grid(datasets, _list_fixed(grid.fix), _list_varied(grid.vary)):
+            for entry in self._build_grid(datasets, _list_fixed(grid.fix), _list_varied(grid.vary)):
                 yield entry.cell
 
-    def _grid(
+    def _build_grid(
         self, datasets: Sequence[str], fixed: Values, varied: dict[str, list[str | int]]
     ) -> Iterator[SectionCell]:
         for combination in itertools.product(*varied.values()):
             values = dict(zip(varied, combination, strict=True))
-            axes = self._axes({**fixed, **values})
+            axes = self._resolve_axes({**fixed, **values})
             cell_id = write_cell_id(axes, self._base_values)
             for dataset in datasets:
                 yield SectionCell(Cell(dataset, axes, cell_id), values)
@@ -173,7 +173,7 @@ class Study:
     def _base_values(self) -> dict[str, object]:
         return self.config.base.get_values()
 
-    def _axes(self, values: Values) -> Axes:
+    def _resolve_axes(self, values: Values) -> Axes:
         chosen: dict[str, Any] = {**self._base_values, **values}
         for axis in AXES:
             if axis.follows_device and isinstance(chosen[axis.name], dict):

@@ -20,7 +20,7 @@ from vlmeter.cell.shard import ShardManifest
 from vlmeter.data.manifests import ImagesManifest
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import UserError
-from vlmeter.results.record import RecordCell
+from vlmeter.results.cell import RecordCell
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.parquet import read_table, write_table

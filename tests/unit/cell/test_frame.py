@@ -13,7 +13,7 @@ from vlmeter.cell.job import CellInputs, JobAttempt
 from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
 from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
-from vlmeter.machine.devices import cpu_threads
+from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.storage.files import check_whole, read_json
 
 ATTEMPT = JobAttempt(count=2, key="k", note="attempts/cells/photos/m-bs1.json")
@@ -127,7 +127,7 @@ TWO_GPUS = (
     "from vlmeter.machine.description import Gpu\n"
     "gpus = [Gpu(n, 'H200', f'GPU-{n}', 1, '580') for n in (0, 1)]\n"
     "devices.visible_gpus = lambda: gpus\n"
-    "gpustate.occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
+    "gpustate.describe_occupations = lambda: {'GPU-1': 'others have GPU 1', 'GPU-0': 'and GPU 0'}\n"
     "devices.show_only(['GPU-1'])"
 )
 
@@ -167,8 +167,8 @@ def test_the_childs_libraries_see_its_settings_and_the_parent_keeps_its_own(cell
 
 
 def test_threads_are_those_of_the_config_or_the_cores_of_the_process():
-    assert cpu_threads(5) == 5
-    assert 1 <= cpu_threads(None) <= os.cpu_count()
+    assert count_cpu_threads(5) == 5
+    assert 1 <= count_cpu_threads(None) <= os.cpu_count()
 
 
 @pytest.fixture

@@ -4,20 +4,24 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from figures_factory import make_cuda_settings, make_gpu_conditions
+from row_factory import make_row
 from study_factory import AXES, FLASH, MadeStudy, cell_id, list_measured, slow_down
 from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.results.differences import compared_cost, compared_quality
 from vlmeter.results.export_study import read_exported
-from vlmeter.results.matching import match_cells
+from vlmeter.results.matching import Rows, match_cells
+from vlmeter.results.repeatability import DeviceRepeats, Repeats
+from vlmeter.results.study_differences import compare_cost, compare_quality
+from vlmeter.storage.layout import CellKey
 
 BASE = ("textvqa", cell_id(AXES))
 Edit = Callable[[MadeStudy], None]
@@ -102,19 +106,15 @@ def test_the_interval_of_a_cost_contains_how_well_both_machines_repeat(
 ) -> None:
     a, b = read_exported(first), read_exported(second)
     pair = next(
-        candidate
-        for candidate in match_cells(a.rows, b.rows).pairs
-        if candidate.a["cell"] == BASE[1]
+        candidate for candidate in match_cells(a.rows, b.rows).pairs if candidate.a.cell == BASE[1]
     )
 
     def measure_reach(*deviations: float) -> float:
-        studies = [
-            replace(
-                study, repeatability={"latency": {"cpu": {"deviation": deviation, "freedom": 9}}}
-            )
-            for study, deviation in zip((a, b), deviations, strict=True)
+        repeats = [
+            Repeats(latency={"cpu": DeviceRepeats(deviation, 9, 0, 0, 0, 0)})
+            for deviation in deviations
         ]
-        difference = compared_cost(pair, "latency", *studies).difference
+        difference = compare_cost(pair, "latency", *repeats).difference
         return difference.high - difference.estimate
 
     assert measure_reach(0.0, 0.0) < measure_reach(0.2, 0.0) < measure_reach(0.2, 0.2)
@@ -127,7 +127,7 @@ def test_a_study_that_repeats_nothing_says_that_its_intervals_are_too_narrow(
     other = tmp_path / "b"
     shutil.copytree(first, other)
     study = read_exported(other)
-    without = replace(study, repeatability={"latency": {}, "energy": {}})
+    without = replace(study, repeats=Repeats())
     latency_part = find_part(build_compare_page(read_exported(first), without), "Latency")
     assert "In B no computation was measured in two processes" in latency_part.notes[0]
 
@@ -156,10 +156,10 @@ def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: P
     (note,) = find_part(report, "Word error rate").notes
     assert note.startswith("8 of 19 cells without pairing samples")
     pairs = {(pair.dataset, pair.label): pair for pair in match_cells(a.rows, b.rows).pairs}
-    paired = compared_quality(
+    paired = compare_quality(
         pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a.folder, b.folder
     )
-    loose = compared_quality(pairs[BASE], "wer", a.folder, b.folder)
+    loose = compare_quality(pairs[BASE], "wer", a.folder, b.folder)
     assert (paired.how, loose.how) == ("paired", "unpaired")
     # Every sample is 5 % higher: significant where samples are paired, within the spread if not.
     assert paired.difference.significant
@@ -213,22 +213,13 @@ def test_origins_that_differ_stand_apart_from_origins_in_common(page) -> None:
     assert any("machines of different hardware" in doubt for doubt in page.doubts)
 
 
-CUDA = {
-    "version": "13.0",
-    "matmul_fp32": "ieee",
-    "convolution_fp32": "tf32",
-    "cudnn_benchmark": False,
-    "environment": {},
-}
-
-
 def on_gpu(torch: str, **settings: Any) -> Edit:
     """Let all cells be measured with this build of torch and these settings of CUDA."""
 
     def edit(study: MadeStudy) -> None:
         for record in list_measured(study):
-            record["provenance"]["torch"] = {"version": torch, "matmul_precision": "highest"}
-            record["provenance"]["cuda"] = {**CUDA, **settings}
+            record["provenance"]["torch"]["version"] = torch
+            record["provenance"]["cuda"] = asdict(make_cuda_settings(**settings))
 
     return edit
 
@@ -251,6 +242,25 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
     same = {row[0]: row[1] for row in page.shared.rows}
     assert same["torch.matmul_precision"] == "highest"
     assert (same["cuda.cudnn_benchmark"], same["cuda.matmul_fp32"]) == ("no", "ieee")
+
+
+def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Path) -> None:
+    def disturb(study: MadeStudy) -> None:
+        slowed, busy = list_measured(study)[:2]
+        gpu = make_gpu_conditions(throttle_reasons=["sw_thermal_slowdown"])
+        slowed["conditions"] |= {"disturbed": True, "gpus": [asdict(gpu)]}
+        busy["conditions"]["disturbed"] = True
+
+    other = make_finished(tmp_path / "b", disturb)
+    report = build_compare_page(read_exported(first), read_exported(other))
+    assert report.doubts == tuple(
+        f"1 of 19 cells were measured while {cause}, in one study or both, which puts their costs "
+        "in doubt."
+        for cause in (
+            "a GPU was slowed down by heat or its supply",
+            "other work ran on the machine",
+        )
+    )
 
 
 def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
@@ -293,23 +303,18 @@ def test_a_model_of_another_name_is_matched_by_the_other_axes(first: Path, tmp_p
 
 
 def test_two_models_at_the_same_setting_match_nothing() -> None:
-    def make_rows(*models: str) -> dict[tuple[str, str], dict[str, Any]]:
+    def make_rows(*models: str) -> Rows:
         return {
-            ("textvqa", f"{model}-bs1"): {
-                **AXES,
-                "dataset": "textvqa",
-                "model": model,
-                "cell": model,
-            }
+            CellKey("textvqa", f"{model}-bs1"): make_row(dataset="textvqa", model=model, cell=model)
             for model in models
         }
 
     matched = match_cells(make_rows("first", "second", "same"), make_rows("other", "same"))
-    assert [(pair.a["model"], pair.b["model"]) for pair in matched.pairs] == [("same", "same")]
-    assert [row["model"] for row in matched.only_a] == ["first", "second"]
-    assert [row["model"] for row in matched.only_b] == ["other"]
+    assert [(pair.a.model, pair.b.model) for pair in matched.pairs] == [("same", "same")]
+    assert [row.model for row in matched.only_a] == ["first", "second"]
+    assert [row.model for row in matched.only_b] == ["other"]
     single = match_cells(make_rows("first"), make_rows("other"))
-    assert [(pair.a["model"], pair.b["model"]) for pair in single.pairs] == [("first", "other")]
+    assert [(pair.a.model, pair.b.model) for pair in single.pairs] == [("first", "other")]
 
 
 def test_a_study_does_not_differ_from_itself(first: Path) -> None:
@@ -353,7 +358,7 @@ def test_markdown_and_html_hold_the_same_text_and_the_page_loads_nothing(reports
 def test_the_report_is_the_same_every_time(first: Path, second: Path, tmp_path: Path) -> None:
     runs = [
         [path.read_text() for path in compare(first, second, tmp_path / name, TEMPLATES)]
-        for name in ("one", "two")
+        for name in ("first", "second")
     ]
     assert runs[0] == runs[1]
 
@@ -362,7 +367,7 @@ def test_hostile_texts_cannot_break_the_page(first: Path, tmp_path: Path) -> Non
     bad = '<script>alert("x")</script><img src=x onerror=y> | `a` ]](http://evil) \x00\x1b[31m'
 
     def spoil(study: MadeStudy) -> None:
-        study.outline["study"] = study.outline["title"] = bad
+        study.edit_outline(study=bad, title=bad)
         study.records[FLASH] |= {"status": "error", "reason": bad}
         for record in list_measured(study):
             record["provenance"]["os"] = record["quality"]["definition"] = bad

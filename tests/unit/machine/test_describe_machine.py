@@ -65,11 +65,11 @@ def fail(error, at="cuda"):
     ],
 )
 def test_a_peak_that_cannot_be_measured_is_empty_with_a_reason(describe, error, reason):
-    told = describe(gpu("a"), rates=fail(error), peaks=[("cpu", "fp32"), ("cuda", "fp16")])
-    assert told["peak_flop_per_s"] == {"cpu-fp32": 1.0, "GPU-a-fp16": None}
-    assert list(told["peak_reason"]) == ["GPU-a-fp16"]
-    assert told["peak_reason"]["GPU-a-fp16"].startswith(reason)
-    assert told["energy"]["cpu"]["mode"] == "cpu_load", "the rest is described all the same"
+    described = describe(gpu("a"), rates=fail(error), peaks=[("cpu", "fp32"), ("cuda", "fp16")])
+    assert described["peak_flop_per_s"] == {"cpu-fp32": 1.0, "GPU-a-fp16": None}
+    assert list(described["peak_reason"]) == ["GPU-a-fp16"]
+    assert described["peak_reason"]["GPU-a-fp16"].startswith(reason)
+    assert described["energy"]["cpu"]["mode"] == "cpu_load", "the rest is described all the same"
 
 
 def test_each_gpu_has_its_own_peak_in_each_format(describe):
@@ -78,44 +78,46 @@ def test_each_gpu_has_its_own_peak_in_each_format(describe):
             raise RuntimeError("not for this one")
         return {"cuda:0": 3.0, "cuda:1": 1.0}[place]
 
-    told = describe(
+    described = describe(
         gpu("a"), gpu("b", name="T4"), rates=rates, peaks=[("cuda", "fp16"), ("cuda", "bf16")]
     )
-    assert told["peak_flop_per_s"] == {
+    assert described["peak_flop_per_s"] == {
         "GPU-a-fp16": 3.0,
         "GPU-b-fp16": 1.0,
         "GPU-a-bf16": 3.0,
         "GPU-b-bf16": None,
     }
-    assert told["peak_reason"] == {"GPU-b-bf16": "RuntimeError: not for this one"}
+    assert described["peak_reason"] == {"GPU-b-bf16": "RuntimeError: not for this one"}
 
 
 def test_who_has_a_gpu_stands_beside_what_it_could_not_do(describe, capsys):
     full = {"total": 80 * GIB, "used": 79 * GIB}
-    told = describe(gpu("a", memory=full), rates=fail(MemoryError("CUDA out of memory")))
-    assert told["peak_reason"]["GPU-a-fp16"].startswith("CUDA out of memory; other processes hold")
-    assert told["gpus"][0]["taken"].startswith("other processes hold 84.8 of the 85.9 GB")
+    described = describe(gpu("a", memory=full), rates=fail(MemoryError("CUDA out of memory")))
+    assert described["peak_reason"]["GPU-a-fp16"].startswith(
+        "CUDA out of memory; other processes hold"
+    )
+    assert described["gpus"][0]["taken"].startswith("other processes hold 84.8 of the 85.9 GB")
     assert "other processes hold" in capsys.readouterr().err
 
 
 def test_gpus_that_are_left_out_are_named_with_the_cause(describe):
-    told = describe(LOST, gpu("b", mig=[1, 1]), gpu("c"))
-    assert [one["uuid"] for one in told["gpus"]] == ["GPU-c"]
-    assert [words[:12] for words in told["gpus_left_out"]] == ["GPU 0 is los", "GPU 1 (H200)"]
-    assert list(told["peak_flop_per_s"]) == ["GPU-c-fp16"]
+    described = describe(LOST, gpu("b", mig=[1, 1]), gpu("c"))
+    assert [each["uuid"] for each in described["gpus"]] == ["GPU-c"]
+    assert [words[:12] for words in described["gpus_left_out"]] == ["GPU 0 is los", "GPU 1 (H200)"]
+    assert list(described["peak_flop_per_s"]) == ["GPU-c-fp16"]
 
 
 def test_without_a_gpu_that_can_be_measured_the_reason_stands_in_the_peak_s_place(describe):
-    told = describe(gpu("a"), driver="570.86", cuda=12080)
-    assert told["gpus"] == []
-    assert told["peak_flop_per_s"] == {"cuda-fp16": None}
-    assert "update the driver to 580 or newer" in told["peak_reason"]["cuda-fp16"]
+    described = describe(gpu("a"), driver="570.86", cuda=12080)
+    assert described["gpus"] == []
+    assert described["peak_flop_per_s"] == {"cuda-fp16": None}
+    assert "update the driver to 580 or newer" in described["peak_reason"]["cuda-fp16"]
 
 
 def test_a_gpu_without_a_memory_figure_is_described(describe):
-    (told,) = describe(gpu("a", memory=None))["gpus"]
-    assert told["memory_bytes"] is None
-    assert told["taken"] is None
+    (described_gpu,) = describe(gpu("a", memory=None))["gpus"]
+    assert described_gpu["memory_bytes"] is None
+    assert described_gpu["taken"] is None
 
 
 def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkeypatch):
@@ -136,6 +138,6 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
 def test_a_real_machine_without_a_gpu_is_described(machine, tmp_path):
     machine(visible="-1")
     describe_machine(make_machine_job(("cuda", "fp32")), tmp_path / "machine.json")
-    told = json.loads((tmp_path / "machine.json").read_text())
-    assert told["peak_reason"] == {"cuda-fp32": "this machine has no cuda device"}
-    assert told["energy"]["idle"]["settled"] is None
+    described = json.loads((tmp_path / "machine.json").read_text())
+    assert described["peak_reason"] == {"cuda-fp32": "this machine has no cuda device"}
+    assert described["energy"]["idle"]["settled"] is None

@@ -73,7 +73,7 @@ def test_an_exit_within_the_work_is_no_good_end(isolated):
     assert isolated("sys.exit(0)")[0] == "'ended with exit code 70'"
 
 
-def test_an_exit_code_of_its_own_is_told(isolated):
+def test_an_exit_code_of_its_own_is_named(isolated):
     assert isolated("os._exit(3)")[0] == "'ended with exit code 3'"
 
 
@@ -81,7 +81,7 @@ def test_an_exit_code_of_its_own_is_told(isolated):
     ("name", "hint"),
     [("SIGKILL", ", as the system does when memory runs out"), ("SIGSEGV", ""), ("SIGTERM", "")],
 )
-def test_a_signal_is_told_by_name(isolated, name, hint):
+def test_a_signal_is_named(isolated, name, hint):
     ending, _ = isolated(f"os.kill(os.getpid(), signal.{name})")
     assert ending == f"'killed by {name}{hint}'"
 
@@ -149,8 +149,8 @@ def test_the_child_dies_with_its_parent(tmp_path, way):
 def test_the_parent_uses_no_processor_while_it_waits(run_python):
     done = run_python(
         f"{PREAMBLE}"
-        "def used():\n    told = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "    return told.ru_utime + told.ru_stime\n"
+        "def used():\n    usage = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "    return usage.ru_utime + usage.ru_stime\n"
         "before = used()\nrun_isolated(lambda: time.sleep(1), 9)\nprint(used() - before)"
     )
     assert float(done.stdout) < 0.02

@@ -20,7 +20,7 @@ TWO_OF_TWO = "measuring_on_gpus(['GPU-1', 'GPU-2'], 2)"
 
 
 class Holder:
-    """A process that wants a lock, says when it holds it, and holds it until it is told."""
+    """A process that wants a lock, says when it holds it, and holds it until its input ends."""
 
     def __init__(self, lock, folder):
         code = (
@@ -50,10 +50,10 @@ class Holder:
         return not self._says(b"holds", NOT_YET_S)
 
     def cards(self):
-        told = b""
-        while not told.endswith(b"\n"):
-            told += self._next(SOON_S)
-        return told.decode().split()
+        words = b""
+        while not words.endswith(b"\n"):
+            words += self._next(SOON_S)
+        return words.decode().split()
 
     def release(self):
         self.process.stdin.close()
@@ -96,21 +96,20 @@ def holder(tmp_path):
     ],
 )
 def test_one_waits_until_the_other_is_done(holder, first, second):
-    one = holder(first)
-    assert one.holds()
-    other = holder(second)
-    assert other.waits()
-    one.release()
-    assert other.holds()
+    holding = holder(first)
+    assert holding.holds()
+    waiting = holder(second)
+    assert waiting.waits()
+    holding.release()
+    assert waiting.holds()
 
 
 @pytest.mark.parametrize(
     ("first", "second"), [(WORKING, WORKING), (GPU_1, GPU_2), (GPU_1, ONE_OF_TWO)]
 )
 def test_two_go_on_together(holder, first, second):
-    one, other = holder(first), holder(second)
-    assert one.holds()
-    assert other.holds()
+    both = holder(first), holder(second)
+    assert all(each.holds() for each in both)
 
 
 def test_a_measurement_on_the_cpu_waits_for_the_last_of_many(holder):

@@ -40,9 +40,9 @@ def cuda(monkeypatch, machine):
 
 
 def reason(device="cuda"):
-    with pytest.raises(UnavailableError) as told:
+    with pytest.raises(UnavailableError) as raised:
         check_device(device)
-    failure = describe_failure(told.value)
+    failure = describe_failure(raised.value)
     assert failure.status == "unavailable"
     return failure.reason
 
@@ -74,7 +74,7 @@ def test_a_torch_without_cuda_says_so(cuda):
         (None, "CUDA gives no reason"),
     ],
 )
-def test_what_torch_keeps_to_itself_is_told(cuda, refusal, cause):
+def test_what_torch_keeps_to_itself_is_named(cuda, refusal, cause):
     cuda(available=False, refusal=refusal)
     assert reason() == (
         f"torch {torch.__version__}, built for CUDA 13.0, cannot use the GPU under the NVIDIA "
@@ -89,9 +89,9 @@ def test_a_gpu_that_refuses_when_it_is_taken_is_unavailable(cuda):
 
 def test_a_gpu_that_is_too_full_to_begin_on_ran_out_of_memory(cuda):
     cuda((9, 0), refusal="CUDA error: out of memory")
-    with pytest.raises(RuntimeError) as told:
+    with pytest.raises(RuntimeError) as raised:
         check_device("cuda")
-    assert describe_failure(told.value).status == "out_of_memory"
+    assert describe_failure(raised.value).status == "out_of_memory"
 
 
 @pytest.mark.parametrize("capability", [(7, 0), (6, 1), (5, 2)])

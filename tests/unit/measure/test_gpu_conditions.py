@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pynvml
 import pytest
+from machines import ENERGY
 from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
 
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
@@ -130,12 +131,8 @@ def test_the_block_is_plain_json():
 def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
     time = FakeTime()
     clock = FakeClock(time)
-    machine = {
-        "cpu": {"kind": "modelled", "method": "m"},
-        "ram": {"kind": "constant", "method": ""},
-    }
     meter = EnergyMeter(
-        machine,
+        ENERGY,
         ENERGY_SETTINGS,
         tracker=FakeTracker(time, {"cpu": 50.0, "ram": 20.0}),
         counters=[],

@@ -148,19 +148,19 @@ def test_equal_batches_have_equal_digests(feeder, items):
 
 
 def test_other_pixels_are_the_same_computation_on_another_input(feeder, items):
-    one, other = feeder.batch(items[:1]), feeder.batch(items[:1])
+    first, other = feeder.batch(items[:1]), feeder.batch(items[:1])
     other["pixel_values"] = other["pixel_values"] + 1
-    (shape, content), (other_shape, other_content) = digests([one]), digests([other])
+    (shape, content), (other_shape, other_content) = digests([first]), digests([other])
     assert shape == other_shape
     assert content != other_content
 
 
 @pytest.mark.parametrize("name", ["input_ids", "attention_mask"])
 def test_another_token_or_mask_is_another_computation(feeder, items, name):
-    one, other = feeder.batch(items[:1]), feeder.batch(items[:1])
+    first, other = feeder.batch(items[:1]), feeder.batch(items[:1])
     other[name] = other[name].clone()
     other[name][0, -1] = 0
-    (shape, content), (other_shape, other_content) = digests([one]), digests([other])
+    (shape, content), (other_shape, other_content) = digests([first]), digests([other])
     assert shape != other_shape
     assert content != other_content
 
@@ -168,10 +168,10 @@ def test_another_token_or_mask_is_another_computation(feeder, items, name):
 def test_another_length_or_number_format_or_size_is_another_computation(
     loaded, load, make_feeder, make_items, feeder, items
 ):
-    found = {digests([feeder.batch(items[:1])])[0], digests([feeder.batch(items[1:2])])[0]}
+    shapes = {digests([feeder.batch(items[:1])])[0], digests([feeder.batch(items[1:2])])[0]}
     half = make_feeder(load(dtype="bf16"))
-    found.add(digests([half.batch(make_items(half)[:1])])[0])
+    shapes.add(digests([half.batch(make_items(half)[:1])])[0])
     native = make_feeder(loaded, image_input="native")
     for side in (28, 42):
-        found.add(digests([native.batch(make_items(native, side=side)[:1])])[0])
-    assert len(found) == 5
+        shapes.add(digests([native.batch(make_items(native, side=side)[:1])])[0])
+    assert len(shapes) == 5

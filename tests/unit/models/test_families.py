@@ -8,10 +8,10 @@ from vlmeter.models.families import expected_image_tokens, find_family, image_to
 
 
 def test_every_parameter_of_a_blip2_has_its_stage(loaded):
-    found = {}
+    parts_by_stage = {}
     for name, _ in loaded.model.named_parameters():
-        found.setdefault(loaded.family.stage_of(name), set()).add(name.split(".")[0])
-    assert found == {
+        parts_by_stage.setdefault(loaded.family.stage_of(name), set()).add(name.split(".")[0])
+    assert parts_by_stage == {
         "vision": {"vision_model"},
         "qformer": {"query_tokens", "qformer", "language_projection"},
         "prefill": {"language_model"},

@@ -39,11 +39,11 @@ def test_what_a_cell_loads_equals_the_source_tensor_for_tensor(fetch, checkpoint
     folder, _ = fetch(dtype=dtype)
     stored = load_model(folder, "cpu", dtype, random=False, seed=0).model
     direct = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=DTYPES[dtype])
-    wanted, found = tensors(direct), tensors(stored)
-    assert found.keys() == wanted.keys()
+    wanted, actual = tensors(direct), tensors(stored)
+    assert actual.keys() == wanted.keys()
     for name, tensor in wanted.items():
-        assert found[name].dtype == tensor.dtype, name
-        assert torch.equal(found[name], tensor), name
+        assert actual[name].dtype == tensor.dtype, name
+        assert torch.equal(actual[name], tensor), name
 
 
 def test_half_precision_keeps_the_queries_and_the_qformer(fetch):
@@ -77,9 +77,9 @@ def test_a_cut_or_missing_file_is_noticed_before_it_is_loaded(fetch):
     check_files(folder, manifest)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         check_files(folder, manifest)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{weights} is missing or cut short: delete {folder}.json and run again."
     )
     weights.unlink()
@@ -93,9 +93,9 @@ def test_weights_of_which_one_bit_changed_are_noticed_before_they_are_loaded(fet
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         check_files(folder, manifest)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{weights} is damaged: its checksum is not that of what was written. "
         f"Delete {folder}.json and run again."
     )
@@ -125,17 +125,17 @@ def test_a_source_that_fails_leaves_what_was_stored(fetch, checkpoint, tmp_path)
 
 def test_a_model_of_several_gpus_that_are_not_there_lies_where_it_can(fetch):
     folder, _ = fetch()
-    one, spread = (
+    alone, spread = (
         load_model(folder, "cpu", "fp32", random=False, seed=0, gpus=gpus).model for gpus in (1, 2)
     )
     assert {parameter.device.type for parameter in spread.parameters()} == {"cpu"}
-    assert all(map(torch.equal, one.parameters(), spread.parameters()))
+    assert all(map(torch.equal, alone.parameters(), spread.parameters()))
 
 
 def test_a_folder_without_a_model_is_named(fetch, tmp_path):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(tmp_path)
-    assert str(told.value) == f"{tmp_path} has no config.json: check models.*.source.path."
+    assert str(raised.value) == f"{tmp_path} has no config.json: check models.*.source.path."
 
 
 def test_damaged_weights_are_named(fetch, checkpoint, tmp_path):
@@ -152,9 +152,9 @@ def test_weights_that_are_missing_are_not_made_up(fetch, checkpoint, tmp_path):
     weights = load_file(partial / "model.safetensors")
     del weights["language_projection.weight"], weights["query_tokens"]
     save_file(weights, partial / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(partial)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"{partial} lacks 2 of the model's weights, language_projection.weight for instance: "
         "they would be random. Give a checkpoint that fits its config.json."
     )
@@ -179,16 +179,16 @@ def test_an_architecture_is_stored_without_weights(fetch, checkpoint, tmp_path, 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
 def test_random_weights_are_finite_and_in_the_formats_of_a_real_model(checkpoint, dtype):
-    one, same, other = (
+    first, same, other = (
         load_model(checkpoint, "cpu", dtype, random=True, seed=seed).model for seed in (0, 0, 1)
     )
     real = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=DTYPES[dtype])
     wanted = {name: tensor.dtype for name, tensor in real.named_parameters()}
-    assert {name: tensor.dtype for name, tensor in one.named_parameters()} == wanted
-    assert all(torch.isfinite(tensor).all() for tensor in one.parameters())
-    assert all(map(torch.equal, one.parameters(), same.parameters()))
+    assert {name: tensor.dtype for name, tensor in first.named_parameters()} == wanted
+    assert all(torch.isfinite(tensor).all() for tensor in first.parameters())
+    assert all(map(torch.equal, first.parameters(), same.parameters()))
     name = "language_model.model.decoder.layers.0.fc1.weight"
-    assert not torch.equal(one.get_parameter(name), other.get_parameter(name))
+    assert not torch.equal(first.get_parameter(name), other.get_parameter(name))
 
 
 def test_an_unknown_family_without_a_processor_is_refused(fetch, tmp_path):

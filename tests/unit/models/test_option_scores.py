@@ -48,19 +48,19 @@ def plain_score(loaded, item, option):
     with torch.inference_mode():
         likelihoods = loaded.model(**inputs).logits.log_softmax(-1)
     first = inputs["input_ids"].shape[1] - len(words)
-    told = [likelihoods[0, first + i - 1, word].item() for i, word in enumerate(words)]
-    return sum(told) / len(told)
+    of_words = [likelihoods[0, first + i - 1, word].item() for i, word in enumerate(words)]
+    return sum(of_words) / len(of_words)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 16])
 def test_scores_in_batches_are_those_of_plain_forwards(loaded, feeder, items, batch_size):
-    found = scores_of(loaded, feeder, items, batch_size)
-    assert [len(own) for own in found] == [3, 2, 0, 1, 2]
-    for item, own in zip(items, found, strict=True):
+    scores = scores_of(loaded, feeder, items, batch_size)
+    assert [len(own) for own in scores] == [3, 2, 0, 1, 2]
+    for item, own in zip(items, scores, strict=True):
         expected = [plain_score(loaded, item, option) for option in item.choices]
         assert own == pytest.approx(expected, abs=1e-5)
         assert own == [] or max(own) < 0
-    assert found[4][0] == pytest.approx(found[4][1], abs=1e-6)
+    assert scores[4][0] == pytest.approx(scores[4][1], abs=1e-6)
 
 
 def test_options_follow_the_prompt_as_it_was_cut(loaded, make_feeder, make_items):

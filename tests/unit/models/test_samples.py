@@ -1,4 +1,6 @@
-"""Samples are read from disk as they are needed, with the prompts that were found once."""
+"""Samples are read from disk as they are needed, with prompts that are fitted once."""
+
+from dataclasses import astuple
 
 import pytest
 
@@ -13,12 +15,12 @@ TEMPLATES = ("question : {question} answer :", "{question}")
 
 @pytest.fixture
 def stored(tmp_path, pictures):
-    found = StoredSamples(tmp_path / "samples.parquet", tmp_path / "images.parquet")
+    stored = StoredSamples(tmp_path / "samples.parquet", tmp_path / "images.parquet")
     pairs = list(enumerate(zip(QUESTIONS, pictures, strict=True)))
     rows = [{"id": str(n), "question": asked, "image": image} for n, (asked, image) in pairs]
-    write_table(found.samples, rows, SAMPLES)
-    write_table(found.images, ({"id": row["id"], "image": row["image"]} for row in rows), IMAGES)
-    return found
+    write_table(stored.samples, rows, SAMPLES)
+    write_table(stored.images, ({"id": row["id"], "image": row["image"]} for row in rows), IMAGES)
+    return stored
 
 
 def template_of(text):
@@ -41,16 +43,15 @@ def test_items_are_what_fitting_each_prompt_gives(loaded, make_feeder, stored, p
     feeder = Counting(make_feeder(loaded, max_input_len=7))
     items = Items(stored, feeder, template_of)
     assert len(items) == feeder.fits == 5
-    found = [*items.read(0, 2), *items.read(2)]
-    told = [(one.id, one.prompt.text, one.prompt.tokens, one.prompt.truncated) for one in found]
-    assert told == [
+    read = [*items.read(0, 2), *items.read(2)]
+    assert [(item.id, *astuple(item.prompt)) for item in read] == [
         ("0", "question : what colour answer :", 7, False),
         ("1", "is the cat red ? one", 7, True),
         ("2", "question :  answer :", 5, False),
         ("3", "what is the dog ?", 6, False),
         ("4", "question : cat cat answer :", 7, True),
     ]  # fmt: skip
-    assert [item.image for item in found] == pictures
+    assert [item.image for item in read] == pictures
     assert feeder.fits == 5, "reading makes the prompts without a tokenizer"
     assert items.templates == {TEMPLATES[0]: 3, TEMPLATES[1]: 2}
     assert (items.text_tokens, items.truncated, items.longest().id) == (7, 2, "0")

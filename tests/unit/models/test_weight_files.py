@@ -73,9 +73,9 @@ def edit_config(folder: Path, **values) -> None:
 
 
 def test_pickled_weights_are_refused_with_what_would_allow_them(fetch, pickled):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(pickled)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"model {pickled} keeps its weights as pickles alone (pytorch_model.bin), and a pickle can "
         "run code when it is opened: give a revision with safetensors, or, if you trust its "
         "makers, add `allow: [pickle]` to models.*.source."
@@ -87,8 +87,8 @@ def test_pickled_weights_that_are_allowed_are_stored_as_safetensors(fetch, pickl
 
     assert not list(folder.glob("*.bin"))
     wanted = dict(AutoModelForImageTextToText.from_pretrained(checkpoint).named_parameters())
-    found = load_model(folder, "cpu", "fp32", random=False, seed=0).model
-    for name, parameter in found.named_parameters():
+    loaded = load_model(folder, "cpu", "fp32", random=False, seed=0).model
+    for name, parameter in loaded.named_parameters():
         assert torch.equal(parameter, wanted[name]), name
 
 
@@ -116,10 +116,10 @@ def test_a_list_of_safetensors_that_names_another_file_is_refused(
     index = {"metadata": {}, "weight_map": dict.fromkeys(weights, file)}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(folder)
     assert f"model.safetensors.index.json names {file}, which is no safetensors file beside it" in (
-        str(told.value)
+        str(raised.value)
     )
 
 
@@ -136,9 +136,9 @@ def test_kernels_that_a_config_takes_from_a_repository_are_not_asked_for(
 
 
 def test_code_that_comes_with_weights_is_refused_with_what_would_allow_it(fetch, own_code):
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         fetch(own_code)
-    assert str(told.value) == (
+    assert str(raised.value) == (
         f"model {own_code} brings code of its own (own.OwnConfig), which would run on this "
         "machine: if you have read it and trust it, add `allow: [remote_code]` to models.*.source."
     )

@@ -3,91 +3,86 @@
 from typing import Any
 
 import pytest
+from row_factory import make_difference, make_row
 from study_factory import AXES, MadeStudy, cell_id
 from study_steps import render_all
 
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.answer import build_answer
 from vlmeter.reporting.decision import Aim, Decision, decide, find_front, find_knee
+from vlmeter.results.difference_row import DifferenceRow, Figure, FromBase, list_values
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.storage.layout import DifferenceKey
 
 BASE = {"task": 0.6, "latency": 0.010, "energy": 2.0, "batch_size": 1}
 REFERENCES = {"d": {"m": "base"}}
 
 
-def make_row(cell: str, **given: Any) -> dict[str, Any]:
+def make_cell(cell: str, **given: Any) -> SummaryRow:
     """Make a row of a measured cell; every interval is 1 % wide."""
     values = {**BASE, **given}
-    latency, energy, task = values["latency"], values["energy"], values["task"]
-    summary_row: dict[str, Any] = {
-        "dataset": values.get("dataset", "d"),
-        "model": values.get("model", "m"),
-        "cell": cell,
-        "status": values.get("status", "ok"),
-        "batch_size": values["batch_size"],
-        "latency": latency,
-        "energy": energy,
-        "task_value": task,
-        "task_metric_label": "Accuracy",
-        "task_higher_is_better": values.get("higher", True),
-        "wer_value": values.get("wer"),
-    }
-    for value, low, high in (
-        (latency, "latency_low_s", "latency_high_s"),
-        (energy, "energy_low_j", "energy_high_j"),
-    ):
-        summary_row |= {low: value and value * 0.995, high: value and value * 1.005}
-    return summary_row
+    latency, energy = values["latency"], values["energy"]
+    return make_row(
+        dataset=values.get("dataset", "d"),
+        model=values.get("model", "m"),
+        cell=cell,
+        status=values.get("status", "ok"),
+        batch_size=values["batch_size"],
+        latency=latency,
+        latency_low_s=latency and latency * 0.995,
+        latency_high_s=latency and latency * 1.005,
+        energy=energy,
+        energy_low_j=energy and energy * 0.995,
+        energy_high_j=energy and energy * 1.005,
+        task_value=values["task"],
+        task_metric_label="Accuracy",
+        task_higher_is_better=values.get("higher", True),
+        wer_value=values.get("wer"),
+    )
 
 
-def compare(cell: dict[str, Any], base: dict[str, Any], **noise: float) -> dict[str, Any]:
+def get_sample_time(row: SummaryRow) -> float | None:
+    return row.latency and row.latency / row.batch_size
+
+
+def compare(
+    key: DifferenceKey, cell: SummaryRow, base: SummaryRow, **noise: float
+) -> DifferenceRow:
     """Make the row of a difference, which is significant beyond 1 % or the given noise."""
-    difference_row: dict[str, Any] = {}
-    values = {
-        "latency": (cell["latency"], base["latency"], "_s"),
-        "sample_time": (
-            *tuple(row["latency"] and row["latency"] / row["batch_size"] for row in (cell, base)),
-            "_s",
-        ),
-        "energy": (cell["energy"], base["energy"], "_j"),
-        "task": (cell["task_value"], base["task_value"], ""),
-        "wer": (cell["wer_value"], base["wer_value"], ""),
+    values: dict[str, Any] = {}
+    figures: dict[Figure, tuple[float | None, float | None]] = {
+        "latency": (cell.latency, base.latency),
+        "sample_time": (get_sample_time(cell), get_sample_time(base)),
+        "energy": (cell.energy, base.energy),
+        "task": (cell.task_value, base.task_value),
+        "wer": (cell.wer_value, base.wer_value),
     }
-    for name, (of_cell, of_base, suffix) in values.items():
-        comparable = of_cell is not None and of_base is not None
-        difference = of_cell - of_base if comparable else None
-        reach = noise.get(name, 0.01) * (of_base or 0.0)
-        difference_row[f"{name}_base{suffix}"] = of_base
-        difference_row[f"{name}_difference{suffix}"] = difference
-        difference_row[f"{name}_difference_low{suffix}"] = (
-            difference - reach if comparable else None
-        )
-        difference_row[f"{name}_difference_high{suffix}"] = (
-            difference + reach if comparable else None
-        )
-        difference_row[f"{name}_differs"] = abs(difference) > reach if comparable else None
-    return difference_row
+    for figure, (of_cell, of_base) in figures.items():
+        if of_cell is not None and of_base is not None:
+            estimate, reach = of_cell - of_base, noise.get(figure, 0.01) * of_base
+            difference = Difference(estimate, estimate - reach, estimate + reach)
+            values |= list_values(figure, FromBase(of_base, difference))
+    return make_difference(key, **values)
 
 
-def decide_rows(*rows: dict[str, Any], **noise: float) -> Decision:
-    base = next((cell for cell in rows if cell["cell"] == "base"), rows[0])
-    differences = {
-        ("d", cell["cell"], "base"): compare(cell, base, **noise)
-        for cell in rows
-        if cell is not base
-    }
+def decide_rows(*rows: SummaryRow, **noise: float) -> Decision:
+    base = next((row for row in rows if row.cell == "base"), rows[0])
+    keys = {DifferenceKey("d", row.cell, "base"): row for row in rows if row is not base}
+    differences = {key: compare(key, row, base, **noise) for key, row in keys.items()}
     (decision,) = decide(rows, differences, REFERENCES)
     return decision
 
 
 def name_choices(decision: Decision) -> dict[str, str]:
-    return {choice.aim.value: choice.row["cell"] for choice in decision.choices}
+    return {choice.aim.value: choice.row.cell for choice in decision.choices}
 
 
 def test_each_aim_has_its_best_cell():
     decision = decide_rows(
-        make_row("base"),
-        make_row("big", batch_size=16, latency=0.080, energy=1.0),
-        make_row("quick", latency=0.005, energy=3.0),
+        make_cell("base"),
+        make_cell("big", batch_size=16, latency=0.080, energy=1.0),
+        make_cell("quick", latency=0.005, energy=3.0),
     )
     assert name_choices(decision) == {
         "latency": "quick",
@@ -98,51 +93,51 @@ def test_each_aim_has_its_best_cell():
         "knee": "big",
     }
     (quick,) = [choice for choice in decision.choices if choice.aim is Aim.LATENCY]
-    assert quick.changes["latency"].value == pytest.approx(-0.5)
+    assert quick.changes["latency"].estimate == pytest.approx(-0.5)
     assert quick.changes["latency"].low == pytest.approx(-0.51)
-    assert quick.changes["energy"].value == pytest.approx(0.5)
+    assert quick.changes["energy"].estimate == pytest.approx(0.5)
     assert not quick.is_reference
 
 
 def test_throughput_is_judged_per_sample():
-    decision = decide_rows(make_row("base"), make_row("big", batch_size=4, latency=0.020))
+    decision = decide_rows(make_cell("base"), make_cell("big", batch_size=4, latency=0.020))
     assert name_choices(decision)["latency"] == "base"
     assert name_choices(decision)["throughput"] == "big"
     choice = next(choice for choice in decision.choices if choice.aim is Aim.THROUGHPUT)
-    assert choice.changes["sample_time"].value == pytest.approx(-0.5)
-    assert choice.changes["latency"].value == pytest.approx(1.0)
+    assert choice.changes["sample_time"].estimate == pytest.approx(-0.5)
+    assert choice.changes["latency"].estimate == pytest.approx(1.0)
 
 
 def test_a_lead_within_the_noise_names_the_base_with_the_nearest():
     decision = decide_rows(
-        make_row("base"), make_row("near", latency=0.0099), latency=0.05, sample_time=0.05
+        make_cell("base"), make_cell("near", latency=0.0099), latency=0.05, sample_time=0.05
     )
     choice = decision.choices[0]
     assert choice.is_reference
-    assert choice.row["cell"] == "base"
+    assert choice.row.cell == "base"
     challenger, change = choice.challenger
-    assert challenger["cell"] == "near"
-    assert change.differs is False
+    assert challenger.cell == "near"
+    assert change.within_noise
 
 
 def test_cells_whose_intervals_overlap_are_as_good():
     decision = decide_rows(
-        make_row("base"),
-        make_row("a", latency=0.005),
-        make_row("b", latency=0.00501),
-        make_row("c", latency=0.006),
+        make_cell("base"),
+        make_cell("a", latency=0.005),
+        make_cell("b", latency=0.00501),
+        make_cell("c", latency=0.006),
     )
     choice = decision.choices[0]
-    assert choice.row["cell"] == "a"
-    assert [cell["cell"] for cell in choice.alike] == ["b"]
+    assert choice.row.cell == "a"
+    assert [row.cell for row in choice.alike] == ["b"]
 
 
 def test_an_exact_tie_goes_to_the_first():
     decision = decide_rows(
-        make_row("base"), make_row("a", latency=0.005), make_row("b", latency=0.005)
+        make_cell("base"), make_cell("a", latency=0.005), make_cell("b", latency=0.005)
     )
     assert name_choices(decision)["latency"] == "a"
-    assert [cell["cell"] for cell in decision.choices[0].alike] == ["b"]
+    assert [row.cell for row in decision.choices[0].alike] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -150,65 +145,67 @@ def test_an_exact_tie_goes_to_the_first():
 )
 def test_a_cell_that_answers_worse_beyond_the_noise_is_not_named(higher, task, worse):
     decision = decide_rows(
-        make_row("base", higher=higher), make_row("a", latency=0.001, task=task, higher=higher)
+        make_cell("base", higher=higher), make_cell("a", latency=0.001, task=task, higher=higher)
     )
-    assert [cell["cell"] for cell in decision.worse] == (["a"] if worse else [])
-    assert [cell["cell"] for cell in decision.better] == ([] if worse else ["a"])
+    assert [row.cell for row in decision.worse] == (["a"] if worse else [])
+    assert [row.cell for row in decision.better] == ([] if worse else ["a"])
     assert name_choices(decision)["latency"] == ("base" if worse else "a")
 
 
 def test_a_loss_within_the_noise_does_not_count():
-    decision = decide_rows(make_row("base"), make_row("a", latency=0.001, task=0.59), task=0.05)
+    decision = decide_rows(make_cell("base"), make_cell("a", latency=0.001, task=0.59), task=0.05)
     assert decision.worse == decision.better == ()
     assert name_choices(decision)["latency"] == "a"
 
 
 def test_without_a_task_metric_the_word_error_rate_decides_and_less_is_better():
     decision = decide_rows(
-        make_row("base", task=None, wer=0.5), make_row("a", latency=0.001, task=None, wer=0.7)
+        make_cell("base", task=None, wer=0.5), make_cell("a", latency=0.001, task=None, wer=0.7)
     )
     assert decision.quality.label == "WER"
-    assert [cell["cell"] for cell in decision.worse] == ["a"]
+    assert [row.cell for row in decision.worse] == ["a"]
 
 
 def test_without_quality_the_cost_alone_decides():
-    decision = decide_rows(make_row("base", task=None), make_row("a", latency=0.001, task=None))
+    decision = decide_rows(make_cell("base", task=None), make_cell("a", latency=0.001, task=None))
     assert decision.quality is None
     assert name_choices(decision)["latency"] == "a"
 
 
 def test_a_cell_whose_answers_cannot_be_compared_is_not_named():
-    decision = decide_rows(make_row("base"), make_row("a", latency=0.001, task=None))
-    assert [cell["cell"] for cell in decision.unjudged] == ["a"]
+    decision = decide_rows(make_cell("base"), make_cell("a", latency=0.001, task=None))
+    assert [row.cell for row in decision.unjudged] == ["a"]
     assert name_choices(decision)["latency"] == "base"
 
 
 def test_a_single_cell_is_best_for_every_aim():
-    decision = decide_rows(make_row("base"))
+    decision = decide_rows(make_cell("base"))
     assert set(name_choices(decision).values()) == {"base"}
     assert all(cell.is_reference for cell in decision.choices)
 
 
 def test_without_energy_the_other_aims_remain():
-    decision = decide_rows(make_row("base", energy=None), make_row("a", latency=0.001, energy=None))
+    decision = decide_rows(
+        make_cell("base", energy=None), make_cell("a", latency=0.001, energy=None)
+    )
     assert name_choices(decision) == {"latency": "a", "throughput": "a", "knee": "a"}
 
 
 def test_a_reference_without_figures_leaves_the_others_to_stand_alone():
-    decision = decide_rows(make_row("a", latency=0.002), make_row("b", latency=0.001))
+    decision = decide_rows(make_cell("a", latency=0.002), make_cell("b", latency=0.001))
     assert decision.reference is None
     assert name_choices(decision)["latency"] == "b"
     assert not any(choice.changes for choice in decision.choices)
 
 
 def test_where_nothing_was_measured_nothing_is_named():
-    (decision,) = decide([make_row("base", status="crashed", latency=None)], {}, REFERENCES)
+    (decision,) = decide([make_cell("base", status="crashed", latency=None)], {}, REFERENCES)
     assert decision.choices == ()
     assert decision.rows == ()
 
 
 def test_data_sets_and_models_are_decided_apart():
-    rows = [make_row("base"), make_row("base", dataset="e"), make_row("x", model="n")]
+    rows = [make_cell("base"), make_cell("base", dataset="e"), make_cell("x", model="n")]
     decisions = decide(rows, {}, {"d": {"m": "base", "n": "x"}, "e": {"m": "base"}})
     assert [(decision.dataset, decision.model) for decision in decisions] == [
         ("d", "m"),
@@ -233,7 +230,7 @@ def build_first_screen(study: MadeStudy, folder: Any) -> Any:
     files = render_all(study, folder, draw=False)
     rows = list(read_summary(files.summary).values())
     differences = read_differences(files.differences)
-    decisions = decide(rows, differences, study.outline["references"])
+    decisions = decide(rows, differences, study.outline.references)
     return build_answer(study.outline, decisions, rows)
 
 

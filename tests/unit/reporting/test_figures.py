@@ -1,16 +1,21 @@
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from study_factory import DATASETS, MadeStudy, cell_id
-from study_steps import render_all
+from machines import make_machine
+from study_factory import MadeStudy, cell_id, make_outline
+from study_steps import make_pareto_plan, render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_pareto import plot_pareto
 from vlmeter.reporting.figures.plot_section import plot_section
-from vlmeter.reporting.layers.profiles import peak_of, read_profiles, work_of
+from vlmeter.reporting.layers.profiles import find_peak, list_work, read_profiles
+from vlmeter.results.outline import SectionGrid, SectionPlan
 from vlmeter.results.tables import read_layers
+from vlmeter.scripting import pack, unpack
+from vlmeter.storage.files import write_json
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -67,26 +72,28 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
 def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
     assert "no roof: the device's peak is not known" in read_texts(rendered.figure("layers"))
     machine = tmp_path / "machine.json"
-    machine.write_text(json.dumps({"peak_flop_per_s": {"cpu-fp32": 2e14, "cuda-fp16": 1.0}}))
+    peaks = {"cpu-fp32": 2e14, "cuda-fp16": 1.0}
+    write_json(machine, asdict(make_machine(peak_flop_per_s=peaks)))
     tables = (rendered.layers, rendered.layer_records, machine)
-    plot_layers(MadeStudy().outline["layers"], *tables, tmp_path / "a.svg")
+    plot_layers(MadeStudy().outline.layers, *tables, tmp_path / "a.svg")
     roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"
     assert roof in read_texts(tmp_path / "a.svg")
 
 
 def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
-    outline = MadeStudy().outline["layers"]
+    outline = MadeStudy().outline.layers
     profiles = read_profiles(outline, read_layers(rendered.layers), rendered.layer_records)
-    work = {(work_item.kind, work_item.batch): work_item for work_item in work_of(profiles[:4])}
+    work = {(work_item.kind, work_item.batch): work_item for work_item in list_work(profiles[:4])}
     linear = work["linear", 1]
     # 80 % of 751.06 GFLOP in 55 % of 21 ms, with four million weights of four bytes.
     assert linear.intensity == pytest.approx(0.8 * 751.06e9 / 16e6)
     assert linear.flop_per_s == pytest.approx(0.8 * 751.06e9 / (0.55 * 21e-3))
     assert work["linear", 16].intensity == pytest.approx(16 * linear.intensity)
     assert {kind for kind, _ in work} == {"linear", "attention", "convolution"}
-    assert peak_of({}, profiles) is None
-    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, profiles) == 3.0
-    assert peak_of({"peak_flop_per_s": {"cpu-fp32": 3.0}}, []) is None
+    machine = make_machine(peak_flop_per_s={"cpu-fp32": 3.0})
+    assert find_peak(make_machine(), profiles) is None
+    assert find_peak(machine, profiles) == 3.0
+    assert find_peak(machine, []) is None
 
 
 def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
@@ -101,21 +108,24 @@ def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
 
 def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     study = MadeStudy()
-    outline = study.outline
-    first = outline["sections"][0]
-    base = first["cells"][0]
-    rows = []
+    first, *others = study.outline.sections
+    base = first.cells[0]
+    entries = []
     for size in range(2, 62):
-        axes = {**base["axes"], "batch_size": size}
-        entry = {**base, "cell": cell_id(axes), "axes": axes, "values": {"batch_size": size}}
-        record = json.loads(json.dumps(study.records["textvqa", base["cell"]]))
-        record["cell"] |= {"id": entry["cell"], "batch_size": size}
+        axes = replace(base.axes, batch_size=size)
+        cell = cell_id(axes.as_dict())
+        entry = replace(base, cell=cell, axes=axes, values={"batch_size": size})
+        record = json.loads(json.dumps(study.records[base.key]))
+        record["cell"] |= {"id": cell, "batch_size": size}
         record["latency"] *= 1 + size / 10
-        study.records["textvqa", entry["cell"]] = record
-        rows.append(entry)
-    first["cells"] += rows
+        study.records[entry.key] = record
+        entries.append(entry)
+    section = replace(first, cells=(*first.cells, *entries))
+    study.edit_outline(sections=(section, *others))
     files = render_all(study, tmp_path, draw=False)
-    plot_pareto(outline, files.summary, files.differences, tmp_path / "a.svg")
+    plot_pareto(
+        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
+    )
     shown = read_texts(tmp_path / "a.svg")
     assert "base config" in shown
     assert "batch 61" not in shown
@@ -125,7 +135,9 @@ def test_without_quality_there_is_no_front_to_draw(tmp_path):
     study = MadeStudy()
     study.take_weights_away()
     files = render_all(study, tmp_path, draw=False)
-    plot_pareto(study.outline, files.summary, files.differences, tmp_path / "a.svg")
+    plot_pareto(
+        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
+    )
     assert read_texts(tmp_path / "a.svg") == [
         "Quality was not measured.",
         "not measured: random weights",
@@ -151,19 +163,22 @@ def test_hostile_labels_stay_text(hostile):
     assert any("COCO <script>alert" in text for text in read_texts(hostile.figure("image_size")))
 
 
-def test_the_outlines_of_the_study_are_enough(rendered, tmp_path):
-    """The workflow omits title and note of a section, so that a new title redraws nothing."""
-    outline = MadeStudy().outline
-    section = {k: v for k, v in outline["sections"][1].items() if k not in ("title", "note")}
-    labels = {name: {"label": block["label"]} for name, block in DATASETS.items()}
-    plot_section(section, labels, rendered.summary, tmp_path / "a.svg")
+def make_plan(section: SectionGrid) -> SectionPlan:
+    return SectionPlan(section, make_outline().labels.datasets)
+
+
+def test_a_plan_as_a_rule_packs_it_draws_the_same(rendered, tmp_path):
+    """It holds neither title nor note, so that a new title redraws nothing."""
+    packed = pack(make_plan(make_outline().sections[1]))
+    plot_section(unpack(SectionPlan, packed), rendered.summary, tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_bytes() == rendered.figure("image_size").read_bytes()
 
 
 def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
-    section = MadeStudy().outline["sections"][0]
-    section["cells"][1]["cell"] = "never-run"
-    plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
+    section = make_outline().sections[0]
+    first, second, *others = section.cells
+    cells = (first, replace(second, cell="never-run"), *others)
+    plot_section(make_plan(replace(section, cells=cells)), rendered.summary, tmp_path / "a.svg")
     assert read_texts(tmp_path / "a.svg").count("no record") == 2
 
 
@@ -173,11 +188,16 @@ def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
 
 
 def test_two_axes_at_once_are_named_at_every_place(rendered, tmp_path):
-    section = MadeStudy().outline["sections"][0]
-    section["varied"]["optimization"] = ["eager"]
-    for entry in section["cells"]:
-        entry["values"]["optimization"] = "eager"
-    plot_section(section, DATASETS, rendered.summary, tmp_path / "a.svg")
+    section = make_outline().sections[0]
+    eager = replace(
+        section,
+        varied={**section.varied, "optimization": ("eager",)},
+        cells=tuple(
+            replace(entry, values={**entry.values, "optimization": "eager"})
+            for entry in section.cells
+        ),
+    )
+    plot_section(make_plan(eager), rendered.summary, tmp_path / "a.svg")
     assert read_texts(tmp_path / "a.svg").count("16 · Eager") == 2
 
 
@@ -186,5 +206,5 @@ def test_a_panel_without_figures_says_so(tmp_path):
     for record in study.records.values():
         record["wer_value"] = None
     files = render_all(study, tmp_path, draw=False)
-    plot_section(study.outline["sections"][0], DATASETS, files.summary, tmp_path / "a.svg")
+    plot_section(make_plan(study.outline.sections[0]), files.summary, tmp_path / "a.svg")
     assert read_texts(tmp_path / "a.svg").count("not measured") == 1

@@ -2,8 +2,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line
-from vlmeter.reporting.formats import json_block, listed
-from vlmeter.results.numbers import Scale, interval, number, percent, quantity
+from vlmeter.reporting.formats import format_json_block, join_words
+from vlmeter.results.numbers import (
+    Scale,
+    format_number,
+    format_percent,
+    format_quantity,
+    format_with_interval,
+)
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -51,7 +57,7 @@ HOSTILE = [
     ],
 )
 def test_numbers_have_three_digits_and_no_fewer_than_their_whole_part(value, text):
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -69,23 +75,24 @@ def test_numbers_have_three_digits_and_no_fewer_than_their_whole_part(value, tex
     ],
 )
 def test_quantities_take_the_prefix_that_fits(value, unit, text):
-    assert quantity(value, unit) == text
+    assert format_quantity(value, unit) == text
 
 
 def test_a_column_has_a_prefix_chosen_by_its_median():
     scale = Scale.of([0.02, 0.03, None, 1.2], "s")
-    assert (scale.unit, scale.text(1.2), scale.text(0.02)) == ("ms", "1200", "20.0")
+    assert (scale.unit, scale.format(1.2), scale.format(0.02)) == ("ms", "1200", "20.0")
     assert Scale.of([], "s") == Scale("s", 1.0)
     assert Scale.of([None, 0.0], "J") == Scale("J", 1.0)
 
 
 def test_intervals_need_both_ends():
-    assert interval(0.0229, 0.0241, 1e-3) == "[22.9, 24.1]"
-    assert interval(None, 1.0) == ""
+    assert format_with_interval(0.0235, 0.0229, 0.0241, 1e-3) == "23.5 [22.9, 24.1]"
+    assert format_with_interval(0.0235, None, 1.0) == "0.0235"
+    assert format_with_interval(None, None, None) == "–"
 
 
 def test_percentages():
-    assert [percent(x) for x in (0, 0.0004, 0.0523, 0.42, None)] == [
+    assert [format_percent(x) for x in (0, 0.0004, 0.0523, 0.42, None)] == [
         "0.0 %",
         "<0.1 %",
         "5.2 %",
@@ -95,7 +102,7 @@ def test_percentages():
 
 
 def test_lists_in_sentences():
-    assert [listed(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+    assert [join_words(x) for x in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
         "",
         "a",
         "a and b",
@@ -104,7 +111,7 @@ def test_lists_in_sentences():
 
 
 def test_the_json_block_is_the_sources():
-    assert json_block(3.753488302230835, 0.032462475783030194, None, "751.3 GFLOPS") == (
+    assert format_json_block(3.753488302230835, 0.032462475783030194, None, "751.3 GFLOPS") == (
         '{\n    "wer_value": 3.753488302230835,\n    "latency": 0.032462475783030194,\n'
         '    "energy": null,\n    "flops": "751.3 GFLOPS"\n}'
     )

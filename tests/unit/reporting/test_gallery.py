@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
+from row_factory import make_row
 from study_factory import AXES, MadeStudy, cell_id
 from study_steps import collect, parse_page, render_all
 
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.errors import UserError
-from vlmeter.reporting.collect_answers import chosen_cells
+from vlmeter.reporting.collect_answers import choose_cells
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.storage.files import read_json
 
@@ -143,7 +144,7 @@ def test_hostile_answers_stay_text_in_both_forms(hostile):
 
 def test_a_cell_of_another_model_may_stand_in_for_a_failed_reference():
     rows = [
-        {"dataset": "d", "cell": name, "status": status, "scored_samples": 4}
+        make_row(dataset="d", cell=name, status=status, scored_samples=4)
         for name, status in (("base", "crashed"), ("x", "ok"), ("y", "ok"))
     ]
-    assert [row["cell"] for row in chosen_cells(rows, {}, {"m": "base"})] == ["x", "y"]
+    assert [row.cell for row in choose_cells(rows, {}, {"m": "base"})] == ["x", "y"]

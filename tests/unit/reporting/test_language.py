@@ -17,13 +17,13 @@ from vlmeter.reporting.language import (
     LANGUAGES,
     Message,
     choose_plural_form,
-    figure_in_language,
-    in_language,
+    get_figure_path,
+    get_page_path,
     read_catalogue,
     say,
-    speaking,
     translate,
     translate_parts,
+    use_language,
 )
 from vlmeter.reporting.provenance import _TRAITS
 from vlmeter.status import Status
@@ -113,13 +113,13 @@ def test_numbers_choose_the_plural_form(language, count, form):
 
 
 def test_a_language_holds_within_its_block_alone():
-    with speaking("ru", LOCALES):
+    with use_language("ru", LOCALES):
         assert say("machine.cores", count=2) == "2 ядра"
     assert say("machine.cores", count=2) == "2 cores"
 
 
 def test_an_untranslated_text_of_a_record_stays_as_it_is():
-    with speaking("ru", LOCALES):
+    with use_language("ru", LOCALES):
         assert translate("{not} a format") == "{not} a format"
 
 
@@ -133,13 +133,13 @@ def test_every_definition_of_a_metric_and_every_term_of_records_is_translated():
     words = {text for text in english if text not in definitions}
     # "can't be used" is what the published study printed.
     unknown = {text for text in words if text not in code.replace('" "', "")}
-    made = {"can't be used", "not measured: random weights", devices.absence("cuda")}
+    made = {"can't be used", "not measured: random weights", devices.describe_absence("cuda")}
     assert unknown <= made | {text for text in words if text.startswith("Intervals: 95")}
 
 
 def test_a_definition_is_translated_part_by_part():
     text = "Exact match: no. " + next(iter(TASK_METRICS["caption"])).definition + " And more."
-    with speaking("ru", LOCALES):
+    with use_language("ru", LOCALES):
         shown = translate_parts(text)
     assert shown.startswith("Exact match: no. WER: ошибочные слова")
     assert shown.endswith(" And more.")
@@ -151,9 +151,9 @@ def test_values_are_not_read_as_placeholders():
 
 
 def test_files_in_the_first_language_have_no_language_in_their_name():
-    assert in_language(Path("a/report.md"), "en") == Path("a/report.md")
-    assert in_language(Path("a/report.md"), "ru") == Path("a/report.ru.md")
-    assert figure_in_language(Path("a/b.svg"), "ru") == Path("a/ru/b.svg")
+    assert get_page_path(Path("a/report.md"), "en") == Path("a/report.md")
+    assert get_page_path(Path("a/report.md"), "ru") == Path("a/report.ru.md")
+    assert get_figure_path(Path("a/b.svg"), "ru") == Path("a/ru/b.svg")
 
 
 @pytest.mark.parametrize("text", ["[", "- a list", None])
@@ -200,4 +200,4 @@ def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
     text = (rendered.folder / "study.ru.html").read_text()
     assert "Задержка (ms на батч)" in text
     assert "Latency (ms per batch)" not in text
-    assert MadeStudy().outline["title"] in text
+    assert MadeStudy().outline.title in text

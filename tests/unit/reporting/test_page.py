@@ -74,10 +74,10 @@ def test_every_measured_cell_is_a_json_block_of_the_sources_four_keys(rendered):
     ]
     study = MadeStudy()
     expected = [
-        [study.records[entry["dataset"], entry["cell"]][key] for key in FOUR]
-        for section in study.outline["sections"]
-        for entry in section["cells"]
-        if study.records[entry["dataset"], entry["cell"]]["status"] == "ok"
+        [study.records[entry.key][name] for name in FOUR]
+        for section in study.outline.sections
+        for entry in section.cells
+        if study.records[entry.key]["status"] == "ok"
     ]
     cells = [json.loads(block) for block in blocks]
     assert [list(cell) for cell in cells] == [FOUR] * len(expected)

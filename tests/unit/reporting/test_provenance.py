@@ -1,37 +1,42 @@
-import json
+from dataclasses import asdict
+from pathlib import Path
 
-from study_factory import MadeStudy, cell_id
+from figures_factory import make_cuda_settings
+from row_factory import make_row
+from stored_data import write_samples
+from study_factory import AXES, DATASETS, MODEL, MadeStudy, cell_id
 from study_steps import render_all
 
-from vlmeter.reporting.provenance import described, origin
+from vlmeter.reporting.provenance import describe_datasets, describe_origin
 from vlmeter.results.tables import read_summary
+from vlmeter.storage.files import read_json, write_json
 
 
-def rows_of(study, folder):
+def read_rows(study, folder):
     return list(read_summary(render_all(study, folder, draw=False).summary).values())
 
 
-def test_what_all_cells_share_is_told_once(tmp_path):
+def test_what_all_cells_share_stands_once(tmp_path):
     study = MadeStudy()
-    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
-    assert found.shared == (
+    origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
+    assert origin.shared == (
         ("Commit", "0123abcdef0123abcdef"),
         ("Measuring code", "c0dec0dec0dec0de"),
         ("Threads", "2"),
     )
-    assert found.differing is None
+    assert origin.differing is None
 
 
 def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
     study = MadeStudy()
-    cell = cell_id(study.outline["base"])
+    cell = cell_id(AXES)
     record = study.records["textvqa", cell]
     record["provenance"]["software"]["torch"] = "2.12.0"
     record["provenance"]["git"] = {"commit": "fedcba", "dirty": True}
     record["latency_detail"]["threads"] = 1
-    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
-    assert found.differing is not None
-    assert found.differing.rows == (
+    origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
+    assert origin.differing is not None
+    assert origin.differing.rows == (
         (
             "TextVQA",
             cell,
@@ -43,106 +48,96 @@ def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
     assert f"| TextVQA | {cell} | Commit: fedcba;" in text
 
 
-CUDA = {
-    "version": "13.0",
-    "cudnn": 91900,
-    "capability": "9.0",
-    "matmul_fp32": "ieee",
-    "convolution_fp32": "tf32",
-    "cudnn_benchmark": False,
-    "environment": {},
-}
-
-
-def test_what_decides_a_gpu_s_figures_is_told_where_one_was_used(tmp_path):
+def test_what_decides_a_gpu_s_figures_is_named_where_one_was_used(tmp_path):
     study = MadeStudy()
-    cell = cell_id(study.outline["base"])
+    cell = cell_id(AXES)
     for record in study.records.values():
         if record["status"] == "ok":
-            record["provenance"]["torch"] = {"version": "2.13.0+cu130", "environment": {}}
-            record["provenance"]["cuda"] = CUDA
+            record["provenance"]["cuda"] = asdict(make_cuda_settings())
     own = study.records["textvqa", cell]["provenance"]
-    own["torch"] = {"version": "2.13.0+cu130", "environment": {"KMP_BLOCKTIME": "0"}}
-    own["cuda"] = {**CUDA, "cudnn_benchmark": True, "convolution_fp32": "ieee"}
-    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
+    own["torch"]["environment"] = {"KMP_BLOCKTIME": "0"}
+    own["cuda"] |= {"cudnn_benchmark": True, "convolution_fp32": "ieee"}
+    origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
     words = (
         "13.0, cuDNN 91900, compute capability 9.0; fp32 products: ieee, fp32 convolutions: tf32"
     )
-    assert ("CUDA", words) in found.shared
+    assert ("CUDA", words) in origin.shared
     assert f"| CUDA | {words} |" in (tmp_path / "report.md").read_text()
-    ((_, _, differs),) = found.differing.rows
+    ((_, _, differs),) = origin.differing.rows
     assert differs == (
         "Settings of torch: KMP_BLOCKTIME 0; CUDA: convolution_fp32 ieee and cudnn_benchmark True"
     )
 
 
-def test_a_setting_that_most_cells_have_and_one_lacks_is_told(tmp_path):
+def test_a_setting_that_most_cells_have_and_another_lacks_is_named(tmp_path):
     study = MadeStudy()
-    cell = cell_id(study.outline["base"])
+    cell = cell_id(AXES)
     for record in study.records.values():
         if record["status"] == "ok":
-            record["provenance"]["cuda"] = {**CUDA, "environment": {"CUDA_LAUNCH_BLOCKING": "1"}}
-    study.records["textvqa", cell]["provenance"]["cuda"] = CUDA
-    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
-    assert [row[-1] for row in found.differing.rows] == ["CUDA: CUDA_LAUNCH_BLOCKING –"]
+            settings = make_cuda_settings(environment={"CUDA_LAUNCH_BLOCKING": "1"})
+            record["provenance"]["cuda"] = asdict(settings)
+    study.records["textvqa", cell]["provenance"]["cuda"] = asdict(make_cuda_settings())
+    origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
+    assert [row[-1] for row in origin.differing.rows] == ["CUDA: CUDA_LAUNCH_BLOCKING –"]
 
 
-def test_uncommitted_changes_are_told(tmp_path):
+def test_uncommitted_changes_are_named(tmp_path):
     study = MadeStudy()
     for record in study.records.values():
         if record["status"] == "ok":
             record["provenance"]["git"]["dirty"] = True
-    found = origin(rows_of(study, tmp_path), study.outline["datasets"])
-    assert found.shared[0] == (
+    origin = describe_origin(read_rows(study, tmp_path), study.outline.labels.datasets)
+    assert origin.shared[0] == (
         "Commit",
         "0123abcdef0123abcdef, with changes that are not committed",
     )
 
 
+def write_manifest(folder: Path, dataset: str, **changes: str) -> Path:
+    path = write_samples(folder / "data" / dataset / "samples.parquet", [])
+    write_json(path, {**read_json(path), **changes})
+    return path
+
+
 def test_the_revision_of_a_data_set_comes_from_its_manifest(tmp_path):
-    manifest = tmp_path / "data" / "coco" / "samples.json"
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text(json.dumps({"revision": "3bdd5827", "n": 300}))
+    manifest = write_manifest(tmp_path, "coco", revision="3bdd5827")
     render_all(MadeStudy(), tmp_path, draw=False, manifests=[manifest])
     text = (tmp_path / "report.md").read_text()
     assert "| Data set, caption | COCO | org/coco | 3bdd5827 | " in text
 
 
-def test_two_samples_of_one_data_set_are_both_told():
-    rows = [{"dataset": "coco", "samples_sha256": digest} for digest in ("a" * 64, "b" * 64)]
-    found = described("dataset", "coco", {"label": "COCO"}, rows)
-    assert found["digest"] == f"{'a' * 12} and {'b' * 12}"
+def test_two_samples_of_one_data_set_are_both_named():
+    rows = [make_row(dataset="coco", samples_sha256=digest) for digest in ("a" * 64, "b" * 64)]
+    (dataset,) = describe_datasets({"coco": DATASETS["coco"]}, rows, {})
+    assert dataset.digest == f"{'a' * 12} and {'b' * 12}"
 
 
 def test_a_study_in_which_nothing_was_measured_has_no_origin(failed):
     rows = list(read_summary(failed.summary).values())
-    assert origin(rows, {}).shared == ()
+    assert describe_origin(rows, {}).shared == ()
 
 
 def test_licences_are_the_study_s_own_words_and_else_those_of_the_cards(tmp_path):
-    def manifest(name):
-        path = tmp_path / "data" / name / "samples.json"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"revision": "3bdd5827", "licence": f"the card's of {name}"}))
-        return path
-
     study = MadeStudy()
-    study.outline["models"]["blip2-opt-2.7b"]["licence"] = None
+    study.edit_model(licence=None)
     for record in study.records.values():
         if record["status"] == "ok":
             record["model"]["licence"] = "mit"
-    manifests = [manifest("coco"), manifest("scienceqa")]
+    manifests = [
+        write_manifest(tmp_path, name, licence=f"the card's of {name}")
+        for name in ("coco", "scienceqa")
+    ]
 
     render_all(study, tmp_path, draw=False, manifests=manifests)
 
     text = (tmp_path / "report.md").read_text()
-    told = {
+    licences = {
         line.split("|")[2].strip(): line.split("|")[-2].strip()
         for line in text.splitlines()
         if line.startswith(("| Model", "| Data set,"))
     }
-    assert told == {
-        study.outline["models"]["blip2-opt-2.7b"]["label"]: "mit",
+    assert licences == {
+        MODEL.label: "mit",
         "COCO": "CC BY 4.0",
         "ScienceQA": "the card's of scienceqa",
         "TextVQA": "CC BY 4.0",

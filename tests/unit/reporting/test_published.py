@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.sections.published import compare_section, reproduce_counts
-from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.reporting.sections.rows import collect_section_rows
 from vlmeter.results.score_predictions import format_flops
 from vlmeter.results.tables import read_summary
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 ROOT = Path(__file__).parents[3]
@@ -25,8 +25,7 @@ TOKENS = {"coco": 10, "scienceqa": 68, "textvqa": 16, "textvqa_first": 9}
 def architecture(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The published study's architecture with random weights, on a machine with a GPU."""
     study = Study(load_config(ROOT / "config" / "blip2-architecture.yaml"))
-    outline = json.loads(json.dumps(report_outline(study)))
-    made = MadeStudy(outline=outline, tokens=TOKENS, has_gpu=True)
+    made = MadeStudy(outline=build_outline(study), tokens=TOKENS, has_gpu=True)
     made.take_weights_away()
     folder = tmp_path_factory.mktemp("architecture")
     return made, render_all(made, folder, draw=False, published=FILE)
@@ -34,8 +33,9 @@ def architecture(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def compare_made_section(architecture: Any, name: str) -> Any:
     made, files = architecture
-    (block,) = [section for section in made.outline["sections"] if section["name"] == name]
-    rows = section_rows(block, made.outline["datasets"], read_summary(files.summary))
+    (section,) = [section for section in made.outline.sections if section.name == name]
+    labels = made.outline.labels.datasets
+    rows = collect_section_rows(section, labels, read_summary(files.summary))
     return compare_section(read_published(FILE), name, rows)
 
 
@@ -122,8 +122,8 @@ def test_a_section_without_a_data_set_takes_that_of_the_study(architecture):
 
 def test_a_section_that_nobody_published_has_no_such_table(architecture):
     made, files = architecture
-    rows = section_rows(
-        made.outline["sections"][0], made.outline["datasets"], read_summary(files.summary)
+    rows = collect_section_rows(
+        made.outline.sections[0], made.outline.labels.datasets, read_summary(files.summary)
     )
     assert compare_section(read_published(FILE), "something_else", rows) is None
 
@@ -131,7 +131,7 @@ def test_a_section_that_nobody_published_has_no_such_table(architecture):
 def test_every_published_count_is_reproduced_from_the_cells_tokens(architecture):
     made, files = architecture
     rows = list(read_summary(files.summary).values())
-    result = reproduce_counts(read_published(FILE), made.outline["base"], rows)
+    result = reproduce_counts(read_published(FILE), made.outline.base, rows)
     assert result.verdict == "Every published FLOP count is reproduced: all 5, within 0.16 %."
     assert result.counts.rows[0] == (
         *("751.3 GFLOPS", "1 sample of 9 text tokens"),
@@ -146,24 +146,24 @@ def test_every_published_count_is_reproduced_from_the_cells_tokens(architecture)
 
 def test_counts_without_a_cell_of_that_length_are_not_called_reproduced(architecture):
     made, files = architecture
-    rows = [row for row in read_summary(files.summary).values() if row["text_tokens"] != 68]
+    rows = [row for row in read_summary(files.summary).values() if row.text_tokens != 68]
     published = read_published(FILE)
-    result = reproduce_counts(published, made.outline["base"], rows)
+    result = reproduce_counts(published, made.outline.base, rows)
     assert result.verdict == (
         "4 of the 5 published FLOP counts are reproduced, within 0.10 %; for 1 no cell has that "
         "many text tokens."
     )
     assert result.counts.rows[-1][2:] == ("–", "–", "no cell has that many text tokens")
-    assert reproduce_counts(published, made.outline["base"], []).verdict.startswith("None of the")
+    assert reproduce_counts(published, made.outline.base, []).verdict.startswith("None of the")
 
 
 def test_a_count_that_deviates_is_named(architecture):
     made, files = architecture
-    rows = [dict(row) for row in read_summary(files.summary).values()]
-    for row in rows:
-        if row["text_tokens"] == 9:
-            row["flops_per_sample"] *= 1.2
-    base = {**made.outline["base"], "device": "cpu", "dtype": "bf16"}
+    rows = [
+        replace(row, flops_per_sample=row.flops_per_sample * 1.2) if row.text_tokens == 9 else row
+        for row in read_summary(files.summary).values()
+    ]
+    base = replace(made.outline.base, device="cpu", dtype="bf16")
     result = reproduce_counts(read_published(FILE), base, rows)
     assert result.verdict == (
         "4 of the 5 published FLOP counts are reproduced, within 0.16 %; 1 off by more than 0.5 %."
@@ -176,8 +176,8 @@ def test_a_count_that_deviates_is_named(architecture):
 
 def test_cells_of_another_model_reproduce_nothing(architecture):
     made, files = architecture
-    rows = [{**row, "model": "another"} for row in read_summary(files.summary).values()]
-    result = reproduce_counts(read_published(FILE), made.outline["base"], rows)
+    rows = [replace(row, model="another") for row in read_summary(files.summary).values()]
+    result = reproduce_counts(read_published(FILE), made.outline.base, rows)
     assert result.verdict.startswith("None of the published FLOPs can be computed")
 
 

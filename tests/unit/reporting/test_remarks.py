@@ -1,30 +1,41 @@
 import copy
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from study_factory import MadeStudy, cell_id
-from study_files import MACHINE
+from figures_factory import make_gpu_conditions
+from machines import MACHINE
+from study_factory import AXES, MadeStudy, cell_id
 from study_steps import render_all
 
-from vlmeter.reporting.remarks import Remark, drift_sentence, remarks
+from vlmeter.machine.description import Gpu, Machine
+from vlmeter.reporting.remarks import Remark, TimedCell, describe_drift, list_remarks
+from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.tables import read_summary
+from vlmeter.storage.typed import from_plain
+
+NO_REPEATS = Repeats()
+ON_CPU = DeviceRepeats(
+    deviation=0.021, freedom=5, cells=7, computations=2, pairs=9, false_differences=0
+)
 
 
-def measured(latency_s: float, *, rounds: list[float] | None = None) -> dict[str, Any]:
+def make_timed(latency_s: float, *, rounds: list[float] | None = None) -> TimedCell:
     spread = [latency_s * 0.99, latency_s, latency_s * 1.01] if rounds is None else rounds
-    return {
-        "status": "ok",
-        "reason": None,
-        "cell": {"device": "cpu"},
-        "latency_detail": {"latency_s": latency_s, "rounds_s": spread},
-    }
+    return make_ended("ok", None, {"latency_s": latency_s, "rounds_s": spread})
+
+
+def make_ended(status: str, reason: str | None, latency: dict[str, Any] | None) -> TimedCell:
+    content = {"status": status, "reason": reason, "cell": {"device": "cpu"}}
+    return from_plain(TimedCell, {**content, "latency_detail": latency}, Path("record.json"))
 
 
 def test_a_machine_that_stayed_the_same_did_not_drift():
-    told = drift_sentence(measured(0.0202), measured(0.02), {})
-    assert told == (
+    remark = describe_drift(make_timed(0.0202), make_timed(0.02), NO_REPEATS)
+    assert remark == (
         "No drift of the machine was seen: the base cell took 20.0 ms at the beginning, 20.2 ms "
         "at the end (+1.0 % [-1.6 %, +3.6 %]), which is within the noise.",
         False,
@@ -33,31 +44,32 @@ def test_a_machine_that_stayed_the_same_did_not_drift():
 
 @pytest.mark.parametrize(("second", "change"), [(0.022, "+10 %"), (0.018, "-10 %")])
 def test_a_change_beyond_the_noise_is_a_warning(second, change):
-    told = drift_sentence(measured(second), measured(0.02), {})
-    assert told is not None
-    assert told.warning
-    assert told.text.startswith("The machine drifted: the base cell took 20.0 ms at the beginning")
-    assert f"({change} [" in told.text
+    remark = describe_drift(make_timed(second), make_timed(0.02), NO_REPEATS)
+    assert remark is not None
+    assert remark.warning
+    assert remark.text.startswith(
+        "The machine drifted: the base cell took 20.0 ms at the beginning"
+    )
+    assert f"({change} [" in remark.text
 
 
 def test_a_change_that_repeated_computations_show_as_well_is_no_drift():
-    entry = {"deviation": 0.08, "freedom": 10}
-    told = drift_sentence(measured(0.022), measured(0.02), {"latency": {"cpu": entry}})
-    assert told is not None
-    assert not told.warning
-    assert told.text.endswith("which is within the noise.")
+    repeats = Repeats(latency={"cpu": replace(ON_CPU, deviation=0.08, freedom=10)})
+    remark = describe_drift(make_timed(0.022), make_timed(0.02), repeats)
+    assert remark is not None
+    assert not remark.warning
+    assert remark.text.endswith("which is within the noise.")
 
 
-def repeats(**changes: int) -> dict[str, Any]:
-    entry = {"deviation": 0.021, "freedom": 5, "cells": 7, "computations": 2, "pairs": 9}
-    return {
-        "latency": {"cpu": {**entry, "false_differences": 0, **changes}},
-        "energy": {"cpu": {**entry, "deviation": 0.04, "false_differences": 0}},
-    }
+def make_repeats(**changes: int) -> Repeats:
+    return Repeats(
+        latency={"cpu": replace(ON_CPU, **changes)},
+        energy={"cpu": replace(ON_CPU, deviation=0.04)},
+    )
 
 
-def test_how_well_costs_repeat_is_told():
-    assert remarks([], {}, repeats(), None, None) == (
+def test_how_well_costs_repeat_is_said():
+    assert list_remarks([], MACHINE, make_repeats(), None, None) == (
         (
             "7 cells on cpu repeat 2 computations, each in a process of its own: their latencies "
             "vary by 2.1 % (standard deviation), energies by 4.0 %. A difference counts only "
@@ -69,59 +81,67 @@ def test_how_well_costs_repeat_is_told():
 
 @pytest.mark.parametrize(("wrong", "warning"), [(1, False), (2, True)])
 def test_more_false_differences_than_chance_gives_are_a_warning(wrong, warning):
-    (found,) = remarks([], {}, repeats(false_differences=wrong), None, None)
-    assert found.warning is warning
+    (remark,) = list_remarks([], MACHINE, make_repeats(false_differences=wrong), None, None)
+    assert remark.warning is warning
 
 
 def test_where_nothing_was_repeated_that_is_said():
-    (found,) = remarks([], {}, {}, None, None)
-    assert found.text.startswith("No computation was measured in two processes")
+    (remark,) = list_remarks([], MACHINE, NO_REPEATS, None, None)
+    assert remark.text.startswith("No computation was measured in two processes")
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_a_measurement_that_failed_is_said(which):
-    lost = {"status": "out_of_memory", "reason": "1 GB was missing"}
-    pair = {"first": measured(0.02), "second": measured(0.02), which: lost}
-    assert drift_sentence(pair["second"], pair["first"], {}) == (
+    lost = make_ended("out_of_memory", "1 GB was missing", None)
+    pair = {"first": make_timed(0.02), "second": make_timed(0.02), which: lost}
+    assert describe_drift(pair["second"], pair["first"], NO_REPEATS) == (
         f"Whether the machine drifted cannot be told: the base cell's {which} measurement has no "
         "latency (out of memory: 1 GB was missing).",
         True,
     )
 
 
-def test_one_round_cannot_tell():
-    told = drift_sentence(measured(0.03, rounds=[0.03]), measured(0.02, rounds=[0.02]), {})
-    assert told is not None
-    assert not told.warning
-    assert "one round is too few to tell" in told.text
+def test_a_single_round_shows_no_drift():
+    remark = describe_drift(
+        make_timed(0.03, rounds=[0.03]), make_timed(0.02, rounds=[0.02]), NO_REPEATS
+    )
+    assert remark is not None
+    assert not remark.warning
+    assert "one round is too few to tell" in remark.text
 
 
 def test_without_a_second_measurement_nothing_is_said():
-    assert drift_sentence(None, measured(0.02), {}) is None
-    assert drift_sentence(measured(0.02), None, {}) is None
+    assert describe_drift(None, make_timed(0.02), NO_REPEATS) is None
+    assert describe_drift(make_timed(0.02), None, NO_REPEATS) is None
 
 
-def all_of(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> Sequence[Remark]:
-    files = render_all(study, folder, draw=False)
-    return remarks(list(read_summary(files.summary).values()), machine, {}, None, None)
+def list_conditions(reasons: list[str] | None, **changes: Any) -> list[dict[str, Any]]:
+    """Return the conditions of a cell's GPU, as a record holds them."""
+    return [asdict(make_gpu_conditions(throttle_reasons=reasons, **changes))]
 
 
-def told(study: MadeStudy, folder: Any, machine: Any = MACHINE) -> list[str]:
-    return [remark.text for remark in all_of(study, folder, machine) if remark.warning]
+def list_all(study: MadeStudy, folder: Path, machine: Machine = MACHINE) -> Sequence[Remark]:
+    rows = list(read_summary(render_all(study, folder, draw=False).summary).values())
+    return list_remarks(rows, machine, NO_REPEATS, None, None)
 
 
-def some_record(study: MadeStudy) -> dict[str, Any]:
-    return study.records["textvqa", cell_id(study.outline["base"])]
+def list_warnings(study: MadeStudy, folder: Path, machine: Machine = MACHINE) -> list[str]:
+    return [remark.text for remark in list_all(study, folder, machine) if remark.warning]
+
+
+def get_base_record(study: MadeStudy) -> dict[str, Any]:
+    return study.records["textvqa", cell_id(AXES)]
 
 
 def test_an_undisturbed_study_of_one_machine_has_no_warning(tmp_path):
-    assert told(MadeStudy(), tmp_path) == []
+    assert list_warnings(MadeStudy(), tmp_path) == []
 
 
 def test_records_of_two_machines_are_a_warning(tmp_path):
     study = MadeStudy()
-    some_record(study)["provenance"] |= {"host": "e15e", "cpu": {"name": "Another CPU"}}
-    assert told(study, tmp_path) == [
+    get_base_record(study)["provenance"]["host"] = "e15e"
+    get_base_record(study)["provenance"]["cpu"]["name"] = "Another CPU"
+    assert list_warnings(study, tmp_path) == [
         "The records come from 2 machines (Another CPU and Example CPU @ 2.50GHz): compare costs "
         "within one of them only."
     ]
@@ -131,15 +151,18 @@ def test_records_of_two_kinds_of_gpu_are_a_warning(tmp_path):
     study = MadeStudy()
     measured = [record for record in study.records.values() if record["status"] == "ok"]
     for record, cards in zip(measured, (["Old"], ["New"], ["New", "New"]), strict=False):
-        record["provenance"]["gpus"] = [{"name": name, "driver": "550"} for name in cards]
-    assert told(study, tmp_path) == [
+        gpus = [
+            Gpu(index, name, f"GPU-{index}", 80 << 30, "550") for index, name in enumerate(cards)
+        ]
+        record["provenance"]["gpus"] = [asdict(gpu) for gpu in gpus]
+    assert list_warnings(study, tmp_path) == [
         "The records come from 2 kinds of GPU (New and Old): compare costs within one of them only."
     ]
 
 
 def test_a_description_of_another_machine_is_a_warning(tmp_path):
-    other = {**MACHINE, "host": "e15e", "cpu": {"name": "Another CPU"}}
-    assert told(MadeStudy(), tmp_path, other) == [
+    other = replace(MACHINE, host="e15e", cpu=replace(MACHINE.cpu, name="Another CPU"))
+    assert list_warnings(MadeStudy(), tmp_path, other) == [
         "The cells were measured on another machine (Example CPU @ 2.50GHz) than the one that is "
         "described below (Another CPU)."
     ]
@@ -147,33 +170,33 @@ def test_a_description_of_another_machine_is_a_warning(tmp_path):
 
 def test_records_of_two_commits_are_a_warning_that_says_whether_the_code_differs(tmp_path):
     study = MadeStudy()
-    some_record(study)["provenance"]["git"]["commit"] = "fedcba9876543210"
-    (text,) = told(study, tmp_path / "same")
+    get_base_record(study)["provenance"]["git"]["commit"] = "fedcba9876543210"
+    (text,) = list_warnings(study, tmp_path / "same")
     assert text.startswith("The records come from 2 commits (fedcba9876 and 0123abcdef)")
     assert text.endswith("the measuring code is the same in all of them.")
-    some_record(study)["provenance"]["code"] = "another"
-    (text,) = told(study, tmp_path / "other")
+    get_base_record(study)["provenance"]["code"] = "another"
+    (text,) = list_warnings(study, tmp_path / "other")
     assert text.endswith("the measuring code is not the same in all of them.")
-    some_record(study)["provenance"]["git"] = None
-    (text,) = told(study, tmp_path / "none")
+    get_base_record(study)["provenance"]["git"] = None
+    (text,) = list_warnings(study, tmp_path / "none")
     assert text == "The records come from 2 versions of the measuring code."
 
 
-def test_what_ran_otherwise_than_asked_for_is_told(tmp_path):
+def test_what_ran_otherwise_than_asked_for_is_named(tmp_path):
     study = MadeStudy()
-    some_record(study)["model"]["not_as_asked"] = [
+    get_base_record(study)["model"]["not_as_asked"] = [
         "qformer was to run with sdpa and ran with eager"
     ]
-    (text,) = told(study, tmp_path)
+    (text,) = list_warnings(study, tmp_path)
     assert text.endswith(" was not all that ran: qformer was to run with sdpa and ran with eager.")
 
 
 def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     study = MadeStudy()
-    some_record(study)["conditions"]["disturbed"] = True
+    get_base_record(study)["conditions"]["disturbed"] = True
     for record in list(study.records.values())[:3]:
         record["latency_detail"]["steady"] = False
-    assert told(study, tmp_path) == [
+    assert list_warnings(study, tmp_path) == [
         "1 of 19 cells was measured while other work ran on the machine, which puts its costs in "
         "doubt.",
         "3 of 19 cells were measured before the times had settled, which puts the latencies in "
@@ -193,11 +216,11 @@ def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
 )
 def test_what_disturbed_a_cell_is_said_by_its_cause(tmp_path, reasons, cause):
     study = MadeStudy()
-    some_record(study)["conditions"] |= {
+    get_base_record(study)["conditions"] |= {
         "disturbed": True,
-        "gpus": [{"power_limit_w": 350.0, "throttle_reasons": reasons}],
+        "gpus": list_conditions(reasons),
     }
-    warnings = [remark.text for remark in all_of(study, tmp_path) if remark.warning]
+    warnings = [remark.text for remark in list_all(study, tmp_path) if remark.warning]
     assert [text for text in warnings if "costs in doubt" in text] == [
         text for text in warnings if cause in text
     ]
@@ -209,8 +232,8 @@ def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
     measured = [record for record in study.records.values() if record["status"] == "ok"]
     for record, reasons in zip(measured, (["sw_power_cap"], ["gpu_idle"], None), strict=False):
         record["cell"] = {**record["cell"], "device": "cuda"}
-        record["conditions"]["gpus"] = [{"power_limit_w": 350.0, "throttle_reasons": reasons}]
-    made = all_of(study, tmp_path)
+        record["conditions"]["gpus"] = list_conditions(reasons, power_limit_w=350.0)
+    made = list_all(study, tmp_path)
     (capped,) = [remark for remark in made if "power limit" in remark.text]
     assert capped.text == (
         "In 1 of 3 cells on a GPU its power limit of 350 W held the clock down: the latency is "
@@ -221,23 +244,23 @@ def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
 
 def test_a_power_cap_on_any_card_of_a_cell_counts(tmp_path):
     study = MadeStudy()
-    some_record(study)["cell"] = {**some_record(study)["cell"], "device": "cuda"}
-    some_record(study)["conditions"]["gpus"] = [
-        {"power_limit_w": None, "throttle_reasons": None},
-        {"power_limit_w": None, "throttle_reasons": ["gpu_idle", "sw_power_cap"]},
+    get_base_record(study)["cell"] = {**get_base_record(study)["cell"], "device": "cuda"}
+    get_base_record(study)["conditions"]["gpus"] = [
+        *list_conditions(None),
+        *list_conditions(["gpu_idle", "sw_power_cap"]),
     ]
-    texts = [remark.text for remark in all_of(study, tmp_path)]
+    texts = [remark.text for remark in list_all(study, tmp_path)]
     assert any(text.startswith("In 1 of 1 cells on a GPU its power limit held") for text in texts)
 
 
 def test_warnings_stand_at_the_top_of_both_forms(tmp_path):
     study = MadeStudy()
-    base = some_record(study)
+    base = get_base_record(study)
     base["conditions"]["disturbed"] = True
     control = copy.deepcopy(base)
     paths = [tmp_path / "control.json", tmp_path / "base.json"]
-    for path, one in zip(paths, (control, base), strict=True):
-        path.write_text(json.dumps(one))
+    for path, record in zip(paths, (control, base), strict=True):
+        path.write_text(json.dumps(record))
     files = render_all(study, tmp_path, draw=False, control=paths[0], base_record=paths[1])
     text = (files.folder / "report.md").read_text()
     top = text.split("\n### 1)")[0]

@@ -104,29 +104,10 @@ def test_rendering_twice_gives_the_same_bytes(rendered, tmp_path):
 def test_a_study_without_layers_has_no_such_part(tmp_path):
     study = MadeStudy()
     study.profiles = {}
-    study.outline["layers"] = None
+    study.edit_outline(layers=None)
     files = render_all(study, tmp_path, draw=False)
     for name in ("report.md", "study.html"):
         assert "Per layer" not in (files.folder / name).read_text()
-
-
-def test_an_empty_description_of_the_machine_is_accepted(rendered, tmp_path):
-    machine = tmp_path / "machine.json"
-    machine.write_text("{}")
-    render_report(
-        MadeStudy().outline,
-        rendered.summary,
-        rendered.layers,
-        rendered.differences,
-        rendered.repeatability,
-        rendered.layer_records,
-        machine,
-        {},
-        tmp_path / "report.md",
-        tmp_path / "study.html",
-        TEMPLATES,
-    )
-    assert "| GPU | none |" in (tmp_path / "report.md").read_text()
 
 
 def test_energy_that_was_not_measured_has_its_reason(tmp_path):
@@ -134,7 +115,7 @@ def test_energy_that_was_not_measured_has_its_reason(tmp_path):
     for record in study.records.values():
         if record["status"] == "ok":
             record["energy"] = None
-            record["energy_detail"] = {
+            record["energy_detail"] |= {
                 "energy_j": None,
                 "energy_reason": "the window was too short",
             }

@@ -13,12 +13,12 @@ from study_files import write_answers
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.errors import UserError
 from vlmeter.results.aggregate import aggregate
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
 from vlmeter.results.layer_row import LAYER_COLUMNS, LayerRow
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.status import Status
+from vlmeter.storage.layout import DifferenceKey
 
 CELL = {
     "model": "m",

@@ -7,12 +7,12 @@ import pytest
 from row_factory import make_row, metrics_of, rounds_of
 
 from vlmeter.errors import UserError
-from vlmeter.results.comparisons import Comparisons, DifferenceKey
+from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.differences import compare_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 PAIR = DifferenceKey(dataset="d", cell="b", base="a")
 COMPARISONS = Comparisons(pairs=(PAIR,), seed=0, resamples=200)

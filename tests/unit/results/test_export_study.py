@@ -6,13 +6,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from machines import MACHINE
 from study_factory import MadeStudy, make_comparisons
 from study_files import Files
 from study_steps import write_study
 
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
-from vlmeter.results.reference import COLUMNS, columns_text
+from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
@@ -66,7 +67,7 @@ def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:
     texts = {column.name for column in SUMMARY_COLUMNS if column.kind == "text"}
     for row, other in zip(content["summary"], of_csv, strict=True):
         assert {key: row[key] for key in row if key not in texts} == {
-            key: other[key] for key in other if key not in texts
+            key: value for key, value in vars(other).items() if key not in texts
         }
 
 
@@ -114,24 +115,23 @@ def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path
             record["memory"]["peak_allocated_bytes"] = 123
     files = Files(write_study(study, tmp_path))
     rows = read_summary(files.summary).values()
-    measured = [row for row in rows if row["status"] == "ok"]
-    assert {row["peak_memory_bytes"] for row in measured if row["device"] == "cuda"} == {123}
+    measured = [row for row in rows if row.status == "ok"]
+    assert {row.peak_memory_bytes for row in measured if row.device == "cuda"} == {123}
     assert all(
-        row["peak_memory_bytes"] == row["peak_rss_bytes"]
-        for row in measured
-        if row["device"] == "cpu"
+        row.peak_memory_bytes == row.peak_rss_bytes for row in measured if row.device == "cpu"
     )
 
 
 def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
-    assert (repository / COLUMNS).read_text() == columns_text()
+    assert (repository / COLUMNS).read_text() == format_columns_page()
 
 
 def test_a_study_is_read_back(exported) -> None:
     study, files, content = exported
     study_read = read_exported(files.folder)
-    assert list(study_read.rows.values()) == content["summary"]
-    assert study_read.outline == json.loads(json.dumps(study.outline))
+    assert [vars(row) for row in study_read.rows.values()] == content["summary"]
+    assert study_read.outline == study.outline
+    assert study_read.machine == MACHINE
 
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:

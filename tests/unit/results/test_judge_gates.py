@@ -10,30 +10,34 @@ from study_factory import AXES, MadeStudy, cell_id, list_measured
 from study_steps import render_all, write_study
 
 from vlmeter.errors import UserError
-from vlmeter.reporting.remarks import gate_remarks
-from vlmeter.results.check_study import check_study
+from vlmeter.reporting.gates import describe_gates
+from vlmeter.reporting.language import use_language
+from vlmeter.results.check_study import check_study, describe_finding, describe_limit
+from vlmeter.results.gates import Cause, GatePlan, Judgement, Verdict
 from vlmeter.results.judge_gates import judge_gates
+from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
+from vlmeter.storage.layout import CellKey
+from vlmeter.storage.typed import from_plain
 
-BASE = ["textvqa", cell_id(AXES)]
-SIXTEEN = ["textvqa", cell_id({**AXES, "batch_size": 16})]
-CUDA = ["textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"})]
+BASE = CellKey("textvqa", cell_id(AXES))
+SIXTEEN = CellKey("textvqa", cell_id({**AXES, "batch_size": 16}))
+CUDA = CellKey("textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"}))
 COLUMNS = {"latency": "s", "energy": "J", "wer_value": "", "peak_memory_bytes": "B"}
 
 
-def gate(metric: str, *cells: list[str], **limits: Any) -> dict[str, Any]:
-    every = dict.fromkeys(
-        ("max", "min", "baseline", "max_increase_percent", "max_decrease_percent")
+def plan_gate(metric: str, *cells: CellKey, **limits: Any) -> GatePlan:
+    kinds = ("max", "min", "baseline", "max_increase_percent", "max_decrease_percent")
+    values = {**dict.fromkeys(kinds), **limits}
+    values["baseline"] = None if values["baseline"] is None else str(values["baseline"])
+    return GatePlan(
+        metric=metric,
+        unit=COLUMNS.get(metric, ""),
+        is_column=metric in COLUMNS,
+        cells=cells,
+        **values,
     )
-    return {
-        "metric": metric,
-        "unit": COLUMNS.get(metric, ""),
-        "is_column": metric in COLUMNS,
-        **every,
-        **{key: str(value) if key == "baseline" else value for key, value in limits.items()},
-        "cells": list(cells),
-    }
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +46,20 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def figures(study: Path) -> Callable[[list[str]], dict[str, Any]]:
+def figures(study: Path) -> Callable[[CellKey], dict[str, Any]]:
     return lambda key: read_json(study / "cells" / key[0] / key[1] / "record.json")
 
 
-def judge_limits(study: Path, *plan: dict[str, Any]) -> list[dict[str, Any]]:
+def judge(study: Path, *plan: GatePlan) -> Judgement:
     target = study.parent / "gates.json"
     judge_gates(plan, study / "summary.csv", study / "repeatability.json", target)
-    verdicts = read_json(target)
-    assert verdicts["kept"] + verdicts["broken"] == len(verdicts["limits"])
-    return verdicts["limits"]
+    judgement = from_plain(Judgement, read_json(target), target)
+    assert judgement.kept + judgement.broken == len(judgement.limits)
+    return judgement
+
+
+def judge_limits(study: Path, *plan: GatePlan) -> tuple[Verdict, ...]:
+    return judge(study, *plan).limits
 
 
 def edit_record(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
@@ -86,23 +94,25 @@ def multiply_latency(factor: float) -> Callable[[dict[str, Any]], None]:
 def test_an_absolute_limit_is_compared_with_the_figure(study, figures, limits, kept) -> None:
     latency = figures(BASE)["latency"]
     shares = {key: share * latency for key, share in limits.items()}
-    verdicts = judge_limits(study, gate("latency", BASE, **shares))
-    assert [verdict["kept"] for verdict in verdicts] == kept
-    assert {verdict["value"] for verdict in verdicts} == {latency}
+    verdicts = judge_limits(study, plan_gate("latency", BASE, **shares))
+    assert [verdict.kept for verdict in verdicts] == kept
+    assert {verdict.value for verdict in verdicts} == {latency}
 
 
 def test_a_broken_limit_shows_the_limit_and_the_figure(study) -> None:
-    (verdict,) = judge_limits(study, gate("latency", BASE, max=0.001))
-    assert verdict["limit"] == "latency at most 1.00 ms"
-    assert (verdict["dataset"], verdict["cell"]) == tuple(BASE)
-    assert verdict["found"].endswith(" ms")
+    (verdict,) = judge_limits(study, plan_gate("latency", BASE, max=0.001))
+    assert describe_limit(verdict) == "latency at most 1.00 ms"
+    assert (verdict.dataset, verdict.cell) == BASE
+    assert describe_finding(verdict).endswith(" ms")
 
 
 @pytest.mark.parametrize("metric", ["energy", "wer_value", "peak_memory_bytes", "vqa_accuracy"])
 def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
-    broken, kept = judge_limits(study, gate(metric, BASE, max=1e-6), gate(metric, BASE, max=1e15))
-    assert (broken["kept"], kept["kept"]) == (False, True)
-    assert broken["value"] == kept["value"] > 0
+    broken, kept = judge_limits(
+        study, plan_gate(metric, BASE, max=1e-6), plan_gate(metric, BASE, max=1e15)
+    )
+    assert (broken.kept, kept.kept) == (False, True)
+    assert broken.value == kept.value > 0
 
 
 @pytest.mark.parametrize(
@@ -123,10 +133,10 @@ def test_a_relative_limit_is_broken_beyond_the_allowance_and_the_noise(
     study, tmp_path: Path, factor: float, limits: dict[str, float], kept: bool
 ) -> None:
     baseline = edit_record(tmp_path / "base", multiply_latency(factor))
-    (verdict,) = judge_limits(study, gate("latency", SIXTEEN, baseline=baseline, **limits))
-    assert verdict["kept"] is kept
-    assert verdict["difference"] / verdict["base"] == pytest.approx(1 / factor - 1)
-    assert verdict["low"] < verdict["difference"] < verdict["high"]
+    (verdict,) = judge_limits(study, plan_gate("latency", SIXTEEN, baseline=baseline, **limits))
+    assert verdict.kept is kept
+    assert verdict.difference / verdict.base == pytest.approx(1 / factor - 1)
+    assert verdict.low < verdict.difference < verdict.high
 
 
 def test_a_summary_alone_is_enough_as_a_baseline(study, tmp_path: Path) -> None:
@@ -135,12 +145,12 @@ def test_a_summary_alone_is_enough_as_a_baseline(study, tmp_path: Path) -> None:
     shutil.copy(baseline, alone)
     limits = {"max_increase_percent": 10, "baseline": alone}
     latency, wer = judge_limits(
-        study, gate("latency", BASE, **limits), gate("wer_value", BASE, **limits)
+        study, plan_gate("latency", BASE, **limits), plan_gate("wer_value", BASE, **limits)
     )
-    assert latency["kept"] is False
-    assert latency["limit"] == f"latency at most 10 % above {alone}"
-    assert wer["kept"] is True
-    assert wer["low"] < 0 < wer["high"]
+    assert latency.kept is False
+    assert describe_limit(latency) == f"latency at most 10 % above {alone}"
+    assert wer.kept is True
+    assert wer.low < 0 < wer.high
 
 
 def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
@@ -155,26 +165,28 @@ def test_quality_is_compared_sample_by_sample_where_the_samples_are_present(
     alone = tmp_path / "kept.csv"
     shutil.copy(baseline, alone)
     paired, loose = (
-        judge_limits(study, gate("vqa_accuracy", BASE, baseline=path, max_decrease_percent=1))[0]
+        judge_limits(study, plan_gate("vqa_accuracy", BASE, baseline=path, max_decrease_percent=1))[
+            0
+        ]
         for path in (baseline, alone)
     )
-    assert paired["difference"] == pytest.approx(loose["difference"])
-    assert paired["kept"] is False
-    assert loose["kept"] is True
+    assert paired.difference == pytest.approx(loose.difference)
+    assert paired.kept is False
+    assert loose.kept is True
 
 
 def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) -> None:
     def smaller(record: dict[str, Any]) -> None:
-        record["memory"]["peak_rss_bytes"] *= 0.9
+        record["memory"]["peak_rss_bytes"] = int(0.9 * record["memory"]["peak_rss_bytes"])
 
     baseline = edit_record(tmp_path / "base", smaller)
     strict, wide = judge_limits(
         study,
-        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=5),
-        gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
+        plan_gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=5),
+        plan_gate("peak_memory_bytes", BASE, baseline=baseline, max_increase_percent=15),
     )
-    assert (strict["kept"], wide["kept"]) == (False, True)
-    assert strict["found"].endswith("+11 % no interval")
+    assert (strict.kept, wide.kept) == (False, True)
+    assert describe_finding(strict).endswith("+11 % no interval")
 
 
 def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
@@ -183,11 +195,11 @@ def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
     baseline = edit_record(tmp_path / "base", multiply_latency(1))
     verdicts = judge_limits(
         study,
-        gate("latency", CUDA, max=1e9),
-        gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
+        plan_gate("latency", CUDA, max=1e9),
+        plan_gate("wer_value", CUDA, baseline=baseline, max_increase_percent=50),
     )
-    assert [verdict["kept"] for verdict in verdicts] == [False, False]
-    assert {verdict["found"] for verdict in verdicts} == {
+    assert [verdict.kept for verdict in verdicts] == [False, False]
+    assert {describe_finding(verdict) for verdict in verdicts} == {
         "not measured: unavailable: this machine has no cuda device"
     }
 
@@ -195,14 +207,14 @@ def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
 def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_path: Path) -> None:
     made = MadeStudy()
     made.take_weights_away()
-    record = made.records[tuple(BASE)]
+    record = made.records[BASE]
     record["energy"] = None
-    record["energy_detail"] = {"energy_reason": "the window\nwas too short"}
+    record["energy_detail"] |= {"energy_j": None, "energy_reason": "the window\nwas too short"}
     folder = write_study(made, tmp_path / "study")
     verdicts = judge_limits(
-        folder, gate("energy", BASE, max=1e9), gate("vqa_accuracy", BASE, min=0)
+        folder, plan_gate("energy", BASE, max=1e9), plan_gate("vqa_accuracy", BASE, min=0)
     )
-    assert [(verdict["kept"], verdict["found"]) for verdict in verdicts] == [
+    assert [(verdict.kept, describe_finding(verdict)) for verdict in verdicts] == [
         (False, "not measured: the window was too short"),
         (False, "not measured: random weights"),
     ]
@@ -210,14 +222,14 @@ def test_a_figure_that_was_not_measured_breaks_its_limits_with_its_reason(tmp_pa
 
 def test_a_cell_that_the_baseline_lacks_breaks_its_relative_limit(study, tmp_path: Path) -> None:
     made = MadeStudy()
-    del made.records[tuple(BASE)]
+    del made.records[BASE]
     baseline = write_study(made, tmp_path / "base") / "summary.csv"
     limits = {"baseline": baseline, "max_increase_percent": 50}
     missing, lost = judge_limits(
-        study, gate("latency", BASE, **limits), gate("latency", CUDA, **limits)
+        study, plan_gate("latency", BASE, **limits), plan_gate("latency", CUDA, **limits)
     )
-    assert (missing["kept"], missing["found"]) == (False, "the baseline has no such cell")
-    assert lost["found"].startswith("not measured: unavailable")
+    assert (missing.kept, describe_finding(missing)) == (False, "the baseline has no such cell")
+    assert describe_finding(lost).startswith("not measured: unavailable")
 
 
 def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
@@ -226,16 +238,20 @@ def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
     baseline = edit_record(tmp_path / "base", multiply_latency(1))
     baseline.write_text(baseline.read_text()[:-2])
     relative = {"baseline": baseline, "max_increase_percent": 1}
-    limits = judge_limits(study, gate("latency", BASE, **relative), gate("latency", BASE, max=9))
-    assert [verdict["kept"] for verdict in limits] == [False, True]
-    assert f"{baseline} is damaged" in limits[0]["found"]
+    limits = judge_limits(
+        study, plan_gate("latency", BASE, **relative), plan_gate("latency", BASE, max=9)
+    )
+    assert [verdict.kept for verdict in limits] == [False, True]
+    assert f"{baseline} is damaged" in describe_finding(limits[0])
 
 
 def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
     verdicts = judge_limits(
-        study, gate("latency", BASE, SIXTEEN, max=0.05), gate("energy", BASE, min=5, max=9)
+        study,
+        plan_gate("latency", BASE, SIXTEEN, max=0.05),
+        plan_gate("energy", BASE, min=5, max=9),
     )
-    assert [verdict["kept"] for verdict in verdicts] == [True, False, True, False]
+    assert [verdict.kept for verdict in verdicts] == [True, False, True, False]
     with pytest.raises(UserError) as refusal:
         check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
     first, heading, *rows = str(refusal.value).splitlines()
@@ -251,13 +267,13 @@ def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> Non
 
 
 def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
-    judge_limits(study, gate("latency", BASE, SIXTEEN, max=10))
+    judge_limits(study, plan_gate("latency", BASE, SIXTEEN, max=10))
     check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
     assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
 
 
 def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> None:
-    judge_limits(study, gate("latency", BASE, max=1e-9))
+    judge_limits(study, plan_gate("latency", BASE, max=1e-9))
     profile = tmp_path / "layers.json"
     write_json(profile, {"status": "error", "reason": "as it goes"})
     summary = study / "summary.csv"
@@ -270,13 +286,13 @@ def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> No
 
 def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> None:
     made = MadeStudy()
-    made.records[tuple(CUDA)]["reason"] = "<b>no</b> | device"
+    made.records[CUDA]["reason"] = "<b>no</b> | device"
     study = write_study(made, tmp_path / "study")
     judge_limits(
         study,
-        gate("latency", BASE, SIXTEEN, max=0.05),
-        gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
-        gate("wer_value", CUDA, max=1),
+        plan_gate("latency", BASE, SIXTEEN, max=0.05),
+        plan_gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
+        plan_gate("wer_value", CUDA, max=1),
     )
     files = render_all(made, tmp_path / "again", draw=False, gates=study.parent / "gates.json")
     text, russian, html = (
@@ -294,19 +310,71 @@ def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> N
 
 
 def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
-    limits = judge_limits(study, *[gate("latency", BASE, max=1e-9)] * 8)
-    texts = [remark.text for remark in gate_remarks({"limits": limits})]
+    judgement = judge(study, *[plan_gate("latency", BASE, max=1e-9)] * 8)
+    texts = [remark.text for remark in describe_gates(judgement)]
     assert texts[0] == "Gates: 8 of 8 limits are broken, so the run fails."
     assert texts[-1] == "3 more broken limits stand in gates.json."
     assert len(texts) == 7
-    (kept,) = gate_remarks({"limits": judge_limits(study, gate("latency", BASE, SIXTEEN, max=9))})
+    (kept,) = describe_gates(judge(study, plan_gate("latency", BASE, SIXTEEN, max=9)))
     assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
 
 
 def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
     baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
-    limits = judge_limits(
-        study, gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
-    )
-    text = gate_remarks({"limits": limits})[1].text
+    limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
+    text = describe_gates(judge(study, limit))[1].text
     assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in text
+
+
+def test_a_verdict_holds_values_and_no_sentence(study, tmp_path: Path) -> None:
+    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+    limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
+    verdict, _ = judge_limits(study, limit, plan_gate("wer_value", CUDA, max=1))
+    assert (verdict.metric, verdict.unit, verdict.bound) == ("latency", "s", 10)
+    repeats = read_repeats(study / "repeatability.json")
+    assert verdict.repeatability == repeats.latency["cpu"].deviation
+    (_, lost) = read_json(study.parent / "gates.json")["limits"]
+    assert lost["obstacle"] == {
+        "cause": "not_measured",
+        "status": "unavailable",
+        "reason": "this machine has no cuda device",
+    }
+    assert not {"limit", "found", "why_not"} & set(lost)
+
+
+def test_the_russian_page_says_the_gates_in_russian(study, tmp_path: Path) -> None:
+    slower = edit_record(tmp_path / "base", multiply_latency(0.8))
+    made = MadeStudy()
+    del made.records[BASE]
+    lacking = write_study(made, tmp_path / "lacking") / "summary.csv"
+    judgement = judge(
+        study,
+        plan_gate("latency", SIXTEEN, baseline=slower, max_increase_percent=10),
+        plan_gate("latency", BASE, baseline=lacking, max_increase_percent=10),
+        plan_gate("latency", CUDA, max=1),
+        plan_gate("latency", BASE, min=9),
+    )
+    assert [verdict.obstacle and verdict.obstacle.cause for verdict in judgement.limits] == [
+        None,
+        Cause.BASELINE_LACKS_CELL,
+        Cause.NOT_MEASURED,
+        None,
+    ]
+    with use_language("ru"):
+        remarks = [remark.text for remark in describe_gates(judgement)]
+    assert remarks[0] == "Пороги: нарушены 4 из 4, поэтому запуск завершается с ошибкой."
+    assert f"latency не более чем на 10 % выше, чем в {slower}: textvqa" in remarks[1]
+    assert ": 250 ms, +25 % [" in remarks[1]
+    assert remarks[2].endswith("в исследовании для сравнения нет такой ячейки")
+    assert remarks[3].endswith("не измерено: недоступно: на этой машине нет устройства cuda")
+    assert remarks[4].startswith("latency не меньше 9.00 s: textvqa")
+
+
+def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
+    made = MadeStudy()
+    made.take_weights_away()
+    folder = write_study(made, tmp_path / "study")
+    judgement = judge(folder, plan_gate("vqa_accuracy", BASE, min=0))
+    assert describe_gates(judgement)[1].text.endswith(": not measured: random weights")
+    with use_language("ru"):
+        assert describe_gates(judgement)[1].text.endswith(": не измерено: случайные веса")

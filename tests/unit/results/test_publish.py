@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from vlmeter.errors import UserError
-from vlmeter.results.publish import device_name, publish, slug
+from vlmeter.results.publish import KeptStudy, make_folder_name, publish
 from vlmeter.storage.files import write_json, write_text
 from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.typed import from_plain
 
 REPOSITORY = Path(__file__).parents[3]
 MACHINE = {"gpus": [{"name": "NVIDIA H200"}], "cpu": {"name": "Intel(R) Xeon(R) @ 2.20GHz"}}
@@ -44,6 +45,10 @@ def test_the_report_its_tables_and_figures_are_kept_under_the_devices_name(tmp_p
     ]
 
 
+def make_study(machine: dict[str, Any], summary: list[dict[str, str]]) -> KeptStudy:
+    return from_plain(KeptStudy, {"machine": machine, "summary": summary}, Path("study.json"))
+
+
 def test_an_unfinished_study_is_refused(tmp_path: Path) -> None:
     results = finished_study(tmp_path)
     (results / "check.json").unlink()
@@ -64,13 +69,13 @@ def test_a_study_is_named_after_the_device_that_it_measured(
     summary: dict[str, str], name: str
 ) -> None:
     rows = [{"device": key, "status": value} for key, value in summary.items()]
-    assert device_name({"machine": MACHINE, "summary": rows}) == name
+    assert make_study(MACHINE, rows).name_device() == name
 
 
 def test_a_machine_without_a_gpu_is_named_after_its_processor() -> None:
     rows = [{"device": "cpu", "status": "ok"}]
     machine = {"gpus": [], "cpu": {"name": "AMD EPYC"}}
-    assert device_name({"machine": machine, "summary": rows}) == "AMD EPYC"
+    assert make_study(machine, rows).name_device() == "AMD EPYC"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +87,7 @@ def test_a_machine_without_a_gpu_is_named_after_its_processor() -> None:
     ],
 )
 def test_a_folders_name_has_no_marks_of_trade(name: str, folder: str) -> None:
-    assert slug(name) == folder
+    assert make_folder_name(name) == folder
 
 
 def test_what_belongs_to_a_study_is_kept_beside_it_and_listed(tmp_path: Path) -> None:

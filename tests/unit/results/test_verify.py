@@ -49,7 +49,7 @@ def test_whole_results_have_no_damages(results):
     assert list(find_damages(StudyFolder(results))) == []
 
 
-def test_each_changed_file_is_told_with_what_to_delete(results):
+def test_each_changed_file_is_named_with_what_to_delete(results):
     manifests = {
         "samples.parquet": "samples.json",
         "model.safetensors": "tiny-2.7b-fp32.json",

@@ -1,4 +1,4 @@
-"""Which cells a gate holds, and what is told of a gate that cannot be."""
+"""Which cells a gate holds, and which gates are refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import yaml
 from vlmeter.cli import main
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
-from vlmeter.study.gates import baselines, check_gates, gate_plan
+from vlmeter.study.gates import check_gates, list_baseline_files, plan_gates
 from vlmeter.study.study import Study
 
 
@@ -43,13 +43,12 @@ ALL = [
     ],
 )
 def test_a_gate_holds_the_cells_that_it_selects(study, selected, expected) -> None:
-    (told,) = gate_plan(study({"metric": "latency", "max": 1, **selected}))
-    held = [(dataset, cell.split("-len")[0]) for dataset, cell in told["cells"]]
-    assert held == expected
+    (gate,) = plan_gates(study({"metric": "latency", "max": 1, **selected}))
+    assert [(key.dataset, key.cell.split("-len")[0]) for key in gate.cells] == expected
 
 
 def test_a_study_without_gates_has_no_plan(study) -> None:
-    assert gate_plan(study()) == []
+    assert plan_gates(study()) == ()
     check_gates(study(), "my.yaml")
 
 
@@ -117,11 +116,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_gate_that_cannot_be_is_told_in_a_sentence(study, mistake: str) -> None:
+def test_a_gate_that_cannot_be_is_refused_in_a_sentence(study, mistake: str) -> None:
     gate, words = MISTAKES[mistake]
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_gates(study(gate), "my.yaml")
-    sentence = str(told.value)
+    sentence = str(refusal.value)
     assert len(sentence.splitlines()) == 1
     for word in ("my.yaml: ", *words):
         assert word in sentence
@@ -141,12 +140,12 @@ def test_a_baseline_is_read_with_what_lies_beside_it(study, tmp_path: Path) -> N
     kept = tmp_path / "summary.csv"
     kept.touch()
     gate = {"metric": "latency", "baseline": str(kept), "max_increase_percent": 1}
-    assert baselines(study(gate, gate)) == [str(kept)]
+    assert list_baseline_files(study(gate, gate)) == [str(kept)]
     (tmp_path / "repeatability.json").touch()
-    assert baselines(study(gate)) == [str(kept), str(tmp_path / "repeatability.json")]
+    assert list_baseline_files(study(gate)) == [str(kept), str(tmp_path / "repeatability.json")]
 
 
-def test_the_plan_tells_it_too(values, tmp_path: Path) -> None:
+def test_vlmeter_plan_refuses_it_too(values, tmp_path: Path) -> None:
     file = tmp_path / "my.yaml"
     gates = [{"metric": "latencyy", "max": 1}]
     file.write_text(yaml.safe_dump({**values, "gates": gates}))

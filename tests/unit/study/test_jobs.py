@@ -23,15 +23,16 @@ def all_params(study):
     jobs = Jobs(study)
     cells = {(cell.dataset, cell.id): cell for cell in study.cells}
     return {
-        **{("inference", *key): jobs.inference(cell) for key, cell in cells.items()},
-        **{("score", *key): jobs.score(cell) for key, cell in cells.items()},
-        **{("layers", c.dataset, c.id): jobs.layers(c) for c in study.layer_cells},
-        **{("dataset", name): jobs.dataset(name) for name in study.config.datasets},
-        **{("model", c.axes.model, c.axes.dtype): jobs.model(c.axes.model, c.axes.dtype)
+        **{("inference", *key): jobs.build_measurement(cell) for key, cell in cells.items()},
+        **{("score", *key): jobs.build_score(cell) for key, cell in cells.items()},
+        **{("layers", c.dataset, c.id): jobs.build_layers(c) for c in study.layer_cells},
+        **{("dataset", name): jobs.build_dataset(name) for name in study.config.datasets},
+        **{("model", c.axes.model, c.axes.dtype): jobs.build_model(c.axes.model, c.axes.dtype)
            for c in study.cells},
-        **{("images", c.axes.image_size): jobs.images(c.axes.image_size) for c in study.cells},
-        ("machine",): jobs.machine(),
-        ("control",): jobs.control(study.control_cell),
+        **{("images", c.axes.image_size): jobs.build_images(c.axes.image_size)
+           for c in study.cells},
+        ("machine",): jobs.build_machine(),
+        ("control",): jobs.build_control(study.control_cell),
     }  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_another_number_of_resamples_only_scores_again(config):
 
 def test_scores_of_random_weights_are_not_measured(config):
     study = config.set("models.tiny.weights", "random").study()
-    params = Jobs(study).score(study.cells[0])
+    params = Jobs(study).build_score(study.cells[0])
     assert (params["not_measured"], params["task"]) == ("random weights", "vqa")
 
 
@@ -102,12 +103,13 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
     code = (
         "import pathlib; from vlmeter.config.load import load_config\n"
         "from vlmeter.study.jobs import Jobs; from vlmeter.study.study import Study\n"
-        "from vlmeter.study.outline import report_outline\n"
+        "from vlmeter.study.outline import build_outline\n"
         f"study = Study(load_config(pathlib.Path({str(repository / 'config/demo.yaml')!r})))\n"
         "jobs = Jobs(study); cell = study.cells[0]\n"
-        "print(jobs.inference(cell), jobs.score(cell), jobs.machine(), jobs.dataset('coco'))\n"
-        "print(jobs.layers(cell), jobs.model('tiny-blip2', 'fp32'), jobs.images(3))\n"
-        "print(report_outline(study))"
+        "print(jobs.build_measurement(cell), jobs.build_score(cell), jobs.build_machine())\n"
+        "print(jobs.build_dataset('coco'), jobs.build_layers(cell), jobs.build_images(3))\n"
+        "print(jobs.build_model('tiny-blip2', 'fp32'))\n"
+        "print(build_outline(study))"
     )
     first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2"))
     assert first.stdout == second.stdout
@@ -116,7 +118,7 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
 
 def note(study, status, count=1, kind="cells", devices=(), taken=()):
     """Leave a note of a try of the study's first cell, as its job does."""
-    job = Jobs(study).inference(study.cells[0])["attempt"]
+    job = Jobs(study).build_measurement(study.cells[0])["attempt"]
     path = study.folder.attempt(kind, *study.cells[0].key)
     write_attempt(path, Attempt(job["key"], count, status, list(devices), list(taken)))
 
@@ -124,35 +126,41 @@ def note(study, status, count=1, kind="cells", devices=(), taken=()):
 def test_the_number_of_the_try_follows_the_last_one(config):
     study = config.study()
     cell = study.cells[0]
-    assert Jobs(study).inference(cell)["attempt"]["count"] == 1
+    assert Jobs(study).build_measurement(cell)["attempt"]["count"] == 1
     note(study, "crashed")
-    assert Jobs(study).inference(cell)["attempt"]["count"] == 2
+    assert Jobs(study).build_measurement(cell)["attempt"]["count"] == 2
     note(study, "crashed", count=2)
-    assert Jobs(study).inference(cell)["attempt"]["count"] == 2
+    assert Jobs(study).build_measurement(cell)["attempt"]["count"] == 2
     config.set("measure", {"max_attempts": 3})
-    assert Jobs(config.study()).inference(cell)["attempt"]["count"] == 3
+    assert Jobs(config.study()).build_measurement(cell)["attempt"]["count"] == 3
 
 
 def test_a_cell_that_ran_out_of_time_is_tried_again_under_a_higher_limit(config):
     study = config.set("measure", {"timeout_s": 60}).study()
     cell = study.cells[0]
-    attempt = Jobs(study).inference(cell)["attempt"]
+    attempt = Jobs(study).build_measurement(cell)["attempt"]
     write_attempt(Path(attempt["note"]), Attempt(attempt["key"], 2, "crashed", [], timed_out_s=60))
     counts = {}
     for limit_s in (30, 60, 61):
         jobs = Jobs(config.set("measure", {"timeout_s": limit_s}).study())
-        counts[limit_s] = jobs.inference(cell)["attempt"]["count"]
+        counts[limit_s] = jobs.build_measurement(cell)["attempt"]["count"]
     assert counts == {30: 2, 60: 2, 61: 3}
 
 
 def test_the_note_of_a_try_lies_where_the_next_run_looks(config):
     study = config.study()
     cell = study.cells[0]
-    attempt = Jobs(study).inference(cell)["attempt"]
+    attempt = Jobs(study).build_measurement(cell)["attempt"]
     assert attempt["note"] == f"results/small/attempts/cells/photos/{cell.id}.json"
-    assert Jobs(study).layers(cell)["attempt"]["note"].startswith("results/small/attempts/layers/")
     assert (
-        Jobs(study).control(cell)["attempt"]["note"].startswith("results/small/attempts/control/")
+        Jobs(study)
+        .build_layers(cell)["attempt"]["note"]
+        .startswith("results/small/attempts/layers/")
+    )
+    assert (
+        Jobs(study)
+        .build_control(cell)["attempt"]["note"]
+        .startswith("results/small/attempts/control/")
     )
 
 
@@ -160,8 +168,10 @@ def test_the_second_measurement_of_the_base_is_of_its_cost_alone(config):
     study = config.study()
     jobs = Jobs(study)
     cell = study.control_cell
-    control = {key: value for key, value in jobs.control(cell).items() if key != "attempt"}
-    inference = {key: value for key, value in jobs.inference(cell).items() if key != "attempt"}
+    control = {key: value for key, value in jobs.build_control(cell).items() if key != "attempt"}
+    inference = {
+        key: value for key, value in jobs.build_measurement(cell).items() if key != "attempt"
+    }
     assert control == {**inference, "cost_only": True}
 
 
@@ -185,7 +195,7 @@ def test_a_cell_measured_before_its_device_went_keeps_its_inputs(config, status,
 def test_a_gpu_that_goes_leaves_the_machine_as_it_was_described(config):
     study = config.study()
     write_json(study.folder.machine, {"gpus": [{"uuid": "GPU-1"}]})
-    assert Jobs(study).machine()["gpus"] == ["GPU-1, driver None"]
+    assert Jobs(study).build_machine()["gpus"] == ["GPU-1, driver None"]
 
 
 @pytest.fixture
@@ -207,47 +217,47 @@ FULL = {"total": 80 * GIB, "used": 70 * GIB}
 
 def test_another_driver_describes_the_machine_anew(described, machine):
     study = described()
-    before = Jobs(study).machine()
+    before = Jobs(study).build_machine()
     assert before["gpus"] == ["GPU-a, driver 580.65"]
     machine(gpu("a"), driver="590.1")
-    assert Jobs(study).machine() != before
+    assert Jobs(study).build_machine() != before
     machine(visible="-1")
-    assert Jobs(study).machine() == before, "the GPU went"
+    assert Jobs(study).build_machine() == before, "the GPU went"
 
 
 def test_a_gpu_that_was_taken_is_described_anew_once_it_is_free(described, machine):
     study = described(taken="other processes hold 70 GB")
     machine(gpu("a", memory=FULL))
-    before = Jobs(study).machine()
+    before = Jobs(study).build_machine()
     machine(gpu("a"))
-    assert Jobs(study).machine() != before
+    assert Jobs(study).build_machine() != before
 
 
 def test_a_gpu_that_was_free_stays_as_it_was_described(described, machine):
     study = described()
-    before = Jobs(study).machine()
+    before = Jobs(study).build_machine()
     machine(gpu("a", memory=FULL))
-    assert Jobs(study).machine() == before
+    assert Jobs(study).build_machine() == before
 
 
 def test_the_first_description_of_a_taken_gpu_is_not_asked_for_twice(described, machine):
     study = described()
     study.folder.machine.unlink()
     machine(gpu("a", memory=FULL))
-    before = Jobs(study).machine()
+    before = Jobs(study).build_machine()
     described = {"uuid": "GPU-a", "driver": "580.65", "taken": "other processes hold 70 GB"}
     write_json(study.folder.machine, {"gpus": [described]})
-    assert Jobs(study).machine() == before
+    assert Jobs(study).build_machine() == before
 
 
 def count(study, cell=0):
-    return Jobs(study).inference(study.cells[cell])["attempt"]["count"]
+    return Jobs(study).build_measurement(study.cells[cell])["attempt"]["count"]
 
 
 def at_hand(study):
     cell = study.cells[0]
     compiles = study.optimization(cell).needs_compiler
-    return devices.fingerprint(cell.axes.device, compiles=compiles)
+    return devices.list_fingerprint(cell.axes.device, compiles=compiles)
 
 
 def test_an_update_of_the_driver_tries_unavailable_cells_again(described, machine):
@@ -298,7 +308,7 @@ def test_a_damaged_description_of_the_machine_is_made_again(config):
     study = config.study()
     study.folder.root.mkdir(parents=True)
     study.folder.machine.write_text("{")
-    assert Jobs(study).machine()["gpus"] == []
+    assert Jobs(study).build_machine()["gpus"] == []
 
 
 def test_jobs_on_other_machines_do_not_follow_from_the_devices_here(config):
@@ -308,5 +318,5 @@ def test_jobs_on_other_machines_do_not_follow_from_the_devices_here(config):
     assert elsewhere.needs_model("cells", study.cells[0])
     # What a node's description holds must not ask for the node to be described again.
     write_json(study.folder.machine, {"gpus": [{"uuid": "GPU-1"}]})
-    assert Jobs(study, elsewhere=True).machine() == elsewhere.machine()
-    assert Jobs(study).machine() != here.machine()
+    assert Jobs(study, elsewhere=True).build_machine() == elsewhere.build_machine()
+    assert Jobs(study).build_machine() != here.build_machine()

@@ -11,7 +11,7 @@ from vlmeter.study.plan import write_plan
 
 
 @pytest.fixture
-def told(config, machine, monkeypatch):
+def describe(config, machine, monkeypatch):
     """Return the plan's lines about this machine, for a study of two cells on a GPU."""
     monkeypatch.setattr(obstacles, "ask_for_architectures", lambda: ["sm_80", "sm_90"])
     config.set("base.device", "cuda")
@@ -24,8 +24,8 @@ def told(config, machine, monkeypatch):
     return lines
 
 
-def test_a_machine_in_good_order_has_nothing_to_tell(told):
-    assert told(gpu("a")) == []
+def test_a_machine_in_good_order_has_no_obstacle(describe):
+    assert describe(gpu("a")) == []
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_a_machine_in_good_order_has_nothing_to_tell(told):
         ([], {}, "this machine has no cuda device"),
     ],
 )
-def test_what_keeps_every_cell_from_running_is_told_once(told, gpus, settings, words):
-    (line,) = told(*gpus, **settings)
+def test_what_keeps_every_cell_from_running_is_named_once(describe, gpus, settings, words):
+    (line,) = describe(*gpus, **settings)
     assert line.startswith("cannot run here: 2 cells: ")
     assert words in line
 
 
-def test_what_leaves_a_gpu_for_the_cells_is_told_all_the_same(told):
-    assert told(LOST, gpu("b"), gpu("c", capability=(7, 0))) == [
+def test_what_leaves_a_gpu_for_the_cells_is_named_all_the_same(describe):
+    assert describe(LOST, gpu("b"), gpu("c", capability=(7, 0))) == [
         "left out: GPU 0 is lost (GPU is lost): reset it, or reboot"
     ]
 
@@ -66,35 +66,35 @@ def test_what_leaves_a_gpu_for_the_cells_is_told_all_the_same(told):
         ),
     ],
 )
-def test_a_gpu_that_others_have_is_told(told, readings, words):
-    (line,) = told(gpu("a", **readings))
+def test_a_gpu_that_others_have_is_named(describe, readings, words):
+    (line,) = describe(gpu("a", **readings))
     assert line.startswith("taken: ")
     assert words in line
 
 
-def test_a_compiled_cell_names_the_package_that_is_missing(told, config, monkeypatch):
+def test_a_compiled_cell_names_the_package_that_is_missing(describe, config, monkeypatch):
     monkeypatch.setattr(obstacles, "missing_needs", lambda device: [PYTHON_HEADER])
     config.set("sections.0.vary", {"optimization": ["eager", "compile", "flex_attention"]})
-    assert told(gpu("a")) == [
+    assert describe(gpu("a")) == [
         "cannot run here: 2 cells: torch.compile needs Python.h, which is not here: install the "
         "package python3-dev"
     ]
 
 
-def test_int8_in_fp16_is_told(told, config):
+def test_int8_in_fp16_is_named(describe, config):
     config.set("sections.0.vary", {"optimization": ["int8"], "dtype": ["fp16", "bf16"]})
-    assert told(gpu("a")) == [
+    assert describe(gpu("a")) == [
         "cannot run here: 1 cell: int8: torchao's product overflows in fp16: take bf16"
     ]
 
 
-def test_the_plan_counts_the_cells_that_can_run(told, config, tmp_path, monkeypatch):
+def test_the_plan_counts_the_cells_that_can_run(describe, config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config.set("datasets.photos.source", {"synthetic": {"text_tokens": 9}})
     config.drop("datasets.photos.columns").drop("datasets.photos.prompts")
-    told(gpu("a"), driver="570.86", cuda=12080)
+    describe(gpu("a"), driver="570.86", cuda=12080)
     lines = write_plan(config.study()).splitlines()
     assert lines[1].startswith("can run here: 0 of 2 cells")
     assert lines[2].startswith("cannot run here: 2 cells: this machine has no cuda device that")
-    told(gpu("a"))
+    describe(gpu("a"))
     assert write_plan(config.study()).splitlines()[1].startswith("can run here: 2 of 2 cells")

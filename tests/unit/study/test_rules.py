@@ -55,13 +55,13 @@ def test_params_are_those_of_the_job(config):
     study = config.study()
     rules = make_rules(study)
     (cell, *_) = study.cells
-    assert rules.build_cell_params(WILDCARDS) == rules.jobs.inference(cell)
-    assert rules.build_score_params(WILDCARDS) == rules.jobs.score(cell)
+    assert rules.build_cell_params(WILDCARDS) == rules.jobs.build_measurement(cell)
+    assert rules.build_score_params(WILDCARDS) == rules.jobs.build_score(cell)
     shard = SimpleNamespace(dataset="photos", cell=CELL, number="2", shards="3")
-    assert rules.build_shard_params(shard) == rules.jobs.shard(cell, 2, 3)
+    assert rules.build_shard_params(shard) == rules.jobs.build_shard(cell, 2, 3)
     assert rules.build_image_params(
         SimpleNamespace(dataset="photos", size="224")
-    ) == rules.jobs.images(224)
+    ) == rules.jobs.build_images(224)
 
 
 def test_a_cell_on_the_cpu_has_every_core(config):
@@ -82,8 +82,8 @@ def test_cells_on_gpus_share_the_cores(config, cores, limit, threads):
 
 def test_on_a_cluster_the_machine_is_described_where_the_largest_cell_runs(config):
     study = config.set("models.tiny.gpus", 2).set("base.device", "cuda").study()
-    assert make_rules(study).machine_gpus(None) == 0
-    assert make_rules(study, on_cluster=True).machine_gpus(None) == 2
+    assert make_rules(study).count_machine_gpus(None) == 0
+    assert make_rules(study, on_cluster=True).count_machine_gpus(None) == 2
 
 
 def test_a_data_set_has_one_of_two_rules(config):
@@ -99,7 +99,7 @@ def test_no_name_matches_where_no_data_set_is_divided(config):
 
 
 def test_a_section_makes_its_records_and_describes_the_machine(config):
-    assert list_names(make_rules(config.study()).section_targets("batches")) == [
+    assert list_names(make_rules(config.study()).list_section_targets("batches")) == [
         "machine.noted",
         f"cells/photos/{CELL}/record.json",
         f"cells/photos/{CELL.replace('bs1', 'bs4')}/record.json",

@@ -23,7 +23,7 @@ def study(data: str, model: str, device: str = "cpu") -> Study:
             }
         },
         "base": {"model": "tiny", "device": device, "dtype": "fp32"},
-        "sections": [{"name": "one", "datasets": ["photos"], "vary": {"batch_size": [1]}}],
+        "sections": [{"name": "single", "datasets": ["photos"], "vary": {"batch_size": [1]}}],
     }
     return Study(check_config(values, "study.yaml"))
 
@@ -72,13 +72,13 @@ def test_nothing_has_no_digest(tmp_path: Path) -> None:
     assert digest_content(tmp_path / "nowhere") is None
 
 
-def test_missing_sources_are_told_together(tmp_path: Path, monkeypatch) -> None:
+def test_missing_sources_are_named_together(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_sources(study("photos.parquet", "tiny"), "study.yaml")
 
-    data, model = str(told.value).splitlines()
+    data, model = str(refusal.value).splitlines()
     assert data.startswith("study.yaml: datasets.photos: photos.parquet")
     assert model == ("study.yaml: models.tiny.source.path: tiny is no folder with a config.json.")
 
@@ -97,10 +97,10 @@ def test_a_model_that_no_device_here_needs_is_not_asked_for(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlmeter.machine.devices.is_present", lambda device, gpus: False)
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as refusal:
         check_sources(study("photos.parquet", "tiny", device="cuda"), "study.yaml")
 
-    assert "models.tiny" not in str(told.value)
+    assert "models.tiny" not in str(refusal.value)
 
 
 def test_another_picture_or_table_in_a_folder_is_noticed_and_a_hidden_file_is_not(
@@ -108,13 +108,13 @@ def test_another_picture_or_table_in_a_folder_is_noticed_and_a_hidden_file_is_no
 ) -> None:
     (tmp_path / "labels.csv").write_bytes(bytes(50_000))
     (tmp_path / "a.png").write_bytes(bytes(50_000))
-    found = {digest_content(tmp_path)}
+    digests = {digest_content(tmp_path)}
     for name, place in (("labels.csv", 25_000), ("a.png", 49_999), ("a.png", 50_000)):
         content = bytearray((tmp_path / name).read_bytes())
         content[place : place + 1] = b"\1"
         (tmp_path / name).write_bytes(content)
-        found.add(digest_content(tmp_path))
-    assert len(found) == 4
+        digests.add(digest_content(tmp_path))
+    assert len(digests) == 4
 
     (tmp_path / ".DS_Store").write_bytes(b"1")
-    assert digest_content(tmp_path) in found
+    assert digest_content(tmp_path) in digests

@@ -11,8 +11,10 @@ from vlmeter.config.load import check_config, load_config
 from vlmeter.errors import UserError
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.optimization import EAGER
+from vlmeter.results.outline import DatasetInfo, Outline
+from vlmeter.scripting import pack, unpack
 from vlmeter.storage.layout import CellKey
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 GPU_CELLS = [
@@ -150,11 +152,11 @@ def test_two_cells_that_would_share_a_name_are_refused(config):
     config.set("models", {"m": model, f"m-{cell}-prompt_z": model}).set("base.model", "m")
     config.set("datasets.photos.prompts", {"bare": "", f"z-{cell}": ""})
     named = {"datasets": ["photos"], "vary": {"batch_size": [1]}}
-    config.set("sections.0", {**named, "name": "one", "fix": {"prompt": f"z-{cell}"}})
-    config.set("sections.1", {**named, "name": "two", "fix": {"model": f"m-{cell}-prompt_z"}})
-    with pytest.raises(UserError) as told:
+    config.set("sections.0", {**named, "name": "first", "fix": {"prompt": f"z-{cell}"}})
+    config.set("sections.1", {**named, "name": "second", "fix": {"model": f"m-{cell}-prompt_z"}})
+    with pytest.raises(UserError) as refusal:
         config.study()
-    assert str(told.value).startswith(
+    assert str(refusal.value).startswith(
         f"two cells would share the name m-{cell}-prompt_z-{cell}: rename a model or a prompt"
     )
 
@@ -196,8 +198,8 @@ axis_values = {
 
 
 @settings(max_examples=40)
-@given(one=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
-def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
+@given(mine=st.fixed_dictionaries(axis_values), other=st.fixed_dictionaries(axis_values))
+def test_a_cells_name_depends_on_its_own_values_alone(values, mine, other):
     def section(name, cell):
         fixed = {axis: value for axis, value in cell.items() if axis != "batch_size"}
         vary = {"batch_size": [cell["batch_size"]]}
@@ -206,10 +208,10 @@ def test_a_cells_name_depends_on_its_own_values_alone(values, one, other):
     def cells(*sections):
         return Study(check_config({**values, "sections": list(sections)}, "f")).cells
 
-    (own,) = cells(section("one", one))
-    beside = cells(section("other", other), section("one", one))
+    (own,) = cells(section("mine", mine))
+    beside = cells(section("other", other), section("mine", mine))
     assert own in beside
-    assert len(set(names(beside))) == (1 if one == other else 2)
+    assert len(set(names(beside))) == (1 if mine == other else 2)
 
 
 def test_a_cell_s_setup_is_what_its_jobs_need_and_nothing_else(config):
@@ -284,18 +286,14 @@ def test_a_data_sets_sample_does_not_depend_on_its_prompts(config):
     assert after.dataset_job("photos") == kept
 
 
-def test_the_report_is_told_what_it_shows(config):
-    outline = report_outline(config.study())
-    assert outline["title"] == "somewhere/tiny"
-    assert outline["datasets"]["exams"] == {
-        "label": "exams",
-        "task": "multiple_choice",
-        "source": "maker/exams",
-        "licence": None,
-    }
-    assert [section["name"] for section in outline["sections"]] == ["batches", "sizes"]
-    assert outline["sections"][0]["varied"] == {"batch_size": [1, 4]}
-    assert [entry["cell"] for entry in outline["layers"]["cells"]] == [
+def test_the_outline_holds_what_the_report_shows(config):
+    outline = build_outline(config.study())
+    assert outline.title == "somewhere/tiny"
+    assert outline.datasets["exams"] == DatasetInfo("exams", "multiple_choice", "maker/exams", None)
+    assert [section.name for section in outline.sections] == ["batches", "sizes"]
+    assert outline.sections[0].varied == {"batch_size": (1, 4)}
+    assert unpack(Outline, pack(outline)) == outline
+    assert [entry.cell for entry in outline.layers.cells] == [
         "tiny-bs1-img224-len200-fp32-eager-cpu"
     ]
 

@@ -23,7 +23,7 @@ class FamilyPrompts:
     """For the tasks vqa and ocr."""
     multiple_choice: str
     context: str = "Context: {context} "
-    """Put before any but a caption's, where the sample has a context; empty: it is not told."""
+    """Put before any but a caption's, where the sample has a context; empty to leave it out."""
     ocr: str = ""
     """For a sample of the task ocr without a question, where the family has words for it."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -57,14 +57,6 @@ _LOOKS: Mapping[str, tuple[str, str | None]] = {
 }
 """Colour and hatch of each kind of layer and stage; the hatch replaces colour in grey print."""
 _LEGEND_COLUMNS = 4
-_ABOVE: dict[str, Any] = {
-    "loc": "lower left",
-    "bbox_to_anchor": (-0.02, 0.98),
-    "fontsize": 8,
-    "handlelength": 1.4,
-    "columnspacing": 1.0,
-}
-"""Places a legend between a panel and its title."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -81,14 +73,14 @@ def draw_layers(profiles: Sequence[Profile], peak_flop_per_s: float | None) -> F
     usable, steps = list_measured(profiles), list_decode_steps(profiles)
     per_sample = say("layer_figure.per_sample")
     _draw_stacks(
-        by_stage, profiles, [profile.ms_by_stage() for profile in profiles], list_stages(usable)
+        by_stage, profiles, [profile.sum_ms_by_stage() for profile in profiles], list_stages(usable)
     )
     _describe(by_stage, say("layer_figure.by_stage"), per_sample)
     _draw_stacks(
-        by_kind, profiles, [profile.ms_by_kind() for profile in profiles], list_kinds(usable)
+        by_kind, profiles, [profile.sum_ms_by_kind() for profile in profiles], list_kinds(usable)
     )
     _describe(by_kind, say("layer_figure.by_kind"), per_sample)
-    _draw_stacks(decode, steps, [profile.ms_by_kind() for profile in steps], list_kinds(steps))
+    _draw_stacks(decode, steps, [profile.sum_ms_by_kind() for profile in steps], list_kinds(steps))
     _describe(decode, say("layer_figure.decode"), per_sample)
     if not steps:
         _write_centred(decode, say("figure.not_measured"))
@@ -139,7 +131,7 @@ def _draw_stacks(
             words = get_status_label(profile.status)
             axes.text(place, 0, words, rotation=90, ha="center", va="bottom", color=GREY)
     if parts:
-        axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
+        _add_legend(axes)
 
 
 def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> None:
@@ -164,7 +156,10 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
             axes.annotate(
                 str(work.batch),
                 (work.intensity, work.flop_per_s / 1e9),
-                **_NEARBY,
+                textcoords="offset points",
+                xytext=(5, 5),
+                fontsize=8,
+                color=GREY,
             )
     set_logarithmic(axes, "x")
     set_logarithmic(axes)
@@ -175,16 +170,19 @@ def _draw_roofline(axes: "Axes", works: Sequence[Work], peak: float | None) -> N
         axes.axhline(peak / 1e9, color=GREY, linestyle="--", linewidth=1)
         words = say("layer_figure.peak", peak=format_quantity(peak, "FLOP/s"))
     axes.text(0.02, 0.98, words, transform=axes.transAxes, va="top", fontsize=8, color=GREY)
-    axes.legend(ncols=_LEGEND_COLUMNS, **_ABOVE)
+    _add_legend(axes)
 
 
-_NEARBY: dict[str, Any] = {
-    "textcoords": "offset points",
-    "xytext": (5, 5),
-    "fontsize": 8,
-    "color": GREY,
-}
-"""Places a batch size beside its point."""
+def _add_legend(axes: "Axes") -> None:
+    """Place a legend between a panel and its title."""
+    axes.legend(
+        ncols=_LEGEND_COLUMNS,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        fontsize=8,
+        handlelength=1.4,
+        columnspacing=1.0,
+    )
 
 
 def _write_centred(axes: "Axes", words: str) -> None:

@@ -1,8 +1,8 @@
 """Draws quality over cost: a row per data set and model, latency left, energy right."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -19,8 +19,8 @@ from vlmeter.reporting.decision import (
 )
 from vlmeter.reporting.figures.style import (
     GREY,
-    choose_colour,
-    choose_marker,
+    Look,
+    choose_look,
     describe_status,
     draw_nothing_measured,
     save_in_all_languages,
@@ -93,37 +93,32 @@ def _draw_panel(
     decision: Decision,
     plan: ParetoPlan,
     cost: Callable[[SummaryRow], Interval | None],
-    words: tuple[str, str],
+    unit_and_key: tuple[str, str],
 ) -> list[tuple[float, float, str, bool]]:
     """Draw a panel; return the labels of its points."""
     assert decision.quality is not None
-    unit, key = words
+    unit, key = unit_and_key
     points = _build_points(decision.rows, decision.quality, cost)
     scale = Scale.of([point.cost.value for point in points], unit)
     _describe_axes(axes, decision.quality, say(key, unit=scale.unit))
     if not points:
         axes.set_xticks([])
         axes.set_yticks([])
-        middle: dict[str, Any] = {
-            "ha": "center",
-            "va": "center",
-            "color": GREY,
-            "transform": axes.transAxes,
-        }
-        axes.text(0.5, 0.5, say("figure.not_measured"), **middle)
+        words = say("figure.not_measured")
+        axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
         return []
-    names = list(plan.labels.datasets)
-    look: dict[str, Any] = {
-        "color": choose_colour(decision.dataset, names),
-        "marker": choose_marker(decision.dataset, names),
-        "linestyle": "none",
-    }
+    look = choose_look(decision.dataset, list(plan.labels.datasets))
     x = [point.cost.value / scale.factor for point in points]
     faint = [place for place, point in enumerate(points) if not point.on_front]
     axes.plot(
         [x[place] for place in faint],
         [points[place].quality.value for place in faint],
-        **{**look, "alpha": _FAINT, "markersize": 6 if len(points) <= _MANY else 2, "zorder": 2},
+        color=look.colour,
+        marker=look.marker,
+        linestyle="none",
+        alpha=_FAINT,
+        markersize=6 if len(points) <= _MANY else 2,
+        zorder=2,
     )
     best = sorted((x[place], points[place]) for place in range(len(x)) if points[place].on_front)
     _draw_front(axes, best, scale.factor, look)
@@ -163,19 +158,25 @@ def _build_points(
 
 
 def _draw_front(
-    axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Mapping[str, Any]
+    axes: "Axes", best: Sequence[tuple[float, _Point]], factor: float, look: Look
 ) -> None:
     """Draw the points of the Pareto front with their intervals, joined by steps."""
     x = [place for place, _ in best]
     y = [point.quality.value for _, point in best]
-    axes.step(x, y, where="post", color=look["color"], linewidth=1, alpha=0.5, zorder=1)
+    axes.step(x, y, where="post", color=look.colour, linewidth=1, alpha=0.5, zorder=1)
     across = [_measure_reach(point.cost, factor) for _, point in best]
     along = [_measure_reach(point.quality, 1.0) for _, point in best]
     axes.errorbar(
         *(x, y),
         xerr=list(zip(*across, strict=True)),
         yerr=list(zip(*along, strict=True)),
-        **{**look, "markersize": 7, "capsize": 2, "elinewidth": 0.8, "zorder": 3},
+        color=look.colour,
+        marker=look.marker,
+        linestyle="none",
+        markersize=7,
+        capsize=2,
+        elinewidth=0.8,
+        zorder=3,
     )
 
 

@@ -1,8 +1,9 @@
 """Draws a section: latency on the left, word error rate on the right."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -11,8 +12,8 @@ from vlmeter.reporting.figures.style import (
     FLAT_PLACES,
     GREY,
     SIZE_INCHES,
-    choose_colour,
-    choose_marker,
+    Look,
+    choose_look,
     describe_status,
     draw_nothing_measured,
     save_in_all_languages,
@@ -63,20 +64,20 @@ def draw_section(plan: SectionPlan, summary: Summary) -> Figure:
     names = list(labels)
     present = [name for name in names if any(entry.dataset == name for entry in section.cells)]
     for place, name in enumerate(present):
-        look = _choose_look(name, names, shorten(labels[name], 30), ordered)
         shift = (place - (len(present) - 1) / 2) * 0.09
         entries = [entry for entry in section.cells if entry.dataset == name]
         rows = [summary.get(entry.key) for entry in entries]
         positions = [places[_format_heading(entry)] + shift for entry in entries]
+        label = shorten(labels[name], 30)
+        series = _Series(label, choose_look(name, names), ordered, positions)
         latencies = [None if row is None else get_latency(row) for row in rows]
-        _draw_series(left, positions, latencies, 1e3, look)
-        wers = [None if row is None else get_wer(row) for row in rows]
-        _draw_series(right, positions, wers, 1.0, look)
-    rows = _list_rows(section, summary)
-    reasons = [row.wer_note for row in rows if row.status == Status.OK and row.wer_note]
+        _draw_series(left, series, latencies, 1e3)
+        _draw_series(right, series, [None if row is None else get_wer(row) for row in rows], 1.0)
+    drawn = _list_rows(section, summary)
+    reasons = [row.wer_note for row in drawn if row.status == Status.OK and row.wer_note]
     for axes, values, absence in (
-        (left, [row.latency for row in rows if row.latency is not None], []),
-        (right, [row.wer_value for row in rows if row.wer_value is not None], reasons),
+        (left, [row.latency for row in drawn if row.latency is not None], []),
+        (right, [row.wer_value for row in drawn if row.wer_value is not None], reasons),
     ):
         scale_values(axes, values)
         if not values:
@@ -102,38 +103,42 @@ def _format_heading(entry: PlacedCell) -> str:
     return shorten(" · ".join(get_value_label(axis, v) for axis, v in entry.values.items()), 24)
 
 
-def _choose_look(name: str, names: Sequence[str], label: str, joined: bool) -> dict[str, Any]:
-    return {
-        "color": choose_colour(name, names),
-        "marker": choose_marker(name, names),
-        "linestyle": "-" if joined else "none",
-        # Matplotlib keeps labels with a leading underscore out of the legend.
-        "label": label.lstrip("_") or say("figure.no_name"),
-        "linewidth": 1.4,
-        "markersize": 6,
-        "capsize": 3,
-        "elinewidth": 1.1,
-    }
+@dataclass(frozen=True)
+class _Series:
+    """A data set's figures along the section's values."""
+
+    label: str
+    look: Look
+    is_joined: bool
+    positions: Sequence[float]
 
 
 def _draw_series(
-    axes: "Axes",
-    positions: Sequence[float],
-    figures: Sequence[Interval | None],
-    factor: float,
-    look: Mapping[str, Any],
+    axes: "Axes", series: _Series, figures: Sequence[Interval | None], factor: float
 ) -> None:
-    """Draw a data set's figures, with their intervals if they have any."""
+    """Draw figures, with their intervals if they have any."""
     measured = [
         (position, figure)
-        for position, figure in zip(positions, figures, strict=True)
+        for position, figure in zip(series.positions, figures, strict=True)
         if figure is not None
     ]
-    x = [position for position, _ in measured]
-    y = [figure.value * factor for _, figure in measured]
-    below = [abs(figure.value - figure.low) * factor for _, figure in measured]
-    above = [abs(figure.value - figure.high) * factor for _, figure in measured]
-    axes.errorbar(x, y, yerr=[below, above], **look)
+    axes.errorbar(
+        [position for position, _ in measured],
+        [figure.value * factor for _, figure in measured],
+        yerr=[
+            [abs(figure.value - figure.low) * factor for _, figure in measured],
+            [abs(figure.value - figure.high) * factor for _, figure in measured],
+        ],
+        color=series.look.colour,
+        marker=series.look.marker,
+        linestyle="-" if series.is_joined else "none",
+        # Matplotlib keeps labels with a leading underscore out of the legend.
+        label=series.label.lstrip("_") or say("figure.no_name"),
+        linewidth=1.4,
+        markersize=6,
+        capsize=3,
+        elinewidth=1.1,
+    )
 
 
 def _mark_nothing_measured(axes: "Axes", reasons: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -13,9 +13,9 @@ from vlmeter.escaping import one_line
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import (
     LANGUAGES,
-    figure_in_language,
+    get_figure_path,
     say,
-    speaking,
+    use_language,
 )
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.storage.files import write_text
@@ -117,8 +117,8 @@ def set_places(axes: "Axes", headings: Sequence[str], label: str) -> None:
 def save_in_all_languages(draw: Callable[[], Figure], out_svg: Path, locales: Path) -> None:
     """Draw a figure once per language and save each in its place."""
     for language in LANGUAGES:
-        with speaking(language, locales), mpl.rc_context(STYLE):
-            save_svg(draw(), figure_in_language(out_svg, language))
+        with use_language(language, locales), mpl.rc_context(STYLE):
+            save_svg(draw(), get_figure_path(out_svg, language))
 
 
 def describe_status(row: SummaryRow) -> str:
@@ -133,11 +133,14 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-def choose_colour(name: str, names: Sequence[str]) -> str:
-    """Return the colour of the data set `name` among all of a study."""
-    return _COLOURS[names.index(name) % len(_COLOURS)]
+class Look(NamedTuple):
+    """How the points of a data set are drawn."""
+
+    colour: str
+    marker: str
 
 
-def choose_marker(name: str, names: Sequence[str]) -> str:
-    """Return the marker of the data set `name` among all of a study."""
-    return _MARKERS[names.index(name) % len(_MARKERS)]
+def choose_look(name: str, names: Sequence[str]) -> Look:
+    """Return the look of the data set `name` among all of a study."""
+    place = names.index(name)
+    return Look(_COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)])

@@ -97,7 +97,7 @@ def _describe_heavy_kinds(profile: Profile) -> Finding:
     total = profile.total_ms
     heavy = [
         f"{translate(kind)} {format_number(ms)} ms ({format_percent(ms / total)})"
-        for kind, ms in profile.ms_by_kind().items()
+        for kind, ms in profile.sum_ms_by_kind().items()
         if kind != OTHER_KIND and ms / total >= HEAVY_SHARE
     ]
     text = say(
@@ -111,12 +111,12 @@ def _describe_heavy_kinds(profile: Profile) -> Finding:
 
 
 def _describe_convolutions(profile: Profile) -> Finding:
-    ms = profile.ms_by_kind().get("convolution", 0.0)
+    ms = profile.sum_ms_by_kind().get("convolution", 0.0)
     share = ms / profile.total_ms
     if not ms:
         text = say("finding.no_convolutions", profile=profile.label)
         return Finding("convolutions", "absent", text)
-    work = profile.flops_by_kind().get("convolution", 0.0)
+    work = profile.sum_flops_by_kind().get("convolution", 0.0)
     verdict = "heavy" if share >= HEAVY_SHARE else "light"
     text = say(
         f"finding.convolutions_{verdict}",

@@ -55,19 +55,19 @@ class Profile:
         """Floating-point operations of the forward pass or the decode step."""
         return _add_up(self.rows, _get_flops)
 
-    def ms_by_kind(self) -> dict[str, float]:
+    def sum_ms_by_kind(self) -> dict[str, float]:
         """Return the time of each kind of layer, the longest first."""
         return _add_up_by(self.rows, _get_kind, _get_ms)
 
-    def ms_by_stage(self) -> dict[str, float]:
+    def sum_ms_by_stage(self) -> dict[str, float]:
         """Return the time of each stage, the longest first."""
         return _add_up_by(self.rows, _get_stage, _get_ms)
 
-    def flops_by_kind(self) -> dict[str, float]:
+    def sum_flops_by_kind(self) -> dict[str, float]:
         """Return the operations of each kind of layer, the most first."""
         return _add_up_by(self.rows, _get_kind, _get_flops)
 
-    def parameters_by_kind(self) -> dict[str, float]:
+    def sum_parameters_by_kind(self) -> dict[str, float]:
         """Return the parameters of each kind of layer, the most first."""
         return _add_up_by(self.rows, _get_kind, _get_parameters)
 
@@ -193,13 +193,13 @@ def list_measured(profiles: Iterable[Profile]) -> list[Profile]:
 
 def list_kinds(profiles: Iterable[Profile]) -> list[str]:
     """Return every kind of layer, by its time in the first profile that has it; `other` last."""
-    kinds = dict.fromkeys(kind for profile in profiles for kind in profile.ms_by_kind())
+    kinds = dict.fromkeys(kind for profile in profiles for kind in profile.sum_ms_by_kind())
     return sorted(kinds, key=OTHER_KIND.__eq__)
 
 
 def list_stages(profiles: Iterable[Profile]) -> list[str]:
     """Return every stage in the model's order, then stages without a place in it; `other` last."""
-    stages = dict.fromkeys(stage for profile in profiles for stage in profile.ms_by_stage())
+    stages = dict.fromkeys(stage for profile in profiles for stage in profile.sum_ms_by_stage())
     return sorted(stages, key=_get_stage_order)
 
 
@@ -304,16 +304,15 @@ def compute_intensity(profile: Profile, flops: float, parameters: float | None) 
 
 def list_work(profiles: Sequence[Profile]) -> list[Work]:
     """Return the work of every kind of layer that has weights, in the order of the profiles."""
-    return [
-        Work(kind, get_batch_size(profile), flop_per_byte, flops / profile.ms_by_kind()[kind] * 1e3)
-        for profile in profiles
-        for kind, flops in profile.flops_by_kind().items()
-        if kind != OTHER_KIND and profile.ms_by_kind()[kind] > 0
-        for flop_per_byte in [
-            compute_intensity(profile, flops, profile.parameters_by_kind().get(kind))
-        ]
-        if flop_per_byte is not None
-    ]
+    works = []
+    for profile in profiles:
+        ms, parameters = profile.sum_ms_by_kind(), profile.sum_parameters_by_kind()
+        for kind, flops in profile.sum_flops_by_kind().items():
+            flop_per_byte = compute_intensity(profile, flops, parameters.get(kind))
+            if kind != OTHER_KIND and ms[kind] > 0 and flop_per_byte is not None:
+                flop_per_s = flops / ms[kind] * 1e3
+                works.append(Work(kind, get_batch_size(profile), flop_per_byte, flop_per_s))
+    return works
 
 
 def find_peak(machine: Machine, profiles: Sequence[Profile]) -> float | None:

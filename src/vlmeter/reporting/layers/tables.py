@@ -27,7 +27,7 @@ def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
     if not usable:
         return None
     kinds = list_kinds(usable)
-    times = [profile.ms_by_kind() for profile in usable]
+    times = [profile.sum_ms_by_kind() for profile in usable]
     columns = [TextColumn(say("layers.kind"), [*map(translate, kinds), say("layers.all")])]
     for profile, by_kind in zip(usable, times, strict=True):
         cells = [_format_ms_and_share(by_kind.get(kind, 0.0), profile.total_ms) for kind in kinds]
@@ -39,7 +39,9 @@ def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
     series = select_batch_series(usable)
     if len(series) > 1:
         growth = [
-            _format_exponent(series, [profile.ms_by_kind().get(kind, 0.0) for profile in series])
+            _format_exponent(
+                series, [profile.sum_ms_by_kind().get(kind, 0.0) for profile in series]
+            )
             for kind in kinds
         ]
         whole = _format_exponent(series, [profile.total_ms for profile in series])
@@ -58,8 +60,10 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
         return None
     ends = [series[0], series[-1]] if len(series) > 1 else series
     kinds = [kind for kind in list_kinds(ends) if kind != OTHER_KIND]
-    kinds = [kind for kind in kinds if any(profile.flops_by_kind().get(kind) for profile in ends)]
-    parameters = ends[0].parameters_by_kind()
+    kinds = [
+        kind for kind in kinds if any(profile.sum_flops_by_kind().get(kind) for profile in ends)
+    ]
+    parameters = ends[0].sum_parameters_by_kind()
     columns = [
         TextColumn(say("layers.kind"), [translate(kind) for kind in kinds]),
         TextColumn(
@@ -69,7 +73,7 @@ def tabulate_work(profiles: Sequence[Profile]) -> Table | None:
         ),
     ]
     for profile in ends:
-        work, times = profile.flops_by_kind(), profile.ms_by_kind()
+        work, times = profile.sum_flops_by_kind(), profile.sum_ms_by_kind()
         cells = [format_quantity(work.get(kind) or None, "FLOP") for kind in kinds]
         columns.append(
             TextColumn(say("layers.work_at", batch=get_batch_size(profile)), cells, numeric=True)

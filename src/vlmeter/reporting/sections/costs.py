@@ -73,7 +73,7 @@ def _make_scaled_column(
 ) -> TextColumn:
     scale = Scale.of(values, unit)
     heading = f"{name} ({scale.unit}{per})"
-    return TextColumn(heading, [scale.text(value) for value in values], numeric=True)
+    return TextColumn(heading, [scale.format(value) for value in values], numeric=True)
 
 
 def _make_column(

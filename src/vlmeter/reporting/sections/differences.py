@@ -10,13 +10,12 @@ from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import choose_task_heading
 from vlmeter.reporting.settings import format_axes, format_values, list_changed_axes
 from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
-from vlmeter.results.comparisons import DifferenceKey
 from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
 from vlmeter.results.numbers import DASH, format_signed, format_signed_percent
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, DifferenceKey
 
 _HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
 """Axes that should not change an answer."""

@@ -97,7 +97,7 @@ def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
     size = Scale.of(memory, "B")
     yield TextColumn(
         f"{say('table.peak_memory')} ({size.unit})",
-        [size.text(value) for value in memory],
+        [size.format(value) for value in memory],
         numeric=True,
     )
 
@@ -230,7 +230,7 @@ def list_prompts(rows: Iterable[tuple[str, SummaryRow]]) -> tuple[tuple[str, str
         rows: The rows of `summary.csv`, each with its data set's label.
     """
     prompts = {
-        (f"{label}, {row['prompt']}", words): None
+        (f"{label}, {row.prompt}", words): None
         for label, row in rows
         if (words := describe_prompts(row)) is not None
     }

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machines import ENERGY
 from measure_fakes import (
     ENERGY_SETTINGS,
     FakeClock,
@@ -22,11 +23,6 @@ from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.nvml import open_gpus
 
-MACHINE = {
-    "cpu": {"kind": "modelled", "method": "a model of load"},
-    "ram": {"kind": "constant", "method": "20 W"},
-    "grid": {"kg_per_kwh": 0.5},
-}
 WATTS = {"cpu": 50.0, "ram": 20.0}
 WORK_W, REST_W = 500.0, 100.0
 LARGEST_ERROR_S = 0.010
@@ -36,7 +32,7 @@ LARGEST_ERROR_S = 0.010
 def meter_of(loads, tracker, **options):
     """A meter of GPUs with such counters."""
     return EnergyMeter(
-        MACHINE,
+        ENERGY,
         ENERGY_SETTINGS,
         open_gpus(FakeNvml(*({} for _ in loads))),
         tracker=tracker,

@@ -6,32 +6,36 @@ from typing import Any
 import pytest
 from study_factory import AXES, cell_id
 
-from vlmeter.reporting.layers.findings import findings, fit_power
+from vlmeter.axes import Axes
+from vlmeter.reporting.layers.findings import fit_power, list_findings
 from vlmeter.reporting.layers.profiles import Profile, group_modules
 from vlmeter.reporting.layers.tables import tabulate_kinds
-
-Row = dict[str, Any]
-
-
-def make_row(kind: str, time_ms: float, flops: float = 100.0, module: str = "m") -> Row:
-    return {
-        "module": module,
-        "kind": kind,
-        "stage": "vision",
-        "time_ms": time_ms,
-        "flops": flops,
-        "parameters": 1.0,
-    }
+from vlmeter.results.layer_row import LayerRow
 
 
-def make_profile(rows: list[Row], **changes: Any) -> Profile:
+def make_row(kind: str, time_ms: float, flops: float | None = 100.0, module: str = "m") -> LayerRow:
+    return LayerRow(
+        cell="c",
+        dataset="d",
+        module=module,
+        kind=kind,
+        stage="vision",
+        calls=1.0,
+        time_ms=time_ms,
+        share=0.0,
+        flops=flops,
+        parameters=1.0,
+    )
+
+
+def make_profile(rows: list[LayerRow], **changes: Any) -> Profile:
     settings = {"status": "ok", "reason": None, "pixel_shape": (3, 224, 224)}
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
     axes = {**AXES, **changes}
     return Profile(
         cell=cell_id(axes),
         label=f"batch {axes['batch_size']}",
-        axes=axes,
+        axes=Axes(**axes),
         overhead_share=None,
         rows=tuple(rows),
         **settings,
@@ -39,7 +43,7 @@ def make_profile(rows: list[Row], **changes: Any) -> Profile:
 
 
 def describe(*profiles: Profile) -> dict[str, tuple[str, str]]:
-    return {finding.topic: (finding.verdict, finding.text) for finding in findings(profiles)}
+    return {finding.topic: (finding.verdict, finding.text) for finding in list_findings(profiles)}
 
 
 def make_batches(time_of: Callable[[int], float]) -> list[Profile]:
@@ -242,7 +246,7 @@ def test_the_sentence_about_the_image_size_follows_pixels_and_work(large, verdic
 
 
 def test_nothing_measured_gives_no_sentence():
-    assert findings([make_profile([], status="crashed")]) == []
+    assert list_findings([make_profile([], status="crashed")]) == []
 
 
 def test_repeated_blocks_add_up_and_other_modules_do_not():
@@ -283,6 +287,6 @@ def test_the_table_of_kinds_has_an_exponent_for_each_kind():
 
 def test_no_sentence_holds_a_number_that_is_not_from_the_profiles():
     """The numbers of a finding change with the data, so none is part of the sentence."""
-    small = " ".join(finding.text for finding in findings(make_batches(cheap_at_scale)))
-    large = " ".join(finding.text for finding in findings(make_batches(dear_at_scale)))
+    small = " ".join(finding.text for finding in list_findings(make_batches(cheap_at_scale)))
+    large = " ".join(finding.text for finding in list_findings(make_batches(dear_at_scale)))
     assert re.findall(r"\d+\.\d+ ms", small) != re.findall(r"\d+\.\d+ ms", large)

@@ -1,18 +1,22 @@
+from dataclasses import asdict
+
 import pytest
 from study_factory import MadeStudy
 from study_steps import render_all
 
+from vlmeter.models.result import CompileResult
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.tables import tabulate_work
-from vlmeter.reporting.sections.costs import cost_tables
-from vlmeter.reporting.sections.rows import section_rows
+from vlmeter.reporting.sections.costs import build_cost_tables
+from vlmeter.reporting.sections.rows import collect_section_rows
 from vlmeter.results.tables import read_layers, read_summary
 
 
 def build_costs(study, folder, name):
     files = render_all(study, folder, draw=False)
-    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
-    return cost_tables(section_rows(block, study.outline["datasets"], read_summary(files.summary)))
+    (section,) = [section for section in study.outline.sections if section.name == name]
+    labels = study.outline.labels.datasets
+    return build_cost_tables(collect_section_rows(section, labels, read_summary(files.summary)))
 
 
 def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path):
@@ -53,27 +57,38 @@ def test_compilation_stands_apart_from_the_steady_state(tmp_path):
     (record,) = [
         candidate for candidate in study.records.values() if "-compile-" in candidate["cell"]["id"]
     ]
-    record["compile"] = {
-        **{"compile_time_s": 41.4, "graphs": 5, "graph_breaks": 0, "recompiles": None},
-        "decode_compiled": False,
-    }
+    record["compile"] = asdict(
+        CompileResult(
+            form="whole model",
+            mode="default",
+            compiled_modules=1,
+            compile_time_s=41.4,
+            graphs=5,
+            graph_breaks=0,
+            recompiles=0,
+            cache_hits=0,
+            quality_pass_compiled=False,
+            decode_compiled=False,
+        )
+    )
     assert build_costs(study, tmp_path, "optimization").notes == (
         "Compile: compiled in 41.4 s, which no latency holds; graphs 5, breaks 0, recompilations "
-        "–; decoding is not compiled.",
+        "0; decoding is not compiled.",
     )
 
 
 def test_a_section_in_which_nothing_was_measured_has_no_such_tables(failed):
-    study = MadeStudy()
+    outline = MadeStudy().outline
     rows = read_summary(failed.summary)
-    for block in study.outline["sections"]:
-        assert cost_tables(section_rows(block, study.outline["datasets"], rows)) is None
+    for section in outline.sections:
+        section_rows = collect_section_rows(section, outline.labels.datasets, rows)
+        assert build_cost_tables(section_rows) is None
 
 
 def test_kinds_of_layer_have_their_rate_and_their_intensity(rendered):
     study = MadeStudy()
     profiles = read_profiles(
-        study.outline["layers"], read_layers(rendered.layers), rendered.layer_records
+        study.outline.layers, read_layers(rendered.layers), rendered.layer_records
     )
     table = tabulate_work(profiles)
     assert table is not None

@@ -1,51 +1,43 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from row_factory import make_difference, make_row
 from study_factory import AXES, MadeStudy, cell_id, make_comparisons, make_outline
 from study_steps import render_all
 
 from vlmeter.config.load import load_config
+from vlmeter.metrics.uncertainty import Difference
+from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.sections.differences import (
     MOST_DRIFTED,
+    build_difference_table,
     build_drift_table,
-    difference_table,
-    format_row_difference,
 )
-from vlmeter.reporting.sections.rows import section_rows
-from vlmeter.results.numbers import signed, signed_percent
+from vlmeter.reporting.sections.rows import collect_section_rows
+from vlmeter.results.numbers import format_signed, format_signed_percent
 from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.storage.layout import DifferenceKey
 from vlmeter.study.comparisons import plan_comparisons
-from vlmeter.study.outline import report_outline
+from vlmeter.study.outline import build_outline
 from vlmeter.study.study import Study
 
 CONFIG = Path(__file__).parents[4] / "config" / "demo.yaml"
 
 
-def make_row(
-    estimate: float | None, low: float | None, high: float | None, differs: bool | None
-) -> Any:
-    return {
-        "wer_difference": estimate,
-        "wer_difference_low": low,
-        "wer_difference_high": high,
-        "wer_differs": differs,
-    }
-
-
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("difference", "words"),
     [
-        (make_row(None, None, None, None), "–"),
-        (make_row(0.5, 0.2, 0.8, True), "+0.500 [+0.200, +0.800]"),
-        (make_row(-0.5, -0.8, -0.2, True), "-0.500 [-0.800, -0.200]"),
-        (make_row(0.1, -0.2, 0.4, False), "no difference [-0.200, +0.400]"),
-        (make_row(0.0, 0.0, 0.0, False), "no difference"),
-        (make_row(0.5, None, None, None), "+0.500, no interval"),
+        (Difference(0.5, 0.2, 0.8), "+0.500 [+0.200, +0.800]"),
+        (Difference(-0.5, -0.8, -0.2), "-0.500 [-0.800, -0.200]"),
+        (Difference(0.1, -0.2, 0.4), "no difference [-0.200, +0.400]"),
+        (Difference(0.0, 0.0, 0.0), "no difference"),
+        (Difference(0.5, None, None), "+0.500, no interval"),
     ],
 )
-def test_a_difference_has_its_interval_or_is_none(given, words):
-    assert format_row_difference(given, "wer", "", signed) == words
+def test_a_difference_has_its_interval_or_is_none(difference, words):
+    assert format_difference(difference, format_signed) == words
 
 
 @pytest.mark.parametrize(
@@ -53,14 +45,15 @@ def test_a_difference_has_its_interval_or_is_none(given, words):
     [(0.0, "0 %"), (1e-5, "0 %"), (0.031, "+3.1 %"), (-0.031, "-3.1 %"), (1.5, "+150 %")],
 )
 def test_shares_have_a_sign(share, text):
-    assert signed_percent(share) == text
+    assert format_signed_percent(share) == text
 
 
 def build_table(study: MadeStudy, folder: Any, name: str) -> Any:
     files = render_all(study, folder, draw=False)
-    (block,) = [section for section in study.outline["sections"] if section["name"] == name]
-    rows = section_rows(block, study.outline["datasets"], read_summary(files.summary))
-    return difference_table(rows, read_differences(files.differences))
+    (section,) = [section for section in study.outline.sections if section.name == name]
+    labels = study.outline.labels.datasets
+    rows = collect_section_rows(section, labels, read_summary(files.summary))
+    return build_difference_table(rows, read_differences(files.differences))
 
 
 def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
@@ -85,9 +78,8 @@ def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
 
 def test_a_difference_without_a_cause_is_named(tmp_path):
     study = MadeStudy()
-    (block,) = [section for section in study.outline["sections"] if section["name"] == "image_size"]
-    odd = block["cells"][3]
-    detail = study.records[odd["dataset"], odd["cell"]]["latency_detail"]
+    (section,) = [section for section in study.outline.sections if section.name == "image_size"]
+    detail = study.records[section.cells[3].key]["latency_detail"]
     detail["rounds_s"] = [seconds * 2 for seconds in detail["rounds_s"]]
     table = build_table(study, tmp_path, "image_size")
     assert table.table.rows[0][2].startswith("+10")
@@ -129,7 +121,7 @@ def test_answers_are_compared_with_those_of_the_base(tmp_path):
 
 def test_an_answer_that_the_batch_changed_is_counted(tmp_path):
     study = MadeStudy()
-    cell = cell_id(study.outline["base"] | {"batch_size": 8})
+    cell = cell_id({**AXES, "batch_size": 8})
     study.odd_answers.add(("textvqa", cell))
     drift_table = build_drift(study, tmp_path)
     assert drift_table.table.rows[1][-1] == "1 of 4"
@@ -150,38 +142,24 @@ def test_random_weights_have_no_answers_to_compare(tmp_path):
 
 def test_the_made_plan_is_what_the_study_would_plan():
     study = Study(load_config(CONFIG))
-    outline = report_outline(study)
+    outline = build_outline(study)
     assert make_comparisons(outline).pairs == plan_comparisons(study).pairs
 
 
 def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
     count = MOST_DRIFTED + 5
-    axes = {axis: value for axis, value in AXES.items() if axis != "max_input_len"}
     summary = [
-        {
-            **axes,
-            "max_input_len": length,
-            "dataset": "coco",
-            "cell": f"len{length}",
-            "task_value": None,
-        }
+        make_row(dataset="coco", cell=f"len{length}", max_input_len=length)
         for length in range(count)
     ]
+    keys = [DifferenceKey("coco", row.cell, "base") for row in summary]
     differences = {
-        ("coco", row["cell"], "base"): {
-            "wer_difference": 0.1,
-            "wer_difference_low": None,
-            "wer_difference_high": None,
-            "wer_differs": None,
-            "task_difference": None,
-            "task_difference_low": None,
-            "task_difference_high": None,
-            "changed_predictions": row["max_input_len"],
-            "shared_predictions": count,
-        }
-        for row in summary
+        key: make_difference(
+            key, wer_base=0.5, wer_difference=0.1, changed_predictions=n, shared_predictions=count
+        )
+        for n, key in enumerate(keys)
     }
-    outline = {**make_outline(), "base_cells": {"coco": "base"}}
+    outline = replace(make_outline(), base_cells={"coco": "base"})
     drift = build_drift_table(outline, summary, differences)
     assert drift is not None
     assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]

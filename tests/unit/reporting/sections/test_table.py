@@ -1,5 +1,6 @@
 """The report shows the prompts of the model and the decoding of its answers."""
 
+from dataclasses import replace
 from typing import Any
 
 from study_factory import MadeStudy
@@ -26,15 +27,16 @@ TEMPLATES = {
 def make_study(**decoding: Any) -> MadeStudy:
     """Make a study whose first section compares two prompts."""
     made = MadeStudy()
-    section = made.outline["sections"][0]
-    section["varied"] = {"prompt": list(TEMPLATES)}
-    section["cells"] = section["cells"][: len(TEMPLATES)]
-    for entry, (name, templates) in zip(section["cells"], TEMPLATES.items(), strict=True):
-        entry["values"], entry["label"] = {"prompt": name}, name
-        record = made.records["textvqa", entry["cell"]]
+    first, *others = made.outline.sections
+    cells = []
+    for entry, (name, templates) in zip(first.cells, TEMPLATES.items(), strict=False):
+        cells.append(replace(entry, values={"prompt": name}, label=name))
+        record = made.records[entry.key]
         record["cell"]["prompt"] = name
         record["input"]["prompt_templates"] = templates
         record["decoding"] = {**GREEDY, **decoding}
+    section = replace(first, varied={"prompt": tuple(TEMPLATES)}, cells=tuple(cells))
+    made.edit_outline(sections=(section, *others))
     return made
 
 
