@@ -16,7 +16,7 @@ import torch
 from comparison import Comparison
 
 from vlmeter.measure.flops.count import count_flops
-from vlmeter.measure.memory import weights_bytes
+from vlmeter.measure.memory import compute_weights_bytes
 from vlmeter.models.families import find_family, image_token_id
 from vlmeter.models.random_weights import build_random_model, store_architecture
 
@@ -43,7 +43,7 @@ def full_size(device: str) -> Iterator[Comparison]:
     model = model.eval().requires_grad_(False)
     print(f"full size: {parameters / 1e9:.3f} G parameters in bf16 built in {seconds:.1f} s")
     yield Comparison(
-        "full size / bytes of its weights", weights_bytes(model), 2 * parameters, "B", 0.001
+        "full size / bytes of its weights", compute_weights_bytes(model), 2 * parameters, "B", 0.001
     )
     for text_tokens, published in PUBLISHED:
         inputs = inputs_of(model, 1, text_tokens, device, torch.bfloat16)

@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from study_factory import make_outline
+
+from vlmeter.results.outline import Outline
+from vlmeter.scripting import pack, unpack
 
 PREAMBLE = """
 import os, subprocess, sys
@@ -148,3 +153,10 @@ def test_a_job_dies_with_the_run_that_started_it(tmp_path):
     run.kill()
     run.wait()
     assert psutil.wait_procs([job], timeout=10)[1] == []
+
+
+def test_params_come_back_as_they_were_packed_and_hold_no_tag():
+    outline = replace(make_outline(), title="</script><b>")
+    packed = pack(outline)
+    assert not set(packed) & {"<", ">"}
+    assert unpack(Outline, packed) == outline

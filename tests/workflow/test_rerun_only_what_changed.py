@@ -260,6 +260,9 @@ def test_sentences_in_other_words_run_nothing(tree: Tree) -> None:
         ),
         ("machine/isolation.py", "ended with exit code", "ended in code"),
         ("machine/devices.py", "when the run began", "at first"),
+        ("measure/conditions.py", "of the machine's processor time", "of all processor time"),
+        ("measure/energy/meter.py", "gave no energy, or zero, for", "gave zero for"),
+        ("measure/energy/counter_window.py", "did not move for", "stood still for"),
     ]:
         tree.edit(f"src/vlmeter/{file}", old, new)
 

@@ -98,8 +98,8 @@ def _make_class_reader(kind: type[Any]) -> _Read:
 
 def _make_scalar_reader(kinds: tuple[type, ...], *, is_optional: bool = False) -> _Read:
     accepted = {*kinds, *([int] if float in kinds else []), *([types.NoneType] * is_optional)}
-    # Sorted: `int | str` and `str | int` are equal, and the first that is seen stays in the cache.
-    name = "/".join(sorted(_KINDS[kind] for kind in kinds))
+    # In one order: `int | str` and `str | int` are equal, and share a reader.
+    name = "/".join(name for kind, name in _KINDS.items() if kind in kinds)
 
     def read(value: object) -> object:
         if type(value) not in accepted or (type(value) is float and not math.isfinite(value)):

@@ -97,7 +97,7 @@ def test_an_integer_that_stands_for_a_number_stays_one():
         ({"detail": None}, "a.json: detail is None, not a table"),
         ({"detail": {"name": "a", "weight": "b"}}, "a.json: detail.weight is 'b', not a number"),
         ({"other": {"nothing": 1}}, "a.json lacks other.name"),
-        ({"size": 1.5}, "a.json: size is 1.5, not a integer/text"),
+        ({"size": 1.5}, "a.json: size is 1.5, not a text/integer"),
         ({"key": ["a"]}, "a.json: key is ['a'], not a list of 2"),
         ({"choice": []}, "a.json: choice is [], not a a/b"),
     ],
