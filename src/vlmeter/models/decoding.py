@@ -74,7 +74,7 @@ class Decoding:
     """An answer does not end before."""
     repetition_penalty: float
     """What a token's score is divided by once it was used; 1 is none."""
-    by_model: bool = False
+    by_model: bool
     """Whether the model's own settings hold in place of these, but for the longest answer."""
 
 

@@ -155,7 +155,7 @@ def load_model(
     processor.tokenizer.padding_side = side
     generator = model.get_submodule(family.generator)
     generation = generator.generation_config
-    own_generation = replace_generation_config(generator)
+    own_generation = replace_generation_config(model, generator)
     ends = generation.eos_token_id
     ends = () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)
     return LoadedModel(

@@ -1,7 +1,7 @@
 """From the blocks of a config to what a cell's jobs are given."""
 
 from vlmeter.config import optimizations
-from vlmeter.config.dataset import Dataset, Generation
+from vlmeter.config.dataset import Dataset
 from vlmeter.config.schema import Energy, Measure
 from vlmeter.measure.settings import EnergySettings, MeasureSettings
 from vlmeter.models.decoding import Decoding
@@ -22,9 +22,7 @@ def build_optimization(name: str, block: optimizations.Optimization) -> Optimiza
 
 def build_decoding(block: Dataset) -> Decoding:
     """Return how answers on a data set are decoded."""
-    by_model = block.generation == "model"
-    settings = Generation() if block.generation == "model" else block.generation
-    return Decoding(max_new_tokens=block.max_new_tokens, **dict(settings), by_model=by_model)
+    return Decoding(max_new_tokens=block.max_new_tokens, **dict(block.generation))
 
 
 def build_measure_settings(block: Measure) -> MeasureSettings:

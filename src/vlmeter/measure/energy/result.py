@@ -61,7 +61,7 @@ class Energy:
     high_j: float | None
 
 
-def add_generation(forward: Energy, generation: Energy | None, reason: str | None) -> Energy:
+def add_generation(forward: Energy, generation: Energy | None, reason: str | None = None) -> Energy:
     """Return the forward pass's energy with the energy per token of a window of generations.
 
     Args:
