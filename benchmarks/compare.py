@@ -1,4 +1,4 @@
-"""Compares the project's figures with independent ones, as a table; fails when one is too far off.
+"""Compares figures with independent ones, as a table; fails when a difference exceeds its limit.
 
 Run by `make bench`, on an otherwise idle machine: `python benchmarks/compare.py [cpu|cuda]`, with
 `--only flops layers` for some of it.
@@ -131,7 +131,7 @@ def flops(device: str) -> Iterator[Comparison]:
 
 def layers(device: str) -> Iterator[Comparison]:
     model, inputs = model_and_inputs(device, "eager")
-    found = profile_layers(
+    profile = profile_layers(
         model,
         forward_call(model, inputs),
         clock=make_clock(device),
@@ -139,10 +139,10 @@ def layers(device: str) -> Iterator[Comparison]:
         stage_of=lambda name: name.split(".")[0],
         iterations=20,
     )
-    rows_ms = sum(row.time_ms for row in found.rows)
-    yield Comparison("layer rows / whole pass", rows_ms, found.whole.total_ms, "ms", 0.01)
+    rows_ms = sum(row.time_ms for row in profile.rows)
+    yield Comparison("layer rows / whole pass", rows_ms, profile.whole.total_ms, "ms", 0.01)
     yield Comparison(
-        "pass with hooks / without", found.whole.hooked_ms, found.whole.unhooked_ms, "ms", 0.25
+        "pass with hooks / without", profile.whole.hooked_ms, profile.whole.unhooked_ms, "ms", 0.25
     )
 
     def generate(tokens: int) -> object:
@@ -170,7 +170,7 @@ def layers(device: str) -> Iterator[Comparison]:
 
 
 def energy(device: str) -> Iterator[Comparison]:
-    """The meter's codecarbon, which it sets up from a description, beside one that finds out."""
+    """The meter's codecarbon, set up from a description, beside one that searches the machine."""
     gpus = open_gpus(pynvml)
     machine = describe_energy_sources(ENERGY_SETTINGS, gpus)
     ours = CodecarbonWindows(machine)

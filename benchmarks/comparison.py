@@ -44,14 +44,15 @@ class WordComparison:
         return self.ours == self.reference
 
 
-def print_all(found: Iterable[Comparison]) -> bool:
-    """Print each as soon as it is there; say whether all passed."""
+def print_all(comparisons: Iterable[Comparison]) -> bool:
+    """Print each comparison as soon as it is made; return whether all passed."""
     passed = True
-    for one in found:
-        passed &= one.passed
+    for comparison in comparisons:
+        passed &= comparison.passed
         print(
-            f"{one.what:38}{one.ours:12.5g}{one.reference:12.5g} {one.unit:6}"
-            f"{one.difference:11.2%}{one.limit:8.1%}  {'ok' if one.passed else 'FAILED'}",
+            f"{comparison.what:38}{comparison.ours:12.5g}{comparison.reference:12.5g} "
+            f"{comparison.unit:6}{comparison.difference:11.2%}{comparison.limit:8.1%}  "
+            f"{'ok' if comparison.passed else 'FAILED'}",
             flush=True,
         )
     return passed

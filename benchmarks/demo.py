@@ -45,32 +45,36 @@ def main() -> None:
 def measured_cells(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the measurements of the cells that went well."""
     for path in sorted((folder / RESULTS / "cells").glob("*/*/measurement.json")):
-        told: Any = read_json(path)
-        if told["status"] == Status.OK:
-            yield told
+        measurement: Any = read_json(path)
+        if measurement["status"] == Status.OK:
+            yield measurement
 
 
 def where_time_went(folder: Path) -> Iterator[dict[str, float]]:
     """Yield `time_spent_s` of every cell that compiled nothing."""
-    for told in measured_cells(folder):
-        if told["compile"] is None:
-            yield told["time_spent_s"]
+    for measurement in measured_cells(folder):
+        if measurement["compile"] is None:
+            yield measurement["time_spent_s"]
 
 
 def print_verdict(
     pipeline: Step, cells: list[dict[str, Any]], spent: list[dict[str, float]]
 ) -> bool:
-    """Print medians over the cells, and the pipeline's time; say whether its bound is kept."""
+    """Print medians over the cells, and the pipeline's time; return whether its bound is kept."""
     compiling_s = sum(
-        told["time_spent_s"]["whole"] for told in cells if told["compile"] is not None
+        measurement["time_spent_s"]["whole"]
+        for measurement in cells
+        if measurement["compile"] is not None
     )
     without_s = pipeline.wall_s - compiling_s
     print(f"the cell that compiles {compiling_s:.1f} s; all else {without_s:.1f} s")
-    names = dict.fromkeys(name for one in spent for name in one if name != "share_measured")
+    names = dict.fromkeys(name for phases in spent for name in phases if name != "share_measured")
     for name in names:
-        print(f"  {name:30}{statistics.median(one.get(name, 0.0) for one in spent):9.2f} s")
-    first_s = statistics.median(one["start"] + one["set_up"] + one["checks"] for one in spent)
-    share = statistics.median(one["share_measured"] for one in spent)
+        print(f"  {name:30}{statistics.median(phases.get(name, 0.0) for phases in spent):9.2f} s")
+    first_s = statistics.median(
+        phases["start"] + phases["set_up"] + phases["checks"] for phases in spent
+    )
+    share = statistics.median(phases["share_measured"] for phases in spent)
     print(f"start of the cell's process to its first answers {first_s:.2f} s; measured {share:.0%}")
     kept = without_s <= BOUND_S
     print(f"bound of all but the cell that compiles {BOUND_S:.0f} s: {'ok' if kept else 'FAILED'}")

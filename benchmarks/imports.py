@@ -27,9 +27,9 @@ def imports(device: str) -> Iterator[Comparison]:
     seconds: dict[str, list[float]] = {OURS: [], PLAIN: []}
     for turn in range(TURNS + 1):
         for program, taken in seconds.items():
-            found = _seconds(program)
+            duration_s = _seconds(program)
             if turn:
-                taken.append(found)
+                taken.append(duration_s)
     ours, plain = (statistics.median(taken) for taken in seconds.values())
     yield Comparison(
         "imports / torch and the model's class", ours, plain, "s", LIMIT - 1, at_most=True

@@ -82,9 +82,9 @@ def make_model(folder: Path) -> None:
     config.qformer_config.encoder_hidden_size = config.text_config.word_embed_proj_dim = 24
     torch.manual_seed(0)
     Blip2ForConditionalGeneration(config).save_pretrained(folder)
-    told = json.loads((folder / "processor_config.json").read_text())
-    told["image_processor"]["size"] = {"height": SIDE_PX, "width": SIDE_PX}
-    (folder / "processor_config.json").write_text(json.dumps(told))
+    processor_config = json.loads((folder / "processor_config.json").read_text())
+    processor_config["image_processor"]["size"] = {"height": SIDE_PX, "width": SIDE_PX}
+    (folder / "processor_config.json").write_text(json.dumps(processor_config))
 
 
 def download(folder: Path, samples: int) -> None:
@@ -231,17 +231,17 @@ def step_alone(name: str, folder: Path, samples: int) -> None:
 
 def compare(samples: int) -> bool:
     """Print a row a step; say whether none grew beyond the bound."""
-    found: dict[int, dict[str, Took]] = {}
+    costs: dict[int, dict[str, Took]] = {}
     for count in (FEW, samples):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make_table(folder, count)
-            found[count] = {step: run_step(step, folder, count) for step in STEPS}
+            costs[count] = {step: run_step(step, folder, count) for step in STEPS}
     heads = f"{f'{FEW} samples':>14}{f'{samples} samples':>16}"
     print(f"{'peak memory of':14}{heads}{'ratio':>8}{'s':>8}")
     passed = True
     for step in SHOWN:
-        few, many = found[FEW][step], found[samples][step]
+        few, many = costs[FEW][step], costs[samples][step]
         ratio = many.peak_bytes / few.peak_bytes
         passed &= ratio <= BOUND
         print(

@@ -26,7 +26,7 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
         return _heading(Status.OUT_OF_MEMORY, reason)
     text = min(question_tokens, axes.max_input_len)
     batch = axes.batch_size
-    flops = float(batch * (703_200 + 5_320 * text))
+    flops = batch * (703_200 + 5_320 * text)
     share = _FAST.get(axes.optimization, 1.0) * chance.gauss(1, 0.02)
     latency_s = share * 0.021 * batch**0.86 * (1 + text / 150)
     return {
@@ -38,7 +38,12 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
         "flops_detail": _flops(flops, batch, latency_s),
         "memory": {
             "peak_rss_bytes": 500_000_000 + batch * 9_000_000,
+            "setup_peak_rss_bytes": 480_000_000,
             "rss_before_load_bytes": 390_000_000,
+            "peak_allocated_bytes": None,
+            "peak_reserved_bytes": None,
+            "device_used_bytes": None,
+            "device_used_before_bytes": None,
             "weights_bytes": 4_041_600,
             "peak_rss_method": "VmHWM",
         },
@@ -47,12 +52,18 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
         "model": {
             "source": "demo/model",
             "revision": None,
+            "licence": None,
+            "type": "blip-2",
+            "family": "BLIP-2",
+            "asked_by": "plain prompt",
             "digest": "9c20e257a710df0f",
             "parameters": 1_010_400,
             "attention": dict.fromkeys(("vision", "qformer", "prefill"), "eager"),
             "dtype_by_stage": dict.fromkeys(("vision", "qformer", "prefill"), "float32"),
         },
-        "conditions": {"disturbed": False, "disturbance": None, "foreign_cpu_share": 0.0},
+        "decoding": _decoding(),
+        "time_spent_s": {"whole": 30.0, "start": 4.0, "set_up": 2.0, "checks": 1.0},
+        "conditions": _conditions(),
         "provenance": {
             "git": {"commit": "0" * 40, "dirty": False},
             "code": "0" * 16,
@@ -61,6 +72,14 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
             "cpu": {"name": "made up", "physical_cores": 2, "logical_cores": 2},
             "gpus": [],
             "os": "made up",
+            "torch": _torch(),
+            "cuda": None,
+            "host": "made up",
+            "memory_bytes": 16 << 30,
+            "container": None,
+            "python": "made up",
+            "samples_sha256": "0" * 64,
+            "images_sha256": "0" * 64,
         },
     }
 
@@ -85,6 +104,52 @@ def _input(axes: Axes, text: int) -> dict[str, Any]:
         "prompt_templates": {"{question}": 300},
         "shape_digest": f"{text:08x}{axes.batch_size:08x}",
         "content_digest": f"{text:08x}{axes.image_size:08x}",
+    }
+
+
+def _decoding() -> dict[str, Any]:
+    return {
+        "method": "greedy",
+        "do_sample": False,
+        "max_new_tokens": 12,
+        "num_beams": 1,
+        "length_penalty": 1.0,
+        "min_new_tokens": 0,
+        "repetition_penalty": 1.0,
+        "eos_token_ids": [2],
+        "pad_token_id": 1,
+        "padding_side": "left",
+    }
+
+
+def _torch() -> dict[str, Any]:
+    return {
+        "version": "made up",
+        "matmul_precision": "highest",
+        "deterministic": False,
+        "cpu_capability": "made up",
+        "mkl": True,
+        "mkldnn": True,
+        "mkldnn_matmul_fp32": "none",
+        "threads": 1,
+        "interop_threads": 1,
+        "environment": {},
+    }
+
+
+def _conditions() -> dict[str, Any]:
+    return {
+        "load_start": 0.5,
+        "load_end": 1.0,
+        "clock_mhz_start": None,
+        "clock_mhz_end": None,
+        "temperature_c_start": None,
+        "temperature_c_end": None,
+        "gpus": [],
+        "foreign_cpu_share": 0.0,
+        "window_s": 30.0,
+        "disturbed": False,
+        "disturbance": None,
     }
 
 
@@ -151,6 +216,9 @@ def _energy(energy_j: float, batch: int, chance: random.Random) -> dict[str, Any
                 "kind": kind,
                 "method": method,
                 "reason": None,
+                "idle_w": 22.4 * share,
+                "codecarbon_j": None,
+                "difference": None,
             }
             for device, share, kind, method in parts
         ],
@@ -160,16 +228,21 @@ def _energy(energy_j: float, batch: int, chance: random.Random) -> dict[str, Any
     }
 
 
-def _flops(flops: float, batch: int, latency_s: float) -> dict[str, Any]:
+def _flops(flops: int, batch: int, latency_s: float) -> dict[str, Any]:
     return {
         "flops": flops,
         "flops_reason": None,
         "per_sample": flops / batch,
-        "by_stage": {"vision": flops * 0.7, "qformer": flops * 0.02, "prefill": flops * 0.28},
+        "by_stage": {
+            "vision": flops * 70 // 100,
+            "qformer": flops * 2 // 100,
+            "prefill": flops * 28 // 100,
+        },
         "decode_step": batch * 5_320,
         "decode_step_reason": None,
-        "normalisation_flops": flops * 0.01,
+        "normalisation_flops": flops // 100,
         "convention": "made up",
+        "counter": "made up",
         "uncounted": {"aten::softmax": 11},
         "batch_size": batch,
         "achieved_flop_per_s": flops / latency_s,

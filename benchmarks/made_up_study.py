@@ -36,6 +36,7 @@ from vlmeter.measure.energy.description import (
 )
 from vlmeter.metrics.base import Contributions, Statistic
 from vlmeter.provenance import GitState
+from vlmeter.results.job import ScoreJob
 from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
@@ -160,7 +161,7 @@ def fill_results(config: Path) -> Study:
         answers = {}
         for dataset in study.config.datasets:
             _write_data(study, jobs, dataset)
-            answers[dataset] = _scored(study, dataset)
+            answers[dataset] = _scored(study, jobs, dataset)
         chance = random.Random(0)
         for cell in study.cells:
             _write_cell(study, jobs, cell, answers[cell.dataset], chance)
@@ -210,12 +211,12 @@ class _Scored:
     record: Mapping[str, Any]
 
 
-def _scored(study: Study, dataset: str) -> tuple[_Scored, _Scored]:
+def _scored(study: Study, jobs: Jobs, dataset: str) -> tuple[_Scored, _Scored]:
     """Score right and wrong answers by the real metrics; those of each cell are mixed of both."""
     samples = read_table(study.folder.dataset(dataset).samples)
     cell = next(cell for cell in study.cells if cell.dataset == dataset)
     return tuple(
-        _scored_answers(study, cell, list(_answers(samples, offset)), f"aside-{offset}")
+        _scored_answers(study, jobs, cell, list(_answers(samples, offset)), f"aside-{offset}")
         for offset in (0, 1)
     )
 
@@ -236,7 +237,9 @@ def _answers(samples: list[dict[str, Any]], offset: int) -> Iterator[dict[str, A
         }
 
 
-def _scored_answers(study: Study, cell: Cell, rows: list[dict[str, Any]], name: str) -> _Scored:
+def _scored_answers(
+    study: Study, jobs: Jobs, cell: Cell, rows: list[dict[str, Any]], name: str
+) -> _Scored:
     folder = CellFolder(study.folder.root / name)
     write_table(folder.predictions, rows, PREDICTIONS)
     measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], random.Random(0))
@@ -246,9 +249,7 @@ def _scored_answers(study: Study, cell: Cell, rows: list[dict[str, Any]], name: 
         folder.predictions,
         study.folder.dataset(cell.dataset).samples,
         folder.record,
-        task=study.config.datasets[cell.dataset].task,
-        cell={},
-        seed=0,
+        ScoreJob.from_params(jobs.build_score(cell)),
     )
     scored = _Scored(
         pq.read_table(folder.predictions), pq.read_table(folder.scores), read_json(folder.record)

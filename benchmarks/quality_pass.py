@@ -68,7 +68,7 @@ def quality_pass(device: str) -> Iterator[Comparison]:
                 theirs_s = plain.seconds()
                 ours_s.append(seconds_of_pass(setting))
                 ratios.append(ours_s[-1] / theirs_s)
-            if plain.told != [row["prediction"] for row in read_table(answers_of(setting))]:
+            if plain.answers != [row["prediction"] for row in read_table(answers_of(setting))]:
                 raise AssertionError("the two loops do not answer alike")
             ours = statistics.median(ours_s)
             what = f"quality pass / plain loop, batch {batch_size}"
@@ -131,7 +131,7 @@ def seconds_of_pass(setting: Setting) -> float:
 
 
 class Plain:
-    """The loop that one would write with transformers alone."""
+    """The loop that a user would write with transformers alone."""
 
     def __init__(self, setting: Setting, device: str) -> None:
         self._processor = AutoProcessor.from_pretrained(DEMO / "model")
@@ -143,12 +143,12 @@ class Plain:
         self._batches = list(
             split_into_batches(setting.items().read(), setting.cell.axes.batch_size)
         )
-        self.told: list[str] = []
+        self.answers: list[str] = []
 
     def seconds(self) -> float:
         """Answer everything once."""
         start = time.perf_counter()
-        self.told = [text for batch in self._batches for text in self._answers(batch)]
+        self.answers = [text for batch in self._batches for text in self._answers(batch)]
         return time.perf_counter() - start
 
     def _answers(self, batch: list[Item]) -> list[str]:

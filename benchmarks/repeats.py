@@ -33,12 +33,12 @@ def repeats(device: str) -> Iterator[Comparison]:
     false, blind = 0, 0
     for pair in pairs:
         others = [fmean(rounds[place]) for place in range(PROCESSES) if place not in pair]
-        known = pool_repeatability([others])
-        assert known is not None
+        repeatability = pool_repeatability([others])
+        assert repeatability is not None
         two = [rounds[place] for place in pair]
-        false += compare_rounds(*two, repeats=(known, known)).significant
+        false += compare_rounds(*two, repeats=(repeatability, repeatability)).significant
         blind += compare_rounds(*two).significant
-    whole = pool_repeatability([[fmean(one) for one in rounds]])
+    whole = pool_repeatability([[fmean(process_rounds) for process_rounds in rounds]])
     print(
         f"{PROCESSES} processes of one computation: repeatability {whole.deviation:.1%}; by the "
         f"spread of rounds alone {blind} of {len(pairs)} pairs would differ"

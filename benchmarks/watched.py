@@ -1,4 +1,4 @@
-"""Runs Snakemake and tells what each of its jobs took, as far as it is seen from outside."""
+"""Runs Snakemake and measures what each of its jobs takes, as far as it shows from outside."""
 
 import subprocess
 import sys
@@ -60,11 +60,11 @@ def run_snakemake(folder: Path, *arguments: str) -> tuple[list[Step], Step]:
 
 
 def by_rule(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps by name, those of one rule together."""
-    found = []
+    """Return the steps by name, with those of the same rule added up."""
+    totals = []
     for name in dict.fromkeys(step.name for step in steps):
         own = [step for step in steps if step.name == name]
-        found.append(
+        totals.append(
             Step(
                 name,
                 wall_s=sum(step.wall_s for step in own),
@@ -73,7 +73,7 @@ def by_rule(steps: Sequence[Step]) -> list[Step]:
                 jobs=len(own),
             )
         )
-    return found
+    return totals
 
 
 def _children_cpu_s() -> float:
@@ -88,28 +88,28 @@ def _cpu_s(process: psutil.Process) -> float:
 
 def _watch(run: psutil.Process) -> list[Step]:
     """Look at the scripts below a process until it has ended."""
-    found: dict[int, Step] = {}
+    steps: dict[int, Step] = {}
     while run.is_running() and run.status() != psutil.STATUS_ZOMBIE:
         for child in _children(run):
             try:
-                _look(child, found)
+                _look(child, steps)
             except (psutil.NoSuchProcess, psutil.ZombieProcess, LookupError):
                 continue
         time.sleep(_POLL_S)
-    return list(found.values())
+    return list(steps.values())
 
 
-def _look(child: psutil.Process, found: dict[int, Step]) -> None:
+def _look(child: psutil.Process, steps: dict[int, Step]) -> None:
     elder = child.parent()
-    if elder is not None and elder.pid in found:
+    if elder is not None and elder.pid in steps:
         # A cell is measured in a child of its job, whose command line is the same.
         return
-    step = found.get(child.pid) or Step(_script(child))
+    step = steps.get(child.pid) or Step(_script(child))
     family = [child, *_children(child)]
     step.cpu_s = max(step.cpu_s, sum(map(_cpu_s, family)))
     step.wall_s = time.time() - child.create_time()
-    step.peak_bytes = max(step.peak_bytes, *(one.memory_info().rss for one in family))
-    found[child.pid] = step
+    step.peak_bytes = max(step.peak_bytes, *(process.memory_info().rss for process in family))
+    steps[child.pid] = step
 
 
 def _children(run: psutil.Process) -> list[psutil.Process]:

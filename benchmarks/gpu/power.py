@@ -92,7 +92,7 @@ def cost_of_a_look(subject: Subject) -> Iterator[Comparison]:
 
 
 def _used_bytes() -> int:
-    """Return what is used of all cards: which of them will be the one, only a look would tell."""
+    """Return what is used of all cards: which card is measured is not known before the look."""
     pynvml.nvmlInit()
     gpus = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
     return sum(pynvml.nvmlDeviceGetMemoryInfo(gpu).used for gpu in gpus)

@@ -22,7 +22,7 @@ _PACKING_S = 5.0
 _GRACE_S = 3.0
 """From the request to end to the end by force."""
 LIMIT_VARIABLE = "STEP_LIMIT_S"
-"""Tells a command in its environment how many seconds it has."""
+"""The environment variable that holds a command's limit in seconds."""
 _LEAST_S = 2.0
 """A step with less time than this is left out."""
 

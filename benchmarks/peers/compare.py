@@ -1,7 +1,7 @@
 """One cell of VLMeter beside optimum-benchmark on the same weights and shapes.
 
 Wall time from the start of each tool's process to its results on disk, and the latencies that both
-tell, beside those of a plain loop. README.md here says what is the same and what is not.
+report, beside those of a plain loop. README.md here says what is the same and what is not.
 """
 
 import argparse
@@ -32,29 +32,29 @@ Latencies = dict[str, float | None]
 """In seconds: of a forward pass, the first token, each further one, and all."""
 
 
-def of_ours(told: Mapping[str, Any]) -> Latencies:
+def of_ours(measurement: Mapping[str, Any]) -> Latencies:
     """The medians of VLMeter's measurement."""
-    generation = told["generation"]
+    generation = measurement["generation"]
     return {
-        "forward pass": told["latency_detail"]["latency_s"],
+        "forward pass": measurement["latency_detail"]["latency_s"],
         "first token": generation["time_to_first_token_s"],
         "each further token": generation["time_per_output_token_s"],
         f"all {NEW_TOKENS} tokens": generation["generation_s"],
     }
 
 
-def of_theirs(told: Mapping[str, Any]) -> Latencies:
+def of_theirs(report: Mapping[str, Any]) -> Latencies:
     """The medians of the peer's report; it times no forward pass where a model generates."""
     first, decode, whole = (
-        told[name]["latency"]["p50"] for name in ("prefill", "decode", "generate")
+        report[name]["latency"]["p50"] for name in ("prefill", "decode", "generate")
     )
     # Its own per_token counts the time between generations too.
     return dict(zip(of_plain({}), (None, first, decode / (NEW_TOKENS - 1), whole), strict=True))
 
 
-def of_plain(told: Mapping[str, float]) -> Latencies:
+def of_plain(medians: Mapping[str, float]) -> Latencies:
     """The medians of the plain loop."""
-    forward, first, whole = (told.get(name, 0.0) for name in ("forward", "first", "all"))
+    forward, first, whole = (medians.get(name, 0.0) for name in ("forward", "first", "all"))
     return {
         "forward pass": forward,
         "first token": first,
@@ -65,13 +65,15 @@ def of_plain(told: Mapping[str, float]) -> Latencies:
 
 def least(turns: Sequence[Latencies], what: str) -> float | None:
     """The least of the turns' medians in milliseconds: the turn that was disturbed least."""
-    return min((one * 1e3 for turn in turns if (one := turn[what]) is not None), default=None)
+    return min(
+        (median_s * 1e3 for turn in turns if (median_s := turn[what]) is not None), default=None
+    )
 
 
 def compare(folder: Path, programs: Path, iterations: int, turns: int) -> int:
     """Let both measure in turn and print the tables; return 1 where VLMeter takes too long."""
     workflow = Workflow(folder / "vlmeter", iterations)
-    shapes = workflow.told()["input"]
+    shapes = workflow.read_measurement()["input"]
     peers = {
         " and ".join(("latency", *tracked)): Peer(
             folder / "-".join(("peer", *tracked)), programs, iterations, shapes, *tracked
@@ -83,11 +85,11 @@ def compare(folder: Path, programs: Path, iterations: int, turns: int) -> int:
     times: dict[str, list[Latencies]] = {"ours": [], "theirs": [], "plain": []}
     for _ in range(turns):
         ours.append(workflow.measure())
-        times["ours"].append(of_ours(workflow.told()))
+        times["ours"].append(of_ours(workflow.read_measurement()))
         times["plain"].append(of_plain(plain_loop(folder, programs, iterations, shapes)))
         for name, peer in peers.items():
             theirs[name].append(peer.measure())
-        times["theirs"].append(of_theirs(peer.told()))
+        times["theirs"].append(of_theirs(peer.read_report()))
     print(
         f"Batch {shapes['batch_samples']}, {shapes['sequence_length']} positions, {NEW_TOKENS} new"
         f" tokens, {iterations} iterations; {turns} runs of each, in turn.\n\n"

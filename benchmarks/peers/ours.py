@@ -92,9 +92,9 @@ class Workflow:
         own = [note for note in notes if note.get("rule") == "run_inference"]
         return float(max(note["endtime"] for note in own) - min(note["starttime"] for note in own))
 
-    def told(self) -> dict[str, Any]:
-        """The cell's measurement."""
-        told: dict[str, Any] = json.loads((self._folder / MEASUREMENT).read_text())
-        if told["status"] != "ok":
-            sys.exit(f"the cell ended as {told['status']}: {told['reason']}")
-        return told
+    def read_measurement(self) -> dict[str, Any]:
+        """Return the cell's measurement."""
+        measurement: dict[str, Any] = json.loads((self._folder / MEASUREMENT).read_text())
+        if measurement["status"] != "ok":
+            sys.exit(f"the cell ended as {measurement['status']}: {measurement['reason']}")
+        return measurement

@@ -45,7 +45,7 @@ class Peer:
             "hydra": {"run": {"dir": "."}, "output_subdir": None},
             "backend": {
                 "model": str(DEMO / "model"),
-                # Told, since it would ask the Hub for them.
+                # Given, since it would ask the Hub for them.
                 **{"library": "transformers", "task": "image-text-to-text", "model_type": "blip-2"},
                 **{"device": "cpu", "torch_dtype": "float32", "attn_implementation": "eager"},
                 # Both: version 0.6 sets each in the other's place.
@@ -74,10 +74,10 @@ class Peer:
         (self._folder / "benchmark_report.json").unlink(missing_ok=True)
         return run(self._command, self._folder, self._folder / "log")
 
-    def told(self) -> dict[str, Any]:
-        """Its report."""
-        told: dict[str, Any] = json.loads((self._folder / "benchmark_report.json").read_text())
-        return told
+    def read_report(self) -> dict[str, Any]:
+        """Return its report."""
+        report: dict[str, Any] = json.loads((self._folder / "benchmark_report.json").read_text())
+        return report
 
 
 def plain_loop(
@@ -88,5 +88,5 @@ def plain_loop(
     log = folder / "plain"
     script = Path(__file__).with_name("plain.py")
     run([str(programs / "python"), str(script), str(DEMO / "model"), *map(str, sizes)], folder, log)
-    told: dict[str, float] = json.loads(log.read_text().splitlines()[-1])
-    return told
+    medians: dict[str, float] = json.loads(log.read_text().splitlines()[-1])
+    return medians

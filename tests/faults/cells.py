@@ -17,27 +17,27 @@ def end_badly(ending: str, status: str, *words: str):
         job = dice.choice(study.measurable())
         quick = ending in ("cuda memory", "raise")
         ended = study.run(job, study.environment({job.cell: ending}, quick=quick))
-        expect(ended.code == 0, ended.told[-500:])
-        told = expect_status(study, job, status, *words)
+        expect(ended.code == 0, ended.output[-500:])
+        message = expect_status(study, job, status, *words)
         run_again(study, job)
-        return told
+        return message
 
     return happen
 
 
 def run_out_of_memory(study: Study, dice: random.Random) -> str:
-    """The process may have a little more memory than it has; a library may die of that itself."""
+    """The process gets little more memory than it uses; a library may die of that itself."""
     job = dice.choice(study.measurable())
     spare = str(dice.randrange(1, 40))
     ended = study.run(
         job, study.environment({job.cell: "host memory"}, quick=False, SPARE_MIB=spare)
     )
-    expect(ended.code == 0, ended.told[-500:])
-    told = read_json(study.tree.path(str(job.outputs[0])))
-    status, reason = str(told["status"]), str(told["reason"])
+    expect(ended.code == 0, ended.output[-500:])
+    measurement = read_json(study.tree.path(str(job.outputs[0])))
+    status, reason = str(measurement["status"]), str(measurement["reason"])
     expect(status != "ok", "there was enough memory")
-    known = status == "out_of_memory" or "killed by SIG" in reason or "new thread" in reason
-    expect(known or "ended with exit code" in reason, f"{status}: {reason}")
+    recognised = status == "out_of_memory" or "killed by SIG" in reason or "new thread" in reason
+    expect(recognised or "ended with exit code" in reason, f"{status}: {reason}")
     expect_status(study, job, status)
     run_again(study, job)
     return f"{status}: {reason}"
@@ -47,10 +47,10 @@ def hang(study: Study, dice: random.Random) -> str:
     job = dice.choice(study.measurable())
     short = _with_timeout(study, job, 1)
     ended = study.run(short, study.environment({job.cell: "hang"}))
-    expect(ended.code == 0, ended.told)
-    told = expect_status(study, job, "crashed", "took longer than the 1 s of measure.timeout_s")
+    expect(ended.code == 0, ended.output)
+    message = expect_status(study, job, "crashed", "took longer than the 1 s of measure.timeout_s")
     run_again(study, job)
-    return told
+    return message
 
 
 def _with_timeout(study: Study, job: Job, seconds: int) -> Job:
@@ -65,10 +65,10 @@ def change_the_clock(study: Study, dice: random.Random) -> str:
     """Figures are taken from a clock that nobody can set."""
     job = dice.choice(study.measurable())
     ended = study.run(job, study.environment({job.cell: "clock"}, quick=False))
-    expect(ended.code == 0, ended.told[-500:])
-    told = read_json(study.tree.path(str(job.outputs[0])))
-    expect(told["status"] == "ok", f"{told['status']}: {told['reason']}")
-    detail = told["latency_detail"]
+    expect(ended.code == 0, ended.output[-500:])
+    measurement = read_json(study.tree.path(str(job.outputs[0])))
+    expect(measurement["status"] == "ok", f"{measurement['status']}: {measurement['reason']}")
+    detail = measurement["latency_detail"]
     assert isinstance(detail, dict)
     expect(0 < detail["latency_s"] < 60, f"latency {detail['latency_s']}")
     expect(0 < detail["window_s"] < 600, f"window {detail['window_s']}")
@@ -78,7 +78,7 @@ def change_the_clock(study: Study, dice: random.Random) -> str:
 
 def lose_the_gpu(study: Study, dice: random.Random) -> str:
     """The GPU was there when the run began, and is not when the cell's turn comes."""
-    job = next(one for one in study.named("run_inference") if "-cuda" in one.cell)
+    job = next(job for job in study.named("run_inference") if "-cuda" in job.cell)
     name, args, kwargs = pickle.loads(job.kept.read_bytes())
     # The log, the device, its GPUs, the work, its job and its attempt come before the inputs.
     inputs = replace(args[6], model=RESULTS_FOLDER / "models/tiny-fp32.json")
@@ -86,7 +86,7 @@ def lose_the_gpu(study: Study, dice: random.Random) -> str:
     kept = job.kept.with_suffix(".gone")
     kept.write_bytes(pickle.dumps((name, args, kwargs)))
     ended = study.run(replace(job, kept=kept), study.environment())
-    expect(ended.code == 0, ended.told)
-    told = expect_status(study, job, "unavailable", "this machine has no cuda device")
+    expect(ended.code == 0, ended.output)
+    message = expect_status(study, job, "unavailable", "this machine has no cuda device")
     run_again(study, job)
-    return told
+    return message

@@ -43,10 +43,10 @@ def _change_a_byte(study: Study, dice: random.Random) -> tuple[Path, int, int]:
 
 
 def corrupt(study: Study, dice: random.Random) -> str:
-    """The file is noticed by whoever reads it, and made again as one is told to."""
+    """Whoever reads the file notices the damage; following the advice makes the file again."""
     relative, place, seal = _change_a_byte(study, dice)
     try:
-        words = _told_by_readers(study, relative) or _told_by_verify(study, relative)
+        words = _reported_by_readers(study, relative) or _reported_by_verify(study, relative)
         if words is not None:
             _follow_advice(study, relative, words)
         else:
@@ -64,9 +64,9 @@ def _kind(path: Path) -> str:
     return top if path.parent == RESULTS_FOLDER else f"{top}/…/{path.name}"
 
 
-def _told_by_readers(study: Study, relative: Path) -> str | None:
-    """What the jobs say that read the file; they must not take another figure from it."""
-    told = None
+def _reported_by_readers(study: Study, relative: Path) -> str | None:
+    """What the jobs that read the file report; they must not take another figure from it."""
+    message = None
     for job in _readers(study, relative):
         try:
             if job.rule in OPENING_THE_MODEL:
@@ -74,13 +74,13 @@ def _told_by_readers(study: Study, relative: Path) -> str | None:
             else:
                 study.call(job)
         except UserError as error:
-            told = told or str(error)
+            message = message or str(error)
             expect(relative.name in str(error), f"{job.name} says only: {error}")
         else:
             changed = study.differences(job.outputs)
             expect(not changed, f"{job.name} took other figures from {relative}: {changed}")
         study.restore(path for path in job.outputs if path != relative)
-    return told
+    return message
 
 
 def _readers(study: Study, relative: Path) -> list[Job]:
@@ -120,14 +120,14 @@ def _set_up(study: Study, job: Job) -> None:
         prepare_workload(cell_job.cell, inputs, cell_job.measure.batches)
 
 
-def _told_by_verify(study: Study, relative: Path) -> str | None:
+def _reported_by_verify(study: Study, relative: Path) -> str | None:
     with working_in(study.tree.folder):
-        told = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
-    return next((words for words in told if str(relative) in words), None)
+        messages = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
+    return next((words for words in messages if str(relative) in words), None)
 
 
 def _follow_advice(study: Study, relative: Path, words: str) -> None:
-    """Delete what one is told to, and see that the job which makes it makes the file again."""
+    """Delete what the advice names, and check that its job makes the file again."""
     advice = ADVICE.search(words)
     expect(advice is not None, f"no advice in: {words}")
     assert advice is not None
@@ -138,7 +138,7 @@ def _follow_advice(study: Study, relative: Path, words: str) -> None:
     study.tree.path(str(deleted)).unlink()
     if job.rule in ("run_inference", "score_predictions", "aggregate", "preprocess_images"):
         ended = study.run(job, study.environment())
-        expect(ended.code == 0, f"{job.name} failed: {ended.told[-500:]}")
+        expect(ended.code == 0, f"{job.name} failed: {ended.output[-500:]}")
         expect(not study.differences(job.outputs), f"{job.name} made other files")
 
 
@@ -162,25 +162,25 @@ def damage_a_note(study: Study, dice: random.Random) -> str:
 
 
 def corrupt_at_rest(study: Study, dice: random.Random) -> str:
-    """Nothing is to be done, and no file looks new: the study is looked at, and mended."""
+    """No job is due, no file looks new: `vlmeter verify` finds the damage; its advice mends it."""
     times = {path: path.stat() for path in study.tree.path(str(RESULTS_FOLDER)).rglob("*")}
     relative, place, seal = _change_a_byte(study, dice)
     path = study.tree.path(str(relative))
     os.utime(path, ns=(times[path].st_atime_ns, times[path].st_mtime_ns))
     command = [Path(sys.executable).with_name("vlmeter"), "verify", "study.yaml"]
-    looked, told = study.say(*command)
-    if looked == 0:
+    code, report = study.say(*command)
+    if code == 0:
         expect(0 <= seal <= place, f"nobody noticed byte {place} of {relative}")
         study.renew()
         return "the name of the checksum changed, and nothing else"
-    expect(str(relative) in told, told)
-    advice = told.strip().splitlines()[-1].split()
-    expect(advice[0] == "snakemake", told)
-    code, said = study.say(sys.executable, "-m", *advice, "--nocolor")
-    expect(code == 0, said[-800:])
-    code, said = study.say(*command)
-    expect(code == 0, said)
+    expect(str(relative) in report, report)
+    advice = report.strip().splitlines()[-1].split()
+    expect(advice[0] == "snakemake", report)
+    code, output = study.say(sys.executable, "-m", *advice, "--nocolor")
+    expect(code == 0, output[-800:])
+    code, output = study.say(*command)
+    expect(code == 0, output)
     changed = study.differences([RESULTS_FOLDER / "summary.csv"])
     study.renew()
     expect(not changed, "another summary than in an undisturbed run")
-    return told.splitlines()[0]
+    return report.splitlines()[0]

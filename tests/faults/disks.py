@@ -35,10 +35,10 @@ def fill_the_disk(study: Study, dice: random.Random) -> str:
     )
     ended = _on_a_disk_of(study, job, mount)
     if ended.code != 0:
-        expect("no room left on the disk" in ended.told, f"no clear words: {ended.told[-500:]}")
-        expect("Traceback" not in ended.told, f"a traceback: {ended.told[-800:]}")
+        expect("no room left on the disk" in ended.output, f"no clear words: {ended.output[-500:]}")
+        expect("Traceback" not in ended.output, f"a traceback: {ended.output[-800:]}")
     run_again(study, job)
-    return ended.told.strip().splitlines()[-1] if ended.code else "there was just enough room"
+    return ended.output.strip().splitlines()[-1] if ended.code else "there was just enough room"
 
 
 def make_it_read_only(study: Study, dice: random.Random) -> str:
@@ -47,10 +47,10 @@ def make_it_read_only(study: Study, dice: random.Random) -> str:
         study, job, "mount --bind {results} {results} && mount -o remount,ro,bind {results}"
     )
     expect(ended.code != 0, "a job that could write nothing ended well")
-    expect("cannot be written" in ended.told, f"no clear words: {ended.told[-500:]}")
-    expect("Traceback" not in ended.told, f"a traceback: {ended.told[-800:]}")
+    expect("cannot be written" in ended.output, f"no clear words: {ended.output[-500:]}")
+    expect("Traceback" not in ended.output, f"a traceback: {ended.output[-800:]}")
     run_again(study, job)
-    return ended.told.strip().splitlines()[-1]
+    return ended.output.strip().splitlines()[-1]
 
 
 def may_mount() -> bool:

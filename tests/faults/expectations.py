@@ -22,7 +22,7 @@ class Fault:
 
     name: str
     happen: Callable[[Study, random.Random], str]
-    """Does it, sees that it is met well, and returns what was told."""
+    """Makes it happen, checks that it is met well, and returns the message."""
     share: int
     """How often it comes, compared with the others."""
 
@@ -33,9 +33,9 @@ def expect(condition: object, words: str) -> None:
 
 
 def run_again(study: Study, job: Job) -> None:
-    """What one does after any fault; the study is then as if nothing had happened."""
+    """Run the job again, as after any fault; the study is then as if nothing had happened."""
     ended = study.run(job, study.environment())
-    expect(ended.code == 0, f"running {job.name} again failed: {ended.told[-500:]}")
+    expect(ended.code == 0, f"running {job.name} again failed: {ended.output[-500:]}")
     left = [path for path in study.tree.path(str(RESULTS_FOLDER)).rglob(".*.part")]
     expect(not left, f"left behind: {left}")
     changed = study.differences()
@@ -44,21 +44,27 @@ def run_again(study: Study, job: Job) -> None:
 
 def expect_whole_or_absent(study: Study) -> None:
     with working_in(study.tree.folder):
-        found = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
-    halves = [words for words in found if "is missing" not in words]
+        messages = [damage.words for damage in find_damages(StudyFolder(RESULTS_FOLDER))]
+    halves = [words for words in messages if "is missing" not in words]
     expect(not halves, f"half-written files look finished: {halves}")
 
 
 def expect_status(study: Study, job: Job, status: str, *words: str) -> str:
     """A cell that ended badly says so, has no figure and no traceback where none is due."""
-    told = read_json(study.tree.path(str(job.outputs[0])))
-    expect(told["status"] == status, f"{job.cell}: {told['status']} ({told['reason']})")
-    for word in words:
-        expect(word in str(told["reason"]), f"{told['reason']!r} does not tell {word!r}")
+    measurement = read_json(study.tree.path(str(job.outputs[0])))
     expect(
-        set(told) <= {*("status", "reason", "traceback", "attempt", "files")}, "figures invented"
+        measurement["status"] == status,
+        f"{job.cell}: {measurement['status']} ({measurement['reason']})",
     )
-    return f"{status}: {told['reason']}"
+    for word in words:
+        expect(
+            word in str(measurement["reason"]), f"{measurement['reason']!r} does not say {word!r}"
+        )
+    expect(
+        set(measurement) <= {*("status", "reason", "traceback", "attempt", "files")},
+        "figures invented",
+    )
+    return f"{status}: {measurement['reason']}"
 
 
 def expect_gone(processes: list[psutil.Process]) -> None:

@@ -1,6 +1,6 @@
 """Everything that goes wrong here, and how often.
 
-After each fault: no file is taken for whole that is not, what is told names the file or the cell,
+After each fault: no file is taken for whole that is not, the message names the file or the cell,
 and running again ends in the very files of an undisturbed run.
 """
 

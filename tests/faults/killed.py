@@ -50,10 +50,10 @@ def kill_a_cell_s_child(study: Study, dice: random.Random) -> str:
     name = dice.choice(["SIGKILL", "SIGSEGV", "SIGTERM", "SIGABRT"])
     child.send_signal(getattr(signal, name))
     ended = study.finish(job, process)
-    expect(ended.code == 0, ended.told)
-    told = expect_status(study, job, "crashed", f"killed by {name}")
+    expect(ended.code == 0, ended.output)
+    message = expect_status(study, job, "crashed", f"killed by {name}")
     run_again(study, job)
-    return told
+    return message
 
 
 def _wait_for_children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -61,9 +61,11 @@ def _wait_for_children(process: subprocess.Popen[bytes]) -> list[psutil.Process]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(psutil.Error, ProcessLookupError):
-            found = [one for one in descendants(process.pid) if os.getpgid(one.pid) == one.pid]
-            if found:
-                return found
+            children = [
+                child for child in descendants(process.pid) if os.getpgid(child.pid) == child.pid
+            ]
+            if children:
+                return children
         time.sleep(0.01)
     return []
 
@@ -90,14 +92,14 @@ def _snakemake(study: Study, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _told(process: subprocess.Popen[bytes]) -> str:
+def _output(process: subprocess.Popen[bytes]) -> str:
     return process.communicate(timeout=600)[0].decode(errors="replace")
 
 
 def _expect_the_same_summary(study: Study) -> None:
     process = _snakemake(study)
-    told = _told(process)
-    expect(process.returncode == 0, told[-1500:])
+    output = _output(process)
+    expect(process.returncode == 0, output[-1500:])
     paths = [RESULTS_FOLDER / name for name in ("summary.csv", "layers.csv", "differences.csv")]
     changed = study.differences(paths)
     expect(not changed, f"another summary than in an undisturbed run: {changed}")
@@ -109,13 +111,13 @@ def kill_snakemake(study: Study, dice: random.Random) -> str:
     time.sleep(dice.uniform(1.5, study.seconds.setdefault("workflow", 15.0)))
     children = descendants(process.pid)
     process.kill()
-    _told(process)
+    _output(process)
     expect_gone(children)
     expect_whole_or_absent(study)
     locked = _snakemake(study)
-    told = _told(locked)
-    expect("--unlock" in told or locked.returncode == 0, told[-500:])
-    _told(_snakemake(study, "--unlock"))
+    output = _output(locked)
+    expect("--unlock" in output or locked.returncode == 0, output[-500:])
+    _output(_snakemake(study, "--unlock"))
     _expect_the_same_summary(study)
     return "Snakemake killed; it asks for --unlock, and goes on"
 
@@ -127,11 +129,11 @@ def two_at_once(study: Study, dice: random.Random) -> str:
         time.sleep(0.02)
     time.sleep(dice.uniform(0, 2))
     second = _snakemake(study)
-    told = [_told(first), _told(second)]
+    outputs = [_output(first), _output(second)]
     codes = sorted([first.returncode, second.returncode])
     if codes != [0, 0]:
-        refused = told[0] if first.returncode else told[1]
-        expect(codes[0] == 0, f"both failed: {told}")
+        refused = outputs[0] if first.returncode else outputs[1]
+        expect(codes[0] == 0, f"both failed: {outputs}")
         expect("cannot be locked" in refused or "LockException" in refused, refused[-500:])
     _expect_the_same_summary(study)
     return "the second of two is refused" if codes != [0, 0] else "the second came after the first"

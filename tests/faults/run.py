@@ -32,7 +32,7 @@ class Tally:
 
 
 def let_happen(study: Study, kinds: list[Fault], count: int, seed: int) -> dict[str, Tally]:
-    """Let `count` faults happen, each with a seed of its own that tells it again."""
+    """Let `count` faults happen, each with a seed of its own that repeats it."""
     dice = random.Random(seed)
     chosen = _fair_share(kinds, count)
     dice.shuffle(chosen)

@@ -45,8 +45,8 @@ class Ended:
     """How a job ended."""
 
     code: int
-    told: str
-    """In its log and on the terminal."""
+    output: str
+    """What it wrote to the terminal and its log."""
 
 
 class Study:
@@ -90,7 +90,7 @@ class Study:
     def environment(
         self, endings: Mapping[str, str] | None = None, *, quick: bool = True, **more: str
     ) -> dict[str, str]:
-        """What a job sees: cells have their figures from the original, unless told otherwise."""
+        """What a job sees: cells have their figures from the original, save those in `endings`."""
         figures = {
             job.cell: str(self.original.path(str(job.outputs[0].parent)))
             for job in self.jobs.values()
@@ -117,11 +117,11 @@ class Study:
 
     def finish(self, job: Job, process: subprocess.Popen[bytes]) -> Ended:
         """Wait for a job's end."""
-        told = process.communicate(timeout=300)[0].decode(errors="replace")
+        output = process.communicate(timeout=300)[0].decode(errors="replace")
         log = self.tree.path(job.name)
         with suppress(OSError):
-            told += log.read_text(errors="replace")
-        return Ended(process.returncode, told)
+            output += log.read_text(errors="replace")
+        return Ended(process.returncode, output)
 
     def run(self, job: Job, environment: Mapping[str, str] | None = None, *before: str) -> Ended:
         """Run a job to its end, undisturbed if its environment is."""
@@ -131,7 +131,7 @@ class Study:
         return ended
 
     def say(self, *command: str) -> tuple[int, str]:
-        """Run a command in the study; return its exit code and what it says."""
+        """Run a command in the study; return its exit code and output."""
         done = subprocess.run(
             command,
             cwd=self.tree.folder,
@@ -197,7 +197,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _jobs(tree: Tree, events: Iterable[Mapping[str, Any]]) -> Iterable[Job]:
-    """The jobs that left their call, with the outputs that Snakemake told of them."""
+    """The jobs that left their call, with the outputs that Snakemake reported."""
     for event in events:
         for log in event["log"]:
             kept = tree.path(f".captured/{log.replace('/', '+')}.pickle")

@@ -17,13 +17,13 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tree, Outcome]:
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    folder, told = shared / "finished-study", shared / "finished-study.json"
+    folder, outcome_file = shared / "finished-study", shared / "finished-study.json"
     with (shared / "finished-study.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not told.exists():
+        if not outcome_file.exists():
             outcome = Tree.new(folder).run(unaided=True)
-            told.write_text(json.dumps([outcome.code, outcome.text, outcome.jobs]))
-    outcome = Outcome(*json.loads(told.read_text()))
+            outcome_file.write_text(json.dumps([outcome.code, outcome.text, outcome.jobs]))
+    outcome = Outcome(*json.loads(outcome_file.read_text()))
     assert outcome.code == 0, outcome.text
     return Tree(folder), outcome
 

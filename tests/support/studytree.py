@@ -154,19 +154,19 @@ def _rename_in_imports(file: Path, old: str, new: str) -> None:
     old_package, _, old_name = old.rpartition(".")
     new_package, _, new_name = new.rpartition(".")
 
-    def renamed(found: re.Match[str]) -> str:
-        if found["package"] == old:
-            return found[0].replace(f"from {old} ", f"from {new} ")
-        comment = f"  #{found[0].partition('#')[2]}" if "#" in found[0] else ""
-        given = found["many"] or found["names"].partition("#")[0]
+    def renamed(match: re.Match[str]) -> str:
+        if match["package"] == old:
+            return match[0].replace(f"from {old} ", f"from {new} ")
+        comment = f"  #{match[0].partition('#')[2]}" if "#" in match[0] else ""
+        given = match["many"] or match["names"].partition("#")[0]
         names = [name.strip() for name in given.split(",") if name.strip()]
-        if found["package"] != old_package or old_name not in names:
-            return found[0]
+        if match["package"] != old_package or old_name not in names:
+            return match[0]
         names.remove(old_name)
         alias = "" if new_name == old_name else f" as {old_name}"
         lines = [f"from {old_package} import {', '.join(names)}"] if names else []
         lines.append(f"from {new_package} import {new_name}{alias}")
-        return "\n".join(f"{found['indent']}{line}{comment}" for line in lines)
+        return "\n".join(f"{match['indent']}{line}{comment}" for line in lines)
 
     text = file.read_text()
     edited = IMPORT.sub(renamed, text)

@@ -181,7 +181,7 @@ def test_a_module_that_does_something_else_changes_the_digest_of_all_that_import
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (
             "from vlmeter import a, b\na.run(b.run)",
@@ -203,9 +203,9 @@ def test_a_module_that_does_something_else_changes_the_digest_of_all_that_import
         ("x = 1", "x = 1.0"),
     ],
 )
-def test_files_that_do_other_things_have_other_digests(digest, one, other):
+def test_files_that_do_other_things_have_other_digests(digest, first, second):
     files = {"a.py": SPEED, "b.py": "def run():\n    return 2"}
-    assert digest({**files, "entry.py": one}) != digest({**files, "entry.py": other})
+    assert digest({**files, "entry.py": first}) != digest({**files, "entry.py": second})
 
 
 RING = {
@@ -264,7 +264,7 @@ def test_packages_are_empty_where_nothing_must_be_done_on_the_way(repository):
         for file in package.rglob("__init__.py")
         if not source_file.SourceFile(file, "").is_empty
     }
-    # The one sets what libraries read when they are imported, the other is the table of families.
+    # The first sets what libraries read when they are imported, the other is the table of families.
     assert full == {".", "models/families"}
 
 
@@ -295,12 +295,12 @@ def script(digest, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "workflow/scripts").mkdir(parents=True)
 
-    def told(text, **files):
+    def compute_digest(text, **files):
         (tmp_path / "workflow/scripts/go.py").write_text(text)
         digest({f"{name}.py": text for name, text in files.items()}, "vlmeter")
         return script_digest("go")
 
-    return told
+    return compute_digest
 
 
 GO = "from vlmeter.speed import run\nfrom vlmeter.scripting import run_job\nrun_job(run)"

@@ -41,16 +41,16 @@ def anchors(page: Path) -> set[str]:
 
 def commands(page: Path) -> str:
     """What stands in code, without which a word is no command."""
-    told = [one.content for one in tokens(page) if one.type in ("code_inline", "code_block")]
-    return "\n".join(told)
+    code = [token.content for token in tokens(page) if token.type in ("code_inline", "code_block")]
+    return "\n".join(code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = [
-        str(one.attrs.get("href") or one.attrs.get("src"))
-        for one in tokens(page)
-        if one.type in ("link_open", "image")
+        str(token.attrs.get("href") or token.attrs.get("src"))
+        for token in tokens(page)
+        if token.type in ("link_open", "image")
     ]
     for link in links:
         if link.startswith(("https://", "mailto:")):
@@ -81,7 +81,7 @@ def test_every_command_that_is_run_is_there(page: Path, capsys) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_file_that_is_named_is_there(page: Path) -> None:
-    inline = [one.content for one in tokens(page) if one.type == "code_inline"]
+    inline = [token.content for token in tokens(page) if token.type == "code_inline"]
     paths = [
         word.partition("::")[0]
         for text in inline
@@ -114,8 +114,8 @@ def test_the_readme_is_short() -> None:
 
 
 def test_pictures_are_small_and_described() -> None:
-    pictures = [one for page in PAGES for one in tokens(page) if one.type == "image"]
-    assert [one for one in pictures if len(one.content) < 20] == []
+    pictures = [token for page in PAGES for token in tokens(page) if token.type == "image"]
+    assert [picture for picture in pictures if len(picture.content) < 20] == []
     large = [
         file.name
         for file in (REPOSITORY / "docs/images").glob("*")

@@ -38,7 +38,7 @@ def module(heading: str) -> ModuleType:
 
 
 def line(heading: str) -> str:
-    """The line for the table: the only indented one."""
+    """The line for the table: the only indented line."""
     (text,) = re.findall(r"^    (\".*),$", part(heading), re.MULTILINE)
     return text
 
@@ -47,10 +47,10 @@ def test_a_model_family_is_a_class_and_a_line(monkeypatch) -> None:
     entry = eval(f"{{{line('A model family')}}}", vars(module("A model family")))
     for name, family in entry.items():
         monkeypatch.setitem(FAMILIES, name, family)
-    found = find_family(SimpleNamespace(model_type="lantern"))
-    assert found.name == "Lantern"
+    lantern = find_family(SimpleNamespace(model_type="lantern"))
+    assert lantern.name == "Lantern"
     names = ("eyes.layers.0", "lens", "language_model.layers.3.mlp", "")
-    assert [found.stage_of(name) for name in names] == ["vision", "connector", "prefill", None]
+    assert [lantern.stage_of(name) for name in names] == ["vision", "connector", "prefill", None]
 
 
 def test_a_metric_is_a_module_and_a_line(monkeypatch) -> None:
@@ -60,27 +60,27 @@ def test_a_metric_is_a_module_and_a_line(monkeypatch) -> None:
         Example(id=str(place), prediction=text, references=("a",))
         for place, text in enumerate(["yes", "no", "two words", "one"])
     ]
-    found = evaluate("vqa", examples, seed=0, resamples=100)
-    (figure,) = [one for one in found.figures if one.name == "brevity"]
+    quality = evaluate("vqa", examples, seed=0, resamples=100)
+    (figure,) = [figure for figure in quality.figures if figure.name == "brevity"]
     assert (figure.value, figure.scored) == (0.75, 4)
     assert figure.low <= 0.75 <= figure.high
-    assert "a single word" in found.definition
-    (column,) = [one for one in found.columns if one.name == "brevity"]
+    assert "a single word" in quality.definition
+    (column,) = [column for column in quality.columns if column.name == "brevity"]
     assert column.values.tolist() == [1.0, 1.0, 0.0, 1.0]
 
 
 def test_a_data_set_is_a_block_of_the_config(values: dict[str, Any]) -> None:
-    told = yaml.safe_load(block("A data set", "yaml"))
-    sections = [{"name": "one", "datasets": list(told["datasets"]), "vary": {"batch_size": [1]}}]
-    config = check_config({**values, **told, "sections": sections, "layers": None}, "my.yaml")
+    snippet = yaml.safe_load(block("A data set", "yaml"))
+    sections = [{"name": "one", "datasets": list(snippet["datasets"]), "vary": {"batch_size": [1]}}]
+    config = check_config({**values, **snippet, "sections": sections, "layers": None}, "my.yaml")
     assert [cell.dataset for cell in Study(config).cells] == ["shelf"]
 
 
 def test_an_optimisation_is_a_name_in_the_config(values: dict[str, Any]) -> None:
-    told = yaml.safe_load(block("An optimisation", "yaml"))
+    snippet = yaml.safe_load(block("An optimisation", "yaml"))
     (vary,) = re.findall(r"`vary: (\{.*?\})`", part("An optimisation"))
     sections = [{"name": "one", "datasets": ["photos"], "vary": yaml.safe_load(vary)}]
-    study = Study(check_config({**values, **told, "sections": sections}, "my.yaml"))
+    study = Study(check_config({**values, **snippet, "sections": sections}, "my.yaml"))
     assert [cell.axes.optimization for cell in study.cells] == ["eager", "mixed"]
 
 
@@ -93,7 +93,7 @@ def test_an_optimisation_for_every_study_is_a_line(monkeypatch, values: dict[str
 
 
 def test_a_column_can_be_gated(values: dict[str, Any]) -> None:
-    column = next(one for one in SUMMARY_COLUMNS if one.kind == "number")
+    column = next(column for column in SUMMARY_COLUMNS if column.kind == "number")
     gates = [{"metric": column.name, "max": 1}]
     check_gates(Study(check_config({**values, "gates": gates}, "my.yaml")), "my.yaml")
 
@@ -106,5 +106,5 @@ def test_the_tables_that_are_named_are_there(repository: Path, name: str, file: 
 
 
 def test_the_tables_are_found() -> None:
-    found = re.findall(r"`(\w+)` (?:of|in|there|entry of)\s+`src/", PAGE)
-    assert {"FAMILIES", "TASK_METRICS", "BUILT_IN", "CostColumns"} <= set(found)
+    tables = re.findall(r"`(\w+)` (?:of|in|there|entry of)\s+`src/", PAGE)
+    assert {"FAMILIES", "TASK_METRICS", "BUILT_IN", "CostColumns"} <= set(tables)

@@ -35,7 +35,7 @@ PLACES = ("study", "model", "dataset", "prompt", "section", "published")
 
 
 def with_name(values, place, name):
-    """A config in which one name is this one, wherever it is used."""
+    """A config in which a name is replaced by this one, wherever it is used."""
     values = copy.deepcopy(values)
     if place == "study":
         values["study"] = name
@@ -147,14 +147,14 @@ REPEATED = "\n".join(
 
 
 @pytest.mark.parametrize("key", ["sections", "models", "gates"])
-def test_a_config_that_unfolds_to_terabytes_is_told_in_a_few_words(tmp_path, values, key):
+def test_a_config_that_unfolds_to_terabytes_is_refused_in_a_few_words(tmp_path, values, key):
     file = tmp_path / "my.yaml"
     rest = {name: value for name, value in values.items() if name != key}
     file.write_text(f"{yaml.safe_dump(rest)}{key}:\n{REPEATED}\n")
 
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         load_config(file)
-    assert len(str(told.value)) < 10_000
+    assert len(str(raised.value)) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_config_that_unfolds_to_terabytes_is_told_in_a_few_words(tmp_path, val
         *("a: !!python/object/apply:os.getcwd []", f"a: {'[' * 3000}", "&a [*a]", "a: !!binary x"),
     ],
 )
-def test_yaml_of_any_kind_is_a_table_or_told_in_a_sentence(tmp_path, text):
+def test_yaml_of_any_kind_is_a_table_or_refused_in_a_sentence(tmp_path, text):
     file = tmp_path / "my.yaml"
     file.write_text(text)
 
@@ -189,7 +189,7 @@ def test_a_branch_or_commit_is_a_revision(values, revision):
     assert check_config(values, "my.yaml").models["tiny"].source.revision == revision
 
 
-def test_json_without_end_is_told_with_its_line(tmp_path):
+def test_json_without_end_is_refused_with_its_line(tmp_path):
     file = tmp_path / "table.jsonl"
     file.write_text('{"a": 1}\n{"a": ' + "[" * 10_000 + "\n")
 

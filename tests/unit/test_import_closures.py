@@ -95,12 +95,12 @@ def test_no_module_knows_that_the_demo_exists(repository):
             if any(isinstance(word, str) and "demo" in word.lower() for word in words):
                 yield node.lineno
 
-    found = {
+    mentions = {
         str(file): lines
         for file in sorted((repository / "src").rglob("*.py"))
         if (lines := list(speaks_of_it(file)))
     }
-    assert found == {}
+    assert mentions == {}
 
 
 SLOW_IMPORTS = ("torch", "transformers", "datasets", "codecarbon", "fvcore", "jiwer")

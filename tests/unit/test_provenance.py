@@ -1,4 +1,4 @@
-"""The software and the commit behind a result are told as they are."""
+"""The software and the commit behind a result are recorded as they are."""
 
 import subprocess
 from dataclasses import replace

@@ -110,22 +110,22 @@ def test_what_a_locked_package_needs_is_locked_with_it_or_before_it(repository, 
 
 def rules(repository):
     """Return the script of every rule that has one."""
-    found, rule = {}, None
+    scripts, rule = {}, None
     for file in sorted(repository.glob("workflow/rules/*.smk")):
         for line in file.read_text().splitlines():
             if match := re.match(r"rule (\w+):", line):
                 rule = match[1]
             if match := re.match(r'\s+"\.\./scripts/(\w+)\.py"', line):
-                found[rule] = match[1]
-    return found
+                scripts[rule] = match[1]
+    return scripts
 
 
 def test_a_rule_and_its_script_have_one_name(repository):
     scripts = {file.stem for file in repository.glob("workflow/scripts/*.py")}
-    found = rules(repository)
-    assert set(found.values()) == scripts
+    scripts_by_rule = rules(repository)
+    assert set(scripts_by_rule.values()) == scripts
     # The base cell is measured again by the very script that measures cells, and costs alone too.
-    assert {rule: script for rule, script in found.items() if rule != script} == {
+    assert {rule: script for rule, script in scripts_by_rule.items() if rule != script} == {
         "measure_control": "run_inference",
         "measure_costs": "run_inference",
     }
@@ -210,9 +210,9 @@ def test_a_package_holds_no_code_of_its_own(repository):
     """Every module below a package has its `__init__` in its digest."""
     # The first sets what libraries read when they are imported, the other is the table of families.
     with_code = {"vlmeter", "vlmeter/models/families"}
-    found = {
+    packages_with_code = {
         str(file.parent.relative_to(repository / "src"))
         for file in (repository / "src").rglob("__init__.py")
         if len(ast.parse(file.read_text()).body) > 1
     }
-    assert found == with_code
+    assert packages_with_code == with_code

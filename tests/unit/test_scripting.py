@@ -126,7 +126,7 @@ def test_a_job_sees_its_gpus_alone_of_those_that_it_may_use(seen_by_cuda, gpus, 
     assert seen_by_cuda(gpus, visible) == seen
 
 
-def test_results_that_cannot_be_written_are_told_in_the_log_and_on_the_terminal(job):
+def test_results_that_cannot_be_written_are_reported_in_the_log_and_on_the_terminal(job):
     words = "The results cannot be written ([Errno 30] Read-only file system: 'r.json')"
     log, done = job("raise OSError(30, 'Read-only file system', 'r.json')")
     assert log == f"{words}: make their folder writable and run again.\n"

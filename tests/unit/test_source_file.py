@@ -86,26 +86,26 @@ def test_words_for_people_are_not_seen(seen, what):
 
 @pytest.mark.parametrize("what", DECIDING)
 def test_what_decides_is_seen(seen, what):
-    one, other = DECIDING[what]
-    assert seen(one) != seen(other)
+    first, second = DECIDING[what]
+    assert seen(first) != seen(second)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @given(TEXTS, TEXTS)
-def test_any_sentence_is_as_good_as_any_other(seen, one, other):
-    told = {seen(f"raise UserError({f'a {text}'!r})") for text in (one, other)}
-    assert len(told) == 1
+def test_any_sentence_is_as_good_as_any_other(seen, first, second):
+    views = {seen(f"raise UserError({f'a {text}'!r})") for text in (first, second)}
+    assert len(views) == 1
 
 
 @given(TEXTS, TEXTS)
 @pytest.mark.parametrize(
     "statement", ["return table[{!r}]", "return go(x, {!r})", "raise KeyError({!r})", "x = {!r}"]
 )
-def test_any_other_text_is_seen(seen, statement, one, other):
-    same = seen(statement.format(one)) == seen(statement.format(other))
-    assert same == (one == other)
+def test_any_other_text_is_seen(seen, statement, first, second):
+    same = seen(statement.format(first)) == seen(statement.format(second))
+    assert same == (first == second)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_any_other_text_is_seen(seen, statement, one, other):
     ],
 )
 def test_an_exception_of_another_package_may_have_words_that_decide(seen, top):
-    one, other = (f"raise UserError('a {word}')" for word in ("mode", "state"))
-    assert seen(one, top) != seen(other, top)
+    first, second = (f"raise UserError('a {word}')" for word in ("mode", "state"))
+    assert seen(first, top) != seen(second, top)
 
 
 def test_a_name_that_hides_a_built_in_exception_is_another(seen):
@@ -140,11 +140,11 @@ def calls(repository):
 
 
 def test_no_sentence_of_this_package_is_one_by_which_an_ending_is_judged(repository):
-    told = list(calls(repository))
-    assert len(told) > 100
+    sentences = list(calls(repository))
+    assert len(sentences) > 100
     wrong = [
         (file, text)
-        for file, texts in told
+        for file, texts in sentences
         for text in texts
         if describe_failure(RuntimeError(text)).status is not Status.ERROR
     ]

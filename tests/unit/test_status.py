@@ -11,7 +11,7 @@ from vlmeter.software.compilers import C_COMPILER, PYTHON_HEADER
 from vlmeter.status import UnavailableError, UnsupportedError, describe_failure
 
 
-def test_what_the_software_refuses_is_told_in_its_own_words():
+def test_what_the_software_refuses_is_reported_in_its_own_words():
     failure = describe_failure(UnsupportedError("flash_attention_2:\n  no module"))
     assert (failure.status, failure.reason) == ("unsupported", "flash_attention_2: no module")
     assert failure.traceback is None
@@ -97,7 +97,7 @@ AFTER = (
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (
             f"CUDA error: no kernel image is available for execution on the device{AFTER}",
@@ -131,10 +131,10 @@ AFTER = (
         ("No CUDA GPUs are available", "CUDA finds no GPU"),
     ],
 )
-def test_a_gpu_that_cannot_be_used_is_unavailable_with_the_remedy(words, told):
+def test_a_gpu_that_cannot_be_used_is_unavailable_with_the_remedy(words, reason):
     failure = describe_failure(RuntimeError(words))
     assert failure.status == "unavailable"
-    assert failure.reason.startswith(told)
+    assert failure.reason.startswith(reason)
     assert ": " in failure.reason
     assert failure.traceback is None
 
@@ -229,7 +229,7 @@ def test_a_compilers_exception_is_known_by_its_type_too():
     assert describe_failure(InvalidCxxCompiler("clang")).status == "unavailable"
 
 
-def test_what_a_user_gave_is_told_without_a_traceback():
+def test_what_a_user_gave_is_reported_without_a_traceback():
     failure = describe_failure(UserError("m.json is cut short: delete it."))
     assert (failure.status, failure.reason, failure.traceback) == (
         "error",

@@ -15,16 +15,16 @@ from vlmeter.models.support import PROVED
 def tables(repository):
     """The rows of each table, by its first heading; cells without their marks."""
     text = (repository / "docs/supported.md").read_text()
-    found, rows = {}, []
+    by_heading, rows = {}, []
     for line in text.splitlines():
         cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
         if not line.startswith("|"):
             rows = []
         elif not rows:
-            rows = found.setdefault(cells[0], [cells])
+            rows = by_heading.setdefault(cells[0], [cells])
         elif not set(line) <= set("|-"):
             rows.append(cells)
-    return {heading: rows[1:] for heading, rows in found.items()}
+    return {heading: rows[1:] for heading, rows in by_heading.items()}
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def test_the_metrics_are_those_of_the_tasks(tables):
     for task, metrics in TASK_METRICS.items():
         for metric in metrics:
             tasks.setdefault(metric.name, []).append(task)
-    told = {row[0]: row[1] for row in tables["metrics"]}
-    assert told.pop("wer") == "all"
+    listed = {row[0]: row[1] for row in tables["metrics"]}
+    assert listed.pop("wer") == "all"
     assert len(tasks.pop("wer")) == len(TASK_METRICS)
-    assert told == {name: ", ".join(of) for name, of in tasks.items()}
+    assert listed == {name: ", ".join(of) for name, of in tasks.items()}
 
 
 def test_the_readme_names_what_the_tables_hold(repository, tables):
@@ -83,5 +83,5 @@ def test_the_readme_names_what_the_tables_hold(repository, tables):
         named = [row[0] for row in tables[kind] if " " not in row[0]]
         assert re.findall(r"`(\w+)`", rows[kind]) == named
     named = {name.split(" with ")[0] for row in tables["models"] if row[1] for name in [row[0]]}
-    told = rows["models"].split(";")[0].replace(" and ", ", ").split(", ")
-    assert set(told) == {one for name in named for one in name.split(", ")}
+    models = rows["models"].split(";")[0].replace(" and ", ", ").split(", ")
+    assert set(models) == {model for name in named for model in name.split(", ")}

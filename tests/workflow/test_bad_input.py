@@ -1,4 +1,4 @@
-"""A mistake is told in a sentence that names the file and the key or sample, and no traceback."""
+"""A mistake is reported in a sentence that names the file and the key or sample; no traceback."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,13 +22,13 @@ def write_edited(tree: Tree, *edits: Edit) -> None:
 
 
 def assert_refused(outcome: Outcome, *words: str) -> None:
-    """No job began, and what is told is a sentence."""
+    """No job began, and the message is a single sentence."""
     assert outcome.code == 1
     assert outcome.jobs == ()
-    told = outcome.text.splitlines()[1:]
-    assert len(told) == 1, outcome.text
+    messages = outcome.text.splitlines()[1:]
+    assert len(messages) == 1, outcome.text
     for word in words:
-        assert word in told[0]
+        assert word in messages[0]
 
 
 MISTAKES: dict[str, tuple[Edit, Iterable[str]]] = {
@@ -68,14 +68,14 @@ MISTAKES: dict[str, tuple[Edit, Iterable[str]]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_before_any_job_starts(fresh: Tree, mistake: str) -> None:
+def test_a_mistake_is_reported_before_any_job_starts(fresh: Tree, mistake: str) -> None:
     edit, words = MISTAKES[mistake]
     write_edited(fresh, edit)
 
     assert_refused(fresh.snakemake("--dry-run"), f"{fresh.path(CONFIG)}: ", *words)
 
 
-def test_a_run_tells_it_as_a_dry_run_does(fresh: Tree) -> None:
+def test_a_run_reports_it_as_a_dry_run_does(fresh: Tree) -> None:
     write_edited(fresh, ("base", "batch_size", 0))
 
     assert_refused(fresh.run(), f"{fresh.path(CONFIG)}: ", "base.batch_size")
@@ -85,8 +85,8 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(fresh: Tree) -> None
     fresh.append(CONFIG, "study: other\n")
     last = len(fresh.path(CONFIG).read_text().splitlines())
 
-    told = f'key "study" stands twice, in lines 1 and {last}'
-    assert_refused(fresh.snakemake("--dry-run"), f"{fresh.path(CONFIG)}: {told}")
+    message = f'key "study" stands twice, in lines 1 and {last}'
+    assert_refused(fresh.snakemake("--dry-run"), f"{fresh.path(CONFIG)}: {message}")
 
 
 def test_two_config_files_are_refused_and_not_merged(fresh: Tree) -> None:
@@ -116,7 +116,7 @@ def test_a_rule_of_the_workflow_cannot_be_a_section(fresh: Tree) -> None:
     assert "Traceback" not in refused.text
 
 
-def test_a_column_that_goes_missing_is_told_by_the_job(tree: Tree) -> None:
+def test_a_column_that_goes_missing_is_reported_by_the_job(tree: Tree) -> None:
     write_edited(tree, ("datasets", "coco", "columns", "references", "answers"))
 
     failed = tree.run()
@@ -141,7 +141,7 @@ def spoil_two_samples(tree: Tree) -> tuple[str, str]:
     return str(rows[1]["question_id"]), str(rows[3]["question_id"])
 
 
-def test_samples_that_cannot_be_used_are_told_by_id_and_left_out(fresh: Tree) -> None:
+def test_samples_that_cannot_be_used_are_reported_by_id_and_left_out(fresh: Tree) -> None:
     undecodable, unanswered = spoil_two_samples(fresh)
     section = {"name": "one", "datasets": ["coco"], "vary": {"batch_size": [1]}}
     write_edited(

@@ -37,9 +37,11 @@ def compared(tree: Tree, cell: tuple[str, str]) -> dict[str, object]:
     return {**kept, "answers": answers}
 
 
-def differing(one: dict[str, object], other: dict[str, object]) -> dict[str, object]:
+def differing(record: dict[str, object], other: dict[str, object]) -> dict[str, object]:
     return {
-        key: (one.get(key), other.get(key)) for key in one | other if one.get(key) != other.get(key)
+        key: (record.get(key), other.get(key))
+        for key in record | other
+        if record.get(key) != other.get(key)
     }
 
 

@@ -120,7 +120,7 @@ def test_the_gpu_is_watched_while_it_works_and_its_power_cap_is_named(
     assert gpu["device_used_before_bytes"] == 1 << 30
 
 
-def test_the_gpu_s_peak_is_measured_and_its_use_told(cells: "pd.DataFrame", kept: Path) -> None:
+def test_the_gpu_s_peak_is_measured_and_its_use_reported(cells: "pd.DataFrame", kept: Path) -> None:
     machine = json.loads((kept / "machine.json").read_text())
     (gpu,) = machine["gpus"]
     assert {"cpu-fp32", f"{gpu['uuid']}-fp32"} == set(machine["peak_flop_per_s"])

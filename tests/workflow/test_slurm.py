@@ -73,8 +73,8 @@ def test_a_study_ends_complete_although_a_node_dies_in_the_middle_of_a_cell(
     # The study's `timeout_s` of two minutes and a quarter of an hour, not the profile's two hours.
     assert killer.limits == ["17:00"]
     summary = pd.read_csv(tree.result("summary.csv"))
-    told = list(zip(summary["dataset"], summary["cell"], strict=True))
-    assert sorted(told) == sorted({*CELLS, *cells})
+    summarised = list(zip(summary["dataset"], summary["cell"], strict=True))
+    assert sorted(summarised) == sorted({*CELLS, *cells})
     for cell in cells:
         record = tree.record(cell)
         assert (record["status"], record["attempt"]) == ("ok", 2 if cell == CUDA_CELL else 1)

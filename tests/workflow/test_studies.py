@@ -47,8 +47,8 @@ def cells_of(outcome: Outcome) -> tuple[int, int, int]:
 
 def embedded_pages(html: str) -> list[str]:
     """The HTML pages that a page holds as data."""
-    found = re.findall(r"data:text/html;[^,\"']*base64,([A-Za-z0-9+/=]+)", html)
-    return [base64.b64decode(page).decode() for page in found]
+    pages = re.findall(r"data:text/html;[^,\"']*base64,([A-Za-z0-9+/=]+)", html)
+    return [base64.b64decode(page).decode() for page in pages]
 
 
 def test_the_first_run_runs_each_job_once(first_run: tuple[Tree, Outcome]) -> None:
@@ -65,7 +65,7 @@ def test_the_first_run_runs_each_job_once(first_run: tuple[Tree, Outcome]) -> No
 
 
 def test_nothing_asks_the_network_of_its_own_accord(finished: Tree) -> None:
-    """Nothing told codecarbon, huggingface_hub, transformers or Snakemake to stay off it."""
+    """No setting kept codecarbon, huggingface_hub, transformers or Snakemake off it."""
     asked = finished.path(NETWORK_LOG)
 
     assert not asked.exists(), asked.read_text()

@@ -68,7 +68,7 @@ def test_a_study_is_held_against_an_earlier_one_and_a_changed_baseline_judges_ag
     assert tree.plan().names == JUDGED
 
 
-def test_a_gate_that_names_nothing_is_told_before_any_job(tree: Tree) -> None:
+def test_a_gate_that_names_nothing_is_reported_before_any_job(tree: Tree) -> None:
     with tree.config() as config:
         config["gates"] = [
             {"metric": "latencyy", "max": 1},
@@ -79,8 +79,8 @@ def test_a_gate_that_names_nothing_is_told_before_any_job(tree: Tree) -> None:
 
     assert refused.code == 1
     assert refused.jobs == ()
-    told = refused.text.splitlines()[1:]
-    assert told == [
+    messages = refused.text.splitlines()[1:]
+    assert messages == [
         f'{tree.path("study.yaml")}: gates[0].metric: "latencyy" is no figure of this study; '
         'did you mean "latency"?',
         f"{tree.path('study.yaml')}: gates[1].baseline: kept/summary.csv is no file; "

@@ -54,8 +54,8 @@ def tiny(tree: Tree, family: str) -> str:
 
 def records(tree: Tree, study: str, axis: str) -> dict[str, dict[str, Any]]:
     """The records of a study by the value of one axis."""
-    found = tree.path(f"results/{study}/cells").glob("*/*/record.json")
-    read = [json.loads(path.read_text()) for path in found]
+    paths = tree.path(f"results/{study}/cells").glob("*/*/record.json")
+    read = [json.loads(path.read_text()) for path in paths]
     return {record["cell"][axis]: record for record in read}
 
 
@@ -84,14 +84,16 @@ def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None
 
     report = run(values)
 
-    found = records(fresh, "three-models", "model")
-    assert set(found) == {*THREE, *MORE, "with-videos"}
-    refused = found.pop("with-videos")
+    by_model = records(fresh, "three-models", "model")
+    assert set(by_model) == {*THREE, *MORE, "with-videos"}
+    refused = by_model.pop("with-videos")
     assert refused["status"] == "unsupported"
     assert "type qwen2_vl: its processor has a part for videos" in refused["reason"]
     assert "types known to work: blip-2, " in refused["reason"]
-    assert {name: record["status"] for name, record in found.items()} == dict.fromkeys(found, "ok")
-    for name, record in found.items():
+    assert {name: record["status"] for name, record in by_model.items()} == dict.fromkeys(
+        by_model, "ok"
+    )
+    for name, record in by_model.items():
         assert record["wer_value"] is not None, name
         assert record["flops_detail"]["decode_step"] > 0, name
         assert name in report
@@ -108,18 +110,18 @@ def test_one_model_runs_under_every_optimisation(fresh: Tree, run: Any) -> None:
 
     report = run(values)
 
-    found = records(fresh, "optimizations", "optimization")
-    assert {name: record["status"] for name, record in found.items()} == FEATURES
-    refused = found.pop("flash_attention_2")
+    by_optimization = records(fresh, "optimizations", "optimization")
+    assert {name: record["status"] for name, record in by_optimization.items()} == FEATURES
+    refused = by_optimization.pop("flash_attention_2")
     assert refused["reason"].startswith("flash_attention_2: ")
     assert refused["reason"] in report
-    assert len({record["flops"] for record in found.values()}) == 1
-    models = {name: record["model"] for name, record in found.items()}
+    assert len({record["flops"] for record in by_optimization.values()}) == 1
+    models = {name: record["model"] for name, record in by_optimization.items()}
     kernels = {name: model["kernels"] for name, model in models.items()}
     assert kernels["mixed"]["qformer"] == kernels["eager"]["qformer"]
     assert kernels["mixed"]["vision"] == kernels["sdpa"]["vision"] == ["sdpa flash"]
     assert all("compiled" in ran for ran in kernels["compile"].values())
-    compiled = found["compile"]["compile"]
+    compiled = by_optimization["compile"]["compile"]
     # Of a vision layer, of Q-Former layers with and without cross attention, of a decoder layer.
     assert (compiled["graphs"], compiled["graph_breaks"], compiled["recompiles"]) == (4, 0, 0)
     assert (compiled["form"], compiled["compiled_modules"]) == ("regional", 6)

@@ -13,7 +13,7 @@ class NVMLLibraryMismatchError(Exception):
 
 
 class NVMLError_NotSupported(NVMLError):
-    """The device cannot tell."""
+    """The device does not report the value."""
 
 
 def nvmlInit():

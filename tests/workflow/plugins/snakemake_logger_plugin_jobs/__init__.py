@@ -1,6 +1,6 @@
 """A Snakemake logger plugin: a JSON line for every job that runs, or would run in a dry run.
 
-Snakemake's text shows a rule's message instead of its name and wildcards; the events tell both.
+Snakemake's text shows a rule's message instead of its name and wildcards; the events hold both.
 """
 
 import json
