@@ -32,6 +32,7 @@ DECODING = Decoding(
     length_penalty=1.0,
     min_new_tokens=0,
     repetition_penalty=1.0,
+    by_model=False,
 )
 
 

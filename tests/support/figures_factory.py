@@ -102,6 +102,7 @@ def make_decoding() -> DecodingBlock:
         length_penalty=1.0,
         min_new_tokens=0,
         repetition_penalty=1.0,
+        own_settings=None,
         eos_token_ids=[2],
         pad_token_id=1,
         padding_side="left",

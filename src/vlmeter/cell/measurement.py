@@ -19,6 +19,7 @@ from vlmeter.measure.result import (
     Latency,
     Memory,
     MissingConditions,
+    MissingGeneration,
     MissingMemory,
     TorchSettings,
 )
@@ -95,6 +96,8 @@ class DecodingBlock:
     length_penalty: float
     min_new_tokens: int
     repetition_penalty: float
+    own_settings: dict[str, object] | None
+    """What the model's own generation config sets, where it decides; None where the study does."""
     eos_token_ids: list[int]
     pad_token_id: int
     padding_side: str
@@ -142,7 +145,7 @@ class Figures:
     decoding: DecodingBlock
     provenance: Provenance
     latency_detail: Latency
-    generation: Generation
+    generation: Generation | MissingGeneration
     energy_detail: Energy
     compile: CompileResult | None
     """None where nothing was compiled."""

@@ -110,6 +110,20 @@ class Generation(Block):
     repetition_penalty: float = Field(
         1.0, gt=0, description="What a token's score is divided by once it was used; 1 is none."
     )
+    by_model: bool = Field(
+        False, description="The model's own generation config holds, but for `max_new_tokens`."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_short_form(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+        return {"by_model": True} if data == "model" else data
+
+    @model_validator(mode="after")
+    def _check_one_source(self) -> "Generation":
+        if self.by_model and len(self.model_fields_set) > 1:
+            raise ValueError("by_model leaves every setting to the model: give no other")
+        return self
 
     @model_validator(mode="after")
     def _check_length_penalty(self) -> "Generation":
@@ -133,7 +147,11 @@ class Dataset(Block):
     max_new_tokens: int = Field(
         20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
     )
-    generation: Generation = Field(Generation(), description="How answers are decoded.")
+    generation: Generation = Field(
+        Generation(),
+        description="How answers are decoded, whatever the model's own generation config says. "
+        "`generation: model` is short for `by_model: true`.",
+    )
     shards: int = Field(
         1,
         ge=1,

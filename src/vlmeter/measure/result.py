@@ -66,6 +66,13 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class MissingGeneration:
+    """Stands for `Generation` that could not be timed."""
+
+    generation_reason: str
+
+
+@dataclass(frozen=True)
 class Memory:
     """Peak memory, on the host and on the device."""
 

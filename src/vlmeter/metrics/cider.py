@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
-from vlmeter.metrics.text import split_words
+from vlmeter.metrics.text import note_missing_spaces, split_words
 from vlmeter.metrics.wer import problem
 
 LONGEST_NGRAM = 4
@@ -107,10 +107,11 @@ def scores(examples: Collection[Example]) -> list[Score]:
         documents.compute_cider_d(split_words(example.prediction), _split_references(example))
         for example in examples
     ]
-    note = (
+    frequencies = (
         f"n-gram frequencies of the {len(examples)} evaluated images: not comparable with "
         "another sample"
     )
+    note = "; ".join(filter(None, (frequencies, note_missing_spaces(examples))))
     label = "CIDEr-D (no PTB tokenizer)"
     return [Score("cider_d", label, mean(values), higher_is_better=True, note=note)]
 

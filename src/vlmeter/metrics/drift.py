@@ -4,6 +4,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from vlmeter.metrics.base import Contributions
 from vlmeter.metrics.scores import read_scores
 from vlmeter.metrics.uncertainty import (
@@ -82,7 +85,9 @@ class Answers:
         return PairedDifference(compute_resampled_difference(cell, base), len(ids))
 
     def count_changed(self, predictions_path: Path, base_predictions_path: Path) -> Changed:
-        """Count the predictions whose text is not exactly the same in two cells.
+        """Count the predictions whose text is not the same in two cells.
+
+        Composed and decomposed forms of the same characters (Unicode's NFC and NFD) are the same.
 
         Raises:
             UserError: a file is missing, cut short or lacks a column.
@@ -104,4 +109,5 @@ class Answers:
 
 def _read_predictions(path: Path) -> dict[str, str | None]:
     ids, predictions = read_columns(path, ["id", "prediction"]).columns
-    return dict(zip(ids.to_pylist(), predictions.to_pylist(), strict=True))
+    texts = pc.utf8_normalize(predictions.cast(pa.string()), form="NFC").to_pylist()
+    return dict(zip(ids.to_pylist(), texts, strict=True))

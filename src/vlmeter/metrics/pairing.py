@@ -1,6 +1,7 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -126,11 +127,16 @@ def _build_example(
     option_scores: Sequence[float | None] | None,
 ) -> Example:
     """Return a sample with its prediction. Without references the text of the answer is one."""
-    options = tuple(choices or ())
-    texts = tuple(text or "" for text in references or ())
+    options = tuple(map(_compose, choices or ()))
+    texts = tuple(_compose(text or "") for text in references or ())
     if not texts and answer_index is not None and 0 <= answer_index < len(options):
         texts = (options[answer_index],)
     scores = None
     if option_scores is not None:
         scores = tuple(math.nan if score is None else score for score in option_scores)
-    return Example(id_, prediction, texts, options, answer_index, scores)
+    return Example(id_, _compose(prediction), texts, options, answer_index, scores)
+
+
+def _compose(text: str) -> str:
+    """Return a text in Unicode's composed form: texts that look equal compare as equal."""
+    return unicodedata.normalize("NFC", text)

@@ -37,6 +37,35 @@ def split_words(text: str) -> list[str]:
     return text.lower().translate(_REMOVE_PUNCTUATION).split()
 
 
+_SCRIPTS_WITHOUT_SPACES = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f"  # Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u3040-\u30ff"  # Hiragana, Katakana
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Chinese characters
+    "\U00020000-\U0003ffff"
+    "]"
+)
+
+
+def note_missing_spaces(examples: Iterable[Example]) -> str | None:
+    """Return a note for a figure that counts words, where references have no spaces between them.
+
+    Such a reference is one word or few, so that a single wrong character is a wrong text.
+    """
+    count = sum(
+        any(_SCRIPTS_WITHOUT_SPACES.search(reference) for reference in example.references)
+        for example in examples
+    )
+    if not count:
+        return None
+    return (
+        f"{count} samples have references in a script without spaces between words, where a word "
+        "is a whole phrase: read CER instead"
+    )
+
+
 def normalise_squad(text: str) -> str:
     """Lower-case, drop ASCII punctuation and English articles, and collapse white space.
 

@@ -4,7 +4,12 @@ from collections import Counter
 from collections.abc import Collection
 
 from vlmeter.metrics.base import Example, Metric, Score, mean
-from vlmeter.metrics.text import explain_no_reference, normalise_squad, select_filled_references
+from vlmeter.metrics.text import (
+    explain_no_reference,
+    normalise_squad,
+    note_missing_spaces,
+    select_filled_references,
+)
 
 
 def compute_f1(prediction: str, reference: str) -> float:
@@ -30,7 +35,8 @@ def scores(examples: Collection[Example]) -> list[Score]:
         )
         for example in examples
     ]
-    return [Score("token_f1", "Token F1", mean(values), higher_is_better=True)]
+    note = note_missing_spaces(examples)
+    return [Score("token_f1", "Token F1", mean(values), higher_is_better=True, note=note)]
 
 
 METRIC = Metric(

@@ -10,7 +10,7 @@ import torch
 
 from vlmeter.data.samples import Prediction
 from vlmeter.models.batches import Feeder, Inputs, Item, split_into_batches
-from vlmeter.models.decoding import Decoding
+from vlmeter.models.decoding import Decoding, Settings, WrongLengthError, select_applied
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import score_options
 from vlmeter.status import UnsupportedError
@@ -22,7 +22,7 @@ def generate(
     decoding: Decoding,
     forced_tokens: int | None = None,
 ) -> Any:  # noqa: ANN401
-    """Decode greedily, or by a beam search where there are several beams.
+    """Decode greedily, by a beam search where there are several beams, or as the model says.
 
     Args:
         loaded: The model.
@@ -33,10 +33,18 @@ def generate(
 
     Returns:
         New token ids of shape (batch, new tokens), without what came before.
+
+    Raises:
+        WrongLengthError: a forced generation has another length.
+        UnsupportedError: the model's own settings hold, and one of them cannot be measured.
     """
     tokens = _decode(loaded, inputs, decoding, forced_tokens)
     before = inputs["decoder_input_ids" if "decoder_input_ids" in inputs else "input_ids"]
-    return tokens[:, before.shape[1] :]
+    new = tokens[:, before.shape[1] :]
+    # A shape, which the host knows: nothing waits for the device.
+    if forced_tokens is not None and new.shape[1] != forced_tokens:
+        raise WrongLengthError(new.shape[1], forced_tokens)
+    return new
 
 
 def _decode(
@@ -50,7 +58,7 @@ def _decode(
     return loaded.model.generate(
         # An encoder-decoder's generation makes the decoder's start by itself.
         **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
-        **_list_options(decoding, forced_tokens),
+        **_list_options(decoding, loaded.own_generation, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,
         cache_implementation="static" if loaded.optimization.has_static_cache else None,
@@ -76,19 +84,22 @@ def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -
     return used
 
 
-def _list_options(decoding: Decoding, forced_tokens: int | None) -> dict[str, object]:
+def _list_options(decoding: Decoding, own: Settings, forced_tokens: int | None) -> Settings:
     """Return the settings by the names that transformers gives them."""
-    length, shortest = decoding.max_new_tokens, decoding.min_new_tokens
+    settings = select_applied(own) if decoding.by_model else _list_settings(decoding)
+    settings |= {"max_new_tokens": decoding.max_new_tokens, "do_sample": False}
     if forced_tokens is not None:
-        length = shortest = forced_tokens
+        settings |= {"max_new_tokens": forced_tokens, "min_new_tokens": forced_tokens}
+    return settings
+
+
+def _list_settings(decoding: Decoding) -> Settings:
     # Without a search it means nothing, and transformers says so each time.
     penalty = {} if decoding.num_beams == 1 else {"length_penalty": decoding.length_penalty}
     return {
-        "max_new_tokens": length,
-        "min_new_tokens": shortest or None,
+        "min_new_tokens": decoding.min_new_tokens or None,
         "num_beams": decoding.num_beams,
         "repetition_penalty": decoding.repetition_penalty,
-        "do_sample": False,
         **penalty,
     }
 

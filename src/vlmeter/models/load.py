@@ -2,7 +2,7 @@
 
 import inspect
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from vlmeter.errors import UserError
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
+from vlmeter.models.decoding import Settings
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
+from vlmeter.models.generation_config import replace_generation_config
 from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
 from vlmeter.models.quantization import is_quantized, quantize
@@ -39,6 +41,8 @@ class LoadedModel:
     """The token that the decoder of an encoder-decoder begins with."""
     answers_mean_something: bool = True
     """False where the weights are random."""
+    own_generation: Settings = field(default_factory=dict)
+    """What the model's own generation config sets; no answer follows it unless a study asks."""
     quantization: Quantization | None = None
 
     @property
@@ -149,7 +153,9 @@ def load_model(
     # absolute positions.
     side = "right" if is_encoder_decoder(model.config) else "left"
     processor.tokenizer.padding_side = side
-    generation = model.get_submodule(family.generator).generation_config
+    generator = model.get_submodule(family.generator)
+    generation = generator.generation_config
+    own_generation = replace_generation_config(model, generator)
     ends = generation.eos_token_id
     ends = () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)
     return LoadedModel(
@@ -162,6 +168,7 @@ def load_model(
         eos_token_ids=ends,
         decoder_start_token_id=_find_decoder_start(model, generation),
         answers_mean_something=not random,
+        own_generation=own_generation,
         quantization=quantized,
     )
 

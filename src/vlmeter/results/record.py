@@ -12,7 +12,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.typed import from_plain
 
-_WORD_ERRORS = ("wer", "mer")
+_ERROR_RATES = ("wer", "mer", "cer")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Record:
 
     def find_task_metric(self) -> Figure | None:
         """Return the task's own metric: the first that is no word error rate."""
-        return next((it for it in self.metrics if not it.name.startswith(_WORD_ERRORS)), None)
+        return next((it for it in self.metrics if not it.name.startswith(_ERROR_RATES)), None)
 
     def as_plain(self) -> dict[str, object]:
         """Return what is written: one flat table, the source's keys first."""

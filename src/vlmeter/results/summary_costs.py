@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
+from vlmeter.measure.result import Generation, MissingGeneration
 from vlmeter.results.summary_cell import InputColumns
 from vlmeter.results.summary_fields import Block, cost_block, keep
 from vlmeter.results.summary_values import (
@@ -15,7 +16,8 @@ from vlmeter.results.summary_values import (
 )
 
 _latency = cost_block(lambda figures: figures.latency_detail)
-_generation = cost_block(lambda figures: figures.generation)
+_generation = cost_block(lambda figures: keep(figures.generation, Generation))
+_no_generation = cost_block(lambda figures: keep(figures.generation, MissingGeneration))
 _energy = cost_block(lambda figures: figures.energy_detail)
 _flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 _counted = cost_block(lambda figures: keep(figures.flops_detail, FlopsDetail))
@@ -96,6 +98,9 @@ class LatencyColumns(InputColumns):
     )
     samples_per_s: float | None = _generation.column(
         "samples/s", "Generation: throughput.", lambda generation: generation.samples_per_s
+    )
+    generation_reason: str | None = _no_generation.column(
+        "", "Why the generation was not timed.", lambda missing: missing.generation_reason
     )
 
 

@@ -50,6 +50,9 @@ def describe_decoding(decoding: DecodingBlock) -> str:
         words.append(f"at least {decoding.min_new_tokens}")
     if decoding.repetition_penalty != 1:
         words.append(f"repetition penalty {decoding.repetition_penalty:g}")
+    if decoding.own_settings is not None:
+        own = json.dumps(decoding.own_settings, ensure_ascii=False, sort_keys=True)
+        words.append(f"by the model's own settings {own}")
     ends = ", ".join(map(str, decoding.eos_token_ids)) or "none"
     words += [f"end of answer: token {ends}", f"padding on the {decoding.padding_side}"]
     return "; ".join(words)

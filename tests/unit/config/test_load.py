@@ -241,6 +241,11 @@ MISTAKES = [
     ),
     (
         "datasets.photos.generation",
+        {"by_model": True, "num_beams": 3},
+        "datasets.photos.generation: by_model leaves every setting to the model: give no other",
+    ),
+    (
+        "datasets.photos.generation",
         {"min_new_tokens": 21},
         "datasets.photos: generation.min_new_tokens is more than max_new_tokens",
     ),

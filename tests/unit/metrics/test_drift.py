@@ -56,6 +56,23 @@ def test_changed_predictions_are_counted_over_common_samples(tmp_path):
     )
 
 
+def test_an_answer_in_another_unicode_form_is_the_same_answer(tmp_path):
+    for name, text in {"a": "caf\u00e9", "b": "cafe\u0301"}.items():
+        table = {"id": ["1"], "prediction": [text]}
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    assert Answers(seed=0).count_changed(*paths) == (0, 1)
+
+
+def test_scores_are_paired_by_id_and_not_by_place(tmp_path):
+    """Each sample changes by another amount, so any other pairing gives another interval."""
+    cell = {"1": "a b c d e f g h", "2": "a b c d", "3": "", "4": "a b"}
+    base = {"4": "a b", "3": "", "1": "a b c d e f g h", "2": "a b c d"}
+    written = write_scored(tmp_path / "a.parquet", cell), write_scored(tmp_path / "b.parquet", base)
+    difference = Answers(seed=0, resamples=200).compare_quality(*written, "wer").difference
+    assert difference == Difference(0.0, 0.0, 0.0)
+
+
 def test_a_file_is_read_once_however_often_it_is_compared(tmp_path):
     cell = write_scored(tmp_path / "a.parquet", {"1": "a b c d", "2": "x", "3": "a"})
     base = write_scored(tmp_path / "b.parquet", {"1": "a b c d", "2": "a b", "3": "a"})

@@ -35,7 +35,7 @@ def evaluate_by_name(task, *examples):
     ],
 )
 def test_each_task_has_its_figures_even_without_samples(task, task_figures):
-    names = ["wer", "wer_mean", "wer_median", "mer", *task_figures]
+    names = ["wer", "wer_mean", "wer_median", "mer", "cer", *task_figures]
     evaluation, by_name = evaluate_by_name(task)
     assert list(by_name) == names
     assert [column.name for column in evaluation.columns] == names

@@ -1,6 +1,8 @@
 import math
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from vlmeter.metrics import likelihood
 from vlmeter.metrics.base import Example
@@ -60,11 +62,80 @@ def test_the_only_option_that_a_text_names_is_inferred(prediction, option):
     assert infer_option(prediction, CHOICES) == option
 
 
-def test_a_letter_goes_before_a_text_and_a_text_before_inference():
-    assert read_option("B", ["B", "x"]) == 1
+SAMPLES = ["neither; their concentrations are the same", "Solution A", "Solution B"]
+ANIMALS = ["dog", "cat", "bird"]
+COLOURS = ["red", "dark red", "blue"]
+
+
+@pytest.mark.parametrize(
+    ("prediction", "choices", "option"),
+    [
+        # The option's own text holds a capital that is another option's letter.
+        ("It is Solution B", SAMPLES, 2),
+        ("The answer is Solution A.", SAMPLES, 1),
+        ("Solution B has more", SAMPLES, 2),
+        ("sample B", ["sample A", "sample B", "neither"], 1),
+        ("Vitamin C", ["Vitamin C", "Vitamin D", "iron"], 0),
+        # It follows the article, or the pronoun.
+        ("A cat", ANIMALS, 1),
+        ("A cat sits", ANIMALS, 1),
+        ("I see a bird", [*ANIMALS, *"defghi"], 2),
+        # Of texts that overlap the longest counts.
+        ("it is dark red", COLOURS, 1),
+        ("red or dark red", COLOURS, None),
+        # A text of one character is no letter where no option has that letter.
+        ("it is 5", ["3", "5", "7"], 1),
+        ("x", ["y", "x"], 1),
+    ],
+)
+def test_an_options_text_goes_before_letters_in_it(prediction, choices, option):
+    assert read_option(prediction, choices) == option
+
+
+@pytest.mark.parametrize("prediction", ["B. cat", "(b) cat", "b) cat", "cat (B)", "option b: cat"])
+def test_letter_and_text_of_one_option_agree(prediction):
+    assert read_option(prediction, ANIMALS) == 1
+
+
+@pytest.mark.parametrize(
+    "prediction", ["A. cat", "(c) dog", "cat and dog", "B or C", "A bird, so B"]
+)
+def test_what_names_two_options_is_ambiguous_and_unparsed(prediction):
+    assert read_option(prediction, ANIMALS) is None
+    [rate] = [
+        score.contributions.value
+        for score in scores([Example("1", prediction, choices=tuple(ANIMALS), answer_index=1)])
+        if score.name == "unparsed_rate"
+    ]
+    assert rate == 1
+
+
+@pytest.mark.parametrize(
+    "prediction", ["b)", "option b", "(b)", "The answer is b", "Answer: b", "B", "**B**", "b: so"]
+)
+def test_a_letter_is_read_in_the_forms_that_ask_for_one(prediction):
+    assert read_option(prediction, ["x", "y", "z"]) == 1
+
+
+def test_a_letter_that_is_another_options_text_is_ambiguous():
+    assert read_option("B", ["B", "x"]) is None
+    assert read_option("B", ["x", "B"]) == 1
     assert read_option("an owl", CHOICES) == 1
     assert read_option("surely an owl", CHOICES) == 1
     assert read_option("a bird", CHOICES) is None
+
+
+@given(st.data())
+def test_a_sentence_with_one_options_text_is_that_option(data):
+    words = st.text(alphabet="ABCdefgh", min_size=2, max_size=5)
+    text = st.lists(words, min_size=1, max_size=3).map(" ".join)
+    choices = data.draw(st.lists(text, min_size=2, max_size=5, unique_by=str.lower))
+    index = data.draw(st.integers(0, len(choices) - 1))
+    # What is part of another option's text names that one too.
+    rest = [f" {choice.lower()} " for place, choice in enumerate(choices) if place != index]
+    assume(not any(other in f" {choices[index].lower()} " for other in rest))
+    for prediction in (choices[index], f"so it is {choices[index]}!", f"{choices[index]}, yes"):
+        assert read_option(prediction, choices) == index
 
 
 def test_accuracies_unparsed_rate_and_baseline_are_computed_together():

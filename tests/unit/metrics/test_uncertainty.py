@@ -196,3 +196,20 @@ def test_the_wider_of_the_two_intervals_counts():
     rounds = [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]
     small = Repeatability(0.001, 10)
     assert compare_rounds(*rounds, repeats=(small, small)) == compare_rounds(*rounds)
+
+
+def test_the_interval_of_few_samples_is_as_wide_as_student_s_t_asks():
+    """Plain percentiles of five samples hold the true mean only about 84 times in 100."""
+    generator = np.random.default_rng(0)
+    hits = 0
+    for seed in range(600):
+        interval = bootstrap(mean(generator.normal(size=5)), seed=seed, resamples=400)
+        hits += interval.low <= 0 <= interval.high
+    assert hits / 600 > 0.89
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0, 9.0], [1.0, 5.0, 5.0, 5.0]])
+def test_the_interval_of_a_single_resample_still_holds_the_estimate(values):
+    for seed in range(10):
+        interval = bootstrap(mean(values), seed=seed, resamples=1)
+        assert interval.low <= interval.estimate <= interval.high

@@ -79,6 +79,7 @@ def test_without_samples_the_figures_are_empty():
         "wer_mean": 0,
         "wer_median": 0,
         "mer": 0,
+        "cer": 0,
     }
 
 
@@ -139,3 +140,25 @@ def test_with_several_references_wer_equals_jiwer_s_of_the_best_pairs(samples):
     expected = process(best, [prediction for prediction, _ in samples])
     scores = score(*(Example(str(i), text, tuple(refs)) for i, (text, refs) in enumerate(samples)))
     assert scores["wer"].value == pytest.approx(expected.wer, abs=1e-12)
+
+
+def test_cer_counts_characters_of_the_best_reference_as_jiwer_does():
+    scores = score(Example("1", "a red fux", ("the sea", "a red fox")), Example("2", "up", ("up",)))
+    assert scores["cer"].value == 1 / 11
+    assert scores["cer"].value == jiwer.cer(["a red fox", "up"], ["a red fux", "up"])
+
+
+@pytest.mark.parametrize("text", ["一只红色的狐狸在雪地里", "สุนัขวิ่ง", "きつねがいる"])
+def test_where_words_have_no_spaces_wer_says_so_and_cer_shows_the_one_wrong_character(text):
+    by_name = {score.name: score for score in wer.scores([Example("1", f"x{text[1:]}", (text,))])}
+    assert by_name["wer"].contributions.value == 1
+    # Combining marks go with the punctuation of no script: each character counts.
+    assert by_name["cer"].contributions.value == 1 / len(text)
+    assert "without spaces between words" in (by_name["wer"].note or "")
+    assert "read CER" in (by_name["wer"].note or "")
+
+
+@pytest.mark.parametrize("text", ["ein Fuchs", "лиса в снегу", "여우가 눈 속에", "cáo đỏ"])
+def test_where_words_have_spaces_wer_says_nothing(text):
+    [score, *_] = wer.scores([Example("1", text, (text,))])
+    assert score.note is None

@@ -232,3 +232,9 @@ def test_decoding_leaves_out_what_is_as_usual():
         "beam search of 4 beams, length penalty 1; at most 16 new tokens; at least 2; "
         "repetition penalty 1.2; end of answer: token none; padding on the left"
     )
+    own = replace(record.figures.decoding, own_settings={"no_repeat_ngram_size": 3})
+    by_model = build_summary_row(replace(record, figures=replace(record.figures, decoding=own)))
+    assert by_model.decoding == (
+        "greedy; at most 16 new tokens; by the model's own settings "
+        '{"no_repeat_ngram_size": 3}; end of answer: token 2; padding on the left'
+    )

@@ -231,6 +231,7 @@ def test_a_cell_s_setup_is_what_its_jobs_need_and_nothing_else(config):
             length_penalty=1.0,
             min_new_tokens=0,
             repetition_penalty=1.0,
+            by_model=False,
         ),
         seed=0,
         cpu_threads=None,

@@ -16,6 +16,7 @@ from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.torch_settings import read_cuda_settings, read_torch_settings
+from vlmeter.models.decoding import select_applied
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import find_attention_in_use, find_dtypes_in_use
 from vlmeter.models.manifest import read_model_manifest
@@ -46,10 +47,15 @@ def describe_model(workload: Workload, model: Path) -> ModelBlock:
 def describe_decoding(workload: Workload) -> DecodingBlock:
     """Return how answers were decoded, with what the model brings along for it."""
     loaded, decoding = workload.loaded, workload.decoding
+    own = select_applied(loaded.own_generation) if decoding.by_model else None
+    settings = asdict(decoding)
+    del settings["by_model"]
+    settings |= {name: value for name, value in (own or {}).items() if name in settings}
     return DecodingBlock(
-        method="greedy" if decoding.num_beams == 1 else "beam search",
+        method="greedy" if settings["num_beams"] == 1 else "beam search",
         do_sample=False,
-        **asdict(decoding),
+        **settings,
+        own_settings=own,
         eos_token_ids=list(loaded.eos_token_ids),
         pad_token_id=loaded.pad_token_id,
         padding_side=loaded.tokenizer.padding_side,

@@ -38,6 +38,7 @@ from vlmeter.measure.result import (
     Generation,
     Latency,
     MissingConditions,
+    MissingGeneration,
     MissingMemory,
 )
 from vlmeter.measure.settings import MeasureSettings
@@ -137,7 +138,7 @@ def _compile_and_check(
 @dataclass(frozen=True)
 class _Costs:
     latency: Latency
-    generation: Generation
+    generation: Generation | MissingGeneration
     energy: Energy
     compilation: CompileResult | None
     conditions: Conditions | MissingConditions
@@ -169,23 +170,38 @@ def _measure_costs(
         watch=conditions.sample,
     )
     compiled = None if compilation is None else compilation.stop()
-    generation, generation_times = measure_generation(
-        workload.generation,
-        clock,
-        new_tokens=measure.new_tokens,
-        batch_size=axes.batch_size,
-        repeats=measure.repeats,
+    # Memory that runs out in a generation, or one that ends too early, leaves the forward pass.
+    generated, why = try_to_read(
+        lambda: _measure_generation(workload, job, clock, meter, conditions)
     )
-    decoding = _measure_decoding_energy(workload, job, clock, meter, conditions)
+    generation, generation_times, decoding = generated or (MissingGeneration(str(why)), [], None)
     read, reason = try_to_read(conditions.stop)
     return _Costs(
         latency=latency,
         generation=generation,
-        energy=add_generation(energy, decoding),
+        energy=add_generation(energy, decoding, why),
         compilation=compiled,
         conditions=read or MissingConditions(str(reason)),
         timings=[*forward_times, *generation_times],
     )
+
+
+def _measure_generation(
+    workload: Workload,
+    job: CellJob,
+    clock: Clock,
+    meter: EnergyMeter,
+    conditions: ConditionsProbe,
+) -> tuple[Generation, list[Timing], Energy]:
+    """Time generations of forced lengths, then measure their energy."""
+    generation, timings = measure_generation(
+        workload.generation,
+        clock,
+        new_tokens=job.measure.new_tokens,
+        batch_size=job.cell.axes.batch_size,
+        repeats=job.measure.repeats,
+    )
+    return generation, timings, _measure_decoding_energy(workload, job, clock, meter, conditions)
 
 
 def _measure_decoding_energy(

@@ -61,8 +61,16 @@ class Energy:
     high_j: float | None
 
 
-def add_generation(forward: Energy, generation: Energy) -> Energy:
-    """Return the forward pass's energy with the energy per token of a window of generations."""
+def add_generation(forward: Energy, generation: Energy | None, reason: str | None = None) -> Energy:
+    """Return the forward pass's energy with the energy per token of a window of generations.
+
+    Args:
+        forward: Energy of forward passes.
+        generation: Energy of generations; None where they failed.
+        reason: Why they failed.
+    """
+    if generation is None:
+        return replace(forward, energy_per_token_j=None, energy_per_token_reason=reason)
     return replace(
         forward,
         energy_per_token_j=generation.energy_per_token_j,

@@ -12,7 +12,8 @@ from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.machine.description import Cpu, read_machine
 from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
-from vlmeter.measure.result import MissingConditions, MissingMemory
+from vlmeter.measure.result import MissingConditions, MissingGeneration, MissingMemory
+from vlmeter.models.decoding import WrongLengthError
 from vlmeter.status import Status, UnavailableError
 from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.parquet import read_table
@@ -97,6 +98,7 @@ def test_how_answers_were_decoded_is_kept(figures):
         length_penalty=1.0,
         min_new_tokens=0,
         repetition_penalty=1.0,
+        own_settings=None,
         eos_token_ids=[2],
         pad_token_id=0,
         padding_side="left",
@@ -189,6 +191,31 @@ def assert_costs_are_there(figures: Figures):
     assert figures.latency_detail.latency_s > 0
     assert figures.energy_detail.energy_j > 0
     assert figures.generation.new_tokens == 3
+
+
+def end_too_early(*_arguments, **_options):
+    raise WrongLengthError(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (run_out_of_memory, LOST),
+        (end_too_early, "1 tokens were generated where 3 were forced"),
+    ],
+)
+def test_a_generation_that_fails_leaves_the_forward_pass(
+    inputs, machine, tmp_path, monkeypatch, figures, failure, reason
+):
+    monkeypatch.setattr("vlmeter.cell.worker.measure.measure_generation", failure)
+    left = measure_cell(make_cell_job(), inputs, machine, tmp_path / "p.parquet").figures
+    assert isinstance(left.generation, MissingGeneration)
+    assert reason in left.generation.generation_reason
+    assert left.energy_detail.energy_per_token_j is None
+    assert left.energy_detail.energy_per_token_reason == left.generation.generation_reason
+    assert left.energy_detail.energy_j > 0
+    assert left.latency_detail.latency_s > 0
+    assert left.flops_detail.flops == figures.flops_detail.flops
 
 
 def test_a_decode_step_that_cannot_be_counted_leaves_the_count_of_the_pass(

@@ -1,0 +1,67 @@
+"""Samples and predictions meet by id, and texts that look equal compare as equal."""
+
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from vlmeter.metrics.evaluate import evaluate
+from vlmeter.metrics.pairing import read_pairs
+
+
+def write_pair(folder, texts, predictions, choices=None, answer_index=None):
+    """Write samples with one reference each, and their predictions in the order of their ids."""
+    ids = [str(index) for index in range(len(texts))]
+    samples = {
+        "id": ids,
+        "references": [[text] for text in texts] if choices is None else [[] for _ in texts],
+        "choices": pa.array([choices or []] * len(texts), pa.list_(pa.string())),
+        "answer_index": pa.array([answer_index] * len(texts), pa.int64()),
+    }
+    pq.write_table(pa.table(samples), folder / "samples.parquet")
+    table = {"id": ids, "prediction": predictions}
+    pq.write_table(pa.table(table), folder / "predictions.parquet")
+    return read_pairs(folder / "samples.parquet", folder / "predictions.parquet")
+
+
+WORDS = ["café", "naïve Ångström", "한국어", "Việt"]
+
+
+@pytest.mark.parametrize(("of_sample", "of_model"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("task", ["vqa", "ocr", "caption"])
+def test_composed_and_decomposed_texts_are_equal(tmp_path, task, of_sample, of_model):
+    texts = [unicodedata.normalize(of_sample, text) for text in WORDS]
+    predictions = [unicodedata.normalize(of_model, text) for text in WORDS]
+    assert texts != predictions
+    pairs = write_pair(tmp_path, texts, predictions)
+    evaluation = evaluate(task, pairs.examples, seed=0, resamples=10)
+    assert evaluation.value_of("wer") == 0
+    assert evaluation.value_of("cer") == 0
+    if task != "caption":
+        assert evaluation.value_of("exact_match") == 1
+
+
+def test_an_option_is_read_whatever_form_its_text_has(tmp_path):
+    choices = [unicodedata.normalize("NFD", text) for text in WORDS]
+    pairs = write_pair(tmp_path, ["q"], [unicodedata.normalize("NFC", WORDS[1])], choices, 1)
+    evaluation = evaluate("multiple_choice", pairs.examples, seed=0, resamples=10)
+    assert evaluation.value_of("accuracy") == 1
+
+
+def test_of_the_options_the_right_one_alone_is_the_reference(tmp_path):
+    choices = ["a red fox", "an owl"]
+    [example] = write_pair(tmp_path, ["q"], ["a red fox"], choices, 1).examples
+    assert example.references == ("an owl",)
+
+
+def test_predictions_in_another_order_meet_their_own_samples(tmp_path):
+    write_pair(tmp_path, ["a", "b", "c"], ["x", "y", "z"])
+    table = {"id": ["2", "0", "1"], "prediction": ["of c", "of a", "of b"]}
+    pq.write_table(pa.table(table), tmp_path / "predictions.parquet")
+    pairs = read_pairs(tmp_path / "samples.parquet", tmp_path / "predictions.parquet")
+    assert [(example.references[0], example.prediction) for example in pairs.examples] == [
+        ("a", "of a"),
+        ("b", "of b"),
+        ("c", "of c"),
+    ]
