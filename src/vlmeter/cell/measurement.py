@@ -96,11 +96,11 @@ class DecodingBlock:
     length_penalty: float
     min_new_tokens: int
     repetition_penalty: float
-    own_settings: dict[str, object] | None
-    """What the model's own generation config sets, where it decides; None where the study does."""
     eos_token_ids: list[int]
     pad_token_id: int
     padding_side: str
+    own_settings: dict[str, object] | None = None
+    """What the model's own generation config sets, where it decides; None where the study does."""
 
 
 @dataclass(frozen=True)

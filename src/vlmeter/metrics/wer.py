@@ -6,7 +6,7 @@ character error rate (CER) where a text has no spaces between its words. So all 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 import jiwer
@@ -75,7 +75,7 @@ def _rank(counts: EditCounts) -> tuple[float, int]:
 def _tabulate(examples: Collection[Example], unit: jiwer.AbstractTransform) -> FloatArray:
     """Return a column per sample: the fields of `EditCounts`, then the empty references."""
     rows = ((*counts, empty) for counts, empty in count_best_edits(examples, unit))
-    return np.fromiter(rows, dtype=np.dtype((np.float64, 5)), count=len(examples)).T
+    return np.fromiter(chain.from_iterable(rows), dtype=np.float64).reshape(-1, 5).T
 
 
 def scores(examples: Collection[Example]) -> list[Score]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from vlmeter.errors import Sentence
 from vlmeter.status import UnsupportedError
 
 Settings = dict[str, object]
@@ -99,9 +98,3 @@ def select_applied(own: Settings) -> Settings:
 
 class WrongLengthError(Exception):
     """A generation has another length than it was forced to."""
-
-    def __init__(self, made: int, forced: int) -> None:
-        """Take both lengths in tokens."""
-        super().__init__(
-            Sentence(f"{made} tokens were generated where {forced} were forced: no rate follows")
-        )

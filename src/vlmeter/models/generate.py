@@ -43,7 +43,10 @@ def generate(
     new = tokens[:, before.shape[1] :]
     # A shape, which the host knows: nothing waits for the device.
     if forced_tokens is not None and new.shape[1] != forced_tokens:
-        raise WrongLengthError(new.shape[1], forced_tokens)
+        raise WrongLengthError(
+            f"{new.shape[1]} tokens were generated where {forced_tokens} were forced: "
+            "no rate follows"
+        )
     return new
 
 

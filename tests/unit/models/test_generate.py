@@ -56,7 +56,7 @@ def test_a_prediction_holds_its_prompt(loaded, make_feeder, make_items):
 def test_decoding_is_asked_for_without_anything_left_to_defaults(loaded, feeder, items):
     model = Parrot(loaded, [9])
     inputs = feeder.batch(items[:1])
-    for forced_tokens in (None, 7):
+    for forced_tokens in (None, 1):
         generate(replace(loaded, model=model), inputs, decoding(5), forced_tokens)
     natural, forced = (
         {key: value for key, value in asked.items() if not torch.is_tensor(value)}
@@ -73,7 +73,7 @@ def test_decoding_is_asked_for_without_anything_left_to_defaults(loaded, feeder,
         "return_dict_in_generate": False,
     }
     assert natural == {**common, "max_new_tokens": 5, "min_new_tokens": None}
-    assert forced == {**common, "max_new_tokens": 7, "min_new_tokens": 7}
+    assert forced == {**common, "max_new_tokens": 1, "min_new_tokens": 1}
 
 
 def test_a_data_set_s_decoding_reaches_the_model(loaded, feeder, items):

@@ -13,6 +13,7 @@ from vlmeter.measure.result import (
     CudaSettings,
     GpuConditions,
     MissingConditions,
+    MissingGeneration,
     MissingMemory,
 )
 from vlmeter.models.result import CompileResult, Quantization
@@ -35,7 +36,7 @@ CELL = make_cell(
         "optimization": "mixed",
     },
 )
-NOT_READ = {"memory_reason", "conditions_reason"}
+NOT_READ = {"generation_reason", "memory_reason", "conditions_reason"}
 """Columns that are filled where another block is not."""
 
 
@@ -181,6 +182,7 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
             record,
             figures=replace(
                 record.figures,
+                generation=MissingGeneration("too short"),
                 memory=MissingMemory("no procfs"),
                 conditions=MissingConditions("no sensors"),
                 flops_detail=MissingFlops(None, "no trace", 5.0, None),
@@ -193,6 +195,7 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
         None,
     )
     assert (row.conditions_reason, row.disturbed) == ("no sensors", None)
+    assert (row.generation_reason, row.tokens_per_s) == ("too short", None)
     assert (row.flops_reason, row.flops, row.flops_decode_step) == ("no trace", None, 5.0)
     assert row.flops_vision is None
 
