@@ -3,14 +3,18 @@
 from dataclasses import fields, replace
 
 import pytest
-from figures_factory import make_component, make_figures
+from figures_factory import (
+    make_component,
+    make_cuda_settings,
+    make_figures,
+    make_gpu_conditions,
+)
 from record_factory import make_cell, make_failed_record, make_metric, make_quality, make_record
 
 from vlmeter.axes import Axes
 from vlmeter.machine.devices import Gpu
 from vlmeter.measure.flops.result import MissingFlops
 from vlmeter.measure.result import (
-    CudaSettings,
     GpuConditions,
     MissingConditions,
     MissingGeneration,
@@ -101,7 +105,7 @@ def make_full_record() -> Record:
                 temperature_c_end=1.0,
                 foreign_cpu_share=0.0,
                 disturbance="others",
-                gpus=[make_gpu_conditions(1000.0, 50.0), make_gpu_conditions(900.0, 70.0)],
+                gpus=[make_busy_gpu(1000.0, 50.0), make_busy_gpu(900.0, 70.0)],
             ),
             flops_detail=replace(
                 figures.flops_detail,
@@ -123,29 +127,10 @@ def make_full_record() -> Record:
     return replace(record, ending=replace(record.ending, reason="a reason"))
 
 
-def make_cuda_settings() -> CudaSettings:
-    return CudaSettings(
-        version="13.0",
-        cudnn=91900,
-        capability="9.0",
-        matmul_fp32="ieee",
-        convolution_fp32="ieee",
-        fp16_reduced_precision_sums=True,
-        bf16_reduced_precision_sums=True,
-        fp16_accumulation=False,
-        cudnn_benchmark=False,
-        cudnn_deterministic=False,
-        environment={},
-    )
-
-
-def make_gpu_conditions(clock_mhz: float, temperature_c: float) -> GpuConditions:
-    return GpuConditions(
-        device="gpu0",
-        samples=3,
+def make_busy_gpu(clock_mhz: float, temperature_c: float) -> GpuConditions:
+    return make_gpu_conditions(
         sm_clock_mhz=clock_mhz,
         memory_clock_mhz=clock_mhz,
-        power_w=100.0,
         temperature_c=temperature_c,
         power_limit_w=300.0,
         throttle_reasons=["sw_power_cap"],
