@@ -143,10 +143,10 @@ def _build_tile(choice: Choice, decision: Decision, base: Axes) -> Tile:
 def _judge(choice: Choice) -> str:
     if choice.is_reference:
         return "same"
-    if choice.aim is Aim.KNEE:
-        return "better"
-    change = choice.changes.get(COST_OF[choice.aim])
-    return "better" if change is not None and change.significant else "unknown"
+    judged = COSTS if choice.aim is Aim.KNEE else (COST_OF[choice.aim],)
+    changes = [choice.changes[name] for name in judged if name in choice.changes]
+    is_better = any(change.significant and change.estimate < 0 for change in changes)
+    return "better" if is_better else "unknown"
 
 
 def _compare_with_reference(choice: Choice, decision: Decision, base: Axes) -> Iterator[str]:

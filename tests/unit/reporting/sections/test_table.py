@@ -1,10 +1,20 @@
-"""The report shows the prompts of the model and the decoding of its answers."""
+"""A section's figures in the unit of their column, and the prompts and decoding behind them."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from row_factory import make_row
 from study_factory import MadeStudy
 from study_steps import render_all
+
+from vlmeter.reporting.sections.rows import Place, SectionRows
+from vlmeter.reporting.sections.table import build_section_table
+from vlmeter.reporting.table import Table
+from vlmeter.results.summary_row import SummaryRow
 
 GREEDY = {
     "method": "greedy",
@@ -91,3 +101,76 @@ def test_the_report_names_the_settings_of_a_beam_search(tmp_path):
         "beam search of 5 beams, length penalty -1; at most 12 new tokens; at least 2; "
         "repetition penalty 1.5; end of answer: token none; padding on the left"
     ) in report
+
+
+def tabulate(*rows: SummaryRow) -> Table:
+    """Return the table of a section of these rows; `cell` is the label."""
+    places = tuple(Place(row.cell, {}, "COCO", row) for row in rows)
+    return build_section_table(SectionRows((), False, places, ())).table
+
+
+def read_column(table: Table, heading: str) -> tuple[str, list[str]]:
+    """Return a column's unit and its texts."""
+    (place,) = [place for place, text in enumerate(table.headings) if text.startswith(heading)]
+    unit = re.fullmatch(rf"{heading} \((\w+).*\)", table.headings[place])
+    return (unit[1] if unit else ""), [row[place] for row in table.rows]
+
+
+FACTORS = {"µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+COSTS = (
+    ("Latency", "s", "latency", ("latency_low_s", "latency_high_s")),
+    ("Energy", "J", "energy", ("energy_low_j", "energy_high_j")),
+)
+
+
+@pytest.mark.parametrize(("heading", "base", "value", "ends"), COSTS, ids=["latency", "energy"])
+@given(sizes=st.lists(st.floats(3e-6, 900.0), min_size=1, max_size=4))
+@settings(max_examples=20)
+def test_a_cost_and_its_brackets_are_in_the_unit_of_the_column(heading, base, value, ends, sizes):
+    rows = [make_row(**{value: size, ends[0]: size * 0.9, ends[1]: size * 1.2}) for size in sizes]
+    unit, texts = read_column(tabulate(*rows), heading)
+    factor = FACTORS[unit.removesuffix(base)]
+    for size, text in zip(sizes, texts, strict=True):
+        shown = [float(number) * factor for number in re.findall(r"[\d.e+-]+", text)]
+        assert shown == pytest.approx([size, size * 0.9, size * 1.2], rel=6e-3)
+        assert re.fullmatch(r"\S+ \[\S+, \S+\]", text)
+
+
+def test_a_quality_has_its_own_brackets():
+    errors = {"wer_value": 0.5, "wer_low": 0.4, "wer_high": 0.7}
+    task = {"task_value": 0.3, "task_low": 0.2, "task_high": 0.35, "task_metric_label": "ANLS"}
+    table = tabulate(make_row(**errors, **task))
+    assert read_column(table, "WER")[1] == ["0.500 [0.400, 0.700]"]
+    assert read_column(table, "ANLS")[1] == ["0.300 [0.200, 0.350]"]
+
+
+def test_a_column_without_an_interval_has_no_brackets():
+    table = tabulate(make_row(latency=0.02, energy=3.0))
+    assert read_column(table, "Latency") == ("ms", ["20.0"])
+    assert read_column(table, "Energy") == ("J", ["3.00"])
+
+
+def test_the_peak_is_that_of_the_cell_s_device():
+    on_gpu = make_row(
+        device="cuda",
+        peak_memory_bytes=8_000_000_000,
+        peak_allocated_bytes=8_000_000_000,
+        peak_rss_bytes=15_000_000_000,
+    )
+    assert read_column(tabulate(on_gpu), "Peak memory") == ("GB", ["8.00"])
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ({"disturbed": True}, "disturbed"),
+        ({"latency_steady": False}, "times not steady"),
+        ({"truncated_samples": 3}, "3 texts cut"),
+        ({"batch_repeats": True}, "samples repeat in a batch"),
+    ],
+)
+def test_what_a_reader_must_know_of_a_row_marks_that_row_alone(values, note):
+    table = tabulate(make_row(cell="plain"), make_row(cell="marked", **values))
+    assert read_column(table, "Notes")[1] == ["", note]
+    sound = {"disturbed": False, "latency_steady": True, "truncated_samples": 0}
+    assert "Notes" not in tabulate(make_row(**sound, batch_repeats=False)).headings

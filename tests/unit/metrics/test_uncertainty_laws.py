@@ -1,0 +1,172 @@
+"""Laws of intervals and differences that hold for all samples and rounds."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vlmeter.metrics.base import Statistic, mean, median, ratio
+from vlmeter.metrics.uncertainty import (
+    Repeatability,
+    bootstrap,
+    compare_rounds,
+    compute_difference,
+    pool_repeatability,
+)
+
+RESAMPLES = 60
+VALUES = st.floats(-1e3, 1e3, allow_nan=False).map(lambda value: round(value, 3))
+ROUNDS = st.lists(st.floats(0.01, 100.0), min_size=2, max_size=6)
+REPEATS = st.builds(Repeatability, st.floats(0.0, 0.2), st.integers(1, 20))
+KINDS = st.sampled_from(list(Statistic))
+FEW = settings(max_examples=25)
+STUDENTS_T = {2: 12.7062, 5: 2.7764, 20: 2.0930}
+"""The 97.5th percentile for a sample of so many, from a printed table."""
+
+
+def contribute(values, kind):
+    return mean(values) if kind is Statistic.RATIO else median(values)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=20), KINDS, st.integers(0, 5))
+@FEW
+def test_every_interval_over_samples_holds_its_estimate(pairs, kind, seed):
+    a, b = (contribute(values, kind) for values in zip(*pairs, strict=True))
+    for result in (
+        bootstrap(a, seed=seed, resamples=RESAMPLES),
+        compute_difference(a, b, seed=seed, resamples=RESAMPLES),
+    ):
+        assert result.low <= result.estimate <= result.high
+    assert bootstrap(a, seed=seed, resamples=RESAMPLES).estimate == a.value
+
+
+@given(ROUNDS, ROUNDS, st.none() | st.tuples(REPEATS, REPEATS))
+@FEW
+def test_every_interval_over_rounds_holds_its_estimate(a, b, repeats):
+    result = compare_rounds(a, b, repeats=repeats)
+    assert result.low <= result.estimate <= result.high
+    assert result.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-9)
+
+
+@given(
+    st.lists(VALUES, min_size=2, max_size=20),
+    KINDS,
+    st.sampled_from([2.0, 1024.0, 2.0**-10]),
+)
+@FEW
+def test_another_unit_of_the_samples_is_another_unit_of_the_interval(values, kind, factor):
+    plain, scaled = (
+        bootstrap(contribute([value * by for value in values], kind), seed=1, resamples=RESAMPLES)
+        for by in (1.0, factor)
+    )
+    assert (scaled.estimate, scaled.low, scaled.high) == pytest.approx(
+        (plain.estimate * factor, plain.low * factor, plain.high * factor), abs=1e-9
+    )
+
+
+@given(ROUNDS, ROUNDS, st.none() | st.tuples(REPEATS, REPEATS), st.floats(1e-6, 1e6))
+@FEW
+def test_another_unit_of_the_rounds_is_another_unit_of_the_interval(a, b, repeats, factor):
+    plain = compare_rounds(a, b, repeats=repeats)
+    scaled = compare_rounds(
+        [value * factor for value in a], [value * factor for value in b], repeats=repeats
+    )
+    wide = plain.high - plain.low + abs(plain.estimate)
+    assert (scaled.estimate / factor, scaled.low / factor, scaled.high / factor) == pytest.approx(
+        (plain.estimate, plain.low, plain.high), abs=1e-6 * wide + 1e-12
+    )
+
+
+@given(ROUNDS, ROUNDS, st.none() | st.tuples(REPEATS, REPEATS), st.randoms())
+@FEW
+def test_the_order_of_rounds_does_not_matter_and_the_order_of_cells_is_the_sign(
+    a, b, repeats, random
+):
+    plain = compare_rounds(a, b, repeats=repeats)
+    shuffled = compare_rounds(random.sample(a, len(a)), random.sample(b, len(b)), repeats=repeats)
+    assert vars(shuffled) == pytest.approx(vars(plain), abs=1e-9)
+    swapped = compare_rounds(b, a, repeats=None if repeats is None else repeats[::-1])
+    assert (swapped.low, swapped.high) == pytest.approx((-plain.high, -plain.low), abs=1e-9)
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=20), KINDS)
+@FEW
+def test_the_order_of_two_figures_is_the_sign_of_their_difference(pairs, kind):
+    a, b = (contribute(values, kind) for values in zip(*pairs, strict=True))
+    plain, swapped = (
+        compute_difference(*both, seed=3, resamples=RESAMPLES) for both in ((a, b), (b, a))
+    )
+    assert (swapped.low, swapped.high) == pytest.approx((-plain.high, -plain.low), abs=1e-6)
+
+
+@given(st.lists(st.tuples(VALUES, st.integers(1, 9)), min_size=1, max_size=20), KINDS, st.randoms())
+@FEW
+def test_the_order_of_samples_does_not_matter_to_the_estimate(samples, kind, random):
+    def estimate(rows):
+        values, weights = zip(*rows, strict=True)
+        figure = median(values) if kind is Statistic.MEDIAN else ratio(values, weights)
+        return bootstrap(figure, seed=0, resamples=1).estimate
+
+    shuffled = random.sample(samples, len(samples))
+    assert estimate(shuffled) == pytest.approx(estimate(samples), abs=1e-9)
+
+
+@given(st.lists(VALUES, min_size=3, max_size=20, unique=True))
+@FEW
+def test_more_confidence_asks_for_a_wider_interval_of_samples(values):
+    zeros = mean([0.0] * len(values))
+    for compute in (bootstrap, lambda figure, **more: compute_difference(figure, zeros, **more)):
+        narrow, wide = (
+            compute(mean(values), seed=0, resamples=400, confidence=share) for share in (0.5, 0.95)
+        )
+        assert wide.low < narrow.low
+        assert narrow.high < wide.high
+
+
+@given(st.lists(st.floats(1.0, 2.0), min_size=2, max_size=6, unique=True), REPEATS)
+@FEW
+def test_more_confidence_asks_for_a_wider_interval_of_rounds(rounds, repeats):
+    noisy = Repeatability(repeats.deviation + 1.0, repeats.freedom)
+    steady = Repeatability(0.0, 1)
+    for both in (None, (noisy, noisy), (noisy, steady), (steady, noisy)):
+        narrow, wide = (
+            compare_rounds(rounds, rounds, repeats=both, confidence=share).high
+            for share in (0.5, 0.95)
+        )
+        assert narrow < wide
+
+
+@given(st.lists(ROUNDS, min_size=1, max_size=4), st.floats(1e-3, 1e3))
+@FEW
+def test_how_well_a_cost_repeats_has_no_unit(groups, factor):
+    plain = pool_repeatability(groups)
+    scaled = pool_repeatability([[value * factor for value in group] for group in groups])
+    assert scaled.freedom == plain.freedom == sum(len(group) - 1 for group in groups)
+    assert scaled.deviation == pytest.approx(plain.deviation, abs=1e-9)
+
+
+@given(st.floats(1.0, 2.0), REPEATS, REPEATS)
+@FEW
+def test_worse_repeatability_of_either_cell_widens_the_interval(cost, own, others):
+    def measure_width(*repeats):
+        result = compare_rounds([cost], [cost], repeats=repeats)
+        return result.high - result.low
+
+    worse = Repeatability(own.deviation + 0.1, own.freedom)
+    same = Repeatability(others.deviation, own.freedom)
+    assert measure_width(own, same) < measure_width(worse, same)
+    assert measure_width(same, own) < measure_width(same, worse)
+
+
+@pytest.mark.parametrize(("count", "quantile"), STUDENTS_T.items())
+def test_percentiles_go_further_out_the_fewer_the_samples(count, quantile):
+    """Hesterberg's rule, with the sample's spread over n made that over n - 1."""
+    values = np.random.default_rng(5).exponential(size=count)
+    draws = np.random.default_rng(1).integers(0, count, size=(20_000, count))
+    tail = NormalDist().cdf(-math.sqrt(count / (count - 1)) * quantile)
+    expected = np.quantile(values[draws].mean(axis=1), [tail, 1 - tail], method="weibull")
+    interval = bootstrap(mean(values), seed=1, resamples=20_000)
+    assert (interval.low, interval.high) == pytest.approx(expected.tolist(), rel=1e-3)
