@@ -4,7 +4,7 @@ import re
 
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline
-    "\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that reverse the order of what follows
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that reverse the order of what follows
     "\ud800-\udfff\ufffe\uffff]"  # no characters at all: UTF-8 and XML cannot hold them
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")

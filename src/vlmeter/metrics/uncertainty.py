@@ -250,7 +250,8 @@ def _compute_half_width(parts: Sequence[tuple[float, int]], confidence: float) -
     variance = math.fsum(part for part, _ in parts)
     if variance == 0:
         return 0.0
-    freedom = variance**2 / math.fsum(part**2 / degrees for part, degrees in parts)
+    # By shares: the square of a tiny variance is none.
+    freedom = 1 / math.fsum((part / variance) ** 2 / degrees for part, degrees in parts)
     # A value just below an integer, by rounding errors, must not lose a whole degree of freedom.
     return compute_t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(
         variance

@@ -403,3 +403,43 @@ def test_a_synthetic_data_set_needs_no_columns_and_prompts(config):
     block = config.set("datasets.photos", {"source": source}).checked().datasets["photos"]
     assert (block.task, block.prompts) == ("vqa", {"bare": "{question}"})
     assert block.columns.references == "answer"
+
+
+NAMED_AXES = {
+    "model": "is not defined",
+    "optimization": "is not defined",
+    "prompt": "is not among datasets.photos.prompts",
+}
+PLACES = {
+    "base": "base.{axis}",
+    "sections.1.fix": "sections[1] (sizes).fix.{axis}",
+    "sections.1.vary": "sections[1] (sizes).vary.{axis}",
+    "layers.grids.1.fix": "layers.grids[1].fix.{axis}",
+    "layers.grids.1.vary": "layers.grids[1].vary.{axis}",
+}
+
+
+@pytest.mark.parametrize("axis", NAMED_AXES)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_name_that_stands_nowhere_else_is_refused_wherever_an_axis_has_it(config, place, axis):
+    config.set("layers.grids", [{"vary": {"batch_size": [1]}}, {"vary": {"batch_size": [2]}}])
+    if place == "base":
+        config.set(f"base.{axis}", "nowhere")
+    else:
+        config.set(place, {axis: ["nowhere"] if place.endswith("vary") else "nowhere"})
+    with pytest.raises(UserError) as refusal:
+        config.checked()
+    sentences = str(refusal.value).splitlines()
+    expected = f'my.yaml: {PLACES[place].format(axis=axis)}: "nowhere" {NAMED_AXES[axis]}'
+    assert any(sentence.startswith(expected) for sentence in sentences), sentences
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [("sections.1.datasets.1", "sections[1] (sizes)"), ("layers.dataset", "layers")],
+)
+def test_a_data_set_that_stands_nowhere_else_is_refused(config, key, place):
+    with pytest.raises(UserError) as refusal:
+        config.set(key, "nowhere").checked()
+    name = f"{place}.datasets" if place != "layers" else "layers.dataset"
+    assert str(refusal.value).startswith(f'my.yaml: {name}: "nowhere" is not defined')

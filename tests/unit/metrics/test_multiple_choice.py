@@ -38,6 +38,12 @@ def test_a_text_that_two_options_share_is_no_option():
     assert read_text("same", ["same", "Same.", "other"]) is None
 
 
+@pytest.mark.parametrize("prediction", ["", ".", "..", " !?"])
+def test_nothing_but_marks_is_no_option_not_even_one_of_marks(prediction):
+    assert read_text(prediction, ["...", "x"]) is None
+    assert read_text(prediction, ["", "x"]) is None
+
+
 def test_signs_and_points_within_numbers_distinguish_options():
     assert read_text("-5", ["5", "-5"]) == 1
     assert read_text("1.5", ["15", "1.5"]) == 1
@@ -140,18 +146,20 @@ def test_a_sentence_with_one_options_text_is_that_option(data):
 
 def test_accuracies_unparsed_rate_and_baseline_are_computed_together():
     examples = [
-        Example("1", "B", choices=("x", "y"), answer_index=1),
+        Example("1", "b", choices=("x", "y"), answer_index=1),
         Example("2", "y", choices=("x", "y", "z", "w"), answer_index=1),
         Example("3", "so it is C", choices=("x", "y", "z", "w"), answer_index=2),
         Example("4", "nonsense", choices=("x", "y"), answer_index=0),
+        Example("5", "x", choices=("x", "y", "z"), answer_index=0),
     ]
-    assert {score.name: score.contributions.value for score in scores(examples)} == {
-        "accuracy": 0.75,
-        "accuracy_letter": 0.25,
-        "accuracy_text": 0.25,
-        "accuracy_inferred": 0.75,
-        "unparsed_rate": 0.25,
-        "random_baseline": 0.375,
+    values = {score.name: score.contributions.value for score in scores(examples)}
+    assert values.pop("random_baseline") == pytest.approx((2 / 2 + 2 / 4 + 1 / 3) / 5)
+    assert values == {
+        "accuracy": 0.8,
+        "accuracy_letter": 0.2,
+        "accuracy_text": 0.4,
+        "accuracy_inferred": 0.6,
+        "unparsed_rate": 0.2,
     }
 
 

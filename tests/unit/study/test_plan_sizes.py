@@ -1,0 +1,49 @@
+"""What the plan says that a model needs follows from its numbers and their format."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from vlmeter.study.plan import write_plan
+
+NUMBERS = 3_000_000
+
+
+def plan_model(config, folder, dtypes):
+    """Return the plan's line of each number format, of a model in two files."""
+    model = folder / "model"
+    model.mkdir()
+    for part, count in enumerate((1_000_000, 2_000_000)):
+        tensors = {f"w{part}": np.zeros((count // 10, 10), np.float16)}
+        save_file(tensors, model / f"{part}.safetensors")
+    config.set("models.tiny.source", {"path": str(model)})
+    config.set("base.dtype", dtypes[0])
+    config.set("sections.0.vary", {"dtype": dtypes})
+    lines = write_plan(config.study()).splitlines()
+    return {
+        dtype: next(line for line in lines if line.startswith(f"model tiny {dtype}"))
+        for dtype in dtypes
+    }, lines
+
+
+@pytest.mark.parametrize("first", ["fp32", "fp16", "bf16"])
+def test_the_weights_take_the_bytes_of_their_number_format(config, tmp_path, monkeypatch, first):
+    monkeypatch.chdir(tmp_path)
+    others = [dtype for dtype in ("fp32", "fp16", "bf16") if dtype != first]
+    by_dtype, _ = plan_model(config, tmp_path, [first, *others])
+    for dtype, size in {"fp32": "12.0 MB", "fp16": "6.0 MB", "bf16": "6.0 MB"}.items():
+        *_, fetched, fetched_unit, kept, kept_unit, held, held_unit, numbers, _, _ = by_dtype[
+            dtype
+        ].split()
+        assert (fetched, fetched_unit) == ("0", "B")
+        assert f"{kept} {kept_unit}" == f"{held} {held_unit}" == size
+        assert float(numbers) == NUMBERS / 1e6
+
+
+def test_of_several_models_the_disk_holds_all_and_the_memory_the_largest(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    _, lines = plan_model(config, tmp_path, ["fp32", "bf16"])
+    assert "disk: at least 18.0 MB needed" in "\n".join(lines)
+    assert "memory: at least 12.0 MB for the largest model's weights" in "\n".join(lines)
