@@ -7,6 +7,7 @@ import torch
 from job_factory import make_layers_job
 from stored_data import make_model_job
 from tiny_families import FAMILIES
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from vlmeter.cell.measurement import Checks
@@ -19,6 +20,7 @@ from vlmeter.models.generate import generate_answers
 from vlmeter.models.option_scores import _append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
+aten = torch.ops.aten
 STAGES = {
     "blip2-opt": {"vision", "qformer", "prefill"},
     "blip2-flan-t5": {"vision", "qformer", "prefill"},
@@ -69,12 +71,33 @@ def test_every_parameter_has_its_stage_and_every_stage_its_work(measured, worklo
     assert 0 < counted.decode_step < counted.flops
 
 
+class CountByShapes(TorchDispatchMode):
+    """Adds up two operations per multiply-add of each product, from its shapes alone."""
+
+    LEFT = {aten.mm: 0, aten.addmm: 1, aten.bmm: 0, aten.baddbmm: 1}
+
+    def __init__(self):
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in self.LEFT:
+            self.flops += 2 * out.numel() * args[self.LEFT[func.overloadpacket]].shape[-1]
+        elif func.overloadpacket is aten.convolution:
+            self.flops += 2 * out.numel() * args[1][0].numel()
+        return out
+
+
 @EVERY
 def test_the_work_is_what_torch_counts_too(measured, workload, name):
     cell = workload(name)
     inputs = {**cell.cost_batches[0], "use_cache": False}
     counted = measured(name).figures.flops_detail
     assert counted.flops == count_dispatched_flops(cell.loaded.model, inputs)[""]
+    with torch.no_grad(), CountByShapes() as by_shapes:
+        cell.loaded.model(**inputs)
+    assert counted.flops == by_shapes.flops
     # Gemma 3's mask is made by a function that fvcore's tracer cannot follow; LLaVA does not read
     # the last layer of its vision tower, which the trace leaves out.
     assert (counted.counter == "torch") == (name in {"gemma3", "llava"})

@@ -285,8 +285,24 @@ def test_the_table_of_kinds_has_an_exponent_for_each_kind():
     )
 
 
-def test_no_sentence_holds_a_number_that_is_not_from_the_profiles():
-    """The numbers of a finding change with the data, so none is part of the sentence."""
-    small = " ".join(finding.text for finding in list_findings(make_batches(cheap_at_scale)))
-    large = " ".join(finding.text for finding in list_findings(make_batches(dear_at_scale)))
-    assert re.findall(r"\d+\.\d+ ms", small) != re.findall(r"\d+\.\d+ ms", large)
+@pytest.mark.parametrize("time_of", [cheap_at_scale, dear_at_scale, lambda size: 2.0 * size])
+@pytest.mark.parametrize("factor", [2.0, 10.0])
+def test_every_time_of_a_sentence_is_from_the_profiles(time_of, factor):
+    """Twice the times are the same sentences with twice the milliseconds, and nothing else."""
+
+    def describe_times(by):
+        profiles = [
+            add_step(batch, 4.0 * by, 2.0)
+            for batch in make_batches(lambda size: by * time_of(size))
+        ]
+        text = "\n".join(finding.text for finding in list_findings(profiles))
+        return re.split(r"(\d[\d.]*) ms", text)
+
+    plain, scaled = describe_times(1.0), describe_times(factor)
+    assert scaled[::2] == plain[::2]
+    times = [float(number) for number in plain[1::2]]
+    assert [float(number) for number in scaled[1::2]] == pytest.approx(
+        [factor * time for time in times], rel=6e-3
+    )
+    for stated in (4.0, time_of(1)):
+        assert any(time == pytest.approx(stated, rel=6e-3) for time in times)
