@@ -1,26 +1,154 @@
-"""The page on how figures are measured names tests: they must be there."""
+"""What the page on measuring promises is held: each part of it names tests, and these run code.
+
+That a test is there and runs the module that it is named after is looked at in its syntax: what it
+calls, the fixtures that it takes, and what these call in turn.
+"""
 
 import ast
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+TESTS, SOURCE = REPOSITORY / "tests", REPOSITORY / "src"
 PAGE = (REPOSITORY / "docs/measuring.md").read_text()
-NAMED = re.findall(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`", PAGE)
+TEST_NAME = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
+NAMED = sorted(set(TEST_NAME.findall(PAGE)))
+MODULE = re.compile(r"\bvlmeter(?:\.\w+)+")
+WITHOUT_PROMISE = (
+    "What a figure means, how it is got",
+    "- *The sensor itself* is NVIDIA's.",
+    "| figure | tasks |",
+    "Samples, images and answers are read and written in groups of rows",
+    "| largest resident memory of |",
+    "What grows: ",
+)
+"""Beginnings of the parts that explain, or show what a benchmark measured: they name no test."""
 
 
-def named_in(name):
-    (file,) = (REPOSITORY / "tests").rglob(name)
-    tree = ast.parse(file.read_text())
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+def list_parts() -> list[str]:
+    """Return the page's paragraphs, bullets and tables; of the tables of tests each row."""
+    parts: list[str] = []
+    for block in re.split(r"\n{2,}", PAGE):
+        if block.startswith("#"):
+            continue
+        if block.startswith("| mistake |"):
+            parts += block.splitlines()[2:]
+        else:
+            parts += re.split(r"\n(?=- )", block)
+    return parts
 
 
-def test_every_mistake_of_the_field_has_its_test():
-    assert len(NAMED) >= 25
+PARTS = list_parts()
+
+
+@pytest.mark.parametrize("part", PARTS, ids=[part[:40] for part in PARTS])
+def test_every_part_names_a_test_or_promises_nothing(part: str) -> None:
+    promises = not part.startswith(WITHOUT_PROMISE)
+    assert bool(TEST_NAME.search(part)) == promises
+
+
+def test_what_promises_nothing_is_on_the_page() -> None:
+    assert [start for start in WITHOUT_PROMISE if not any(map(start_of(start), PARTS))] == []
+
+
+def start_of(start: str):
+    return lambda part: part.startswith(start)
+
+
+class File(NamedTuple):
+    """What a Python file of the tests defines and imports, by name."""
+
+    definitions: dict[str, ast.AST]
+    imports: dict[str, str]
+
+
+@cache
+def read_file(path: Path) -> File:
+    tree = ast.parse(path.read_text())
+    definitions: dict[str, ast.AST] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions[node.name] = node
+        elif isinstance(node, ast.Assign):
+            definitions |= {each.id: node for each in node.targets if isinstance(each, ast.Name)}
+    imports = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imports |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            imports |= {a.asname or a.name.partition(".")[0]: a.name for a in node.names}
+    return File(definitions, imports)
+
+
+def list_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a piece of code uses, its fixtures among them."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.arg):
+            yield each.arg
+
+
+def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator[ast.AST | str]:
+    """Yield the code that a test runs within the tests, and the package's modules that it names."""
+    if (path, name) in seen:
+        return
+    seen.add((path, name))
+    file = read_file(path)
+    if name in file.definitions:
+        node = file.definitions[name]
+        yield node
+        yield from MODULE.findall(ast.unparse(node))
+        for used in dict.fromkeys(list_names(node)):
+            yield from list_reached(path, used, seen)
+    elif name in file.imports:
+        module, _, attribute = file.imports[name].rpartition(".")
+        support = TESTS / "support" / f"{module or attribute}.py"
+        if file.imports[name].startswith("vlmeter"):
+            yield file.imports[name]
+        elif support.exists():
+            yield from list_reached(support, attribute, seen)
+    else:
+        for folder in path.parents:
+            conftest = folder / "conftest.py"
+            if folder.is_relative_to(TESTS) and conftest.exists() and conftest != path:
+                yield from list_reached(conftest, name, seen)
+
+
+def find_module(path: Path) -> str | None:
+    """Return the module that a file of unit tests is named after."""
+    relative = path.relative_to(TESTS)
+    if relative.parts[0] != "unit":
+        return None
+    name = path.stem.removeprefix("test_").removesuffix("_laws")
+    module = ".".join(("vlmeter", *relative.parts[1:-1], name))
+    return module if SOURCE.joinpath(*module.split(".")).with_suffix(".py").exists() else None
 
 
 @pytest.mark.parametrize(("file", "test"), NAMED)
-def test_a_named_test_is_there(file, test):
-    assert test in named_in(file)
+def test_a_named_test_is_there_and_runs_what_it_is_named_after(file: str, test: str) -> None:
+    (path,) = TESTS.rglob(file)
+    function = read_file(path).definitions[test]
+    reached = list(list_reached(path, test, set()))
+    modules = {each for each in reached if isinstance(each, str)}
+    code = "\n".join(ast.unparse(each) for each in reached if isinstance(each, ast.AST))
+    assert "skip" not in "".join(map(ast.unparse, function.decorator_list))
+    assert re.search(r"\bassert\b|pytest\.raises|\bassert_\w+\(", code)
+    module = find_module(path)
+    if module is not None:
+        assert any(each == module or each.startswith(f"{module}.") for each in modules)
+    else:
+        assert modules or "snakemake" in code
+
+
+def test_a_test_that_runs_nothing_of_the_package_is_noticed(tmp_path: Path) -> None:
+    empty = tmp_path / "test_latency.py"
+    empty.write_text("def test_nothing():\n    assert True\n")
+    assert not [
+        each for each in list_reached(empty, "test_nothing", set()) if isinstance(each, str)
+    ]
