@@ -1,7 +1,7 @@
 """Laws of intervals and differences that hold for all samples and rounds."""
 
 import math
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 
 import numpy as np
 import pytest
@@ -33,16 +33,18 @@ def contribute(values, kind):
     return mean(values) if kind is Statistic.RATIO else median(values)
 
 
-@given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=20), KINDS, st.integers(0, 5))
+@given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=20), KINDS, st.integers(1, 5))
 @FEW
-def test_every_interval_over_samples_holds_its_estimate(pairs, kind, seed):
+def test_every_interval_over_samples_holds_its_estimate(pairs, kind, resamples):
+    """Of a single resample too, which may lie anywhere."""
     a, b = (contribute(values, kind) for values in zip(*pairs, strict=True))
-    for result in (
-        bootstrap(a, seed=seed, resamples=RESAMPLES),
-        compute_difference(a, b, seed=seed, resamples=RESAMPLES),
-    ):
-        assert result.low <= result.estimate <= result.high
-    assert bootstrap(a, seed=seed, resamples=RESAMPLES).estimate == a.value
+    for seed in range(5):
+        interval = bootstrap(a, seed=seed, resamples=resamples)
+        difference = compute_difference(a, b, seed=seed, resamples=resamples)
+        for result in (interval, difference):
+            assert result.low <= result.estimate <= result.high
+        assert interval.estimate == a.value
+        assert difference.estimate == a.value - b.value
 
 
 @given(ROUNDS, ROUNDS, st.none() | st.tuples(REPEATS, REPEATS))
@@ -165,6 +167,32 @@ def test_worse_repeatability_of_either_cell_or_of_both_widens_the_interval(cost,
     assert measure_width(steady, repeats) < measure_width(steady, worse)
     assert measure_width(repeats, repeats) < measure_width(worse, worse)
     assert measure_width(worse, steady) < measure_width(worse, worse)
+
+
+@given(ROUNDS, ROUNDS, REPEATS, REPEATS)
+@FEW
+def test_the_wider_of_the_spread_of_rounds_and_of_processes_counts(a, b, own, others):
+    within = compare_rounds(a, b)
+    between = compare_rounds([fmean(a)], [fmean(b)], repeats=(own, others))
+    both = compare_rounds(a, b, repeats=(own, others))
+    widths = [result.high - result.estimate for result in (within, between, both)]
+    assert widths[2] == pytest.approx(max(widths[:2]), abs=1e-9)
+
+
+@given(st.floats(0.1, 9.0), st.floats(0.1, 9.0), st.floats(0.01, 1.0))
+@FEW
+def test_rounds_of_the_same_spread_have_all_their_degrees_of_freedom(first, second, step):
+    """A last digit does not cost one: three and three rounds have four."""
+    result = compare_rounds(*([start + n * step for n in range(3)] for start in (first, second)))
+    half_width = 2.776445 * math.sqrt(2 * step**2 / 3)
+    assert result.high - result.estimate == pytest.approx(half_width, rel=1e-5)
+
+
+def test_a_part_of_a_degree_of_freedom_is_none():
+    """Nearly all of the spread is of three rounds, so there are hardly more than two degrees."""
+    result = compare_rounds([1.0, 2.0, 3.0], [5.0, 5.3, 5.6])
+    half_width = 4.302653 * math.sqrt((1 + 0.3**2) / 3)
+    assert result.high - result.estimate == pytest.approx(half_width, rel=1e-5)
 
 
 @pytest.mark.parametrize(("count", "quantile"), STUDENTS_T.items())
