@@ -6,7 +6,7 @@ import sys
 from typing import get_args
 
 from vlmeter.axes import Dtype
-from vlmeter.code_digest import script_digest
+from vlmeter.study.script_digests import get_script_digest
 from vlmeter.errors import UserError
 from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study.outline import (
