@@ -85,7 +85,7 @@ lint: setup-dev
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 
-# Lets many things go wrong in a small study; COUNT faults, told again by their SEED.
+# Lets many things go wrong in a small study; COUNT faults, repeated by their SEED.
 faults: setup-dev
 	$(BIN)/python tests/faults/run.py --count $(COUNT) --seed $(SEED)
 

@@ -26,7 +26,7 @@ from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
 
-from vlmeter.config.schema import Energy
+from vlmeter.config.schema import EnergyConfig
 from vlmeter.measure.clock import Call, CpuClock, make_clock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows
 from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
@@ -38,7 +38,7 @@ from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.study.settings import build_energy_settings
 
-ENERGY_SETTINGS = build_energy_settings(Energy())
+ENERGY_SETTINGS = build_energy_settings(EnergyConfig())
 IMAGE_TOKEN = 999
 TURNS = 25
 TURN_S = 0.4

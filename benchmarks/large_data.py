@@ -151,14 +151,14 @@ def make_job() -> "CellJob":
     """Return the job of a cell: one new token, large batches."""
     from vlmeter.axes import Axes
     from vlmeter.cell.job import CellJob, CellSetup
-    from vlmeter.config.dataset import Generation
-    from vlmeter.config.schema import Measure
+    from vlmeter.config.dataset import GenerationConfig
+    from vlmeter.config.schema import MeasureConfig
     from vlmeter.models.decoding import Decoding
     from vlmeter.models.optimization import EAGER
     from vlmeter.study.settings import build_measure_settings
 
     energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0}
-    measure = Measure(window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, energy=energy)
+    measure = MeasureConfig(window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, energy=energy)
     cell = CellSetup(
         id="tiny",
         dataset="photos",
@@ -177,7 +177,7 @@ def make_job() -> "CellJob":
         optimization=EAGER,
         task=TASK,
         template="{question}",
-        decoding=Decoding(max_new_tokens=1, **Generation().model_dump()),
+        decoding=Decoding(max_new_tokens=1, **GenerationConfig().model_dump()),
         seed=0,
         cpu_threads=2,
     )

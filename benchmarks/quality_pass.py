@@ -22,7 +22,7 @@ from transformers import AutoProcessor, Blip2ForConditionalGeneration
 from vlmeter.axes import Axes
 from vlmeter.cell.job import CellSetup
 from vlmeter.cell.worker.answers import write_predictions
-from vlmeter.config.dataset import Generation
+from vlmeter.config.dataset import GenerationConfig
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
@@ -109,7 +109,7 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
         optimization=EAGER,
         task="vqa",
         template=TEMPLATE,
-        decoding=Decoding(max_new_tokens=NEW_TOKENS, **Generation().model_dump()),
+        decoding=Decoding(max_new_tokens=NEW_TOKENS, **GenerationConfig().model_dump()),
         seed=0,
         cpu_threads=1,
     )

@@ -1,7 +1,7 @@
 """Everything that the truth checks use of VLMeter, so that one place names it."""
 
 from vlmeter.cell.worker.workload import Workload
-from vlmeter.config.schema import Energy
+from vlmeter.config.schema import EnergyConfig
 from vlmeter.machine.devices import visible_gpus
 from vlmeter.measure.clock import Call, Clock, make_clock
 from vlmeter.measure.energy.meter import make_energy_meter, measure_idle_watts
@@ -25,7 +25,7 @@ from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 from vlmeter.study.settings import build_energy_settings
 
-ENERGY_SETTINGS = build_energy_settings(Energy())
+ENERGY_SETTINGS = build_energy_settings(EnergyConfig())
 """Those of a study that sets nothing."""
 
 __all__ = [

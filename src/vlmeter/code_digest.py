@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vlmeter.source_file import SourceFile, is_own, module_file
 
-_SCRIPTS = Path("workflow/scripts")
+SCRIPTS = Path("workflow/scripts")
 _AROUND = frozenset({"vlmeter.scripting"})
 """What surrounds the one call of every script alike: no part of what its job does."""
 
@@ -113,7 +113,7 @@ def script_digest(script: str) -> str:
     Args:
         script: Its name in `workflow/scripts`, without an ending.
     """
-    file = SourceFile(_SCRIPTS / f"{script}.py", "")
+    file = SourceFile(SCRIPTS / f"{script}.py", "")
     return _sha256(
         file.text({name: "" if name in _AROUND else source_digest(name) for name in file.modules})
     )

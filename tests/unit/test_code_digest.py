@@ -70,7 +70,7 @@ SAME = {
     "a blank line": (LINE, f"\n\n{LINE}"),
     "the layout": (LINE, "    if (\n        last is None or last.key != key\n    ): return 1\n"),
     "the module's docstring": ('"""How often a cell was tried', '"""How often it was tried'),
-    "a function's docstring": ('"""Return the key of what', '"""Tell the key of what'),
+    "a function's docstring": ('"""Return the key of what', '"""Give the key of what'),
     "a field's docstring": ('"""Digest of all that', '"""A digest of all that'),
 }
 OTHER = {
@@ -320,8 +320,7 @@ def test_every_script_has_a_digest_of_its_own(repository, monkeypatch):
     assert len({script_digest(name) for name in names}) == len(names)
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
-def test_digests_do_not_depend_on_the_locale(run_python, repository, locale):
+def test_digests_do_not_depend_on_the_locale(run_python, repository):
     code = (
         f"import os; os.chdir({str(repository)!r})\n"
         "from pathlib import Path; from vlmeter.code_digest import script_digest\n"
@@ -331,7 +330,7 @@ def test_digests_do_not_depend_on_the_locale(run_python, repository, locale):
         "print(digest_content(Path('config')))"
     )
     here = run_python(code, PYTHONUTF8="1")
-    there = run_python(code, LC_ALL=locale, LANG=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    there = run_python(code, LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (here.returncode, there.returncode) == (0, 0), there.stderr
     assert here.stdout == there.stdout
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from vlmeter.config.load import check_config
-from vlmeter.config.optimizations import BUILT_IN, Optimization
+from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.registry import TASK_METRICS
@@ -85,7 +85,7 @@ def test_an_optimisation_is_a_name_in_the_config(values: dict[str, Any]) -> None
 
 
 def test_an_optimisation_for_every_study_is_a_line(monkeypatch, values: dict[str, Any]) -> None:
-    entry = eval(f"{{{line('An optimisation')}}}", {"Optimization": Optimization})
+    entry = eval(f"{{{line('An optimisation')}}}", {"OptimizationConfig": OptimizationConfig})
     monkeypatch.setitem(BUILT_IN, *next(iter(entry.items())))
     base = {**values["base"], "optimization": "mixed"}
     study = Study(check_config({**values, "base": base}, "my.yaml"))

@@ -6,7 +6,7 @@ import sys
 from typing import get_args
 
 from vlmeter.axes import Dtype
-from vlmeter.code_digest import script_digest
+from vlmeter.study.script_digests import get_script_digest
 from vlmeter.errors import UserError
 from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study.outline import (
@@ -39,8 +39,10 @@ RULES = Rules(
     on_cluster=ON_CLUSTER,
 )
 # Snakemake's jobs double the number of objects again and again, and each time the garbage collector
-# would visit all that is imported here, which lives to the end: a tenth of a dry run.
+# would visit all that is imported here, which lives to the end. And it would look for rubbish after
+# every 700 new objects, where a job has thousands that stay. Both are a tenth of a dry run each.
 gc.freeze()
+gc.set_threshold(100_000)
 FOLDER = STUDY.folder
 # The files of any data set and any cell.
 DATASET = FOLDER.dataset("{dataset}")

@@ -26,7 +26,7 @@ TEMPLATE_FIELDS = {
 """The fields that a template may name, with the column that fills each."""
 
 
-class Synthetic(Block):
+class SyntheticConfig(Block):
     """Random images, and prompts of an exact length."""
 
     text_tokens: int = Field(
@@ -35,7 +35,7 @@ class Synthetic(Block):
     image_size: int = Field(448, ge=16, le=4096, description="Pixels a side of the images.")
 
 
-class DataSource(Block):
+class DataSourceConfig(Block):
     """Where a data set comes from: the Hub, files on disk, or nowhere."""
 
     hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
@@ -54,12 +54,12 @@ class DataSource(Block):
         description="Which table of the folder, where it has several: a file, or a pattern such as "
         "`data/test-*.parquet`.",
     )
-    synthetic: Synthetic | None = Field(
+    synthetic: SyntheticConfig | None = Field(
         None, description="Random images and prompts; `columns` and `prompts` are then given."
     )
 
     @model_validator(mode="after")
-    def _check_source(self) -> "DataSource":
+    def _check_source(self) -> "DataSourceConfig":
         if sum(kind is not None for kind in (self.hub, self.path, self.synthetic)) != 1:
             raise ValueError("give one of `hub`, `path` and `synthetic`")
         if self.hub is not None and self.split is None:
@@ -74,7 +74,7 @@ class DataSource(Block):
         return self
 
 
-class Columns(Block):
+class ColumnsConfig(Block):
     """Which column of the source holds what."""
 
     image: str = Field(
@@ -92,14 +92,14 @@ class Columns(Block):
     answer_index: str | None = Field(None, description="Index of the right option, from 0.")
 
 
-class Sample(Block):
+class SampleConfig(Block):
     """Which rows of a data set are used."""
 
     n: int = Field(300, ge=1, description="How many samples; fewer where the split has fewer.")
     seed: int = Field(0, ge=0, description="Picks row groups, then rows in them.")
 
 
-class Generation(Block):
+class GenerationConfig(Block):
     """How answers are decoded; greedily unless it says otherwise. Nothing is drawn at random."""
 
     num_beams: int = Field(1, ge=1, le=64, description="Beams of a search; 1 is greedy decoding.")
@@ -120,25 +120,25 @@ class Generation(Block):
         return {"by_model": True} if data == "model" else data
 
     @model_validator(mode="after")
-    def _check_one_source(self) -> "Generation":
+    def _check_one_source(self) -> "GenerationConfig":
         if self.by_model and len(self.model_fields_set) > 1:
             raise ValueError("by_model leaves every setting to the model: give no other")
         return self
 
     @model_validator(mode="after")
-    def _check_length_penalty(self) -> "Generation":
+    def _check_length_penalty(self) -> "GenerationConfig":
         if self.length_penalty != 1 and self.num_beams == 1:
             raise ValueError("length_penalty needs num_beams above 1: greedy decoding has no score")
         return self
 
 
-class Dataset(Block):
+class DatasetConfig(Block):
     """A data set, its task, and the prompts for it."""
 
     task: Task = Field(description="What is asked; it decides the metrics.")
-    source: DataSource = Field(description="Where it comes from.")
-    columns: Columns = Field(description="Which column holds what.")
-    sample: Sample = Field(Sample(), description="Which rows are used.")
+    source: DataSourceConfig = Field(description="Where it comes from.")
+    columns: ColumnsConfig = Field(description="Which column holds what.")
+    sample: SampleConfig = Field(SampleConfig(), description="Which rows are used.")
     prompts: dict[Name, str] = Field(
         {},
         description="Named templates; {question}, {context}, {choices} (a line each) and {options} "
@@ -147,8 +147,8 @@ class Dataset(Block):
     max_new_tokens: int = Field(
         20, ge=1, le=4096, description="Longest answer in the quality pass, in tokens."
     )
-    generation: Generation = Field(
-        Generation(),
+    generation: GenerationConfig = Field(
+        GenerationConfig(),
         description="How answers are decoded, whatever the model's own generation config says. "
         "`generation: model` is short for `by_model: true`.",
     )
@@ -186,7 +186,7 @@ class Dataset(Block):
         return prompts
 
     @model_validator(mode="after")
-    def _check_columns(self) -> "Dataset":
+    def _check_columns(self) -> "DatasetConfig":
         columns = self.columns
         if self.task == "multiple_choice":
             if columns.choices is None or columns.answer_index is None:
@@ -205,7 +205,7 @@ class Dataset(Block):
         return self
 
     @model_validator(mode="after")
-    def _check_answer_lengths(self) -> "Dataset":
+    def _check_answer_lengths(self) -> "DatasetConfig":
         if self.generation.min_new_tokens > self.max_new_tokens:
             raise ValueError("generation.min_new_tokens is more than max_new_tokens")
         return self

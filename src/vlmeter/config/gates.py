@@ -11,7 +11,7 @@ Percent = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Limit = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Gate(Block):
+class GateConfig(Block):
     """A limit for one figure of some cells: where it is broken the run fails, after the report."""
 
     metric: str = Field(
@@ -42,7 +42,7 @@ class Gate(Block):
     cells: Fixed = Field(Fixed(), description="Only cells with these values of axes.")
 
     @model_validator(mode="after")
-    def _check_limits(self) -> "Gate":
+    def _check_limits(self) -> "GateConfig":
         relative = (self.max_increase_percent, self.max_decrease_percent)
         if all(limit is None for limit in (self.max, self.min, *relative)):
             raise ValueError(

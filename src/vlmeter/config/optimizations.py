@@ -9,7 +9,7 @@ from vlmeter.config.base import Block
 Attention = Literal["eager", "sdpa", "flash_attention_2", "flex_attention"]
 
 
-class AttentionByPart(Block):
+class AttentionByPartConfig(Block):
     """Attention implementations of a model's parts, where one for the whole model will not do."""
 
     vision: Attention = Field("eager", description="Of the vision tower.")
@@ -17,7 +17,7 @@ class AttentionByPart(Block):
     text: Attention = Field("eager", description="Of the language model.")
 
 
-class Compile(Block):
+class CompileConfig(Block):
     """How `torch.compile` is applied."""
 
     mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
@@ -30,13 +30,13 @@ class Compile(Block):
     )
 
 
-class Optimization(Block):
+class OptimizationConfig(Block):
     """How a model is executed: everything that must not change its answers much."""
 
-    attention: Attention | AttentionByPart = Field(
+    attention: Attention | AttentionByPartConfig = Field(
         "eager", description="Attention implementation of the whole model, or of each part."
     )
-    compile: Compile | None = Field(None, description="Left out: the model runs as it is.")
+    compile: CompileConfig | None = Field(None, description="Left out: the model runs as it is.")
     cache: Literal["dynamic", "static"] = Field(
         "dynamic", description="Key-value cache of generation: grown, or allocated once."
     )
@@ -47,21 +47,21 @@ class Optimization(Block):
     )
 
     @model_validator(mode="after")
-    def _check_not_empty(self) -> "Optimization":
+    def _check_not_empty(self) -> "OptimizationConfig":
         if not self.model_fields_set:
             raise ValueError("says nothing; give at least one key, such as attention: sdpa")
         return self
 
 
-BUILT_IN: dict[str, Optimization] = {
-    "eager": Optimization(attention="eager"),
-    "sdpa": Optimization(attention="sdpa"),
+BUILT_IN: dict[str, OptimizationConfig] = {
+    "eager": OptimizationConfig(attention="eager"),
+    "sdpa": OptimizationConfig(attention="sdpa"),
     # Attention as in `eager`, so that the two differ in compilation alone.
-    "compile": Optimization(compile=Compile()),
-    "flash_attention_2": Optimization(attention="flash_attention_2"),
-    "flex_attention": Optimization(attention="flex_attention"),
-    "static_cache": Optimization(cache="static"),
-    "int8": Optimization(quantization="int8"),
-    "int4": Optimization(quantization="int4"),
+    "compile": OptimizationConfig(compile=CompileConfig()),
+    "flash_attention_2": OptimizationConfig(attention="flash_attention_2"),
+    "flex_attention": OptimizationConfig(attention="flex_attention"),
+    "static_cache": OptimizationConfig(cache="static"),
+    "int8": OptimizationConfig(quantization="int8"),
+    "int4": OptimizationConfig(quantization="int4"),
 }
 """The names that need no definition."""

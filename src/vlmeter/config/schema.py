@@ -7,14 +7,14 @@ from pydantic import Field, field_validator, model_validator
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
-from vlmeter.config.dataset import Dataset
-from vlmeter.config.gates import Gate
-from vlmeter.config.optimizations import BUILT_IN, Optimization
+from vlmeter.config.dataset import DatasetConfig
+from vlmeter.config.gates import GateConfig
+from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
 
 Allowance = Literal["pickle", "remote_code"]
 
 
-class ModelSource(Block):
+class ModelSourceConfig(Block):
     """Where a model's weights come from: the Hub or a local folder."""
 
     hub: HubId | None = Field(None, description="Repository on the Hugging Face Hub.")
@@ -29,7 +29,7 @@ class ModelSource(Block):
     )
 
     @model_validator(mode="after")
-    def _check_source(self) -> "ModelSource":
+    def _check_source(self) -> "ModelSourceConfig":
         if (self.hub is None) == (self.path is None):
             raise ValueError("give either `hub` or `path`")
         if self.path is not None and self.revision is not None:
@@ -37,10 +37,10 @@ class ModelSource(Block):
         return self
 
 
-class Model(Block):
+class ModelConfig(Block):
     """A model under test."""
 
-    source: ModelSource = Field(description="Where its weights and processor come from.")
+    source: ModelSourceConfig = Field(description="Where its weights and processor come from.")
     weights: Literal["pretrained", "random"] = Field(
         "pretrained",
         description="`random`: the architecture of a local `config.json` at full size; its cost is "
@@ -57,7 +57,7 @@ class Model(Block):
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 
     @model_validator(mode="after")
-    def _check_random_weights(self) -> "Model":
+    def _check_random_weights(self) -> "ModelConfig":
         if self.weights == "random" and self.source.path is None:
             raise ValueError("weights: random needs source.path, a folder with a config.json")
         if self.weights == "random" and self.gpus > 1:
@@ -71,7 +71,7 @@ def _check_fixed_or_varied(fix: Fixed, vary: Varied) -> None:
             raise ValueError(f"{axis} is both fixed and varied")
 
 
-class Section(Block):
+class SectionConfig(Block):
     """A table of the report: what is fixed, what is varied, over which data sets."""
 
     name: Name = Field(description="Its name; also a target: `snakemake <name>`.")
@@ -82,34 +82,34 @@ class Section(Block):
     note: str | None = Field(None, description="A sentence below the heading.")
 
     @model_validator(mode="after")
-    def _check_section(self) -> "Section":
+    def _check_section(self) -> "SectionConfig":
         _check_fixed_or_varied(self.fix, self.vary)
         if len(set(self.datasets)) < len(self.datasets):
             raise ValueError(f"a data set is named twice: {self.datasets}")
         return self
 
 
-class LayerGrid(Block):
+class LayerGridConfig(Block):
     """Cells whose forward pass is profiled layer by layer."""
 
     fix: Fixed = Field(Fixed(), description="Values of axes.")
     vary: Varied = Field(description="Lists of values of axes.")
 
     @model_validator(mode="after")
-    def _check_grid(self) -> "LayerGrid":
+    def _check_grid(self) -> "LayerGridConfig":
         _check_fixed_or_varied(self.fix, self.vary)
         return self
 
 
-class Layers(Block):
+class LayersConfig(Block):
     """The layer profiles."""
 
     dataset: Name = Field(description="The data set whose samples are fed.")
-    grids: list[LayerGrid] = Field(min_length=1, description="Which cells are profiled.")
+    grids: list[LayerGridConfig] = Field(min_length=1, description="Which cells are profiled.")
     iterations: int = Field(10, ge=1, description="Forward passes behind each profile.")
 
 
-class Energy(Block):
+class EnergyConfig(Block):
     """How energy is turned from counters and models into joules."""
 
     window_s: float = Field(
@@ -142,7 +142,7 @@ class Energy(Block):
     )
 
 
-class Measure(Block):
+class MeasureConfig(Block):
     """How long and how often things are measured."""
 
     window_s: float = Field(10.0, gt=0, description="Least seconds of timed forwards.")
@@ -161,10 +161,10 @@ class Measure(Block):
     )
     max_attempts: int = Field(2, ge=1, description="Tries of a cell that crashed or hit a bug.")
     seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
-    energy: Energy = Field(Energy(), description="How energy is measured.")
+    energy: EnergyConfig = Field(EnergyConfig(), description="How energy is measured.")
 
 
-class Report(Block):
+class ReportConfig(Block):
     """What the report says about itself."""
 
     title: str | None = Field(None, description="Heading; default: the base model's label.")
@@ -188,30 +188,34 @@ class StudyConfig(Block):
     """One config file: one study."""
 
     study: Name = Field(description="Name of the study; its results lie in `results/<study>/`.")
-    models: dict[Name, Model] = Field(min_length=1, description="The models, by name.")
-    datasets: dict[Name, Dataset] = Field(min_length=1, description="The data sets, by name.")
-    optimizations: dict[Name, Optimization] = Field(
+    models: dict[Name, ModelConfig] = Field(min_length=1, description="The models, by name.")
+    datasets: dict[Name, DatasetConfig] = Field(min_length=1, description="The data sets, by name.")
+    optimizations: dict[Name, OptimizationConfig] = Field(
         default={},
         description="Optimisations of your own, by name, beside those that every study knows.",
     )
     base: Base = Field(description="The base cell.")
-    sections: list[Section] = Field(min_length=1, description="The tables of the report.")
-    layers: Layers | None = Field(None, description="Which cells are profiled layer by layer.")
-    gates: list[Gate] = Field(
+    sections: list[SectionConfig] = Field(min_length=1, description="The tables of the report.")
+    layers: LayersConfig | None = Field(
+        None, description="Which cells are profiled layer by layer."
+    )
+    gates: list[GateConfig] = Field(
         [], description="Limits: where one is broken the run fails, after the report is written."
     )
-    measure: Measure = Field(Measure(), description="How things are measured.")
-    report: Report = Field(Report(), description="What the report says about itself.")
+    measure: MeasureConfig = Field(MeasureConfig(), description="How things are measured.")
+    report: ReportConfig = Field(ReportConfig(), description="What the report says about itself.")
 
     @field_validator("optimizations")
     @classmethod
-    def _check_optimization_names(cls, own: dict[str, Optimization]) -> dict[str, Optimization]:
+    def _check_optimization_names(
+        cls, own: dict[str, OptimizationConfig]
+    ) -> dict[str, OptimizationConfig]:
         for name in own:
             if name in BUILT_IN:
                 raise ValueError(f'"{name}" is known already and stays what it is: choose another')
         return own
 
     @property
-    def known_optimizations(self) -> dict[str, Optimization]:
+    def known_optimizations(self) -> dict[str, OptimizationConfig]:
         """Every optimisation that a cell may name."""
         return {**BUILT_IN, **self.optimizations}

@@ -119,7 +119,7 @@ def _download(
                 link.unlink(missing_ok=True)
     raise UserError(
         f"{repository.title}: {wrong[0]} does not have the content that the Hub announces, "
-        f"fetched {retry_policy.attempts} times: run again later, and if it stays so tell the "
+        f"fetched {retry_policy.attempts} times: run again later, and if it stays so ask the "
         "model's makers."
     )
 

@@ -2,7 +2,7 @@
 
 A study measures some computations more than once without meaning to: image sizes that the
 processor resizes to one, input lengths that no text reaches. Each is a process of its own, so
-together they tell how well a measurement repeats, and every comparison can be held against that.
+together they show how well a measurement repeats, and every comparison can be held against that.
 """
 
 import json

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from vlmeter.config.base import suggest_name
-from vlmeter.config.gates import Gate
+from vlmeter.config.gates import GateConfig
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
 from vlmeter.storage.layout import CellKey, StudyFolder
@@ -69,7 +69,7 @@ def check_gates(study: Study, file: str) -> None:
         raise UserError("\n".join(f"{file}: {problem}" for problem in problems))
 
 
-def _list_problems(study: Study, gate: Gate) -> Iterator[str]:
+def _list_problems(study: Study, gate: GateConfig) -> Iterator[str]:
     figures = [*_list_units(), *_list_task_figures(study)]
     if gate.metric not in figures:
         hint = _suggest_figure(gate.metric, figures)
@@ -83,7 +83,7 @@ def _list_problems(study: Study, gate: Gate) -> Iterator[str]:
         yield from _find_baseline_problems(study, Path(gate.baseline))
 
 
-def _find_undefined_names(study: Study, gate: Gate) -> Iterator[str]:
+def _find_undefined_names(study: Study, gate: GateConfig) -> Iterator[str]:
     sections = {section.name for section in study.sections}
     named = [
         *((".sections", name, sections) for name in gate.sections),
@@ -103,7 +103,7 @@ def _find_undefined_names(study: Study, gate: Gate) -> Iterator[str]:
             yield f'{key}: "{name}" is not defined{suggest_name(name, defined)}'
 
 
-def _find_datasets_without_figure(study: Study, gate: Gate) -> Iterator[str]:
+def _find_datasets_without_figure(study: Study, gate: GateConfig) -> Iterator[str]:
     for name in gate.datasets if gate.metric not in _list_units() else []:
         block = study.config.datasets.get(name)
         if block is not None and gate.metric not in _list_figures(block.task):
@@ -126,7 +126,7 @@ def _suggest_figure(name: str, figures: list[str]) -> str:
     return hint if "did you mean" in hint else "; see docs/columns.md and the task's metrics"
 
 
-def _select_cells(study: Study, gate: Gate) -> list[Cell]:
+def _select_cells(study: Study, gate: GateConfig) -> list[Cell]:
     wanted = gate.cells.model_dump(mode="json", exclude_none=True)
     placed = {
         entry.cell

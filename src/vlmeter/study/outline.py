@@ -3,8 +3,8 @@
 from dataclasses import fields
 from functools import cache
 
-from vlmeter.config.dataset import DataSource
-from vlmeter.config.schema import ModelSource
+from vlmeter.config.dataset import DataSourceConfig
+from vlmeter.config.schema import ModelSourceConfig
 from vlmeter.results.outline import (
     DatasetInfo,
     GalleryPlan,
@@ -100,7 +100,7 @@ def _build_layers(study: Study) -> LayersOutline | None:
     return LayersOutline(study.config.layers.dataset, cells)
 
 
-def _describe_source(source: ModelSource | DataSource) -> str:
+def _describe_source(source: ModelSourceConfig | DataSourceConfig) -> str:
     return str(source.hub or source.path or "synthetic")
 
 

@@ -149,7 +149,7 @@ def _estimate_model_need(
             return Need(name, None, None, note=str(error))
         numbers, fetch = size.parameters, 0 if is_fetched else size.bytes
         if numbers is None:
-            return Need(name, fetch, None, note="the Hub tells no number of parameters")
+            return Need(name, fetch, None, note="the Hub names no number of parameters")
     elif study.config.models[model].weights == "random":
         return Need(name, 0, 0, note="random weights, made in memory at full size")
     else:

@@ -1,14 +1,14 @@
 """From the blocks of a config to what a cell's jobs are given."""
 
-from vlmeter.config import optimizations
-from vlmeter.config.dataset import Dataset
-from vlmeter.config.schema import Energy, Measure
+from vlmeter.config.dataset import DatasetConfig
+from vlmeter.config.optimizations import OptimizationConfig
+from vlmeter.config.schema import EnergyConfig, MeasureConfig
 from vlmeter.measure.settings import EnergySettings, MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
 
 
-def build_optimization(name: str, block: optimizations.Optimization) -> Optimization:
+def build_optimization(name: str, block: OptimizationConfig) -> Optimization:
     """Return what an optimisation of this name asks for."""
     attention = block.attention
     return Optimization(
@@ -20,12 +20,12 @@ def build_optimization(name: str, block: optimizations.Optimization) -> Optimiza
     )
 
 
-def build_decoding(block: Dataset) -> Decoding:
+def build_decoding(block: DatasetConfig) -> Decoding:
     """Return how answers on a data set are decoded."""
     return Decoding(max_new_tokens=block.max_new_tokens, **dict(block.generation))
 
 
-def build_measure_settings(block: Measure) -> MeasureSettings:
+def build_measure_settings(block: MeasureConfig) -> MeasureSettings:
     """Return how a cell's costs are measured."""
     return MeasureSettings(
         window_s=block.window_s,
@@ -38,7 +38,7 @@ def build_measure_settings(block: Measure) -> MeasureSettings:
     )
 
 
-def build_energy_settings(block: Energy) -> EnergySettings:
+def build_energy_settings(block: EnergyConfig) -> EnergySettings:
     """Return how energy is measured."""
     return EnergySettings(
         window_s=block.window_s,

@@ -132,7 +132,7 @@ def test_another_image_changes_the_logits(loaded, feeder, items):
 
 
 def fake(loaded, logits):
-    """Return the loaded model with one that tells these logits of its inputs."""
+    """Return the loaded model with one that gives these logits for its inputs."""
 
     class Model:
         config = loaded.model.config

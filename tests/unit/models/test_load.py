@@ -46,7 +46,7 @@ def test_every_stage_runs_with_the_attention_that_was_asked_for(load, optimizati
         ("fp16", {"vision": "float16", "qformer": "float16, float32", "prefill": "float16"}),
     ],
 )
-def test_number_formats_are_told_as_they_are(load, dtype, expected):
+def test_number_formats_are_recorded_as_they_are(load, dtype, expected):
     loaded = load(dtype=dtype)
     assert find_dtypes_in_use(loaded.model, loaded.family) == expected
     assert str(loaded.dtype) == f"torch.{expected['prefill']}"

@@ -170,7 +170,7 @@ def test_code_of_a_model_that_transformers_knows_is_not_run(fetch, own_code, che
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "[" * 10_000])
-def test_a_config_that_is_none_is_told(fetch, checkpoint, tmp_path, text):
+def test_a_config_that_is_none_is_reported(fetch, checkpoint, tmp_path, text):
     folder = shutil.copytree(checkpoint, tmp_path / "no config")
     (folder / "config.json").write_text(text)
 

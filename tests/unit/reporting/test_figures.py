@@ -11,7 +11,8 @@ from study_steps import make_pareto_plan, render_all
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_pareto import plot_pareto
 from vlmeter.reporting.figures.plot_section import plot_section
-from vlmeter.reporting.layers.profiles import find_peak, list_work, read_profiles
+from vlmeter.reporting.layers.profiles import read_profiles
+from vlmeter.reporting.layers.roofline import find_peak, list_work
 from vlmeter.results.outline import SectionGrid, SectionPlan
 from vlmeter.results.tables import read_layers
 from vlmeter.scripting import pack, unpack

@@ -23,7 +23,7 @@ def install(folder, name):
     (folder / name).touch(mode=0o755)
 
 
-def test_a_stock_machine_lacks_what_is_told_with_its_package(bare):
+def test_what_a_stock_machine_lacks_is_named_with_its_package(bare):
     lack = "which is not here: install the package"
     assert [need.sentence for need in missing_needs("cpu")] == [
         f"torch.compile needs a C++ compiler, {lack} g++, or set CXX",

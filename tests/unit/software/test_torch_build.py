@@ -69,7 +69,7 @@ def test_version_files_of_several_builds(text, build):
         ((10, 3), ("sm_100a", "compute_100a"), False),
         ((10, 3), ("sm_100f",), True),
         ((12, 0), ("compute_100f",), False),
-        # A build that does not tell excludes nothing.
+        # A build that names none excludes nothing.
         ((5, 0), (), True),
     ],
 )
@@ -77,7 +77,7 @@ def test_cuda_s_rules_of_compatibility(capability, architectures, runs):
     assert has_kernels(capability, architectures) is runs
 
 
-def test_kernels_that_are_missing_are_told_with_the_remedy():
+def test_kernels_that_are_missing_are_named_with_the_remedy():
     assert describe_missing_kernels("Tesla P100", (6, 0), "2.13.0", ["sm_75", "sm_80"]) == (
         "Tesla P100 has compute capability 6.0 and torch 2.13.0 has kernels for sm_75, sm_80 "
         "alone: install a torch that was built for this GPU, or use another GPU"

@@ -4,8 +4,13 @@ from dataclasses import fields
 
 import pytest
 
-from vlmeter.config.optimizations import BUILT_IN, AttentionByPart, Compile, Optimization
-from vlmeter.config.schema import Measure
+from vlmeter.config.optimizations import (
+    BUILT_IN,
+    AttentionByPartConfig,
+    CompileConfig,
+    OptimizationConfig,
+)
+from vlmeter.config.schema import MeasureConfig
 from vlmeter.measure.settings import EnergySettings, MeasureSettings
 from vlmeter.models import optimization
 from vlmeter.study.settings import build_measure_settings, build_optimization
@@ -27,9 +32,9 @@ def test_an_optimisation_keeps_its_name_and_what_it_asks_for(name):
 
 
 def test_blocks_inside_an_optimisation_become_types_too():
-    parts = AttentionByPart(vision="sdpa", qformer="eager", text="sdpa")
-    whole = Compile(mode="max-autotune", form="whole")
-    built = build_optimization("mine", Optimization(attention=parts, compile=whole))
+    parts = AttentionByPartConfig(vision="sdpa", qformer="eager", text="sdpa")
+    whole = CompileConfig(mode="max-autotune", form="whole")
+    built = build_optimization("mine", OptimizationConfig(attention=parts, compile=whole))
     assert built.attention == optimization.AttentionByPart("sdpa", "eager", "sdpa")
     assert built.compile == optimization.Compile("max-autotune", "whole")
     assert built.compile.is_whole
@@ -37,12 +42,12 @@ def test_blocks_inside_an_optimisation_become_types_too():
 
 def test_every_key_of_measure_reaches_the_measurement_or_is_listed_as_left_out():
     settings = {field.name for field in fields(MeasureSettings)}
-    assert settings == set(Measure.model_fields) - NOT_MEASURED_WITH
+    assert settings == set(MeasureConfig.model_fields) - NOT_MEASURED_WITH
     energy = {field.name for field in fields(EnergySettings)}
-    assert energy == set(type(Measure().energy).model_fields) - {"idle_window_s"}
+    assert energy == set(type(MeasureConfig().energy).model_fields) - {"idle_window_s"}
 
 
 def test_settings_are_those_of_the_config():
-    block = Measure(window_s=3.0, repeats=2, energy={"cpu_power_w": 65.0})
+    block = MeasureConfig(window_s=3.0, repeats=2, energy={"cpu_power_w": 65.0})
     built = build_measure_settings(block)
     assert (built.window_s, built.repeats, built.energy.cpu_power_w) == (3.0, 2, 65.0)

@@ -132,9 +132,7 @@ class EnergyMeter:
         if _is_short(seconds, self._settings):
             return _describe_short_window(seconds, self._settings)
         if device.startswith("gpu") and len(self._gpus) > 1:
-            return Sentence(
-                "the GPU has no energy counter, and codecarbon tells all GPUs in one sum"
-            )
+            return Sentence("the GPU has no energy counter, and codecarbon counts all GPUs as one")
         needed_s = self._settings.min_counter_updates * _POWER_SAMPLE_S
         if device.startswith("gpu") and seconds < needed_s:
             return Sentence(

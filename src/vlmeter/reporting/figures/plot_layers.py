@@ -24,17 +24,15 @@ from vlmeter.reporting.language import (
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
-    Work,
-    find_peak,
     get_batch_size,
     list_decode_steps,
     list_kinds,
     list_measured,
     list_stages,
-    list_work,
     read_profiles,
     select_batch_series,
 )
+from vlmeter.reporting.layers.roofline import Work, find_peak, list_work
 from vlmeter.results.numbers import format_quantity
 from vlmeter.results.outline import LayersOutline
 from vlmeter.results.tables import read_layers

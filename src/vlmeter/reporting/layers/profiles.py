@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from vlmeter.axes import Axes
 from vlmeter.errors import UserError
-from vlmeter.machine.description import Machine
 from vlmeter.reporting.settings import format_axes
 from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.outline import LayersOutline
@@ -279,45 +277,3 @@ def _label_profiles(cells: Sequence[Axes]) -> list[str]:
 
 def _order_batch_first(axis: str) -> bool:
     return axis != "batch_size"
-
-
-WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-"""Bytes of a weight by number format."""
-
-
-class Work(NamedTuple):
-    """The work of a kind of layer in a forward pass."""
-
-    kind: str
-    batch: int
-    intensity: float
-    """FLOP per byte of weights. Each weight counts as read once, activations not at all, so it is
-    an upper bound of the arithmetic intensity."""
-    flop_per_s: float
-
-
-def compute_intensity(profile: Profile, flops: float, parameters: float | None) -> float | None:
-    """Return the FLOP per byte of weights; None without weights, or if their size is unknown."""
-    size = WEIGHT_BYTES.get(profile.axes.dtype)
-    return flops / (parameters * size) if flops and parameters and size else None
-
-
-def list_work(profiles: Sequence[Profile]) -> list[Work]:
-    """Return the work of every kind of layer that has weights, in the order of the profiles."""
-    works = []
-    for profile in profiles:
-        ms, parameters = profile.sum_ms_by_kind(), profile.sum_parameters_by_kind()
-        for kind, flops in profile.sum_flops_by_kind().items():
-            flop_per_byte = compute_intensity(profile, flops, parameters.get(kind))
-            if kind != OTHER_KIND and ms[kind] > 0 and flop_per_byte is not None:
-                flop_per_s = flops / ms[kind] * 1e3
-                works.append(Work(kind, get_batch_size(profile), flop_per_byte, flop_per_s))
-    return works
-
-
-def find_peak(machine: Machine, profiles: Sequence[Profile]) -> float | None:
-    """Return the machine's peak for the profiles' device and number format, if it was measured."""
-    if not profiles:
-        return None
-    axes = profiles[0].axes
-    return machine.find_peak(axes.device, axes.dtype)

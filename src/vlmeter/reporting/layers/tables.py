@@ -7,13 +7,13 @@ from vlmeter.reporting.layers.findings import fit_power, format_error
 from vlmeter.reporting.layers.profiles import (
     OTHER_KIND,
     Profile,
-    compute_intensity,
     get_batch_size,
     group_modules,
     list_kinds,
     list_measured,
     select_batch_series,
 )
+from vlmeter.reporting.layers.roofline import compute_intensity
 from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.numbers import DASH, format_number, format_percent, format_quantity
 

@@ -140,7 +140,7 @@ def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not
         [time.call(0.5)], FakeClock(time), window_s=12.0, samples_per_batch=1, repeats=1
     )
     assert energy.energy_j is None
-    assert "codecarbon tells all GPUs in one sum" in energy.energy_reason
+    assert "codecarbon counts all GPUs as one" in energy.energy_reason
 
 
 def test_a_window_that_is_too_short_gives_no_figure():

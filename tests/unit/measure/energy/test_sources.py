@@ -34,7 +34,7 @@ def record_connection(event, args):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """A description made where files and variables tell codecarbon to do something else."""
+    """A description made where files and variables ask something else of codecarbon."""
     sys.addaudithook(record_connection)
     folder = tmp_path_factory.mktemp("cwd")
     (folder / ".codecarbon.config").write_text(
