@@ -76,6 +76,8 @@ class Card:
         self.supply = Supply(self.rest_w, self.settling_w)
         self.counter = Counter(self.supply, self.time, self.phase_s)
         self.busy_until_s = self._awake_from_s = -1e9
+        self.worked_s = 0.0
+        """How long the last work took."""
 
     def work(self, seconds: float, watts: float = 400.0, after_s: float = -1e9) -> float:
         """Queue work that needs what is there at a moment, and return when it will be done."""
@@ -83,7 +85,8 @@ class Card:
         if start_s - self.busy_until_s > REST_S:
             self._awake_from_s = start_s + RAMP_S
         slow = RAMP_FACTOR if start_s < self._awake_from_s else 1.0
-        self.busy_until_s = start_s + seconds * slow * self.slowdown
+        self.worked_s = seconds * slow * self.slowdown
+        self.busy_until_s = start_s + self.worked_s
         self.supply.draw(start_s, self.busy_until_s, watts)
         return self.busy_until_s
 

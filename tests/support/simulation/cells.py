@@ -157,15 +157,22 @@ class SimulatedProfile:
     """The JSON beside the table."""
     rows: list[LayerRow]
 
+    @property
+    def passes(self) -> list[Pass]:
+        """Every pass, in order."""
+        assert self.machine.model is not None
+        return self.machine.model.passes
+
 
 def run_profile(
-    study: StudyFiles, settings: Settings, device: str, folder: Path, iterations: int = 3
+    study: StudyFiles, settings: Settings, folder: Path, iterations: int = 3
 ) -> SimulatedProfile:
     """Profile a cell and put it into a table, by the jobs of the package."""
     from vlmeter.storage.files import read_json
 
     machine = SimulatedMachine(settings)
     gpus = len(settings.shown)
+    device = "cuda" if gpus else "cpu"
     job = make_layers_job(device=device, gpus=gpus, measure=MEASURE, iterations=iterations)
     outputs = LayersOutputs(folder / "layers/c.csv", folder / "layers/c.json")
     with machine.installed(), _in_this_process():

@@ -166,7 +166,7 @@ class SimulatedMachine:
         noise = None if seed is None else random.Random(seed)
         self.model = CostedModel(loaded, self.host, cards, noise)
         self.time.sleep(LOAD_S)
-        weights = sum(it.numel() * it.element_size() for it in loaded.model.state_dict().values())
+        weights = self.model.weights_bytes
         # They go through the host's memory to the cards.
         self.host.memory.hold(weights + LOAD_BYTES)
         for place in self.model.memories:

@@ -23,6 +23,8 @@ LAUNCH_S = 5e-6
 HOOK_S = 5e-6
 """What a hook on a layer costs the host."""
 TRANSFER_S = 0.4e-3
+TRACE_S = 2.0
+"""What the host does alone before a trace of the model: the cards rest."""
 BASE_S = {"vision": 0.8e-3, "qformer": 0.5e-3, "prefill": 0.4e-3, "": 0.3e-3}
 TOKEN_S = {"vision": 20e-6, "qformer": 30e-6, "prefill": 50e-6, "": 10e-6}
 OWN_S = {"": 2e-3, "language_model": 1e-3}
@@ -62,6 +64,8 @@ class Pass:
     """Of the devices that worked on it, one after the other."""
     begun_s: float
     """When the host began to give out its work."""
+    is_timed: bool
+    """Whether it was run as timed passes are, and not to be counted."""
     ended_s: float
     """When the device had done it."""
 
@@ -93,7 +97,7 @@ class CostedModel:
         self.model, self._host, self._cards, self._noise = loaded.model, host, cards, noise
         self.stage_of = loaded.family.stage_of
         self._factor = self._content = 1.0
-        self._rows, self._pass_s = 0, 0.0
+        self._rows, self._pass_s, self._is_traced = 0, 0.0, False
         self._kind: str | None = None
         self._trace: list[Work] = []
         self._traces: dict[object, tuple[list[Work], object, object]] = {}
@@ -135,6 +139,9 @@ class CostedModel:
         module.forward = forward
 
     def _do(self, name: str, tokens: int, hooks: int) -> None:
+        if torch.jit.is_tracing() > self._is_traced:
+            self._host.time.spend(TRACE_S)
+        self._is_traced = torch.jit.is_tracing()
         stage = self.stage_of(name) or ""
         is_step = stage == "prefill" and self._kind == "generate" and tokens <= self._rows
         watts = WATTS["decode" if is_step else stage]
@@ -158,15 +165,19 @@ class CostedModel:
         time, seconds = self._host.time, work.seconds * self._factor
         if self._cards and not work.waits and place not in (None, work.place):
             seconds += TRANSFER_S
-        self._pass_s += seconds
         if not self._cards:
+            self._pass_s += seconds
             time.spend(seconds, CPU_SHARE * work.watts)
             return
         if work.waits:
             time.wait_until(self._ready_s)
             return
         time.spend(LAUNCH_S * work.launches)
-        self._ready_s = self._cards[work.place].work(seconds, work.watts, self._ready_s)
+        self._work_on(self._cards[work.place], seconds, work.watts)
+
+    def _work_on(self, card: Card, seconds: float, watts: float) -> None:
+        self._ready_s = card.work(seconds, watts, self._ready_s)
+        self._pass_s += card.worked_s
 
     def _as_pass(self, kind: str, plain: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(plain)
@@ -193,13 +204,21 @@ class CostedModel:
         try:
             yield
             if len(self._cards) > 1:
-                self._pass_s += TRANSFER_S
-                self._ready_s = self._cards[0].work(TRANSFER_S, WATTS[""], self._ready_s)
+                self._work_on(self._cards[0], TRANSFER_S, WATTS[""])
         finally:
             batch = self._batches.setdefault(id(pixels), len(self._batches))
             ended_s = self._ready_s if self._cards else self._host.time.now_s
             self.passes.append(
-                Pass(kind, self._rows, tokens, batch, self._pass_s, begun_s, ended_s)
+                Pass(
+                    kind=kind,
+                    rows=self._rows,
+                    new_tokens=tokens,
+                    batch=batch,
+                    seconds=self._pass_s,
+                    begun_s=begun_s,
+                    is_timed=torch.is_inference_mode_enabled(),
+                    ended_s=ended_s,
+                )
             )
             self._kind, self._factor = None, 1.0
 
@@ -207,6 +226,12 @@ class CostedModel:
     def memories(self) -> list[Any]:
         """The memory of each device that the model is on."""
         return [card.memory for card in self._cards] or [self._host.memory]
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of parameters and buffers, shared ones once."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        return sum({it.data_ptr(): it.numel() * it.element_size() for it in tensors}.values())
 
     def _repeat(
         self, kind: str, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -225,11 +250,6 @@ class CostedModel:
             self._carry_out(work, place)
             place = work.place
         return outputs
-
-    @property
-    def is_hooked(self) -> bool:
-        """Whether any module has a hook."""
-        return any(self._hooks)
 
 
 def _identify(value: object) -> object:

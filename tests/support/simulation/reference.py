@@ -63,13 +63,6 @@ class Reference:
             if all_.calls > one[name].calls
         }
 
-    @property
-    def weights_bytes(self) -> int:
-        """Bytes of parameters and buffers, shared ones once."""
-        model = self.model.model
-        tensors = [*model.parameters(), *model.buffers()]
-        return sum({it.data_ptr(): it.numel() * it.element_size() for it in tensors}.values())
-
     def _watch(self, run: Any) -> "dict[str, LayerTruth]":
         """Note what the layers do in a pass, by hooks of its own."""
         seen: dict[str, LayerTruth] = {}

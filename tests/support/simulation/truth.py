@@ -265,7 +265,7 @@ STAGES = ("vision", "qformer", "connector", "prefill", "other")
 
 def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
     cards = len(cell.machine.settings.shown)
-    weights = reference.weights_bytes
+    weights = reference.model.weights_bytes
     held = weights + ACTIVATION_BYTES["generate"] * ROWS
     reserved = -(-held // (2 * MIB)) * 2 * MIB
     rss = host.INTERPRETER_BYTES + (held if not cards else 0)
