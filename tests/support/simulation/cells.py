@@ -58,6 +58,7 @@ class StudyFiles:
     """What the jobs before a cell leave."""
 
     folder: Path
+    checkpoint: Path
     images: Path
     model: Path
     machines: dict[bool, Path]
@@ -73,6 +74,7 @@ def write_study(folder: Path, checkpoint: Path, pictures: list[bytes]) -> StudyF
     """Store a model and samples, and describe the simulated machine."""
     files = StudyFiles(
         folder,
+        checkpoint,
         images=folder / "data/photos/img28/images.json",
         model=folder / "models/tiny-fp32.json",
         machines={rapl: folder / f"machine-{rapl}.json" for rapl in (False, True)},
@@ -118,7 +120,9 @@ class SimulatedCell:
 def make_job(device: str, gpus: int = 0, optimization: str = "eager", **settings: Any) -> CellJob:
     """Return the job of a cell."""
     job = make_cell_job(device=device, gpus=gpus, optimization=get_optimization(optimization))
-    return replace(job, measure=replace(MEASURE, **settings))
+    axes = replace(job.cell.axes, optimization=optimization)
+    cell = replace(job.cell, axes=axes)
+    return replace(job, cell=cell, measure=replace(MEASURE, **settings))
 
 
 def run_cell(study: StudyFiles, settings: Settings, job: CellJob, folder: Path) -> SimulatedCell:

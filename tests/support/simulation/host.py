@@ -1,7 +1,6 @@
 """The host: its processors and who uses them, its memory, its power and the garbage collector."""
 
 import fnmatch
-import gc
 from collections import namedtuple
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -46,6 +45,8 @@ class Host:
         """What the process itself was busy for."""
         self.resets_s: list[float] = []
         """When the peak of its memory was set back."""
+        self.collects = True
+        """Whether the garbage collector is enabled."""
         self._passes = 0
         self._begun_s = time.now_s
         time.on_work = self._be_busy
@@ -54,11 +55,20 @@ class Host:
         self.own_s += end_s - start_s
         self.supply.draw(start_s, end_s, BUSY_W if watts is None else watts)
 
-    def collect_garbage(self) -> None:
-        """Collect now and then, where the collector is enabled."""
+    def leave_garbage(self) -> None:
+        """Leave what a pass leaves: now and then it is collected, where the collector is enabled."""
         self._passes += 1
-        if gc.isenabled() and self._passes % GC_EVERY == 0:
+        if self.collects and self._passes % GC_EVERY == 0:
             self.time.spend(GC_S)
+
+    def as_gc(self) -> SimpleNamespace:
+        """Return what stands in for `gc`."""
+        return SimpleNamespace(
+            isenabled=lambda: self.collects,
+            enable=lambda: setattr(self, "collects", True),
+            disable=lambda: setattr(self, "collects", False),
+            collect=lambda: self.time.spend(GC_S),
+        )
 
     def load(self, at_s: float) -> float:
         """Return the load average at a moment."""

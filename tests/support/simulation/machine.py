@@ -111,6 +111,7 @@ class SimulatedMachine:
             patch.setattr(module, "time", time)
         for module in (conditions, vlmeter.cell.worker.time_spent, meter):
             patch.setattr(module, "psutil", psutil)
+        patch.setattr(clock, "gc", self.host.as_gc())
         patch.setattr(meter, "sleep", time.sleep)
         patch.setattr(counter_window, "threading", self.time.threads)
         _set_default(patch, settling.wait_until_idle, sleep=time.sleep, now=time.monotonic)
@@ -123,6 +124,7 @@ class SimulatedMachine:
             if hasattr(torch.cuda, name):
                 patch.setattr(torch.cuda, name, getattr(self.cuda, name))
         patch.setattr(open_cell, "load_model", self.load)
+        patch.setattr(torch.nn.Module, "compile", self._compile)
         patch.setattr(describe_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
         for name in ("_CPU_SIZE", "_CUDA_SIZE"):
@@ -173,6 +175,14 @@ class SimulatedMachine:
             place.hold(weights + LOAD_BYTES)
             place.keep(weights)
         return loaded
+
+    @property
+    def _compile(self) -> Any:
+        def compile_module(module: torch.nn.Module, **options: Any) -> None:
+            assert self.model is not None
+            self.model.compile(module, **options)
+
+        return compile_module
 
     @contextmanager
     def computing_peaks(self) -> Iterator[None]:

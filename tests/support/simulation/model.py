@@ -34,6 +34,12 @@ CPU_SHARE = 0.15
 """Of these watts, what the processors draw for the same work."""
 ACTIVATION_BYTES = {"forward": 24 * MIB, "generate": 40 * MIB}
 """Per row of a batch, on each device that the model is on."""
+COMPILED_SHARE = 0.6
+"""What a compiled layer that repeats takes, of what the layers inside take."""
+COMPILE_S = 7.0
+"""What its compilation costs the host."""
+RECOMPILED, RECOMPILED_AT = "qformer.encoder.layer.0.output_query.dense", 6
+"""What is another program from so many compiled passes on."""
 NOISE = 0.1
 """A pass takes up to this share longer than stated, and mostly much less."""
 
@@ -64,6 +70,8 @@ class Pass:
     """Of the devices that worked on it, one after the other."""
     begun_s: float
     """When the host began to give out its work."""
+    is_compiled: bool
+    """Whether anything of the model was compiled."""
     is_timed: bool
     """Whether it was run as timed passes are, and not to be counted."""
     ended_s: float
@@ -104,6 +112,9 @@ class CostedModel:
         self._batches: dict[int, int] = {}
         self._ready_s = 0.0
         self._hooks: list[Any] = []
+        self.graphs: list[int] = []
+        """How many compiled passes there had been when each graph was captured."""
+        self._compiled_passes = 0
         names = [name for name, module in self.model.named_modules() if is_layer(module)]
         self.index = {name: number for number, name in enumerate(names)}
         for name, module in self.model.named_modules():
@@ -124,9 +135,12 @@ class CostedModel:
 
     def _wrap(self, module: torch.nn.Module, name: str) -> None:
         plain = module.forward
+        module.version = 1
 
         @functools.wraps(plain)
         def forward(*args: Any, **kwargs: Any) -> Any:
+            if torch.compiler.is_compiling():
+                return plain(*args, **kwargs) * module.version
             tensors = (it for it in (*args, *kwargs.values()) if isinstance(it, torch.Tensor))
             hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
             self._do(name, count_tokens(module, next(tensors)), hooks)
@@ -147,6 +161,32 @@ class CostedModel:
         watts = WATTS["decode" if is_step else stage]
         self._host.time.spend(HOOK_S * hooks)
         self._run(Work(self._place(stage), self.cost_s(name, tokens), watts))
+
+    def compile(self, region: torch.nn.Module, **options: Any) -> None:
+        """Compile a layer that repeats, as `nn.Module.compile`, with a quick compiler."""
+        names = {id(module): name for name, module in self.model.named_modules()}
+        inside = [names[id(it)] for it in region.modules() if names[id(it)] in self.index]
+        run = torch.compile(region._call_impl, backend=self._capture, dynamic=options["dynamic"])
+        costs = [COMPILE_S]
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._host.time.spend(costs.pop() if costs else 0.0)
+            given = next(it for it in (*args, *kwargs.values()) if isinstance(it, torch.Tensor))
+            stage = self.stage_of(inside[0]) or ""
+            stated_s = sum(self.cost_s(name, given[..., 0].numel()) for name in inside)
+            self._run(Work(self._place(stage), COMPILED_SHARE * stated_s, WATTS[stage]))
+            return run(*args, **kwargs)
+
+        region._compiled_call_impl = call
+
+    def _capture(self, graph: Any, inputs: Any) -> Any:
+        self.graphs.append(self._compiled_passes)
+        return graph.forward
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether anything of the model is compiled."""
+        return any(it._compiled_call_impl is not None for it in self.model.modules())
 
     def _place(self, stage: str) -> int:
         return len(self._cards) - 1 if stage == "prefill" and self._cards else 0
@@ -194,11 +234,15 @@ class CostedModel:
         """Begin and end a pass: its noise, its memory, and its place in the ledger."""
         pixels, tokens = kwargs["pixel_values"], kwargs.get("max_new_tokens")
         self._rows = len(pixels)
-        self._host.collect_garbage()
+        self._host.leave_garbage()
         self._kind, self._trace, self._pass_s = kind, [], 0.0
         self._factor = 1.0 + NOISE * self._noise.random() ** 3 if self._noise else 1.0
         self._content = 1.0 + 0.5 * float(pixels.float().mean().abs() * 10 % 1)
         self._ready_s = begun_s = self._host.time.now_s
+        if self.is_compiled:
+            self._compiled_passes += 1
+            again = self._compiled_passes > RECOMPILED_AT
+            self.model.get_submodule(RECOMPILED).version = 2 if again else 1
         for memory in self.memories:
             memory.hold(ACTIVATION_BYTES[kind] * self._rows)
         try:
@@ -216,6 +260,7 @@ class CostedModel:
                     batch=batch,
                     seconds=self._pass_s,
                     begun_s=begun_s,
+                    is_compiled=self.is_compiled,
                     is_timed=torch.is_inference_mode_enabled(),
                     ended_s=ended_s,
                 )
@@ -238,7 +283,8 @@ class CostedModel:
     ) -> Any:
         if not torch.is_inference_mode_enabled() or any(self._hooks):
             return plain(*args, **kwargs)
-        key = (kind, *((name, _identify(value)) for name, value in sorted(kwargs.items())))
+        version = self.model.get_submodule(RECOMPILED).version
+        key = (kind, self.is_compiled, version, *((name, _identify(value)) for name, value in sorted(kwargs.items())))
         if key not in self._traces:
             outputs = plain(*args, **kwargs)
             # The inputs are kept, so that no other ones get their identity.

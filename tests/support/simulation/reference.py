@@ -49,6 +49,19 @@ class Reference:
         """What each layer does in a forward pass, by name."""
         return self._watch(lambda: self.run())
 
+    def count_normalised(self) -> int:
+        """Return the elements that are normalised in a forward pass."""
+        seen: list[int] = []
+        norms = [it for it in self.model.model.modules() if isinstance(it, nn.LayerNorm)]
+        handles = [
+            norm.register_forward_hook(lambda *given: seen.append(given[-1].numel()))
+            for norm in norms
+        ]
+        self.run()
+        for handle in handles:
+            handle.remove()
+        return sum(seen)
+
     def count_step(self, new_tokens: int) -> "dict[str, LayerTruth]":
         """Return what each layer does in the mean decode step of a generation of such a length."""
         one, many = (self._watch(lambda n=n: self.run(n)) for n in (1, new_tokens))
