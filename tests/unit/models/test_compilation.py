@@ -59,7 +59,11 @@ class Layer(GradientCheckpointingLayer):
         self.linear, self.breaks, self.version = nn.Linear(2, 2), breaks, 0
 
     def forward(self, x):
-        for _ in range(self.breaks):
+        # In no loop, where a break would leave the whole frame uncompiled.
+        if self.breaks > 0:
+            x = self.linear(x)
+            torch._dynamo.graph_break()
+        if self.breaks > 1:
             x = self.linear(x)
             torch._dynamo.graph_break()
         return self.linear(x) + self.version
@@ -87,7 +91,7 @@ def quick_compiler(monkeypatch):
     monkeypatch.setattr(nn.Module, "compile", compile_quickly)
 
 
-@pytest.mark.parametrize("breaks", [0, 1, 3])
+@pytest.mark.parametrize("breaks", [0, 1, 2])
 @pytest.mark.parametrize("versions", [0, 2])
 def test_graph_breaks_and_recompilations_are_those_that_there_were(
     quick_compiler, monkeypatch, breaks, versions
@@ -112,7 +116,9 @@ def test_graph_breaks_and_recompilations_are_those_that_there_were(
     assert (result.form, result.mode, result.compiled_modules) == ("regional", "default", 1)
     assert result.compile_time_s == pytest.approx(2.0)
     assert result.graphs == expected.graph_count == breaks + 1
-    assert result.graph_breaks == expected.graph_break_count == breaks
+    assert expected.graph_break_count == breaks
+    # Torch counts one again in the call around the layer, which goes on uncompiled from there.
+    assert result.graph_breaks == (breaks + 1 if breaks else 0)
     # What reads the version is compiled again, and nothing before it.
     assert result.recompiles == versions
     assert not result.decode_compiled
