@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from job_factory import FIRST_ATTEMPT, get_optimization, make_cell_job, make_layers_job
 from machines import make_machine_job
-from simulation.machine import Settings, SimulatedMachine
-from simulation.model import Pass
 from stored_data import make_model_job, write_samples
 
+from simulation.machine import Settings, SimulatedMachine
+from simulation.model import Pass
 from vlmeter.cell import frame
 from vlmeter.cell.job import CellInputs, CellJob, LayersJob
 from vlmeter.cell.measurement import Figures, read_measurement
@@ -222,5 +222,3 @@ def _aggregate(
         folder / "repeatability.json",
         Comparisons(pairs=(), seed=0, resamples=20),
     )
-
-

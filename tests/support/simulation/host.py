@@ -21,9 +21,7 @@ CHILD_SHARE, ENDED_CHILDREN_S, ENDED_SHARE = 0.05, 1.5, 0.02
 """Of the time of one core: a live compile worker, and ended ones with what they took before."""
 GC_EVERY, GC_S = 4, 0.4
 """Where the collector is enabled, a collection comes with so many passes and takes so long."""
-CpuTimes = namedtuple(
-    "CpuTimes", "user nice system idle iowait irq softirq steal guest guest_nice"
-)
+CpuTimes = namedtuple("CpuTimes", "user nice system idle iowait irq softirq steal guest guest_nice")
 OwnTimes = namedtuple("OwnTimes", "user system children_user children_system")
 
 
@@ -56,7 +54,7 @@ class Host:
         self.supply.draw(start_s, end_s, BUSY_W if watts is None else watts)
 
     def leave_garbage(self) -> None:
-        """Leave what a pass leaves: now and then it is collected, where the collector is enabled."""
+        """Leave what a pass leaves; an enabled collector collects it now and then."""
         self._passes += 1
         if self.collects and self._passes % GC_EVERY == 0:
             self.time.spend(GC_S)

@@ -6,24 +6,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
 from typing import Any
 
 import pytest
 import torch
 from fake_nvml import FakeNvml
-from simulation.card import MIB, Card
-from simulation.clock import SimulatedTime
-from simulation.cuda import SimulatedCuda
-from simulation.host import RAM_W, Host
-from simulation.model import CostedModel
-from simulation.tracker import SimulatedTracker
 from torch.overrides import TorchFunctionMode
 
 import vlmeter.cell.worker.measure
 import vlmeter.cell.worker.time_spent
 import vlmeter.measure.layers.stopwatch
 import vlmeter.models.compilation
+from simulation.card import MIB, Card
+from simulation.clock import SimulatedTime
+from simulation.cuda import SimulatedCuda
+from simulation.host import RAM_W, Host
+from simulation.model import CostedModel
+from simulation.tracker import SimulatedTracker
 from vlmeter.cell.worker import open_cell
 from vlmeter.machine import describe_machine, devices, host
 from vlmeter.measure import clock, conditions, memory, peak, settling
@@ -227,5 +226,3 @@ def _set_default(patch: pytest.MonkeyPatch, function: Any, **values: object) -> 
     for name, value in values.items():
         defaults[names.index(name) - len(names)] = value
     patch.setattr(function, "__defaults__", tuple(defaults))
-
-

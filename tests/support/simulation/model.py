@@ -284,7 +284,12 @@ class CostedModel:
         if not torch.is_inference_mode_enabled() or any(self._hooks):
             return plain(*args, **kwargs)
         version = self.model.get_submodule(RECOMPILED).version
-        key = (kind, self.is_compiled, version, *((name, _identify(value)) for name, value in sorted(kwargs.items())))
+        key = (
+            kind,
+            self.is_compiled,
+            version,
+            *((name, _identify(value)) for name, value in sorted(kwargs.items())),
+        )
         if key not in self._traces:
             outputs = plain(*args, **kwargs)
             # The inputs are kept, so that no other ones get their identity.

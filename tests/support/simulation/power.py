@@ -2,6 +2,9 @@
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
+
+from vlmeter.measure.energy.counters import EnergyCounter
 
 
 class Supply:
@@ -70,3 +73,16 @@ class Counter:
     def read_j(self) -> float:
         """Return the same in joules."""
         return self.read_mj() * 1e-3
+
+
+def make_counter(
+    device: str, read_j: Callable[[], float | None], wrap_j: float | None = None, update_s=0.1
+) -> EnergyCounter:
+    """Return a counter as the package opens it."""
+    return EnergyCounter(device, f"a meter of {device}", read_j, wrap_j, update_s)
+
+
+def replay(*values: object) -> Callable[[], object]:
+    """Return a reading that gives the values of a recorded series in turn."""
+    series = iter(values)
+    return lambda: next(series)

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from job_factory import get_optimization
 from PIL import Image
+from torch import nn
+
 from simulation.machine import Settings, SimulatedMachine
 from simulation.model import CostedModel, Pass, count_tokens
-from torch import nn
 
 TEXT_TOKENS, IMAGE_TOKENS, ROWS = 12, 4, 2
 
@@ -47,7 +48,7 @@ class Reference:
     @cached_property
     def layers(self) -> "dict[str, LayerTruth]":
         """What each layer does in a forward pass, by name."""
-        return self._watch(lambda: self.run())
+        return self._watch(self.run)
 
     def count_normalised(self) -> int:
         """Return the elements that are normalised in a forward pass."""
@@ -120,7 +121,11 @@ def count_operations(module: nn.Module, given: Any, kwargs: Any, output: Any) ->
     if isinstance(module, nn.Conv2d):
         inside = module.in_channels * prod(module.kernel_size)
         return 2 * prod(output.shape) * inside
-    if type(module).__name__ in ("Blip2Attention", "OPTAttention", "Blip2QFormerMultiHeadAttention"):
+    if type(module).__name__ in (
+        "Blip2Attention",
+        "OPTAttention",
+        "Blip2QFormerMultiHeadAttention",
+    ):
         other, cache = kwargs.get("encoder_hidden_states"), kwargs.get("past_key_values")
         keys = (given if other is None else other).shape[1]
         if cache is not None and hasattr(module, "layer_idx") and "OPT" in type(module).__name__:

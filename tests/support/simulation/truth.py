@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from simulation import host
 from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB, WORK_MHZ
 from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
@@ -20,7 +21,7 @@ SHARE = 0.004
 """What an energy over a window may be off: the docs give 10 ms of a round, and there are five."""
 
 
-def about(value: float, rel: float = 1e-6, abs: float = 0.0) -> Any:  # noqa: A002
+def about(value: float, rel: float = 1e-6, abs: float = 0.0) -> Any:
     """Return a value that others equal within a share, or within an amount."""
     return pytest.approx(value, rel=rel, abs=abs)
 
@@ -45,7 +46,7 @@ def part_passes(cell: SimulatedCell) -> Windows:
     if cell.job.cell.optimization.compile is not None:
         forwards = forwards[1:]
     warmup = count_warmup(forwards, 1.0 if cell.job.cell.gpus else 0.0)
-    iterations = count_iterations(forwards[warmup:])
+    iterations = count_iterations(cell, forwards[warmup:])
     pairs = 1 + MEASURE.repeats
     whole = cell.list_passes("generate", NEW_TOKENS)
     begun_s = whole[0].begun_s
@@ -72,12 +73,15 @@ def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
     raise AssertionError("the passes never settled")
 
 
-def count_iterations(passes: Sequence[Pass]) -> list[int]:
+def count_iterations(cell: SimulatedCell, passes: Sequence[Pass]) -> list[int]:
     """Return the passes of each round: so many and no fewer seconds than the plan says."""
-    counts, index = [], 0
-    for _ in range(MEASURE.repeats):
+    plan, counts, index = cell.job.measure, [], 0
+    for _ in range(plan.repeats):
         begun, seconds = index, 0.0
-        while seconds < MEASURE.window_s / MEASURE.repeats or index - begun < 6:
+        while (
+            seconds < plan.window_s / plan.repeats
+            or index - begun < plan.min_iterations / plan.repeats
+        ):
             seconds += passes[index].seconds
             index += 1
         counts.append(index - begun)
@@ -99,10 +103,14 @@ def list_truths(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
 
 def _list_latencies(cell: SimulatedCell, windows: Windows, reference: Reference) -> dict[str, Any]:
     seconds = np.array([it.seconds for it in windows.latency])
-    lengths = count_iterations(windows.latency)
+    lengths = count_iterations(cell, windows.latency)
     rounds = [float(np.median(each)) for each in np.split(seconds, np.cumsum(lengths)[:-1])]
     half = T_4 * np.std(rounds, ddof=1) / np.sqrt(len(rounds))
     median = np.median(seconds)
+    turns = [it.batch for it in (*windows.warmup, *windows.latency)]
+    assert len(set(turns[:2])) == 2, "the batches are distinct"
+    assert all(batch == turns[index % 2] for index, batch in enumerate(turns)), "and take turns"
+    assert len({it.batch for it in windows.energy}) == 2, "in the energy window, too"
     if not windows.latency[0].is_compiled:
         stated_s = cell.machine.settings.slowdown * np.mean(reference.forwards_s())
         assert stated_s < median < stated_s * (1 + NOISE), "the ledger is of the stated costs"
@@ -155,8 +163,7 @@ class AsJson:
 
 def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference) -> dict[str, Any]:
     first, whole = (
-        float(np.median([it.seconds for it in passes]))
-        for passes in (windows.first, windows.whole)
+        float(np.median([it.seconds for it in passes])) for passes in (windows.first, windows.whole)
     )
     slowdown = cell.machine.settings.slowdown
     for passes, tokens in ((windows.first, 1), (windows.whole, NEW_TOKENS)):
@@ -214,8 +221,12 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         for device in ("cpu", *(["gpu"] if has_gpu else []))
     )
     source = {
-        "cpu": ("measured", "RAPL package-0") if settings.has_rapl else ("modelled", "a model of load"),
-        "ram": ("measured", "RAPL dram") if settings.has_rapl else ("constant", f"{host.RAM_W:g} W"),
+        "cpu": ("measured", "RAPL package-0")
+        if settings.has_rapl
+        else ("modelled", "a model of load"),
+        "ram": ("measured", "RAPL dram")
+        if settings.has_rapl
+        else ("constant", f"{host.RAM_W:g} W"),
         "gpu": ("measured", "NVML total energy counter, whole GPU") if has_gpu else (None, None),
     }
     by_device = {

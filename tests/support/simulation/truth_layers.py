@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 import numpy as np
+
 from simulation.cells import NEW_TOKENS, SimulatedProfile
 from simulation.model import HOOK_S, OWN_S, Pass
 from simulation.reference import ROWS, LayerTruth, Reference
@@ -68,9 +69,7 @@ class PassTruth:
 def find_forward(profile: SimulatedProfile, reference: Reference) -> PassTruth:
     """Return the truth of the forward pass."""
     passes = [
-        it
-        for it in profile.passes
-        if it.kind == "forward" and it.rows == ROWS and it.is_timed
+        it for it in profile.passes if it.kind == "forward" and it.rows == ROWS and it.is_timed
     ]
     plain, hooked = _split(profile, passes)
     return PassTruth(

@@ -11,11 +11,11 @@ from typing import Any
 
 import jiwer
 import torch
+
 from simulation.cells import BROKEN, NEW_TOKENS, QUESTIONS, SimulatedCell, StudyFiles
 from simulation.model import COMPILE_S, RECOMPILED_AT
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 from simulation.truth import AsJson, about
-
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.storage.parquet import read_table
 
@@ -109,9 +109,7 @@ def _list_input() -> dict[str, Any]:
         "sequence_length": IMAGE_TOKENS + TEXT_TOKENS,
         "pixel_shape": "3x28x28",
         "prompt_template": AsJson(["question : {question} answer :"]),
-        "decoding": (
-            "greedy; at most 4 new tokens; end of answer: token 2; padding on the left"
-        ),
+        "decoding": ("greedy; at most 4 new tokens; end of answer: token 2; padding on the left"),
         "cost_samples": len(QUESTIONS),
         "truncated_samples": 0,
         "batch_samples": ROWS,
@@ -188,7 +186,9 @@ def _list_compilation(cell: SimulatedCell) -> dict[str, Any]:
 def _list_place(cell: SimulatedCell, study: StudyFiles) -> dict[str, Any]:
     cards = len(cell.machine.settings.shown)
     commit, dirty = _ask_git("rev-parse", "HEAD"), _ask_git("status", "--porcelain")
-    container = "docker" if Path("/.dockerenv").exists() else os.environ.get("container")
+    # Podman's name for it is in lower case.
+    named = os.environ.get("container")  # noqa: SIM112
+    container = "docker" if Path("/.dockerenv").exists() else named
     described = json.loads(study.machines[cell.machine.settings.has_rapl].read_text())
     return {
         "git_commit": commit,
