@@ -14,7 +14,18 @@ from vlmeter.measure.energy.description import (
     IdlePower,
     RamSource,
 )
+from vlmeter.measure.settings import EnergySettings
 from vlmeter.provenance import GitState
+
+ENERGY_SETTINGS = EnergySettings(
+    window_s=10.0,
+    min_window_s=1.0,
+    min_counter_updates=10,
+    cpu_power_w=None,
+    ram_power_w=None,
+    country_iso_code=None,
+    grid_kg_per_kwh=None,
+)
 
 ENERGY = EnergySources(
     codecarbon="3.3.2",

@@ -126,6 +126,51 @@ def test_a_job_sees_its_gpus_alone_of_those_that_it_may_use(seen_by_cuda, gpus, 
     assert seen_by_cuda(gpus, visible) == seen
 
 
+LOOK = """
+import fcntl
+def look(name):
+    path = os.path.join(os.environ["VLMETER_LOCK_DIR"], f"{name}.lock")
+    for state, kind in (("free", fcntl.LOCK_EX), ("shared", fcntl.LOCK_SH)):
+        with open(path, "a") as file:
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                return state
+            except BlockingIOError:
+                pass
+    return "alone"
+"""
+"""How others would find a lock: free, shared by its kind, or held by one alone."""
+NAMES = ["working", "gpu-measuring", *(f"card-{uuid(number)}" for number in (1, 2, 3))]
+
+
+@pytest.mark.parametrize(
+    ("job", "states"),
+    [
+        ("run_job('a.log', ", ["shared", "free", "free", "free", "free"]),
+        ("run_measuring_job('a.log', 'cpu', 0, ", ["alone", "alone", "free", "free", "free"]),
+        ("run_measuring_job('a.log', 'cuda', 1, ", ["free", "shared", "alone", "free", "free"]),
+        ("run_measuring_job('a.log', 'cuda', 2, ", ["free", "shared", "alone", "alone", "free"]),
+        # There are three: it measures nothing, and keeps nobody from measuring.
+        ("run_measuring_job('a.log', 'cuda', 4, ", ["free"] * 5),
+    ],
+)
+def test_a_job_takes_its_locks_while_it_works_and_no_others(run_python, tmp_path, job, states):
+    (tmp_path / "locks").mkdir()
+    done = run_python(
+        f"{PREAMBLE}{LOOK}"
+        f"{job}lambda: print(*map(look, {NAMES})))\n"
+        # Descriptor 1 is the log's by now.
+        f"print(*map(look, {NAMES}), flush=True)",
+        PYTHONPATH=os.pathsep.join([str(FAKE_NVML), os.environ.get("PYTHONPATH", "")]),
+        FAKE_GPUS="3",
+        CUDA_VISIBLE_DEVICES="0,1,2",
+    )
+    assert done.returncode == 0, (tmp_path / "a.log").read_text()
+    during, after = (tmp_path / "a.log").read_text().splitlines()
+    assert during.split() == states
+    assert after.split() == ["free"] * 5
+
+
 def test_results_that_cannot_be_written_are_reported_in_the_log_and_on_the_terminal(job):
     words = "The results cannot be written ([Errno 30] Read-only file system: 'r.json')"
     log, done = job("raise OSError(30, 'Read-only file system', 'r.json')")

@@ -1,7 +1,8 @@
 import gc
 
 import pytest
-from measure_fakes import FakeCuda
+from simulation.clock import SimulatedTime
+from simulation.cuda import make_cuda
 
 from vlmeter.measure.clock import CpuClock, CudaClock, make_clock, pause_garbage_collection
 
@@ -14,21 +15,47 @@ def test_the_cpu_clock_times_every_call():
     assert min(seconds) > 0
 
 
-def test_the_cuda_clock_synchronises_once_whatever_the_number_of_calls():
-    cuda = FakeCuda()
+NEAR = {"abs": 2e-6}
+"""A device that waits for the host begins with it, an event's record late."""
+
+
+def test_the_cuda_clock_times_what_a_device_works_behind_the_host():
+    cuda = make_cuda(SimulatedTime(), cards=2)
     clock = CudaClock("cuda:1", cuda)
-    seconds = clock.time_calls([lambda: cuda.work(2.0), lambda: cuda.work(3.0)] * 5)
-    assert seconds == pytest.approx([0.002, 0.003] * 5, rel=1e-12)
-    assert cuda.synchronised == ["cuda:1"]
-    assert cuda.current == ["cuda:1"]
+    calls = [lambda: cuda.cards[1].work(0.002), lambda: cuda.cards[1].work(0.003)] * 5
+    assert clock.time_calls(calls) == pytest.approx([0.002, 0.003] * 5, **NEAR)
+    assert not cuda.cards[1].is_busy or cuda.time.now_s >= cuda.cards[1].busy_until_s
+    assert cuda.current is cuda.cards[0], "the device of others is current again"
+
+
+def test_the_host_does_not_wait_between_the_calls():
+    time = SimulatedTime()
+    cuda = make_cuda(time)
+    begun = []
+
+    def call():
+        begun.append(time.now_s)
+        cuda.current.work(0.1)
+
+    CudaClock("cuda:0", cuda).time_calls([call] * 5)
+    assert begun[-1] < 0.001
+    assert time.now_s >= 0.5
 
 
 def test_work_between_two_calls_belongs_to_neither():
-    cuda = FakeCuda()
+    cuda = make_cuda(SimulatedTime())
     clock = CudaClock("cuda:0", cuda)
-    clock.time_calls([lambda: cuda.work(1.0)])
-    cuda.work(500.0)
-    assert clock.time_calls([lambda: cuda.work(1.0)]) == pytest.approx([0.001])
+    clock.time_calls([lambda: cuda.current.work(0.001)])
+    cuda.current.work(0.5)
+    assert clock.time_calls([lambda: cuda.current.work(0.001)]) == pytest.approx([0.001], **NEAR)
+
+
+def test_a_device_is_waited_for_until_its_work_is_done():
+    time = SimulatedTime()
+    cuda = make_cuda(time)
+    cuda.current.work(0.7)
+    CudaClock("cuda:0", cuda).synchronize()
+    assert time.now_s == pytest.approx(0.7)
 
 
 def test_each_device_has_its_clock():

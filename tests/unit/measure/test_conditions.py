@@ -2,7 +2,7 @@ import json
 from dataclasses import asdict
 
 import pytest
-from measure_fakes import FakeNvml
+from fake_nvml import FakeNvml
 
 from vlmeter.measure.conditions import (
     ConditionsProbe,

@@ -1,11 +1,11 @@
 import pytest
-from measure_fakes import FakeClock, FakeTime
+from simulation.clock import HostClock, SimulatedTime
 
 from vlmeter.measure.generation import measure_generation
 
 
 def generation(first_s, further_s, new_tokens=5, repeats=3):
-    time = FakeTime()
+    time = SimulatedTime()
     asked = []
 
     def generate(count):
@@ -13,7 +13,7 @@ def generation(first_s, further_s, new_tokens=5, repeats=3):
         time.spend(first_s + further_s * (count - 1))
 
     figures, timings = measure_generation(
-        generate, FakeClock(time), new_tokens=new_tokens, batch_size=4, repeats=repeats
+        generate, HostClock(time), new_tokens=new_tokens, batch_size=4, repeats=repeats
     )
     return figures, asked, timings
 

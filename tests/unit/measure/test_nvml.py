@@ -1,18 +1,19 @@
 import pynvml
 import pytest
 import torch
-from measure_fakes import FakeNvml, NvmlError, NvmlMismatch
+from fake_nvml import LOST, NAMES, FakeNvml
+from pynvml import NVMLLibraryMismatchError
 
 from vlmeter.measure.nvml import find_gpu_of_device, open_device, open_devices, open_gpus
 
 
 def test_a_machine_without_a_driver_has_no_gpus():
-    assert open_gpus(FakeNvml(driver=False)) == []
+    assert open_gpus(FakeNvml(refusal=pynvml.NVMLError(pynvml.NVML_ERROR_DRIVER_NOT_LOADED))) == []
 
 
 def test_readings_come_in_base_units():
-    nvml = FakeNvml({"energy_mj": 1500, "used": 2**30, "temperature": 40, "power_limit_mw": 700e3})
-    (gpu,) = open_gpus(nvml)
+    readings = {"millijoules": 1500, "memory": {"used": 2**30}, "temperature": 40}
+    (gpu,) = open_gpus(FakeNvml({**readings, "limit_milliwatts": 700e3}))
     assert gpu.energy_j() == 1.5
     assert gpu.used_bytes() == 2**30
     assert gpu.temperature_c() == 40
@@ -20,9 +21,7 @@ def test_readings_come_in_base_units():
 
 
 def test_power_is_in_watts_and_the_clocks_reasons_have_two_names():
-    new, old = open_gpus(
-        FakeNvml({"power_mw": 650_500, "event_reasons": 0x4}, {"throttle_reasons": 0x40})
-    )
+    new, old = open_gpus(FakeNvml({"milliwatts": 650_500, "reasons": 0x4}, {"older_reasons": 0x40}))
     assert (new.power_w(), new.clock_event_reasons()) == (650.5, 0x4)
     assert (old.power_w(), old.clock_event_reasons()) == (None, 0x40)
 
@@ -43,30 +42,21 @@ READINGS = [
 @pytest.mark.parametrize("reading", READINGS)
 def test_what_the_driver_is_too_old_for_is_none(reading):
     def refuse():
-        raise NvmlMismatch("function not found")
+        raise NVMLLibraryMismatchError("function not found")
 
-    keys = ["energy_mj", "used", "temperature", "sm_clock", "memory_clock", "power_mw"]
-    keys += ["power_limit_mw", "event_reasons", "throttle_reasons", "pids", "name", "uuid"]
+    keys = ["millijoules", "memory", "temperature", "sm_clock", "memory_clock", "milliwatts"]
+    keys += ["limit_milliwatts", "reasons", "older_reasons", "pids", "name", "uuid"]
     (gpu,) = open_gpus(FakeNvml(dict.fromkeys(keys, refuse)))
     assert getattr(gpu, reading)() is None
 
 
-def test_the_fake_has_what_pynvml_has():
+def test_what_stands_in_for_pynvml_is_there():
     assert not issubclass(pynvml.NVMLLibraryMismatchError, pynvml.NVMLError)
-    assert [name for name in dir(FakeNvml) if not hasattr(pynvml, name) and name[0] != "_"] == []
+    assert [name for name in NAMES if not hasattr(pynvml, name)] == []
 
 
 def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
-    nvml = FakeNvml({"uuid": "GPU-aa"}, {"uuid": "GPU-bb"}, {"uuid": "GPU-cc"})
-    given = nvml.nvmlDeviceGetHandleByIndex
-
-    def handle(index):
-        if index == 1:
-            raise NvmlError("GPU is lost")
-        return given(index)
-
-    nvml.nvmlDeviceGetHandleByIndex = handle
-    gpus = open_gpus(nvml)
+    gpus = open_gpus(FakeNvml({"uuid": "GPU-aa"}, LOST, {"uuid": "GPU-cc"}))
     assert [gpu.index for gpu in gpus] == [0, 2]
     assert find_gpu_of_device(gpus, "cc", 1).index == 2
     assert find_gpu_of_device(gpus, None, 2).uuid() == "GPU-cc"
@@ -74,7 +64,7 @@ def test_a_lost_gpu_hides_no_other_and_takes_no_other_s_place():
 
 
 def test_power_comes_in_watts():
-    (gpu,) = open_gpus(FakeNvml({"power_mw": 70_500}))
+    (gpu,) = open_gpus(FakeNvml({"milliwatts": 70_500}))
     assert gpu.power_w() == 70.5
 
 

@@ -1,12 +1,13 @@
 import pytest
 import torch
-from measure_fakes import FakeClock, FakeTime
+from simulation.clock import HostClock, SimulatedTime
+from simulation.machine import FLOP_PER_S, Settings, SimulatedMachine
 
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.peak import measure_peak
 
 
-class TickingClock(FakeClock):
+class TickingClock(HostClock):
     """Every call takes a quarter of a second, whatever it does."""
 
     def time_calls(self, calls):
@@ -21,10 +22,20 @@ class TickingClock(FakeClock):
 
 
 def test_the_rate_is_two_operations_per_multiply_add_over_the_time():
-    peak = measure_peak("cpu", torch.float32, TickingClock(FakeTime()), window_s=1.0, size=10)
+    peak = measure_peak("cpu", torch.float32, TickingClock(SimulatedTime()), window_s=1.0, size=10)
     assert peak.flop_per_s == pytest.approx(2 * 10**3 / 0.25)
     assert peak.dtype == "float32"
     assert peak.iterations == 4
+
+
+def test_a_gpu_that_rested_shows_the_rate_of_its_full_clock():
+    # Half a second of products would all fall into the time in which its clocks rise.
+    machine = SimulatedMachine(Settings(shown=(1,)))
+    with machine.installed(), machine.computing_peaks():
+        machine.time.sleep(5.0)
+        peak = measure_peak("cuda:0", torch.float32, make_clock("cuda:0"))
+    assert peak.flop_per_s == pytest.approx(FLOP_PER_S["cuda"])
+    assert peak.steady
 
 
 def test_a_real_cpu_has_a_rate():

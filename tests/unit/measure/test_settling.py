@@ -1,7 +1,7 @@
 """Idle watts are read of a machine that is at rest."""
 
 import pytest
-from measure_fakes import FakeTime
+from simulation.clock import SimulatedTime
 
 from vlmeter.measure.settling import wait_until_idle
 
@@ -19,7 +19,7 @@ class Drawing:
 
 
 def settle(*gpus):
-    time = FakeTime()
+    time = SimulatedTime()
     return wait_until_idle(gpus, time.spend, lambda: time.now_s)
 
 

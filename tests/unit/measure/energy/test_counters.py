@@ -1,5 +1,6 @@
 import pytest
-from measure_fakes import FakeNvml, counter, replay
+from fake_nvml import FakeNvml
+from simulation.power import make_counter, replay
 
 from vlmeter.measure.energy.counter_window import CounterWindow
 from vlmeter.measure.energy.counters import make_nvml_counter, make_rapl_counters
@@ -7,7 +8,7 @@ from vlmeter.measure.nvml import open_gpus
 
 
 def follow(values, times_s, wrap_j=None, update_s=0.01):
-    window = CounterWindow(counter("cpu", replay(*values), wrap_j, update_s))
+    window = CounterWindow(make_counter("cpu", replay(*values), wrap_j, update_s))
     for at_s in times_s:
         window.read(at_s)
     window.end_round(times_s[0], times_s[-1])
@@ -25,7 +26,7 @@ def test_a_counter_s_advance_is_the_round_s_energy():
 
 
 def test_rounds_are_kept_apart_and_what_lies_between_them_is_in_neither():
-    window = CounterWindow(counter("cpu", replay(0.0, 5.0, 50.0, 57.0), None, 0.001))
+    window = CounterWindow(make_counter("cpu", replay(0.0, 5.0, 50.0, 57.0), None, 0.001))
     for start_s in (0.0, 2.0):
         window.read(start_s)
         window.read(start_s + 1.0)
@@ -79,7 +80,7 @@ def test_a_round_with_too_few_updates_gives_no_figure():
 
 
 def test_nvml_s_counter_is_read_in_joules():
-    (gpu,) = open_gpus(FakeNvml({"energy_mj": replay(1000, 2500, 4000)}))
+    (gpu,) = open_gpus(FakeNvml({"millijoules": replay(1000, 2500, 4000)}))
     counter = make_nvml_counter(gpu)
     assert counter.device == "gpu0"
     assert (counter.read_j(), counter.read_j()) == (2.5, 4.0)

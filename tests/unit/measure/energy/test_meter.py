@@ -3,8 +3,11 @@ import statistics
 from dataclasses import asdict, replace
 
 import pytest
-from machines import ENERGY
-from measure_fakes import ENERGY_SETTINGS, FakeClock, FakeNvml, FakeTime, FakeTracker, counter
+from fake_nvml import FakeNvml
+from machines import ENERGY, ENERGY_SETTINGS
+from simulation.clock import HostClock, SimulatedTime
+from simulation.power import make_counter
+from simulation.tracker import make_tracker
 
 from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
@@ -33,22 +36,22 @@ def measure(
     **window,
 ):
     """A window of steps of known cost on a machine of known power."""
-    time = FakeTime()
+    time = SimulatedTime()
     gpus = []
     if gpu_watts is not None:
         gpus = open_gpus(FakeNvml({}))
-        counters = [counter("gpu0", lambda: 1e6 + gpu_watts * time.now_s)]
+        counters = [make_counter("gpu0", lambda: 1e6 + gpu_watts * time.now_s)]
     meter = EnergyMeter(
         sources,
         settings,
         gpus,
         missing=missing,
-        tracker=FakeTracker(time, watts, cost_s=2**-10),
+        tracker=make_tracker(time, watts, cost_s=2**-10),
         counters=counters or [],
         follow=time.follow,
     )
     options = {"window_s": 10.0, "samples_per_batch": 4, "repeats": 2, **window}
-    return meter.measure([time.call(cost_s)], FakeClock(time), **options)
+    return meter.measure([time.call(cost_s)], HostClock(time), **options)
 
 
 def part(energy, device):
@@ -95,7 +98,9 @@ def test_the_hardware_s_counter_is_preferred_and_codecarbon_stands_beside_it():
 
 
 def test_several_packages_are_one_device():
-    counters = [counter("cpu", iter(range(0, 10**6, 7)).__next__, update_s=0.001) for _ in "ab"]
+    counters = [
+        make_counter("cpu", iter(range(0, 10**6, 7)).__next__, update_s=0.001) for _ in "ab"
+    ]
     energy = measure(counters=counters)
     cpu = part(energy, "cpu")
     assert cpu.kind == "measured"
@@ -116,28 +121,28 @@ def test_a_gpu_whose_counter_stands_still_gives_no_figure_and_the_reason():
 
 def test_a_gpu_without_a_counter_needs_a_longer_window():
     gpus = open_gpus(FakeNvml({}))
-    time = FakeTime()
+    time = SimulatedTime()
     meter = EnergyMeter(
-        SOURCES, ENERGY_SETTINGS, gpus, tracker=FakeTracker(time, WATTS), counters=[]
+        SOURCES, ENERGY_SETTINGS, gpus, tracker=make_tracker(time, WATTS), counters=[]
     )
     options = {"samples_per_batch": 1, "repeats": 1}
-    short = meter.measure([time.call(0.5)], FakeClock(time), window_s=5.0, **options)
+    short = meter.measure([time.call(0.5)], HostClock(time), window_s=5.0, **options)
     assert "no energy counter" in short.energy_reason
-    long = meter.measure([time.call(0.5)], FakeClock(time), window_s=12.0, **options)
+    long = meter.measure([time.call(0.5)], HostClock(time), window_s=12.0, **options)
     assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
 
 
 def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_measured():
-    time = FakeTime()
+    time = SimulatedTime()
     meter = EnergyMeter(
         SOURCES,
         ENERGY_SETTINGS,
         open_gpus(FakeNvml({}, {})),
-        tracker=FakeTracker(time, WATTS),
+        tracker=make_tracker(time, WATTS),
         counters=[],
     )
     energy = meter.measure(
-        [time.call(0.5)], FakeClock(time), window_s=12.0, samples_per_batch=1, repeats=1
+        [time.call(0.5)], HostClock(time), window_s=12.0, samples_per_batch=1, repeats=1
     )
     assert energy.energy_j is None
     assert "codecarbon counts all GPUs as one" in energy.energy_reason
@@ -221,9 +226,9 @@ def test_whole_batches_are_run_even_when_one_is_longer_than_the_window():
 
 
 def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none():
-    time = FakeTime()
-    tracker = FakeTracker(time, WATTS)
-    clock = FakeClock(time)
+    time = SimulatedTime()
+    tracker = make_tracker(time, WATTS)
+    clock = HostClock(time)
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
         [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
@@ -234,11 +239,11 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
 
 
 def test_the_interval_widens_with_the_rounds_spread():
-    time = FakeTime()
-    tracker = FakeTracker(time, {"cpu": 10.0, "ram": 10.0})
+    time = SimulatedTime()
+    tracker = make_tracker(time, {"cpu": 10.0, "ram": 10.0})
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
-        [time.call(1.0, 1.0, 1.2)], FakeClock(time), window_s=2.0, samples_per_batch=1, repeats=2
+        [time.call(1.0, 1.0, 1.2)], HostClock(time), window_s=2.0, samples_per_batch=1, repeats=2
     )
     half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)

@@ -3,21 +3,15 @@
 import itertools
 import statistics
 from time import perf_counter, sleep
-from types import SimpleNamespace
 
 import pytest
+from fake_nvml import FakeNvml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import ENERGY
-from measure_fakes import (
-    ENERGY_SETTINGS,
-    FakeClock,
-    FakeLoad,
-    FakeNvml,
-    FakeTime,
-    FakeTracker,
-    counter,
-)
+from machines import ENERGY, ENERGY_SETTINGS
+from simulation.clock import HostClock, SimulatedTime
+from simulation.power import Counter, Supply, make_counter
+from simulation.tracker import make_tracker
 
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.meter import EnergyMeter
@@ -29,14 +23,14 @@ LARGEST_ERROR_S = 0.010
 """docs/measuring.md: what the two ends of a round are known to together, of the power at work."""
 
 
-def meter_of(loads, tracker, **options):
-    """A meter of GPUs with such counters."""
+def meter_of(readings, tracker, **options):
+    """A meter of GPUs whose counters are read so."""
     return EnergyMeter(
         ENERGY,
         ENERGY_SETTINGS,
-        open_gpus(FakeNvml(*({} for _ in loads))),
+        open_gpus(FakeNvml(*({} for _ in readings))),
         tracker=tracker,
-        counters=[counter(f"gpu{index}", load.counter_j) for index, load in enumerate(loads)],
+        counters=[make_counter(f"gpu{index}", read) for index, read in enumerate(readings)],
         **options,
     )
 
@@ -47,22 +41,22 @@ def energy_of(parts, phases_s=(0.0,), *, window_s, repeats=3):
     Returns:
         The energy's block, the true joules of a step on one device, and the calls that were made.
     """
-    time = FakeTime()
-    loads = [FakeLoad(time, REST_W, phase_s) for phase_s in phases_s]
+    time = SimulatedTime()
+    supplies = [Supply(REST_W) for _ in phases_s]
+    pairs = zip(supplies, phases_s, strict=True)
+    readings = [Counter(supply, time, phase_s).read_j for supply, phase_s in pairs]
     calls = []
 
     def step():
         calls.append(time.now_s)
         for seconds, watts in parts:
-            for load in loads:
-                load.draw(watts)
+            for supply in supplies:
+                supply.draw(time.now_s, time.now_s + seconds, watts)
             time.spend(seconds)
-        for load in loads:
-            load.draw(REST_W)
 
-    energy = meter_of(loads, FakeTracker(time, WATTS, cost_s=0.0007), follow=time.follow).measure(
-        [step], FakeClock(time), window_s=window_s, samples_per_batch=1, repeats=repeats
-    )
+    energy = meter_of(
+        readings, make_tracker(time, WATTS, cost_s=0.0007), follow=time.follow
+    ).measure([step], HostClock(time), window_s=window_s, samples_per_batch=1, repeats=repeats)
     return energy, sum(seconds * watts for seconds, watts in parts), calls
 
 
@@ -129,11 +123,11 @@ def test_least_updates_hold_for_each_round():
 
 @pytest.mark.parametrize("poll_every_s", [0.02, 0.05])
 def test_ticks_that_are_seen_too_late_to_be_timed_give_no_figure(poll_every_s):
-    time = FakeTime(poll_every_s=poll_every_s)
-    load = FakeLoad(time)
-    energy = meter_of([load], FakeTracker(time, WATTS), follow=time.follow).measure(
+    time = SimulatedTime(poll_every_s=poll_every_s)
+    counter = Counter(Supply(REST_W), time)
+    energy = meter_of([counter.read_j], make_tracker(time, WATTS), follow=time.follow).measure(
         [lambda: time.spend(0.3)],
-        FakeClock(time),
+        HostClock(time),
         window_s=2.0,
         samples_per_batch=1,
         repeats=1,
@@ -142,8 +136,10 @@ def test_ticks_that_are_seen_too_late_to_be_timed_give_no_figure(poll_every_s):
 
 
 def test_a_thread_follows_a_counter_while_a_call_blocks():
-    load = SimpleNamespace(counter_j=lambda: WORK_W * (perf_counter() // 0.1) * 0.1)
-    energy = meter_of([load], FakeTracker(FakeTime(), WATTS)).measure(
+    def read_j():
+        return WORK_W * (perf_counter() // 0.1) * 0.1
+
+    energy = meter_of([read_j], make_tracker(SimulatedTime(), WATTS)).measure(
         [lambda: sleep(0.27)], CpuClock(), window_s=1.1, samples_per_batch=1, repeats=1
     )
     assert energy.components[2].power_w == pytest.approx(WORK_W, rel=0.02)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
-from measure_fakes import ENERGY_SETTINGS, FakeNvml
+from fake_nvml import FakeNvml
+from machines import ENERGY_SETTINGS
 
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
@@ -47,7 +48,7 @@ def machine(tmp_path_factory):
         place.setenv("CODECARBON_OUTPUT_METHODS", "csv,api")
         described = describe_energy_sources(
             replace(ENERGY_SETTINGS, cpu_power_w=40.0, ram_power_w=12.0, country_iso_code="FRA"),
-            open_gpus(FakeNvml({"name": "GPU X", "energy_mj": 1.0}, {"name": "GPU Y"})),
+            open_gpus(FakeNvml({"name": "GPU X", "millijoules": 1.0}, {"name": "GPU Y"})),
             folder / "powercap",
         )
         windows = CodecarbonWindows(replace(described, cpu=LOAD_MODEL))
