@@ -43,8 +43,9 @@ def _reach(test: Path) -> frozenset[str]:
     for name in _imported(test):
         if name.startswith(PACKAGE.name) and module_file(name):
             reached |= import_closure(name).keys()
-        elif (SUPPORT / f"{name}.py").exists():
-            reached |= _reach(SUPPORT / f"{name}.py")
+        else:
+            support = SUPPORT.joinpath(*name.split(".")).with_suffix(".py")
+            reached |= _reach(support) if support.exists() else frozenset()
     # Fixtures of the folder; what all unit tests share reaches nearly all.
     fixtures = test.parent / "conftest.py"
     if test.name.startswith("test_") and test.parent != TESTS and fixtures.exists():
