@@ -2,7 +2,7 @@
 
 import difflib
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,24 +39,25 @@ class Mutant:
         return "| " + " | ".join(f"`{cell}`".replace("|", "\\|") for cell in cells) + " |"
 
 
-def draw_mutants(files: Sequence[Path], count: int, seed: int) -> list[Mutant]:
+def draw_mutants(files: Sequence[Path], count: int, seed: int) -> Iterator[Mutant]:
     """Draw mutants: each time a file by its length, and one of the changes of it that can be made.
 
     Fewer are drawn with the same seed by drawing the first of more.
     """
     dice = random.Random(seed)
     weights = [len(file.read_text().splitlines()) for file in files]
-    drawn: dict[tuple[Path, int], Mutant] = {}
+    drawn: set[tuple[Path, int]] = set()
     # Where there are fewer than asked for, drawing ends: nearly all have been drawn by then.
     for _ in range(20 * count):
         (file,) = dice.choices(files, weights)
-        module, changes = _changes(file)
         place = dice.random()
-        if changes and len(drawn) < count:
-            number = int(place * len(changes))
-            if (file, number) not in drawn:
-                drawn[file, number] = _mutant(file, module, changes[number])
-    return list(drawn.values())
+        module, changes = _changes(file)
+        number = int(place * len(changes))
+        if changes and (file, number) not in drawn:
+            drawn.add((file, number))
+            yield _mutant(file, module, changes[number])
+        if len(drawn) == count:
+            return
 
 
 @cache

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def files_by_area() -> dict[Path, str]:
     return areas
 
 
-def try_mutants(mutants: list[Mutant], folder: Path, workers: int) -> list[Tried]:
+def try_mutants(mutants: Iterable[Mutant], folder: Path, workers: int) -> list[Tried]:
     """Try each mutant in a copy of the repository, several at once."""
     copies: SimpleQueue[Copy] = SimpleQueue()
     for number in range(workers):

@@ -434,7 +434,7 @@ def test_what_repeated_computations_show_as_well_breaks_no_limit(
 
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [(88, (True, False)), (90, (True, True)), (110, (True, True)), (112, (False, True))],
+    [(89, (True, False)), (90, (True, True)), (110, (True, True)), (111, (False, True))],
 )
 def test_what_is_just_allowed_is_kept(tmp_path, value: int, kept: tuple[bool, bool]) -> None:
     rows = make_row(peak_memory_bytes=value), make_row(peak_memory_bytes=100)
