@@ -1,5 +1,6 @@
 """Tries mutants in a copy of the repository, where nobody else reads the changed file."""
 
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -94,7 +95,7 @@ class Copy:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         if child.exitcode == NO_TESTS:
-            raise RuntimeError("pytest ran no test")
+            raise RuntimeError(f"pytest ran no test of the copy at {self._root}")
         failed = json.loads(failures.read_text()) if failures.exists() else {}
         return Verdict(child.exitcode != PASSED, frozenset(failed))
 
@@ -112,6 +113,9 @@ def _run_pytest(root: Path, arguments: list[str]) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    package = importlib.util.find_spec("vlmeter")
+    if "vlmeter" in sys.modules or package is None or root not in Path(package.origin).parents:
+        sys.exit(NO_TESTS)
     import pytest
 
     options = ["-n", "0", "--tb=no", "--assert=plain", "--hypothesis-seed=0"]

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from drawing import PACKAGE
 
-from vlmeter.code_digest import import_closure
-from vlmeter.source_file import module_file
-
 TESTS = Path("tests/unit")
 SUPPORT = Path("tests/support")
 MEASURES = ("cell", "measure", "machine")
@@ -39,6 +36,10 @@ def select_tests(file: Path) -> Iterator[list[Path]]:
 @cache
 def _reach(test: Path) -> frozenset[str]:
     """Return the modules of the package that a file of tests can run, by what it imports."""
+    # Imported here: a pytest of a copy is forked with this module, and imports the copy's package.
+    from vlmeter.code_digest import import_closure
+    from vlmeter.source_file import module_file
+
     reached: set[str] = set()
     for name in _imported(test):
         if name.startswith(PACKAGE.name) and module_file(name):
