@@ -8,10 +8,10 @@ from typing import Literal
 
 from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference, compare_rounds
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.columns import get_number
 from vlmeter.results.matching import Pair
-from vlmeter.results.repeatability import Cost, Repeats, get_rounds
+from vlmeter.results.repeatability import Cost, Repeats, compute_cost_difference, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.storage.files import check_whole, checksums, read_json
@@ -48,30 +48,6 @@ def compare_cost(pair: Pair, cost: Cost, repeats_a: Repeats, repeats_b: Repeats)
         pair.b, pair.a, cost, repeats=(repeats_b, repeats_a), rounds=(rounds_b, rounds_a)
     )
     return Compared(*values, difference, fmean(rounds_a))
-
-
-def compute_cost_difference(
-    row: SummaryRow,
-    base: SummaryRow,
-    cost: Cost,
-    *,
-    repeats: tuple[Repeats, Repeats],
-    rounds: tuple[list[float], list[float]],
-) -> Difference:
-    """Return how much more a cell costs than another cell, which may be of another study.
-
-    Args:
-        row: The cell.
-        base: The other cell.
-        cost: What is compared.
-        repeats: How well costs repeat in the study of each cell, in this order.
-        rounds: The rounds of each cell, likewise.
-    """
-    deviation, base_deviation = (
-        study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
-    )
-    both = (deviation, base_deviation) if deviation and base_deviation else None
-    return compare_rounds(*rounds, repeats=both)
 
 
 def compare_column(pair: Pair, column: str) -> Compared:

@@ -14,12 +14,11 @@ from vlmeter.errors import UserError
 from vlmeter.metrics.figure import Figure
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.matching import Pair
-from vlmeter.results.repeatability import DeviceRepeats, Repeats
+from vlmeter.results.repeatability import Repeats
 from vlmeter.results.study_differences import (
     compare_column,
     compare_cost,
     compare_quality,
-    compute_cost_difference,
     count_changed_answers,
 )
 from vlmeter.results.summary_row import SummaryRow
@@ -34,10 +33,6 @@ def make_scored(
     figure = Figure("wer", "WER", value, low, high, higher_is_better=False, scored=4)
     row = {"samples_sha256": "same", "metrics": json.dumps([vars(figure)])}
     return make_row(**{**row, **values})
-
-
-def make_repeats(deviation: float) -> DeviceRepeats:
-    return DeviceRepeats(deviation, 8, cells=9, computations=1, pairs=36, false_differences=0)
 
 
 def write_cell(folder: Path, values: list[float], answers: list[str]) -> Path:
@@ -158,28 +153,6 @@ def test_a_cost_without_rounds_has_no_difference(rounds):
     compared = compare_cost(pair, "latency", Repeats(), Repeats())
     assert compared.difference is None
     assert [compared.a, compared.b] == [each[0] if each else None for each in rounds]
-
-
-def test_each_study_repeats_on_the_device_of_its_own_cell():
-    rounds = [1.0, 1.001, 0.999], [1.05, 1.051, 1.049]
-    a, b = make_row(device="cpu"), make_row(device="cuda")
-    steady, shaky = make_repeats(0.0001), make_repeats(0.04)
-
-    def differs(repeats_b: Repeats, repeats_a: Repeats) -> bool:
-        difference = compute_cost_difference(
-            b, a, "latency", repeats=(repeats_b, repeats_a), rounds=(rounds[1], rounds[0])
-        )
-        assert difference.estimate == pytest.approx(0.05)
-        return difference.significant
-
-    calm = Repeats(latency={"cpu": steady, "cuda": steady})
-    assert differs(calm, calm)
-    assert not differs(Repeats(latency={"cpu": steady, "cuda": shaky}), calm)
-    assert not differs(calm, Repeats(latency={"cpu": shaky, "cuda": steady}))
-    # Of another device or another cost, or known of one study alone, it says nothing.
-    assert differs(Repeats(latency={"cpu": shaky, "cuda": steady}), calm)
-    assert differs(Repeats(energy={"cuda": shaky}), Repeats(energy={"cpu": shaky}))
-    assert differs(Repeats(latency={"cuda": shaky}), Repeats())
 
 
 def test_a_column_without_a_spread_has_a_difference_without_an_interval():
