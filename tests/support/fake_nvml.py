@@ -33,49 +33,85 @@ READINGS = {
     "nvmlDeviceGetComputeRunningProcesses": "pids",
     "nvmlDeviceGetCudaComputeCapability": "capability",
     "nvmlDeviceGetPowerUsage": "milliwatts",
+    "nvmlDeviceGetEnforcedPowerLimit": "limit_milliwatts",
+    "nvmlDeviceGetTotalEnergyConsumption": "millijoules",
+    "nvmlDeviceGetCurrentClocksEventReasons": "reasons",
+    "nvmlDeviceGetCurrentClocksThrottleReasons": "older_reasons",
 }
+CLOCKS = {pynvml.NVML_CLOCK_SM: "sm_clock", pynvml.NVML_CLOCK_MEM: "memory_clock"}
+SENSORS = {pynvml.NVML_TEMPERATURE_GPU: "temperature"}
 FORMS = {
     "memory": lambda value: SimpleNamespace(**value),
     "pids": lambda value: [SimpleNamespace(pid=pid) for pid in value],
 }
+NAMES = (
+    *READINGS,
+    "nvmlInit",
+    "nvmlShutdown",
+    "nvmlDeviceGetCount",
+    "nvmlDeviceGetHandleByIndex",
+    "nvmlDeviceGetClockInfo",
+    "nvmlDeviceGetTemperature",
+    "nvmlSystemGetDriverVersion",
+    "nvmlSystemGetCudaDriverVersion",
+    "nvmlSystemGetCudaDriverVersion_v2",
+)
+"""What is stood in for; errors and constants are those of `pynvml`."""
 
 
-class FakeMachine:
-    """Answers NVML's calls for `gpus`; `driver`, `cuda` and `refusal` are to be set, too."""
+class FakeNvml:
+    """Answers NVML's calls for `gpus`, whose readings are values, exceptions, or return either."""
 
-    def __init__(self, monkeypatch):
-        self.gpus, self.open = [], 0
-        system = {
-            "nvmlInit": self.start,
-            "nvmlShutdown": self.stop,
-            "nvmlDeviceGetCount": lambda: len(self.gpus),
-            "nvmlDeviceGetHandleByIndex": self.handle,
-            "nvmlSystemGetDriverVersion": lambda: self.driver,
-            "nvmlSystemGetCudaDriverVersion": lambda: self.cuda,
-            "nvmlSystemGetCudaDriverVersion_v2": lambda: self.cuda,
-        }
-        for name, answer in system.items():
-            monkeypatch.setattr(pynvml, name, answer)
-        for name, key in READINGS.items():
-            monkeypatch.setattr(pynvml, name, lambda handle, key=key: self.read(handle, key))
+    def __init__(self, *gpus, driver="580.65", cuda=13000, refusal=None):
+        self.gpus, self.open = list(gpus), 0
+        self.driver, self.cuda, self.refusal = driver, cuda, refusal
 
-    def start(self):
+    def install(self, monkeypatch):
+        """Take the place of the functions of `pynvml`."""
+        for name in NAMES:
+            monkeypatch.setattr(pynvml, name, getattr(self, name))
+        return self
+
+    def nvmlInit(self):
         if self.refusal is not None:
             raise self.refusal
         self.open += 1
 
-    def stop(self):
+    def nvmlShutdown(self):
         self.open -= 1
 
-    def handle(self, index):
+    def nvmlDeviceGetCount(self):
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index):
         assert self.open
         if "lost" in self.gpus[index]:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         return self.gpus[index]
 
+    def nvmlDeviceGetClockInfo(self, handle, clock):
+        return self.read(handle, CLOCKS[clock])
+
+    def nvmlDeviceGetTemperature(self, handle, sensor):
+        return self.read(handle, SENSORS[sensor])
+
+    def nvmlSystemGetDriverVersion(self):
+        return self.driver
+
+    def nvmlSystemGetCudaDriverVersion(self):
+        return self.cuda
+
+    nvmlSystemGetCudaDriverVersion_v2 = nvmlSystemGetCudaDriverVersion
+
+    def __getattr__(self, name):
+        if name in READINGS:
+            return lambda handle: self.read(handle, READINGS[name])
+        return getattr(pynvml, name)
+
     @staticmethod
     def read(handle, key):
         value = handle.get(key)
+        value = value() if callable(value) else value
         if isinstance(value, Exception):
             raise value
         if value is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fake_nvml import FakeMachine
+from fake_nvml import FakeNvml
 from hypothesis import settings
 
 from vlmeter.config.load import check_config
@@ -103,7 +103,7 @@ def config(values):
 @pytest.fixture
 def machine(monkeypatch):
     """Make this a machine with GPUs: `machine(gpu(), driver=..., torch_cuda=...)`."""
-    fake = FakeMachine(monkeypatch)
+    fake = FakeNvml().install(monkeypatch)
 
     def prepare(*gpus, visible=None, torch_cuda=(13, 0), **settings):
         fake.gpus = list(gpus)

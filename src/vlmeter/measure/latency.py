@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.result import Latency
+from vlmeter.measure.settings import MeasureSettings
 from vlmeter.measure.spread import compute_interval_95, compute_quantile
 
 _MAX_CHUNK = 1000
+_GPU_WARMUP_S = 1.0
+"""A GPU takes 0.1 to 1 s to leave its idle clock."""
 
 
 class Timing(NamedTuple):
@@ -36,14 +39,29 @@ class LatencyPlan:
     repeats: int = 5
     """Rounds that the window is divided into; their spread gives the interval."""
     min_warmup_s: float = 0.0
-    """The warm-up lasts at least this long, steady or not: a GPU takes up to a second to leave its
-    idle clock."""
+    """The warm-up lasts at least this long, steady or not; see `find_least_warmup_s`."""
     max_warmup_s: float = 60.0
     """The warm-up ends after this time even if it is not steady by then."""
     warmup_group: int = 3
     """Calls in a group of the warm-up."""
     warmup_tolerance: float = 0.05
     """Steady: the medians of the last two groups differ by at most this share of the smaller."""
+
+
+def find_least_warmup_s(device: str) -> float:
+    """Return how long work on a device, such as `cpu` or `cuda:0`, is warmed up at least."""
+    return _GPU_WARMUP_S if device.split(":", maxsplit=1)[0] == "cuda" else 0.0
+
+
+def plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:
+    """Return the plan of a cell on a device."""
+    return LatencyPlan(
+        window_s=measure.window_s,
+        min_iterations=measure.min_iterations,
+        repeats=measure.repeats,
+        min_warmup_s=find_least_warmup_s(device),
+        max_warmup_s=measure.max_warmup_s,
+    )
 
 
 @dataclass(frozen=True)

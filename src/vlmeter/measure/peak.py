@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from vlmeter.measure.clock import Clock
-from vlmeter.measure.latency import LatencyPlan, measure_latency
+from vlmeter.measure.latency import LatencyPlan, find_least_warmup_s, measure_latency
 
 _CPU_SIZE = 1024
 _CUDA_SIZE = 8192
@@ -50,7 +50,15 @@ def measure_peak(
         torch.randn(size, size, generator=generator, device=device).to(dtype) for _ in range(2)
     )
     out = torch.empty_like(left)
-    plan = LatencyPlan(window_s=window_s, min_iterations=3, repeats=1, max_warmup_s=window_s)
+    # Idle power is read just before: a GPU would still be at its idle clock.
+    least_s = find_least_warmup_s(device)
+    plan = LatencyPlan(
+        window_s=window_s,
+        min_iterations=3,
+        repeats=1,
+        min_warmup_s=least_s,
+        max_warmup_s=least_s + window_s,
+    )
     with torch.inference_mode():
         latency, _ = measure_latency([partial(torch.mm, left, right, out=out)], clock, plan)
     return Peak(

@@ -10,6 +10,7 @@ from vlmeter.cell.worker.workload import Workload, prepare_workload
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.flops.count import count_flops, count_mean_decode_step
 from vlmeter.measure.flops.result import DecodeStep
+from vlmeter.measure.latency import plan_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.result import LayerProfile, LayerRow
 from vlmeter.measure.layers.stopwatch import make_stopwatch
@@ -72,6 +73,7 @@ def _profile_forward(
         workload.forwards()[0],
         clock=make_clock(device),
         stopwatch=make_stopwatch(device),
+        warmup=plan_latency(job.measure, device),
         stage_of=workload.loaded.family.stage_of,
         iterations=job.iterations,
         flops_by_module=flops,
@@ -98,6 +100,7 @@ def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | 
         new_tokens=new_tokens,
         clock=make_clock(axes.device),
         stopwatch=make_stopwatch(axes.device),
+        warmup=plan_latency(job.measure, axes.device),
         iterations=job.iterations,
         flops_by_module=flops or None,
     )

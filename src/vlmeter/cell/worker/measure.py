@@ -30,7 +30,7 @@ from vlmeter.measure.energy.result import Energy, add_generation
 from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
-from vlmeter.measure.latency import LatencyPlan, Timing, measure_latency
+from vlmeter.measure.latency import Timing, measure_latency, plan_latency
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.result import (
@@ -41,13 +41,9 @@ from vlmeter.measure.result import (
     MissingGeneration,
     MissingMemory,
 )
-from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
 from vlmeter.models.tracing import expose_matmuls
-
-_GPU_WARMUP_S = 1.0
-"""The least warm-up on a GPU, which takes 0.1 to 1 s to leave its idle clock."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,7 @@ def _measure_costs(
     clock = make_clock(axes.device)
     conditions = ConditionsProbe(gpus)
     conditions.start()
-    plan = _plan_latency(measure, axes.device)
+    plan = plan_latency(measure, axes.device)
     threads = torch.get_num_threads()
     latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
     meter = make_energy_meter(machine.energy, measure.energy, axes.device)
@@ -251,13 +247,3 @@ def _count_flops(
         return MissingFlops(None, str(reason), step.flops, step.reason)
     flops, peak_flop_per_s = counted
     return flops.detail(step, latency_s, peak_flop_per_s)
-
-
-def _plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:
-    return LatencyPlan(
-        window_s=measure.window_s,
-        min_iterations=measure.min_iterations,
-        repeats=measure.repeats,
-        min_warmup_s=0.0 if device == "cpu" else _GPU_WARMUP_S,
-        max_warmup_s=measure.max_warmup_s,
-    )

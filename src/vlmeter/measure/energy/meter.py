@@ -97,7 +97,7 @@ class EnergyMeter:
 
     def _measure_component(self, device: str, window: Rounds) -> Component:
         own = [counter for counter in window.counters if counter.counter.device == device]
-        tracked = [_get_tracked_j(device, joules) for joules in window.tracked_j]
+        tracked = [self._get_tracked_j(device, joules) for joules in window.tracked_j]
         tracked_j = None if None in tracked else math.fsum(value for value in tracked if value)
         seconds = math.fsum(window.seconds)
         if own:
@@ -119,6 +119,12 @@ class EnergyMeter:
             codecarbon_j=tracked_j,
             difference=None if reason or not own or tracked_j is None else tracked_j / energy - 1.0,
         )
+
+    def _get_tracked_j(self, device: str, joules: Mapping[str, float]) -> float | None:
+        """Return codecarbon's joules of a device; it tells all GPUs in one sum."""
+        if not device.startswith("gpu"):
+            return joules.get(device)
+        return joules.get("gpu") if len(self._gpus) == 1 else None
 
     def _find_counter_problem(self, own: Sequence[CounterWindow], seconds: float) -> str | None:
         if _is_short(seconds, self._settings):
@@ -203,7 +209,7 @@ class EnergyMeter:
                 if counter.counter.device in self._list_devices()
             )
             joules += math.fsum(
-                _get_tracked_j(part.device, window.tracked_j[index]) or 0.0
+                self._get_tracked_j(part.device, window.tracked_j[index]) or 0.0
                 for part in components
                 if part.device not in counted
             )
@@ -245,10 +251,6 @@ def _rest() -> None:
 def _open_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:
     nvml = [make_nvml_counter(gpu) for gpu in gpus]
     return [*make_rapl_counters(), *(counter for counter in nvml if counter is not None)]
-
-
-def _get_tracked_j(device: str, joules: Mapping[str, float]) -> float | None:
-    return joules.get("gpu" if device.startswith("gpu") else device)
 
 
 def _is_short(seconds: float, settings: EnergySettings) -> bool:

@@ -23,7 +23,7 @@ class Component:
     """Why the energy is None."""
     idle_w: float | None
     codecarbon_j: float | None
-    """codecarbon's figure for the same window."""
+    """codecarbon's figure for the same window; it has none for one of several GPUs."""
     difference: float | None
     """How far codecarbon's figure lies above `energy_j`, as a share of it, where a hardware
     counter was read beside it."""

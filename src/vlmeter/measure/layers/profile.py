@@ -11,6 +11,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 from torch import nn
@@ -18,6 +19,7 @@ from torch import nn
 from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.generation import compute_time_per_output_token
+from vlmeter.measure.latency import LatencyPlan, warm_up
 from vlmeter.measure.layers.kinds import OTHER, find_kind, is_layer
 from vlmeter.measure.layers.result import LayerProfile, LayerRow, ProfiledPass
 from vlmeter.measure.layers.stopwatch import (
@@ -42,6 +44,7 @@ def profile_layers(
     *,
     clock: Clock,
     stopwatch: Stopwatch,
+    warmup: LatencyPlan,
     stage_of: Callable[[str], str | None],
     iterations: int = 10,
     flops_by_module: Mapping[str, float] | None = None,
@@ -53,6 +56,7 @@ def profile_layers(
         run: One forward pass.
         clock: Times the passes without hooks.
         stopwatch: Marks the layers; `make_stopwatch` gives the device's.
+        warmup: The rule of the warm-up; the window is not of it.
         stage_of: The stage of a module by its dotted name.
         iterations: Passes with hooks, and as many without.
         flops_by_module: `Flops.own_by_module` of the same pass.
@@ -63,7 +67,8 @@ def profile_layers(
     """
     layers = _layers(model)
     with pause_garbage_collection():
-        clock.time_calls([run])
+        # What came before, a count for instance, may have let the device rest.
+        warm_up(repeat(run), clock, warmup)
         unhooked = clock.time_calls([run] * math.ceil(iterations / 2))
         passes = _marked_passes(list(layers.values()), None, run, stopwatch, iterations)
         unhooked += clock.time_calls([run] * max(1, iterations // 2))
@@ -80,6 +85,7 @@ def profile_decode(
     new_tokens: int,
     clock: Clock,
     stopwatch: Stopwatch,
+    warmup: LatencyPlan,
     iterations: int = 10,
     flops_by_module: Mapping[str, float] | None = None,
 ) -> tuple[LayerProfile | None, str | None]:
@@ -93,6 +99,7 @@ def profile_decode(
         new_tokens: Length of a generation, at least 2.
         clock: As in `profile_layers`.
         stopwatch: As in `profile_layers`.
+        warmup: As in `profile_layers`.
         iterations: Generations with hooks, and as many without.
         flops_by_module: Operations of a mean step, exclusive of submodules, by dotted name.
 
@@ -102,6 +109,7 @@ def profile_decode(
     layers = _layers(model)
     lengths = [partial(generate, 1), partial(generate, new_tokens)]
     with pause_garbage_collection():
+        warm_up(repeat(lengths[-1]), clock, warmup)
         clock.time_calls(lengths)
         pairs = [clock.time_calls(lengths) for _ in range(math.ceil(iterations / 2))]
         passes = _marked_passes(list(layers.values()), decoder, lengths[-1], stopwatch, iterations)

@@ -1,0 +1,336 @@
+"""What a table's row must say of a cell, from the simulation alone: a value for each column."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from simulation import host
+from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB, WORK_MHZ
+from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
+from simulation.machine import FLOP_PER_S, GRID_KG_PER_KWH, LOAD_BYTES, SEEN_BY_CODECARBON
+from simulation.model import ACTIVATION_BYTES, NOISE, Pass
+from simulation.reference import ROWS, Reference
+
+T_4 = 2.7764451
+"""Student's t for a 95 % interval over five rounds."""
+SHARE = 0.004
+"""What an energy over a window may be off: the docs give 10 ms of a round, and there are five."""
+
+
+def about(value: float, rel: float = 1e-6, abs: float = 0.0) -> Any:  # noqa: A002
+    """Return a value that others equal within a share, or within an amount."""
+    return pytest.approx(value, rel=rel, abs=abs)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The passes of a cell, by what they were run for."""
+
+    warmup: list[Pass]
+    latency: list[Pass]
+    energy: list[Pass]
+    """With those between its rounds."""
+    first: list[Pass]
+    whole: list[Pass]
+    generation_energy: list[Pass]
+
+
+def part_passes(cell: SimulatedCell) -> Windows:
+    """Part the passes of a cell by the plan of its job."""
+    # The first of its kind is the one whose kernels are looked at.
+    forwards = [it for it in cell.list_passes("forward") if it.rows == ROWS][1:]
+    if cell.job.cell.optimization.compile is not None:
+        forwards = forwards[1:]
+    warmup = count_warmup(forwards, 1.0 if cell.job.cell.gpus else 0.0)
+    iterations = count_iterations(forwards[warmup:])
+    pairs = 1 + MEASURE.repeats
+    whole = cell.list_passes("generate", NEW_TOKENS)
+    begun_s = whole[0].begun_s
+    forwards = [it for it in forwards if it.begun_s < begun_s]
+    return Windows(
+        forwards[:warmup],
+        forwards[warmup : warmup + sum(iterations)],
+        forwards[warmup + sum(iterations) :],
+        cell.list_passes("generate", 1)[1:],
+        whole[1:pairs],
+        whole[pairs:],
+    )
+
+
+def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
+    """Return how many passes come before the window: one, then threes until two medians agree."""
+    medians: list[float] = []
+    for first in range(1, len(passes), 3):
+        group = passes[first : first + 3]
+        medians.append(float(np.median([it.seconds for it in group])))
+        agree = len(medians) > 1 and abs(medians[-1] / medians[-2] - 1.0) <= 0.05
+        if agree and group[-1].ended_s - passes[0].begun_s >= least_s:
+            return first + 3
+    raise AssertionError("the passes never settled")
+
+
+def count_iterations(passes: Sequence[Pass]) -> list[int]:
+    """Return the passes of each round: so many and no fewer seconds than the plan says."""
+    counts, index = [], 0
+    for _ in range(MEASURE.repeats):
+        begun, seconds = index, 0.0
+        while seconds < MEASURE.window_s / MEASURE.repeats or index - begun < 6:
+            seconds += passes[index].seconds
+            index += 1
+        counts.append(index - begun)
+    return counts
+
+
+def list_truths(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
+    """Return what every column must show that the simulation can know."""
+    windows = part_passes(cell)
+    return {
+        **_list_latencies(cell, windows, reference),
+        **_list_generation(cell, windows, reference),
+        **_list_energies(cell, windows),
+        **_list_operations(cell, windows, reference),
+        **_list_memory(cell, reference),
+        **_list_conditions(cell, windows),
+    }
+
+
+def _list_latencies(cell: SimulatedCell, windows: Windows, reference: Reference) -> dict[str, Any]:
+    seconds = np.array([it.seconds for it in windows.latency])
+    lengths = count_iterations(windows.latency)
+    rounds = [float(np.median(each)) for each in np.split(seconds, np.cumsum(lengths)[:-1])]
+    half = T_4 * np.std(rounds, ddof=1) / np.sqrt(len(rounds))
+    median = np.median(seconds)
+    if not windows.latency[0].is_compiled:
+        stated_s = cell.machine.settings.slowdown * np.mean(reference.forwards_s())
+        assert stated_s < median < stated_s * (1 + NOISE), "the ledger is of the stated costs"
+    # A call on the host's clock ends to the nanosecond, one on a card begins some launches late.
+    near = {"rel": 1e-4}
+    return {
+        "latency": about(median, **near),
+        "latency_p50_s": about(median, **near),
+        "latency_mean_s": about(np.mean(seconds), **near),
+        "latency_p90_s": about(np.percentile(seconds, 90), **near),
+        "latency_p99_s": about(np.percentile(seconds, 99), **near),
+        "latency_stdev_s": about(np.std(seconds, ddof=1), rel=5e-3),
+        "latency_min_s": about(np.min(seconds), **near),
+        "latency_max_s": about(np.max(seconds), **near),
+        "latency_low_s": about(median - half, rel=5e-4),
+        "latency_high_s": about(median + half, rel=5e-4),
+        "latency_rounds_s": AsJson(about(rounds, **near)),
+        "latency_iterations": len(seconds),
+        "latency_warmup_iterations": len(windows.warmup),
+        "latency_steady": True,
+        "latency_window_s": about(np.sum(seconds), **near),
+        "latency_clock": "cuda_events" if cell.job.cell.gpus else "perf_counter_ns",
+        "threads": 1,
+    }
+
+
+@dataclass(frozen=True)
+class Begins:
+    """A text that begins so."""
+
+    words: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and other.startswith(self.words)
+
+    __hash__ = None
+
+
+@dataclass(frozen=True)
+class AsJson:
+    """A value that a text holds as JSON."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.value == json.loads(other)
+
+    __hash__ = None
+
+
+def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference) -> dict[str, Any]:
+    first, whole = (
+        float(np.median([it.seconds for it in passes]))
+        for passes in (windows.first, windows.whole)
+    )
+    slowdown = cell.machine.settings.slowdown
+    for passes, tokens in ((windows.first, 1), (windows.whole, NEW_TOKENS)):
+        stated_s = slowdown * reference.run(tokens).seconds
+        # On two cards some transfers are on top.
+        longest_s = stated_s * (1 + NOISE) + 0.004
+        assert all(stated_s < it.seconds + 1e-9 < longest_s for it in passes), (stated_s, passes)
+        assert len(passes) == MEASURE.repeats, passes
+    near = {"rel": 1e-3}
+    return {
+        "new_tokens": NEW_TOKENS,
+        "time_to_first_token_s": about(first, **near),
+        "time_per_output_token_s": about((whole - first) / (NEW_TOKENS - 1), rel=4e-3),
+        "tokens_per_s": about(ROWS * NEW_TOKENS / whole, **near),
+        "samples_per_s": about(ROWS / whole, **near),
+        "generation_reason": None,
+    }
+
+
+def _measure_power(cell: SimulatedCell, passes: Sequence[Pass], device: str) -> float:
+    """Return the mean power of a device over passes that follow each other."""
+    machine = cell.machine
+    start_s, end_s = passes[0].begun_s, passes[-1].ended_s
+    if device == "cpu":
+        seen = 1.0 if machine.settings.has_rapl else SEEN_BY_CODECARBON["cpu"]
+        meters = [machine.host.supply]
+    else:
+        seen, meters = 1.0, [machine.cards[index].supply for index in machine.settings.shown]
+    drawn = sum(meter.joules(end_s) - meter.joules(start_s) for meter in meters)
+    return seen * drawn / (end_s - start_s)
+
+
+def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
+    settings, row = cell.machine.settings, cell.row
+    has_gpu = bool(settings.shown)
+    power_w = {
+        "cpu": _measure_power(cell, windows.energy, "cpu"),
+        "ram": host.DRAM_W if settings.has_rapl else host.RAM_W,
+        "gpu": _measure_power(cell, windows.energy, "gpu") if has_gpu else None,
+    }
+    pass_s = np.mean([it.seconds for it in windows.energy])
+    sample_s = pass_s / ROWS
+    joules = {name: watts and watts * sample_s for name, watts in power_w.items()}
+    energy, power = (sum(filter(None, values.values())) for values in (joules, power_w))
+    cpu_seen = 1.0 if settings.has_rapl else SEEN_BY_CODECARBON["cpu"]
+    cards = [cell.machine.cards[index] for index in settings.shown]
+    idle = host.REST_W * cpu_seen + power_w["ram"] + sum(card.rest_w for card in cards)
+    rounds = json.loads(row.energy_rounds_j)
+    half = T_4 * np.std(rounds, ddof=1) / np.sqrt(MEASURE.repeats)
+    assert len(rounds) == MEASURE.repeats
+    assert rounds == about([energy] * MEASURE.repeats, rel=0.02)
+    whole_s = np.mean([it.seconds for it in windows.generation_energy])
+    token_w = power_w["ram"] + sum(
+        _measure_power(cell, windows.generation_energy, device)
+        for device in ("cpu", *(["gpu"] if has_gpu else []))
+    )
+    source = {
+        "cpu": ("measured", "RAPL package-0") if settings.has_rapl else ("modelled", "a model of load"),
+        "ram": ("measured", "RAPL dram") if settings.has_rapl else ("constant", f"{host.RAM_W:g} W"),
+        "gpu": ("measured", "NVML total energy counter, whole GPU") if has_gpu else (None, None),
+    }
+    by_device = {
+        name: value
+        for device in ("cpu", "ram", "gpu")
+        for name, value in {
+            f"energy_{device}_j": joules[device] and about(joules[device], rel=SHARE + 0.002),
+            f"power_{device}_w": power_w[device] and about(power_w[device], rel=SHARE),
+            f"energy_{device}_kind": source[device][0],
+            f"energy_{device}_method": source[device][1],
+        }.items()
+    }
+    batches = row.energy_batches
+    return {
+        **by_device,
+        "energy": about(energy, rel=SHARE + 0.002),
+        "energy_net_j": about(energy - idle * sample_s, rel=SHARE + 0.004),
+        "energy_low_j": about(row.energy - half),
+        "energy_high_j": about(row.energy + half),
+        "energy_rounds_j": AsJson(about([energy] * MEASURE.repeats, rel=0.02)),
+        "energy_per_token_j": about(token_w * whole_s / (ROWS * NEW_TOKENS), rel=SHARE + 0.004),
+        "energy_reason": None,
+        "energy_net_reason": None,
+        "energy_per_token_reason": None,
+        "power_w": about(power, rel=SHARE),
+        # Whole passes one after another, with nothing between.
+        "energy_window_s": about(batches * pass_s, rel=0.004),
+        "energy_batches": about(MEASURE.energy.window_s / pass_s, abs=MEASURE.repeats),
+        "energy_samples": batches * ROWS,
+        "idle_w": about(idle, rel=0.002),
+        "co2e_g": about(row.energy / 3.6e6 * GRID_KG_PER_KWH * 1e3),
+        "grid_kg_per_kwh": about(GRID_KG_PER_KWH),
+    }
+
+
+def _list_operations(cell: SimulatedCell, windows: Windows, reference: Reference) -> dict[str, Any]:
+    stage_of, layers = reference.model.stage_of, reference.layers
+    by_stage: dict[str, int] = {}
+    for name, layer in layers.items():
+        stage = stage_of(name) or "other"
+        by_stage[stage] = by_stage.get(stage, 0) + layer.flops
+    flops = sum(by_stage.values())
+    step = sum(layer.flops for layer in reference.count_step(2).values())
+    rate = flops / np.median([it.seconds for it in windows.latency])
+    peak = FLOP_PER_S[cell.job.cell.axes.device]
+    return {
+        "flops": flops,
+        "flops_text": f"{flops / 1e3:.2f} KFLOPS",
+        "flops_per_sample": flops / ROWS,
+        **{f"flops_{name}": by_stage.get(name) or None for name in STAGES},
+        "flops_reason": None,
+        "flops_decode_step": step,
+        # What nothing reads is left out of a trace.
+        "flops_normalisation": about(NORM_SHARE * reference.count_normalised(), rel=0.01),
+        "flops_counter": "fvcore",
+        "flops_convention": Begins("2 per multiply-add over convolutions, linear layers"),
+        "achieved_flop_per_s": about(rate, rel=1e-3),
+        "utilisation": about(rate / peak, rel=2e-3),
+    }
+
+
+NORM_SHARE = 5
+"""Operations of a normalisation for each element."""
+STAGES = ("vision", "qformer", "connector", "prefill", "other")
+
+
+def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
+    cards = len(cell.machine.settings.shown)
+    weights = reference.model.weights_bytes
+    held = weights + ACTIVATION_BYTES["generate"] * ROWS
+    reserved = -(-held // (2 * MIB)) * 2 * MIB
+    rss = host.INTERPRETER_BYTES + (held if not cards else 0)
+    setup = host.INTERPRETER_BYTES + weights + LOAD_BYTES
+    used = cards * (DRIVER_BYTES + CONTEXT_BYTES + reserved)
+    kib = {"rel": 0.0, "abs": 1024}
+    return {
+        "peak_memory_bytes": cards * held if cards else about(rss, **kib),
+        "peak_rss_bytes": about(rss, **kib),
+        "setup_peak_rss_bytes": about(setup, **kib),
+        "rss_before_load_bytes": host.INTERPRETER_BYTES,
+        "peak_allocated_bytes": cards * held if cards else None,
+        "peak_reserved_bytes": cards * reserved if cards else None,
+        "device_used_bytes": used if cards else None,
+        "device_used_before_bytes": cards * DRIVER_BYTES if cards else None,
+        "weights_bytes": weights,
+        "memory_reason": None,
+    }
+
+
+def _list_conditions(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
+    machine = cell.machine
+    start_s = machine.host.resets_s[1]
+    end_s = windows.generation_energy[-1].ended_s
+    cards = [machine.cards[index] for index in machine.settings.shown]
+    ends = {"start": start_s, "end": end_s}
+    near = {"rel": 0.0, "abs": 0.02}
+    by_end = {
+        name: value
+        for end, at_s in ends.items()
+        for name, value in {
+            f"load_{end}": about(machine.host.load(at_s), rel=0.0, abs=0.001),
+            f"clock_mhz_{end}": about(machine.host.clock_mhz(at_s), rel=0.0, abs=0.2),
+            f"temperature_c_{end}": about(machine.host.temperature_c(at_s), **near),
+        }.items()
+    }
+    indices = [card.index for card in cards]
+    return {
+        **by_end,
+        "gpu_clock_mhz": WORK_MHZ + min(indices) if cards else None,
+        "gpu_memory_clock_mhz": 2619 + min(indices) if cards else None,
+        "gpu_temperature_c": 68 + max(indices) if cards else None,
+        "gpu_power_limit_w": 450 + min(indices) if cards else None,
+        "gpu_throttle_reasons": "sw_power_cap" if cards else None,
+        "foreign_cpu_share": about(machine.settings.foreign_share, rel=0.01),
+        "disturbed": False,
+        "disturbance": None,
+        "conditions_reason": None,
+    }

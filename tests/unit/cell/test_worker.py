@@ -1,0 +1,147 @@
+"""Whole cells and profiles on a simulated machine: what the tables say is what the machine did."""
+
+import ast
+import math
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from simulation.card import POWER_CAP, THERMAL
+from simulation.cells import make_job, run_cell, run_profile, write_study
+from simulation.machine import Settings
+from simulation.reference import make_reference
+from simulation.truth import list_truths
+from simulation.truth_layers import find_forward, find_step, list_rows
+from simulation.truth_record import list_record_truths
+from tiny_model import _one_thread, checkpoint, pictures
+
+from vlmeter.results.layer_row import LayerRow
+from vlmeter.results.record import read_record
+from vlmeter.results.summary_row import SummaryRow, build_summary_row
+
+__all__ = ["_one_thread", "checkpoint", "pictures"]
+
+MACHINES = {
+    "cpu": Settings(has_rapl=True),
+    "one card": Settings(shown=(2,)),
+    "two cards": Settings(shown=(2, 1)),
+    "compiled": Settings(),
+    "disturbed": Settings(
+        shown=(0,),
+        foreign_share=0.7,
+        throttle=POWER_CAP | THERMAL,
+        slowdown=1.2,
+        others=((4242, 0.0, math.inf),),
+    ),
+}
+DISTURBED = {
+    "gpu_throttle_reasons": "sw_power_cap; sw_thermal_slowdown",
+    "disturbed": True,
+    "disturbance": (
+        "other processes took 70% of the machine's processor time; "
+        "other processes were on the GPU (ids 4242); gpu0 was slowed down (sw_thermal_slowdown)"
+    ),
+}
+UNIT = Path(__file__).parents[1]
+NOT_READ = "results/test_summary_row.py::test_a_block_that_could_not_be_read_has_its_reason_alone"
+OWN_REASON = "cell/test_worker.py::test_each_reason_of_an_energy_is_in_its_own_column"
+ELSEWHERE = {
+    "conditions_reason": NOT_READ,
+    "content_digest": "models/test_batches.py::"
+    "test_other_pixels_are_the_same_computation_on_another_input",
+    "energy_net_reason": OWN_REASON,
+    "energy_per_token_reason": OWN_REASON,
+    "energy_reason": OWN_REASON,
+    "flops_reason": NOT_READ,
+    "flops_uncounted": "measure/flops/test_count.py::"
+    "test_uncounted_operators_are_listed_and_none_of_them_is_heavy",
+    "generation_reason": NOT_READ,
+    "memory_reason": NOT_READ,
+    "shape_digest": "models/test_batches.py::test_another_token_or_mask_is_another_computation",
+    "unparsed_rate": "results/test_score_predictions.py::"
+    "test_option_scores_are_ranked_where_predictions_carry_them",
+}
+"""Columns that are empty here, or whose content is no truth of a machine, and who holds each."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, checkpoint, pictures):
+    return write_study(tmp_path_factory.mktemp("simulated"), checkpoint, pictures)
+
+
+@pytest.fixture(scope="module")
+def reference(study, pictures):
+    return make_reference(study.model.with_suffix(""), pictures[:4])
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def cell(request, study, tmp_path_factory):
+    settings = MACHINES[request.param]
+    gpus = len(settings.shown)
+    optimization = "compile" if request.param == "compiled" else "eager"
+    job = make_job("cuda" if gpus else "cpu", gpus, optimization)
+    return run_cell(study, settings, job, tmp_path_factory.mktemp("cell"))
+
+
+@pytest.fixture(scope="module")
+def truths(cell, study, reference):
+    truths = {**list_truths(cell, reference), **list_record_truths(cell, study, reference)}
+    return truths | (DISTURBED if cell.machine.settings.others else {})
+
+
+def list_wrong(rows, truths):
+    """Return what differs: row, column, shown, truth."""
+    assert set(rows) == set(truths)
+    return [
+        (name, column, getattr(rows[name], column), expected)
+        for name, truth in truths.items()
+        for column, expected in truth.items()
+        if not getattr(rows[name], column) == expected
+    ]
+
+
+def test_every_column_shows_what_the_machine_did(cell, truths):
+    wrong = list_wrong({"cell": cell.row}, {"cell": truths})
+    assert wrong == [], "\n".join(map(str, wrong))
+
+
+def test_every_column_has_a_truth_or_a_test_elsewhere(truths):
+    columns = {field.name for field in fields(SummaryRow)}
+    assert columns == set(truths) | set(ELSEWHERE)
+    without_reason = {name for name in ELSEWHERE if truths.get(name) is not None}
+    assert without_reason == set(), "a truth needs no other test"
+
+
+def test_each_reason_of_an_energy_is_in_its_own_column(cell):
+    names = ["energy_reason", "energy_net_reason", "energy_per_token_reason"]
+    reasons = {name: f"why {name}" for name in names}
+    energy = replace(cell.figures.energy_detail, **reasons)
+    record = read_record(cell.folder / "record.json")
+    row = build_summary_row(replace(record, figures=replace(cell.figures, energy_detail=energy)))
+    assert {name: getattr(row, name) for name in names} == reasons
+
+
+@pytest.mark.parametrize("name", sorted(set(ELSEWHERE.values())))
+def test_a_test_elsewhere_is_there(name):
+    file, test = name.split("::")
+    tree = ast.parse((UNIT / file).read_text())
+    assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.fixture(scope="module", params=["cpu", "one card"])
+def profile(request, study, tmp_path_factory):
+    return run_profile(study, MACHINES[request.param], tmp_path_factory.mktemp("profile"))
+
+
+@pytest.mark.parametrize(("is_step", "find"), [(False, find_forward), (True, find_step)])
+def test_every_row_of_a_profile_shows_what_the_layer_did(profile, reference, is_step, find):
+    truth = find(profile, reference)
+    rows = {row.module: row for row in profile.rows if (row.stage == "decode") == is_step}
+    truths = list_rows(truth, reference, is_step=is_step)
+    assert list_wrong(rows, truths) == []
+    whole = profile.plain["decode"] if is_step else profile.plain
+    figures = truth.list_figures()
+    assert {name: whole[name] for name in figures} == figures
+    columns = {field.name for field in fields(LayerRow)}
+    assert all(set(row) | {"cell", "dataset"} == columns for row in truths.values())
+    assert {(row.cell, row.dataset) for row in profile.rows} == {("c", "photos")}
