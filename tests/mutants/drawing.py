@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import libcst
+from libcst import matchers
 from mutmut.mutation.file_mutation import Mutation, create_mutations
 
 PACKAGE = Path("src/vlmeter")
@@ -63,12 +64,20 @@ def draw_mutants(files: Sequence[Path], count: int, seed: int) -> Iterator[Mutan
 @cache
 def _changes(file: Path) -> tuple[libcst.Module, list[Mutation]]:
     module, mutations, _, _ = create_mutations(str(file), file.read_text())
-    return module, [mutation for mutation in mutations if not _is_wording(mutation)]
+    types = {
+        inner
+        for subscript in matchers.findall(module, matchers.Subscript(matchers.Name("Literal")))
+        for inner in matchers.findall(subscript, matchers.SimpleString())
+    }
+    return module, [
+        mutation
+        for mutation in mutations
+        if not _is_wording(mutation.original_node) and mutation.original_node not in types
+    ]
 
 
-def _is_wording(mutation: Mutation) -> bool:
+def _is_wording(node: libcst.CSTNode) -> bool:
     """Say whether a change is of what a sentence says, which is no fault of the code."""
-    node = mutation.original_node
     return isinstance(node, libcst.SimpleString) and " " in node.value.strip()
 
 
