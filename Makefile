@@ -10,13 +10,12 @@ MEASURED ?= config/blip2-architecture$(if $(filter cpu,$(or $(DEVICE),$(PRESENT)
 MEASUREMENTS ?= docs/measurements
 # How long `make gpu-check` may take in all, in seconds.
 LIMIT ?= 540
-# How many faults `make faults` lets happen, and which.
-COUNT ?= 250
+# Which faults `make faults` lets happen, and which mutants `make mutants` tries; COUNT says how many.
 SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults bench peers measurements gpu-check reference sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -27,6 +26,7 @@ help:
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
+	@echo "make mutants  change the code in small ways, and see that the tests notice"
 	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
 	@echo "make peers    measure a cell beside optimum-benchmark, in an environment of its own"
@@ -87,7 +87,11 @@ lint: setup-dev
 
 # Lets many things go wrong in a small study; COUNT faults, repeated by their SEED.
 faults: setup-dev
-	$(BIN)/python tests/faults/run.py --count $(COUNT) --seed $(SEED)
+	$(BIN)/python tests/faults/run.py --count $(or $(COUNT),250) --seed $(SEED)
+
+# Changes the code in COUNT small ways, and sees that the tests notice; the table is in docs/tests.md.
+mutants: setup-dev
+	$(BIN)/python tests/mutants/run.py --count $(or $(COUNT),40) --seed $(SEED)
 
 # Whether every file of a study is still what was written.
 verify: setup

@@ -253,7 +253,8 @@ def _choose_all(
         if not costs:
             continue
         best, cost = min(costs, key=_get_value)
-        alike = tuple(row for row, other in costs if row is not best and _overlap(cost, other))
+        # No cost is less, so an interval that begins within the best cell's overlaps it.
+        alike = tuple(row for row, other in costs if row is not best and other.low <= cost.high)
         yield _choose(aim, best, alike, reference, changes, name)
     names = [name for name in COSTS if all(COSTS[name](row) is not None for row in eligible)]
     if eligible and len(names) > 1:
@@ -303,10 +304,6 @@ def _make_interval(value: float | None, low: float | None, high: float | None) -
     if value is None:
         return None
     return Interval(value, value if low is None else low, value if high is None else high)
-
-
-def _overlap(interval: Interval, other: Interval) -> bool:
-    return interval.low <= other.high and other.low <= interval.high
 
 
 def _get_value(row_and_cost: tuple[SummaryRow, Interval]) -> float:

@@ -6,12 +6,23 @@ from pathlib import Path
 from statistics import fmean
 
 from vlmeter.metrics.drift import Answers
-from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import compare_rounds
+from vlmeter.metrics.figure import Figure as QualityFigure
 from vlmeter.results.columns import restore_row
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow, FromBase, list_values
-from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds
+from vlmeter.results.difference_row import (
+    DIFFERENCE_COLUMNS,
+    DifferenceRow,
+    Figure,
+    FromBase,
+    list_values,
+)
+from vlmeter.results.repeatability import (
+    COSTS,
+    Cost,
+    Repeats,
+    compute_cost_difference,
+    get_rounds,
+)
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.status import Status
@@ -34,7 +45,7 @@ class _Cell:
         return {cost: get_rounds(self.row, cost) for cost in COSTS}
 
     @cached_property
-    def metrics(self) -> dict[str, Figure]:
+    def metrics(self) -> dict[str, QualityFigure]:
         return read_metrics(self.row.metrics)
 
     def get_value(self, metric: str) -> float | None:
@@ -88,15 +99,18 @@ def _compare_cost(cell: _Cell, base: _Cell, cost: Cost, repeats: Repeats) -> _Va
     rounds, base_rounds = cell.rounds[cost], base.rounds[cost]
     if not rounds or not base_rounds:
         return {}
-    deviations = repeats.find(cost, cell.row.device), repeats.find(cost, base.row.device)
-    both = (deviations[0], deviations[1]) if deviations[0] and deviations[1] else None
-    difference = compare_rounds(rounds, base_rounds, repeats=both)
-    values: _Values = {**list_values(cost, FromBase(fmean(base_rounds), difference))}
+
+    def compare(figure: Figure, rounds: list[float], base_rounds: list[float]) -> _Values:
+        difference = compute_cost_difference(
+            cell.row, base.row, cost, repeats=(repeats, repeats), rounds=(rounds, base_rounds)
+        )
+        return {**list_values(figure, FromBase(fmean(base_rounds), difference))}
+
+    values = compare(cost, rounds, base_rounds)
     if cost == "latency":
         rounds = [seconds / cell.row.batch_size for seconds in rounds]
         base_rounds = [seconds / base.row.batch_size for seconds in base_rounds]
-        difference = compare_rounds(rounds, base_rounds, repeats=both)
-        values |= list_values("sample_time", FromBase(fmean(base_rounds), difference))
+        values |= compare("sample_time", rounds, base_rounds)
     return values
 
 

@@ -10,12 +10,15 @@ from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.columns import get_number
 from vlmeter.results.gates import Cause, GatePlan, Judgement, LimitKind, Obstacle, Verdict
 from vlmeter.results.matching import Pair, match_cells
-from vlmeter.results.repeatability import COSTS, Cost, Repeats, get_rounds, read_repeats
-from vlmeter.results.study_differences import (
-    compare_column,
-    compare_quality,
+from vlmeter.results.repeatability import (
+    COSTS,
+    Cost,
+    Repeats,
     compute_cost_difference,
+    get_rounds,
+    read_repeats,
 )
+from vlmeter.results.study_differences import compare_column, compare_quality
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.results.tables import read_summary

@@ -14,7 +14,12 @@ from statistics import fmean
 from typing import Literal
 
 from vlmeter.axes import AXES
-from vlmeter.metrics.uncertainty import Repeatability, compare_rounds, pool_repeatability
+from vlmeter.metrics.uncertainty import (
+    Difference,
+    Repeatability,
+    compare_rounds,
+    pool_repeatability,
+)
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, write_json
@@ -94,6 +99,30 @@ def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
         return None
     is_sound = all(isinstance(seconds, int | float) and seconds > 0 for seconds in rounds)
     return rounds if is_sound else None
+
+
+def compute_cost_difference(
+    row: SummaryRow,
+    base: SummaryRow,
+    cost: Cost,
+    *,
+    repeats: tuple[Repeats, Repeats],
+    rounds: tuple[list[float], list[float]],
+) -> Difference:
+    """Return how much more a cell costs than another cell, which may be of another study.
+
+    Args:
+        row: The cell.
+        base: The other cell.
+        cost: What is compared.
+        repeats: How well costs repeat in the study of each cell, in this order.
+        rounds: The rounds of each cell, likewise.
+    """
+    deviation, base_deviation = (
+        study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
+    )
+    both = (deviation, base_deviation) if deviation and base_deviation else None
+    return compare_rounds(*rounds, repeats=both)
 
 
 def group_same_computations(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]]:

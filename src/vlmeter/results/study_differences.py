@@ -8,10 +8,10 @@ from typing import Literal
 
 from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference, compare_rounds
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.columns import get_number
 from vlmeter.results.matching import Pair
-from vlmeter.results.repeatability import Cost, Repeats, get_rounds
+from vlmeter.results.repeatability import Cost, Repeats, compute_cost_difference, get_rounds
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.summary_values import read_metrics
 from vlmeter.storage.files import check_whole, checksums, read_json
@@ -50,30 +50,6 @@ def compare_cost(pair: Pair, cost: Cost, repeats_a: Repeats, repeats_b: Repeats)
     return Compared(*values, difference, fmean(rounds_a))
 
 
-def compute_cost_difference(
-    row: SummaryRow,
-    base: SummaryRow,
-    cost: Cost,
-    *,
-    repeats: tuple[Repeats, Repeats],
-    rounds: tuple[list[float], list[float]],
-) -> Difference:
-    """Return how much more a cell costs than another cell, which may be of another study.
-
-    Args:
-        row: The cell.
-        base: The other cell.
-        cost: What is compared.
-        repeats: How well costs repeat in the study of each cell, in this order.
-        rounds: The rounds of each cell, likewise.
-    """
-    deviation, base_deviation = (
-        study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
-    )
-    both = (deviation, base_deviation) if deviation and base_deviation else None
-    return compare_rounds(*rounds, repeats=both)
-
-
 def compare_column(pair: Pair, column: str) -> Compared:
     """Compare a figure without a measured spread, such as a peak or a count."""
     a, b = get_number(pair.a, column), get_number(pair.b, column)
@@ -96,7 +72,7 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     cell_a, cell_b = _find_cell(folder_a, pair.a), _find_cell(folder_b, pair.b)
     if has_same_samples(pair) and cell_a.scores.exists() and cell_b.scores.exists():
         for cell in (cell_a, cell_b):
-            _check_scores(cell)
+            _check(cell, cell.scores)
         paired = Answers(seed=SEED).compare_quality(cell_b.scores, cell_a.scores, metric)
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
@@ -111,11 +87,12 @@ def has_same_samples(pair: Pair) -> bool:
 
 def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed | None:
     """Count the answers whose text differs; None where the answers cannot be compared."""
-    a = _find_cell(folder_a, pair.a).predictions
-    b = _find_cell(folder_b, pair.b).predictions
-    if not has_same_samples(pair) or not a.exists() or not b.exists():
+    a, b = _find_cell(folder_a, pair.a), _find_cell(folder_b, pair.b)
+    if not has_same_samples(pair) or not a.predictions.exists() or not b.predictions.exists():
         return None
-    changed = Answers(seed=SEED).count_changed(b, a)
+    for cell in (a, b):
+        _check(cell, cell.predictions)
+    changed = Answers(seed=SEED).count_changed(b.predictions, a.predictions)
     return changed if changed.shared else None
 
 
@@ -123,9 +100,10 @@ def _find_cell(folder: Path, row: SummaryRow) -> CellFolder:
     return StudyFolder(folder).cell(CellKey(row.dataset, row.cell))
 
 
-def _check_scores(cell: CellFolder) -> None:
-    if cell.record.exists() and "scores" in (digests := checksums(read_json(cell.record))):
-        check_whole(cell.scores, digests["scores"])
+def _check(cell: CellFolder, table: Path) -> None:
+    """Check a table of a cell, where the study keeps the record that has its checksum."""
+    if cell.record.exists() and table.stem in (digests := checksums(read_json(cell.record))):
+        check_whole(table, digests[table.stem])
 
 
 def _combine_intervals(a: Figure, b: Figure) -> Difference | None:

@@ -9,7 +9,20 @@ from study_steps import render_all
 
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.answer import build_answer
-from vlmeter.reporting.decision import Aim, Decision, decide, find_front, find_knee
+from vlmeter.reporting.decision import (
+    Aim,
+    Decision,
+    Interval,
+    Quality,
+    choose_quality,
+    decide,
+    find_front,
+    find_knee,
+    get_energy,
+    get_latency,
+    get_quality,
+)
+from vlmeter.reporting.decision import get_sample_time as get_time_of_a_sample
 from vlmeter.results.difference_row import DifferenceRow, Figure, FromBase, list_values
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import read_differences, read_summary
@@ -224,6 +237,123 @@ def test_the_knee_is_nearest_to_the_best_of_each_whatever_the_units():
     assert find_knee(points) == 1
     assert find_knee([[x * 1e6, y / 1e6] for x, y in points]) == 1
     assert find_knee([[3.0, 3.0], [3.0, 3.0]]) == 0
+
+
+def test_a_figure_stands_between_the_ends_of_its_own_interval():
+    row = make_row(
+        batch_size=4,
+        **{"latency": 4.0, "latency_low_s": 2.0, "latency_high_s": 8.0},
+        **{"energy": 5.0, "energy_low_j": 3.0, "energy_high_j": 7.0},
+        **{"wer_value": 0.5, "wer_low": 0.25, "wer_high": 0.75},
+        **{"task_value": 0.6, "task_low": 0.4, "task_high": 0.9},
+    )
+    assert get_latency(row) == Interval(4.0, 2.0, 8.0)
+    assert get_time_of_a_sample(row) == Interval(1.0, 0.5, 2.0)
+    assert get_energy(row) == Interval(5.0, 3.0, 7.0)
+    task, words = Quality("task", "", True), Quality("wer", "", False)
+    assert get_quality(row, task) == Interval(0.6, 0.4, 0.9)
+    assert get_quality(row, words) == Interval(0.5, 0.25, 0.75)
+
+
+def test_without_an_interval_both_ends_are_the_figure():
+    assert get_latency(make_row(latency=2.0)) == Interval(2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize("cost", [None, 0.0, -1.0, float("inf"), float("nan")])
+def test_what_is_no_positive_cost_is_none(cost):
+    row = make_row(latency=cost, energy=cost)
+    assert (get_latency(row), get_time_of_a_sample(row), get_energy(row)) == (None, None, None)
+
+
+def test_a_tasks_metric_judges_before_the_word_error_rate():
+    named = {"task_metric_label": "Accuracy", "task_higher_is_better": False}
+    lacking = make_row(**named, wer_value=0.5)
+    measured = make_row(**named, task_value=0.0, wer_value=0.5)
+    assert choose_quality([lacking, measured]) == Quality("task", "Accuracy", False)
+    assert choose_quality([lacking]) == Quality("wer", "WER", False)
+    assert choose_quality([make_row(**named)]) is None
+
+
+@pytest.mark.parametrize(("gap", "alike"), [(0.0, True), (0.25, False)])
+def test_intervals_that_touch_overlap(gap: float, alike: bool) -> None:
+    # The quick cell reaches up to 0.75, the slow one begins there or beyond.
+    values = {"energy": None, "task": None}
+    quick, slow = make_cell("a", latency=0.5, **values), make_cell("b", latency=1.0, **values)
+    vars(quick).update(latency_low_s=0.25, latency_high_s=0.75)
+    vars(slow).update(latency_low_s=0.75 + gap, latency_high_s=2.0)
+    (decision,) = decide([quick, slow], {}, {})
+    choice = decision.choices[0]
+    assert choice.row.cell == "a"
+    assert [row.cell for row in choice.alike] == (["b"] if alike else [])
+
+
+def test_a_lead_within_the_noise_leaves_the_reference_out_of_those_as_good() -> None:
+    decision = decide_rows(
+        make_cell("base"),
+        make_cell("near", latency=0.00999),
+        make_cell("other", latency=0.009995),
+        latency=0.05,
+    )
+    choice = decision.choices[0]
+    assert (choice.row.cell, choice.changes) == ("base", {})
+    assert choice.challenger[0].cell == "near"
+    assert [row.cell for row in choice.alike] == ["other"]
+
+
+def test_a_cell_that_was_never_compared_is_no_tie_with_the_reference() -> None:
+    rows = [make_cell("base", task=None), make_cell("quick", task=None, latency=0.009)]
+    (decision,) = decide(rows, {}, REFERENCES)
+    choice = decision.choices[0]
+    assert (choice.row.cell, choice.is_reference, choice.challenger) == ("quick", False, None)
+
+
+def test_only_measured_cells_take_part() -> None:
+    rows = [
+        make_cell("base"),
+        make_cell("crashed", status="crashed", latency=0.001),
+        make_cell("untimed", latency=None),
+    ]
+    (decision,) = decide(rows, {}, REFERENCES)
+    assert [row.cell for row in decision.rows] == ["base"]
+
+
+def test_where_the_reference_has_no_quality_only_cells_without_one_are_as_good() -> None:
+    decision = decide_rows(
+        make_cell("base", task=None), make_cell("a", task=None), make_cell("b", latency=0.001)
+    )
+    assert [row.cell for row in decision.unjudged] == ["b"]
+    assert name_choices(decision)["latency"] == "base"
+
+
+def test_the_balance_is_against_the_reference_by_a_cost_that_differs() -> None:
+    # As quick as the reference within the noise, and with half the energy.
+    decision = decide_rows(
+        make_cell("base"),
+        make_cell("a", latency=0.0099, energy=1.0),
+        latency=0.05,
+        sample_time=0.05,
+    )
+    (knee,) = [choice for choice in decision.choices if choice.aim is Aim.KNEE]
+    assert (knee.row.cell, knee.is_reference) == ("a", False)
+    # Without a cost that differs there is no better balance.
+    decision = decide_rows(
+        make_cell("base"),
+        make_cell("a", latency=0.0099, energy=1.98),
+        **dict.fromkeys(("latency", "sample_time", "energy"), 0.05),
+    )
+    (knee,) = [choice for choice in decision.choices if choice.aim is Aim.KNEE]
+    assert (knee.row.cell, knee.is_reference) == ("base", True)
+
+
+def test_a_cost_that_a_cell_lacks_does_not_count_in_the_balance() -> None:
+    rows = [make_cell("base", energy=None), make_cell("a", latency=0.001, energy=1000.0)]
+    (decision,) = decide(rows, {}, {})
+    assert name_choices(decision) == {
+        "latency": "a",
+        "throughput": "a",
+        "energy": "a",
+        "knee": "a",
+    }
 
 
 def build_first_screen(study: MadeStudy, folder: Any) -> Any:

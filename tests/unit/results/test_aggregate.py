@@ -16,8 +16,9 @@ from vlmeter.results.aggregate import aggregate
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
 from vlmeter.results.layer_row import LAYER_COLUMNS, LayerRow
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
-from vlmeter.results.tables import read_differences, read_layers, read_summary
+from vlmeter.results.tables import read_differences, read_layers, read_parquet, read_summary
 from vlmeter.status import Status
+from vlmeter.storage.files import file_sha256, read_json
 from vlmeter.storage.layout import DifferenceKey
 
 CELL = {
@@ -365,3 +366,44 @@ def test_every_figure_of_a_long_study_comes_back_to_the_last_digit(tmp_path):
     contents = [lose(f"c{place}", latency=value) for place, value in enumerate(values)]
     rows = read_summary(run(tmp_path, *contents), ["latency"]).values()
     assert [row.latency for row in rows] == values
+
+
+def test_every_table_has_its_checksum_beside_it_and_is_refused_once_it_changed(tmp_path):
+    path = run(tmp_path, measure(), lose("lost"), tables=((LAYER_HEADER, OWNER),))
+    names = ["summary.csv", "summary.parquet", "layers.csv", "differences.csv"]
+    digests = {name: file_sha256(tmp_path / name) for name in names}
+    assert read_json(tmp_path / "tables.json")["files"] == digests
+    assert read_parquet(tmp_path / "summary.parquet") == list(read_summary(path).values())
+    readers = [read_summary, read_parquet, read_layers, read_differences]
+    for name, read in zip(names, readers, strict=True):
+        table = tmp_path / name
+        table.write_bytes(table.read_bytes() + b"\n")
+        with pytest.raises(UserError, match=f"{table} is damaged"):
+            read(table)
+
+
+def test_the_tables_name_the_records_that_they_are_of(tmp_path):
+    digests = []
+    for place, records in enumerate(([lose("a"), lose("b")], [lose("b"), lose("a")])):
+        (tmp_path / f"{place}").mkdir()
+        run(tmp_path / f"{place}", *records)
+        digests.append(read_json(tmp_path / f"{place}/tables.json")["records"])
+    assert digests[0] != digests[1]
+
+
+@pytest.mark.parametrize("table", ["predictions", "scores"])
+def test_a_damaged_table_of_a_cell_is_named(tmp_path, table):
+    path = tmp_path / "0" / "record.json"
+    path.parent.mkdir()
+    for name in ("predictions", "scores"):
+        path.with_name(f"{name}.parquet").write_bytes(b"as it was written")
+    content = measure(changes={"files": {table: "0" * 64}})
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"{path.parent}/{table}\.parquet is damaged"):
+        aggregate([path], [], [], *(tmp_path / name for name in OUTPUTS), NO_PAIRS)
+
+
+def test_a_damaged_layer_table_is_named(tmp_path):
+    owner = {**OWNER, "files": {"table": "0" * 64}}
+    with pytest.raises(UserError, match=rf"{tmp_path}/profile0\.csv is damaged"):
+        run(tmp_path, lose(), tables=((LAYER_HEADER, owner),))

@@ -1,10 +1,13 @@
 """A study fails when a cell met a bug, and only then."""
 
+from typing import Any
+
 import pytest
 from row_factory import make_row
 
 from vlmeter.errors import UserError
-from vlmeter.results.check_study import check_study
+from vlmeter.results.check_study import check_study, describe_finding, describe_limit
+from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import write_csv
 from vlmeter.storage.files import read_json, write_json
@@ -59,3 +62,56 @@ def test_every_cell_and_profile_with_a_bug_is_named_by_its_record(summary, tmp_p
 def test_a_profile_that_is_missing_is_named(summary, tmp_path):
     with pytest.raises(UserError, match="is missing"):
         check_study(summary("ok"), [tmp_path / "a.json"], tmp_path / "check.json")
+
+
+def make_verdict(kind: LimitKind = LimitKind.INCREASE, **values: Any) -> Verdict:
+    figures = {"metric": "latency", "unit": "s", "bound": 2.5, "value": 0.25}
+    place = {"gate": 0, "baseline": "kept.csv", "dataset": "coco", "cell": "c"}
+    return Verdict(**{**figures, **place, "kind": kind, **values})
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (LimitKind.MAX, "latency at most 2.50 s"),
+        (LimitKind.MIN, "latency at least 2.50 s"),
+        (LimitKind.INCREASE, "latency at most 2.5 % above kept.csv"),
+        (LimitKind.DECREASE, "latency at most 2.5 % below kept.csv"),
+    ],
+)
+def test_a_limit_is_said_with_its_side(kind, words):
+    assert describe_limit(make_verdict(kind)) == words
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({}, "250 ms"),
+        ({"base": 0.5, "difference": -0.25}, "250 ms, -50 % no interval"),
+        (
+            {"base": 0.5, "difference": -0.25, "low": -0.375, "high": -0.125},
+            "250 ms, -50 % [-75 %, -25 %]",
+        ),
+        # Further below zero is less, and of nothing there is no share.
+        ({"base": -0.5, "difference": -0.25}, "250 ms, -50 % no interval"),
+        ({"base": 0.0, "difference": 0.25}, "250 ms, +0.250 no interval"),
+    ],
+)
+def test_a_figure_is_said_with_its_share_of_the_baseline(figures, words):
+    assert describe_finding(make_verdict(**figures)) == words
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "words"),
+    [
+        (Obstacle(Cause.NOT_MEASURED, None, ""), "not measured"),
+        (Obstacle(Cause.NOT_MEASURED, "out_of_memory", ""), "not measured: out of memory"),
+        (Obstacle(Cause.NOT_MEASURED, "crashed", "why"), "not measured: crashed: why"),
+        (Obstacle(Cause.NOT_MEASURED, None, "not measured: why"), "not measured: why"),
+        (Obstacle(Cause.BASELINE_NOT_MEASURED, None, "why"), "of the baseline: not measured: why"),
+        (Obstacle(Cause.BASELINE_LACKS_CELL, None, ""), "the baseline has no such cell"),
+        (Obstacle(Cause.BASELINE_UNREADABLE, None, "kept.csv is damaged"), "kept.csv is damaged"),
+    ],
+)
+def test_an_obstacle_is_said_with_its_reason(obstacle, words):
+    assert describe_finding(make_verdict(obstacle=obstacle)) == words

@@ -71,6 +71,21 @@ def test_costs_are_compared_by_their_rounds(same):
     assert row.energy_difference_j is None
 
 
+def test_the_time_of_a_sample_is_compared_over_the_batch_of_each_cell(same):
+    base = make_cell(rounds=[2.0, 2.2, 1.8], batch_size=2, **rounds_of("energy", [4.0, 6.0]))
+    cell = make_cell(rounds=[2.0, 2.2, 1.8], batch_size=8, **rounds_of("energy", [7.0, 9.0]))
+    row = compare(base, cell, same)
+    assert row.latency_difference_s == pytest.approx(0.0)
+    assert row.sample_time_base_s == pytest.approx(1.0)
+    assert row.sample_time_difference_s == pytest.approx(-0.75)
+    # Welch over 3 and 3 rounds: standard errors 0.1 and 0.025 over sqrt(3), 2 degrees of freedom.
+    reach = 4.3026527 * (0.1**2 / 3 + 0.025**2 / 3) ** 0.5
+    assert row.sample_time_difference_low_s == pytest.approx(-0.75 - reach, abs=1e-6)
+    assert row.sample_time_differs is True
+    # The energy is per sample already.
+    assert (row.energy_base_j, row.energy_difference_j) == (5.0, 3.0)
+
+
 def test_a_difference_within_the_noise_is_none(same):
     row = compare(make_cell(rounds=[1.0, 1.1, 0.9]), make_cell(rounds=[1.05, 1.0, 1.1]), same)
     assert row.latency_differs is False

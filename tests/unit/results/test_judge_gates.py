@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from row_factory import make_row, metrics_of, rounds_of
 from study_factory import AXES, MadeStudy, cell_id, list_measured
 from study_steps import render_all, write_study
 
@@ -13,10 +14,11 @@ from vlmeter.errors import UserError
 from vlmeter.reporting.gates import describe_gates
 from vlmeter.reporting.language import use_language
 from vlmeter.results.check_study import check_study, describe_finding, describe_limit
-from vlmeter.results.gates import Cause, GatePlan, Judgement, Verdict
+from vlmeter.results.gates import Cause, GatePlan, Judgement, LimitKind, Obstacle, Verdict
 from vlmeter.results.judge_gates import judge_gates
-from vlmeter.results.repeatability import read_repeats
-from vlmeter.results.tables import read_summary
+from vlmeter.results.repeatability import DeviceRepeats, Repeats, read_repeats, write_repeats
+from vlmeter.results.summary_row import SummaryRow
+from vlmeter.results.tables import read_summary, write_csv
 from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.layout import CellKey
 from vlmeter.storage.typed import from_plain
@@ -378,3 +380,119 @@ def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
     assert describe_gates(judgement)[1].text.endswith(": not measured: random weights")
     with use_language("ru"):
         assert describe_gates(judgement)[1].text.endswith(": не измерено: случайные веса")
+
+
+ROW = CellKey("coco", "m-bs1")
+SHAKY = Repeats(latency={"cpu": DeviceRepeats(0.04, 8, 9, 1, 36, 0)})
+"""A study whose latency varies by 4 % from process to process."""
+
+
+def write_rows(folder: Path, *rows: SummaryRow, repeats: Repeats | None = None) -> Path:
+    """Write a summary, with what the study says about its repeatability, and return its folder."""
+    folder.mkdir(parents=True)
+    write_csv(rows, SummaryRow, folder / "summary.csv")
+    if repeats is not None:
+        write_repeats(repeats, folder / "repeatability.json")
+    return folder
+
+
+def judge_row(
+    folder: Path, row: SummaryRow, base: SummaryRow, metric: str, **limits: float
+) -> tuple[Verdict, ...]:
+    """Judge a row by limits against the row of a baseline."""
+    study = write_rows(folder / "study", row, repeats=Repeats())
+    baseline = write_rows(folder / "base", base) / "summary.csv"
+    return judge_limits(study, plan_gate(metric, ROW, baseline=baseline, **limits))
+
+
+@pytest.mark.parametrize(
+    ("repeats", "base_repeats", "kept"),
+    [
+        (Repeats(), Repeats(), False),
+        (SHAKY, SHAKY, True),
+        # A baseline that does not say how well it repeats is taken to repeat as well.
+        (SHAKY, None, True),
+        (Repeats(), SHAKY, False),
+        (SHAKY, Repeats(), False),
+    ],
+)
+def test_what_repeated_computations_show_as_well_breaks_no_limit(
+    tmp_path, repeats, base_repeats, kept
+) -> None:
+    row, base = (
+        make_row(**rounds_of("latency", [seconds, seconds + 0.001, seconds - 0.001]))
+        for seconds in (1.05, 1.0)
+    )
+    study = write_rows(tmp_path / "study", row, repeats=repeats)
+    baseline = write_rows(tmp_path / "base", base, repeats=base_repeats) / "summary.csv"
+    limit = plan_gate("latency", ROW, baseline=baseline, max_increase_percent=2)
+    (verdict,) = judge_limits(study, limit)
+    assert verdict.kept is kept
+    assert (verdict.low < 0 < verdict.high) is kept
+    assert verdict.repeatability == (0.04 if repeats is SHAKY else None)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [(89, (True, False)), (90, (True, True)), (110, (True, True)), (111, (False, True))],
+)
+def test_what_is_just_allowed_is_kept(tmp_path, value: int, kept: tuple[bool, bool]) -> None:
+    rows = make_row(peak_memory_bytes=value), make_row(peak_memory_bytes=100)
+    limits = {"max_increase_percent": 10, "max_decrease_percent": 10}
+    verdicts = judge_row(tmp_path, *rows, "peak_memory_bytes", **limits)
+    assert [verdict.kind for verdict in verdicts] == [LimitKind.INCREASE, LimitKind.DECREASE]
+    assert tuple(verdict.kept for verdict in verdicts) == kept
+    assert {(verdict.base, verdict.difference) for verdict in verdicts} == {(100, value - 100)}
+    assert {verdict.repeatability for verdict in verdicts} == {None}
+
+
+@pytest.mark.parametrize(("percent", "kept"), [(4, False), (6, True)])
+def test_an_allowance_is_a_share_of_the_size_of_a_negative_figure(
+    tmp_path, percent: float, kept: bool
+) -> None:
+    row, base = (make_row(**metrics_of(log_likelihood=value)) for value in (-2.1, -2.0))
+    (verdict,) = judge_row(tmp_path, row, base, "log_likelihood", max_decrease_percent=percent)
+    assert verdict.kept is kept
+
+
+def test_a_verdict_names_its_gate_and_only_a_relative_limit_its_baseline(tmp_path) -> None:
+    study = write_rows(tmp_path / "study", make_row(latency=1.0), repeats=Repeats())
+    limits = {"max": 2.0, "min": 1.5, "max_increase_percent": 5, "max_decrease_percent": 5}
+    plan = [
+        plan_gate("energy", ROW, max=1.0),
+        plan_gate("latency", ROW, baseline=study / "summary.csv", **limits),
+    ]
+    verdicts = judge_limits(study, *plan)
+    baseline = str(study / "summary.csv")
+    assert [(verdict.gate, verdict.kind.value, verdict.baseline) for verdict in verdicts] == [
+        (0, "max", None),
+        (1, "max", None),
+        (1, "min", None),
+        (1, "increase", baseline),
+        (1, "decrease", baseline),
+    ]
+    assert [verdict.bound for verdict in verdicts] == [1.0, 2.0, 1.5, 5, 5]
+    assert [verdict.kept for verdict in verdicts] == [False, True, False, True, True]
+    assert (judge(study, *plan).kept, judge(study, *plan).broken) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "obstacle"),
+    [
+        ({"status": "crashed", "reason": "killed\nby SIGKILL"}, ("crashed", "killed by SIGKILL")),
+        ({"energy_reason": "no  counter"}, (None, "no counter")),
+        ({}, (None, "")),
+    ],
+)
+@pytest.mark.parametrize("lacking", ["study", "baseline"])
+def test_a_missing_figure_of_either_study_is_an_obstacle_with_its_reason(
+    tmp_path, values, obstacle, lacking
+) -> None:
+    rows = {"study": make_row(energy=1.0), "baseline": make_row(energy=1.0)}
+    rows[lacking] = make_row(**values)
+    limits = {"max_increase_percent": 5}
+    (verdict,) = judge_row(tmp_path, rows["study"], rows["baseline"], "energy", **limits)
+    cause = Cause.NOT_MEASURED if lacking == "study" else Cause.BASELINE_NOT_MEASURED
+    assert not verdict.kept
+    assert verdict.obstacle == Obstacle(cause, *obstacle)
+    assert verdict.value == (None if lacking == "study" else 1.0)

@@ -23,8 +23,10 @@ def finished_study(folder: Path, name: str = "small", **summary: str) -> Path:
     write_json(results / "study.json", {"machine": MACHINE, "summary": rows})
     write_json(results / "machine.json", MACHINE)
     tables = ("summary.csv", "differences.csv", "repeatability.json")
-    for file in ("report.md", "study.html", *tables, "figures/a.svg"):
-        write_text(results / file, file)
+    pages = ("report.md", "report.ru.md", "study.html", "study.ru.html", "config.yaml")
+    pictures = ("figures/a.svg", "figures/layers/b.svg", "gallery/answers.json", "gallery/q1.jpg")
+    for file in (*pages, *tables, *pictures, "tables.json", "figures/note.txt"):
+        write_text(results / file, f"{name}: {file}")
     write_text(results / "cells" / "coco" / "record.json", "{}")
     return results
 
@@ -34,15 +36,23 @@ def test_the_report_its_tables_and_figures_are_kept_under_the_devices_name(tmp_p
     assert folder == tmp_path / "docs" / "nvidia-h200" / "small"
     kept = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
     assert kept == [
+        "config.yaml",
         "differences.csv",
         "figures/a.svg",
+        "figures/layers/b.svg",
+        "gallery/answers.json",
+        "gallery/q1.jpg",
         "machine.json",
         "repeatability.json",
         "report.md",
+        "report.ru.md",
         "study.html",
         "study.json",
+        "study.ru.html",
         "summary.csv",
     ]
+    for name in kept:
+        assert (folder / name).read_bytes() == (tmp_path / "results/small" / name).read_bytes()
 
 
 def make_study(machine: dict[str, Any], summary: list[dict[str, str]]) -> KeptStudy:

@@ -5,7 +5,9 @@ from row_factory import make_row, rounds_of
 
 from vlmeter.errors import UserError
 from vlmeter.results.repeatability import (
+    DeviceRepeats,
     Repeats,
+    compute_cost_difference,
     describe_repeats,
     get_rounds,
     group_same_computations,
@@ -94,3 +96,29 @@ def test_a_file_of_another_kind_is_named(tmp_path):
     path.write_text('{"latency": {"cpu": {"deviation": "small"}}, "energy": {}}')
     with pytest.raises(UserError, match=r"latency\.cpu\.deviation is 'small', not a number"):
         read_repeats(path)
+
+
+def make_repeats(deviation: float) -> DeviceRepeats:
+    return DeviceRepeats(deviation, 8, cells=9, computations=1, pairs=36, false_differences=0)
+
+
+def test_each_study_repeats_on_the_device_of_its_own_cell():
+    rounds = [1.0, 1.001, 0.999], [1.05, 1.051, 1.049]
+    a, b = make_row(device="cpu"), make_row(device="cuda")
+    steady, shaky = make_repeats(0.0001), make_repeats(0.04)
+
+    def differs(repeats_b: Repeats, repeats_a: Repeats) -> bool:
+        difference = compute_cost_difference(
+            b, a, "latency", repeats=(repeats_b, repeats_a), rounds=(rounds[1], rounds[0])
+        )
+        assert difference.estimate == pytest.approx(0.05)
+        return difference.significant
+
+    calm = Repeats(latency={"cpu": steady, "cuda": steady})
+    assert differs(calm, calm)
+    assert not differs(Repeats(latency={"cpu": steady, "cuda": shaky}), calm)
+    assert not differs(calm, Repeats(latency={"cpu": shaky, "cuda": steady}))
+    # Of another device or another cost, or known of one study alone, it says nothing.
+    assert differs(Repeats(latency={"cpu": shaky, "cuda": steady}), calm)
+    assert differs(Repeats(energy={"cuda": shaky}), Repeats(energy={"cpu": shaky}))
+    assert differs(Repeats(latency={"cuda": shaky}), Repeats())

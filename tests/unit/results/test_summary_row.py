@@ -1,6 +1,7 @@
 """The columns of the summary, and what each shows of a record."""
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
+from itertools import count
 
 import pytest
 from figures_factory import (
@@ -42,6 +43,22 @@ CELL = make_cell(
 )
 NOT_READ = {"generation_reason", "memory_reason", "conditions_reason"}
 """Columns that are filled where another block is not."""
+BEGINNINGS = {
+    "latency_detail": "latency_",
+    "energy_detail": "energy_",
+    "flops_detail": "flops_",
+    "model": "model_",
+    "provenance": "machine_",
+}
+"""How the columns of a block begin whose values have shorter names."""
+OF_ANOTHER = {("flops_detail", "batch_size"), ("provenance", "threads")}
+"""Values of a block whose name is that of another's column."""
+OTHERWISE_NAMED = {
+    "cost_samples": ("input", "samples"),
+    "batch_repeats": ("input", "repeated"),
+    "code_digest": ("provenance", "code"),
+    "flops_normalisation": ("flops_detail", "normalisation_flops"),
+}
 
 
 def make_full_record() -> Record:
@@ -141,6 +158,132 @@ def test_no_column_of_a_full_record_is_empty():
     row = build_summary_row(make_full_record())
     empty = {column.name for column in SUMMARY_COLUMNS if getattr(row, column.name) is None}
     assert empty == NOT_READ
+
+
+def make_distinct(record: Record) -> Record:
+    """Return the record with another number or word in each value of its blocks."""
+    numbers = count(1000)
+
+    def change(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return value
+        number = next(numbers)
+        return f"word {number}" if isinstance(value, str) else type(value)(number)
+
+    assert record.figures is not None
+    blocks = {}
+    for entry in fields(record.figures):
+        block = getattr(record.figures, entry.name)
+        if is_dataclass(block):
+            values = {name: change(value) for name, value in vars(block).items()}
+            blocks[entry.name] = replace(block, **values)
+    return replace(record, figures=replace(record.figures, **blocks))
+
+
+def find_column(block: str, name: str) -> str | None:
+    """Return the column that shows a value of a block, going by its name."""
+    for column, place in OTHERWISE_NAMED.items():
+        if place == (block, name):
+            return column
+    if (block, name) in OF_ANOTHER:
+        return None
+    names = {column.name for column in SUMMARY_COLUMNS}
+    return next(iter({BEGINNINGS.get(block, "") + name, name} & names), None)
+
+
+def test_a_column_shows_the_value_of_its_name_and_no_other():
+    record = make_distinct(make_full_record())
+    row = build_summary_row(record)
+    expected = {
+        column: value
+        for entry in fields(record.figures)
+        if is_dataclass(block := getattr(record.figures, entry.name))
+        for name, value in vars(block).items()
+        if isinstance(value, int | float | str) and (column := find_column(entry.name, name))
+    }
+    assert len(expected) > 75
+    assert {name: getattr(row, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ("latency_detail", "steady"),
+        ("input", "repeated"),
+        ("checks", "image_tokens_present"),
+        ("checks", "image_changes_logits"),
+        ("compile", "quality_pass_compiled"),
+        ("compile", "decode_compiled"),
+        ("conditions", "disturbed"),
+    ],
+)
+def test_a_flag_shows_the_value_of_its_name_and_no_other(block, name):
+    figures = make_full_record().figures
+    changes = {}
+    for each in ("latency_detail", "input", "checks", "compile", "conditions"):
+        values = vars(getattr(figures, each))
+        off = {key: False for key, value in values.items() if isinstance(value, bool)}
+        changes[each] = replace(getattr(figures, each), **off)
+    changes[block] = replace(changes[block], **{name: True})
+    record = replace(make_full_record(), figures=replace(figures, **changes))
+    row = build_summary_row(record)
+    flags = {
+        column.name
+        for column in SUMMARY_COLUMNS
+        if column.kind == "flag" and getattr(row, column.name)
+    }
+    assert flags - {"task_higher_is_better"} == {find_column(block, name)}
+
+
+def test_what_follows_from_several_values_is_of_the_right_ones():
+    record = make_full_record()
+    figures = record.figures
+    parts = [
+        make_component(device, joules, watts, f"{device} kind", f"{device} method")
+        for device, joules, watts in (
+            ("cpu", 10.0, 1.0),
+            ("gpu0", 20.0, 2.0),
+            ("gpu27", 30.0, 4.0),
+            ("ram", 40.0, 8.0),
+        )
+    ]
+    stages = {"vision": 1, "qformer": 2, "connector": 3, "prefill": 4, "other": 5}
+    row = build_summary_row(
+        replace(
+            record,
+            figures=replace(
+                figures,
+                energy_detail=replace(figures.energy_detail, components=parts, samples=20),
+                flops_detail=replace(figures.flops_detail, by_stage=stages),
+                model=replace(
+                    figures.model,
+                    kernels={"vision": ["flash", "conv"], "prefill": []},
+                    decode_kernels=["math"],
+                    not_as_asked=["this", "that"],
+                    quantization=Quantization("int8", "torchao", 3, ["head"], ["int8"]),
+                ),
+                provenance=replace(
+                    figures.provenance,
+                    gpus=[
+                        Gpu(0, "Card", "GPU-0", 1, "550.1"),
+                        Gpu(1, "Other", "GPU-1", 1, "550.2"),
+                        Gpu(2, "Card", "GPU-2", 1, "550.1"),
+                    ],
+                ),
+            ),
+        )
+    )
+    assert (row.energy_cpu_j, row.energy_gpu_j, row.energy_ram_j) == (0.5, 2.5, 2.0)
+    assert (row.power_cpu_w, row.power_gpu_w, row.power_ram_w) == (1.0, 6.0, 8.0)
+    assert (row.energy_cpu_kind, row.energy_cpu_method) == ("cpu kind", "cpu method")
+    assert row.energy_gpu_kind == "gpu0 kind and gpu27 kind"
+    assert row.energy_gpu_method == "gpu0 method and gpu27 method"
+    assert (row.energy_ram_kind, row.energy_ram_method) == ("ram kind", "ram method")
+    assert [getattr(row, f"flops_{stage}") for stage in stages] == list(stages.values())
+    assert row.model_kernels == "vision: flash + conv; decode: math"
+    assert row.model_not_as_asked == "this; that"
+    assert row.quantized_layers == 3
+    assert (row.machine_gpus, row.machine_driver) == ("2 x Card, Other", "550.1, 550.2")
 
 
 def test_every_value_is_of_its_columns_kind():

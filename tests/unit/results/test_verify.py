@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vlmeter.results.verify import find_damages
+from vlmeter.results.verify import Damage, advise_remake, find_damages
 from vlmeter.storage.files import file_sha256, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import add_checksum
@@ -24,6 +24,7 @@ def results(tmp_path):
         "cells/photos/a/predictions.parquet": b"answers",
         "layers/photos/a.csv": b"module",
         "summary.csv": b"cell",
+        "gallery/q1.jpg": b"a picture",
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,10 @@ def results(tmp_path):
     )
     write_json(folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}})
     write_json(folder / "tables.json", {"files": {"summary.csv": of["summary.csv"]}})
-    (folder / "batch.svg").write_text(add_checksum("<svg/>\n"))
+    write_json(folder / "gallery/answers.json", {"files": {"q1.jpg": of["gallery/q1.jpg"]}})
+    write_json(folder / "figures.json", {"files": {}})
+    (folder / "figures").mkdir()
+    (folder / "figures/batch.svg").write_text(add_checksum("<svg/>\n"))
     return folder
 
 
@@ -50,23 +54,26 @@ def test_whole_results_have_no_damages(results):
 
 
 def test_each_changed_file_is_named_with_what_to_delete(results):
+    # What no rule makes alone is made again with its manifest.
     manifests = {
-        "samples.parquet": "samples.json",
-        "model.safetensors": "tiny-2.7b-fp32.json",
-        "tokenizer.json": "tiny-2.7b-fp32.json",
+        "samples.parquet": "data/photos/samples.json",
+        "model.safetensors": "models/tiny-2.7b-fp32.json",
+        "tokenizer.json": "models/tiny-2.7b-fp32.json",
+        "q1.jpg": "gallery/answers.json",
     }
     changed = [path for path in results.rglob("*") if path.is_file()]
     for path in changed:
         before = path.read_bytes()
         path.write_bytes(bytes([before[0] ^ 1]) + before[1:])
-        damages = find_damages(StudyFolder(results))
-        sentences = [damage.words for damage in damages if str(path) in damage.words]
-        assert len(sentences) == 1, path
-        assert f"elete {path.parent / path.name}" in sentences[0] or (
-            manifests.get(path.name, "it and run again") in sentences[0]
-        )
+        # A damaged manifest says nothing about its files, and a damaged file nothing about others.
+        (damage,) = find_damages(StudyFolder(results))
+        assert str(path) in damage.words
+        remake = results / manifests[path.name] if path.name in manifests else path
+        assert damage.remake == remake
+        named = (f"elete {remake}", "elete it") if remake == path else (f"elete {remake}",)
+        assert any(words in damage.words for words in named)
         path.write_bytes(before)
-    assert len(changed) == 12
+    assert len(changed) == 15
 
 
 def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp_path):
@@ -87,3 +94,25 @@ def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp
         "All of them are made again by\n  snakemake --cores all --configfile my.yaml "
         "--forcerun results/small/summary.csv\n"
     )
+
+
+def test_a_file_that_is_missing_is_named(results):
+    (results / "summary.csv").unlink()
+    (damage,) = find_damages(StudyFolder(results))
+    assert damage == (
+        f"{results}/summary.csv is missing: delete {results}/summary.csv and run again.",
+        results / "summary.csv",
+    )
+
+
+def test_each_file_is_made_again_once_and_no_note_of_a_try(results):
+    folder = StudyFolder(results)
+    damaged = [
+        Damage("one", results / "a.json"),
+        Damage("a note", folder.attempts / "photos/a.json"),
+        Damage("two", results / "b.csv"),
+        Damage("one again", results / "a.json"),
+    ]
+    advice = advise_remake(folder, damaged, Path("my.yaml"))
+    assert advice.endswith(f"--configfile my.yaml --forcerun {results}/a.json {results}/b.csv")
+    assert advise_remake(folder, damaged[1:2], Path("my.yaml")) == "No figure follows from it."

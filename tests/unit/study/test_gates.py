@@ -10,6 +10,7 @@ import yaml
 from vlmeter.cli import main
 from vlmeter.config.load import check_config
 from vlmeter.errors import UserError
+from vlmeter.results.gates import LimitKind
 from vlmeter.study.gates import check_gates, list_baseline_files, plan_gates
 from vlmeter.study.study import Study
 
@@ -45,6 +46,21 @@ ALL = [
 def test_a_gate_holds_the_cells_that_it_selects(study, selected, expected) -> None:
     (gate,) = plan_gates(study({"metric": "latency", "max": 1, **selected}))
     assert [(key.dataset, key.cell.split("-len")[0]) for key in gate.cells] == expected
+
+
+def test_a_plan_holds_the_limits_as_the_config_gives_them(study) -> None:
+    limits = {"max": 4.0, "min": 3.0, "max_increase_percent": 2.0, "max_decrease_percent": 1.0}
+    column, metric = plan_gates(
+        study(
+            {"metric": "latency", "baseline": "kept.csv", **limits},
+            {"metric": "accuracy", "min": 0.5},
+        )
+    )
+    assert {name: getattr(column, name) for name in limits} == limits
+    assert (column.metric, column.unit, column.is_column) == ("latency", "s", True)
+    assert (column.baseline, metric.baseline) == ("kept.csv", None)
+    assert (metric.metric, metric.unit, metric.is_column) == ("accuracy", "", False)
+    assert metric.list_bounds() == [(LimitKind.MIN, 0.5)]
 
 
 def test_a_study_without_gates_has_no_plan(study) -> None:
@@ -103,6 +119,10 @@ MISTAKES = {
     "an unknown optimisation": (
         {"metric": "latency", "max": 1, "cells": {"optimization": "eagre"}},
         ["gates[0].cells.optimization", '"eagre" is not defined', 'did you mean "eager"?'],
+    ),
+    "an unknown prompt": (
+        {"metric": "latency", "max": 1, "cells": {"prompt": "bear"}},
+        ["gates[0].cells.prompt", '"bear" is not defined', 'did you mean "bare"?'],
     ),
     "no cell": (
         {"metric": "latency", "max": 1, "cells": {"batch_size": 64}},

@@ -1,0 +1,124 @@
+"""Tries mutants in a copy of the repository, where nobody else reads the changed file."""
+
+import importlib.util
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from drawing import Mutant
+from selecting import select_tests
+
+LIMIT_S = 120
+"""How long one test may take; a test that takes longer has noticed something."""
+PASSED, NO_TESTS = 0, 5
+FORKS = multiprocessing.get_context("forkserver")
+HEAVY = ["torch", "torch._dynamo", "torch.distributed.tensor", "torchao.prototype.safetensors"]
+FORKS.set_forkserver_preload(["__main__", *HEAVY, "pandas", "pyarrow.parquet", "fvcore.nn"])
+"""Forks from a process that has imported once what takes long, and has run nothing of it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether tests noticed a mutant; `failed` are those that did, if the mutant let any start."""
+
+    noticed: bool
+    failed: frozenset[str] = frozenset()
+
+    def without(self, tests: frozenset[str]) -> "Verdict":
+        """Return what is left where some tests do not count."""
+        if not self.failed & tests:
+            return self
+        return Verdict(bool(self.failed - tests), self.failed - tests)
+
+
+class Copy:
+    """A copy of the repository as it stands, changes that are not committed with it."""
+
+    def __init__(self, root: Path) -> None:
+        listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
+        for name in filter(None, names.split("\0")):
+            if Path(name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, root / name)
+        self._root = root
+
+    def attempt(self, mutant: Mutant) -> Verdict:
+        """Run the tests of the module, and if they notice nothing those of what uses it."""
+        with self._changed(mutant):
+            for tests in select_tests(mutant.file):
+                verdict = self._run(["-x", *map(str, tests)])
+                if verdict.noticed:
+                    return verdict
+        return Verdict(noticed=False)
+
+    def failing_anyway(self, tests: set[str]) -> frozenset[str]:
+        """Return which of the tests fail without a mutant, and so say nothing about one."""
+        # Named without their place in a table, which pytest may not find again.
+        names = sorted({test.partition("[")[0] for test in tests})
+        return self._run(names).failed if names else frozenset()
+
+    @contextmanager
+    def _changed(self, mutant: Mutant) -> Iterator[None]:
+        file = self._root / mutant.file
+        original = file.read_text()
+        try:
+            self._write(file, mutant.code)
+            yield
+        finally:
+            self._write(file, original)
+
+    @staticmethod
+    def _write(file: Path, code: str) -> None:
+        """Write code that is compiled anew: Python knows a change only by its second and size."""
+        file.write_text(code)
+        for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
+            compiled.unlink()
+
+    def _run(self, arguments: list[str]) -> Verdict:
+        failures = self._root / ".pytest_cache/v/cache/lastfailed"
+        failures.unlink(missing_ok=True)
+        child = FORKS.Process(target=_run_pytest, args=(self._root, arguments))
+        child.start()
+        try:
+            child.join()
+        finally:
+            # What a test left behind, too.
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        if child.exitcode == NO_TESTS:
+            raise RuntimeError(f"pytest ran no test of the copy at {self._root}")
+        failed = json.loads(failures.read_text()) if failures.exists() else {}
+        return Verdict(child.exitcode != PASSED, frozenset(failed))
+
+
+def _run_pytest(root: Path, arguments: list[str]) -> None:
+    """Become a pytest of the copy at `root`: in its folder, with its package and its own locks."""
+    os.setsid()
+    os.chdir(root)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    sys.path.insert(0, str(root / "src"))
+    os.environ["PYTHONPATH"] = str(root / "src")
+    os.environ["VLMETER_LOCK_DIR"] = str(root / ".locks")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    package = importlib.util.find_spec("vlmeter")
+    if "vlmeter" in sys.modules or package is None or root not in Path(package.origin).parents:
+        sys.exit(NO_TESTS)
+    import pytest
+
+    options = ["-n", "0", "--tb=no", "--assert=plain", "--hypothesis-seed=0"]
+    options += ["-o", f"faulthandler_timeout={LIMIT_S}"]
+    options += ["-o", "faulthandler_exit_on_timeout=true"]
+    sys.exit(pytest.main([*options, *arguments]))
