@@ -72,21 +72,24 @@ def _select_usable(
     image_files = open_image_files(job.source)
     ids: set[str] = set()
     for row in tqdm(drawn.rows, total=drawn.length, desc=dataset, unit="sample"):
+        sample = None
         try:
             sample = build_sample(row, columns, job.task, image_files)
         except (CellError, UnusableError) as error:
             id_ = make_id(row, columns)
             _LOG.warning("%s: sample %s %s; it is left out", dataset, shorten(id_), error)
             bad.append(UnusableSample(id_, str(error)))
-            continue
-        if sample.id in ids:
+        else:
+            id_ = sample.id
+        if id_ in ids:
             raise UserError(
-                f'data set {dataset}: the id "{shorten(sample.id)}" stands more than once; '
+                f'data set {dataset}: the id "{shorten(id_)}" stands more than once; '
                 f"give datasets.{dataset}.columns.id a unique column or leave it out."
             )
-        ids.add(sample.id)
-        yield sample
-    if not ids:
+        ids.add(id_)
+        if sample is not None:
+            yield sample
+    if len(ids) == len(bad):
         first = f"; the first: sample {shorten(bad[0].id)} {bad[0].reason}" if bad else ""
         raise UserError(f"data set {dataset}: none of its {len(bad)} samples is usable{first}.")
 

@@ -118,7 +118,7 @@ def test_a_table_of_many_columns_is_read(tmp_path, form):
     write_wide(tmp_path, form, 40_000)
     source = DataSource(path=str(tmp_path), table=f"wide.{form}")
     check_source(source, Columns("image", "answer"))
-    with pytest.raises(UserError, match="c0, c1, .* and 39988 more") as raised:
+    with pytest.raises(UserError, match=r"c0, c1, .* and 39988 more") as raised:
         check_source(source, Columns("image", "reply"))
     assert len(str(raised.value)) < 400
 
