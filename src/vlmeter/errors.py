@@ -39,3 +39,9 @@ def listed(names: Sequence[object], shown: int = 5) -> str:
     """Join names for a sentence, the first few of them."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(f"'{shorten(name, 40)}'" for name in names[:shown]) + more
+
+
+def list_names(names: Sequence[str], shown: int = 12) -> str:
+    """Join names that a user chose for a sentence, the first of them."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(shorten(name, 20) for name in names[:shown]) + more

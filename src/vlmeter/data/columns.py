@@ -2,10 +2,9 @@
 
 from collections.abc import Container, Sequence
 
-from vlmeter.errors import UserError, shorten
+from vlmeter.errors import UserError, list_names, shorten
 
 _MOST_COLUMNS = 100_000
-_SHOWN_NAMES = 12
 
 
 def find_column(path: str, columns: Container[str]) -> str | None:
@@ -48,12 +47,6 @@ def find_columns(table: str, paths: Sequence[str], present: Sequence[str]) -> li
             "Correct datasets.*.columns."
         )
     return sorted({column for column in columns.values() if column is not None})
-
-
-def list_names(names: Sequence[str]) -> str:
-    """Join the names of columns or fields for a sentence, the first of them."""
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return ", ".join(shorten(name, 20) for name in names[:_SHOWN_NAMES]) + more
 
 
 def missing_field(table: str, path: str, present: Sequence[str]) -> UserError:

@@ -75,7 +75,7 @@ def run(folder: Path, *records: object, tables: tuple[tuple[str, object], ...] =
 
 
 def header(path: Path) -> list[str]:
-    return next(csv.reader(path.read_text().splitlines()))
+    return next(csv.reader(path.read_text(encoding="utf-8").splitlines()))
 
 
 def only_row(path: Path) -> SummaryRow:
