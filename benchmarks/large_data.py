@@ -222,7 +222,7 @@ def run_step(name: str, folder: Path, samples: int) -> Took:
 def step_alone(name: str, folder: Path, samples: int) -> None:
     """Run a step here, and print the largest resident memory of its process, or of its child."""
     STEPS[name](folder, samples)
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     own = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     # A cell's child is forked from this process: it alone has children.
     child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss if name == "measure" else 0

@@ -32,7 +32,7 @@ def run(command: Sequence[str], folder: Path, log: Path) -> Took:
         "VLMETER_LOCK_DIR": str(folder),
     }
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(
             [*network_free(), *command],
             cwd=folder,
@@ -43,7 +43,7 @@ def run(command: Sequence[str], folder: Path, log: Path) -> Took:
         )
     wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{log.read_text()}")
+        sys.exit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')}")
     return Took(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 

@@ -81,6 +81,7 @@ def make_quality(cell: RecordCell) -> Quality:
         ),
         samples=300,
         scored=299,
+        unscored=1,
         bad_samples=(BadSample("q17", "no prediction", ()),),
         definition="Texts are lower-cased and stripped of punctuation; best reference.",
     )

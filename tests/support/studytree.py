@@ -168,10 +168,10 @@ def _rename_in_imports(file: Path, old: str, new: str) -> None:
         lines.append(f"from {new_package} import {new_name}{alias}")
         return "\n".join(f"{match['indent']}{line}{comment}" for line in lines)
 
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     edited = IMPORT.sub(renamed, text)
     if edited != text:
-        file.write_text(edited)
+        file.write_text(edited, encoding="utf-8")
 
 
 def can_leave_the_network() -> bool:
@@ -376,7 +376,7 @@ class Tree:
             text=True,
             check=False,
         )
-        lines = events.read_text().splitlines() if events.exists() else []
+        lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
         return Outcome(done.returncode, done.stdout, tuple(map(json.loads, lines)))
 
     def plan(self, *targets: str, **options: Any) -> Outcome:

@@ -27,13 +27,13 @@ def named(page: Path) -> str:
 
 
 def tokens(page: Path) -> list[Token]:
-    parsed = MarkdownIt("commonmark").enable("table").parse(page.read_text())
+    parsed = MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8"))
     return [inner for token in parsed for inner in (token, *(token.children or ()))]
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
     return {
         re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings
     }
@@ -71,7 +71,7 @@ def test_every_target_of_make_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_that_is_run_is_there(page: Path, capsys) -> None:
-    assert "python -m vlmeter" not in page.read_text()
+    assert "python -m vlmeter" not in page.read_text("utf-8")
     for name in re.findall(r"(?:^|bin/)vlmeter ([a-z]+)", commands(page), re.MULTILINE):
         with pytest.raises(SystemExit) as ended:
             main([name, "--help"])
@@ -102,7 +102,9 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_test_that_is_named_is_there(page: Path) -> None:
-    tests = re.findall(r"\b(?:tests/)?((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", page.read_text())
+    tests = re.findall(
+        r"\b(?:tests/)?((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?", page.read_text("utf-8")
+    )
     for name, test in tests:
         files = list((REPOSITORY / "tests").rglob(name))
         assert len(files) == 1, f"{name}: name it with its folder"

@@ -67,7 +67,7 @@ def run(fresh: Tree) -> Any:
         fresh.write_config(values)
         outcome = fresh.run()
         assert outcome.code == 0, outcome.text
-        return Path(fresh.path(f"results/{values['study']}/report.md")).read_text()
+        return Path(fresh.path(f"results/{values['study']}/report.md")).read_text(encoding="utf-8")
 
     return done
 

@@ -65,18 +65,19 @@ def answer_shard(
         if start == stop:
             write(_write_none(outputs.answers))
         else:
-            write(answer_samples(job.cell, inputs, outputs.answers, start, stop))
+            write(*answer_samples(job.cell, inputs, outputs.answers, start, stop))
 
     def write_failure(failure: Failure) -> None:
-        write(_write_none(outputs.answers), failure)
+        write(_write_none(outputs.answers), failure=failure)
 
-    def write(rows: int, failure: Failure | None = None) -> None:
+    def write(rows: int, left_out: int = 0, failure: Failure | None = None) -> None:
         result = ShardManifest(
             ending=build_ending(attempt, failure),
             shard=job.shard,
             start=start,
             stop=stop,
             rows=rows,
+            left_out=left_out,
             images_sha256=images.sha256,
             files={outputs.answers.stem: file_sha256(outputs.answers)},
         )

@@ -78,16 +78,17 @@ def _check_shards(
     for path, manifest in zip(paths, manifests, strict=True):
         if manifest.images_sha256 != figures.provenance.images_sha256:
             raise UserError(f"{path} is of other images than the costs: delete it and run again.")
-        if manifest.start != reached or manifest.rows not in (0, manifest.stop - manifest.start):
+        asked = manifest.stop - manifest.start - manifest.left_out
+        if manifest.start != reached or manifest.rows not in (0, asked):
             raise UserError(
                 f"{path} does not go on where the shard before ended: delete it and run again."
             )
         check_whole(_answers(path), manifest.files[path.stem], remake=path)
         reached = manifest.stop
-    if reached != figures.input.samples:
+    samples = figures.input.samples + sum(manifest.left_out for manifest in manifests)
+    if reached != samples:
         raise UserError(
-            f"{paths[-1]} ends at sample {reached} of {figures.input.samples}: "
-            "delete it and run again."
+            f"{paths[-1]} ends at sample {reached} of {samples}: delete it and run again."
         )
 
 

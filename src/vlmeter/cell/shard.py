@@ -17,10 +17,12 @@ class ShardManifest:
     stop: int
     """The place after the last sample's."""
     rows: int
-    """How many are answered: all, or none where the shard did not end well."""
+    """How many are answered: all that can be asked, or none where the shard did not end well."""
     images_sha256: str
     files: dict[str, str]
     """SHA-256 of the table of answers, by its stem."""
+    left_out: int = 0
+    """How many cannot be asked."""
 
     def as_plain(self) -> dict[str, object]:
         """Return what is written: one flat table."""

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
+from vlmeter.errors import list_names, shorten
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=80)]
 """A name that is safe in a path, a wildcard and a table."""
@@ -13,29 +15,30 @@ Revision = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*$")
 ]
 """A commit, branch or tag; text that could be a path out of a folder does not match."""
+_LONGEST_WORD = 100
 HubId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")]
 
 
 def suggest_name(word: str, options: Iterable[str]) -> str:
     """Return `; did you mean "x"?`, or all options where none is similar."""
     names = list(options)
-    similar = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    similar = difflib.get_close_matches(str(word)[:_LONGEST_WORD], names, n=1, cutoff=0.6)
     if similar:
-        return f'; did you mean "{similar[0]}"?'
-    return f"; known here: {', '.join(sorted(names))}" if names else ""
+        return f'; did you mean "{shorten(similar[0])}"?'
+    return f"; known here: {list_names(sorted(names))}" if names else ""
 
 
 class Block(BaseModel):
     """A block of the config: an unknown key is a mistake, and the most similar key is named."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _check_keys(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
         if isinstance(data, dict):
             problems = [
-                f'unknown key "{key}"{suggest_name(key, cls.model_fields)}'
+                f'unknown key "{shorten(key)}"{suggest_name(key, cls.model_fields)}'
                 for key in data
                 if key not in cls.model_fields
             ]

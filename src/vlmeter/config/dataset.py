@@ -79,8 +79,8 @@ class ColumnsConfig(Block):
 
     image: str = Field(
         "image",
-        description="The image: the Hub's Image feature, a file's bytes, or its name relative to "
-        "the table.",
+        description="The image: the Hub's Image feature, a file's bytes, its text in Base64, or "
+        "its name relative to the table. Any column may be a field, such as `answers.answer`.",
     )
     references: str | None = Field(
         None, description="Expected texts: a string or a list. Not for multiple choice."
@@ -89,7 +89,9 @@ class ColumnsConfig(Block):
     question: str | None = Field(None, description="The question; without it, an empty text.")
     context: str | None = Field(None, description="Text to go with the question, such as a hint.")
     choices: str | None = Field(None, description="Options of a multiple choice: list of strings.")
-    answer_index: str | None = Field(None, description="Index of the right option, from 0.")
+    answer_index: str | None = Field(
+        None, description="The right option: its number from 0, or its letter from A."
+    )
 
 
 class SampleConfig(Block):

@@ -14,7 +14,7 @@ from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.base import NAME_PATTERN, suggest_name
 from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
-from vlmeter.errors import UserError, one_line
+from vlmeter.errors import UserError, one_line, shorten
 
 RESERVED_NAMES = frozenset(
     {
@@ -95,8 +95,10 @@ def read_yaml(path: Path) -> dict[str, object]:
         raise UserError(f"{path} is no valid YAML: {_format_yaml_error(error)}.") from None
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except (ValueError, LookupError, AttributeError, RecursionError) as error:
-        # A value that does not fit its tag or form, or brackets nested too deeply.
+    except RecursionError:
+        raise UserError(f"{path} is no valid YAML: its brackets are nested too deeply.") from None
+    except (ValueError, LookupError, AttributeError) as error:
+        # A value that does not fit its tag or form.
         raise UserError(f"{path} is no valid YAML: {one_line(error)}.") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no table of keys: see config/README.md.")
@@ -119,7 +121,7 @@ def check_config(values: Mapping[str, object], file: str) -> StudyConfig:
         config = StudyConfig.model_validate(values)
     except ValidationError as error:
         problems = [
-            f"{_format_location(problem['loc'])}{_describe_problem(problem)}"
+            f"{_format_location(problem)}{_describe_problem(problem)}"
             for problem in error.errors()
             if _is_meant(problem)
         ]
@@ -147,14 +149,20 @@ def _is_meant(problem: ErrorDetails) -> bool:
     return problem["type"] != "dict_type" or not branches[-1].startswith("dict[")
 
 
-def _format_location(location: tuple[int | str, ...]) -> str:
+def _format_location(problem: ErrorDetails) -> str:
+    location = problem["loc"]
     place = ""
-    for part in location:
+    for part, branch in zip(location, (*location[1:], "")[: len(location)], strict=True):
+        # The location also names the branches of unions, which are not keys of the file.
+        if isinstance(part, str) and part.startswith(("dict[", "literal[", "[key]")):
+            continue
+        if branch == "[key]":
+            # As the file has it: `true` is a key, and no place 1 of a list.
+            part = str(problem["input"]).lower()  # noqa: PLW2901
         if isinstance(part, int):
             place += f"[{part}]"
-        # The location also names the branches of unions, which are not keys of the file.
-        elif not part.startswith(("dict[", "literal[", "[key]")):
-            place += f".{part}" if place else part
+        else:
+            place += f".{shorten(part)}" if place else shorten(part)
     return f"{place}: " if place else ""
 
 
@@ -165,19 +173,35 @@ def _describe_problem(problem: ErrorDetails) -> str:
         return "this key is needed"
     if kind in ("model_type", "dict_type"):
         return f"should be a table of keys, not {'empty' if value is None else _abbreviate(value)}"
+    if kind in ("string_type", "literal_error") and not isinstance(value, str | list | dict):
+        return _explain_word(value)
+    if kind == "finite_number":
+        return "should be a finite number"
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", context["expected"])
         shown = value if isinstance(value, str) else _abbreviate(value)
-        return f'"{shown}" is not known{suggest_name(shown, options)}'
+        return f'"{shorten(shown)}" is not known{suggest_name(shown, options)}'
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
-        return f'"{value}" is no name: letters, digits, ".", "_" and "-" alone make one'
+        return f'"{shorten(value)}" is no name: letters, digits, ".", "_" and "-" alone make one'
     return problem["msg"].removeprefix("Value error, ")
+
+
+def _explain_word(value: object) -> str:
+    """Say what YAML made of a word that was meant as a text."""
+    if value is None:
+        return "is empty, which YAML reads as nothing: give a text, in quotes if it is null or ~"
+    if isinstance(value, bool):
+        words = ("false", "no, off") if value is False else ("true", "yes, on")
+        return f"is {words[0]} for YAML, as {words[1]} are, and a text is needed: put it in quotes"
+    kind = "a number" if isinstance(value, int | float) else "a date"
+    return f"is {kind} for YAML ({shorten(value)}), and a text is needed: put it in quotes"
 
 
 def _abbreviate(value: object) -> str:
     """Return a value as short text: with aliases (`*`), a few lines of YAML expand to gigabytes."""
     brief = reprlib.Repr()
     brief.maxlevel = 2
+    brief.maxlong = brief.maxstring = brief.maxother = 80
     return brief.repr(value)
 
 

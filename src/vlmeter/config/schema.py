@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
+from vlmeter.config.countries import explain_country
 from vlmeter.config.dataset import DatasetConfig
 from vlmeter.config.gates import GateConfig
 from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
@@ -131,7 +132,6 @@ class EnergyConfig(Block):
     ram_power_w: float | None = Field(None, ge=0, description="Constant watts of the memory.")
     country_iso_code: str = Field(
         "USA",
-        pattern=r"^[A-Z]{3}$",
         description="Country of the grid (ISO 3166-1 alpha-3), for the CO2e column.",
     )
     grid_kg_per_kwh: float | None = Field(
@@ -140,6 +140,14 @@ class EnergyConfig(Block):
     idle_window_s: float = Field(
         5.0, ge=0, description="Seconds over which idle watts are read once per machine."
     )
+
+    @field_validator("country_iso_code")
+    @classmethod
+    def _check_country(cls, code: str) -> str:
+        problem = explain_country(code)
+        if problem is not None:
+            raise ValueError(problem)
+        return code
 
 
 class MeasureConfig(Block):

@@ -17,14 +17,17 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from vlmeter.data.manifests import ImagesManifest, UnusableSample, read_samples_manifest
+from vlmeter.data.png_chunks import drop_metadata
 from vlmeter.data.samples import IMAGES
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, shorten
 from vlmeter.storage.files import check_whole, file_sha256, write_json
 from vlmeter.storage.parquet import count_rows, stream_table, write_table
 
 _LOG = logging.getLogger(__name__)
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Formats of pixels only: for an EPS, which is a program, Pillow would start Ghostscript."""
+_BITS_PER_SAMPLE = 258
+"""TIFF's number for the bits of a value (TIFF 6.0, section 8)."""
 _LARGE_PIXELS = 10_000_000
 _LARGE_IMAGE_LOCK = Lock()
 """Held while a large image is decoded: one on each core at once would take gigabytes."""
@@ -78,8 +81,8 @@ def _build_rows(
         if isinstance(image, bytes):
             yield {"id": source.id, "image": image}
         else:
-            reason = f"{source.file or 'its image'} {image}"
-            _LOG.warning("sample %s: %s; it is left out", source.id, reason)
+            reason = f"{shorten(source.file or 'its image')} {image}"
+            _LOG.warning("sample %s: %s; it is left out", shorten(source.id), reason)
             bad.append(UnusableSample(source.id, reason))
     if len(bad) == count:
         raise UserError(f"{samples}: no image can be decoded; the first: {bad[0].reason}.")
@@ -106,7 +109,7 @@ def _convert_images(
             return "cannot be decoded (no known image format)"
         except Exception as error:
             # On damaged bytes each decoder raises exceptions of its own.
-            return f"cannot be decoded ({error})"
+            return f"cannot be decoded ({shorten(error, 200)})"
 
     cores = os.cpu_count() or 1
     # Pillow releases the GIL while it decodes and resizes, so threads use all cores.
@@ -149,7 +152,7 @@ def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
 
 @contextmanager
 def _open_image(data: bytes) -> Iterator[Image.Image]:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with Image.open(io.BytesIO(drop_metadata(data)), formats=FORMATS) as image:
         pixels = image.width * image.height
         if pixels > _MAX_PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
@@ -167,20 +170,50 @@ def _encode_png(image: Image.Image, image_size: int) -> bytes:
 
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:
-    return _place_on_white(_reduce_to_8_bits(ImageOps.exif_transpose(image)))
+    # Before anything is made of it: what cannot be decoded is no matter of orientation.
+    image.load()
+    stated_bits = _read_stated_bits(image)
+    return _place_on_white(_reduce_to_8_bits(_turn_upright(image), stated_bits))
 
 
-def _reduce_to_8_bits(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Apply the orientation of an image's EXIF; one that cannot be read is none."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # Each format's reader of EXIF raises exceptions of its own.
+        return image
+
+
+def _reduce_to_8_bits(image: Image.Image, stated_bits: int) -> Image.Image:
     """Scale 16 bits of grey to 8: Pillow itself would clip everything above 255 to white.
 
+    A TIFF states how many bits are used. Where none are stated and only the lowest 12 hold
+    anything, as cameras and scanners of 10 or 12 bits leave them, the picture would come out black.
+
     Raises:
-        ValueError: the format does not define which numbers are black and white.
+        ValueError: the format does not define which numbers are black and white, or no value is
+            bright enough to tell.
     """
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        bits = min(stated_bits, 16)
+        brightest = int(values.max(initial=0))
+        if bits == 16 and 0 < brightest < 1 << 12:
+            raise ValueError(
+                f"its grey values end at {brightest} of 65535: {brightest.bit_length()} bits are "
+                "stored in 16, and it would be black; save it in 8 bits"
+            )
+        return Image.fromarray((values >> max(bits - 8, 0)).clip(0, 255).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ValueError(f"mode {image.mode} says nothing about what is white; save it in 8 bits")
     return image
+
+
+def _read_stated_bits(image: Image.Image) -> int:
+    """Return the bits of a grey value as the file states them: TIFF does, in `BitsPerSample`."""
+    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 16)
+    return int(bits[0] if isinstance(bits, tuple) else bits)
 
 
 def _place_on_white(image: Image.Image) -> Image.Image:

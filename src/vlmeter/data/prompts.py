@@ -7,13 +7,17 @@ the end, always stay.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from vlmeter.data.cells import LETTERS
 from vlmeter.data.samples import Text
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_WORD_CHARS = 30
 
 
-class TemplateTooLongError(ValueError):
+class PromptError(ValueError):
+    """A sample cannot be asked; the message follows the sample's id."""
+
+
+class TemplateTooLongError(PromptError):
     """The part of a prompt that cannot be cut has more tokens than the input may have."""
 
 
@@ -62,7 +66,7 @@ def render(template: str, text: Text) -> str:
 
     `{choices}` gives each choice a line, `A. cat`; `{options}` is a single line, `(A) cat (B) dog`.
     """
-    lettered = list(zip(_LETTERS, text.choices, strict=False))
+    lettered = list(zip(LETTERS, text.choices, strict=False))
     return template.format(
         question=text.question,
         context=text.context,
@@ -95,19 +99,19 @@ def fit_prompt(template: str, text: Text, max_tokens: int, count: Callable[[str]
     if whole.tokens <= max_tokens:
         return whole
     if "{context}" not in template:
-        return _find_longest(text.question, fit, text.id, max_tokens)
+        return _find_longest(text.question, fit, max_tokens)
     if fit(context=0).tokens <= max_tokens:
-        return _find_longest(text.context, lambda length: fit(context=length), text.id, max_tokens)
-    return _find_longest(text.question, lambda length: fit(length, 0), text.id, max_tokens)
+        return _find_longest(text.context, lambda length: fit(context=length), max_tokens)
+    return _find_longest(text.question, lambda length: fit(length, 0), max_tokens)
 
 
-def _find_longest(field: str, fit: Callable[[int], Fit], sample: str, max_tokens: int) -> Fit:
+def _find_longest(field: str, fit: Callable[[int], Fit], max_tokens: int) -> Fit:
     """Return the fit with most characters of a field, by bisection."""
     shortest = fit(0).tokens
     if shortest > max_tokens:
         raise TemplateTooLongError(
-            f"sample {sample}: without question and context its prompt still has {shortest} "
-            f"text tokens, more than max_input_len {max_tokens}"
+            f"has a prompt of {shortest} text tokens without question and context already, more "
+            f"than max_input_len {max_tokens}"
         )
     low, high = 0, len(field)
     while low < high:

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,12 @@ class Pairs(NamedTuple):
     examples: "Examples"
     strays: list[BadSample]
     """Samples without a usable prediction, and predictions without a sample."""
+    ids: pa.Array
+    """The ids of all samples."""
+
+    def count_samples(self, ids: Iterable[str]) -> int:
+        """Return how many samples have one of these ids."""
+        return int(pc.is_in(self.ids, pa.array(ids, pa.string())).true_count)
 
 
 class Examples(Collection[Example]):
@@ -96,7 +102,7 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
         BadSample(id_, "prediction for a sample not in the data")
         for id_ in predicted_ids.filter(without_sample).unique().to_pylist()
     ]
-    return Pairs(len(ids), Examples(samples, ids, table, usable), strays)
+    return Pairs(len(ids), Examples(samples, ids, table, usable), strays, ids)
 
 
 def _read_ids(table: pa.Table) -> pa.Array:

@@ -2,16 +2,19 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 import torch
 from PIL import Image
+from transformers import AddedToken
 
-from vlmeter.data.prompts import Fit, Prompt, fit_prompt
+from vlmeter.data.prompts import Fit, Prompt, PromptError, fit_prompt
 from vlmeter.data.samples import Text
+from vlmeter.errors import shorten
 from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
 from vlmeter.models.load import LoadedModel
 from vlmeter.status import UnsupportedError
@@ -43,6 +46,8 @@ class Item:
     """What the prompt was made from."""
     choices: tuple[str, ...] = ()
     """The options of a multiple choice."""
+    place: int | None = None
+    """Where it stands among all samples that are stored."""
 
 
 class Feeder:
@@ -58,6 +63,7 @@ class Feeder:
         """
         self._loaded = loaded
         self._max_input_len = max_input_len
+        self._special = _match_special_tokens(loaded.processor)
         self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
 
@@ -68,7 +74,11 @@ class Feeder:
 
         Raises:
             TemplateTooLongError: even without the sample's texts it is too long.
+            PromptError: a text of the sample holds a special token, which no tokenizer takes for
+                text; an image's among them would promise a second image.
+            UnsupportedError: the template itself holds the image's token.
         """
+        self._check_special_tokens(template, text)
         family, processor = self._loaded.family, self._loaded.processor
         return fit_prompt(
             template,
@@ -76,6 +86,28 @@ class Feeder:
             self._max_input_len,
             lambda prompt: family.text_tokens(processor, prompt),
         )
+
+    def _check_special_tokens(self, template: str, text: Text) -> None:
+        own = self._special.search(template)
+        image_token = getattr(self._loaded.processor, "image_token", None)
+        if own is not None and own[0] == str(image_token):
+            raise UnsupportedError(
+                f"the prompt's template holds {own[0]}, which the processor puts before the text "
+                "by itself: take it out of the template"
+            )
+        filled = {
+            "question": [text.question],
+            "context": [text.context],
+            "choices": text.choices,
+            "options": text.choices,
+        }
+        for field, values in filled.items():
+            held = self._special.search("\n".join(values)) if f"{{{field}}}" in template else None
+            if held is not None:
+                raise PromptError(
+                    f"has {shorten(held[0], 40)} in its {field}, a special token of the tokenizer "
+                    "and no text: take it out of the data"
+                )
 
     def batch(self, items: Sequence[Item]) -> Inputs:
         """Return one batch.
@@ -178,11 +210,45 @@ def _decode_image(item: Item) -> Image.Image:
     return image
 
 
+def _match_special_tokens(processor: Any) -> re.Pattern[str]:  # noqa: ANN401 - any processor
+    """Return what matches a token that a text cannot hold as text, the longest first.
+
+    Besides the tokenizer's special tokens these are the processor's own placeholders: it replaces
+    them in the text before the tokenizer sees it.
+    """
+    tokenizer = processor.tokenizer
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    placeholders = (value for name, value in vars(processor).items() if name.endswith("_token"))
+    tokens = {
+        *map(str, tokenizer.all_special_tokens),
+        *(str(token) for token in added if token.special),
+        *(str(token) for token in placeholders if isinstance(token, str | AddedToken)),
+    }
+    # A line's end, which ends an answer of some models, is text all the same.
+    longest_first = sorted(filter(str.strip, tokens), key=lambda token: (-len(token), token))
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
 def split_into_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Yield the items in batches; the last may be smaller."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch
+
+
+def split_by_place(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in batches, each of those that are stored in the same `size` places.
+
+    What is left out leaves a gap, so that a run that begins where a batch does has the batches of
+    the whole. Items that are not stored count from the first.
+    """
+
+    def find_batch(numbered: tuple[int, Item]) -> int:
+        number, item = numbered
+        return (number if item.place is None else item.place) // size
+
+    for _, batch in groupby(enumerate(items), key=find_batch):
+        yield [item for _, item in batch]
 
 
 def make_full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:

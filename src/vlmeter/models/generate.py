@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from vlmeter.data.samples import Prediction
-from vlmeter.models.batches import Feeder, Inputs, Item, split_into_batches
+from vlmeter.models.batches import Feeder, Inputs, Item, split_by_place
 from vlmeter.models.decoding import Decoding, Settings, WrongLengthError, select_applied
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import score_options
@@ -143,7 +143,7 @@ def generate_answers(
 def _prepare_batches(
     feeder: Feeder, items: Iterable[Item], batch_size: int
 ) -> Iterator[tuple[list[Item], Inputs]]:
-    for batch in split_into_batches(items, batch_size):
+    for batch in split_by_place(items, batch_size):
         inputs = feeder.batch(batch)
         feeder.image_tokens(inputs)
         yield batch, inputs

@@ -4,10 +4,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from vlmeter.data.prompts import Fit, TemplateTooLongError
+from vlmeter.data.manifests import UnusableSample
+from vlmeter.data.prompts import Fit, PromptError
 from vlmeter.data.samples import StoredSamples, Text
 from vlmeter.models.batches import Feeder, Item
-from vlmeter.status import UnsupportedError
 
 _WHOLE = -1
 """Stands for a text of which nothing was cut."""
@@ -26,24 +26,27 @@ class Items:
     ) -> None:
         """Fit the prompts of the samples from `start` up to `stop`, without reading an image.
 
-        Raises:
-            UnsupportedError: a prompt cannot be cut to the cell's length.
+        A sample that cannot be asked is left out.
         """
         self._stored, self._template_of = stored, template_of
-        self._start = start
+        self._places = array("q")
+        """Where each sample stands among all that are stored."""
+        self.left_out: list[UnusableSample] = []
         self._tokens, self._question, self._context = array("i"), array("i"), array("i")
         self.templates: Counter[str] = Counter()
         """How many prompts were made from each template."""
         stop = len(stored) if stop is None else stop
-        try:
-            for text in stored.read_texts(start, stop):
-                template = template_of(text)
+        for place, text in enumerate(stored.read_texts(start, stop), start):
+            template = template_of(text)
+            try:
+                self._keep(place, feeder.fit(template, text))
+            except PromptError as error:
+                self.left_out.append(UnusableSample(text.id, str(error)))
+            else:
                 self.templates[template] += 1
-                self._keep(feeder.fit(template, text))
-        except TemplateTooLongError as error:
-            raise UnsupportedError(str(error)) from error
 
-    def _keep(self, fit: Fit) -> None:
+    def _keep(self, place: int, fit: Fit) -> None:
+        self._places.append(place)
         self._tokens.append(fit.tokens)
         for kept, length in ((self._question, fit.question), (self._context, fit.context)):
             kept.append(_WHOLE if length is None else length)
@@ -71,11 +74,16 @@ class Items:
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Item]:
         """Yield the samples from place `start` up to `stop`."""
         stop = len(self) if stop is None else min(stop, len(self))
-        read = self._stored.read(self._start + start, self._start + stop)
-        for place, (text, image) in enumerate(read, start):
+        if start >= stop:
+            return
+        first = self._places[start]
+        stored = enumerate(self._stored.read(first, self._places[stop - 1] + 1), first)
+        for number in range(start, stop):
+            place = self._places[number]
+            text, image = next(pair for reached, pair in stored if reached == place)
             template = self._template_of(text)
-            prompt = self._fit(place).prompt(template, text)
-            yield Item(text.id, image, prompt, template, text.choices)
+            prompt = self._fit(number).prompt(template, text)
+            yield Item(text.id, image, prompt, template, text.choices, place)
 
     def _fit(self, place: int) -> Fit:
         question, context = (

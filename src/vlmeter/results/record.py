@@ -21,10 +21,14 @@ class Quality:
 
     metrics: tuple[Figure, ...]
     samples: int
-    """Samples of the data set."""
+    """Samples of the data set, those that were left out among them."""
     scored: int
     """Samples that were scored by every metric that suits the data set."""
+    unscored: int
+    """Samples that were left out, or that some metric could not score; none where nothing was to
+    be scored."""
     bad_samples: tuple[BadSample, ...]
+    """Why, one by one: what is wrong with a sample comes before its effect."""
     definition: str
     """How it was scored, in words."""
 

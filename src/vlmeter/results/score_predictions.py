@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlmeter.cell.measurement import Figures, Measurement, read_measurement
 from vlmeter.metrics.evaluate import Evaluation, evaluate
+from vlmeter.metrics.figure import BadSample
 from vlmeter.metrics.pairing import Pairs, read_pairs
 from vlmeter.metrics.scores import write_scores
 from vlmeter.results.job import ScoreJob
@@ -46,7 +47,9 @@ def score_predictions(
         headline=_choose_headline(measurement.figures, evaluation),
         ending=measurement.ending,
         cell=job.cell,
-        quality=None if pairs is None else _summarise(evaluation, pairs, job.not_measured),
+        quality=None
+        if pairs is None
+        else _summarise(evaluation, pairs, measurement.figures, job.not_measured),
         figures=measurement.figures,
         files={**measurement.files, "scores": file_sha256(scores_path)},
     )
@@ -62,16 +65,32 @@ def _check_tables(measurement: Measurement, predictions_path: Path, samples_path
         check_whole(samples_path, read_json(manifest)["sha256"], remake=manifest)
 
 
-def _summarise(evaluation: Evaluation, pairs: Pairs, not_measured: str | None) -> Quality:
+def _summarise(
+    evaluation: Evaluation, pairs: Pairs, figures: Figures | None, not_measured: str | None
+) -> Quality:
+    """Say what was scored: the one place that decides which samples count.
+
+    Of the data set are the samples that have a row and those that were left out before; each was
+    scored by every metric, or is unscored with a reason.
+    """
     metrics = evaluation.figures
+    left_out = figures.input.bad_samples if figures is not None else []
+    bad = [BadSample(sample.id, sample.reason) for sample in left_out]
+    ids = {sample.id for sample in bad}
+    outside = len(ids) - pairs.count_samples(ids)
     if not_measured:
         note = f"not measured: {not_measured}"
         metrics = tuple(replace(figure, note=note) for figure in metrics)
+    else:
+        # A sample that was left out has no prediction: its own reason is enough.
+        unscored = (*pairs.strays, *evaluation.bad_samples)
+        bad += [sample for sample in unscored if sample.id not in ids]
     return Quality(
         metrics=metrics,
-        samples=pairs.samples,
+        samples=pairs.samples + outside,
         scored=evaluation.scored,
-        bad_samples=(*pairs.strays, *evaluation.bad_samples),
+        unscored=outside + pairs.count_samples({sample.id for sample in bad}),
+        bad_samples=tuple(bad),
         definition=evaluation.definition,
     )
 

@@ -6,7 +6,6 @@ from vlmeter.axes import Axes
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.results.summary_fields import Block, cost_block, record_column
 from vlmeter.results.summary_values import (
-    count_bad_samples,
     describe_bad_samples,
     describe_decoding,
     format_json,
@@ -108,10 +107,12 @@ class QualityColumns(CellColumns):
     scored_samples: int | None = _quality.column(
         "", "Samples that were scored.", lambda quality: quality.scored
     )
-    bad_samples: int | None = record_column(
-        "", "Samples that could not be scored by every metric.", count_bad_samples
+    bad_samples: int | None = _quality.column(
+        "",
+        "Samples that were left out, or could not be scored by every metric.",
+        lambda quality: quality.unscored,
     )
-    bad_sample_reasons: str | None = record_column(
+    bad_sample_reasons: str | None = _quality.column(
         "", "Their ids and reasons.", describe_bad_samples
     )
     quality_definition: str | None = _quality.column(

@@ -9,7 +9,7 @@ from vlmeter.cell.measurement import DecodingBlock, ModelBlock, Provenance
 from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.result import Conditions, CudaSettings, GpuConditions, Memory, TorchSettings
 from vlmeter.metrics.figure import Figure
-from vlmeter.results.record import Record
+from vlmeter.results.record import Quality, Record
 
 DeviceKind = Literal["cpu", "gpu", "ram"]
 """A kind of device whose energy is measured apart."""
@@ -58,27 +58,10 @@ def describe_decoding(decoding: DecodingBlock) -> str:
     return "; ".join(words)
 
 
-def _explain_bad_samples(record: Record) -> dict[str, str]:
-    """Return why samples were not scored, by id: what is wrong with them comes before its effect.
-
-    A sample whose image cannot be decoded has no prediction; the reason is the image.
-    """
-    reasons: dict[str, str] = {}
-    for sample in record.figures.input.bad_samples if record.figures else ():
-        reasons.setdefault(sample.id, sample.reason)
-    for unscored in record.quality.bad_samples if record.quality else ():
-        reasons.setdefault(unscored.id, unscored.reason)
-    return reasons
-
-
-def count_bad_samples(record: Record) -> int | None:
-    """Count the samples that some metric could not score."""
-    return None if record.quality is None else len(_explain_bad_samples(record))
-
-
-def describe_bad_samples(record: Record) -> str | None:
-    """Return the reason for each of them, by its id."""
-    return None if record.quality is None else format_pairs(_explain_bad_samples(record))
+def describe_bad_samples(quality: Quality) -> str | None:
+    """Return the first reason for each sample that was not scored, by its id."""
+    reasons = {sample.id: sample.reason for sample in reversed(quality.bad_samples)}
+    return format_pairs(dict(reversed(reasons.items())))
 
 
 def compute_device_energy(energy: Energy, device: DeviceKind) -> float | None:

@@ -50,7 +50,7 @@ def observed(
     folder = tmp_path_factory.mktemp("browser")
     frames = "".join(
         f'<iframe width="{width}" height="900" style="border: 0" '
-        f'srcdoc="{escape(page.read_text(), quote=True)}"></iframe>'
+        f'srcdoc="{escape(page.read_text(encoding="utf-8"), quote=True)}"></iframe>'
         for width in WIDTHS
     )
     table = folder / "all.html"

@@ -207,3 +207,86 @@ def test_the_table_has_the_columns_that_cells_read(preprocess, tmp_path):
 
     preprocess({"a": GOOD})
     assert pq.read_schema(tmp_path / "photos/img8/i.parquet") == IMAGES
+
+
+def make_chunk(kind, data, checksum=None):
+    checksum = zlib.crc32(kind + data) if checksum is None else checksum
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
+
+
+def add_chunk(png, chunk, at_end=False):
+    """Put a chunk behind the header of a PNG, or before its end."""
+    place = len(png) - 12 if at_end else 33
+    return png[:place] + chunk + png[place:]
+
+
+TURN = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+"""EXIF that asks for a quarter turn."""
+METADATA = {
+    "a text above a megabyte": make_chunk(b"zTXt", b"k\0\0" + zlib.compress(b"a" * (2 << 20))),
+    "an international text above a megabyte": make_chunk(
+        b"iTXt", b"k\0\x01\0\0\0" + zlib.compress(b"a" * (2 << 20))
+    ),
+    "EXIF that is none": make_chunk(b"eXIf", b"no TIFF at all"),
+    "EXIF cut short": make_chunk(b"eXIf", TURN[:12]),
+    "a wrong checksum": make_chunk(b"tEXt", b"k\0v", checksum=1),
+    "EXIF with a wrong checksum": make_chunk(b"eXIf", TURN, checksum=1),
+    "a broken profile": make_chunk(b"iCCP", b"profile"),
+    "a broken gamma": make_chunk(b"gAMA", b"\0"),
+    "a broken size": make_chunk(b"pHYs", b"\0"),
+    "a chunk of its own": make_chunk(b"abCd", b"x"),
+}
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_of_a_png_do_not_decide_over_its_pixels(name, at_end):
+    data = add_chunk(encode(make_flat("RGB", (10, 20, 30))), METADATA[name], at_end)
+    assert read_colour(data) == (10, 20, 30)
+
+
+def test_orientation_of_a_png_is_applied_beside_a_text_that_cannot_be_read():
+    image = make_flat("RGB", (0, 0, 0))
+    image.putpixel((0, 0), (255, 0, 0))
+    data = add_chunk(encode(image), make_chunk(b"eXIf", TURN))
+    data = add_chunk(data, METADATA["a text above a megabyte"])
+    turned = Image.open(io.BytesIO(encode_resized_png(data, 4)))
+    assert turned.getpixel((3, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF", "JPEG"])
+def test_exif_that_cannot_be_read_is_no_reason_in_other_formats(kind):
+    data = encode(make_flat("RGB", (0, 0, 0)), kind, **(
+        {} if kind == "TIFF" else {"exif": b"Exif\0\0no TIFF at all"}
+    ))  # fmt: skip
+    assert read_colour(data) == (0, 0, 0)
+
+
+def test_pixels_of_a_png_that_are_cut_short_are_still_refused():
+    data = encode(Image.effect_noise((64, 64), 90))
+    with pytest.raises((OSError, SyntaxError)):
+        encode_resized_png(data[: len(data) // 2], 8)
+
+
+@pytest.mark.parametrize("brightest", [1, 255, 1023, 4095])
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_grey_in_a_part_of_16_bits_is_refused_with_its_depth(brightest, file_format):
+    data = encode(make_flat("I;16", brightest), file_format)
+    with pytest.raises(ValueError, match=f"values end at {brightest} of 65535: .* bits are stored"):
+        encode_resized_png(data, 8)
+
+
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (4096, 16), (0x8000, 128)])
+def test_dark_grey_in_all_of_16_bits_is_a_picture(value, grey):
+    assert read_colour(encode(make_flat("I;16", value))) == (grey,) * 3
+
+
+def test_grey_of_12_bits_is_scaled_by_the_depth_that_a_tiff_states():
+    """Two values of 12 bits in three bytes, as a TIFF packs them; Pillow writes none itself."""
+    entries = [(256, 2), (257, 2), (258, 12), (259, 1), (262, 1), (273, 134), (277, 1), (278, 2)]
+    entries.append((279, 6))
+    folder = struct.pack("<H", len(entries))
+    folder += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    head = b"II*\0\x08\0\0\0" + folder + b"\0\0\0\0"
+    data = head.ljust(134, b"\0") + b"\x80\x08\x00" * 2
+    assert read_colour(data) == (128,) * 3

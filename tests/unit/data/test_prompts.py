@@ -65,8 +65,8 @@ def test_all_of_a_question_may_be_cut_but_nothing_of_the_template():
     with pytest.raises(TemplateTooLongError) as raised:
         fit(QUESTION, 2, question="which colour")
     assert str(raised.value) == (
-        "sample 7: without question and context its prompt still has 3 text tokens, "
-        "more than max_input_len 2"
+        "has a prompt of 3 text tokens without question and context already, more than "
+        "max_input_len 2"
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import astuple
 import pytest
 
 from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
+from vlmeter.models.batches import split_by_place
 from vlmeter.models.samples import Items
-from vlmeter.status import UnsupportedError
 from vlmeter.storage.parquet import write_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "", "what is the dog ?", "cat cat cat")
@@ -66,6 +66,22 @@ def test_a_run_of_samples_is_a_part_of_all(feeder, stored):
     assert run.longest() == everything[1]
 
 
-def test_a_prompt_that_cannot_fit_is_unsupported_and_named(loaded, make_feeder, stored):
-    with pytest.raises(UnsupportedError, match=r"^sample 0: .* more than max_input_len 4"):
-        Items(stored, make_feeder(loaded, max_input_len=4), template_of)
+def test_a_prompt_that_cannot_fit_is_left_out_by_its_sample(loaded, make_feeder, stored):
+    items = Items(stored, make_feeder(loaded, max_input_len=4), template_of)
+    assert [(sample.id, sample.reason) for sample in items.left_out] == [
+        (id_, "has a prompt of 5 text tokens without question and context already, more than "
+         "max_input_len 4") for id_ in ("0", "2", "4")
+    ]  # fmt: skip
+    assert [(item.id, item.place) for item in items.read()] == [("1", 1), ("3", 3)]
+    assert [item.id for item in items.read(1)] == ["3"]
+    assert items.templates == {TEMPLATES[1]: 2}
+
+
+def test_what_is_left_out_leaves_the_other_batches_as_they_are(loaded, make_feeder, stored):
+    """A shard begins where a batch of the whole does, whatever is left out before it."""
+    feeder = make_feeder(loaded, max_input_len=4)
+    whole = list(split_by_place(Items(stored, feeder, template_of).read(), 2))
+    assert [[item.id for item in batch] for batch in whole] == [["1"], ["3"]]
+    shard = list(split_by_place(Items(stored, feeder, template_of, 2, 5).read(), 2))
+    assert shard == whole[1:]
+    assert not list(Items(stored, feeder, template_of, 4, 5).read())

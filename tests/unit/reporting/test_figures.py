@@ -22,13 +22,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def read_texts(path: Path) -> list[str]:
-    root = ET.fromstring(path.read_text())
+    root = ET.fromstring(path.read_text(encoding="utf-8"))
     return ["".join(element.itertext()) for element in root.iter(f"{SVG}text")]
 
 
 def list_colours(path: Path) -> set[str]:
     palette = {"#0072b2", "#d55e00", "#009e73"}
-    return {colour for colour in palette if colour in path.read_text()}
+    return {colour for colour in palette if colour in path.read_text(encoding="utf-8")}
 
 
 def test_a_figure_has_two_panels_with_units_on_their_axes(rendered):

@@ -166,7 +166,7 @@ def test_a_broken_catalogue_is_named(tmp_path, text):
 
 def list_shape(path: Path) -> list[tuple[str, str]]:
     """Return the elements of a report in order, without their texts."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text())
+    tokens = MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
     kinds = ("heading_open", "table_open", "tr_open", "fence", "list_item_open", "td_open")
     return [(token.type, token.tag) for token in tokens if token.type in kinds]
 

@@ -35,13 +35,13 @@ CATALOGUE_TEXTS = _list_catalogue_texts()
 
 
 def list_headings(report: Path) -> set[str | None]:
-    headings_ = re.findall(r"^#+ (?:\d+\) )?(.*)$", report.read_text(), re.MULTILINE)
+    headings_ = re.findall(r"^#+ (?:\d+\) )?(.*)$", report.read_text("utf-8"), re.MULTILINE)
     return {strip_unit(text) for text in headings_} - {None}
 
 
 def list_columns(report: Path) -> set[str | None]:
     """Return the headings of all tables, which stand above a line of dashes."""
-    tables = re.findall(r"^\|(.*)\|\n\|(?: -+:? \|)+$", report.read_text(), re.MULTILINE)
+    tables = re.findall(r"^\|(.*)\|\n\|(?: -+:? \|)+$", report.read_text("utf-8"), re.MULTILINE)
     return {strip_unit(cell) for table in tables for cell in table.split("|")} - {None}
 
 

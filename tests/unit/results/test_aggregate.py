@@ -76,7 +76,7 @@ def run(folder: Path, *records: object, tables: tuple[tuple[str, object], ...] =
 
 
 def header(path: Path) -> list[str]:
-    return next(csv.reader(path.read_text().splitlines()))
+    return next(csv.reader(path.read_text(encoding="utf-8").splitlines()))
 
 
 def only_row(path: Path) -> SummaryRow:
@@ -214,8 +214,9 @@ def test_cells_are_compared_in_the_order_of_the_plan(tmp_path):
 
 def test_a_bad_sample_is_named_with_its_first_cause(tmp_path):
     changes = {
-        "input.bad_samples": [{"id": "7", "reason": "the image is cut short"}],
+        "quality.unscored": 2,
         "quality.bad_samples": [
+            {"id": "7", "reason": "the image is cut short"},
             {"id": "7", "reason": "no prediction"},
             {"id": "9", "reason": "empty reference"},
         ],

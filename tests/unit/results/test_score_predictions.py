@@ -37,6 +37,7 @@ CELL = make_cell(
 FIGURES = make_figures(CELL, 0.03)
 FIGURES = replace(
     FIGURES,
+    input=replace(FIGURES.input, bad_samples=[]),
     energy_detail=replace(FIGURES.energy_detail, energy_j=7.5),
     flops_detail=make_flops(751.3e9, 1, 0.03),
 )

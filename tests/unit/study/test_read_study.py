@@ -24,6 +24,6 @@ def test_a_key_that_stands_twice_is_refused_though_snakemake_accepts_it(values, 
 def test_a_local_source_that_is_missing_is_named_with_the_file(values, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = Path("study.yaml")
-    file.write_text(yaml.safe_dump(values))
+    file.write_text(yaml.safe_dump(values), encoding="utf-8")
     with pytest.raises(UserError, match=r"^study\.yaml: datasets\.photos: "):
         read_study([file], values)

@@ -38,8 +38,13 @@ def write_predictions(
         write_table(path, (row._asdict() for row in rows), PREDICTIONS)
 
 
-def answer_samples(cell: CellSetup, inputs: CellInputs, path: Path, start: int, stop: int) -> int:
-    """Write the answers to a cell's samples from `start` up to `stop`, and return how many.
+def answer_samples(
+    cell: CellSetup, inputs: CellInputs, path: Path, start: int, stop: int
+) -> tuple[int, int]:
+    """Write the answers to a cell's samples from `start` up to `stop`.
+
+    Returns:
+        How many are answered, and how many are left out.
 
     Raises:
         UnavailableError: torch cannot use the device.
@@ -48,4 +53,4 @@ def answer_samples(cell: CellSetup, inputs: CellInputs, path: Path, start: int, 
     opened = open_cell(cell, inputs)
     items = opened.items(start, stop)
     write_predictions(path, opened.loaded, opened.feeder, items, cell)
-    return count_rows(path)
+    return count_rows(path), len(items.left_out)

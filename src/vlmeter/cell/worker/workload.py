@@ -10,7 +10,7 @@ from vlmeter.cell.job import CellInputs, CellSetup
 from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
-from vlmeter.errors import Sentence
+from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder, Inputs, digests
 from vlmeter.models.compilation import captures_cuda_graphs
@@ -20,6 +20,7 @@ from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stag
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.result import Quantization
 from vlmeter.models.samples import Items
+from vlmeter.status import UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Workload:
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
             truncated_samples=self.items.truncated,
-            bad_samples=self.images.bad_samples,
+            bad_samples=[*self.images.bad_samples, *self.items.left_out],
             batch_samples=batch,
             distinct_batches=len(self.cost_batches),
             repeated=len(self.items) < batch,
@@ -167,6 +168,12 @@ def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> 
     """
     opened = open_cell(cell, inputs)
     items, size = opened.items(), cell.axes.batch_size
+    if not len(items):
+        first = items.left_out[0]
+        raise UnsupportedError(
+            f"none of the {len(items.left_out)} samples can be asked; the first, "
+            f"{shorten(first.id)}, {first.reason}"
+        )
     with torch.inference_mode():
         batches = opened.feeder.workload(
             list(items.read(0, size * most_batches)), items.longest(), size, most_batches

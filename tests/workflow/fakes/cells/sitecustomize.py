@@ -58,7 +58,7 @@ def hang(_measure):
 
 def run_out_of_memory(measure):
     """Give the process a little more memory than it has, in truth and not by a fake."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     allowed = pages * resource.getpagesize() + int(os.environ["SPARE_MIB"]) * MIB
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     return measure()
@@ -105,7 +105,7 @@ def with_endings(measure_cell):
             return ENDINGS_BY_NAME[ending](lambda: measure_cell(job, inputs, machine, predictions))
         note, _, folder = ending.rpartition("!")
         if note and not Path(note).exists():
-            Path(f"{note}.new").write_text(os.environ["SLURMD_NODENAME"])
+            Path(f"{note}.new").write_text(os.environ["SLURMD_NODENAME"], encoding="utf-8")
             Path(f"{note}.new").replace(note)
             time.sleep(120)
         log, _, folder = folder.rpartition("<")
@@ -211,7 +211,7 @@ def refuse_networks(event, arguments):
     else:
         return
     if ":".join(map(str, place)) not in ALLOWED:
-        with Path(os.environ["NETWORK_LOG"]).open("a") as log:
+        with Path(os.environ["NETWORK_LOG"]).open("a", encoding="utf-8") as log:
             log.write(f"{sys.argv[:2]} {event} {arguments}\n")
         raise OSError("there is no network")
 

@@ -31,5 +31,5 @@ class LogHandler(LogHandlerBase):
             "gpu": record.resources.get("gpu"),
             "reason": record.reason,
         }
-        with Path(os.environ["JOB_EVENTS"]).open("a") as file:
+        with Path(os.environ["JOB_EVENTS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(job) + "\n")
