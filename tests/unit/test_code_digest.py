@@ -325,10 +325,11 @@ def test_digests_do_not_depend_on_the_locale(run_python, repository, locale):
     code = (
         f"import os; os.chdir({str(repository)!r})\n"
         "from pathlib import Path; from vlmeter.code_digest import script_digest\n"
-        "from vlmeter.study.sources import digest_content\n"
+        "from vlmeter.study.content import ContentDigests\n"
         "scripts = sorted(path.stem for path in Path('workflow/scripts').glob('*.py'))\n"
         "print([script_digest(script) for script in scripts])\n"
-        "print(digest_content(Path('config')))"
+        "files = [file for file in Path('config').rglob('*') if file.is_file()]\n"
+        "print(ContentDigests(Path('none.json')).digest(files, Path('config')))"
     )
     here = run_python(code, PYTHONUTF8="1")
     there = run_python(code, LC_ALL=locale, LANG=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
@@ -341,8 +342,10 @@ def test_files_with_names_beyond_ascii_have_one_digest_in_each_locale(run_python
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(name)
     code = (
-        "from pathlib import Path; from vlmeter.study.sources import digest_content\n"
-        f"print(digest_content(Path({str(tmp_path / 'model')!r})))"
+        "from pathlib import Path; from vlmeter.study.content import ContentDigests\n"
+        f"folder = Path({str(tmp_path / 'model')!r})\n"
+        "files = [file for file in folder.rglob('*') if file.is_file()]\n"
+        "print(ContentDigests(folder / 'none.json').digest(files, folder))"
     )
     runs = [
         run_python(code, LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

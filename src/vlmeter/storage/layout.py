@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 RESULTS = Path("results")
 """Holds the folders of all studies, from the working directory."""
+SOURCE_DIGESTS = RESULTS / ".sources.json"
+"""Digests of the local files that studies read."""
 
 AttemptKind = Literal["cells", "layers", "control", "shards"]
 ATTEMPT_KINDS: tuple[AttemptKind, ...] = ("cells", "layers", "control", "shards")

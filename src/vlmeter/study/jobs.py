@@ -20,8 +20,8 @@ from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
-from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
-from vlmeter.study.sources import digest_content
+from vlmeter.storage.layout import ATTEMPT_KINDS, SOURCE_DIGESTS, AttemptKind
+from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
 Params = dict[str, object]
@@ -57,6 +57,7 @@ class Jobs:
             kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
         self._described_gpus = _read_described_gpus(study.folder.machine)
+        self._sources = SourceDigests(SOURCE_DIGESTS)
 
     def count_shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
@@ -116,8 +117,12 @@ class Jobs:
     def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
         job = self._study.dataset_job(dataset)
-        manifest = self._study.folder.dataset(dataset).manifest
-        content = _digest_source(job.source.path, manifest)
+        content = None
+        if job.source.path is not None:
+            content = self._sources.digest_dataset(job) or _read_content(
+                self._study.folder.dataset(dataset).manifest
+            )
+            self._sources.save()
         return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
     def build_images(self, image_size: int) -> Params:
@@ -131,11 +136,16 @@ class Jobs:
     def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
         job = self._study.model_job(model, dtype)
-        manifest = self._study.folder.model_manifest(model, dtype)
+        content = None
+        if job.source.path is not None:
+            content = self._sources.digest_model(job) or _read_content(
+                self._study.folder.model_manifest(model, dtype)
+            )
+            self._sources.save()
         return asdict(
             replace(
                 job,
-                content=_digest_source(job.source.path, manifest),
+                content=content,
                 code=script_digest("fetch_model"),
                 software=software_versions(("torch", "torchvision", "transformers")),
             )
@@ -258,13 +268,10 @@ def _read_value(path: Path, key: str) -> object:
         return None
 
 
-def _digest_source(path: str | None, manifest: Path) -> str | None:
-    """Return the digest of a local source; one that is gone counts as what was read of it."""
-    if path is None:
-        return None
-    digest = digest_content(Path(path))
-    recorded = _read_value(manifest, "content")
-    return recorded if digest is None and isinstance(recorded, str) else digest
+def _read_content(manifest: Path) -> str | None:
+    """Return the digest of a local source when it was read: one that is gone counts as that."""
+    content = _read_value(manifest, "content")
+    return content if isinstance(content, str) else None
 
 
 _TAKEN = ", taken by others"

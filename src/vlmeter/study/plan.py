@@ -19,7 +19,9 @@ from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
+from vlmeter.storage.layout import SOURCE_DIGESTS
 from vlmeter.study.obstacles import Obstacles
+from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
 _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -69,12 +71,21 @@ def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -
     host = psutil.virtual_memory().total
     lines += [
         "",
+        *_describe_reading(study),
         f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free"
         f"{_format_warning(disk, free)}",
         f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "
         f"{_format_size(host)} in this machine{_format_warning(memory, host)}",
     ]
     return "\n".join(lines)
+
+
+def _describe_reading(study: Study) -> Iterator[str]:
+    """Say how much of local files is read to notice changes of them."""
+    unread = SourceDigests(SOURCE_DIGESTS).list_unread(study)
+    if unread:
+        size = sum(file.stat().st_size for file in unread)
+        yield f"read whole, once: {_format_size(size)} of {len(unread)} local files"
 
 
 def _runs_here(study: Study, cell: Cell) -> bool:
@@ -90,8 +101,7 @@ def _count_by_device(study: Study) -> str:
 
 
 def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
-    used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
-    for name in sorted(used):
+    for name in study.used_datasets:
         job = study.dataset_job(name)
         if study.folder.dataset(name).manifest.exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
@@ -117,10 +127,9 @@ def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Nee
 
 def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
-    stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
     # The Hub's cache keeps what it sent, for the next number format too.
     fetched: set[str] = set()
-    for model, dtype in stored:
+    for model, dtype in study.stored_models:
         users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
         name = f"model {model} {dtype}"
         if not any(_runs_here(study, cell) for cell in users):
