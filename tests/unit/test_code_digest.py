@@ -70,12 +70,12 @@ SAME = {
     "a blank line": (LINE, f"\n\n{LINE}"),
     "the layout": (LINE, "    if (\n        last is None or last.key != key\n    ): return 1\n"),
     "the module's docstring": ('"""How often a cell was tried', '"""How often it was tried'),
-    "a function's docstring": ('"""Return the key of what', '"""Tell the key of what'),
+    "a function's docstring": ('"""Keep `attempt` as the last', '"""Keep an attempt as the last'),
     "a field's docstring": ('"""Digest of all that', '"""A digest of all that'),
 }
 OTHER = {
     "a number": ("return last.count + 1", "return last.count + 2"),
-    "a name": ("def compute_attempt_key", "def attempts_key"),
+    "a name": ("def choose_attempt_count", "def attempts_count"),
     "an operator": ("last.count < max_attempts", "last.count <= max_attempts"),
     "a text that is used": ('"*/*.json"', '"**/*.json"'),
     "a default": ("status: str\n", 'status: str = "ok"\n'),

@@ -20,6 +20,7 @@ from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
+from vlmeter.storage.job_keys import JobKey, compute_job_key
 from vlmeter.storage.layout import ATTEMPT_KINDS, SOURCE_DIGESTS, AttemptKind
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
@@ -125,6 +126,11 @@ class Jobs:
             self._sources.save()
         return asdict(replace(job, content=content, code=script_digest("download_dataset")))
 
+    def build_dataset_key(self, dataset: str) -> JobKey:
+        """Return what a data set's sample is made for."""
+        note = self._study.folder.job_note("samples", dataset, "samples")
+        return JobKey(compute_job_key(self.build_dataset(dataset)), str(note))
+
     def build_images(self, image_size: int) -> Params:
         """Return what images of one size depend on."""
         return {
@@ -132,6 +138,11 @@ class Jobs:
             "code": script_digest("preprocess_images"),
             "software": software_versions(_IMAGES),
         }
+
+    def build_images_key(self, dataset: str, image_size: int) -> JobKey:
+        """Return what images of one size are made for."""
+        note = self._study.folder.job_note("images", dataset, f"img{image_size}")
+        return JobKey(compute_job_key(self.build_images(image_size)), str(note))
 
     def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
@@ -150,6 +161,11 @@ class Jobs:
                 software=software_versions(("torch", "torchvision", "transformers")),
             )
         )
+
+    def build_model_key(self, model: str, dtype: str) -> JobKey:
+        """Return what a stored model is made for."""
+        note = self._study.folder.job_note("models", model, dtype)
+        return JobKey(compute_job_key(self.build_model(model, dtype)), str(note))
 
     def build_measurement(self, cell: Cell) -> Params:
         """Return what a cell's measurement depends on, with the number of its attempt."""
@@ -218,6 +234,11 @@ class Jobs:
             "software": software_versions(_SCORING),
         }
 
+    def find_noted_key(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> str | None:
+        """Return what the last try of a job was for; None where nothing is noted."""
+        last = self._notes[kind].get((cell.dataset, name or cell.id))
+        return last.key if last else None
+
     def needs_model(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> bool:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
@@ -234,7 +255,7 @@ class Jobs:
         """Return the params of a job: what it depends on, and which attempt it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.compute_attempt_key(params)
+        key = compute_job_key(params)
         count = attempts.choose_attempt_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
@@ -252,6 +273,13 @@ class Jobs:
 
     def _list_free_gpus(self) -> list[str]:
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
+
+
+def get_attempt_key(params: Params) -> str:
+    """Return the key in the params of a job that is tried."""
+    attempt = params["attempt"]
+    assert isinstance(attempt, dict), "`_add_attempt` made it"
+    return str(attempt["key"])
 
 
 def name_shard(cell: Cell, number: int, shards: int) -> str:

@@ -33,7 +33,7 @@ class SourceDigests:
     def digest_dataset(self, job: DatasetJob) -> str | None:
         """Return a digest of a data set's tables and of the images that its sample names.
 
-        None where the source is not there, or cannot be read: its job says why.
+        None where the source is not there.
         """
         folder = Path(str(job.source.path))
         with suppress(UserError, OSError):
@@ -84,7 +84,11 @@ class SourceDigests:
             # Arrow takes a third of a second.
             from vlmeter.data.read_files import list_named_images  # noqa: PLC0415
 
-            names = list_named_images(job)
+            try:
+                names = list_named_images(job)
+            except UserError:
+                # The job that reads the tables says what is wrong with them.
+                return tables
             self._digests.keep_names(key, names)
         return [*tables, *_select_present(folder, names)]
 

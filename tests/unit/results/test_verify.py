@@ -1,13 +1,8 @@
 """What a finished study keeps is looked at down to the last bit."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-import yaml
 
-from vlmeter.results.verify import find_damages
+from vlmeter.results.verify import find_damages, list_remakes
 from vlmeter.storage.files import file_sha256, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import add_checksum
@@ -49,6 +44,18 @@ def test_whole_results_have_no_damages(results):
     assert list(find_damages(StudyFolder(results))) == []
 
 
+def test_files_that_a_study_keeps_and_that_are_not_there_are_named_once(results):
+    missing = [results / "cells/photos/a/predictions.parquet", results / "check.json"]
+    missing[0].unlink()
+
+    damages = list(find_damages(StudyFolder(results), [*missing, results / "summary.csv"]))
+
+    assert [(damage.words, damage.remake) for damage in damages] == [
+        (f"{path} is missing.", path) for path in missing
+    ]
+    assert list_remakes(StudyFolder(results), damages) == list(map(str, missing))
+
+
 def test_each_changed_file_is_named_with_what_to_delete(results):
     manifests = {
         "samples.parquet": "samples.json",
@@ -67,23 +74,3 @@ def test_each_changed_file_is_named_with_what_to_delete(results):
         )
         path.write_bytes(before)
     assert len(changed) == 12
-
-
-def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp_path):
-    (tmp_path / "my.yaml").write_text(yaml.safe_dump(values))
-    command = [Path(sys.executable).with_name("vlmeter"), "verify", "my.yaml"]
-
-    whole = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    (results / "summary.csv").write_text("cell, but another")
-    damaged = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    assert (whole.returncode, whole.stdout) == (
-        0,
-        "results/small: every file is what was written.\n",
-    )
-    assert damaged.returncode == 1
-    assert "results/small/summary.csv is damaged" in damaged.stderr
-    assert damaged.stderr.endswith(
-        "All of them are made again by\n  snakemake --cores all --configfile my.yaml "
-        "--forcerun results/small/summary.csv\n"
-    )

@@ -118,6 +118,12 @@ def test_an_image_that_goes_and_one_that_comes_count(photos, digest_photos) -> N
     assert len(digests - {None}) == 4
 
 
+def test_a_table_that_can_no_longer_be_read_is_another(photos, digest_photos) -> None:
+    before = digest_photos()
+    (photos / "labels.csv").write_bytes(b"\xff")
+    assert digest_photos() not in {before, None}
+
+
 def test_parquet_counts_with_the_files_that_it_names(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
