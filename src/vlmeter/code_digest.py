@@ -16,7 +16,7 @@ from pathlib import Path
 from vlmeter.checkout import CHECKOUT
 from vlmeter.source_file import SourceFile, is_own, module_file
 
-_SCRIPTS = CHECKOUT / "workflow/scripts"
+SCRIPTS = CHECKOUT / "workflow/scripts"
 _AROUND = frozenset({"vlmeter.scripting"})
 """What surrounds the one call of every script alike: no part of what its job does."""
 
@@ -114,7 +114,7 @@ def script_digest(script: str) -> str:
     Args:
         script: Its name in `workflow/scripts`, without an ending.
     """
-    file = SourceFile(_SCRIPTS / f"{script}.py", "")
+    file = SourceFile(SCRIPTS / f"{script}.py", "")
     return _sha256(
         file.text({name: "" if name in _AROUND else source_digest(name) for name in file.modules})
     )

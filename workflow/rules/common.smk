@@ -7,7 +7,7 @@ from typing import get_args
 
 from vlmeter.axes import Dtype
 from vlmeter.checkout import locate
-from vlmeter.code_digest import script_digest
+from vlmeter.study.script_digests import get_script_digest
 from vlmeter.errors import UserError
 from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study import running

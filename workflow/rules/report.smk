@@ -43,7 +43,7 @@ rule aggregate:
         ENVIRONMENT
     params:
         comparisons=pack(plan_comparisons(STUDY)),
-        code=script_digest("aggregate"),
+        code=get_script_digest("aggregate"),
     message:
         "Collecting the records of all cells"
     script:
@@ -68,7 +68,7 @@ rule export_study:
         ENVIRONMENT
     params:
         outline=pack(build_outline(STUDY)),
-        code=script_digest("export_study"),
+        code=get_script_digest("export_study"),
     message:
         "Putting the whole study into one JSON file"
     script:
@@ -90,7 +90,7 @@ rule judge_gates:
         ENVIRONMENT
     params:
         gates=pack(plan_gates(STUDY)),
-        code=script_digest("judge_gates"),
+        code=get_script_digest("judge_gates"),
     message:
         "Holding the figures against the gates"
     script:
@@ -117,7 +117,7 @@ rule plot_section:
         ENVIRONMENT
     params:
         plan=lambda wildcards: pack(plan_section_figure(STUDY, wildcards.section)),
-        code=script_digest("plot_section"),
+        code=get_script_digest("plot_section"),
     message:
         "Drawing the section {wildcards.section}"
     script:
@@ -145,7 +145,7 @@ rule plot_pareto:
         ENVIRONMENT
     params:
         plan=pack(plan_pareto_figure(STUDY)),
-        code=script_digest("plot_pareto"),
+        code=get_script_digest("plot_pareto"),
     message:
         "Drawing quality against latency and energy"
     script:
@@ -175,7 +175,7 @@ rule plot_layers:
         ENVIRONMENT
     params:
         layers=pack(build_outline(STUDY).layers),
-        code=script_digest("plot_layers"),
+        code=get_script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
     script:
@@ -203,7 +203,7 @@ rule collect_answers:
     params:
         plan=pack(plan_gallery(STUDY)),
         cells=str(FOLDER.cells),
-        code=script_digest("collect_answers"),
+        code=get_script_digest("collect_answers"),
     message:
         "Choosing samples and answers to look at"
     script:
@@ -264,7 +264,7 @@ rule render_report:
     params:
         outline=pack(build_outline(STUDY)),
         figures=RULES.list_figures(),
-        code=script_digest("render_report"),
+        code=get_script_digest("render_report"),
     message:
         "Writing the report"
     script:
@@ -287,7 +287,7 @@ rule check_study:
     conda:
         ENVIRONMENT
     params:
-        code=script_digest("check_study"),
+        code=get_script_digest("check_study"),
     message:
         "Checking that no cell ended in an error and no gate is broken"
     script:

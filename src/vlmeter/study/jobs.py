@@ -11,7 +11,6 @@ from pathlib import Path
 
 from vlmeter.cell import attempts
 from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJob
-from vlmeter.code_digest import script_digest
 from vlmeter.errors import UserError
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.job import MachineJob, PeakSetting
@@ -22,6 +21,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.job_keys import JobKey, compute_job_key
 from vlmeter.storage.layout import ATTEMPT_KINDS, SOURCE_DIGESTS, AttemptKind
+from vlmeter.study.script_digests import get_script_digest
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
@@ -59,6 +59,7 @@ class Jobs:
         }
         self._described_gpus = _read_described_gpus(study.folder.machine)
         self._sources = SourceDigests(SOURCE_DIGESTS)
+        self._fingerprints: dict[tuple[str, bool], list[str]] = {}
 
     def count_shards(self, dataset: str) -> int:
         """Return how many jobs answer a cell of a data set."""
@@ -90,7 +91,7 @@ class Jobs:
             cpu_threads=measure.cpu_threads,
             peaks=[PeakSetting(device, dtype) for device, dtype in sorted(pairs)],
             gpus=[] if self._elsewhere else sorted(present.values()),
-            code=script_digest("describe_machine"),
+            code=get_script_digest("describe_machine"),
             software=software_versions(_MEASURING),
         )
         return asdict(job)
@@ -124,7 +125,7 @@ class Jobs:
                 self._study.folder.dataset(dataset).manifest
             )
             self._sources.save()
-        return asdict(replace(job, content=content, code=script_digest("download_dataset")))
+        return asdict(replace(job, content=content, code=get_script_digest("download_dataset")))
 
     def build_dataset_key(self, dataset: str) -> JobKey:
         """Return what a data set's sample is made for."""
@@ -135,7 +136,7 @@ class Jobs:
         """Return what images of one size depend on."""
         return {
             "image_size": image_size,
-            "code": script_digest("preprocess_images"),
+            "code": get_script_digest("preprocess_images"),
             "software": software_versions(_IMAGES),
         }
 
@@ -157,7 +158,7 @@ class Jobs:
             replace(
                 job,
                 content=content,
-                code=script_digest("fetch_model"),
+                code=get_script_digest("fetch_model"),
                 software=software_versions(("torch", "torchvision", "transformers")),
             )
         )
@@ -182,7 +183,7 @@ class Jobs:
     def _build_cell_job(self, cell: Cell, *, cost_only: bool) -> CellJob:
         return CellJob(
             cell=self._study.build_cell_setup(cell),
-            code=script_digest("run_inference"),
+            code=get_script_digest("run_inference"),
             software=software_versions(_MEASURING),
             measure=self._study.measure_settings,
             cost_only=cost_only,
@@ -193,7 +194,7 @@ class Jobs:
         # Without the settings of `measure`: how costs are measured changes no answer.
         job = ShardJob(
             cell=self._study.build_cell_setup(cell),
-            code=script_digest("answer_shard"),
+            code=get_script_digest("answer_shard"),
             software=software_versions(_MEASURING),
             shard=Shard(number, shards),
         )
@@ -201,7 +202,7 @@ class Jobs:
 
     def build_gathering(self) -> Params:
         """Return what gathering shards depends on, besides them."""
-        return {"code": script_digest("gather_shards")}
+        return {"code": get_script_digest("gather_shards")}
 
     def build_layers(self, cell: Cell) -> Params:
         """Return what a cell's layer profile depends on, with the number of its attempt."""
@@ -209,7 +210,7 @@ class Jobs:
         assert layers is not None, "a study without layers profiles none"
         job = LayersJob(
             cell=self._study.build_cell_setup(cell),
-            code=script_digest("profile_layers"),
+            code=get_script_digest("profile_layers"),
             software=software_versions(_MEASURING),
             measure=self._study.measure_settings,
             iterations=layers.iterations,
@@ -230,7 +231,7 @@ class Jobs:
         return {
             **vars(job),
             "cell": dict(vars(job.cell)),
-            "code": script_digest("score_predictions"),
+            "code": get_script_digest("score_predictions"),
             "software": software_versions(_SCORING),
         }
 
@@ -260,18 +261,26 @@ class Jobs:
             self._notes[kind].get((cell.dataset, name)),
             key,
             self._study.config.measure.max_attempts,
-            None
-            if self._elsewhere
-            else devices.list_fingerprint(
-                cell.axes.device, compiles=cell.optimization.needs_compiler
-            ),
+            self._list_fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
             self._study.config.measure.timeout_s,
-            () if self._elsewhere else self._list_free_gpus(),
+            self._free_gpus,
         )
         note = self._study.folder.attempt(kind, cell.dataset, name)
-        return {**params, "attempt": asdict(JobAttempt(count, key, str(note)))}
+        return {**params, "attempt": vars(JobAttempt(count, key, str(note)))}
 
-    def _list_free_gpus(self) -> list[str]:
+    def _list_fingerprint(self, device: str, *, compiles: bool) -> list[str] | None:
+        """Return what a cell can build on, looked up once; None where its job alone can see it."""
+        if self._elsewhere:
+            return None
+        if (device, compiles) not in self._fingerprints:
+            fingerprint = devices.list_fingerprint(device, compiles=compiles)
+            self._fingerprints[device, compiles] = fingerprint
+        return self._fingerprints[device, compiles]
+
+    @cached_property
+    def _free_gpus(self) -> list[str]:
+        if self._elsewhere:
+            return []
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
