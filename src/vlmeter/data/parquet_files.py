@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
+from vlmeter.data.features import Cells, decode
 from vlmeter.errors import UserError, one_line
 
 # Arrow requests whole column chunks; a read-ahead would fetch the chunks after them too.
 _NO_READ_AHEAD = {"cache_type": "none"}
-_FEATURES = b"huggingface"
-_UNREADABLE = (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError),
+    pa.ArrowException,
+)
 """What Arrow and `datasets` raise for a damaged table or for features that do not match it."""
 _BATCH_ROWS = 64
 _BUFFER_BYTES = 1 << 20
-
-
-Cells = dict[str, Any]
-"""The cells of a row by the name of their column, of whatever type the file holds."""
 
 
 class Row(NamedTuple):
@@ -31,21 +31,6 @@ class Row(NamedTuple):
     values: Cells
     table: str
     """Path of the row's table."""
-
-
-class Label(int):
-    """A class label of `datasets`: a number whose text is the label's name."""
-
-    name: str
-
-    def __new__(cls, number: int, names: Sequence[str]) -> "Label":
-        """Return the label with a number; `names` are those of all labels."""
-        label = super().__new__(cls, number)
-        label.name = names[number]
-        return label
-
-    def __str__(self) -> str:
-        return self.name
 
 
 @dataclass(frozen=True)
@@ -100,8 +85,12 @@ class RowGroup:
                     pre_buffer=not files.is_local,
                     buffer_size=_BUFFER_BYTES if files.is_local else 0,
                 )
+                present = parquet.schema_arrow.names
                 batches = parquet.iter_batches(
-                    _BATCH_ROWS, row_groups=[self.number], columns=columns, use_threads=False
+                    _BATCH_ROWS,
+                    row_groups=[self.number],
+                    columns=find_columns(self.path, columns, present),
+                    use_threads=False,
                 )
                 for position, values in _select_rows(batches, positions, files.features):
                     yield Row(self.first_row + position, values, self.path)
@@ -126,8 +115,10 @@ def _select_rows(
             in_batch.append(remaining.popleft())
         if in_batch:
             offsets = [position - start for position in in_batch]
-            table = pa.Table.from_batches([batch]).take(offsets)
-            yield from zip(in_batch, _decode(table, features), strict=True)
+            # Arrow cannot `take` rows of every type, but cut any.
+            rows = [pa.Table.from_batches([batch.slice(offset, 1)]) for offset in offsets]
+            table = pa.concat_tables(rows)
+            yield from zip(in_batch, decode(table, features), strict=True)
         if not remaining:
             return
         start = end
@@ -144,31 +135,40 @@ def list_row_groups(
     try:
         with files.filesystem.open(path, **_NO_READ_AHEAD) as file:
             parquet = pq.ParquetFile(file)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise UserError(
             f"{path} cannot be read as parquet: {files.describe_error(error)}"
         ) from error
-    check_columns(path, columns, parquet.schema_arrow.names)
+    schema = parquet.schema_arrow
+    found = find_columns(path, columns, schema.names)
+    _check_fields(path, columns, schema)
     footer = parquet.metadata
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
-        size = _sum_compressed_bytes(group, columns)
+        size = _sum_compressed_bytes(group, found)
         yield RowGroup(path, number, group.num_rows, first_row, size, footer)
         first_row += group.num_rows
 
 
-def check_columns(path: str, required: list[str], present: list[str]) -> None:
-    """Check that a table has the columns that are read.
+def _check_fields(table: str, paths: Sequence[str], schema: pa.Schema) -> None:
+    """Check that the fields that paths name are there; what is no struct is refused by its cells.
 
     Raises:
-        UserError: a column is missing.
+        UserError: a struct has no such field.
     """
-    missing = [column for column in required if column not in present]
-    if missing:
-        raise UserError(
-            f'{path} has no column "{missing[0]}"; it has: {", ".join(present)}. '
-            "Correct datasets.*.columns."
-        )
+    for path in paths:
+        column = find_column(path, schema.names)
+        assert column is not None, "all columns were found before"
+        kind = schema.field(column).type
+        for name in list_fields(path, column):
+            while pa.types.is_nested(kind) and not pa.types.is_struct(kind):
+                kind = kind.field(0).type
+            if not pa.types.is_struct(kind):
+                break
+            names = [kind.field(place).name for place in range(kind.num_fields)]
+            if name not in names:
+                raise missing_field(table, path, names)
+            kind = kind.field(name).type
 
 
 def _sum_compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - Arrow has no types
@@ -177,53 +177,5 @@ def _sum_compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN40
     return sum(
         int(part.total_compressed_size)
         for part in parts
-        if part.path_in_schema.split(".")[0] in columns
+        if find_column(part.path_in_schema, columns) is not None
     )
-
-
-def _decode(table: pa.Table, features: Any) -> list[Cells]:  # noqa: ANN401
-    """Return rows as `datasets` decodes them; only files stay encoded."""
-    if features is None and _FEATURES not in (table.schema.metadata or {}):
-        return list(table.to_pylist())
-    # Imported here: the import takes a second, and most tables on disk do not need it.
-    from datasets import ClassLabel, Features  # noqa: PLC0415
-    from datasets.table import table_cast  # noqa: PLC0415
-
-    stored = Features.from_arrow_schema(table.schema)
-    declared = stored if features is None else features
-    schema = Features({name: declared.get(name, stored[name]) for name in table.column_names})
-    decodable = Features(
-        {name: feature for name, feature in schema.items() if _needs_no_file(feature)}
-    )
-    rows = [
-        {**row, **decodable.decode_example({name: row[name] for name in decodable})}
-        for row in table_cast(table, schema.arrow_schema).to_pylist()
-    ]
-    label_names = {
-        name: feature.names for name, feature in schema.items() if isinstance(feature, ClassLabel)
-    }
-    for row in rows:
-        for name, names in label_names.items():
-            row[name] = _make_label(row[name], names)
-    return rows
-
-
-def _needs_no_file(feature: Any) -> bool:  # noqa: ANN401 - any of `datasets`' features
-    """Say whether `datasets` decodes the values of a feature without opening a file.
-
-    For an image, a sound or a document, however deep in a list, it would open the path or the
-    address that the row names, with a reader for that format.
-    """
-    from datasets import ClassLabel, LargeList, List, Value  # noqa: PLC0415
-    from datasets.features import Json  # noqa: PLC0415
-
-    if isinstance(feature, List | LargeList):
-        return _needs_no_file(feature.feature)
-    if isinstance(feature, dict):
-        return all(map(_needs_no_file, feature.values()))
-    return isinstance(feature, Value | ClassLabel | Json)
-
-
-def _make_label(number: int | None, names: Sequence[str]) -> Label | None:
-    """Return the class label of a number, or None: a negative number means no label."""
-    return None if number is None or number < 0 else Label(number, names)

@@ -7,9 +7,9 @@ the end, always stay.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from vlmeter.data.cells import LETTERS
 from vlmeter.data.samples import Text
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_WORD_CHARS = 30
 
 
@@ -62,7 +62,7 @@ def render(template: str, text: Text) -> str:
 
     `{choices}` gives each choice a line, `A. cat`; `{options}` is a single line, `(A) cat (B) dog`.
     """
-    lettered = list(zip(_LETTERS, text.choices, strict=False))
+    lettered = list(zip(LETTERS, text.choices, strict=False))
     return template.format(
         question=text.question,
         context=text.context,

@@ -11,11 +11,14 @@ from typing import Protocol
 import fsspec
 import numpy as np
 
-from vlmeter.data.job import DataSource
+from vlmeter.data.job import Columns, DataSource
 from vlmeter.data.local_files import find_tables
 from vlmeter.data.parquet_files import Files, Row, list_row_groups
+from vlmeter.data.rows import check_kinds
 from vlmeter.data.text_files import is_text_table, list_text_groups
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
+
+_FIRST_ROWS = 64
 
 
 def open_source(
@@ -97,6 +100,21 @@ def read_draw(files: Files, columns: list[str], draw: Draw) -> Iterator[Row]:
         if len(positions):
             yield from group.read(files, columns, positions.tolist())
         start = end
+
+
+def check_source(source: DataSource, columns: Columns) -> None:
+    """Check that a source on disk has its columns, and that each holds what is needed.
+
+    Looks at the first rows, so that a mistake is noticed before anything runs.
+
+    Raises:
+        UserError: a file or a column is missing, or a column holds another kind than is needed.
+    """
+    files, present = open_source(source), columns.list_present()
+    paths = sorted(set(present.values()))
+    for group in draw_sample(files, paths, 1, 0).groups:
+        rows = range(min(group.rows, _FIRST_ROWS))
+        check_kinds(group.read(files, paths, list(rows)), present)
 
 
 def _list_groups(files: Files, columns: list[str]) -> Iterator[Group]:

@@ -2,18 +2,27 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from vlmeter.data.parquet_files import Cells, Files, Row, check_columns
-from vlmeter.errors import UserError
+from vlmeter.data.cells import parse_brackets
+from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
+from vlmeter.data.features import Cells
+from vlmeter.data.parquet_files import Files, Row
+from vlmeter.errors import UserError, shorten
 
 CSV_SUFFIXES = (".csv", ".tsv")
 TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
 _MAX_CELL_CHARS = 1 << 24
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_STATED_SEPARATOR = re.compile('"?sep=(.)"?', re.IGNORECASE)
+_LOOKED_AT_LINES = 20
 
 
 def is_text_table(path: str) -> bool:
@@ -34,12 +43,14 @@ def describe_text_table(path: Path) -> tuple[list[str], int]:
     Raises:
         UserError: the file is not of the format that its name says; the message names the line.
     """
+    if holds_only_text(str(path)):
+        return _read_header(path), sum(1 for _ in _read_csv(path)) - 1
     columns: dict[str, None] = {}
     count = 0
-    for row in _read_rows(path):
+    for row in _read_jsonl(path):
         columns |= dict.fromkeys(row)
         count += 1
-    return list(columns or _read_header(path)), count
+    return list(columns), count
 
 
 def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
@@ -48,25 +59,17 @@ def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
     Raises:
         UserError: the file is not of the format that its name says; the message names the line.
     """
-    for row in _read_rows(path):
-        yield {name: row.get(name) for name in columns}
-
-
-def _read_rows(path: Path) -> Iterator[Cells]:
     if not holds_only_text(str(path)):
-        yield from _read_jsonl(path)
+        for row in _read_jsonl(path):
+            yield {name: row.get(name) for name in columns}
         return
-    columns = _read_header(path)
-    cells = _read_csv(path)
-    next(cells)
-    for row in cells:
-        yield dict(zip(columns, row, strict=True))
+    header = {name: place for place, name in enumerate(_read_header(path))}
+    for cells in islice(_read_csv(path), 1, None):
+        yield {name: cells[header[name]] for name in columns}
 
 
 def _read_header(path: Path) -> list[str]:
-    """Return the columns that the first line of a table names; a JSONL has no such line."""
-    if not holds_only_text(str(path)):
-        return []
+    """Return the columns that the first line of a table names."""
     header = next(_read_csv(path), None)
     if header is None:
         raise UserError(f"{path} is empty: its first line names the columns.")
@@ -101,10 +104,10 @@ def _find_undecodable_line(path: Path) -> int:
 def _read_csv(path: Path) -> Iterator[list[str]]:
     """Yield the cells of each line of a CSV, the header first."""
     csv.field_size_limit(_MAX_CELL_CHARS)
+    separator, lines_before = _find_separator(path)
     with _open_text(path, newline="") as file:
-        header = next((line for line in file if line.strip()), "")
-    with _open_text(path, newline="") as file:
-        reader = csv.reader(file, delimiter=_detect_separator(path, header), strict=True)
+        deque(islice(file, lines_before), maxlen=0)
+        reader = csv.reader(file, delimiter=separator, strict=True)
         width: int | None = None
         try:
             for cells in reader:
@@ -113,29 +116,51 @@ def _read_csv(path: Path) -> Iterator[list[str]]:
                 width = len(cells) if width is None else width
                 if len(cells) != width:
                     raise UserError(
-                        f"{path}: line {reader.line_num} has {len(cells)} cells, the header "
-                        f"{width}; a cell that holds the separator, a quote or a line break "
-                        'stands in quotes, "like ""this""".'
+                        f"{path}: line {lines_before + reader.line_num} has {len(cells)} cells, "
+                        f"the header {width}, separated by {_SEPARATORS.get(separator, separator)}"
+                        "; a cell that holds the separator, a quote or a line break stands in "
+                        'quotes, "like ""this""".'
                     )
                 yield cells
         except csv.Error as error:
-            raise UserError(f"{path}: line {reader.line_num} is no CSV: {error}.") from None
+            line = lines_before + reader.line_num
+            raise UserError(f"{path}: line {line} is no CSV: {shorten(error)}.") from None
 
 
-def _detect_separator(path: Path, header: str) -> str:
-    """Return the character between the cells of a line.
+def _find_separator(path: Path) -> tuple[str, int]:
+    """Return what separates the cells of a table, and the lines before its header.
 
-    Spreadsheets write semicolons in countries where a comma is the decimal mark.
+    Spreadsheets write semicolons in countries where a comma is the decimal mark; Excel reads and
+    writes a first line `sep=;`. Else it is what cuts the header, and the lines after it into as
+    many cells; of several the one that makes most cells.
     """
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    return ";" if ";" in header and "," not in header else ","
+    with _open_text(path, newline="") as file:
+        stated = _STATED_SEPARATOR.fullmatch(file.readline().strip("\r\n"))
+    if stated is not None:
+        return stated[1], 1
+    likely = "\t" if path.suffix.lower() == ".tsv" else ","
+    separators = sorted(_SEPARATORS, key=lambda each: each != likely)
+    widths = {each: _measure_width(path, each) for each in separators}
+    best = max(separators, key=lambda each: widths[each])
+    return (likely if likely == "\t" and widths[likely] > (False, 1) else best), 0
+
+
+def _measure_width(path: Path, separator: str) -> tuple[bool, int]:
+    """Return whether a separator cuts the first lines alike, and how many cells the header has."""
+    with _open_text(path, newline="") as file:
+        rows = csv.reader(file, delimiter=separator, strict=True)
+        filled = (len(cells) for cells in rows if any(cell.strip() for cell in cells))
+        widths: list[int] = []
+        with suppress(csv.Error):
+            widths.extend(islice(filled, _LOOKED_AT_LINES))
+    return len(set(widths)) == 1 and widths[0] > 1, widths[0] if widths else 0
 
 
 def _check_header(path: Path, columns: list[str]) -> list[str]:
-    repeated = [name for name in columns if columns.count(name) > 1]
-    if repeated:
-        raise UserError(f'{path}: two columns have the name "{repeated[0]}".')
+    counts = Counter(columns)
+    repeated = next((name for name in columns if counts[name] > 1), None)
+    if repeated is not None:
+        raise UserError(f'{path}: two columns have the name "{shorten(repeated)}".')
     return columns
 
 
@@ -148,7 +173,7 @@ def _read_jsonl(path: Path) -> Iterator[Cells]:
             try:
                 row = json.loads(line, object_pairs_hook=_build_object)
             except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}: line {number} is no JSON ({error}).") from None
+                raise UserError(f"{path}: line {number} is no JSON ({shorten(error)}).") from None
             if not isinstance(row, dict):
                 raise UserError(f"{path}: line {number} is no JSON object, {{...}}.")
             yield row
@@ -156,11 +181,12 @@ def _read_jsonl(path: Path) -> Iterator[Cells]:
 
 def _build_object(pairs: list[tuple[str, Any]]) -> Cells:
     """Return a JSON object as a dict; unlike `json`, refuse a repeated key."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f'the key "{name}" stands twice')
-    return dict(pairs)
+    cells = dict(pairs)
+    if len(cells) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise ValueError(f'the key "{shorten(repeated)}" stands twice')
+    return cells
 
 
 @dataclass(frozen=True)
@@ -170,6 +196,8 @@ class TextTable:
     path: str
     rows: int
     first_row: int
+    present: Sequence[str]
+    """Its columns."""
     compressed_bytes: None = None
 
     def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
@@ -177,7 +205,8 @@ class TextTable:
         del files
         remaining = iter(positions)
         position = next(remaining, None)
-        for number, values in enumerate(read_text_table(Path(self.path), columns)):
+        read = find_columns(self.path, columns, self.present)
+        for number, values in enumerate(read_text_table(Path(self.path), read)):
             if position is None:
                 return
             if number == position:
@@ -191,5 +220,35 @@ def list_text_groups(
     """Yield the one group of rows that a table of text is."""
     del files
     names, rows = describe_text_table(Path(path))
-    check_columns(path, columns, names)
-    yield TextTable(path, rows, first_row)
+    found = find_columns(path, columns, names)
+    if set(columns) - set(found):
+        _check_fields(path, columns, read_text_table(Path(path), found))
+    yield TextTable(path, rows, first_row, names)
+
+
+def _check_fields(path: str, columns: Sequence[str], rows: Iterator[Cells]) -> None:
+    """Check that the fields that paths name are in some object; what is none is refused later.
+
+    Raises:
+        UserError: no object has such a field.
+    """
+    present: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        for name in columns:
+            column = find_column(name, row) or ""
+            for field, keys in _list_keys(row.get(column), list_fields(name, column)):
+                present.setdefault((name, field), {}).update(dict.fromkeys(keys))
+    for (name, field), keys in present.items():
+        if field not in keys:
+            raise missing_field(path, name, list(keys))
+
+
+def _list_keys(value: object, fields: Sequence[str]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield the objects in which each of these fields is looked for, from the outside in."""
+    if not fields:
+        return
+    value = parse_brackets(value)
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, Mapping):
+            yield fields[0], each
+            yield from _list_keys(each.get(fields[0]), fields[1:])

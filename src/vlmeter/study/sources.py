@@ -122,11 +122,10 @@ def _find_dataset_problems(study: Study) -> Iterator[str]:
         if job.source.path is None or study.folder.dataset(name).manifest.exists():
             continue
         # Arrow takes a third of a second, and a study that has its data needs none here.
-        from vlmeter.data.source import draw_sample, open_source  # noqa: PLC0415
+        from vlmeter.data.source import check_source  # noqa: PLC0415
 
-        columns = sorted(set(job.columns.list_present().values()))
         try:
-            draw_sample(open_source(job.source), columns, n=1, seed=0)
+            check_source(job.source, job.columns)
         except UserError as error:
             yield f"datasets.{name}: {error}"
 

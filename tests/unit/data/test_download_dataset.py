@@ -1,6 +1,7 @@
 """From a source's rows to samples: an unusable sample is named and left out."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -145,17 +146,60 @@ def test_a_multiple_choice_is_checked(download):
     assert list_reasons(manifest) == {
         "row-1": "answer index 2 is not among its 2 choices",
         "row-2": "answer index -1 is not among its 2 choices",
-        "row-3": "answer index None is not among its 2 choices",
+        "row-3": "has no number or letter of its right option",
         "row-4": "answer index 0 is not among its 0 choices",
         "row-5": "has an empty text as its right choice 1",
         "row-7": "has 27 choices, and there are 26 letters",
     }
 
 
-def test_a_letter_is_no_index_and_a_text_is_no_list_of_choices(download):
-    letters = [make_row(0, answer="A", options=["cat", "dog"])]
-    with pytest.raises(UserError, match="answer index None is not among its 2 choices"):
-        download(letters, "multiple_choice", choices="options", answer_index="answer")
+@pytest.mark.parametrize(
+    ("answers", "rights"),
+    [
+        (["A", "b", " C ", "(D)"], ["lunch", "taxi", "east", "west"]),
+        (["a.", "D)", "0", "3.0"], ["lunch", "west", "lunch", "west"]),
+        ([0, 3, 1.0, 2.0], ["lunch", "west", "taxi", "east"]),
+    ],
+)
+def test_a_right_option_is_read_as_a_number_or_a_letter(download, answers, rights):
+    options = ["lunch", "taxi", "east", "west"]
+    rows = [make_row(i, answer=answer, options=options) for i, answer in enumerate(answers)]
+    samples, _ = download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert [sample["references"] for sample in samples] == [[right] for right in rights]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("lunch", 'has "lunch" in column answer: the right option is given by its number from 0'),
+        ("AB", 'has "AB" in column answer'),
+        ("1_0", 'has "1_0" in column answer'),
+        ("0.5", 'has "0.5" in column answer'),
+        (0.5, 'has "0.5" in column answer'),
+        (True, "has a truth value in column answer"),
+        ("E", "answer index 4 is not among its 2 choices"),
+        ("9" * 9, "answer index 999999999 is not among its 2 choices"),
+        ("9" * 5000, 'has "999'),
+    ],
+)
+def test_a_right_option_that_cannot_be_read_is_shown(download, answer, reason):
+    rows = [make_row(0, answer=answer, options=["cat", "dog"])]
+    with pytest.raises(UserError, match=re.escape(reason)) as raised:
+        download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert len(str(raised.value)) < 300
+
+
+def test_a_letter_that_is_also_the_text_of_another_option_is_ambiguous(download):
+    rows = [
+        make_row(0, answer="A", options=["B", "A"]),
+        make_row(1, answer="B", options=["A", "B"]),
+    ]
+    samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert [sample["references"] for sample in samples] == [["B"]]
+    assert 'the answer "A", which is one of its choices' in list_reasons(manifest)["row-0"]
+
+
+def test_a_text_is_no_list_of_choices(download):
     texts = [make_row(0, answer=0, options="cat or dog")]
     with pytest.raises(UserError, match="has one value as its choices, not a list: cat or dog"):
         download(texts, "multiple_choice", choices="options", answer_index="answer")
@@ -242,11 +286,9 @@ def test_a_file_that_a_table_names_is_not_opened(download, tmp_path, kind, liste
     )
     metadata = json.dumps({"info": {"features": features}})
 
-    samples, _ = download(
-        table.replace_schema_metadata({"huggingface": metadata}), references="answers"
-    )
-
-    assert samples[0]["references"] == [str(value)]
+    # What was opened would be a picture, a sound or a document, and no table any more.
+    with pytest.raises(UserError, match=r"tables? with the keys 'bytes', 'path' in column answers"):
+        download(table.replace_schema_metadata({"huggingface": metadata}), references="answers")
 
 
 @pytest.mark.parametrize(

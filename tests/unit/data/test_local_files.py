@@ -90,15 +90,18 @@ def test_tabs_and_semicolons_separate_too(folder, read, name, separator):
 def test_jsonl_holds_lists_as_they_are_and_may_leave_out_keys(folder, read):
     rows = [
         {"image": "a.png", "ask": "q\u2028r", "answer": ["x", "y"]},
-        {"image": "more/b.png", "answer": "[z]"},
+        {"image": "more/b.png", "answer": '["z"]'},
+        {"image": "a.png", "answer": "[z]"},
     ]
     text = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (folder / "labels.jsonl").write_text(f"\ufeff{text}\n")
-    samples, _ = read()
+    samples, bad = read()
     assert [(s["question"], s["references"]) for s in samples] == [
         ("q\u2028r", ["x", "y"]),
-        ("", ["[z]"]),
+        ("", ["z"]),
     ]
+    assert list(bad) == ["row-2"]
+    assert "has a cell [z] in column answer that is no JSON list of texts" in bad["row-2"]
 
 
 def test_a_parquet_table_may_name_images(folder, read):
@@ -126,9 +129,11 @@ def test_multiple_choice_from_a_csv(folder, read):
     samples, bad = read("multiple_choice", question="ask", choices="options", answer_index="right")
     assert [(s["choices"], s["references"]) for s in samples] == [(["red", "blue"], ["blue"])] * 2
     assert bad == {
-        "row-2": "answer index None is not among its 2 choices",
+        "row-2": 'has "0.5" in column right: the right option is given by its number from 0 or '
+        "its letter from A",
         "row-3": "has one value as its choices, not a list: red or blue",
-        "row-4": "has a cell ['red', 'blue'] that is no JSON list of texts, such as [\"a\", \"b\"]",
+        "row-4": "has a cell ['red', 'blue'] in column options that is no JSON list of texts, "
+        'such as ["a", "b"]',
     }
 
 
@@ -162,8 +167,8 @@ def test_images_that_are_missing_or_outside_the_folder_are_named(folder, read, t
         "more": "more is no file",
         "empty.png": "the file empty.png is empty",
         "hole.png": "the file hole.png has 1099511627776 bytes, more than 1073741824",
-        "x" * 300: f"the file '{'x' * 300}' cannot be read (File name too long)",
-        "null\0.png": "the file 'null\\x00.png' cannot be read (embedded null byte)",
+        "x." * 150: f"the file {'x.' * 39}x… cannot be read (File name too long)",
+        "null\0.png": "the file null\ufffd.png cannot be read (embedded null byte)",
     }
     rows = [{"image": name, "answer": "x"} for name in ("inner.png", *expected)]
     (folder / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))

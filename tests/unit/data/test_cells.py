@@ -1,0 +1,380 @@
+"""A cell of any kind is a text, a list of texts, an image, or refused by column and kind."""
+
+import base64
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from stored_data import make_dataset_job
+
+from vlmeter.data.download_dataset import download_dataset
+from vlmeter.data.job import Columns, DataSource
+from vlmeter.data.manifests import read_samples_manifest
+from vlmeter.data.source import check_source
+from vlmeter.errors import UserError
+from vlmeter.storage.parquet import read_table
+
+
+def encode(side=8, form="PNG"):
+    out = io.BytesIO()
+    Image.effect_noise((side, side), 80).convert("RGB").save(out, format=form)
+    return out.getvalue()
+
+
+PNG = encode()
+
+
+def write(folder, rows, form):
+    """Write rows as a table of this format, the only one in the folder."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("table.*"):
+        old.unlink()
+    path = folder / f"table.{form}"
+    if form == "parquet":
+        pq.write_table(rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows), path)
+    elif form == "jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    else:
+        out = io.StringIO(newline="")
+        writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",")
+        writer.writerow(rows[0])
+        for row in rows:
+            cells = (json.dumps(each) if isinstance(each, list | dict) else each
+                     for each in row.values())  # fmt: skip
+            writer.writerow("" if each is None else each for each in cells)
+        path.write_bytes(out.getvalue().encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cells") / "set"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(PNG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def read(folder):
+    """Download rows from a table of a format; return samples and the reasons of the others."""
+
+    def run(rows, form="parquet", task="vqa", **columns):
+        path = write(folder, rows, form)
+        job = make_dataset_job(DataSource(path=str(folder), table=path.name), task, **columns)
+        samples, manifest = folder.parent / "samples.parquet", folder.parent / "samples.json"
+        download_dataset(job, samples, manifest)
+        bad = {each.id: each.reason for each in read_samples_manifest(manifest).bad_samples}
+        return read_table(samples), bad
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def check(folder):
+    """Look at the first rows of a table, as the study does before anything runs."""
+
+    def run(rows, form="parquet", **columns):
+        path = write(folder, rows, form)
+        columns = {"image": "image", **columns}
+        check_source(DataSource(path=str(folder), table=path.name), Columns(**columns))
+
+    return run
+
+
+def make_column(values, kind=None):
+    count = len(values)
+    return pa.table({"image": [PNG] * count, "answer": pa.array(values, kind)})
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+ANSWERS = st.one_of(
+    TEXTS,
+    st.integers(-(2**60), 2**60),
+    st.floats(allow_infinity=False),
+    st.none(),
+    st.lists(TEXTS | st.none(), max_size=3),
+    st.lists(st.dictionaries(TEXTS, TEXTS, min_size=1, max_size=2), min_size=1, max_size=1),
+)
+
+
+@given(answers=ANSWERS, question=TEXTS)
+@settings(max_examples=25, deadline=None)
+def test_a_table_says_the_same_in_every_format_that_can_hold_it(read, answers, question):
+    rows = [{"image": "a.png", "ask": question, "answer": each} for each in (answers, "kept")]
+    # A CSV has no numbers: 3.0 is a text there, and pandas leaves a cell empty for NaN.
+    forms = ["parquet", "jsonl", *([] if isinstance(answers, float) else ["csv", "tsv"])]
+    outcomes = []
+    for form in forms:
+        # Each row is a table of its own: parquet has one kind in a column.
+        outcome = []
+        for row in rows:
+            try:
+                samples, _ = read([row], form, question="ask", references="answer")
+                outcome.append([(each["question"], each["references"]) for each in samples])
+            except UserError as error:
+                outcome.append(str(error))
+        outcomes.append(outcome)
+    has_tables = isinstance(answers, list) and any(isinstance(each, dict) for each in answers)
+    if has_tables and len(outcomes) > 2:
+        # What a CSV holds of it is a text in brackets that is no list of texts.
+        assert "is no JSON list of texts" in outcomes[2][0]
+        del outcomes[2:]
+    assert all(each == outcomes[0] for each in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "kept"),
+    [
+        (b"caf\xc3\xa9", pa.binary(), ["café"]),
+        (b"a", pa.large_binary(), ["a"]),
+        (b"a", pa.binary_view(), ["a"]),
+        (b"abc", pa.binary(3), ["abc"]),
+        ("a", pa.large_string(), ["a"]),
+        ("a", pa.string_view(), ["a"]),
+        ("a", pa.dictionary(pa.int8(), pa.string()), ["a"]),
+        (["a", None], pa.list_(pa.string_view()), ["a"]),
+        (["a", "b"], pa.large_list(pa.string()), ["a", "b"]),
+        (["a"], pa.list_(pa.string(), 1), ["a"]),
+        ([b"a", b"b"], pa.list_(pa.binary()), ["a", "b"]),
+        (3, pa.int8(), ["3"]),
+        (2**64 - 1, pa.uint64(), ["18446744073709551615"]),
+        (3.0, pa.float64(), ["3"]),
+        (-0.0, pa.float64(), ["0"]),
+        (0.1, pa.float32(), ["0.1"]),
+        (1e-7, pa.float32(), ["1e-07"]),
+        ([1.0, 2.5, float("nan")], pa.list_(pa.float32()), ["1", "2.5"]),
+        ('["a", null]', pa.string(), ["a"]),
+        (b'["a", "b"]', pa.binary(), ["a", "b"]),
+    ],
+)
+def test_a_type_of_parquet_that_holds_texts_or_numbers_is_read(read, value, kind, kept):
+    samples, _ = read(make_column([value, None], kind), references="answer")
+    assert [each["references"] for each in samples] == [kept]
+
+
+POINT = pa.struct([("x", pa.string()), ("y", pa.string())])
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        (True, pa.bool_(), "a truth value"),
+        ([True], pa.list_(pa.bool_()), "a list with truth values"),
+        (date(2024, 5, 1), pa.date32(), "a date or time"),
+        (datetime(2024, 5, 1, tzinfo=UTC), pa.timestamp("us", "UTC"), "a date or time"),
+        (datetime(2024, 5, 1), pa.timestamp("ns"), "a date or time"),
+        (time(12, 30), pa.time64("us"), "a date or time"),
+        (timedelta(1), pa.duration("s"), "a length of time"),
+        (Decimal("1.50"), pa.decimal128(9, 2), "a decimal number"),
+        ({"x": "a", "y": "b"}, POINT, "a table with the keys 'x', 'y'"),
+        ([{"x": "a", "y": "b"}], pa.list_(POINT), "a list with tables with the keys 'x', 'y'"),
+        ([["a"]], pa.list_(pa.list_(pa.string())), "a list with lists"),
+        ([("k", 1)], pa.map_(pa.string(), pa.int64()), "a list with pairs of key and value"),
+        (b"\xff\xfe", pa.binary(), "bytes that are no UTF-8"),
+        ([b"\xff"], pa.list_(pa.binary()), "a list with bytes that are no UTF-8"),
+        (float("inf"), pa.float64(), "a number that is not finite"),
+    ],
+)
+def test_a_type_of_parquet_that_is_no_text_is_refused_before_the_run(check, value, kind, words):
+    with pytest.raises(UserError) as raised:
+        check(make_column([value, None], kind), references="answer")
+    said = str(raised.value)
+    assert f"table.parquet: each of its first samples has {words} in column answer, where " in said
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "a truth value"),
+        ({"text": ["a"]}, "a table with the keys 'text'; name a field"),
+        ([{"from": "human", "value": "a"}], "a list with tables with the keys 'from', 'value'"),
+        ([["a"]], "a list with lists"),
+        (float("inf"), "a number that is not finite"),
+        ("\ud83d", "a text with half of a surrogate pair"),
+        ("['a', 'b']", "a cell ['a', 'b'] in column answer that is no JSON list of texts"),
+        ("[" * 2000 + "]" * 2000, "a cell [[["),
+    ],
+)
+def test_a_value_of_json_that_is_no_text_is_refused_before_the_run(check, value, words):
+    with pytest.raises(UserError) as raised:
+        check([{"image": "a.png", "answer": value}] * 2, "jsonl", references="answer")
+    said, (held, *hint) = str(raised.value), words.split(";")
+    assert f"has {held}" in said
+    assert all(each in said for each in hint)
+    assert len(said) < 500
+
+
+@pytest.mark.parametrize("field", ["question", "context", "id"])
+@pytest.mark.parametrize("value", [["a"], {"en": "a"}, False])
+def test_every_column_of_a_text_refuses_what_is_none(check, field, value):
+    rows = [{"image": "a.png", "answer": "a", "other": value}]
+    with pytest.raises(UserError, match="in column other, where a text is needed"):
+        check(rows, "jsonl", references="answer", **{field: "other"})
+
+
+def test_options_that_are_no_texts_are_refused(check):
+    rows = [{"image": "a.png", "options": [{"label": "A", "text": "cat"}], "right": 0}]
+    with pytest.raises(UserError, match=r"name a field, such as options\.label"):
+        check(rows, "jsonl", choices="options", answer_index="right")
+
+
+def test_one_row_of_another_kind_is_left_out_and_the_others_are_kept(read, check):
+    rows = [
+        {"image": "a.png", "answer": "a"},
+        {"image": "a.png", "answer": {"text": "b"}},
+        {"image": "a.png", "answer": True},
+        {"image": 7, "answer": "c"},
+    ]
+    check(rows, "jsonl", references="answer")
+    samples, bad = read(rows, "jsonl", references="answer")
+    assert [each["id"] for each in samples] == ["row-0"]
+    assert [reason.split(" in column")[0] for reason in bad.values()] == [
+        "has a table with the keys 'text'",
+        "has a truth value",
+        "has a number",
+    ]
+
+
+def test_one_text_that_is_no_utf8_is_left_out_and_the_others_are_kept(read):
+    marked = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
+    samples, bad = read(make_column(marked), references="answer")
+    assert [each["references"] for each in samples] == [["a"], ["c"]]
+    assert list(bad) == ["row-1"]
+
+
+def test_what_is_missing_is_no_text(read):
+    nan = float("nan")
+    rows = [
+        {"image": "a.png", "ask": nan, "answer": ["a", nan, None], "key": nan},
+        {"image": "a.png", "ask": None, "answer": nan, "key": 3.0},
+        {"image": nan, "ask": "q", "answer": "b", "key": "x"},
+    ]
+    samples, bad = read(rows, "jsonl", question="ask", references="answer", id="key")
+    assert [(each["id"], each["question"], each["references"]) for each in samples] == [
+        ("row-0", "", ["a"])
+    ]
+    assert bad == {"3": "has no reference: every expected text is empty", "x": "has no image"}
+
+
+VQA = [{"answer": "lunch", "answer_id": 1}, {"answer": "brunch", "answer_id": 2}]
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv", "tsv"])
+@pytest.mark.parametrize(
+    ("value", "path", "kept"),
+    [
+        (VQA, "answers.answer", ["lunch", "brunch"]),
+        (VQA, "answers.answer_id", ["1", "2"]),
+        ({"text": ["a", "b"], "start": [1, 2]}, "answers.text", ["a", "b"]),
+        ({"en": {"short": "a"}}, "answers.en.short", ["a"]),
+    ],
+)
+def test_a_field_of_a_struct_is_named_by_its_path(read, check, form, value, path, kept):
+    rows = [{"image": "a.png", "answers": value}]
+    check(rows, form, references=path)
+    assert read(rows, form, references=path)[0][0]["references"] == kept
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("answers.anser", 'has no field "answers.anser"; there are: answer, answer_id.'),
+        ("answers.answer.text", "has a text where column answers.answer.text names a field"),
+        ("anser.answer", 'has no column "anser.answer"; it has: image, answers.'),
+    ],
+)
+def test_a_field_that_is_not_there_is_refused_before_the_run(check, form, path, words):
+    with pytest.raises(UserError) as raised:
+        check([{"image": "a.png", "answers": VQA}], form, references=path)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv"])
+def test_a_column_with_a_dot_in_its_name_is_no_field(read, form):
+    rows = [{"image": "a.png", "a.b": "column", "a": {"b": "field"}}]
+    assert read(rows, form, references="a.b")[0][0]["references"] == ["column"]
+
+
+def test_a_field_that_one_object_lacks_is_missing_there(read):
+    rows = [{"image": "a.png", "it": each} for each in ({"text": "a"}, {}, {"other": "b"})]
+    samples, bad = read(rows, "jsonl", references="it.text")
+    assert [each["references"] for each in samples] == [["a"]]
+    assert list(bad) == ["row-1", "row-2"]
+
+
+PLAIN = base64.b64encode(PNG).decode()
+IMAGES = {
+    "plain": PLAIN,
+    "an address": f"data:image/png;base64,{PLAIN}",
+    "lines": "\n".join(PLAIN[at : at + 76] for at in range(0, len(PLAIN), 76)),
+    "no padding": PLAIN.rstrip("="),
+    "for an address": base64.urlsafe_b64encode(PNG).decode(),
+    "one in a list": [PLAIN],
+    "a struct": {"bytes": PLAIN, "path": None},
+    "a name in a list": ["a.png"],
+    "a name in a struct": {"path": "a.png"},
+}
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv", "tsv"])
+@pytest.mark.parametrize("name", IMAGES)
+def test_base64_and_a_list_of_one_are_an_image(read, check, form, name):
+    rows = [{"image": IMAGES[name], "answer": "a"}]
+    check(rows, form, references="answer")
+    assert read(rows, form, references="answer")[0][0]["image"] == PNG
+
+
+@pytest.mark.parametrize("form", ["JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
+def test_base64_of_every_format_is_an_image(read, form):
+    data = encode(40, form)
+    rows = [{"image": base64.b64encode(data).decode(), "answer": "a"}]
+    assert read(rows, "jsonl", references="answer")[0][0]["image"] == data
+
+
+def test_bytes_that_are_base64_are_an_image(read):
+    rows = [{"image": PLAIN.encode(), "answer": "a"}]
+    assert read(rows, references="answer")[0][0]["image"] == PNG
+
+
+def test_a_list_of_structs_of_one_image_is_an_image(read):
+    rows = [{"image": [{"bytes": PNG, "path": "b.png"}], "answer": "a"}]
+    sample = read(rows, references="answer")[0][0]
+    assert (sample["image"], sample["file"]) == (PNG, "b.png")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["a.png", "b.png"], "has a list of 2 images in column image, where one is needed"),
+        ([PLAIN] * 3, "has a list of 3 images in column image"),
+        ([[0, 255], [3, 4]], "has a list of 2 images in column image"),
+        ([["a.png"]], "has a list of texts in column image, where an image is needed"),
+        (7, "has a number in column image, where an image is needed"),
+        ({"url": "x"}, "has a table with the keys 'url' in column image"),
+        ("data:image/png;base64,@@@@", "has a text in Base64 in column image that is damaged"),
+        ("A" * 1001, "has a text in Base64 in column image that is damaged"),
+        ([], "has no image"),
+    ],
+)
+def test_what_is_no_image_is_refused_in_a_short_sentence(read, value, words):
+    rows = [{"image": value, "answer": "a"}]
+    with pytest.raises(UserError) as raised:
+        read(rows, "jsonl", references="answer")
+    assert words in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+def test_a_name_in_letters_of_base64_is_a_name(read, folder):
+    name = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    (folder / name).write_bytes(PNG)
+    rows = [{"image": name, "answer": "a"}]
+    assert read(rows, "jsonl", references="answer")[0][0]["file"] == name
