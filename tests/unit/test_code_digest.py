@@ -292,7 +292,7 @@ def test_the_closure_holds_packages_on_the_way():
 @pytest.fixture
 def script(digest, tmp_path, monkeypatch):
     """Return the digest of a script beside a package of these files."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code_digest, "SCRIPTS", tmp_path / "workflow/scripts")
     (tmp_path / "workflow/scripts").mkdir(parents=True)
 
     def compute_digest(text, **files):
