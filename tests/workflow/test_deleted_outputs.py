@@ -2,9 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from studytree import CONFIG, LAYERS, RESULTS, Tree, cell_id
+
+from vlmeter.config.load import load_config
+from vlmeter.study.outputs import list_outputs
+from vlmeter.study.study import Study
 
 CELL = f"cells/textvqa/{cell_id()}"
 JOB = ("textvqa", cell_id())
@@ -18,7 +23,6 @@ DELETED = {
     f"layers/textvqa/{cell_id()}.json": LAYERS,
     "control/measurement.json": ("measure_control",),
     "control/timings.parquet": ("measure_control",),
-    "machine.json": ("describe_machine",),
     "summary.csv": ("aggregate",),
     "summary.parquet": ("aggregate",),
     "layers.csv": ("aggregate",),
@@ -66,6 +70,27 @@ def test_every_output_that_is_deleted_is_named_and_its_job_runs_again(tree: Tree
     assert {job for job in planned if job[0] == "run_inference"} == {("run_inference", *JOB)}
 
 
+def test_every_file_of_a_finished_study_is_listed(tree: Tree) -> None:
+    study = Study(load_config(tree.path(CONFIG)))
+    listed = {path.relative_to(RESULTS) for path in list_outputs(study)}
+    below = tree.path(RESULTS)
+    kept = {path.relative_to(below) for path in below.rglob("*") if path.is_file()}
+    # Logs and notes of tries say nothing about the study; manifests name a model's own files, and
+    # the gallery its pictures.
+    apart = {
+        path
+        for path in kept
+        if path.parts[0] in {"logs", "attempts"}
+        or path.parts[:2] == ("models", "tiny-fp32")
+        or path.suffix == ".jpg"
+        or path.name == ".running"
+    }
+
+    # The manifest of a model is listed where its folder is, from the working directory.
+    assert kept - apart - listed == {Path("models/tiny-fp32.json")}
+    assert listed - kept == set()
+
+
 @pytest.mark.parametrize("name", [f"{CELL}/scores.parquet", "figures/batch.svg", "summary.parquet"])
 def test_one_deleted_output_runs_what_makes_it_and_what_follows(tree: Tree, name: str) -> None:
     tree.result(name).unlink()
@@ -79,6 +104,7 @@ def test_one_deleted_output_runs_what_makes_it_and_what_follows(tree: Tree, name
 def test_what_nothing_follows_from_any_more_is_named_and_not_made_again(tree: Tree) -> None:
     tree.result("data/textvqa/samples.parquet").unlink()
     tree.result("models/tiny-fp32/model.safetensors").unlink()
+    tree.result("machine.json").unlink()
 
     assert tree.plan().names == set()
     sentences = verify(tree).stderr

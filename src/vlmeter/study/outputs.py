@@ -26,12 +26,14 @@ def list_outputs(study: Study) -> Iterator[Path]:
     for cell in study.layer_cells:
         yield from list_layer_outputs(study, cell)
     yield from list_control_outputs(study)
+    yield study.folder.machine
+    yield study.folder.machine_noted
     yield from list_derived_outputs(study)
 
 
 def was_finished(study: Study) -> bool:
     """Say whether all records of a study were there once: something that follows from them is."""
-    return any(path.exists() for path in _list_pages(study))
+    return any(path.exists() for path in list_derived_outputs(study))
 
 
 def list_cell_outputs(study: Study, cell: Cell) -> Iterator[Path]:
@@ -61,13 +63,7 @@ def list_control_outputs(study: Study) -> Iterator[Path]:
 
 
 def list_derived_outputs(study: Study) -> Iterator[Path]:
-    """Yield the machine's description, and the files that follow from the records of all cells."""
-    yield study.folder.machine
-    yield study.folder.machine_noted
-    yield from _list_pages(study)
-
-
-def _list_pages(study: Study) -> Iterator[Path]:
+    """Yield the files that follow from the records of all cells."""
     folder = study.folder
     yield from (folder.summary, folder.summary_parquet, folder.layers, folder.differences)
     yield from (folder.repeatability, folder.tables, folder.study)

@@ -79,10 +79,8 @@ class Remakes:
         if has_record(self._study.folder.summary):
             yield from _select_missing(list_derived_outputs(self._study))
             return
-        # But the machine, which is described once.
         folder = self._study.folder
-        described = {folder.machine, folder.machine_noted}
-        yield from (path for path in list_derived_outputs(self._study) if path not in described)
+        yield from list_derived_outputs(self._study)
         for cell in self._study.cells:
             yield folder.cell(cell.key).record
             if self._jobs.count_shards(cell.dataset) > 1:
