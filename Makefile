@@ -34,15 +34,25 @@ help:
 	@echo "make measurements  the published study at full size with random weights, for docs/"
 	@echo "make gpu-check  a GPU that is new to VLMeter: two studies, and its figures beside others"
 
+# An environment holds the path of its folder: one that came here with a moved or copied checkout is
+# made anew.
+INSTALLED_IN = $(shell cat $(VENV)/.installed 2>/dev/null)
+ifneq ($(INSTALLED_IN),$(CURDIR))
+.PHONY: $(VENV)/.installed
+endif
+
 $(VENV)/.installed: envs/requirements.lock pyproject.toml
+	@case "$(CURDIR)" in *[[:space:]]*) \
+		echo "Snakemake cannot run jobs by an interpreter whose path has a space: put VLMeter" \
+			"into a folder without one; it is in $(CURDIR)."; exit 1;; esac
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "VLMeter needs Python 3.11 or newer; say which: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(if $(filter-out $(CURDIR),$(INSTALLED_IN)),--clear) $(VENV)
 	# torch first and by its pin: a later range would fetch another build.
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' envs/requirements.lock)"
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
-	touch $@
+	@echo "$(CURDIR)" > $@
 
 $(VENV)/.installed-slurm: envs/requirements-slurm.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-slurm.lock

@@ -32,6 +32,11 @@ include: "workflow/rules/layers.smk"
 include: "workflow/rules/report.smk"
 
 
+# Before its first job, and in no dry run.
+onstart:
+    hold_study()
+
+
 rule all:
     default_target: True
     input:

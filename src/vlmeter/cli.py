@@ -4,10 +4,13 @@ Each command imports what it needs when it runs, so that `--help` costs nothing.
 """
 
 import argparse
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.errors import UserError
 from vlmeter.storage.layout import RESULTS
 
@@ -44,6 +47,9 @@ def _make_parser() -> argparse.ArgumentParser:
     _add_config(plan)
     verify = add_command("verify", _verify, "see that every file of a study is what was written")
     _add_config(verify)
+    verify.add_argument(
+        "--repair", action="store_true", help="make damaged and missing files again by Snakemake"
+    )
     compare = add_command("compare", _compare, "report what differs between two finished studies")
     compare.add_argument("a", type=Path, help="results of the study to compare with")
     compare.add_argument("b", type=Path, help="results of the study that is compared")
@@ -73,27 +79,48 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _plan(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.study.gates import check_gates  # noqa: PLC0415
-    from vlmeter.study.plan import write_plan  # noqa: PLC0415
+    from vlmeter.study.plan import make_plan  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
     study = Study(load_config(options.config))
     check_gates(study, str(options.config))
-    print(write_plan(study))
+    plan = make_plan(study)
+    print(plan.text)
+    if plan.problems:
+        raise UserError("\n".join(["", *plan.problems]))
 
 
 def _verify(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
-    from vlmeter.results.verify import advise_remake, find_damages  # noqa: PLC0415
+    from vlmeter.results.verify import find_damages, list_remakes  # noqa: PLC0415
+    from vlmeter.study.outputs import list_outputs, was_finished  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
-    folder = Study(load_config(options.config)).folder
+    study = Study(load_config(options.config))
+    folder = study.folder
     if not folder.root.is_dir():
         raise UserError(f"{folder.root} does not exist: run the study first.")
-    damaged = list(find_damages(folder))
-    if damaged:
-        advice = advise_remake(folder, damaged, options.config)
-        raise UserError("\n".join([*(damage.words for damage in damaged), advice]))
-    print(f"{folder.root}: every file is what was written.")
+    damaged = list(find_damages(folder, list_outputs(study) if was_finished(study) else ()))
+    if not damaged:
+        print(f"{folder.root}: every file is what was written.")
+        return
+    words = [damage.words for damage in damaged]
+    remakes = list_remakes(folder, damaged)
+    if not remakes:
+        raise UserError("\n".join([*words, "No figure follows from it."]))
+    command = ["--cores", "all", "--configfile", str(options.config), "--forcerun", *remakes]
+    if options.repair:
+        print("\n".join(words))
+        sys.exit(_run_snakemake(command))
+    shown = shlex.join(["snakemake", *command])
+    words.append(f"`vlmeter verify --repair` makes all of them again, as this does:\n  {shown}")
+    raise UserError("\n".join(words))
+
+
+def _run_snakemake(arguments: Sequence[str]) -> int:
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    snakefile = ["--snakefile", str(CHECKOUT / "Snakefile")]
+    return subprocess.run([*command, *snakefile], check=False).returncode
 
 
 def _compare(options: argparse.Namespace) -> None:

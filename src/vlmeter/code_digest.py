@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.source_file import SourceFile, is_own, module_file
 
-SCRIPTS = Path("workflow/scripts")
+SCRIPTS = CHECKOUT / "workflow/scripts"
 _AROUND = frozenset({"vlmeter.scripting"})
 """What surrounds the one call of every script alike: no part of what its job does."""
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -12,6 +12,7 @@ from vlmeter.errors import UserError
 from vlmeter.machine import locks
 from vlmeter.machine.isolation import die_with
 from vlmeter.storage.files import describe_disk_refusal
+from vlmeter.storage.job_keys import JobKey, write_job_key
 from vlmeter.storage.typed import from_plain
 
 P = ParamSpec("P")
@@ -24,6 +25,26 @@ def run_job(log: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
     A `UserError` ends the process with its sentence in the log and no traceback.
     """
     _run(log, locks.working(), work, *args, **kwargs)
+
+
+def run_keyed_job(
+    log: str, key: Mapping[str, str], work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    """Run `work` as `run_job` does, and note what its outputs were made for.
+
+    Args:
+        log: Path of the log.
+        key: A `JobKey` as the rule's params hold it.
+        work: The job.
+        *args: For `work`.
+        **kwargs: For `work`.
+    """
+    run_job(log, _work_and_note, JobKey(**key), work, *args, **kwargs)
+
+
+def _work_and_note(key: JobKey, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    work(*args, **kwargs)
+    write_job_key(key)
 
 
 def run_measuring_job(

@@ -28,7 +28,7 @@ def _change_a_byte(study: Study, dice: random.Random) -> tuple[Path, int, int]:
     for path in sorted(study.tree.path(str(RESULTS_FOLDER)).rglob("*")):
         relative = path.relative_to(study.tree.folder)
         # Logs are read by nobody; notes of tries have a fault of their own.
-        stored = not {"logs", "attempts"} & {*relative.parts}
+        stored = not {"logs", "attempts"} & {*relative.parts} and relative.name[0] != "."
         if path.is_file() and path.stat().st_size and stored:
             kinds.setdefault(_kind(relative), []).append(relative)
     kind = dice.choice(sorted(kinds))

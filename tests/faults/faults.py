@@ -9,6 +9,13 @@ from damaged_files import corrupt, corrupt_at_rest, damage_a_note
 from disks import fill_the_disk, make_it_read_only, may_mount
 from expectations import Fault
 from killed import kill_a_cell_s_child, kill_a_job, kill_snakemake, two_at_once
+from moved import (
+    copy_without_records,
+    delete_an_output,
+    move_the_results,
+    move_the_study,
+    touch_files,
+)
 
 __all__ = ["FAULTS", "NEED_MOUNTS", "Fault", "may_mount"]
 
@@ -29,5 +36,10 @@ FAULTS = (
     Fault("the results are read-only", make_it_read_only, 6),
     Fault("Snakemake is killed (SIGKILL)", kill_snakemake, 6),
     Fault("two Snakemakes at once", two_at_once, 2),
+    Fault("an output of a study at rest is deleted", delete_an_output, 10),
+    Fault("a study at rest is copied without Snakemake's records", copy_without_records, 2),
+    Fault("files of a study at rest are touched", touch_files, 4),
+    Fault("a study at rest moves", move_the_study, 2),
+    Fault("another clone takes the results at rest", move_the_results, 2),
 )
 NEED_MOUNTS = ("the disk is full", "the results are read-only")

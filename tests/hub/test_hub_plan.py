@@ -8,7 +8,7 @@ from hubcontent import MODEL, add_study
 from studytree import REPOSITORY
 
 from vlmeter.config.load import check_config
-from vlmeter.study.plan import write_plan
+from vlmeter.study.plan import make_plan
 from vlmeter.study.study import Study
 
 
@@ -25,11 +25,10 @@ def plan(hub, fetcher, tmp_path, monkeypatch):
     add_study(hub, rows=10)
     monkeypatch.chdir(tmp_path)
 
-    def read_plan(config) -> dict[str, list[str]]:
-        text = write_plan(
-            Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy
-        )
-        return {line[:32].strip(): line[32:].split() for line in text.splitlines() if line}
+    def read_plan(config, problems: int = 0) -> dict[str, list[str]]:
+        made = make_plan(Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy)
+        assert len(made.problems) == problems
+        return {line[:32].strip(): line[32:].split() for line in made.text.splitlines() if line}
 
     return read_plan
 
@@ -60,7 +59,7 @@ def test_an_error_of_the_hub_stands_in_the_line_of_its_source(hub, plan, publish
     hub.repos["models", MODEL].private = True
     published["datasets"]["coco"]["source"]["split"] = "valid"
 
-    lines = plan(published)
+    lines = plan(published, problems=2)
 
     assert " ".join(lines["model blip2-opt-2.7b fp32"]).startswith(
         f"unknown unknown model {MODEL}: the Hub has no such repository, or it is private"

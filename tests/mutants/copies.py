@@ -79,7 +79,7 @@ class Copy:
     @staticmethod
     def _write(file: Path, code: str) -> None:
         """Write code that is compiled anew: Python knows a change only by its second and size."""
-        file.write_text(code)
+        file.write_text(code, encoding="utf-8")
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
             compiled.unlink()
 
@@ -104,7 +104,7 @@ def _run_pytest(root: Path, arguments: list[str]) -> None:
     """Become a pytest of the copy at `root`: in its folder, with its package and its own locks."""
     os.setsid()
     os.chdir(root)
-    with Path(os.devnull).open("w") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
     sys.path.insert(0, str(root / "src"))

@@ -63,7 +63,7 @@ def draw_mutants(files: Sequence[Path], count: int, seed: int) -> Iterator[Mutan
 
 @cache
 def _changes(file: Path) -> tuple[libcst.Module, list[Mutation]]:
-    module, mutations, _, _ = create_mutations(str(file), file.read_text())
+    module, mutations, _, _ = create_mutations(str(file), file.read_text(encoding="utf-8"))
     types = {
         inner
         for subscript in matchers.findall(module, matchers.Subscript(matchers.Name("Literal")))

@@ -115,7 +115,7 @@ def main() -> None:
     minutes = (time.monotonic() - start) / 60
     print(make_table(tried, areas))
     print(f"\nseed {asked.seed}, {len(tried)} mutants, {minutes:.0f} min")
-    listed = LISTED.read_text()
+    listed = LISTED.read_text(encoding="utf-8")
     unnoticed = [one.mutant.row for one in tried if not one.verdict.noticed]
     unlisted = [row for row in unnoticed if row not in listed]
     print(f"\nUnnoticed, {len(unlisted)} of them not in {LISTED}:")

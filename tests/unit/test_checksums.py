@@ -112,7 +112,7 @@ class Kept:
 
 
 def _seal(path: Path, files: dict[str, str]) -> None:
-    write_json(path, {**json.loads(path.read_text()), "files": files})
+    write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "files": files})
 
 
 class Divided:

@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vlmeter import cli
 from vlmeter.results import publish as publishing
 from vlmeter.storage.layout import StudyFolder
+from vlmeter.study.plan import Plan
 
 COMMANDS = ("plan", "verify", "compare", "publish", "reference")
 
@@ -38,6 +40,22 @@ def test_what_is_no_command_ends_with_the_usage(
         cli.main(arguments)
     assert ended.value.code == 2
     assert "usage: vlmeter" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("problems", [[], ["data set photos: it is not there."]])
+def test_a_plan_that_cannot_be_carried_out_ends_with_1(
+    monkeypatch, problems, tmp_path, values, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(values))
+    monkeypatch.setattr("vlmeter.study.plan.make_plan", lambda study: Plan("a line", problems))
+    if not problems:
+        cli.main(["plan", "my.yaml"])
+    else:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["plan", "my.yaml"])
+        assert problems[0] in str(end.value)
+    assert capsys.readouterr().out == "a line\n"
 
 
 @pytest.mark.parametrize("command", ["plan", "verify"])

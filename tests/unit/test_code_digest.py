@@ -70,12 +70,12 @@ SAME = {
     "a blank line": (LINE, f"\n\n{LINE}"),
     "the layout": (LINE, "    if (\n        last is None or last.key != key\n    ): return 1\n"),
     "the module's docstring": ('"""How often a cell was tried', '"""How often it was tried'),
-    "a function's docstring": ('"""Return the key of what', '"""Give the key of what'),
+    "a function's docstring": ('"""Keep `attempt` as the last', '"""Keep an attempt as the last'),
     "a field's docstring": ('"""Digest of all that', '"""A digest of all that'),
 }
 OTHER = {
     "a number": ("return last.count + 1", "return last.count + 2"),
-    "a name": ("def compute_attempt_key", "def attempts_key"),
+    "a name": ("def choose_attempt_count", "def attempts_count"),
     "an operator": ("last.count < max_attempts", "last.count <= max_attempts"),
     "a text that is used": ('"*/*.json"', '"**/*.json"'),
     "a default": ("status: str\n", 'status: str = "ok"\n'),
@@ -292,7 +292,7 @@ def test_the_closure_holds_packages_on_the_way():
 @pytest.fixture
 def script(digest, tmp_path, monkeypatch):
     """Return the digest of a script beside a package of these files."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(code_digest, "SCRIPTS", tmp_path / "workflow/scripts")
     (tmp_path / "workflow/scripts").mkdir(parents=True)
 
     def compute_digest(text, **files):
@@ -324,10 +324,11 @@ def test_digests_do_not_depend_on_the_locale(run_python, repository):
     code = (
         f"import os; os.chdir({str(repository)!r})\n"
         "from pathlib import Path; from vlmeter.code_digest import script_digest\n"
-        "from vlmeter.study.sources import digest_content\n"
+        "from vlmeter.study.content import ContentDigests\n"
         "scripts = sorted(path.stem for path in Path('workflow/scripts').glob('*.py'))\n"
         "print([script_digest(script) for script in scripts])\n"
-        "print(digest_content(Path('config')))"
+        "files = [file for file in Path('config').rglob('*') if file.is_file()]\n"
+        "print(ContentDigests(Path('none.json')).digest(files, Path('config')))"
     )
     here = run_python(code, PYTHONUTF8="1")
     there = run_python(code, LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
@@ -340,8 +341,10 @@ def test_files_with_names_beyond_ascii_have_one_digest_in_each_locale(run_python
         (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "model" / name).write_text(name)
     code = (
-        "from pathlib import Path; from vlmeter.study.sources import digest_content\n"
-        f"print(digest_content(Path({str(tmp_path / 'model')!r})))"
+        "from pathlib import Path; from vlmeter.study.content import ContentDigests\n"
+        f"folder = Path({str(tmp_path / 'model')!r})\n"
+        "files = [file for file in folder.rglob('*') if file.is_file()]\n"
+        "print(ContentDigests(folder / 'none.json').digest(files, folder))"
     )
     runs = [
         run_python(code, LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

@@ -75,7 +75,7 @@ class File(NamedTuple):
 
 @cache
 def read_file(path: Path) -> File:
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     definitions: dict[str, ast.AST] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -6,9 +6,11 @@ import sys
 from typing import get_args
 
 from vlmeter.axes import Dtype
+from vlmeter.checkout import locate
 from vlmeter.study.script_digests import get_script_digest
 from vlmeter.errors import UserError
 from vlmeter.study.gates import list_baseline_files, plan_gates
+from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
     plan_gallery,
@@ -32,11 +34,20 @@ ON_CLUSTER = workflow.remote_exec or workflow.resource_settings.nodes is not Non
 GPU_LIMIT = workflow.global_resources.get("gpu")
 # `workflow.cores` is an error without --cores, which `--report` and `-n` do not need.
 ALL_CORES = workflow.resource_settings.cores or 1
+
+
+def force(outputs):
+    """Make the jobs with these outputs run, as `--forcerun` does."""
+    workflow.dag.forcefiles.update(map(str, outputs))
+
+
 RULES = Rules(
     STUDY,
     cores=ALL_CORES,
     gpus=GPU_LIMIT.value if GPU_LIMIT else None,
     on_cluster=ON_CLUSTER,
+    # A job's own process only runs what it is given.
+    force=force if workflow.is_main_process else None,
 )
 # Snakemake's jobs double the number of objects again and again, and each time the garbage collector
 # would visit all that is imported here, which lives to the end. And it would look for rubbish after
@@ -44,6 +55,16 @@ RULES = Rules(
 gc.freeze()
 gc.set_threshold(100_000)
 FOLDER = STUDY.folder
+
+
+def hold_study():
+    """Let no other run of the study work beside this one."""
+    try:
+        running.hold_study(FOLDER)
+    except UserError as error:
+        sys.exit(str(error))
+
+
 # The files of any data set and any cell.
 DATASET = FOLDER.dataset("{dataset}")
 KEY = CellKey("{dataset}", "{cell}")
@@ -51,7 +72,7 @@ CELL = FOLDER.cell(KEY)
 SHARDS = FOLDER.shards(KEY)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
 TEMPLATES = [
-    f"report/templates/{name}"
+    locate(f"report/templates/{name}")
     for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")
 ]
 # What cells need comes before them, and they come before what reads them: scoring waits for the

@@ -51,6 +51,7 @@ rule download_dataset:
         ENVIRONMENT
     params:
         dataset=RULES.build_dataset_params,
+        key=RULES.build_dataset_key,
     message:
         "Reading the sample of {wildcards.dataset}"
     script:
@@ -66,6 +67,7 @@ rule fetch_model:
     conda:
         ENVIRONMENT
     params:
+        key=RULES.build_model_key,
         model=RULES.build_model_params,
     message:
         "Storing {wildcards.model} as {wildcards.dtype}"

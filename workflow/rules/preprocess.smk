@@ -19,6 +19,7 @@ rule preprocess_images:
     threads: ALL_CORES
     params:
         images=RULES.build_image_params,
+        key=RULES.build_image_key,
     message:
         "Bringing the images of {wildcards.dataset} to {wildcards.size} px"
     script:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import DatasetJob
-from vlmeter.scripting import run_job
+from vlmeter.scripting import run_keyed_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-run_job(
+run_keyed_job(
     snakemake.log[0],
+    snakemake.params.key,
     download_dataset,
     DatasetJob.from_params(snakemake.params.dataset),
     Path(snakemake.output.samples),

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob
-from vlmeter.scripting import run_job
+from vlmeter.scripting import run_keyed_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-run_job(
+run_keyed_job(
     snakemake.log[0],
+    snakemake.params.key,
     fetch_model,
     ModelJob.from_params(snakemake.params.model),
     Path(snakemake.output.manifest),

@@ -5,13 +5,13 @@ outputs before it evaluates params again, so a param that followed from an outpu
 with every look at it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vlmeter.errors import UserError
 from vlmeter.status import RETRIED, Status
-from vlmeter.storage.files import json_digest, read_json, write_json
+from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.typed import from_plain
 
 
@@ -29,11 +29,6 @@ class Attempt:
     """UUIDs of the cell's GPUs that other processes had when it began."""
     timed_out_s: float | None = None
     """The limit under which the try ran out of time; None where it ended by itself."""
-
-
-def compute_attempt_key(depends_on: Mapping[str, object]) -> str:
-    """Return the key of what a cell's job depends on."""
-    return json_digest(dict(depends_on))
 
 
 def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:

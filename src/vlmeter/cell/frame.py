@@ -14,7 +14,7 @@ from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
-from vlmeter.machine.devices import count_cpu_threads
+from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.isolation import run_isolated
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_json

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from vlmeter.compare.origins import Trait, compare_origins
 from vlmeter.compare.parts import Part, build_parts, is_measured_in_both
-from vlmeter.errors import UserError
 from vlmeter.reporting.remarks import was_slowed
 from vlmeter.reporting.render_report import (
+    TEMPLATES,
     make_html_environment,
     make_markdown_environment,
     render_prose,
@@ -184,9 +184,6 @@ def _tabulate_traits(rows: Sequence[Trait]) -> Table:
     )
 
 
-TEMPLATES = Path("report/templates")
-
-
 def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[Path]:
     """Write the report on two finished studies; return its files.
 
@@ -199,8 +196,6 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
     Raises:
         UserError: a study is not finished, or is damaged; the message names it.
     """
-    if not (templates / "compare.html.j2").exists():
-        raise UserError(f"{templates} is not here: start from the repository's root.")
     page = build_compare_page(read_exported(a), read_exported(b))
     text, html = make_markdown_environment(templates), make_html_environment(templates)
     method = render_prose(text.get_template("_compare_method.md.j2").render())

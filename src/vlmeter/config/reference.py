@@ -6,19 +6,19 @@
 import json
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
 from vlmeter.storage.files import write_text
 
-SCHEMA = Path("workflow/schemas/config.schema.json")
-README = Path("config/README.md")
+SCHEMA = CHECKOUT / "workflow/schemas/config.schema.json"
+README = CHECKOUT / "config/README.md"
 _BEGIN, _END = "<!-- keys: begin, generated -->", "<!-- keys: end -->"
 
 

@@ -9,8 +9,8 @@ import pynvml
 import torch
 
 from vlmeter.machine import devices, gpu_state
+from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_key
-from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.host import describe_host
 from vlmeter.machine.job import MachineJob

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-import psutil
 import pynvml
 
 from vlmeter.errors import Sentence, one_line
@@ -221,11 +220,3 @@ def list_fingerprint(device: str, *, compiles: bool) -> list[str]:
     gpus = [f"{gpu.uuid}, driver {gpu.driver}, torch for CUDA {cuda}" for gpu in visible_gpus()]
     # Without a GPU the cell lacks that, whatever tools there are.
     return [*gpus, *tools] if gpus else []
-
-
-def count_cpu_threads(wanted: int | None) -> int:
-    """Return how many threads a cell computes with: by default the physical cores it may use."""
-    if wanted is not None:
-        return wanted
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(psutil.cpu_count(logical=False) or 1, usable or 1))

@@ -6,14 +6,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vlmeter.errors import UserError
+from vlmeter.models.job import ModelSource
 
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _ANY_SAFETENSORS = re.compile(r"[^/]+\.safetensors")
 _PICKLES = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin")
+_CARD = "README.md"
+"""Read for the model's licence alone."""
 _BESIDE_WEIGHTS = re.compile(
-    r"[^/]+\.(json|jinja|txt|model)|additional_chat_templates/.*|README\.md"
+    # Configs of a model and of its processor's parts.
+    r"((generation|preprocessor|video_preprocessor|image_processor|processor|audio_tokenizer|"
+    r"tokenizer)_)?config\.json|"
+    # A tokenizer and what older ones call their parts.
+    r"(tokenizer|special_tokens_map|added_tokens|[\w-]*vocab[\w-]*|normalizer|emoji|byte_maps|"
+    r"word_shape|word_pronunciation)\.json|"
+    r"(vocab|merges|dict)\.txt|bpe\.codes|[^/]+\.(model|spm|tokenizer)|"
+    r"chat_template\.(json|jinja)|additional_chat_templates/[^/]+\.jinja|"
+    r"(model|pytorch_model)[^/]*\.index\.json"
 )
-_CODE = re.compile(r"[^/]+\.py")
+_BESIDE_CODE = re.compile(r"[^/]+\.(py|json|jinja|txt|model)")
+"""A model's own code may read what it calls as it likes."""
 
 
 def choose_files(name: str, files: Iterable[str], allow: Iterable[str]) -> list[str]:
@@ -37,8 +49,38 @@ def choose_files(name: str, files: Iterable[str], allow: Iterable[str]) -> list[
                 "its makers, add `allow: [pickle]` to models.*.source."
             )
         weights = pickles
-    code = _select_matching(_CODE, names) if "remote_code" in allow else []
-    return [*_select_matching(_BESIDE_WEIGHTS, names), *weights, *code]
+    beside = [*_select_matching(_BESIDE_WEIGHTS, names), *weights]
+    if "remote_code" in allow:
+        beside += _select_matching(_BESIDE_CODE, names)
+    card = [_CARD] if _CARD in names else []
+    return [*card, *dict.fromkeys(beside)]
+
+
+def list_read_files(source: ModelSource, *, is_random: bool) -> list[Path]:
+    """Return the files of a model's folder that decide what is stored of it.
+
+    Args:
+        source: A folder on disk.
+        is_random: Its weights are not read.
+    """
+    folder = Path(source.name)
+    names = [
+        file.relative_to(folder).as_posix()
+        for file in (*folder.iterdir(), *folder.glob("additional_chat_templates/*"))
+        if file.is_file()
+    ]
+    try:
+        chosen = choose_files(source.name, names, source.allow)
+    except UserError:
+        # The job that stores the model says what is wrong.
+        chosen = names
+    return [
+        folder / name for name in chosen if name != _CARD and not (is_random and _is_weights(name))
+    ]
+
+
+def _is_weights(name: str) -> bool:
+    return bool(_ANY_SAFETENSORS.fullmatch(name) or _PICKLES.fullmatch(name))
 
 
 def check_index(name: str, folder: Path) -> None:

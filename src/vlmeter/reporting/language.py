@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.errors import UserError
 
 LANGUAGES = ("en", "ru")
 """Files in the first language have no language in their name."""
-LOCALES = Path("report/locales")
+LOCALES = CHECKOUT / "report/locales"
 _FORMS = frozenset({"one", "few", "many", "other"})
 """Names of plural forms in CLDR."""
 

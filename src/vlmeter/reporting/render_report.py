@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
@@ -40,6 +41,7 @@ from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
+TEMPLATES = CHECKOUT / "report/templates"
 _PROSE = "_prose.md.j2"
 
 
@@ -54,7 +56,7 @@ def render_report(
     figures: Mapping[str, Path],
     report_md: Path,
     study_html: Path,
-    templates: Path = Path("report/templates"),
+    templates: Path = TEMPLATES,
     *,
     locales: Path = LOCALES,
     answers: Path | None = None,

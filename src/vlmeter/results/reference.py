@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from vlmeter.checkout import CHECKOUT
 from vlmeter.results.columns import Column
 from vlmeter.results.export_study import KEYS, LAYOUT, TABLES
 from vlmeter.storage.files import write_text
 
-COLUMNS = Path("docs/columns.md")
+COLUMNS = CHECKOUT / "docs/columns.md"
 
 _INTRODUCTION = f"""# The tables of a study
 

@@ -4,7 +4,7 @@
 finished study keeps, which no job will read again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +22,16 @@ class Damage(NamedTuple):
     """What is to be made again: the file, or the manifest of it."""
 
 
-def find_damages(folder: StudyFolder) -> Iterator[Damage]:
-    """Yield every file of a study that is damaged or missing."""
+def find_damages(folder: StudyFolder, kept: Iterable[Path] = ()) -> Iterator[Damage]:
+    """Yield every file of a study that is damaged or missing.
+
+    Args:
+        folder: The study's.
+        kept: The files that it keeps, where it is finished.
+    """
+    missing = {path for path in kept if not path.exists()}
+    for path in sorted(missing):
+        yield Damage(f"{path} is missing.", path)
     for path in sorted(folder.root.rglob("*.json")):
         if path.parent.parent == folder.models:
             # A file of a model: its manifest has the checksum.
@@ -33,7 +41,7 @@ def find_damages(folder: StudyFolder) -> Iterator[Damage]:
         except UserError as error:
             yield Damage(str(error), path)
             continue
-        yield from _check_files(path, content)
+        yield from _check_files(path, content, missing)
     for path in sorted(folder.root.rglob("*.svg")):
         try:
             read_checked(path)
@@ -41,7 +49,9 @@ def find_damages(folder: StudyFolder) -> Iterator[Damage]:
             yield Damage(str(error), path)
 
 
-def _check_files(path: Path, content: Mapping[str, object]) -> Iterator[Damage]:
+def _check_files(
+    path: Path, content: Mapping[str, object], missing: Collection[Path]
+) -> Iterator[Damage]:
     """Yield what is wrong with the files whose checksums a JSON file holds."""
     table = path.with_suffix(".parquet")
     listed = [(table, content.get("sha256"), path)] if "sha256" in content else []
@@ -53,6 +63,8 @@ def _check_files(path: Path, content: Mapping[str, object]) -> Iterator[Damage]:
             # No rule makes a picture alone.
             listed.append((file, checksum, path if file.suffix == ".jpg" else file))
     for file, sha256, remake in listed:
+        if file in missing:
+            continue
         try:
             check_whole(file, sha256, remake)
         except UserError as error:
@@ -66,13 +78,10 @@ def _find_file(path: Path, name: str) -> Path:
     return path.with_name(name if "." in name else f"{name}.parquet")
 
 
-def advise_remake(folder: StudyFolder, damaged: Sequence[Damage], config: Path) -> str:
-    """Return the command that remakes damaged files: a file that no job asks for is not missed."""
-    # No rule makes the note of an attempt, and a damaged one does no harm.
-    files = {
-        str(damage.remake): None
-        for damage in damaged
-        if folder.attempts not in damage.remake.parents
-    }
-    command = f"snakemake --cores all --configfile {config} --forcerun {' '.join(files)}"
-    return f"All of them are made again by\n  {command}" if files else "No figure follows from it."
+def list_remakes(folder: StudyFolder, damaged: Sequence[Damage]) -> list[str]:
+    """Return the files that Snakemake has to make again for all of a study to be whole.
+
+    No rule makes the note of an attempt, and a damaged one does no harm.
+    """
+    remakes = (damage.remake for damage in damaged if folder.attempts not in damage.remake.parents)
+    return list(dict.fromkeys(map(str, remakes)))

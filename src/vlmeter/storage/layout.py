@@ -9,8 +9,11 @@ from typing import Literal, NamedTuple
 
 RESULTS = Path("results")
 """Holds the folders of all studies, from the working directory."""
+SOURCE_DIGESTS = RESULTS / ".sources.json"
+"""Digests of the local files that studies read."""
 
 AttemptKind = Literal["cells", "layers", "control", "shards"]
+PreparedKind = Literal["samples", "images", "models"]
 ATTEMPT_KINDS: tuple[AttemptKind, ...] = ("cells", "layers", "control", "shards")
 
 
@@ -185,6 +188,15 @@ class StudyFolder:
     def attempt(self, kind: AttemptKind, dataset: str, name: str) -> Path:
         """Return the note of a job's last attempt."""
         return self.root.joinpath("attempts", kind, dataset, f"{name}.json")
+
+    def job_note(self, kind: PreparedKind, owner: str, name: str) -> Path:
+        """Return what the samples or images of a data set, or a model, were made for."""
+        return self.root.joinpath("attempts", kind, owner, f"{name}.json")
+
+    @property
+    def running(self) -> Path:
+        """Held by the run that works on the study."""
+        return self.root / ".running"
 
     @property
     def summary(self) -> Path:

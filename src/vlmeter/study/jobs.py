@@ -19,9 +19,10 @@ from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
-from vlmeter.storage.layout import ATTEMPT_KINDS, AttemptKind
+from vlmeter.storage.job_keys import JobKey, compute_job_key
+from vlmeter.storage.layout import ATTEMPT_KINDS, SOURCE_DIGESTS, AttemptKind
 from vlmeter.study.script_digests import get_script_digest
-from vlmeter.study.sources import digest_content
+from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
 Params = dict[str, object]
@@ -57,6 +58,7 @@ class Jobs:
             kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
         self._described_gpus = _read_described_gpus(study.folder.machine)
+        self._sources = SourceDigests(SOURCE_DIGESTS)
         self._fingerprints: dict[tuple[str, bool], list[str]] = {}
 
     def count_shards(self, dataset: str) -> int:
@@ -117,9 +119,18 @@ class Jobs:
     def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
         job = self._study.dataset_job(dataset)
-        manifest = self._study.folder.dataset(dataset).manifest
-        content = _digest_source(job.source.path, manifest)
+        content = None
+        if job.source.path is not None:
+            content = self._sources.digest_dataset(job) or _read_content(
+                self._study.folder.dataset(dataset).manifest
+            )
+            self._sources.save()
         return asdict(replace(job, content=content, code=get_script_digest("download_dataset")))
+
+    def build_dataset_key(self, dataset: str) -> JobKey:
+        """Return what a data set's sample is made for."""
+        note = self._study.folder.job_note("samples", dataset, "samples")
+        return JobKey(compute_job_key(self.build_dataset(dataset)), str(note))
 
     def build_images(self, image_size: int) -> Params:
         """Return what images of one size depend on."""
@@ -129,18 +140,33 @@ class Jobs:
             "software": software_versions(_IMAGES),
         }
 
+    def build_images_key(self, dataset: str, image_size: int) -> JobKey:
+        """Return what images of one size are made for."""
+        note = self._study.folder.job_note("images", dataset, f"img{image_size}")
+        return JobKey(compute_job_key(self.build_images(image_size)), str(note))
+
     def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""
         job = self._study.model_job(model, dtype)
-        manifest = self._study.folder.model_manifest(model, dtype)
+        content = None
+        if job.source.path is not None:
+            content = self._sources.digest_model(job) or _read_content(
+                self._study.folder.model_manifest(model, dtype)
+            )
+            self._sources.save()
         return asdict(
             replace(
                 job,
-                content=_digest_source(job.source.path, manifest),
+                content=content,
                 code=get_script_digest("fetch_model"),
                 software=software_versions(("torch", "torchvision", "transformers")),
             )
         )
+
+    def build_model_key(self, model: str, dtype: str) -> JobKey:
+        """Return what a stored model is made for."""
+        note = self._study.folder.job_note("models", model, dtype)
+        return JobKey(compute_job_key(self.build_model(model, dtype)), str(note))
 
     def build_measurement(self, cell: Cell) -> Params:
         """Return what a cell's measurement depends on, with the number of its attempt."""
@@ -209,6 +235,11 @@ class Jobs:
             "software": software_versions(_SCORING),
         }
 
+    def find_noted_key(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> str | None:
+        """Return what the last try of a job was for; None where nothing is noted."""
+        last = self._notes[kind].get((cell.dataset, name or cell.id))
+        return last.key if last else None
+
     def needs_model(self, kind: AttemptKind, cell: Cell, name: str | None = None) -> bool:
         """Say whether a job opens the model: a cell's, or the one of this name.
 
@@ -225,7 +256,7 @@ class Jobs:
         """Return the params of a job: what it depends on, and which attempt it is."""
         cell, params = job.cell, job.as_params()
         name = name or cell.id
-        key = attempts.compute_attempt_key(params)
+        key = compute_job_key(params)
         count = attempts.choose_attempt_count(
             self._notes[kind].get((cell.dataset, name)),
             key,
@@ -253,6 +284,13 @@ class Jobs:
         return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
+def get_attempt_key(params: Params) -> str:
+    """Return the key in the params of a job that is tried."""
+    attempt = params["attempt"]
+    assert isinstance(attempt, dict), "`_add_attempt` made it"
+    return str(attempt["key"])
+
+
 def name_shard(cell: Cell, number: int, shards: int) -> str:
     """Return the name of a shard among the attempts of its data set."""
     return f"{cell.id}.{number}-of-{shards}"
@@ -267,13 +305,10 @@ def _read_value(path: Path, key: str) -> object:
         return None
 
 
-def _digest_source(path: str | None, manifest: Path) -> str | None:
-    """Return the digest of a local source; one that is gone counts as what was read of it."""
-    if path is None:
-        return None
-    digest = digest_content(Path(path))
-    recorded = _read_value(manifest, "content")
-    return recorded if digest is None and isinstance(recorded, str) else digest
+def _read_content(manifest: Path) -> str | None:
+    """Return the digest of a local source when it was read: one that is gone counts as that."""
+    content = _read_value(manifest, "content")
+    return content if isinstance(content, str) else None
 
 
 _TAKEN = ", taken by others"

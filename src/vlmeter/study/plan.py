@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from safetensors import SafetensorError, safe_open
@@ -19,7 +20,9 @@ from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
+from vlmeter.storage.layout import SOURCE_DIGESTS
 from vlmeter.study.obstacles import Obstacles
+from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
 _BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -37,10 +40,20 @@ class Need:
     memory_bytes: int | None = None
     """The weights, once loaded; what a batch needs comes on top."""
     note: str = ""
+    problem: str | None = None
+    """Why it cannot be had."""
 
 
-def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> str:
-    """Return the plan as lines of text; `retry_policy` is that of requests to the Hub."""
+class Plan(NamedTuple):
+    """What a study would do."""
+
+    text: str
+    problems: list[str]
+    """Why it could not be measured as it is; empty where it could."""
+
+
+def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> Plan:
+    """Return the plan; `retry_policy` is that of requests to the Hub."""
     obstacles = Obstacles(study)
     runnable = [cell for cell in study.cells if obstacles.find(cell) is None]
     needs = [*_list_dataset_needs(study, retry_policy), *_list_model_needs(study, retry_policy)]
@@ -59,7 +72,8 @@ def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -
     ]
     lines += [
         f"{need.name:32}{_format_size(need.fetch_bytes):>12}{_format_size(need.disk_bytes):>12}"
-        f"{_format_size(need.memory_bytes) if need.memory_bytes else '':>12}  {need.note}".rstrip()
+        f"{_format_size(need.memory_bytes) if need.memory_bytes else '':>12}"
+        f"  {need.problem or need.note}".rstrip()
         for need in needs
     ]
     disk = sum(need.disk_bytes or 0 for need in needs)
@@ -69,12 +83,26 @@ def write_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -
     host = psutil.virtual_memory().total
     lines += [
         "",
+        *_describe_reading(study),
         f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free"
         f"{_format_warning(disk, free)}",
         f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "
         f"{_format_size(host)} in this machine{_format_warning(memory, host)}",
     ]
-    return "\n".join(lines)
+    problems = [f"{need.name}: {need.problem}" for need in needs if need.problem]
+    if not runnable:
+        problems.append("No cell can run on this machine.")
+    if disk > free:
+        problems.append(f"{_format_size(disk)} of disk are needed, {_format_size(free)} are free.")
+    return Plan("\n".join(lines), problems)
+
+
+def _describe_reading(study: Study) -> Iterator[str]:
+    """Say how much of local files is read to notice changes of them."""
+    unread = SourceDigests(SOURCE_DIGESTS).list_unread(study)
+    if unread:
+        size = sum(file.stat().st_size for file in unread)
+        yield f"read whole, once: {_format_size(size)} of {len(unread)} local files"
 
 
 def _runs_here(study: Study, cell: Cell) -> bool:
@@ -90,8 +118,7 @@ def _count_by_device(study: Study) -> str:
 
 
 def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
-    used = {cell.dataset for cell in (*study.cells, *study.layer_cells)}
-    for name in sorted(used):
+    for name in study.used_datasets:
         job = study.dataset_job(name)
         if study.folder.dataset(name).manifest.exists():
             yield Need(f"data set {name}", 0, 0, note="already here")
@@ -104,7 +131,7 @@ def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Nee
             files = open_source(job.source, retry_policy=retry_policy)
             draw = draw_sample(files, columns, job.sample.n, job.sample.seed)
         except UserError as error:
-            yield Need(f"data set {name}", None, None, note=str(error))
+            yield Need(f"data set {name}", None, None, problem=str(error))
             continue
         sizes = [group.compressed_bytes for group in draw.groups]
         announced = [size for size in sizes if size is not None]
@@ -117,10 +144,9 @@ def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Nee
 
 def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
-    stored = sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
     # The Hub's cache keeps what it sent, for the next number format too.
     fetched: set[str] = set()
-    for model, dtype in stored:
+    for model, dtype in study.stored_models:
         users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
         name = f"model {model} {dtype}"
         if not any(_runs_here(study, cell) for cell in users):
@@ -146,7 +172,7 @@ def _estimate_model_need(
         try:
             size = fetch_size(source.hub, source.revision, choose, retry_policy)
         except UserError as error:
-            return Need(name, None, None, note=str(error))
+            return Need(name, None, None, problem=str(error))
         numbers, fetch = size.parameters, 0 if is_fetched else size.bytes
         if numbers is None:
             return Need(name, fetch, None, note="the Hub names no number of parameters")
@@ -156,7 +182,7 @@ def _estimate_model_need(
         try:
             numbers = sum(map(_count_parameters, Path(str(source.path)).glob("*.safetensors")))
         except (OSError, SafetensorError) as error:
-            return Need(name, None, None, note=f"its weights cannot be read: {error}")
+            return Need(name, None, None, problem=f"its weights cannot be read: {error}")
         fetch = 0
     weights = numbers * _BYTES_PER_NUMBER[dtype]
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")

@@ -1,5 +1,6 @@
 """Reads a study's config for the workflow, with all that is checked before any job starts."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,18 +15,26 @@ def read_study(files: Sequence[Path], values: Mapping[str, object]) -> Study:
     """Return the study of the only config file.
 
     Args:
-        files: The config files that Snakemake was given.
+        files: The config files that Snakemake was given; none where a workflow that uses this one
+            as a module gives its values.
         values: What Snakemake read of them.
 
     Raises:
-        UserError: there are several files, or something in the config cannot be used.
+        UserError: there are several files, something in the config cannot be used, or jobs cannot
+            be started.
     """
+    if " " in sys.executable:
+        raise UserError(
+            f"Snakemake cannot run jobs by {sys.executable}, whose path has a space: put the "
+            "environment with VLMeter into a folder without one."
+        )
     if len(files) > 1:
         names = ", ".join(map(str, files))
         raise UserError(f"{len(files)} config files are given; a study is exactly one: {names}.")
-    file = str(files[0])
-    # Snakemake accepts what this refuses: a key that stands twice.
-    read_yaml(Path(file))
+    file = str(files[0]) if files else "the module's config"
+    if files:
+        # Snakemake accepts what this refuses: a key that stands twice.
+        read_yaml(Path(file))
     study = Study(check_config(values, file))
     check_sources(study, file)
     check_gates(study, file)

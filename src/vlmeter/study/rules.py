@@ -4,14 +4,16 @@ Snakemake calls the methods that take wildcards once for each job of a study.
 """
 
 import re
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
-from vlmeter.reporting.language import LANGUAGES, LOCALES, get_figure_path
+from vlmeter.checkout import locate
+from vlmeter.reporting.language import LANGUAGES, get_figure_path
 from vlmeter.storage.layout import AttemptKind, CellKey
 from vlmeter.study.jobs import Jobs, Params, name_shard
+from vlmeter.study.remakes import Remakes
 from vlmeter.study.study import Cell, Study
 
 _NO_NAME = "(?!)"
@@ -54,7 +56,15 @@ class ModelWildcards(Protocol):
 class Rules:
     """The rules of one study."""
 
-    def __init__(self, study: Study, *, cores: int, gpus: int | None, on_cluster: bool) -> None:
+    def __init__(
+        self,
+        study: Study,
+        *,
+        cores: int,
+        gpus: int | None,
+        on_cluster: bool,
+        force: Callable[[Iterable[Path]], None] | None = None,
+    ) -> None:
         """Look at what the study's earlier runs left.
 
         Args:
@@ -62,13 +72,17 @@ class Rules:
             cores: The cores that Snakemake may use.
             gpus: The GPUs that Snakemake may use, where it was given a number.
             on_cluster: Jobs run on nodes, whose devices are not those of this machine.
+            force: Makes the jobs with these outputs run; None where nobody asks for that.
         """
         self._study = study
         self._folder = study.folder
         self._cores = cores
         self._gpus = gpus
         self._on_cluster = on_cluster
+        self._force = force
         self.jobs = Jobs(study, elsewhere=on_cluster)
+        self._remakes = Remakes(study, self.jobs)
+        self._derived = self._remakes.list_derived()
 
     @property
     def divided(self) -> str:
@@ -93,25 +107,49 @@ class Rules:
 
     def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what the measurement of a cell reads."""
-        return self._list_inputs("cells", self._find_cell(wildcards))
+        cell = self._find_cell(wildcards)
+        if self.jobs.count_shards(cell.dataset) > 1:
+            build, output = self.jobs.build_costs, self._folder.shards(cell.key).costs
+        else:
+            build, output = self.jobs.build_measurement, self._folder.cell(cell.key).measurement
+        return self._list_inputs("cells", cell, partial(build, cell), output)
 
     def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
         """Return what a shard of a cell's answers reads."""
         cell = self._find_cell(wildcards)
-        name = name_shard(cell, int(wildcards.number), int(wildcards.shards))
-        return self._list_inputs("shards", cell, name)
+        number, shards = int(wildcards.number), int(wildcards.shards)
+        return self._list_inputs(
+            "shards",
+            cell,
+            partial(self.jobs.build_shard, cell, number, shards),
+            self._folder.shards(cell.key).manifest(number, shards),
+            name_shard(cell, number, shards),
+        )
 
     def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what the layer profile of a cell reads."""
-        return self._list_inputs("layers", self._find_cell(wildcards))
+        cell = self._find_cell(wildcards)
+        output = self._folder.layer_record(cell.key)
+        return self._list_inputs("layers", cell, partial(self.jobs.build_layers, cell), output)
 
     def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
         """Return what the second measurement of the base cell reads."""
-        return self._list_inputs("control", self._control)
+        build = partial(self.jobs.build_control, self._control)
+        output = self._folder.control.measurement
+        return self._list_inputs("control", self._control, build, output)
 
     def _list_inputs(
-        self, kind: AttemptKind, cell: Cell, name: str | None = None
+        self,
+        kind: AttemptKind,
+        cell: Cell,
+        build_params: Callable[[], Params],
+        output: Path,
+        name: str | None = None,
     ) -> dict[str, Path]:
+        if self._force:
+            self._force(self._remakes.list_of_job(kind, cell, build_params, output, name))
+            # An iterator: the first job of the study takes all of it.
+            self._force(self._derived)
         axes = cell.axes
         inputs = {"images": self._folder.dataset(cell.dataset).images_manifest(axes.image_size)}
         if self.jobs.needs_model(kind, cell, name):
@@ -169,6 +207,18 @@ class Rules:
     def build_model_params(self, wildcards: ModelWildcards) -> Params:
         """Return what a stored model depends on."""
         return self.jobs.build_model(wildcards.model, wildcards.dtype)
+
+    def build_dataset_key(self, wildcards: DatasetWildcards) -> dict[str, str]:
+        """Return what a data set's sample is made for."""
+        return vars(self.jobs.build_dataset_key(wildcards.dataset))
+
+    def build_image_key(self, wildcards: ImageWildcards) -> dict[str, str]:
+        """Return what a data set's images of one size are made for."""
+        return vars(self.jobs.build_images_key(wildcards.dataset, int(wildcards.size)))
+
+    def build_model_key(self, wildcards: ModelWildcards) -> dict[str, str]:
+        """Return what a stored model is made for."""
+        return vars(self.jobs.build_model_key(wildcards.model, wildcards.dtype))
 
     # GPUs and threads.
 
@@ -254,10 +304,14 @@ class Rules:
         cells = (entry.cell for entry in self._study.section(name).cells)
         return [self._folder.machine_noted, *(self._folder.cell(cell.key).record for cell in cells)]
 
-    def list_published(self) -> list[str]:
+    def list_published(self) -> list[Path]:
         """Return the file of published figures, where the report shows some."""
         name = self._study.config.report.published
-        return [f"report/published/{name}.yaml"] if name else []
+        if not name:
+            return []
+        # Figures of one's own lie in one's own folder.
+        file = Path(f"report/published/{name}.yaml")
+        return [file if file.exists() else locate(str(file))]
 
 
 def translate_figures(*figures: Path | str) -> list[Path]:
@@ -269,7 +323,7 @@ def translate_figures(*figures: Path | str) -> list[Path]:
 
 def list_catalogues() -> list[Path]:
     """Return the files with the report's words."""
-    return [LOCALES / f"{language}.yaml" for language in LANGUAGES]
+    return [locate(f"report/locales/{language}.yaml") for language in LANGUAGES]
 
 
 def _match_any(names: Iterable[str]) -> str:

@@ -4,59 +4,101 @@ Done when the workflow is read, so that a mistake ends it before any job starts 
 is noticed. Uses no network.
 """
 
-import hashlib
-import os
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
+from vlmeter.data.job import DatasetJob
+from vlmeter.data.local_files import find_tables
 from vlmeter.errors import UserError
 from vlmeter.machine import devices
+from vlmeter.models.job import ModelJob
+from vlmeter.models.weight_files import list_read_files
+from vlmeter.storage.files import json_digest
+from vlmeter.study.content import ContentDigests
 from vlmeter.study.study import Study
 
-_PICTURES = frozenset({".jpeg", ".jpg", ".png", ".webp"})
-"""Always compressed: what differs in them differs in its length or at its end."""
-_PICTURE_PART_BYTES = 1 << 12
-_WHOLE_BYTES = 16 << 20
-_PART_BYTES = 1 << 16
-_PARTS = 64
 
+class SourceDigests:
+    """What the local sources of a study hold, as far as it is read.
 
-def digest_content(path: Path) -> str | None:
-    """Return a digest of a file, or of all files in a folder; None where there is nothing.
-
-    A file of up to 16 MiB is read whole, 64 parts and the size of a larger one, both ends and the
-    size of a picture: enough to notice other weights, another table or another picture without
-    reading gigabytes each time. Hidden files do not count.
+    Files beside them do not count: no note in a data set's folder measures anything again.
     """
-    if not path.exists():
+
+    def __init__(self, store: Path) -> None:
+        """Read what earlier runs kept of the files' digests in `store`."""
+        self._digests = ContentDigests(store)
+
+    def digest_dataset(self, job: DatasetJob) -> str | None:
+        """Return a digest of a data set's tables and of the images that its sample names.
+
+        None where the source is not there.
+        """
+        folder = Path(str(job.source.path))
+        with suppress(UserError, OSError):
+            return self._digests.digest(
+                self._list_dataset_files(job), folder.parent if folder.is_file() else folder
+            )
         return None
-    files = sorted(path.rglob("*"), key=_encode_parts) if path.is_dir() else [path]
-    digest = hashlib.sha256()
-    for file in files:
-        below = file.relative_to(path)
-        if file.is_file() and not any(part.startswith(".") for part in below.parts):
-            digest.update(os.fsencode(below) + b"\0")
-            _add_content(digest, file)
-    return digest.hexdigest()[:16]
+
+    def digest_model(self, job: ModelJob) -> str | None:
+        """Return a digest of the files of a model that are read; None where it is not there."""
+        folder = Path(job.source.name)
+        with suppress(OSError):
+            files = list_read_files(job.source, is_random=job.weights == "random")
+            return self._digests.digest(files, folder)
+        return None
+
+    def list_unread(self, study: Study) -> list[Path]:
+        """Return the local files of a study that were never read whole: they will be, once."""
+        files: dict[Path, None] = {}
+        for name in study.used_datasets:
+            job = study.dataset_job(name)
+            if job.source.path is not None:
+                with suppress(UserError, OSError):
+                    files |= dict.fromkeys(self._list_dataset_files(job))
+        for model, dtype in study.stored_models:
+            job = study.model_job(model, dtype)
+            if job.source.path is not None:
+                with suppress(OSError):
+                    files |= dict.fromkeys(
+                        list_read_files(job.source, is_random=job.weights == "random")
+                    )
+        return self._digests.list_unread(files)
+
+    def save(self) -> None:
+        """Keep the digests for the next run."""
+        self._digests.save()
+
+    def _list_dataset_files(self, job: DatasetJob) -> list[Path]:
+        folder = Path(str(job.source.path))
+        tables = find_tables(folder, job.source.table)
+        if folder.is_file():
+            return tables
+        # Of the job, what decides which rows are drawn and what is read of them.
+        read = (job.columns.image, asdict(job.sample), self._digests.digest(tables, folder))
+        key = json_digest(read)
+        names = self._digests.find_names(key)
+        if names is None:
+            # Arrow takes a third of a second.
+            from vlmeter.data.read_files import list_named_images  # noqa: PLC0415
+
+            try:
+                names = list_named_images(job)
+            except UserError:
+                # The job that reads the tables says what is wrong with them.
+                return tables
+            self._digests.keep_names(key, names)
+        return [*tables, *_select_present(folder, names)]
 
 
-def _encode_parts(path: Path) -> list[bytes]:
-    """Return a path's names as bytes, whose order is the same in each locale."""
-    return list(map(os.fsencode, path.parts))
-
-
-def _add_content(digest: "hashlib._Hash", path: Path) -> None:
-    size = path.stat().st_size
-    digest.update(f"{size}\0".encode())
-    is_picture = path.suffix.lower() in _PICTURES
-    parts, part_bytes = (2, _PICTURE_PART_BYTES) if is_picture else (_PARTS, _PART_BYTES)
-    with path.open("rb") as file:
-        if size <= (2 * part_bytes if is_picture else _WHOLE_BYTES):
-            digest.update(file.read())
-            return
-        for part in range(parts):
-            file.seek(part * (size - part_bytes) // (parts - 1))
-            digest.update(file.read(part_bytes))
+def _select_present(folder: Path, names: list[str]) -> Iterator[Path]:
+    for name in names:
+        # A name can be too long or hold a null.
+        with suppress(OSError, ValueError):
+            if (folder / name).is_file():
+                yield folder / name
 
 
 def check_sources(study: Study, file: str) -> None:
@@ -75,7 +117,7 @@ def check_sources(study: Study, file: str) -> None:
 
 
 def _find_dataset_problems(study: Study) -> Iterator[str]:
-    for name in sorted({cell.dataset for cell in (*study.cells, *study.layer_cells)}):
+    for name in study.used_datasets:
         job = study.dataset_job(name)
         if job.source.path is None or study.folder.dataset(name).manifest.exists():
             continue

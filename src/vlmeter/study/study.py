@@ -126,6 +126,17 @@ class Study:
         """
         return next(iter(self.base_cells.values()), None)
 
+    @cached_property
+    def used_datasets(self) -> list[str]:
+        """The data sets that cells and layer profiles answer, by name."""
+        return sorted({cell.dataset for cell in (*self.cells, *self.layer_cells)})
+
+    @cached_property
+    def stored_models(self) -> list[tuple[str, str]]:
+        """The models that cells and layer profiles open, each with its number format."""
+        cells = (*self.cells, *self.layer_cells)
+        return sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
+
     def cell(self, key: CellKey) -> Cell:
         """Return the cell with this key.
 

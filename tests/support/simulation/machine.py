@@ -13,7 +13,6 @@ import torch
 from fake_nvml import FakeNvml
 from torch.overrides import TorchFunctionMode
 
-import vlmeter.cell.worker.measure
 import vlmeter.cell.worker.time_spent
 import vlmeter.measure.layers.stopwatch
 import vlmeter.models.compilation

@@ -3,7 +3,7 @@
 import pytest
 
 from vlmeter.cell import attempts
-from vlmeter.cell.attempts import Attempt, compute_attempt_key, read_attempts, write_attempt
+from vlmeter.cell.attempts import Attempt, read_attempts, write_attempt
 
 GPU, OTHER_GPU = "GPU-1", "GPU-2"
 
@@ -99,11 +99,6 @@ def test_what_ran_out_of_time_counts_as_a_crash_under_the_same_or_a_lower_limit(
 @pytest.mark.parametrize("status", ["ok", "crashed", "error", "unsupported", "out_of_memory"])
 def test_more_time_is_nothing_to_a_try_that_ended_by_itself(status):
     assert choose(tried(status, 2), "k", 2, [], timeout_s=10**6) == 2
-
-
-def test_the_key_does_not_depend_on_the_order_of_keys():
-    assert compute_attempt_key({"a": 1, "b": 2}) == compute_attempt_key({"b": 2, "a": 1})
-    assert compute_attempt_key({"a": 1}) != compute_attempt_key({"a": 2})
 
 
 def test_notes_are_read_as_they_were_written(tmp_path):

@@ -1,6 +1,5 @@
 """Whatever happens to a cell, it leaves a status and a note of the try."""
 
-import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from vlmeter.cell.job import CellInputs, JobAttempt
 from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
 from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
-from vlmeter.machine.devices import count_cpu_threads
 from vlmeter.storage.files import check_whole, read_json
 
 ATTEMPT = JobAttempt(count=2, key="k", note="attempts/cells/photos/m-bs1.json")
@@ -164,11 +162,6 @@ def test_the_childs_libraries_see_its_settings_and_the_parent_keeps_its_own(cell
         "HF_HUB_OFFLINE": "1",
     }
     assert done.stdout == "None\n"
-
-
-def test_threads_are_those_of_the_config_or_the_cores_of_the_process():
-    assert count_cpu_threads(5) == 5
-    assert 1 <= count_cpu_threads(None) <= os.cpu_count()
 
 
 @pytest.fixture

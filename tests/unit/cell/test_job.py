@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from job_factory import FIRST_ATTEMPT, make_cell_job, make_layers_job, make_setup
 
-from vlmeter.cell.attempts import compute_attempt_key
 from vlmeter.cell.job import CellInputs, CellJob, LayersJob, Shard, ShardJob
 from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
+from vlmeter.storage.job_keys import compute_job_key
 
 MIXED = Optimization(
     "mixed",
@@ -49,7 +49,7 @@ def test_whatever_a_job_depends_on_begins_its_attempts_anew(kind):
         replace(job, software={}),
         replace(job, measure=replace(job.measure, repeats=9)),
     ]
-    keys = {compute_attempt_key(other.as_params()) for other in (job, *others)}
+    keys = {compute_job_key(other.as_params()) for other in (job, *others)}
     assert len(keys) == 5
 
 

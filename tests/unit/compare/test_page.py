@@ -423,9 +423,10 @@ def test_an_unfinished_study_is_refused_in_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_says_where_to_start_it(first: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_works_from_any_folder(first: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert_refused([str(first), str(first)], "start from the repository's root")
+    main(["compare", str(first), str(first), "--into", "report"])
+    assert (tmp_path / "report/compare.html").exists()
 
 
 def test_make_passes_its_arguments_on(repository: Path) -> None:

@@ -1,13 +1,8 @@
 """What a finished study keeps is looked at down to the last bit."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-import yaml
 
-from vlmeter.results.verify import Damage, advise_remake, find_damages
+from vlmeter.results.verify import Damage, find_damages, list_remakes
 from vlmeter.storage.files import file_sha256, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import add_checksum
@@ -53,6 +48,18 @@ def test_whole_results_have_no_damages(results):
     assert list(find_damages(StudyFolder(results))) == []
 
 
+def test_files_that_a_study_keeps_and_that_are_not_there_are_named_once(results):
+    missing = [results / "cells/photos/a/predictions.parquet", results / "check.json"]
+    missing[0].unlink()
+
+    damages = list(find_damages(StudyFolder(results), [*missing, results / "summary.csv"]))
+
+    assert [(damage.words, damage.remake) for damage in damages] == [
+        (f"{path} is missing.", path) for path in missing
+    ]
+    assert list_remakes(StudyFolder(results), damages) == list(map(str, missing))
+
+
 def test_each_changed_file_is_named_with_what_to_delete(results):
     # What no rule makes alone is made again with its manifest.
     manifests = {
@@ -76,26 +83,6 @@ def test_each_changed_file_is_named_with_what_to_delete(results):
     assert len(changed) == 15
 
 
-def test_the_command_ends_with_1_where_something_is_damaged(results, values, tmp_path):
-    (tmp_path / "my.yaml").write_text(yaml.safe_dump(values))
-    command = [Path(sys.executable).with_name("vlmeter"), "verify", "my.yaml"]
-
-    whole = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    (results / "summary.csv").write_text("cell, but another")
-    damaged = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    assert (whole.returncode, whole.stdout) == (
-        0,
-        "results/small: every file is what was written.\n",
-    )
-    assert damaged.returncode == 1
-    assert "results/small/summary.csv is damaged" in damaged.stderr
-    assert damaged.stderr.endswith(
-        "All of them are made again by\n  snakemake --cores all --configfile my.yaml "
-        "--forcerun results/small/summary.csv\n"
-    )
-
-
 def test_a_file_that_is_missing_is_named(results):
     (results / "summary.csv").unlink()
     (damage,) = find_damages(StudyFolder(results))
@@ -113,6 +100,5 @@ def test_each_file_is_made_again_once_and_no_note_of_a_try(results):
         Damage("two", results / "b.csv"),
         Damage("one again", results / "a.json"),
     ]
-    advice = advise_remake(folder, damaged, Path("my.yaml"))
-    assert advice.endswith(f"--configfile my.yaml --forcerun {results}/a.json {results}/b.csv")
-    assert advise_remake(folder, damaged[1:2], Path("my.yaml")) == "No figure follows from it."
+    assert list_remakes(folder, damaged) == [f"{results}/a.json", f"{results}/b.csv"]
+    assert list_remakes(folder, damaged[1:2]) == []

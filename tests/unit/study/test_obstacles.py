@@ -7,7 +7,7 @@ from fake_nvml import GIB, LOST, gpu
 from vlmeter.software.compilers import PYTHON_HEADER
 from vlmeter.study import obstacles
 from vlmeter.study.obstacles import Obstacles
-from vlmeter.study.plan import write_plan
+from vlmeter.study.plan import make_plan
 
 
 @pytest.fixture
@@ -93,8 +93,10 @@ def test_the_plan_counts_the_cells_that_can_run(describe, config, tmp_path, monk
     config.set("datasets.photos.source", {"synthetic": {"text_tokens": 9}})
     config.drop("datasets.photos.columns").drop("datasets.photos.prompts")
     describe(gpu("a"), driver="570.86", cuda=12080)
-    lines = write_plan(config.study()).splitlines()
+    refused = make_plan(config.study())
+    lines = refused.text.splitlines()
+    assert "No cell can run on this machine." in refused.problems
     assert lines[1].startswith("can run here: 0 of 2 cells")
     assert lines[2].startswith("cannot run here: 2 cells: this machine has no cuda device that")
     describe(gpu("a"))
-    assert write_plan(config.study()).splitlines()[1].startswith("can run here: 2 of 2 cells")
+    assert make_plan(config.study()).text.splitlines()[1].startswith("can run here: 2 of 2 cells")

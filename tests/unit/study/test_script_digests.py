@@ -25,6 +25,7 @@ def made(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(script_digests, "_PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(script_digests, "SCRIPTS", tmp_path / "workflow/scripts")
     monkeypatch.setattr(script_digests, "script_digest", compute)
     yield made
     script_digests._get_digests.cache_clear()
