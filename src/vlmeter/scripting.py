@@ -42,7 +42,9 @@ def run_keyed_job(
     run_job(log, _work_and_note, JobKey(**key), work, *args, **kwargs)
 
 
-def _work_and_note(key: JobKey, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+def _work_and_note(
+    key: JobKey, work: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs
+) -> None:
     work(*args, **kwargs)
     write_job_key(key)
 

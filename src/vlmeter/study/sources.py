@@ -59,11 +59,11 @@ class SourceDigests:
                 with suppress(UserError, OSError):
                     files |= dict.fromkeys(self._list_dataset_files(job))
         for model, dtype in study.stored_models:
-            job = study.model_job(model, dtype)
-            if job.source.path is not None:
+            stored = study.model_job(model, dtype)
+            if stored.source.path is not None:
                 with suppress(OSError):
                     files |= dict.fromkeys(
-                        list_read_files(job.source, is_random=job.weights == "random")
+                        list_read_files(stored.source, is_random=stored.weights == "random")
                     )
         return self._digests.list_unread(files)
 
