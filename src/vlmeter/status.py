@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vlmeter.errors import Sentence, UserError
+from vlmeter.errors import Sentence, UserError, shorten
 from vlmeter.software.compilers import (
     C_COMPILER,
     CXX_COMPILER,
@@ -106,6 +106,8 @@ _DEVICE = (
 )
 """What CUDA says of a GPU or driver that cannot be used, and the same with the remedy."""
 
+_MOST_CHARS = 300
+"""Of a library's own words in a reason."""
 _COMPILER = ("torch._dynamo", "torch._inductor")
 _MISSING_HEADER = re.compile(
     r"fatal error: '?(?:\S*/)?([\w.+-]+)'?(?:: No such file| file not found)"
@@ -138,7 +140,7 @@ def describe_failure(error: BaseException) -> Failure:
     if disk is not None:
         return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))
-    return Failure(Status.ERROR, f"{type(error).__name__}: {words}"[:500], trace)
+    return Failure(Status.ERROR, f"{type(error).__name__}: {shorten(words, _MOST_CHARS)}", trace)
 
 
 def describe_device_failure(error: BaseException) -> str | None:
@@ -181,7 +183,7 @@ def _find_missing_tool(words: str) -> str | None:
 
 
 def _take_first_sentence(words: str) -> str:
-    return words.split(". ", maxsplit=1)[0][:300]
+    return shorten(words.split(". ", maxsplit=1)[0], _MOST_CHARS)
 
 
 def _shorten_complaint(text: str) -> str:
@@ -189,4 +191,4 @@ def _shorten_complaint(text: str) -> str:
     for mark in (" Command:", " Set TORCH", " from user code:"):
         text = text.split(mark, maxsplit=1)[0]
     # Where the files lie is nobody's business but this machine's.
-    return _PATH.sub(r"\1", text)[:300]
+    return shorten(_PATH.sub(r"\1", text), _MOST_CHARS)

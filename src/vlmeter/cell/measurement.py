@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vlmeter.cell.ending import Ending
 from vlmeter.data.manifests import UnusableSample
-from vlmeter.errors import UserError, listed
+from vlmeter.errors import UserError, listed, shorten
 from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
@@ -185,7 +185,7 @@ def read_measurement(path: Path) -> Measurement:
         raise UserError(f"{path} lacks {listed(missing)}: delete it and run the cell again.")
     status = plain["status"]
     if status not in set(Status):
-        raise UserError(f"{path}: status {status!r} is none of {listed(sorted(Status))}.")
+        raise UserError(f"{path}: status '{shorten(status)}' is none of {listed(sorted(Status))}.")
     return Measurement(
         ending=from_plain(Ending, plain, path),
         figures=from_plain(Figures, plain, path) if status == Status.OK else None,

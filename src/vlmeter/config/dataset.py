@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from vlmeter.config.base import Block, HubId, Name, Revision, suggest_name
+from vlmeter.errors import one_line, shorten
 
 Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
 FAMILY_PROMPT = "family"
@@ -221,13 +222,14 @@ def _check_template(name: str, template: str) -> None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"prompts.{name}: {error}; write {{{{ for a brace") from None
+        raise ValueError(f"prompts.{name}: {one_line(error)}; write {{{{ for a brace") from None
     fields = _list_fields(template)
     if any(form or conversion for _, _, form, conversion in parts):
         raise ValueError(f"prompts.{name}: a field is a name in braces, without : or !")
     for field in fields:
         if field not in TEMPLATE_FIELDS:
             suggestion = suggest_name(field, TEMPLATE_FIELDS)
-            raise ValueError(f"prompts.{name} has an unknown field {{{field}}}{suggestion}")
+            shown = shorten(field, 40)
+            raise ValueError(f"prompts.{name} has an unknown field {{{shown}}}{suggestion}")
     if fields.count("question") > 1 or fields.count("context") > 1:
         raise ValueError(f"prompts.{name} uses a field twice: it could not be cut to a length")

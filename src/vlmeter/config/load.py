@@ -67,7 +67,7 @@ def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[
         if not isinstance(key, Hashable):
             raise UserError(f"a table or list is the key in line {line}; put braces in quotes")
         if key in lines:
-            raise UserError(f'key "{key}" stands twice, in lines {lines[key]} and {line}')
+            raise UserError(f'key "{shorten(key)}" stands twice, in lines {lines[key]} and {line}')
         lines[key] = line
     # Merge after the check: a key beside `<<` may override a merged key.
     loader.flatten_mapping(node)
@@ -90,7 +90,7 @@ def read_yaml(path: Path) -> dict[str, object]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: give a config file.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+        raise UserError(f"{path} cannot be read: {one_line(error)}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML: {_format_yaml_error(error)}.") from None
     except UserError as error:
@@ -107,8 +107,8 @@ def read_yaml(path: Path) -> dict[str, object]:
 
 def _format_yaml_error(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{error.problem} in line {error.problem_mark.line + 1}"
-    return " ".join(str(error).split())
+        return f"{shorten(error.problem, 200)} in line {error.problem_mark.line + 1}"
+    return one_line(error)
 
 
 def check_config(values: Mapping[str, object], file: str) -> StudyConfig:
@@ -233,7 +233,7 @@ def _find_broken_references(config: StudyConfig) -> Iterator[str]:
 
 def _check_defined(place: str, name: str, defined: Mapping[str, object]) -> Iterator[str]:
     if name not in defined:
-        yield f'{place}: "{name}" is not defined{suggest_name(name, defined)}'
+        yield f'{place}: "{shorten(name)}" is not defined{suggest_name(name, defined)}'
 
 
 def _find_broken_axes(
@@ -254,7 +254,7 @@ def _find_broken_axes(
         for prompt in prompts:
             if prompt not in names:
                 yield (
-                    f'{key}: "{prompt}" is not among datasets.{dataset}.prompts'
+                    f'{key}: "{shorten(prompt)}" is not among datasets.{dataset}.prompts'
                     f"{suggest_name(str(prompt), names)}"
                 )
     key, dtypes = values["dtype"]

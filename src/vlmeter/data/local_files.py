@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vlmeter.data.text_files import TEXT_SUFFIXES
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 
 _TABLE_SUFFIXES = (".parquet", *TEXT_SUFFIXES)
 _KINDS = "parquet, CSV, TSV or JSONL"
@@ -29,7 +29,7 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
         tables = sorted(file for file in path.glob(pattern or "**/*") if _is_table(file, path))
     except ValueError as error:
         raise UserError(
-            f'"{pattern}" is no pattern for datasets.*.source.table: {error}.'
+            f'"{pattern}" is no pattern for datasets.*.source.table: {one_line(error)}.'
         ) from None
     if not tables:
         raise UserError(_explain_no_table(path, pattern))

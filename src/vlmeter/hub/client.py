@@ -15,6 +15,7 @@ from huggingface_hub import is_offline_mode, set_client_factory
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils._http import parse_ratelimit_headers
 
+from vlmeter.errors import one_line
 from vlmeter.hub.retry import RetryPolicy
 
 _LOG = logging.getLogger(__name__)
@@ -191,5 +192,5 @@ def _describe(error: httpx2.HTTPError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "does not answer in time"
     if isinstance(error, httpx2.ConnectError):
-        return f"cannot be reached ({error})"
-    return f"breaks the connection ({error})" if str(error) else "breaks the connection"
+        return f"cannot be reached ({one_line(error)})"
+    return f"breaks the connection ({one_line(error)})" if str(error) else "breaks the connection"

@@ -14,7 +14,7 @@ from transformers import AddedToken
 
 from vlmeter.data.prompts import Fit, Prompt, PromptError, fit_prompt
 from vlmeter.data.samples import Text
-from vlmeter.errors import shorten
+from vlmeter.errors import one_line, shorten
 from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
 from vlmeter.models.load import LoadedModel
 from vlmeter.status import UnsupportedError
@@ -206,7 +206,9 @@ def _decode_image(item: Item) -> Image.Image:
         image = Image.open(io.BytesIO(item.image))
         image.load()
     except OSError as error:
-        raise ValueError(f"sample {item.id}: its image cannot be decoded ({error})") from error
+        raise ValueError(
+            f"sample {item.id}: its image cannot be decoded ({one_line(error)})"
+        ) from error
     return image
 
 

@@ -15,7 +15,7 @@ from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
@@ -150,7 +150,9 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
             folder, trust_remote_code=own_code, local_files_only=True
         )
     except _UNLOADABLE as error:
-        raise UserError(f"{name} cannot be loaded as a vision-language model: {error}") from error
+        raise UserError(
+            f"{name} cannot be loaded as a vision-language model: {one_line(error)}"
+        ) from error
     model, loading_info = loaded
     missing = sorted(loading_info["missing_keys"])
     if missing:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.decoding import Settings
@@ -139,7 +139,7 @@ def load_model(
         if attention == "eager":
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
-        refusal = str(error).split(". ", maxsplit=1)[0]
+        refusal = one_line(error).split(". ", maxsplit=1)[0]
         raise UnsupportedError(f"{optimization.name}: {refusal}") from error
     if gpus <= 1:
         model = model.to(device)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from vlmeter.errors import one_line
 from vlmeter.models.result import Quantization
 from vlmeter.status import UnsupportedError
 
@@ -33,7 +34,7 @@ def quantize(model: Any, kind: str, device: str) -> Quantization:  # noqa: ANN40
         import torchao  # noqa: PLC0415 - only a quantised cell needs it
         from torchao.quantization import quantize_  # noqa: PLC0415
     except ImportError as error:
-        raise UnsupportedError(f"{kind}: torchao cannot be imported: {error}") from error
+        raise UnsupportedError(f"{kind}: torchao cannot be imported: {one_line(error)}") from error
     head = model.get_output_embeddings()
 
     def wanted(module: nn.Module, name: str) -> bool:
@@ -45,7 +46,7 @@ def quantize(model: Any, kind: str, device: str) -> Quantization:  # noqa: ANN40
     except (ImportError, NotImplementedError, ValueError, AssertionError, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        raise UnsupportedError(f"{kind}: {error}") from error
+        raise UnsupportedError(f"{kind}: {one_line(error)}") from error
     done = {name for name, module in model.named_modules() if is_quantized(module)}
     if not done:
         raise UnsupportedError(

@@ -13,7 +13,7 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from vlmeter.errors import Sentence, UserError
+from vlmeter.errors import Sentence, UserError, one_line
 from vlmeter.status import UnsupportedError
 
 MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
@@ -85,7 +85,7 @@ def read_config(name: str, folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"model {name}: its config.json is no JSON ({error}).") from None
+        raise UserError(f"model {name}: its config.json is no JSON ({one_line(error)}).") from None
     if not isinstance(config, dict):
         raise UserError(f"model {name}: its config.json holds no JSON object.")
     return config

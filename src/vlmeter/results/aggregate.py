@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.results.cell import CellId
 from vlmeter.results.columns import list_columns
 from vlmeter.results.comparisons import Comparisons
@@ -111,7 +111,7 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
         ValueError,
     ) as error:
         raise UserError(
-            f"{table} cannot be read as a table ({error}): delete it and run again."
+            f"{table} cannot be read as a table ({one_line(error)}): delete it and run again."
         ) from None
     frame = frame.assign(cell=cell.id, dataset=cell.dataset)
     columns = list_columns(LayerRow)
@@ -129,5 +129,5 @@ def _convert(values: "pd.Series[float]", table: Path) -> "pd.Series[float]":
         return pd.to_numeric(values).astype("float64")
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{table}: column {values.name}: {error}. Delete it and run again."
+            f"{table}: column {values.name}: {one_line(error)}. Delete it and run again."
         ) from None

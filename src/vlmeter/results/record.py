@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Figures
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, shorten
 from vlmeter.metrics.figure import BadSample, Figure
 from vlmeter.results.cell import RecordCell
 from vlmeter.status import Status
@@ -93,7 +93,7 @@ def read_record(path: Path) -> Record:
     identity = cell if isinstance(cell, dict) else {}
     missing = [key for key in ("id", "dataset") if not isinstance(identity.get(key), str)]
     if missing or status not in set(Status):
-        what = f"cell.{missing[0]}" if missing else f"a known status ({status!r})"
+        what = f"cell.{missing[0]}" if missing else f"a known status ({shorten(status)})"
         raise UserError(f"{path} is no record: it lacks {what}. Delete it and run again.")
     quality, files = plain.get("quality"), plain.get("files", {})
     return Record(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vlmeter.axes import AXIS_NAMES
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.escaping import csv_original, csv_text
 from vlmeter.results.columns import Column, Kind, list_columns, restore_row
 from vlmeter.results.difference_row import DifferenceRow
@@ -91,7 +91,9 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
             na_values=[""],
         )
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): run the aggregation again.") from None
+        raise UserError(
+            f"{path} cannot be read ({one_line(error)}): run the aggregation again."
+        ) from None
     missing = [column.name for column in columns if column.name not in frame]
     if missing:
         raise UserError(f"{path} lacks the column {missing[0]}: run the aggregation again.")
@@ -155,7 +157,9 @@ def read_parquet(path: Path) -> list[SummaryRow]:
     try:
         values = pq.read_table(path).to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path} cannot be read ({error}): run the aggregation again.") from None
+        raise UserError(
+            f"{path} cannot be read ({one_line(error)}): run the aggregation again."
+        ) from None
     return [restore_row(SummaryRow, row) for row in values]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import xxhash
 
-from vlmeter.errors import Sentence, UserError
+from vlmeter.errors import Sentence, UserError, one_line
 
 _CHUNK_BYTES = 1 << 20
 _CHECKSUM_AT_END = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
@@ -35,10 +35,13 @@ def is_disk_full(error: BaseException) -> bool:
 def describe_disk_refusal(error: BaseException) -> Sentence | None:
     """Say in a sentence why the disk took no more; None for an error of another kind."""
     if is_disk_full(error):
-        return Sentence(f"There is no room left on the disk ({error}): make some and run again.")
+        return Sentence(
+            f"There is no room left on the disk ({one_line(error)}): make some and run again."
+        )
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         return Sentence(
-            f"The results cannot be written ({error}): make their folder writable and run again."
+            f"The results cannot be written ({one_line(error)}): make their folder writable and "
+            "run again."
         )
     return None
 
@@ -150,7 +153,7 @@ def read_json(path: Path) -> dict[str, object]:
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None
     except (ValueError, OSError) as error:
         raise UserError(
-            f"{path} cannot be read as JSON ({error}): delete it and run again."
+            f"{path} cannot be read as JSON ({one_line(error)}): delete it and run again."
         ) from None
     if not isinstance(value, dict):
         raise UserError(f"{path} holds no JSON object: delete it and run again.")
@@ -193,7 +196,7 @@ def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
         raise UserError(f"{path} is missing: delete {remake or path} and run again.") from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error}): delete {remake or path} and run again."
+            f"{path} cannot be read ({one_line(error)}): delete {remake or path} and run again."
         ) from None
     if not whole:
         raise damaged(path, remake)

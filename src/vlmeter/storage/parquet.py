@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.storage.files import replacing
 
 _GROUP_ROWS = 1024
@@ -119,5 +119,5 @@ def _open_table(path: Path, required: Sequence[str] = ()) -> Iterator[pq.Parquet
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None
     except (pa.ArrowException, OSError) as error:
         raise UserError(
-            f"{path} cannot be read as parquet ({error}): delete it and run again."
+            f"{path} cannot be read as parquet ({one_line(error)}): delete it and run again."
         ) from None

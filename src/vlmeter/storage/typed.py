@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, shorten
 
 _Built = TypeVar("_Built")
 _Read = Callable[[object], object]
@@ -32,7 +32,7 @@ class _Mismatch:
         place = self.place.removeprefix(".") or "its content"
         if self.kind == _MISSING:
             return f" lacks {place}"
-        return f": {place} is {self.value!r}, not a {self.kind}"
+        return f": {place} is {shorten(repr(self.value))}, not a {self.kind}"
 
 
 class _MismatchError(Exception):

@@ -17,7 +17,7 @@ import psutil
 from safetensors import SafetensorError, safe_open
 
 from vlmeter.data.source import draw_sample, open_source
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
 from vlmeter.storage.layout import SOURCE_DIGESTS
@@ -182,7 +182,7 @@ def _estimate_model_need(
         try:
             numbers = sum(map(_count_parameters, Path(str(source.path)).glob("*.safetensors")))
         except (OSError, SafetensorError) as error:
-            return Need(name, None, None, problem=f"its weights cannot be read: {error}")
+            return Need(name, None, None, problem=f"its weights cannot be read: {one_line(error)}")
         fetch = 0
     weights = numbers * _BYTES_PER_NUMBER[dtype]
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from vlmeter.study.plan import write_plan
+from vlmeter.study.plan import make_plan
 
 NUMBERS = 3_000_000
 
@@ -19,7 +19,7 @@ def plan_model(config, folder, dtypes):
     config.set("models.tiny.source", {"path": str(model)})
     config.set("base.dtype", dtypes[0])
     config.set("sections.0.vary", {"dtype": dtypes})
-    lines = write_plan(config.study()).splitlines()
+    lines = make_plan(config.study()).text.splitlines()
     return {
         dtype: next(line for line in lines if line.startswith(f"model tiny {dtype}"))
         for dtype in dtypes
