@@ -183,8 +183,8 @@ def test_edited_comments_and_docstrings_run_nothing(tree: Tree) -> None:
     tree.path("src/vlmeter/results/score_predictions.py").write_text(text.replace('"""', "'''", 1))
     tree.edit(
         "src/vlmeter/data/download_dataset.py",
-        "import json\n",
-        "import json  # for lists in cells\n",
+        "import logging\n",
+        "import logging  # of samples that are left out\n",
     )
 
     assert tree.plan().names == set()
