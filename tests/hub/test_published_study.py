@@ -52,13 +52,20 @@ class HubTree(Tree):
 
 
 def write_config(tree: Tree) -> str:
-    """Write the published config for a CPU and short windows; return the file's name."""
+    """Write the published config for a CPU and short windows; return the file's name.
+
+    Each section keeps the ends of what it varies: between them nothing else is asked of the Hub.
+    """
     published = yaml.safe_load(tree.path("config/config.yaml").read_text())
     assert "measure" not in published
-    config = {**published, "base": {**published["base"], "device": "cpu"}, "measure": WINDOWS}
-    tree.write_config(config)
-    assert {key for key in config if config[key] != published.get(key)} == {"base", "measure"}
     assert published["base"]["device"] == "cuda"
+    published["base"]["device"] = "cpu"
+    for block in (*published["sections"], *published["layers"]["grids"]):
+        block["vary"] = {
+            axis: values if axis == "optimization" else list(dict.fromkeys([values[0], values[-1]]))
+            for axis, values in block["vary"].items()
+        }
+    tree.write_config({**published, "measure": WINDOWS})
     return "study.yaml"
 
 
@@ -108,7 +115,7 @@ def test_the_published_study_runs_against_the_hub(hub, tree):
 
 def check_records(results: Path) -> None:
     records = read_all_json(results, "cells/*/*/record.json")
-    assert len(records) == 21
+    assert len(records) == 13
     statuses = {folder.name: record["status"] for folder, record in records.items()}
     not_ok = {name: status for name, status in statuses.items() if status != "ok"}
     assert not_ok == {
@@ -121,7 +128,7 @@ def check_records(results: Path) -> None:
             assert record["flops"].endswith("FLOPS")
             assert record["wer_value"] is not None
             assert record["checks"] == {"image_tokens_present": True, "image_changes_logits": True}
-    assert len(list(results.glob("layers/textvqa/*.csv"))) == 5
+    assert len(list(results.glob("layers/textvqa/*.csv"))) == 3
 
 
 def check_manifests(results: Path) -> None:

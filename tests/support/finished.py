@@ -1,31 +1,23 @@
 """The small study, run once for all tests."""
 
-import fcntl
-import json
-import os
+from pathlib import Path
 
 import pytest
+from made_once import make_once
 from studytree import Outcome, Tree
+
+
+def _run_new_tree(folder: Path) -> tuple[Tree, Outcome]:
+    tree = Tree.new(folder)
+    return tree, tree.run(unaided=True)
 
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tree, Outcome]:
-    """The small study after its first run. Not to be changed.
-
-    Under pytest-xdist the first worker that asks runs it, and the others wait for it.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder, outcome_file = shared / "finished-study", shared / "finished-study.json"
-    with (shared / "finished-study.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not outcome_file.exists():
-            outcome = Tree.new(folder).run(unaided=True)
-            outcome_file.write_text(json.dumps([outcome.code, outcome.text, outcome.jobs]))
-    outcome = Outcome(*json.loads(outcome_file.read_text()))
+    """The small study after its first run. Not to be changed."""
+    tree, outcome = make_once(tmp_path_factory, "finished-study", _run_new_tree)
     assert outcome.code == 0, outcome.text
-    return Tree(folder), outcome
+    return tree, outcome
 
 
 @pytest.fixture(scope="session")

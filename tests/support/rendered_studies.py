@@ -1,7 +1,9 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from made_once import make_once
 from study_factory import MadeStudy
 from study_files import Files
 from study_steps import render_all
@@ -10,7 +12,7 @@ from study_steps import render_all
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The made-up study, rendered once."""
-    return render_all(MadeStudy(), tmp_path_factory.mktemp("study"))
+    return make_once(tmp_path_factory, "study", partial(render_all, MadeStudy()))
 
 
 @pytest.fixture(scope="session")
@@ -18,13 +20,13 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The same study with every cell crashed."""
     study = MadeStudy()
     study.fail_everything()
-    return render_all(study, tmp_path_factory.mktemp("failed"))
+    return make_once(tmp_path_factory, "failed", partial(render_all, study))
 
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The same study with texts that try to break out of their place."""
-    return render_all(hostile_study(), tmp_path_factory.mktemp("hostile"))
+    return make_once(tmp_path_factory, "hostile", partial(render_all, hostile_study()))
 
 
 def hostile_study() -> MadeStudy:

@@ -141,31 +141,31 @@ def spoil_two_samples(tree: Tree) -> tuple[str, str]:
     return str(rows[1]["question_id"]), str(rows[3]["question_id"])
 
 
-def test_samples_that_cannot_be_used_are_reported_by_id_and_left_out(fresh: Tree) -> None:
-    undecodable, unanswered = spoil_two_samples(fresh)
+def test_samples_that_cannot_be_used_are_reported_by_id_and_left_out(tree: Tree) -> None:
+    undecodable, unanswered = spoil_two_samples(tree)
     section = {"name": "one", "datasets": ["coco"], "vary": {"batch_size": [1]}}
     write_edited(
-        fresh,
+        tree,
         ("sections", [section]),
         ("layers", None),
         ("datasets", "coco", "sample", "n", 5),
     )
 
-    run = fresh.run()
+    run = tree.run()
 
     assert run.code == 0, run.text
-    read = fresh.json("data/coco/samples.json")
+    read = tree.json("data/coco/samples.json")
     assert (read["n"], [bad["id"] for bad in read["bad_samples"]]) == (4, [unanswered])
-    images = fresh.json("data/coco/img224/images.json")
+    images = tree.json("data/coco/img224/images.json")
     reasons = {bad["id"]: bad["reason"] for bad in images["bad_samples"]}
     assert images["n"] == 3
     assert reasons == {
         unanswered: "has no reference: every expected text is empty",
         undecodable: "000000000001.png cannot be decoded (no known image format)",
     }
-    record = fresh.record(("coco", cell_id()))
+    record = tree.record(("coco", cell_id()))
     assert {bad["id"]: bad["reason"] for bad in record["input"]["bad_samples"]} == reasons
     assert (record["input"]["samples"], record["quality"]["scored"]) == (3, 3)
-    report = fresh.result("report.md").read_text()
+    report = tree.result("report.md").read_text()
     for sample, reason in reasons.items():
         assert f"{sample}: {reason}" in report

@@ -18,7 +18,7 @@ from studytree import (
 )
 
 COCO_CELLS = [cell for cell in CELLS if cell[0] == "coco"]
-TOLD_ANEW = {("render_report",), ("export_study",), ("check_study",)}
+DESCRIBED_ANEW = {("render_report",), ("export_study",), ("check_study",)}
 """What follows where the study or its machine is described otherwise."""
 ALL_OF_COCO = (
     {("download_dataset", "coco")}
@@ -89,14 +89,14 @@ def test_a_section_with_another_title_renders_the_report(tree: Tree) -> None:
     with tree.config() as config:
         config["sections"][1]["title"] = "How large the image is"
 
-    assert tree.plan().names == TOLD_ANEW
+    assert tree.plan().names == DESCRIBED_ANEW
 
 
 def test_sections_in_another_order_render_the_report(tree: Tree) -> None:
     with tree.config() as config:
         config["sections"].append(config["sections"].pop(1))
 
-    assert tree.plan().names == TOLD_ANEW
+    assert tree.plan().names == DESCRIBED_ANEW
 
 
 @pytest.mark.parametrize("template", ["report.md.j2", "study.css"])
@@ -137,7 +137,7 @@ def test_code_that_all_measurements_share_measures_everything_again(tree: Tree) 
 def test_an_edited_description_of_the_machine_measures_no_cell(tree: Tree) -> None:
     tree.append("src/vlmeter/machine/describe_machine.py", "\nEDITED = True\n")
 
-    assert tree.plan().names == MACHINE | TOLD_ANEW | {("plot_layers",)}
+    assert tree.plan().names == MACHINE | DESCRIBED_ANEW | {("plot_layers",)}
 
 
 def test_a_cell_in_a_new_number_format_describes_the_machine_too(tree: Tree) -> None:
@@ -308,7 +308,7 @@ def test_more_attempts_are_no_reason_to_measure_again(tree: Tree) -> None:
     with tree.config() as config:
         config["measure"]["max_attempts"] = 3
 
-    assert tree.plan().names == TOLD_ANEW
+    assert tree.plan().names == DESCRIBED_ANEW
 
 
 @pytest.mark.parametrize("limit_s", [60, 86_400])
@@ -316,4 +316,4 @@ def test_another_time_limit_is_no_reason_to_measure_again(tree: Tree, limit_s: i
     with tree.config() as config:
         config["measure"]["timeout_s"] = limit_s
 
-    assert tree.plan().names == TOLD_ANEW
+    assert tree.plan().names == DESCRIBED_ANEW

@@ -13,7 +13,8 @@ def test_no_gpu_is_idle_while_a_cell_waits_and_none_has_two(tree: Tree) -> None:
     figures = tree.path(f"{RESULTS}/cells/textvqa/{cell_id()}")
     endings = {cell_id(batch_size=n, device="cuda"): f"{log}<{figures}" for n in SIZES}
 
-    run = tree.run("device", "--resources", "gpu=2", fakes=["gpu"], gpus=2, endings=endings)
+    two = {"fakes": ["gpu"], "gpus": 2}
+    run = tree.run("device", "--resources", "gpu=2", **two, endings=endings, quick=True)
 
     assert run.code == 0, run.text
     for name in endings:

@@ -65,6 +65,7 @@ def test_a_study_ends_complete_although_a_node_dies_in_the_middle_of_a_cell(
         *QUICK,
         fakes=["gpu"],
         endings=endings,
+        quick=True,
     )
 
     killer.join()
