@@ -140,7 +140,7 @@ def describe_failure(error: BaseException) -> Failure:
     if disk is not None:
         return Failure(Status.ERROR, disk)
     trace = "".join(traceback.format_exception(error))
-    return Failure(Status.ERROR, f"{type(error).__name__}: {shorten(words, _MOST_CHARS)}", trace)
+    return Failure(Status.ERROR, shorten(f"{type(error).__name__}: {words}", _MOST_CHARS), trace)
 
 
 def describe_device_failure(error: BaseException) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vlmeter.data.text_files import TEXT_SUFFIXES
-from vlmeter.errors import UserError, one_line
+from vlmeter.errors import UserError, one_line, shorten
 
 _TABLE_SUFFIXES = (".parquet", *TEXT_SUFFIXES)
 _KINDS = "parquet, CSV, TSV or JSONL"
@@ -33,7 +33,7 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
         ) from None
     if not tables:
         raise UserError(_explain_no_table(path, pattern))
-    names = [str(file.relative_to(path)) for file in tables]
+    names = [shorten(file.relative_to(path), 60) for file in tables]
     if pattern is None and len(tables) > 1 and any(map(_is_text, tables)):
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         raise UserError(

@@ -26,6 +26,8 @@ from vlmeter.storage.files import read_json
 from vlmeter.storage.typed import from_plain
 
 _SHOWN = 3
+_PLAIN_CHANGE = 0.2
+"""A change of latency that nobody would call none, whatever the noise."""
 """Machines or commits that are named."""
 _POWER_CAP = "sw_power_cap"
 """NVML's name for it, as the records have it."""
@@ -146,8 +148,12 @@ def describe_drift(
         return Remark(say("drift.one_round", times=times), warning=False)
     ends = format_interval(share.low, share.high, format_signed_percent)
     change = f"{format_signed_percent(share.estimate)} {ends}"
-    key = "drift.drifted" if difference.significant else "drift.none"
-    return Remark(say(key, times=times, change=change), warning=difference.significant)
+    if difference.significant:
+        return Remark(say("drift.drifted", times=times, change=change), warning=True)
+    # Noise that could hide such a change says nothing of a machine that stayed the same.
+    unclear = abs(share.estimate) > _PLAIN_CHANGE
+    key = "drift.unclear" if unclear else "drift.none"
+    return Remark(say(key, times=times, change=change), warning=unclear)
 
 
 def _describe_repeats(repeats: Repeats) -> Iterator[Remark]:

@@ -70,6 +70,18 @@ def test_a_change_beyond_the_noise_is_a_warning(second, change):
     assert f"({change} [" in remark.text
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [([0.02, 0.021], [0.02, 0.18]), ([0.02, 0.3], [0.02, 0.021])]
+)
+def test_a_large_change_within_the_noise_is_not_called_none(first, second):
+    remark = describe_drift(
+        make_timed(0.02, rounds=second), make_timed(0.02, rounds=first), NO_REPEATS
+    )
+    assert remark is not None
+    assert remark.warning
+    assert remark.text.startswith("Whether the machine drifted cannot be told: the base cell took")
+
+
 def test_a_change_that_repeated_computations_show_as_well_is_no_drift():
     repeats = Repeats(latency={"cpu": replace(ON_CPU, deviation=0.08, freedom=10)})
     remark = describe_drift(make_timed(0.022), make_timed(0.02), repeats)
