@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from simulation.card import Card
 from simulation.clock import SimulatedTime
+from vlmeter.measure.clock import CudaClock
 
 RECORD_S = 1e-6
 EMPTY_CACHE_S = 2.0
@@ -125,3 +126,10 @@ def make_cuda(time: SimulatedTime, cards: int = 1) -> SimulatedCuda:
     for card in made:
         card.busy_until_s = time.now_s
     return SimulatedCuda(time, lambda: made)
+
+
+def make_card_clock(cuda: SimulatedCuda, device: str = "cuda:0") -> CudaClock:
+    """Return the package's clock of a device, with the host's time that is simulated."""
+    clock = CudaClock(device, cuda)
+    clock.now = lambda: cuda.time.now_s
+    return clock

@@ -10,10 +10,9 @@ from machines import ENERGY, ENERGY_SETTINGS
 from pynvml import NVMLLibraryMismatchError
 from simulation.card import Card
 from simulation.clock import SimulatedTime
-from simulation.cuda import SimulatedCuda
+from simulation.cuda import SimulatedCuda, make_card_clock
 from simulation.tracker import make_tracker
 
-from vlmeter.measure.clock import CudaClock
 from vlmeter.measure.conditions import ConditionsProbe, CpuSeconds, HostReading
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.gpu_conditions import _REASONS
@@ -137,7 +136,8 @@ def test_the_block_is_plain_json():
 def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
     time = SimulatedTime()
     card = Card(time, lag_s=0.0)
-    clock = CudaClock("cuda:0", SimulatedCuda(time, lambda: [card]))
+    card.busy_until_s = time.now_s
+    clock = make_card_clock(SimulatedCuda(time, lambda: [card]))
     meter = EnergyMeter(
         ENERGY,
         ENERGY_SETTINGS,

@@ -14,7 +14,8 @@ from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
 from vlmeter.measure.result import MissingConditions, MissingGeneration, MissingMemory
 from vlmeter.models.decoding import WrongLengthError
-from vlmeter.status import Status, UnavailableError
+from vlmeter.models.load import load_model
+from vlmeter.status import Status, UnavailableError, UnsupportedError
 from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.parquet import read_table
 
@@ -138,6 +139,45 @@ def test_a_cell_on_another_machine_than_the_described_one_describes_its_own(
     assert figures.flops_detail.utilisation is None
     assert figures.energy_detail.idle_w is None
     assert figures.energy_detail.energy_net_reason
+
+
+def test_a_model_that_does_not_see_the_image_is_not_measured(
+    inputs, machine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("vlmeter.cell.worker.workload.image_changes_logits", lambda *_: False)
+    monkeypatch.setattr(
+        "vlmeter.cell.worker.measure.measure_latency", lambda *_, **__: pytest.fail("measured")
+    )
+    with pytest.raises(ValueError, match="the model does not see it"):
+        measure_cell(make_cell_job(), inputs, machine, tmp_path / "p.parquet")
+
+
+def test_attention_that_ran_nowhere_makes_the_cell_unsupported(
+    inputs, machine, tmp_path, monkeypatch
+):
+    job = make_cell_job()
+    claimed = replace(job.cell.optimization, attention="flash_attention_2")
+    # The software accepts it and runs something else.
+    monkeypatch.setattr(
+        "vlmeter.cell.worker.open_cell.load_model",
+        lambda folder, device, dtype, optimization, **options: replace(
+            load_model(folder, device, dtype, job.cell.optimization, **options),
+            optimization=optimization,
+        ),
+    )
+    asked = replace(job, cell=replace(job.cell, optimization=claimed))
+    with pytest.raises(UnsupportedError, match="accepted, but no stage of the model ran with it"):
+        measure_cell(asked, inputs, machine, tmp_path / "p.parquet")
+
+
+def test_what_ran_otherwise_than_asked_for_is_named_in_the_record(
+    inputs, machine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "vlmeter.cell.worker.workload.check_attention", lambda *_: ("vision ran otherwise",)
+    )
+    measured = measure_cell(make_cell_job(cost_only=True), inputs, machine, tmp_path / "p.parquet")
+    assert measured.figures.model.not_as_asked == ["vision ran otherwise"]
 
 
 def run_out_of_memory(*_, **__):

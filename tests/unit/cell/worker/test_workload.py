@@ -1,5 +1,6 @@
 """A cell's model with its samples: what its figures are of, and what is checked before them."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -82,6 +83,20 @@ def test_a_model_that_is_cut_short_is_named(inputs, tmp_path):
     write_json(tmp_path / "tiny-fp32.json", read_json(inputs.model))
     with pytest.raises(UserError, match="is missing or cut short"):
         prepare(replace(inputs, model=tmp_path / "tiny-fp32.json"))
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "img28/images.parquet"])
+def test_samples_or_images_that_are_not_as_they_were_written_are_named(inputs, tmp_path, name):
+    photos = tmp_path / "data/photos"
+    shutil.copytree(inputs.images.parent.parent, photos)
+    table = photos / name
+    # One byte within, so that the table is read as ever.
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(content)
+    moved = replace(inputs, images=photos / "img28/images.json")
+    with pytest.raises(UserError, match=table.name):
+        prepare(moved)
 
 
 @pytest.mark.parametrize(

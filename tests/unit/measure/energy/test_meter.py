@@ -1,14 +1,18 @@
 import json
 import statistics
 from dataclasses import asdict, replace
+from functools import partial
 
 import pytest
 from fake_nvml import FakeNvml
 from machines import ENERGY, ENERGY_SETTINGS
+from simulation.card import Card
 from simulation.clock import HostClock, SimulatedTime
-from simulation.power import make_counter
-from simulation.tracker import make_tracker
+from simulation.cuda import SimulatedCuda, make_card_clock
+from simulation.power import make_counter, replay
+from simulation.tracker import SimulatedTracker, make_tracker
 
+from vlmeter.measure.energy.counter_window import CounterWindow
 from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.result import add_generation
@@ -228,14 +232,92 @@ def test_whole_batches_are_run_even_when_one_is_longer_than_the_window():
 def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none():
     time = SimulatedTime()
     tracker = make_tracker(time, WATTS)
-    clock = HostClock(time)
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
-        [time.call(100.0, 0.5)], clock, window_s=3.0, samples_per_batch=1, repeats=3
+        [time.call(100.0, 0.5)], HostClock(time), window_s=3.0, samples_per_batch=1, repeats=3
     )
     assert tracker.windows == 3
     assert energy.window_s == pytest.approx(3.0)
-    assert clock.synchronised >= 2 * 3
+
+
+def rounds_on_a_card(work_w=400.0, ends_s=(0.2, 0.1)):
+    """Rounds of work behind the host, with a tracker whose ends take long."""
+    time = SimulatedTime()
+    card = Card(time, rest_w=100.0, settling_w=0.0)
+    card.busy_until_s = time.now_s
+    tracker = SimulatedTracker(
+        time, {"gpu": card.supply.joules, "cpu": watts(50), "ram": watts(9)}, ends_s=ends_s
+    )
+    counters = [make_counter("gpu0", lambda: card.supply.joules(time.now_s), update_s=0.001)]
+    meter = EnergyMeter(
+        SOURCES,
+        ENERGY_SETTINGS,
+        open_gpus(FakeNvml({})),
+        tracker=tracker,
+        counters=counters,
+        follow=time.follow,
+    )
+    clock = make_card_clock(SimulatedCuda(time, lambda: [card]))
+    step = partial(card.work, 0.05, work_w)
+    return meter.measure([step], clock, window_s=6.0, samples_per_batch=1, repeats=3)
+
+
+def watts(power):
+    return lambda at_s: power * at_s
+
+
+def test_a_round_holds_the_work_and_nothing_of_what_codecarbon_takes():
+    energy = rounds_on_a_card()
+    gpu = part(energy, "gpu0")
+    assert energy.window_s == pytest.approx(0.05 * energy.batches, rel=1e-6)
+    assert gpu.power_w == pytest.approx(400.0)
+    assert gpu.energy_j == pytest.approx(400.0 * 0.05 * energy.batches)
+    # Its tasks are the very rounds: it saw the same power.
+    assert gpu.codecarbon_j == pytest.approx(gpu.energy_j)
+    assert part(energy, "cpu").power_w == pytest.approx(50.0)
+
+
+def test_of_several_counters_the_problem_of_any_is_named():
+    time = SimulatedTime()
+    sound, still = (lambda: 1e6 + 50.0 * time.now_s), (lambda: 7.0)
+    for readings in ((sound, still), (still, sound)):
+        counters = [make_counter("cpu", read, update_s=0.001) for read in readings]
+        meter = EnergyMeter(
+            SOURCES,
+            ENERGY_SETTINGS,
+            tracker=make_tracker(time, WATTS),
+            counters=counters,
+            follow=time.follow,
+        )
+        energy = meter.measure(
+            [time.call(0.5)], HostClock(time), window_s=4.0, samples_per_batch=1, repeats=2
+        )
+        assert energy.energy_reason == "cpu: the counter did not move for a whole round"
+
+
+@pytest.mark.parametrize("dead", [0, 1, 2])
+def test_one_round_that_codecarbon_saw_nothing_in_is_enough_for_no_figure(dead):
+    time = SimulatedTime()
+    tracker = make_tracker(time, {"cpu": 50.0, "ram": 20.0})
+    plain, rounds = tracker.stop, iter(range(3))
+    tracker.stop = lambda: {**plain(), **({"cpu": 0.0} if next(rounds) == dead else {})}
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
+    energy = meter.measure(
+        [time.call(0.5)], HostClock(time), window_s=6.0, samples_per_batch=1, repeats=3
+    )
+    assert energy.energy_reason == "cpu: codecarbon gave no energy, or zero, for a round"
+
+
+@pytest.mark.parametrize("dead", [0, 1, 2])
+def test_one_round_in_which_a_counter_stood_is_enough_for_no_figure(dead):
+    places = [(index, step) for index in range(3) for step in range(5)]
+    values = [100.0 * index + (0.0 if index == dead else 10.0 * step) for index, step in places]
+    window = CounterWindow(make_counter("cpu", replay(*values), update_s=0.001))
+    for index in range(3):
+        for step in range(5):
+            window.read(index + 0.2 * step)
+        window.end_round(float(index), index + 0.8)
+    assert window.find_problem(10) == "the counter did not move for a whole round"
 
 
 def test_the_interval_widens_with_the_rounds_spread():

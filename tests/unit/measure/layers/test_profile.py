@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from simulation.clock import HostClock, HostStopwatch, SimulatedTime
-from simulation.cuda import make_cuda
+from simulation.cuda import make_card_clock, make_cuda
 from tiny_blip2 import STAGES, batch, tiny_blip2
 from torch import nn
 from transformers.activations import ACT2FN
@@ -175,7 +175,7 @@ def test_what_rested_is_warmed_up_before_its_layers_are_timed():
     result = profile_layers(
         model,
         lambda: model(torch.zeros(1, 2)),
-        clock=CudaClock("cuda:0", cuda),
+        clock=make_card_clock(cuda),
         stopwatch=CudaStopwatch("cuda:0", cuda),
         warmup=LatencyPlan(min_warmup_s=1.0, max_warmup_s=5.0),
         stage_of=lambda name: None,
@@ -190,7 +190,7 @@ def test_what_rested_is_warmed_up_before_its_layers_are_timed():
         generator.generate,
         decoder=generator.decoder,
         new_tokens=3,
-        clock=CudaClock("cuda:0", cuda),
+        clock=make_card_clock(cuda),
         stopwatch=CudaStopwatch("cuda:0", cuda),
         warmup=LatencyPlan(min_warmup_s=1.0, max_warmup_s=5.0),
         iterations=2,
