@@ -16,7 +16,7 @@ from pathlib import Path
 from drawing import Mutant
 from selecting import select_tests
 
-LIMIT_S = 120
+LIMIT_S = 180
 """How long one test may take; a test that takes longer has noticed something."""
 PASSED, NO_TESTS = 0, 5
 FORKS = multiprocessing.get_context("forkserver")
