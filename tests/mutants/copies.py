@@ -16,7 +16,7 @@ from pathlib import Path
 from drawing import Mutant
 from selecting import select_tests
 
-LIMIT_S = 120
+LIMIT_S = 180
 """How long one test may take; a test that takes longer has noticed something."""
 PASSED, NO_TESTS = 0, 5
 FORKS = multiprocessing.get_context("forkserver")
@@ -27,10 +27,15 @@ FORKS.set_forkserver_preload(["__main__", *HEAVY, "pandas", "pyarrow.parquet", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether tests noticed a mutant; `failed` are those that did, if the mutant let any start."""
+    """Whether tests noticed a mutant; `failed` are those that did, if it let them start and end."""
 
     noticed: bool
     failed: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        if not self.noticed:
+            return "unnoticed"
+        return f"noticed by {', '.join(sorted(self.failed)) or 'tests that could not start or end'}"
 
     def without(self, tests: frozenset[str]) -> "Verdict":
         """Return what is left where some tests do not count."""

@@ -73,9 +73,8 @@ def try_mutants(mutants: Iterable[Mutant], folder: Path, workers: int) -> list[T
             tried = Tried(mutant, copy.attempt(mutant))
         finally:
             copies.put(copy)
-        outcome = "noticed" if tried.verdict.noticed else "unnoticed"
         seconds = time.monotonic() - start
-        print(f"{outcome} in {seconds:.0f} s: {mutant.row}", file=sys.stderr, flush=True)
+        print(f"{tried.verdict} in {seconds:.0f} s: {mutant.row}", file=sys.stderr, flush=True)
         return tried
 
     with ThreadPoolExecutor(workers) as pool:

@@ -29,8 +29,9 @@ def select_tests(file: Path) -> Iterator[list[Path]]:
         for test in others
         if test.relative_to(TESTS).parts[0] in folders and module in _reach(test)
     ]
-    # The quick ones first: a mutant is given up at the first failure.
-    yield from filter(None, (own, naming, [test for test in near if test not in naming]))
+    # The narrow ones first: they are quick, and a mutant is given up at the first failure.
+    groups = (own, naming, [test for test in near if test not in naming])
+    yield from (sorted(group, key=lambda test: len(_reach(test))) for group in groups if group)
 
 
 @cache

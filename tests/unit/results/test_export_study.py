@@ -1,6 +1,7 @@
 """The exports for programs: unchanged figures and texts, with a description of each column."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from study_steps import write_study
 from vlmeter.errors import UserError
 from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
 from vlmeter.results.reference import COLUMNS, format_columns_page
+from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
@@ -130,8 +132,13 @@ def test_a_study_is_read_back(exported) -> None:
     study, files, content = exported
     study_read = read_exported(files.folder)
     assert [vars(row) for row in study_read.rows.values()] == content["summary"]
+    assert list(study_read.rows) == [(row["dataset"], row["cell"]) for row in content["summary"]]
     assert study_read.outline == study.outline
     assert study_read.machine == MACHINE
+    assert study_read.repeats == read_repeats(files.repeatability)
+    assert study_read.repeats.latency
+    assert study_read.version == version("vlmeter")
+    assert study_read.folder == files.folder
 
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,16 @@ def multiply_latency(factor: float) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
+@pytest.fixture(scope="module")
+def multiplied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
+    """Give the summary of the study with its latency multiplied; not to be changed."""
+    return cache(
+        lambda factor: edit_record(
+            tmp_path_factory.mktemp("multiplied") / "base", multiply_latency(factor)
+        )
+    )
+
+
 @pytest.mark.parametrize(
     ("limits", "kept"),
     [
@@ -132,17 +143,17 @@ def test_every_kind_of_figure_can_be_gated(study, metric: str) -> None:
     ],
 )
 def test_a_relative_limit_is_broken_beyond_the_allowance_and_the_noise(
-    study, tmp_path: Path, factor: float, limits: dict[str, float], kept: bool
+    study, multiplied, factor: float, limits: dict[str, float], kept: bool
 ) -> None:
-    baseline = edit_record(tmp_path / "base", multiply_latency(factor))
+    baseline = multiplied(factor)
     (verdict,) = judge_limits(study, plan_gate("latency", SIXTEEN, baseline=baseline, **limits))
     assert verdict.kept is kept
     assert verdict.difference / verdict.base == pytest.approx(1 / factor - 1)
     assert verdict.low < verdict.difference < verdict.high
 
 
-def test_a_summary_alone_is_enough_as_a_baseline(study, tmp_path: Path) -> None:
-    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+def test_a_summary_alone_is_enough_as_a_baseline(study, multiplied, tmp_path: Path) -> None:
+    baseline = multiplied(0.8)
     alone = tmp_path / "kept.csv"
     shutil.copy(baseline, alone)
     limits = {"max_increase_percent": 10, "baseline": alone}
@@ -191,10 +202,8 @@ def test_without_an_interval_the_allowance_alone_decides(study, tmp_path: Path) 
     assert describe_finding(strict).endswith("+11 % no interval")
 
 
-def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(
-    study, tmp_path: Path
-) -> None:
-    baseline = edit_record(tmp_path / "base", multiply_latency(1))
+def test_a_cell_that_was_not_measured_breaks_its_limits_with_its_reason(study, multiplied) -> None:
+    baseline = multiplied(1)
     verdicts = judge_limits(
         study,
         plan_gate("latency", CUDA, max=1e9),
@@ -321,15 +330,15 @@ def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
     assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
 
 
-def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, tmp_path: Path) -> None:
-    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, multiplied) -> None:
+    baseline = multiplied(0.8)
     limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
     text = describe_gates(judge(study, limit))[1].text
     assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in text
 
 
-def test_a_verdict_holds_values_and_no_sentence(study, tmp_path: Path) -> None:
-    baseline = edit_record(tmp_path / "base", multiply_latency(0.8))
+def test_a_verdict_holds_values_and_no_sentence(study, multiplied) -> None:
+    baseline = multiplied(0.8)
     limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
     verdict, _ = judge_limits(study, limit, plan_gate("wer_value", CUDA, max=1))
     assert (verdict.metric, verdict.unit, verdict.bound) == ("latency", "s", 10)
@@ -344,8 +353,8 @@ def test_a_verdict_holds_values_and_no_sentence(study, tmp_path: Path) -> None:
     assert not {"limit", "found", "why_not"} & set(lost)
 
 
-def test_the_russian_page_says_the_gates_in_russian(study, tmp_path: Path) -> None:
-    slower = edit_record(tmp_path / "base", multiply_latency(0.8))
+def test_the_russian_page_says_the_gates_in_russian(study, multiplied, tmp_path: Path) -> None:
+    slower = multiplied(0.8)
     made = MadeStudy()
     del made.records[BASE]
     lacking = write_study(made, tmp_path / "lacking") / "summary.csv"

@@ -17,7 +17,7 @@ from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import read_record
 from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
-from vlmeter.storage.files import write_json
+from vlmeter.storage.files import file_sha256, write_json
 
 CELL = make_cell(
     "demo-bs1",
@@ -391,3 +391,54 @@ def test_what_was_not_counted_has_no_text():
 def test_a_negative_count_is_refused():
     with pytest.raises(ValueError, match="cannot be negative"):
         format_flops(-1)
+
+
+def damage(path):
+    """Replace a table by another that can be read as well."""
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+
+
+def test_a_record_holds_the_checksums_of_its_tables(study):
+    digests = {
+        "predictions": file_sha256(study.predictions),
+        "timings": "as the cell wrote it",
+    }
+    write_json(study.measurement, {**MEASUREMENT, "files": digests})
+    files = study.score()["files"]
+    assert files == {**digests, "scores": file_sha256(study.scores)}
+
+
+def test_predictions_that_are_not_what_the_cell_wrote_are_named(study):
+    digests = {"predictions": file_sha256(study.predictions)}
+    write_json(study.measurement, {**MEASUREMENT, "files": digests})
+    damage(study.predictions)
+    with pytest.raises(UserError, match=rf"{study.predictions} is damaged"):
+        study.score()
+    assert not study.record.exists()
+
+
+def test_samples_that_are_not_what_was_fetched_are_named_with_their_manifest(study):
+    manifest = study.samples.with_suffix(".json")
+    write_json(manifest, {"sha256": file_sha256(study.samples)})
+    study.score()
+    damage(study.samples)
+    with pytest.raises(UserError, match=rf"{study.samples} is damaged.*{manifest}"):
+        study.score()
+
+
+def test_a_figure_is_resampled_as_the_job_says(study):
+    def get_ends(**options):
+        wer = study.figures(**options)["wer"]
+        return wer["low"], wer["high"]
+
+    # Of three samples many resamples have the same ends whatever the seed, and few have not.
+    few, many = (
+        {get_ends(seed=seed, resamples=resamples) for seed in range(6)} for resamples in (5, 500)
+    )
+    assert (len(few) > 1, len(many)) == (True, 1)
+
+
+def test_the_metrics_are_those_of_the_jobs_task(study):
+    assert "cider_d" in study.figures(task="caption")
+    assert "vqa_accuracy" in study.figures(task="vqa")

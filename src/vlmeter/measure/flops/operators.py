@@ -76,12 +76,14 @@ NORM_NAMES = frozenset(name.removeprefix("aten::") for name in NORM_HANDLES)
 HEAVY_OPERATORS = frozenset(
     f"aten::{name}"
     for name in (
-        "_native_multi_head_attention", "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd",
-        "_weight_int4pack_mm", "_weight_int8pack_mm", "_scaled_mm", "_int_mm", "addbmm", "addmv",
-        "addr", "bilinear", "cdist", "chain_matmul", "conv1d", "conv2d", "conv3d",
-        "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "cov", "dot",
-        "ger", "gru", "gru_cell", "inner", "kron", "lstm", "lstm_cell", "mkldnn_convolution",
-        "mkldnn_linear", "multi_dot", "mv", "outer", "rnn_relu", "rnn_tanh", "tensordot", "vdot",
+        "_efficient_attention_forward", "_native_multi_head_attention", "_slow_conv2d_forward",
+        "_thnn_fused_lstm_cell", "_transformer_encoder_layer_fwd", "_weight_int4pack_mm",
+        "_weight_int8pack_mm", "_scaled_mm", "_int_mm", "addbmm", "addmv", "addr", "bilinear",
+        "cdist", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+        "conv_transpose2d", "conv_transpose3d", "convolution", "convolution_overrideable", "cov",
+        "cudnn_convolution", "dot", "ger", "gru", "gru_cell", "inner", "kron", "lstm", "lstm_cell",
+        "mkldnn_convolution", "mkldnn_linear", "mv", "outer", "rnn_relu", "rnn_tanh", "tensordot",
+        "vdot",
     )
 )  # fmt: skip
 """Operators that do matrix work and that no handle above counts."""
