@@ -376,7 +376,7 @@ class Tree:
         else:
             code = run_snakemake(arguments, self.folder, environment)
             text = self.path(".printed").read_text()
-        lines = events.read_text().splitlines() if events.exists() else []
+        lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
         return Outcome(code, text, tuple(map(json.loads, lines)))
 
     def _start_snakemake(

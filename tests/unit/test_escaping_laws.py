@@ -7,7 +7,7 @@ from functools import cache
 
 import matplotlib as mpl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vlmeter.escaping import csv_text, markdown, one_line, printable
@@ -52,6 +52,7 @@ def test_what_is_printable_stays_as_it_is(text):
     assert printable(visible) == visible
 
 
+@example("cost in $x^2$ <b>&amp;")
 @given(st.lists(PIECES | st.text(LATIN, max_size=4), max_size=6).map("".join))
 @settings(max_examples=10)
 def test_a_figure_shows_any_text_as_it_is(tmp_path_factory, text):

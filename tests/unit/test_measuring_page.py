@@ -6,19 +6,15 @@ calls, the fixtures that it takes, and what these call in turn.
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from reached_code import SOURCE, TESTS, list_imported, list_reached, read_file, write_code
 
 REPOSITORY = Path(__file__).parents[2]
-TESTS, SOURCE = REPOSITORY / "tests", REPOSITORY / "src"
 PAGE = (REPOSITORY / "docs/measuring.md").read_text()
 TEST_NAME = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 NAMED = sorted(set(TEST_NAME.findall(PAGE)))
-MODULE = re.compile(r"from (vlmeter[\w.]*) import (\w+)|\b(vlmeter(?:\.\w+)+)")
 OF_ANOTHER = {
     "test_an_energy_window_samples_four_times_a_second_while_the_device_works": (
         "vlmeter.measure.energy.rounds"
@@ -66,68 +62,6 @@ def start_of(start: str):
     return lambda part: part.startswith(start)
 
 
-class File(NamedTuple):
-    """What a Python file of the tests defines and imports, by name."""
-
-    definitions: dict[str, ast.AST]
-    imports: dict[str, str]
-
-
-@cache
-def read_file(path: Path) -> File:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    definitions: dict[str, ast.AST] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            definitions[node.name] = node
-        elif isinstance(node, ast.Assign):
-            definitions |= {each.id: node for each in node.targets if isinstance(each, ast.Name)}
-    imports = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            imports |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-        elif isinstance(node, ast.Import):
-            imports |= {a.asname or a.name.partition(".")[0]: a.name for a in node.names}
-    return File(definitions, imports)
-
-
-def list_names(node: ast.AST) -> Iterator[str]:
-    """Yield the names that a piece of code uses, its fixtures among them."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            yield each.id
-        elif isinstance(each, ast.arg):
-            yield each.arg
-
-
-def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator[ast.AST | str]:
-    """Yield the code that a test runs within the tests, and the package's modules that it names."""
-    if (path, name) in seen:
-        return
-    seen.add((path, name))
-    file = read_file(path)
-    if name in file.definitions:
-        node = file.definitions[name]
-        yield node
-        # Code that runs in a Python of its own is a text here.
-        for package, attribute, whole in MODULE.findall(ast.unparse(node)):
-            yield whole or f"{package}.{attribute}"
-        for used in dict.fromkeys(list_names(node)):
-            yield from list_reached(path, used, seen)
-    elif name in file.imports:
-        module, _, attribute = file.imports[name].rpartition(".")
-        support = TESTS / "support" / f"{module or attribute}.py"
-        if file.imports[name].startswith("vlmeter"):
-            yield file.imports[name]
-        elif support.exists():
-            yield from list_reached(support, attribute, seen)
-    else:
-        for folder in path.parents:
-            conftest = folder / "conftest.py"
-            if folder.is_relative_to(TESTS) and conftest.exists() and conftest != path:
-                yield from list_reached(conftest, name, seen)
-
-
 def find_module(path: Path) -> str | None:
     """Return the module that a file of unit tests is named after."""
     relative = path.relative_to(TESTS)
@@ -138,29 +72,13 @@ def find_module(path: Path) -> str | None:
     return module if SOURCE.joinpath(*module.split(".")).with_suffix(".py").exists() else None
 
 
-def list_imported(names: set[str]) -> set[str]:
-    """Return the package's modules that are imported where these are, directly or not."""
-    modules: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        parts = waiting.pop().split(".")
-        while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
-            parts.pop()
-        module = ".".join(parts)
-        if parts and module not in modules:
-            modules.add(module)
-            imports = read_file(SOURCE.joinpath(*parts).with_suffix(".py")).imports
-            waiting += [each for each in imports.values() if each.startswith("vlmeter")]
-    return modules
-
-
 @pytest.mark.parametrize(("file", "test"), NAMED)
 def test_a_named_test_is_there_and_runs_what_it_is_named_after(file: str, test: str) -> None:
     (path,) = TESTS.rglob(file)
     function = read_file(path).definitions[test]
     reached = list(list_reached(path, test, set()))
     modules = {each for each in reached if isinstance(each, str)}
-    code = "\n".join(ast.unparse(each) for each in reached if isinstance(each, ast.AST))
+    code = "\n".join(write_code(each) for each in reached if isinstance(each, ast.AST))
     assert "skip" not in "".join(map(ast.unparse, function.decorator_list))
     assert re.search(r"\bassert\b|pytest\.raises|\bassert_\w+\(", code)
     module = OF_ANOTHER.get(test) or find_module(path)

@@ -2,13 +2,18 @@
 
 import ast
 import re
+from functools import cache
 
 import pytest
+from reached_code import TESTS, list_imported, list_reached, read_file, write_code
 from tiny_families import FAMILIES
 
 from vlmeter.config.optimizations import BUILT_IN
 from vlmeter.metrics.registry import TASK_METRICS
 from vlmeter.models.support import PROVED
+
+ROW = re.compile(r"((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?(?:\[([\w-]+)\])?")
+"""A test, with its file alone or the case of a parameter."""
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +51,46 @@ def test_there_are_four_tables(tables):
 def test_every_row_names_a_test_that_there_is(tables, tests):
     for rows in tables.values():
         for row in rows:
-            file, name, case = re.fullmatch(
-                r"((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?(?:\[([\w-]+)\])?", row[-1]
-            ).groups()
+            file, name, case = ROW.fullmatch(row[-1]).groups()
             assert tests(file), row
             assert name is None or name in tests(file), row
             assert name is not None or case in FAMILIES, row
+
+
+@cache
+def list_code(file, name):
+    """Return the modules that a row's test imports, and the code that it runs."""
+    (path,) = TESTS.rglob(file)
+    names = [name] if name else [test for test in read_file(path).definitions if "test_" in test]
+    seen = set()
+    reached = [each for test in names for each in list_reached(path, test, seen)]
+    modules = list_imported({each for each in reached if isinstance(each, str)})
+    return modules, "\n".join(write_code(each) for each in reached if isinstance(each, ast.AST))
+
+
+def test_the_test_of_an_optimisation_runs_it(tables):
+    for row in tables["optimisations"][:-1]:
+        _, code = list_code(*ROW.fullmatch(row[-1]).groups()[:2])
+        assert f"'{row[0]}'" in code, row
+        assert re.search(r"\bassert\b|pytest\.raises", code), row
+
+
+def test_the_test_of_a_metric_runs_it(tables):
+    modules_of = {
+        metric.name: metric.scores.__module__
+        for metrics in TASK_METRICS.values()
+        for metric in metrics
+    }
+    for row in tables["metrics"]:
+        modules, _ = list_code(*ROW.fullmatch(row[-1]).groups()[:2])
+        assert modules_of[row[0]] in modules, row
+
+
+def test_the_test_of_a_model_or_of_data_runs_the_package(tables):
+    for row in (*tables["models"], *tables["data"]):
+        modules, code = list_code(*ROW.fullmatch(row[-1]).groups()[:2])
+        assert modules, row
+        assert re.search(r"\bassert\b|pytest\.raises", code), row
 
 
 def test_the_models_are_those_that_are_proved(tables):

@@ -143,7 +143,7 @@ def _build_tile(choice: Choice, decision: Decision, base: Axes) -> Tile:
 def _judge(choice: Choice) -> str:
     if choice.is_reference:
         return "same"
-    judged = COSTS if choice.aim is Aim.KNEE else (COST_OF[choice.aim],)
+    judged = tuple(COSTS) if choice.aim is Aim.KNEE else (COST_OF[choice.aim],)
     changes = [choice.changes[name] for name in judged if name in choice.changes]
     is_better = any(change.significant and change.estimate < 0 for change in changes)
     return "better" if is_better else "unknown"

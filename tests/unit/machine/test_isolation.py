@@ -132,17 +132,19 @@ def test_the_fork_runs_no_clean_up_of_the_parent(run_python):
 
 @pytest.mark.parametrize("way", ["SIGKILL", "SIGINT"])
 def test_the_child_dies_with_its_parent(tmp_path, way):
+    """Long before its time is up, and where whoever started the tests ignores SIGINT too."""
     code = (
-        f"{PREAMBLE}def work():\n"
-        "    pathlib.Path('pid').write_text(str(os.getpid()))\n    time.sleep(60)\n"
-        "run_isolated(work, 60)"
+        f"{PREAMBLE}signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def work():\n"
+        "    pathlib.Path('pid').write_text(str(os.getpid()))\n    time.sleep(600)\n"
+        "run_isolated(work, 600)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL, env=dict(os.environ)
     )
     child = read_pid(tmp_path / "pid")
     parent.send_signal(getattr(signal, way))
-    parent.wait()
+    assert parent.wait(timeout=60) == -getattr(signal, way)
     assert ends(child)
 
 

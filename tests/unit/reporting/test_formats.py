@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line
@@ -8,6 +12,8 @@ from vlmeter.results.numbers import (
     format_number,
     format_percent,
     format_quantity,
+    format_signed,
+    format_signed_percent,
     format_with_interval,
 )
 
@@ -155,3 +161,32 @@ def test_plain_words_and_figures_stay_readable_in_the_source(text):
 def test_csv_texts_come_back(text):
     assert csv_original(csv_text(text)) == text
     assert not csv_text(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+SIZES = st.floats(1e-8, 1e8) | st.floats(-1e8, -1e-8)
+PREFIXES = {"n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+
+
+@given(SIZES)
+@settings(max_examples=60)
+def test_a_figure_reads_back_to_three_digits_in_whatever_form(value):
+    assert float(format_number(value)) == pytest.approx(value, rel=5.1e-3)
+    signed = format_signed(value)
+    assert float(signed) == pytest.approx(value, rel=5.1e-3)
+    assert signed[0] == ("+" if value > 0 else "-")
+    number, unit = format_quantity(value, "J").split()
+    assert float(number) * PREFIXES[unit[:-1]] == pytest.approx(value, rel=5.1e-3)
+    share = format_signed_percent(value / 1e8)
+    assert float(share.removesuffix(" %")) / 100 == pytest.approx(value / 1e8, abs=5.1e-3)
+
+
+@given(SIZES, st.floats(0, 9), st.floats(0, 9), st.sampled_from([1e-3, 1.0, 1e3]))
+@settings(max_examples=60)
+def test_brackets_read_back_around_their_value_in_the_same_unit(value, below, above, factor):
+    ends = value - below * abs(value), value + above * abs(value)
+    text = format_with_interval(value, *ends, factor)
+    shown = re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", text)
+    assert shown is not None
+    middle, low, high = (float(number) * factor for number in shown.groups())
+    assert (middle, low, high) == pytest.approx((value, *ends), rel=5.1e-3, abs=1e-12)
+    assert low <= middle <= high

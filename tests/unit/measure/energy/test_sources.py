@@ -144,6 +144,10 @@ def test_idle_watts_stand_by_device(machine):
     assert idle.reason == {}
 
 
-def test_the_cell_s_meter_needs_no_more_than_the_description(machine):
-    meter = make_energy_meter(replace(machine, cpu=LOAD_MODEL), ENERGY_SETTINGS, "cpu")
-    assert isinstance(meter, EnergyMeter)
+def test_the_cell_s_meter_takes_its_sources_from_the_description(machine):
+    described = replace(machine, cpu=replace(LOAD_MODEL, method="as described"))
+    settings = replace(ENERGY_SETTINGS, min_window_s=0.05)
+    meter = make_energy_meter(described, settings, "cpu")
+    energy = meter.measure([_spin], CpuClock(), window_s=0.1, samples_per_batch=1, repeats=1)
+    methods = {part.device: part.method for part in energy.components}
+    assert methods == {"cpu": "as described", "ram": described.ram.method}

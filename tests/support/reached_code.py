@@ -1,0 +1,107 @@
+"""What a test runs, by its syntax: its helpers and fixtures, and the modules that it imports."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+TESTS = Path(__file__).parents[1]
+SOURCE = TESTS.parent / "src"
+MODULE = re.compile(r"from (vlmeter[\w.]*) import (\w+)|\b(vlmeter(?:\.\w+)+)")
+
+
+class File(NamedTuple):
+    """What a Python file of the tests defines and imports, by name."""
+
+    definitions: dict[str, ast.AST]
+    imports: dict[str, str]
+
+
+@cache
+def read_file(path: Path) -> File:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    definitions: dict[str, ast.AST] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions[node.name] = node
+        elif isinstance(node, ast.Assign):
+            definitions |= {each.id: node for each in node.targets if isinstance(each, ast.Name)}
+    imports = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            imports |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            imports |= {a.asname or a.name.partition(".")[0]: a.name for a in node.names}
+    return File(definitions, imports)
+
+
+@cache
+def list_names(node: ast.AST) -> tuple[str, ...]:
+    """Return the names that a piece of code uses, its fixtures among them."""
+    names: dict[str, None] = {}
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            names[each.id] = None
+        elif isinstance(each, ast.arg):
+            names[each.arg] = None
+    return tuple(names)
+
+
+@cache
+def write_code(node: ast.AST) -> str:
+    """Return a piece of code as text."""
+    return ast.unparse(node)
+
+
+@cache
+def list_named_modules(node: ast.AST) -> tuple[str, ...]:
+    """Return the package's modules that a piece of code names, in texts of code too."""
+    # Code that runs in a Python of its own is a text here.
+    return tuple(
+        whole or f"{package}.{attribute}"
+        for package, attribute, whole in MODULE.findall(write_code(node))
+    )
+
+
+def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator[ast.AST | str]:
+    """Yield the code that a test runs within the tests, and the package's modules that it names."""
+    if (path, name) in seen:
+        return
+    seen.add((path, name))
+    file = read_file(path)
+    if name in file.definitions:
+        node = file.definitions[name]
+        yield node
+        yield from list_named_modules(node)
+        for used in list_names(node):
+            yield from list_reached(path, used, seen)
+    elif name in file.imports:
+        module, _, attribute = file.imports[name].rpartition(".")
+        support = TESTS / "support" / f"{module or attribute}.py"
+        if file.imports[name].startswith("vlmeter"):
+            yield file.imports[name]
+        elif support.exists():
+            yield from list_reached(support, attribute, seen)
+    else:
+        for folder in path.parents:
+            conftest = folder / "conftest.py"
+            if folder.is_relative_to(TESTS) and conftest.exists() and conftest != path:
+                yield from list_reached(conftest, name, seen)
+
+
+def list_imported(names: set[str]) -> set[str]:
+    """Return the package's modules that are imported where these are, directly or not."""
+    modules: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        parts = waiting.pop().split(".")
+        while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
+            parts.pop()
+        module = ".".join(parts)
+        if parts and module not in modules:
+            modules.add(module)
+            imports = read_file(SOURCE.joinpath(*parts).with_suffix(".py")).imports
+            waiting += [each for each in imports.values() if each.startswith("vlmeter")]
+    return modules
