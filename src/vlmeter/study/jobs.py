@@ -6,13 +6,12 @@ versions of the libraries that decide its figures.
 """
 
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 
 from vlmeter.cell import attempts
 from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJob
 from vlmeter.errors import UserError
-from vlmeter.machine import devices, gpu_state
+from vlmeter.machine import devices
 from vlmeter.machine.job import MachineJob, PeakSetting
 from vlmeter.provenance import software_versions
 from vlmeter.results.cell import RecordCell
@@ -21,6 +20,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import read_json
 from vlmeter.storage.job_keys import JobKey, compute_job_key
 from vlmeter.storage.layout import ATTEMPT_KINDS, SOURCE_DIGESTS, AttemptKind
+from vlmeter.study.gpus import Gpus
 from vlmeter.study.script_digests import get_script_digest
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
@@ -57,7 +57,7 @@ class Jobs:
         self._notes = {
             kind: attempts.read_attempts(study.folder.attempts_of(kind)) for kind in ATTEMPT_KINDS
         }
-        self._described_gpus = _read_described_gpus(study.folder.machine)
+        self._gpus = Gpus(study.folder.machine)
         self._sources = SourceDigests(SOURCE_DIGESTS)
         self._fingerprints: dict[tuple[str, bool], list[str]] = {}
 
@@ -83,38 +83,17 @@ class Jobs:
         once.
         """
         measure = self._study.config.measure
-        present = {**self._described_gpus, **self._describe_present_gpus()}
         pairs = {(cell.axes.device, cell.axes.dtype) for cell in self._study.cells}
         job = MachineJob(
             energy=self._study.measure_settings.energy,
             idle_window_s=measure.energy.idle_window_s,
             cpu_threads=measure.cpu_threads,
             peaks=[PeakSetting(device, dtype) for device, dtype in sorted(pairs)],
-            gpus=[] if self._elsewhere else sorted(present.values()),
+            gpus=[] if self._elsewhere else self._gpus.list_described(),
             code=get_script_digest("describe_machine"),
             software=software_versions(_MEASURING),
         )
         return asdict(job)
-
-    def _describe_present_gpus(self) -> dict[str, str]:
-        """Return how each GPU that is here would be described, by UUID.
-
-        One that was free when it was described stays so: its idle watts and peaks are right.
-        """
-        return {
-            gpu.uuid: _describe_gpu(
-                gpu.uuid,
-                gpu.driver,
-                taken=gpu.uuid in self._taken
-                and self._described_gpus.get(gpu.uuid, _TAKEN).endswith(_TAKEN),
-            )
-            for gpu in devices.visible_gpus()
-        }
-
-    @cached_property
-    def _taken(self) -> frozenset[str]:
-        """The GPUs that other processes have, looked up once for all jobs."""
-        return frozenset(gpu_state.describe_occupations())
 
     def build_dataset(self, dataset: str) -> Params:
         """Return what a data set's sample depends on."""
@@ -263,7 +242,7 @@ class Jobs:
             self._study.config.measure.max_attempts,
             self._list_fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
             self._study.config.measure.timeout_s,
-            self._free_gpus,
+            () if self._elsewhere else self._gpus.free,
         )
         note = self._study.folder.attempt(kind, cell.dataset, name)
         return {**params, "attempt": vars(JobAttempt(count, key, str(note)))}
@@ -276,12 +255,6 @@ class Jobs:
             fingerprint = devices.list_fingerprint(device, compiles=compiles)
             self._fingerprints[device, compiles] = fingerprint
         return self._fingerprints[device, compiles]
-
-    @cached_property
-    def _free_gpus(self) -> list[str]:
-        if self._elsewhere:
-            return []
-        return [gpu.uuid for gpu in devices.visible_gpus() if gpu.uuid not in self._taken]
 
 
 def get_attempt_key(params: Params) -> str:
@@ -296,34 +269,11 @@ def name_shard(cell: Cell, number: int, shards: int) -> str:
     return f"{cell.id}.{number}-of-{shards}"
 
 
-def _read_value(path: Path, key: str) -> object:
-    """Return the value of a key of a JSON file; None where the file is missing or damaged."""
+def _read_content(manifest: Path) -> str | None:
+    """Return the digest of a local source when it was read: one that is gone counts as that."""
     try:
-        return read_json(path).get(key)
+        content = read_json(manifest).get("content")
     except UserError:
         # The job that reads the file names what is wrong.
         return None
-
-
-def _read_content(manifest: Path) -> str | None:
-    """Return the digest of a local source when it was read: one that is gone counts as that."""
-    content = _read_value(manifest, "content")
     return content if isinstance(content, str) else None
-
-
-_TAKEN = ", taken by others"
-
-
-def _describe_gpu(uuid: str, driver: object, *, taken: bool) -> str:
-    return f"{uuid}, driver {driver}{_TAKEN if taken else ''}"
-
-
-def _read_described_gpus(machine: Path) -> dict[str, str]:
-    """Return how each GPU of a description was described, by UUID."""
-    gpus = _read_value(machine, "gpus")
-    if not isinstance(gpus, list):
-        return {}
-    return {
-        gpu["uuid"]: _describe_gpu(gpu["uuid"], gpu.get("driver"), taken=bool(gpu.get("taken")))
-        for gpu in gpus
-    }

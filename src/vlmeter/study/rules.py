@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
 
 from vlmeter.checkout import locate
 from vlmeter.reporting.language import LANGUAGES, get_figure_path
@@ -15,42 +14,16 @@ from vlmeter.storage.layout import AttemptKind, CellKey
 from vlmeter.study.jobs import Jobs, Params, name_shard
 from vlmeter.study.remakes import Remakes
 from vlmeter.study.study import Cell, Study
+from vlmeter.study.wildcards import (
+    CellWildcards,
+    DatasetWildcards,
+    ImageWildcards,
+    ModelWildcards,
+    ShardWildcards,
+)
 
 _NO_NAME = "(?!)"
 """A pattern that matches nothing."""
-
-
-class CellWildcards(Protocol):
-    """The wildcards of a cell's rules."""
-
-    dataset: str
-    cell: str
-
-
-class ShardWildcards(CellWildcards, Protocol):
-    """The wildcards of a shard's rule."""
-
-    number: str
-    shards: str
-
-
-class DatasetWildcards(Protocol):
-    """The wildcard of a data set's rule."""
-
-    dataset: str
-
-
-class ImageWildcards(DatasetWildcards, Protocol):
-    """The wildcards of the rule for images of one size."""
-
-    size: str
-
-
-class ModelWildcards(Protocol):
-    """The wildcards of a model's rule."""
-
-    model: str
-    dtype: str
 
 
 class Rules:
