@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from vlmeter.data.text_files import TEXT_SUFFIXES
 from vlmeter.errors import UserError, one_line, shorten
 
+CSV_SUFFIXES = (".csv", ".tsv")
+TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
 _TABLE_SUFFIXES = (".parquet", *TEXT_SUFFIXES)
 _KINDS = "parquet, CSV, TSV or JSONL"
 _SHOWN_NAMES = 4

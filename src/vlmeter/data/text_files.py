@@ -14,11 +14,10 @@ from typing import Any, TextIO
 from vlmeter.data.cells import parse_brackets
 from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
 from vlmeter.data.features import Cells
+from vlmeter.data.local_files import CSV_SUFFIXES, TEXT_SUFFIXES
 from vlmeter.data.parquet_files import Files, Row
 from vlmeter.errors import UserError, shorten
 
-CSV_SUFFIXES = (".csv", ".tsv")
-TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
 _MAX_CELL_CHARS = 1 << 24
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _STATED_SEPARATOR = re.compile('"?sep=(.)"?', re.IGNORECASE)
