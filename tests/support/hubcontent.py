@@ -248,7 +248,7 @@ def add_noise(
             "image": Image(),
             "label": ClassLabel(names=["cat", "dog"]),
             "choices": List(Value("string")),
-            "other": Value("binary"),
+            "other": Value("string"),
         }
     )
     generator = np.random.default_rng(0)
@@ -259,7 +259,7 @@ def add_noise(
             "image": {"bytes": generator.bytes(row_bytes), "path": None},
             "label": number % 2,
             "choices": ["a cat", "a dog"],
-            "other": generator.bytes(row_bytes // 4),
+            "other": generator.bytes(row_bytes // 4).hex(),
         }
         for number in range(count)
     ]
