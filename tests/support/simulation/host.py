@@ -108,12 +108,12 @@ class Host:
         return OwnTimes(0.75 * self.own_s, 0.25 * self.own_s, 0.5 * ended, 0.5 * ended)
 
     def _list_children(self, *, recursive: bool) -> list[SimpleNamespace]:
-        def gone() -> None:
+        def refuse() -> None:
             raise RuntimeError("no such process")
 
         live = CHILD_SHARE * self._passed_s() if recursive else 0.0
         times = OwnTimes(0.5 * live, 0.5 * live, 0.0, 0.0)
-        return [SimpleNamespace(cpu_times=gone), SimpleNamespace(cpu_times=lambda: times)]
+        return [SimpleNamespace(cpu_times=refuse), SimpleNamespace(cpu_times=lambda: times)]
 
     def _cpu_times(self) -> CpuTimes:
         passed = self._passed_s()

@@ -28,7 +28,7 @@ def test_the_cuda_clock_times_what_a_device_works_behind_the_host():
     assert cuda.current is cuda.cards[0], "the device of others is current again"
 
 
-def test_the_host_does_not_wait_between_the_calls():
+def test_the_cuda_clock_synchronises_once_whatever_the_number_of_calls():
     time = SimulatedTime()
     cuda = make_cuda(time)
     begun = []

@@ -221,7 +221,7 @@ def work_milliseconds(cuda):
     return lambda milliseconds: cuda.current.work(1e-3 * milliseconds)
 
 
-def test_cuda_layers_are_marked_by_events():
+def test_cuda_layers_are_marked_by_events_and_synchronised_once():
     cuda = make_cuda(SimulatedTime())
     model = CostlyModel(work_milliseconds(cuda))
     result = profile_layers(
