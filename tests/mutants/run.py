@@ -79,16 +79,16 @@ def try_mutants(mutants: Iterable[Mutant], folder: Path, workers: int) -> list[T
 
     with ThreadPoolExecutor(workers) as pool:
         tried = list(pool.map(attempt, mutants))
-    anyway = copies.get().failing_anyway({test for one in tried for test in one.verdict.failed})
+    anyway = copies.get().failing_anyway({test for each in tried for test in each.verdict.failed})
     if anyway:
         print(f"fail without a mutant, too: {', '.join(sorted(anyway))}", file=sys.stderr)
-    return [Tried(one.mutant, one.verdict.without(anyway)) for one in tried]
+    return [Tried(each.mutant, each.verdict.without(anyway)) for each in tried]
 
 
 def make_table(tried: list[Tried], areas: dict[Path, str]) -> str:
     """Return how many mutants of each area were noticed, as a Markdown table."""
-    drawn = Counter(areas[one.mutant.file] for one in tried)
-    noticed = Counter(areas[one.mutant.file] for one in tried if one.verdict.noticed)
+    drawn = Counter(areas[each.mutant.file] for each in tried)
+    noticed = Counter(areas[each.mutant.file] for each in tried if each.verdict.noticed)
     counts = [(area, drawn[area], noticed[area]) for area in AREAS]
     counts.append(("all", drawn.total(), noticed.total()))
     lines = ["| area | drawn | noticed | share |", "|---|---:|---:|---:|"]
@@ -115,7 +115,7 @@ def main() -> None:
     print(make_table(tried, areas))
     print(f"\nseed {asked.seed}, {len(tried)} mutants, {minutes:.0f} min")
     listed = LISTED.read_text(encoding="utf-8")
-    unnoticed = [one.mutant.row for one in tried if not one.verdict.noticed]
+    unnoticed = [each.mutant.row for each in tried if not each.verdict.noticed]
     unlisted = [row for row in unnoticed if row not in listed]
     print(f"\nUnnoticed, {len(unlisted)} of them not in {LISTED}:")
     for row in unnoticed:

@@ -140,12 +140,12 @@ def list_row_groups(
             f"{path} cannot be read as parquet: {files.describe_error(error)}"
         ) from error
     schema = parquet.schema_arrow
-    found = find_columns(path, columns, schema.names)
+    present = find_columns(path, columns, schema.names)
     _check_fields(path, columns, schema)
     footer = parquet.metadata
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
-        size = _sum_compressed_bytes(group, found)
+        size = _sum_compressed_bytes(group, present)
         yield RowGroup(path, number, group.num_rows, first_row, size, footer)
         first_row += group.num_rows
 

@@ -219,9 +219,9 @@ def list_text_groups(
     """Yield the one group of rows that a table of text is."""
     del files
     names, rows = describe_text_table(Path(path))
-    found = find_columns(path, columns, names)
-    if set(columns) - set(found):
-        _check_fields(path, columns, read_text_table(Path(path), found))
+    present = find_columns(path, columns, names)
+    if set(columns) - set(present):
+        _check_fields(path, columns, read_text_table(Path(path), present))
     yield TextTable(path, rows, first_row, names)
 
 

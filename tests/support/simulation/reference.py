@@ -65,16 +65,16 @@ class Reference:
 
     def count_step(self, new_tokens: int) -> "dict[str, LayerTruth]":
         """Return what each layer does in the mean decode step of a generation of such a length."""
-        one, many = (self._watch(lambda n=n: self.run(n)) for n in (1, new_tokens))
+        first, whole = (self._watch(lambda n=n: self.run(n)) for n in (1, new_tokens))
         steps = new_tokens - 1
         return {
             name: LayerTruth(
-                (all_.calls - one[name].calls) / steps,
-                (all_.seconds - one[name].seconds) / steps,
-                (all_.flops - one[name].flops) / steps,
+                (all_.calls - first[name].calls) / steps,
+                (all_.seconds - first[name].seconds) / steps,
+                (all_.flops - first[name].flops) / steps,
             )
-            for name, all_ in many.items()
-            if all_.calls > one[name].calls
+            for name, all_ in whole.items()
+            if all_.calls > first[name].calls
         }
 
     def _watch(self, run: Any) -> "dict[str, LayerTruth]":

@@ -87,7 +87,7 @@ def test_a_country_without_a_figure_is_refused_with_what_to_give_instead(values,
     assert len(sentence) < 400
 
 
-def test_norway_without_quotes_is_told_as_such(values):
+def test_norway_without_quotes_is_named_as_what_yaml_takes_it_for(values):
     [sentence] = refuse(values, measure__energy__country_iso_code=load_word("NO"))
     assert "is false for YAML" in sentence
 

@@ -55,9 +55,9 @@ def test_cells_of_other_models_are_partners_by_every_other_axis():
 
 
 def test_a_setting_that_a_study_has_twice_has_no_partner():
-    one, two = make_cell("m", model="m"), make_cell("k", model="k")
+    first, second = make_cell("m", model="m"), make_cell("k", model="k")
     other = make_cell("n", model="n")
-    for a, b in ((index(one, two), index(other)), (index(other), index(one, two))):
+    for a, b in ((index(first, second), index(other)), (index(other), index(first, second))):
         assert match_cells(a, b).pairs == ()
         assert len(match_cells(a, b).only_a) + len(match_cells(a, b).only_b) == 3
 
