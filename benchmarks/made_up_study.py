@@ -40,6 +40,7 @@ from vlmeter.results.job import ScoreJob
 from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.job_keys import write_job_key
 from vlmeter.storage.layout import CellFolder
 from vlmeter.storage.parquet import read_table, write_table
 from vlmeter.study.jobs import Jobs
@@ -158,6 +159,7 @@ def fill_results(config: Path) -> Study:
         jobs = Jobs(study)
         _write_machine(study, jobs)
         write_json(study.folder.model_manifest("tiny", "fp32"), {"model": "tiny", "dtype": "fp32"})
+        write_job_key(jobs.build_model_key("tiny", "fp32"))
         answers = {}
         for dataset in study.config.datasets:
             _write_data(study, jobs, dataset)
@@ -197,9 +199,11 @@ def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     folder = study.folder.dataset(dataset)
     job = DatasetJob.from_params(jobs.build_dataset(dataset))
     download_dataset(job, folder.samples, folder.manifest)
+    write_job_key(jobs.build_dataset_key(dataset))
     for size in dict.fromkeys(cell.axes.image_size for cell in study.cells):
         write_table(folder.images(size), [], IMAGES)
         write_json(folder.images_manifest(size), {"dataset": dataset, "image_size": size})
+        write_job_key(jobs.build_images_key(dataset, size))
 
 
 @dataclass(frozen=True)
