@@ -136,6 +136,7 @@ def layers(device: str) -> Iterator[Comparison]:
         forward_call(model, inputs),
         clock=make_clock(device),
         stopwatch=make_stopwatch(device),
+        warmup=LatencyPlan(),
         stage_of=lambda name: name.split(".")[0],
         iterations=20,
     )
@@ -157,6 +158,7 @@ def layers(device: str) -> Iterator[Comparison]:
         new_tokens=16,
         clock=make_clock(device),
         stopwatch=make_stopwatch(device),
+        warmup=LatencyPlan(),
         iterations=10,
     )
     if step is None:

@@ -126,6 +126,7 @@ def layers(subject: Subject) -> Iterator[Comparison]:
         call,
         clock=subject.clock,
         stopwatch=make_stopwatch(subject.device),
+        warmup=LatencyPlan(max_warmup_s=subject.turn_s),
         stage_of=loaded.family.stage_of,
         iterations=PASSES,
     )
