@@ -82,7 +82,7 @@ def make_quality(cell: RecordCell) -> Quality:
         samples=300,
         scored=299,
         unscored=1,
-        bad_samples=(BadSample("q17", "no prediction", ()),),
+        bad_samples=(BadSample("q17", "the image is cut short", ()),),
         definition="Texts are lower-cased and stripped of punctuation; best reference.",
     )
 

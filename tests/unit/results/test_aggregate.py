@@ -265,7 +265,7 @@ def test_characters_that_no_file_can_hold_are_replaced(tmp_path):
         ("[]", "holds no JSON object"),
         ("", "cannot be read as JSON"),
         ({"status": "ok"}, "lacks cell.id"),
-        (lose(status="fine"), "known status ('fine')"),
+        (lose(status="fine"), "known status (fine)"),
         (lose(latency="fast"), "latency is 'fast', not a number"),
         (lose(latency=True), "latency is True, not a number"),
         (lose(latency=float("nan")), "latency is nan, not a number"),
