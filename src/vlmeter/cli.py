@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlmeter.checkout import CHECKOUT
 from vlmeter.errors import UserError
+from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.layout import RESULTS
 
 CONFIG = Path("config/config.yaml")

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from vlmeter.checkout import CHECKOUT
-from vlmeter.source_file import SourceFile, is_own, module_file
+from vlmeter.source_file import CHECKOUT, SourceFile, is_own, module_file
 
 SCRIPTS = CHECKOUT / "workflow/scripts"
 _AROUND = frozenset({"vlmeter.scripting"})

@@ -22,6 +22,8 @@ from typing import TypeGuard
 
 _PACKAGE = "vlmeter"
 _SOURCE = Path(__file__).parent
+CHECKOUT = _SOURCE.resolve().parents[1]
+"""The folder that holds the `Snakefile`, `report/` and `workflow/`."""
 _SENTENCE = "Sentence"
 _SPEAKING = frozenset(
     {"AssertionError", "ImportError", "NotImplementedError", "RuntimeError", "TypeError"}

@@ -39,7 +39,7 @@ from vlmeter.results.job import ScoreJob
 from vlmeter.results.matching import match_cells
 from vlmeter.results.outline import GalleryPlan
 from vlmeter.results.score_predictions import score_predictions
-from vlmeter.results.study_differences import compare_quality
+from vlmeter.results.study_differences import compare_quality, count_changed_answers
 from vlmeter.results.tables import read_differences, read_layers, read_parquet, read_summary
 from vlmeter.results.verify import find_damages
 from vlmeter.status import Status
@@ -105,6 +105,7 @@ class Kept:
         pair = match_cells(rows, rows).pairs[0]
         for folders in ((self.study.root, other), (other, self.study.root)):
             compare_quality(pair, "wer", *folders)
+            count_changed_answers(pair, *folders)
 
     def verify(self) -> None:
         for damage in find_damages(self.study):
@@ -237,7 +238,8 @@ CASES = {
         lambda it: (it.kept.cell / "predictions.parquet", lambda: it.kept.score(it.out)),
         lambda it: (it.kept.samples, lambda: it.kept.score(it.out)),
     ],
-    "results.study_differences._check_scores": [
+    "results.study_differences._check_table": [
+        lambda it: (it.kept.cell / "predictions.parquet", lambda: it.kept.compare(it.copied)),
         lambda it: (it.kept.cell / "scores.parquet", lambda: it.kept.compare(it.copied)),
         lambda it: (
             it.copied / (it.kept.cell / "scores.parquet").relative_to(it.kept.study.root),

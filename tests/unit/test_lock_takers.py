@@ -40,6 +40,7 @@ def work():
     ("job", "lock"),
     [
         ("run_job('a.log', work)", "working ()"),
+        ("run_keyed_job('a.log', {'key': '1', 'note': 'a.json'}, work)", "working ()"),
         ("run_measuring_job('a.log', 'cpu', 0, work)", "measuring_on_cpu ()"),
         (
             "run_measuring_job('a.log', 'cuda', 1, work)",
@@ -68,7 +69,7 @@ def find_call(script):
         for node in ast.walk(ast.parse(script.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id in {"run_job", "run_measuring_job"}
+        and node.func.id in {"run_job", "run_keyed_job", "run_measuring_job"}
     ]
     return call
 

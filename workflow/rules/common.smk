@@ -6,7 +6,6 @@ import sys
 from typing import get_args
 
 from vlmeter.axes import Dtype
-from vlmeter.checkout import locate
 from vlmeter.study.script_digests import get_script_digest
 from vlmeter.errors import UserError
 from vlmeter.study.gates import list_baseline_files, plan_gates
@@ -20,7 +19,7 @@ from vlmeter.study.outline import (
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
 from vlmeter.scripting import pack
-from vlmeter.storage.layout import CellKey
+from vlmeter.storage.layout import CellKey, locate
 from vlmeter.study.read_study import read_study
 from vlmeter.study.rules import Rules, list_catalogues, translate_figures
 

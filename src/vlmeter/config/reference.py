@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from vlmeter.checkout import CHECKOUT
 from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.schema import StudyConfig
+from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import write_text
 
 SCHEMA = CHECKOUT / "workflow/schemas/config.schema.json"

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from vlmeter.checkout import CHECKOUT
 from vlmeter.errors import UserError
+from vlmeter.source_file import CHECKOUT
 
 LANGUAGES = ("en", "ru")
 """Files in the first language have no language in their name."""

@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from vlmeter.checkout import CHECKOUT
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
@@ -38,6 +37,7 @@ from vlmeter.results.numbers import format_percent, format_quantity
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
+from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 

@@ -5,9 +5,9 @@
 
 from collections.abc import Sequence
 
-from vlmeter.checkout import CHECKOUT
 from vlmeter.results.columns import Column
 from vlmeter.results.export_study import KEYS, LAYOUT, TABLES
+from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import write_text
 
 COLUMNS = CHECKOUT / "docs/columns.md"

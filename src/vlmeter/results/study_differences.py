@@ -72,7 +72,7 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     cell_a, cell_b = _find_cell(folder_a, pair.a), _find_cell(folder_b, pair.b)
     if has_same_samples(pair) and cell_a.scores.exists() and cell_b.scores.exists():
         for cell in (cell_a, cell_b):
-            _check(cell, cell.scores)
+            _check_table(cell, cell.scores)
         paired = Answers(seed=SEED).compare_quality(cell_b.scores, cell_a.scores, metric)
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
@@ -91,7 +91,7 @@ def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed
     if not has_same_samples(pair) or not a.predictions.exists() or not b.predictions.exists():
         return None
     for cell in (a, b):
-        _check(cell, cell.predictions)
+        _check_table(cell, cell.predictions)
     changed = Answers(seed=SEED).count_changed(b.predictions, a.predictions)
     return changed if changed.shared else None
 
@@ -100,7 +100,7 @@ def _find_cell(folder: Path, row: SummaryRow) -> CellFolder:
     return StudyFolder(folder).cell(CellKey(row.dataset, row.cell))
 
 
-def _check(cell: CellFolder, table: Path) -> None:
+def _check_table(cell: CellFolder, table: Path) -> None:
     """Check a table of a cell, where the study keeps the record that has its checksum."""
     if cell.record.exists() and table.stem in (digests := checksums(read_json(cell.record))):
         check_whole(table, digests[table.stem])

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from vlmeter.source_file import CHECKOUT
+
 RESULTS = Path("results")
 """Holds the folders of all studies, from the working directory."""
 SOURCE_DIGESTS = RESULTS / ".sources.json"
@@ -15,6 +17,18 @@ SOURCE_DIGESTS = RESULTS / ".sources.json"
 AttemptKind = Literal["cells", "layers", "control", "shards"]
 PreparedKind = Literal["samples", "images", "models"]
 ATTEMPT_KINDS: tuple[AttemptKind, ...] = ("cells", "layers", "control", "shards")
+
+
+def locate(name: str) -> Path:
+    """Return the path of a file of the checkout, as Snakemake is to note it.
+
+    It is relative where the checkout is the working directory, so that a study which moves with its
+    checkout has nothing to do.
+
+    Args:
+        name: Its path below the checkout.
+    """
+    return Path(name) if Path.cwd() == CHECKOUT else CHECKOUT / name
 
 
 class CellKey(NamedTuple):

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path
 
-from vlmeter.checkout import locate
 from vlmeter.reporting.language import LANGUAGES, get_figure_path
-from vlmeter.storage.layout import AttemptKind, CellKey
+from vlmeter.storage.layout import AttemptKind, CellKey, locate
 from vlmeter.study.jobs import Jobs, Params, name_shard
 from vlmeter.study.remakes import Remakes
 from vlmeter.study.study import Cell, Study

@@ -152,6 +152,28 @@ def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not
     assert "codecarbon counts all GPUs as one" in energy.energy_reason
 
 
+def test_of_several_gpus_with_counters_codecarbon_s_sum_stands_beside_none():
+    time = SimulatedTime()
+    meter = EnergyMeter(
+        SOURCES,
+        ENERGY_SETTINGS,
+        open_gpus(FakeNvml({}, {})),
+        tracker=make_tracker(time, {**WATTS, "gpu": 500.0}),
+        counters=[
+            make_counter(name, lambda watts=watts: 1e6 + watts * time.now_s)
+            for name, watts in (("gpu0", 200.0), ("gpu1", 300.0))
+        ],
+        follow=time.follow,
+    )
+    energy = meter.measure(
+        [time.call(0.5)], HostClock(time), window_s=10.0, samples_per_batch=1, repeats=2
+    )
+    for name, joules in (("gpu0", 2000.0), ("gpu1", 3000.0)):
+        assert part(energy, name).energy_j == pytest.approx(joules)
+        assert part(energy, name).codecarbon_j is None
+        assert part(energy, name).difference is None
+
+
 def test_a_window_that_is_too_short_gives_no_figure():
     energy = measure(window_s=0.5, cost_s=0.25)
     assert energy.energy_j is None
