@@ -14,7 +14,7 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import DataSource
 from vlmeter.data.manifests import read_images_manifest, read_samples_manifest
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, shorten
 from vlmeter.storage.parquet import read_table
 
 
@@ -159,7 +159,7 @@ def test_images_that_are_missing_or_outside_the_folder_are_named(folder, read, t
         "more/../../secret.png": "more/../../secret.png lies outside of photos/",
         "link.png": "link.png lies outside of photos/",
         "out/secret.png": "out/secret.png lies outside of photos/",
-        f"{folder}/a.png": f"{folder}/a.png is an absolute path; "
+        f"{folder}/a.png": f"{shorten(f'{folder}/a.png')} is an absolute path; "
         "a file is named relative to the table",
         "C:\\a.png": "C:\\a.png is an absolute path; a file is named relative to the table",
         "https://there/a.png": "https://there/a.png is an address; "
