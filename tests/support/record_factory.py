@@ -13,6 +13,18 @@ from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.results.score_predictions import format_flops
 from vlmeter.status import Status
 
+AXES: dict[str, Any] = {
+    "model": "m",
+    "prompt": "bare",
+    "device": "cpu",
+    "dtype": "fp32",
+    "image_size": 224,
+    "image_input": "processor",
+    "batch_size": 1,
+    "max_input_len": 200,
+    "optimization": "eager",
+}
+"""Of a cell like any other."""
 TASK_METRICS = {
     "coco": ("cider_d", "CIDEr-D", 0.61),
     "scienceqa": ("accuracy", "Accuracy", 0.47),

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from record_factory import AXES
+
 from vlmeter.metrics.figure import Figure
 from vlmeter.results.columns import restore_row
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS, DifferenceRow
@@ -12,15 +14,7 @@ from vlmeter.storage.layout import DifferenceKey
 CELL = {
     "cell": "m-bs1",
     "dataset": "coco",
-    "model": "m",
-    "prompt": "bare",
-    "device": "cpu",
-    "dtype": "fp32",
-    "image_size": 224,
-    "image_input": "processor",
-    "batch_size": 1,
-    "max_input_len": 200,
-    "optimization": "eager",
+    **AXES,
     "status": "ok",
     "attempt": 1,
 }

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import record_factory
 from layer_factory import make_layer_record, make_layer_rows
 from machines import MACHINE
 from record_factory import make_cell, make_failed_record, make_ok_record
@@ -29,17 +30,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import write_json
 from vlmeter.storage.layout import CellKey, DifferenceKey
 
-AXES = {
-    "model": "blip2-opt-2.7b",
-    "prompt": "bare",
-    "device": "cpu",
-    "dtype": "fp32",
-    "image_size": 224,
-    "image_input": "processor",
-    "batch_size": 1,
-    "max_input_len": 200,
-    "optimization": "eager",
-}
+AXES = {**record_factory.AXES, "model": "blip2-opt-2.7b"}
 DATASETS = {
     "coco": DatasetInfo("COCO", "caption", "org/coco", "CC BY 4.0"),
     "scienceqa": DatasetInfo("ScienceQA", "multiple_choice", "org/scienceqa", None),

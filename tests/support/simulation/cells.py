@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from job_factory import FIRST_ATTEMPT, get_optimization, make_cell_job, make_layers_job
-from machines import make_machine_job
+from machines import ENERGY_SETTINGS, make_machine_job
 from stored_data import make_model_job, write_samples
 
 from simulation.machine import Settings, SimulatedMachine
@@ -19,7 +19,7 @@ from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.manifests import UnusableSample
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.machine.describe_machine import describe_machine
-from vlmeter.measure.settings import EnergySettings, MeasureSettings
+from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.cell import RecordCell
@@ -40,15 +40,7 @@ MEASURE = MeasureSettings(
     max_warmup_s=5.0,
     batches=2,
     new_tokens=NEW_TOKENS,
-    energy=EnergySettings(
-        window_s=10.0,
-        min_window_s=1.0,
-        min_counter_updates=10,
-        cpu_power_w=None,
-        ram_power_w=None,
-        country_iso_code=None,
-        grid_kg_per_kwh=None,
-    ),
+    energy=ENERGY_SETTINGS,
 )
 TIMEOUT_S = 600.0
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 from figures_factory import make_component, make_figures
-from record_factory import make_cell, make_failed_record, make_metric, make_quality, make_record
+from record_factory import (
+    AXES,
+    make_cell,
+    make_failed_record,
+    make_metric,
+    make_quality,
+    make_record,
+)
 from study_factory import NO_PAIRS
 from study_files import write_answers
 
@@ -21,31 +28,20 @@ from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, read_json
 from vlmeter.storage.layout import DifferenceKey
 
-CELL = {
-    "model": "m",
-    "prompt": "bare",
-    "device": "cpu",
-    "dtype": "fp32",
-    "image_size": 224,
-    "image_input": "processor",
-    "batch_size": 1,
-    "max_input_len": 200,
-    "optimization": "eager",
-}
 OUTPUTS = ("summary.csv", "layers.csv", "differences.csv", "repeatability.json")
 LAYER_HEADER = "module,kind,stage,calls,time_ms,share,flops,parameters\n"
-OWNER = {"cell": {"id": "m-bs1", "dataset": "coco", **CELL}}
+OWNER = {"cell": {"id": "m-bs1", "dataset": "coco", **AXES}}
 
 
 def lose(name: str = "m-bs1", **changes: Any) -> dict[str, Any]:
     """Return the content of a record of a cell that crashed."""
-    cell = make_cell(name, "coco", CELL)
+    cell = make_cell(name, "coco", AXES)
     return {**make_failed_record(cell, Status.CRASHED, "killed by SIGKILL").as_plain(), **changes}
 
 
 def measure(name: str = "m-bs1", changes: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the content of a record of a cell that ended well, with values changed by path."""
-    cell = make_cell(name, "coco", CELL)
+    cell = make_cell(name, "coco", AXES)
     content = make_record(cell, make_figures(cell, 1.0), make_quality(cell)).as_plain()
     for path, value in (changes or {}).items():
         *blocks, key = path.split(".")

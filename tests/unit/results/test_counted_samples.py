@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record_factory import make_cell, make_figures
+from record_factory import AXES, make_cell, make_figures
 
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Measurement
@@ -20,18 +20,7 @@ from vlmeter.results.summary_values import describe_bad_samples
 from vlmeter.status import Status
 from vlmeter.storage.files import write_json
 
-AXES = {
-    "model": "demo",
-    "prompt": "bare",
-    "device": "cpu",
-    "dtype": "fp32",
-    "image_size": 224,
-    "image_input": "processor",
-    "batch_size": 1,
-    "max_input_len": 200,
-    "optimization": "eager",
-}
-CELL = make_cell("demo-bs1", "demo", AXES)
+CELL = make_cell("demo-bs1", "demo", {**AXES, "model": "demo"})
 FIGURES = make_figures(CELL, 0.03)
 REASON = "prediction for a sample not in the data"
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from figures_factory import make_figures, make_flops
-from record_factory import make_cell
+from record_factory import AXES, make_cell
 
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Measurement
@@ -19,21 +19,7 @@ from vlmeter.results.score_predictions import format_flops, score_predictions
 from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, write_json
 
-CELL = make_cell(
-    "demo-bs1",
-    "demo",
-    {
-        "model": "demo",
-        "prompt": "bare",
-        "device": "cpu",
-        "dtype": "fp32",
-        "image_size": 224,
-        "image_input": "processor",
-        "batch_size": 1,
-        "max_input_len": 200,
-        "optimization": "eager",
-    },
-)
+CELL = make_cell("demo-bs1", "demo", {**AXES, "model": "demo"})
 FIGURES = make_figures(CELL, 0.03)
 FIGURES = replace(
     FIGURES,
