@@ -215,9 +215,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Tree:
-    """A folder that holds the workflow, with a config of its own."""
+    """A folder with a config of its own, and mostly with the workflow."""
 
     folder: Path
+    checkout: Path | None = None
+    """Where the workflow lies, if not in the folder."""
 
     @classmethod
     def new(cls, folder: Path) -> "Tree":
@@ -314,7 +316,7 @@ class Tree:
         """
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
         search = [HERE / "fakes" / name for name in (*fakes, "cells")]
-        search += [self.folder / "src", HERE / "plugins"]
+        search += [(self.checkout or self.folder) / "src", HERE / "plugins"]
         return {
             **inherited,
             "PYTHONPATH": os.pathsep.join(map(str, search)),
@@ -396,6 +398,17 @@ class Tree:
             check=False,
         )
         return done.returncode, done.stdout
+
+    def execute(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run any command in the tree."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def plan(self, *targets: str, **options: Any) -> Outcome:
         """Ask what would run; the answer must not be a failure."""

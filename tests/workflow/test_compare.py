@@ -1,7 +1,6 @@
 """Two finished studies are compared by one command, from what a real run left."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,22 +13,8 @@ def test_a_study_is_compared_with_one_that_has_another_cell(tree: Tree) -> None:
         config["sections"][0]["vary"]["batch_size"].append(3)
     assert tree.run("results/small/study.json").code == 0
 
-    command = [
-        Path(sys.executable).with_name("vlmeter"),
-        "compare",
-        "before",
-        "results/small",
-        "--into",
-        "comparison",
-    ]
-    done = subprocess.run(
-        command,
-        cwd=tree.folder,
-        env=tree.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    vlmeter = Path(sys.executable).with_name("vlmeter")
+    done = tree.execute(vlmeter, "compare", "before", "results/small", "--into", "comparison")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["comparison/compare.md", "comparison/compare.html"]

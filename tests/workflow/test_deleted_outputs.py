@@ -45,15 +45,7 @@ DELETED = {
 
 def verify(tree: Tree, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "from vlmeter.cli import main; main()"
-    command = [sys.executable, "-c", code, "verify", CONFIG, *arguments]
-    return subprocess.run(
-        command,
-        cwd=tree.folder,
-        env=tree.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return tree.execute(sys.executable, "-c", code, "verify", CONFIG, *arguments)
 
 
 def test_every_output_that_is_deleted_is_named_and_its_job_runs_again(tree: Tree) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
+from disks import may_mount
 from studytree import (
     CELLS,
     CONFIG,
@@ -16,7 +16,6 @@ from studytree import (
     MACHINE,
     REPOSITORY,
     RESULTS,
-    Outcome,
     Tree,
     inference,
     scores,
@@ -32,36 +31,14 @@ EVERYTHING = (
 
 @pytest.fixture
 def away(tree: Tree, tmp_path: Path) -> Iterator[Tree]:
-    """A folder of one's own, with a config whose sources are given by absolute paths."""
+    """A folder of one's own, with a config and its sources."""
     folder = tmp_path / "my folder é"
     folder.mkdir()
-    away = Tree(folder)
+    away = Tree(folder, checkout=tree.folder)
     shutil.copytree(tree.path("demo"), folder / "demo")
     shutil.copy(tree.path(CONFIG), folder / CONFIG)
     yield away
     shutil.rmtree(folder)
-
-
-def snakemake(away: Tree, checkout: Path, *arguments: str) -> Outcome:
-    """Run the checkout's workflow; `away` is the working directory."""
-    environment = {**away.environment(), "PYTHONPATH": ""}
-    search = [str(checkout / "src"), *away.environment()["PYTHONPATH"].split(os.pathsep)]
-    environment["PYTHONPATH"] = os.pathsep.join(
-        path for path in search if path != str(away.folder / "src")
-    )
-    events = Path(environment["JOB_EVENTS"])
-    events.unlink(missing_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, "--nocolor", "--logger", "jobs"],
-        cwd=away.folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
-    return Outcome(done.returncode, done.stdout, tuple(yaml.safe_load(line) for line in lines))
 
 
 def copy_results(tree: Tree, away: Tree) -> None:
@@ -74,7 +51,7 @@ def test_a_study_in_a_folder_of_its_own_is_planned_as_in_the_checkout(
 ) -> None:
     snakefile = ("--snakefile", str(tree.path("Snakefile")))
 
-    outcome = snakemake(away, tree.folder, *snakefile, "--dry-run", "--configfile", CONFIG)
+    outcome = away.snakemake(*snakefile, "--dry-run")
 
     assert outcome.code == 0, outcome.text
     assert outcome.names >= EVERYTHING
@@ -87,7 +64,7 @@ def test_results_go_on_in_another_folder_and_the_report_is_written_there(
     away.result("report.md").unlink()
     snakefile = ("--snakefile", str(tree.path("Snakefile")))
 
-    outcome = snakemake(away, tree.folder, *snakefile, "--cores", "2", "--configfile", CONFIG)
+    outcome = away.snakemake(*snakefile, "--cores", "2")
 
     assert outcome.code == 0, outcome.text
     assert not outcome.names & (inference(CELLS) | MACHINE | {LAYERS, ("measure_control",)})
@@ -96,18 +73,11 @@ def test_results_go_on_in_another_folder_and_the_report_is_written_there(
 
 
 def test_a_directory_is_where_results_go(tree: Tree, away: Tree, tmp_path: Path) -> None:
-    elsewhere = Tree(tmp_path / "elsewhere")
+    elsewhere = Tree(tmp_path / "elsewhere", checkout=tree.folder)
     elsewhere.folder.mkdir()
-    arguments = (
-        "--directory",
-        str(away.folder),
-        "--dry-run",
-        "--configfile",
-        str(away.path(CONFIG)),
-    )
-    snakefile = ("--snakefile", str(tree.path("Snakefile")))
+    places = ("--snakefile", str(tree.path("Snakefile")), "--directory", str(away.folder))
 
-    outcome = snakemake(elsewhere, tree.folder, *snakefile, *arguments)
+    outcome = elsewhere.snakemake(*places, "--dry-run", configfile=str(away.path(CONFIG)))
 
     assert outcome.code == 0, outcome.text
     assert outcome.names >= EVERYTHING
@@ -127,7 +97,7 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
         '    shell: "wc -l < {input} > {output}"\n'
     )
 
-    outcome = snakemake(away, tree.folder, "--cores", "2", "mine.txt")
+    outcome = away.snakemake("--cores", "2", "mine.txt", configfile=None)
 
     assert outcome.code == 0, outcome.text
     assert away.path("mine.txt").read_text().strip() == str(len(CELLS) + 1)
@@ -135,8 +105,10 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
 
 
 def test_a_checkout_that_nobody_may_write_serves_a_folder_of_one_s_own(
-    tree: Tree, away: Tree, may_mount: None
+    tree: Tree, away: Tree
 ) -> None:
+    if not may_mount():
+        pytest.skip("needs the right to mount")
     copy_results(tree, away)
     away.result("report.md").unlink()
     checkout = tree.folder
@@ -146,26 +118,11 @@ def test_a_checkout_that_nobody_may_write_serves_a_folder_of_one_s_own(
         f"{sys.executable} -m snakemake --snakefile {checkout}/Snakefile --cores 2 "
         f"--configfile {CONFIG}"
     )
-    environment = {**away.environment(), "PYTHONPATH": str(checkout / "src")}
 
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = away.execute("unshare", "--mount", "sh", "-c", script)
 
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     assert away.result("report.md").exists()
-
-
-@pytest.fixture
-def may_mount() -> None:
-    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets no process mount")
 
 
 def test_a_run_holds_its_study_and_a_killed_one_gives_it_up(tree: Tree) -> None:
@@ -229,19 +186,12 @@ def test_jobs_that_an_interpreter_in_such_a_place_would_run_are_refused(
     link = tmp_path / "with space" / "python"
     link.parent.mkdir()
     link.symlink_to(sys.executable)
-    environment = {**tree.environment(), "PYTHONHOME": sys.base_prefix}
-    packages = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
-    environment["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], packages])
+    search = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    homes = (f"PYTHONHOME={sys.base_prefix}", f"PYTHONPATH={tree.path('src')}{os.pathsep}{search}")
+    command = (link, "-m", "snakemake", "--dry-run", "--configfile", CONFIG)
 
-    done = subprocess.run(
-        [link, "-m", "snakemake", "--dry-run", "--configfile", CONFIG],
-        cwd=tree.folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = tree.execute("env", *homes, *command)
 
     assert done.returncode != 0
-    assert "whose path has a space: put the environment with VLMeter into a folder" in done.stdout
+    words = "whose path has a space: put the environment with VLMeter into a folder"
+    assert words in done.stdout + done.stderr
