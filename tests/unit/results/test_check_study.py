@@ -1,16 +1,20 @@
 """A study fails when a cell met a bug, and only then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from gate_factory import BASE, SIXTEEN, judge_limits, plan_gate, study
 from row_factory import make_row
 
 from vlmeter.errors import UserError
 from vlmeter.results.check_study import check_study, describe_finding, describe_limit
 from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import write_csv
+from vlmeter.results.tables import read_summary, write_csv
 from vlmeter.storage.files import read_json, write_json
+
+__all__ = ["study"]
 
 
 @pytest.fixture
@@ -115,3 +119,42 @@ def test_a_figure_is_said_with_its_share_of_the_baseline(figures, words):
 )
 def test_an_obstacle_is_said_with_its_reason(obstacle, words):
     assert describe_finding(make_verdict(obstacle=obstacle)) == words
+
+
+def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
+    verdicts = judge_limits(
+        study,
+        plan_gate("latency", BASE, SIXTEEN, max=0.05),
+        plan_gate("energy", BASE, min=5, max=9),
+    )
+    assert [verdict.kept for verdict in verdicts] == [True, False, True, False]
+    with pytest.raises(UserError) as refusal:
+        check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
+    first, heading, *rows = str(refusal.value).splitlines()
+    assert first.startswith("2 of 4 limits are broken; the report is written, and ")
+    assert [row.split("  ")[0] for row in (heading, *rows)] == [
+        "limit",
+        "latency at most 50.0 ms",
+        "energy at least 5.00 J",
+    ]
+    starts = {row.index("textvqa") for row in rows} | {heading.index("data set")}
+    assert len(starts) == 1
+    assert not (tmp_path / "check.json").exists()
+
+
+def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
+    judge_limits(study, plan_gate("latency", BASE, SIXTEEN, max=10))
+    check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
+    assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
+
+
+def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> None:
+    judge_limits(study, plan_gate("latency", BASE, max=1e-9))
+    profile = tmp_path / "layers.json"
+    write_json(profile, {"status": "error", "reason": "as it goes"})
+    summary = study / "summary.csv"
+    with pytest.raises(UserError) as refusal:
+        check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
+    text = str(refusal.value)
+    assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
+    assert "1 of 1 limits are broken" in text

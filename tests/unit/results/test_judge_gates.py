@@ -1,96 +1,36 @@
 """Gates: the figure and the noise keep or break a limit; a missing figure breaks it."""
 
 import shutil
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gate_factory import (
+    BASE,
+    CUDA,
+    SIXTEEN,
+    edit_record,
+    figures,
+    judge,
+    judge_limits,
+    multiplied,
+    multiply_latency,
+    plan_gate,
+    study,
+)
 from row_factory import make_row, metrics_of, rounds_of
-from study_factory import AXES, MadeStudy, cell_id, list_measured
-from study_steps import render_all, write_study
+from study_factory import MadeStudy
+from study_steps import write_study
 
-from vlmeter.errors import UserError
-from vlmeter.reporting.gates import describe_gates
-from vlmeter.reporting.language import use_language
-from vlmeter.results.check_study import check_study, describe_finding, describe_limit
-from vlmeter.results.gates import Cause, GatePlan, Judgement, LimitKind, Obstacle, Verdict
-from vlmeter.results.judge_gates import judge_gates
+from vlmeter.results.check_study import describe_finding, describe_limit
+from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.repeatability import DeviceRepeats, Repeats, read_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import read_summary, write_csv
-from vlmeter.storage.files import read_json, write_json
+from vlmeter.results.tables import write_csv
+from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import CellKey
-from vlmeter.storage.typed import from_plain
 
-BASE = CellKey("textvqa", cell_id(AXES))
-SIXTEEN = CellKey("textvqa", cell_id({**AXES, "batch_size": 16}))
-CUDA = CellKey("textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"}))
-COLUMNS = {"latency": "s", "energy": "J", "wer_value": "", "peak_memory_bytes": "B"}
-
-
-def plan_gate(metric: str, *cells: CellKey, **limits: Any) -> GatePlan:
-    kinds = ("max", "min", "baseline", "max_increase_percent", "max_decrease_percent")
-    values = {**dict.fromkeys(kinds), **limits}
-    values["baseline"] = None if values["baseline"] is None else str(values["baseline"])
-    return GatePlan(
-        metric=metric,
-        unit=COLUMNS.get(metric, ""),
-        is_column=metric in COLUMNS,
-        cells=cells,
-        **values,
-    )
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_study(MadeStudy(), tmp_path_factory.mktemp("gated") / "study")
-
-
-@pytest.fixture(scope="module")
-def figures(study: Path) -> Callable[[CellKey], dict[str, Any]]:
-    return lambda key: read_json(study / "cells" / key[0] / key[1] / "record.json")
-
-
-def judge(study: Path, *plan: GatePlan) -> Judgement:
-    target = study.parent / "gates.json"
-    judge_gates(plan, study / "summary.csv", study / "repeatability.json", target)
-    judgement = from_plain(Judgement, read_json(target), target)
-    assert judgement.kept + judgement.broken == len(judgement.limits)
-    return judgement
-
-
-def judge_limits(study: Path, *plan: GatePlan) -> tuple[Verdict, ...]:
-    return judge(study, *plan).limits
-
-
-def edit_record(folder: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
-    made = MadeStudy()
-    for record in list_measured(made):
-        edit(record)
-    return write_study(made, folder) / "summary.csv"
-
-
-def multiply_latency(factor: float) -> Callable[[dict[str, Any]], None]:
-    """Return an edit that multiplies a record's latency."""
-
-    def edit(record: dict[str, Any]) -> None:
-        record["latency"] *= factor
-        rounds = record["latency_detail"]["rounds_s"]
-        record["latency_detail"]["rounds_s"] = [seconds * factor for seconds in rounds]
-
-    return edit
-
-
-@pytest.fixture(scope="module")
-def multiplied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
-    """Give the summary of the study with its latency multiplied; not to be changed."""
-    return cache(
-        lambda factor: edit_record(
-            tmp_path_factory.mktemp("multiplied") / "base", multiply_latency(factor)
-        )
-    )
+__all__ = ["figures", "multiplied", "study"]
 
 
 @pytest.mark.parametrize(
@@ -256,87 +196,6 @@ def test_a_baseline_that_cannot_be_read_breaks_its_limits_and_no_others(
     assert f"{baseline} is damaged" in describe_finding(limits[0])
 
 
-def test_broken_limits_fail_the_study_with_a_table(study, tmp_path: Path) -> None:
-    verdicts = judge_limits(
-        study,
-        plan_gate("latency", BASE, SIXTEEN, max=0.05),
-        plan_gate("energy", BASE, min=5, max=9),
-    )
-    assert [verdict.kept for verdict in verdicts] == [True, False, True, False]
-    with pytest.raises(UserError) as refusal:
-        check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
-    first, heading, *rows = str(refusal.value).splitlines()
-    assert first.startswith("2 of 4 limits are broken; the report is written, and ")
-    assert [row.split("  ")[0] for row in (heading, *rows)] == [
-        "limit",
-        "latency at most 50.0 ms",
-        "energy at least 5.00 J",
-    ]
-    starts = {row.index("textvqa") for row in rows} | {heading.index("data set")}
-    assert len(starts) == 1
-    assert not (tmp_path / "check.json").exists()
-
-
-def test_kept_limits_are_counted_in_the_check(study, tmp_path: Path) -> None:
-    judge_limits(study, plan_gate("latency", BASE, SIXTEEN, max=10))
-    check_study(study / "summary.csv", [], tmp_path / "check.json", study.parent / "gates.json")
-    assert read_json(tmp_path / "check.json")["gates"] == {"kept": 2, "broken": 0}
-
-
-def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> None:
-    judge_limits(study, plan_gate("latency", BASE, max=1e-9))
-    profile = tmp_path / "layers.json"
-    write_json(profile, {"status": "error", "reason": "as it goes"})
-    summary = study / "summary.csv"
-    with pytest.raises(UserError) as refusal:
-        check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
-    text = str(refusal.value)
-    assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
-    assert "1 of 1 limits are broken" in text
-
-
-def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> None:
-    made = MadeStudy()
-    made.records[CUDA]["reason"] = "<b>no</b> | device"
-    study = write_study(made, tmp_path / "study")
-    judge_limits(
-        study,
-        plan_gate("latency", BASE, SIXTEEN, max=0.05),
-        plan_gate("latency", BASE, baseline=study / "summary.csv", max_increase_percent=5),
-        plan_gate("wer_value", CUDA, max=1),
-    )
-    files = render_all(made, tmp_path / "again", draw=False, gates=study.parent / "gates.json")
-    text, russian, html = (
-        (files.folder / name).read_text() for name in ("report.md", "report.ru.md", "study.html")
-    )
-    head = text.split("### 1)")[0]
-    assert "**Warning**: Gates: 2 of 4 limits are broken, so the run fails." in head
-    cell = SIXTEEN[1]
-    assert f"**Warning**: latency at most 50.0 ms: textvqa, {cell}: 250 ms" in head
-    assert "&lt;b&gt;no&lt;/b&gt; \\| device" in head
-    assert "Пороги: нарушены 2 из 4" in russian
-    assert f"latency не больше 50.0 ms: textvqa, {cell}: 250 ms" in russian
-    assert "Gates: 2 of 4 limits are broken" in html
-    assert "<b>no</b>" not in html + text
-
-
-def test_of_many_broken_limits_the_report_names_a_few(study) -> None:
-    judgement = judge(study, *[plan_gate("latency", BASE, max=1e-9)] * 8)
-    texts = [remark.text for remark in describe_gates(judgement)]
-    assert texts[0] == "Gates: 8 of 8 limits are broken, so the run fails."
-    assert texts[-1] == "3 more broken limits stand in gates.json."
-    assert len(texts) == 7
-    (kept,) = describe_gates(judge(study, plan_gate("latency", BASE, SIXTEEN, max=9)))
-    assert (kept.text, kept.warning) == ("Gates: all 2 limits are kept.", False)
-
-
-def test_a_relative_limit_is_reported_with_its_baseline_and_interval(study, multiplied) -> None:
-    baseline = multiplied(0.8)
-    limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
-    text = describe_gates(judge(study, limit))[1].text
-    assert f"latency at most 10 % above {baseline}: textvqa, {SIXTEEN[1]}: 250 ms, +25 % [" in text
-
-
 def test_a_verdict_holds_values_and_no_sentence(study, multiplied) -> None:
     baseline = multiplied(0.8)
     limit = plan_gate("latency", SIXTEEN, baseline=baseline, max_increase_percent=10)
@@ -351,44 +210,6 @@ def test_a_verdict_holds_values_and_no_sentence(study, multiplied) -> None:
         "reason": "this machine has no cuda device",
     }
     assert not {"limit", "found", "why_not"} & set(lost)
-
-
-def test_the_russian_page_says_the_gates_in_russian(study, multiplied, tmp_path: Path) -> None:
-    slower = multiplied(0.8)
-    made = MadeStudy()
-    del made.records[BASE]
-    lacking = write_study(made, tmp_path / "lacking") / "summary.csv"
-    judgement = judge(
-        study,
-        plan_gate("latency", SIXTEEN, baseline=slower, max_increase_percent=10),
-        plan_gate("latency", BASE, baseline=lacking, max_increase_percent=10),
-        plan_gate("latency", CUDA, max=1),
-        plan_gate("latency", BASE, min=9),
-    )
-    assert [verdict.obstacle and verdict.obstacle.cause for verdict in judgement.limits] == [
-        None,
-        Cause.BASELINE_LACKS_CELL,
-        Cause.NOT_MEASURED,
-        None,
-    ]
-    with use_language("ru"):
-        remarks = [remark.text for remark in describe_gates(judgement)]
-    assert remarks[0] == "Пороги: нарушены 4 из 4, поэтому запуск завершается с ошибкой."
-    assert f"latency не более чем на 10 % выше, чем в {slower}: textvqa" in remarks[1]
-    assert ": 250 ms, +25 % [" in remarks[1]
-    assert remarks[2].endswith("в исследовании для сравнения нет такой ячейки")
-    assert remarks[3].endswith("не измерено: недоступно: на этой машине нет устройства cuda")
-    assert remarks[4].startswith("latency не меньше 9.00 s: textvqa")
-
-
-def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
-    made = MadeStudy()
-    made.take_weights_away()
-    folder = write_study(made, tmp_path / "study")
-    judgement = judge(folder, plan_gate("vqa_accuracy", BASE, min=0))
-    assert describe_gates(judgement)[1].text.endswith(": not measured: random weights")
-    with use_language("ru"):
-        assert describe_gates(judgement)[1].text.endswith(": не измерено: случайные веса")
 
 
 ROW = CellKey("coco", "m-bs1")
