@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from vlmeter.storage.job_keys import JobKey, read_job_key
 from vlmeter.storage.layout import AttemptKind
@@ -29,6 +30,19 @@ _MAX_NAME_CHARS = 254
 """Of a record: a longer name is cut into folders."""
 
 
+class MeasuringJob(NamedTuple):
+    """A job that measures or answers, and is tried again where that may end better."""
+
+    kind: AttemptKind
+    cell: Cell
+    build_params: Callable[[], Params]
+    """Returns its params as they are now."""
+    output: Path
+    """The one of its outputs that is written last."""
+    name: str | None = None
+    """Of a shard."""
+
+
 class Remakes:
     """What of a study is to be made again, job by job, as Snakemake comes to them."""
 
@@ -41,33 +55,18 @@ class Remakes:
         self._list_of_images = cache(self._list_images)
         self._list_of_model = cache(self._list_model)
 
-    def list_of_job(
-        self,
-        kind: AttemptKind,
-        cell: Cell,
-        build_params: Callable[[], Params],
-        output: Path,
-        name: str | None = None,
-    ) -> Iterator[Path]:
-        """Yield what is to be made again of a measuring job, of what it reads and what is scored.
-
-        Args:
-            kind: Of the job.
-            cell: Its cell.
-            build_params: Returns its params as they are now.
-            output: The one of its outputs that is written last.
-            name: Of a shard.
-        """
-        axes = cell.axes
-        yield from self._list_of_dataset(cell.dataset)
-        yield from self._list_of_images(cell.dataset, axes.image_size)
+    def list_of_job(self, job: MeasuringJob) -> Iterator[Path]:
+        """Yield what is to be made again of a job, of what it reads and of what is scored."""
+        dataset, axes = job.cell.dataset, job.cell.axes
+        yield from self._list_of_dataset(dataset)
+        yield from self._list_of_images(dataset, axes.image_size)
         yield from self._list_of_model(axes.model, axes.dtype)
-        if output.exists():
-            noted_key = self._jobs.find_noted_key(kind, cell, name)
-            if _is_stale(output, get_attempt_key(build_params()), noted_key):
-                yield output
+        if job.output.exists():
+            noted_key = self._jobs.find_noted_key(job.kind, job.cell, job.name)
+            if _is_stale(job.output, get_attempt_key(job.build_params()), noted_key):
+                yield job.output
         if self._was_finished:
-            yield from _select_missing(self._list_outputs(kind, cell))
+            yield from _select_missing(self._list_outputs(job.kind, job.cell))
 
     def list_derived(self) -> Iterator[Path]:
         """Yield what follows from measurements and is missing, or of which nobody knows the config.

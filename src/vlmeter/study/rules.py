@@ -9,9 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from vlmeter.reporting.language import LANGUAGES, get_figure_path
-from vlmeter.storage.layout import AttemptKind, CellKey, locate
+from vlmeter.storage.layout import CellKey, locate
 from vlmeter.study.jobs import Jobs, Params, name_shard
-from vlmeter.study.remakes import Remakes
+from vlmeter.study.remakes import MeasuringJob, Remakes
 from vlmeter.study.study import Cell, Study
 from vlmeter.study.wildcards import (
     CellWildcards,
@@ -84,49 +84,44 @@ class Rules:
             build, output = self.jobs.build_costs, self._folder.shards(cell.key).costs
         else:
             build, output = self.jobs.build_measurement, self._folder.cell(cell.key).measurement
-        return self._list_inputs("cells", cell, partial(build, cell), output)
+        return self._list_inputs(MeasuringJob("cells", cell, partial(build, cell), output))
 
     def list_shard_inputs(self, wildcards: ShardWildcards) -> dict[str, Path]:
         """Return what a shard of a cell's answers reads."""
         cell = self._find_cell(wildcards)
         number, shards = int(wildcards.number), int(wildcards.shards)
-        return self._list_inputs(
+        job = MeasuringJob(
             "shards",
             cell,
             partial(self.jobs.build_shard, cell, number, shards),
             self._folder.shards(cell.key).manifest(number, shards),
             name_shard(cell, number, shards),
         )
+        return self._list_inputs(job)
 
     def list_layer_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what the layer profile of a cell reads."""
         cell = self._find_cell(wildcards)
         output = self._folder.layer_record(cell.key)
-        return self._list_inputs("layers", cell, partial(self.jobs.build_layers, cell), output)
+        build = partial(self.jobs.build_layers, cell)
+        return self._list_inputs(MeasuringJob("layers", cell, build, output))
 
     def list_control_inputs(self, _wildcards: object) -> dict[str, Path]:
         """Return what the second measurement of the base cell reads."""
         build = partial(self.jobs.build_control, self._control)
         output = self._folder.control.measurement
-        return self._list_inputs("control", self._control, build, output)
+        return self._list_inputs(MeasuringJob("control", self._control, build, output))
 
-    def _list_inputs(
-        self,
-        kind: AttemptKind,
-        cell: Cell,
-        build_params: Callable[[], Params],
-        output: Path,
-        name: str | None = None,
-    ) -> dict[str, Path]:
+    def _list_inputs(self, job: MeasuringJob) -> dict[str, Path]:
         if self._force:
-            self._force(self._remakes.list_of_job(kind, cell, build_params, output, name))
+            self._force(self._remakes.list_of_job(job))
             # An iterator: the first job of the study takes all of it.
             self._force(self._derived)
-        axes = cell.axes
-        inputs = {"images": self._folder.dataset(cell.dataset).images_manifest(axes.image_size)}
-        if self.jobs.needs_model(kind, cell, name):
-            inputs["model"] = self._folder.model_manifest(axes.model, axes.dtype)
-        return inputs
+        axes = job.cell.axes
+        images = self._folder.dataset(job.cell.dataset).images_manifest(axes.image_size)
+        if not self.jobs.needs_model(job.kind, job.cell, job.name):
+            return {"images": images}
+        return {"images": images, "model": self._folder.model_manifest(axes.model, axes.dtype)}
 
     def list_shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
         """Return the manifests of all shards of a cell."""
