@@ -86,7 +86,7 @@ def test_the_reference_is_the_same_and_no_better():
     chosen = Choice(Aim.ENERGY, make_cell("base"), {"energy": BETTER}, True, None, ())
     tile = build_tile(chosen)
     assert tile.verdict == "same"
-    assert tile.against == ("the very setting that the others are compared with",)
+    assert tile.against == ("The very setting that the others are compared with",)
     near = replace(chosen, challenger=(make_cell("b", batch_size=16), ALIKE))
     assert build_tile(near).against == (
         "Nothing is better beyond the noise; nearest: batch 16, no difference [-50 %, +10 %]",
