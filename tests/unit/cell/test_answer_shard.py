@@ -26,6 +26,7 @@ from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.parquet import read_table, write_table
 
 SAMPLES, BATCH_SIZE = 11, 2
+CELL = "photos/c"
 OK = Ending(Status.OK, None, None, attempt=1)
 
 
@@ -51,7 +52,7 @@ class Divided:
 
     def __init__(self, folder):
         self.folder = folder
-        self.costs = folder / "shards/costs.json"
+        self.costs = folder / CELL / "costs.json"
         timings = self.costs.with_name("timings.parquet")
         write_table(timings, [{"kind": "forward", "seconds": 0.1}], TIMINGS)
         cell = RecordCell(id="c", dataset="photos", **AXES.as_dict())
@@ -73,13 +74,13 @@ class Divided:
         write_json(self.costs, Measurement(ending, figures, files).as_plain())
 
     def add(self, number, **changes):
-        path = self.folder / f"shards/{number}-of-3.json"
+        path = self.folder / CELL / f"{number}-of-3.json"
         shard = Shard(number, shards=3)
         start, stop = find_borders(SAMPLES, BATCH_SIZE, shard)
         answers = path.with_suffix(".parquet")
         write_table(answers, map(row, range(start, stop)), PREDICTIONS)
         files = {answers.stem: file_sha256(answers)}
-        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files)
+        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files, CELL)
         write_json(path, replace(manifest, **changes).as_plain())
         return path
 
@@ -131,6 +132,8 @@ def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"cell": "photos/d"}, r"2-of-3\.json is that of photos/d/2-of-3: delete it"),
+        ({"shard": Shard(1, 3)}, r"2-of-3\.json is that of photos/c/1-of-3: delete it"),
         ({"images_sha256": "others"}, r"2-of-3\.json is of other images than the costs"),
         ({"start": 2}, r"2-of-3\.json does not go on where the shard before ended"),
         ({"rows": 3}, r"2-of-3\.json does not go on where the shard before ended"),
@@ -183,4 +186,5 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         0,
         0,
     )
+    assert manifest["cell"] == f"{job.cell.dataset}/{job.cell.id}"
     assert read_table(outputs.answers) == []
