@@ -2,7 +2,7 @@
 
 import pickle
 from dataclasses import asdict, replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -94,6 +94,13 @@ def divided(tmp_path):
     return Divided(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory):
+    """A divided cell that is whole, and what is gathered of it."""
+    divided = Divided(tmp_path_factory.mktemp("gathered"))
+    return divided, divided.gather()
+
+
 def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
     measurement = divided.gather()
     write_table(tmp_path / "whole.parquet", map(row, range(SAMPLES)), PREDICTIONS)
@@ -157,6 +164,35 @@ def test_a_shard_that_is_damaged_or_missing_is_refused(divided):
     answers.unlink()
     with pytest.raises(UserError, match=r"3-of-3\.parquet is missing"):
         divided.gather()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("place", "other"), list(permutations(range(3), 2)))
+def test_files_of_another_shard_in_a_shard_s_place_are_refused(divided, place, other, count):
+    suffixes = (".parquet", ".json")[:count]
+    for suffix in suffixes:
+        source = divided.shards[other].with_suffix(suffix)
+        divided.shards[place].with_suffix(suffix).write_bytes(source.read_bytes())
+    with pytest.raises(UserError, match=rf"/{place + 1}-of-3\.\w+ is .*[dD]elete"):
+        divided.gather()
+
+
+@given(place=st.integers(0, 2), suffix=st.sampled_from([".json", ".parquet"]), data=st.data())
+def test_a_byte_of_a_shard_that_changes_is_noticed_or_changes_nothing(
+    gathered, place, suffix, data
+):
+    divided, expected = gathered
+    path = divided.shards[place].with_suffix(suffix)
+    content = path.read_bytes()
+    at = data.draw(st.integers(0, len(content) - 1))
+    changed = content[at] ^ data.draw(st.integers(1, 255))
+    path.write_bytes(content[:at] + bytes([changed]) + content[at + 1 :])
+    try:
+        assert divided.gather() == expected
+    except UserError as error:
+        assert f"{place + 1}-of-3" in str(error)
+    finally:
+        path.write_bytes(content)
 
 
 def test_too_few_shards_are_noticed(divided):
