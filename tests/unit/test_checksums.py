@@ -131,7 +131,9 @@ class Divided:
         write_json(self.costs, Measurement(OK, figures, timings).as_plain())
         only = Shard(1, 1)
         images, files = figures.provenance.images_sha256, {"1-of-1": file_sha256(self.answers)}
-        manifest = ShardManifest(OK, only, *find_borders(2, 1, only), 2, images, files)
+        manifest = ShardManifest(
+            OK, only, *find_borders(2, 1, only), 2, images, files, "/".join(folder.parts[-2:])
+        )
         write_json(self.shard, manifest.as_plain())
 
     def gather(self, into: Path) -> None:

@@ -193,6 +193,7 @@ OF_NO_MODULE = {
     "test_measuring_page.py": "docs/measuring.md",
     "test_repository.py": "the repository",
     "test_supported.py": "docs/supported.md",
+    "test_what_holds.py": "what held on real inputs",
 }
 """Files of tests that are of something else than one module or package, and of what."""
 

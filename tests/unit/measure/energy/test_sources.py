@@ -3,16 +3,21 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
+from codecarbon.external.hardware import CPU
+from codecarbon.external.ram import RAM
 from fake_nvml import FakeNvml
 from machines import ENERGY_SETTINGS
 
 from vlmeter.measure.clock import CpuClock
+from vlmeter.measure.energy import sources
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
 from vlmeter.measure.energy.description import CpuSource, EnergySources
-from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter, measure_idle_watts
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.storage.typed import from_plain
@@ -91,6 +96,50 @@ def test_the_country_s_factor_is_codecarbon_s(machine):
     assert machine.grid.source == "codecarbon's figure for FRA"
 
 
+class SearchedMachine:
+    """Stands in for codecarbon's tracker: what it finds on a machine, and an hour of it."""
+
+    def __init__(self, mode, tdp_w):
+        cpu, ram = CPU.__new__(CPU), RAM.__new__(RAM)
+        cpu._mode, cpu._tdp = mode, tdp_w
+        ram.total_power = lambda: SimpleNamespace(W=10.0)
+        self._hardware, self._conf = [cpu, ram], {"cpu_model": "a CPU"}
+
+    def start_task(self):
+        """Begin."""
+
+    def stop_task(self):
+        return SimpleNamespace(emissions=0.3, energy_consumed=1.0)
+
+
+@pytest.mark.parametrize("mode", sources._CPU_MODES)
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("from_config", [True, False])
+def test_every_number_that_is_not_measured_names_its_source(
+    monkeypatch, tmp_path, mode, is_known, from_config
+):
+    tdp_w = 65.0 if is_known else 4.0 * psutil.cpu_count()
+    given = {"cpu_power_w": 30.0, "ram_power_w": 5.0, "grid_kg_per_kwh": 0.3}
+    settings = replace(ENERGY_SETTINGS, country_iso_code="FRA", **given if from_config else {})
+    monkeypatch.setattr(
+        sources, "OfflineEmissionsTracker", lambda **_: SearchedMachine(mode, tdp_w)
+    )
+    described = describe_energy_sources(settings, powercap=tmp_path)
+    table = "codecarbon's table of CPUs" if is_known else "codecarbon's default for an unknown CPU"
+    cpu, origin = described.cpu, "config" if from_config else table
+    if cpu.kind == "measured":
+        assert cpu.method.endswith("by codecarbon")
+        assert cpu.tdp_source is None
+    else:
+        assert cpu.tdp_source.startswith(origin)
+        assert f"TDP {cpu.tdp_w:g} W from {origin}" in cpu.method
+        assert "codecarbon" in cpu.method
+    origin = "config" if from_config else "codecarbon's guess from its size"
+    assert described.ram.source == origin
+    assert described.ram.method.startswith(f"{described.ram.power_w:g} W from {origin}")
+    assert described.grid.source == ("config" if from_config else "codecarbon's figure for FRA")
+
+
 def test_nothing_is_sent_anywhere(machine):
     assert CONNECTIONS == []
 
@@ -133,15 +182,6 @@ def test_a_given_constant_comes_out_as_that_many_watts(machine):
 
 def _spin():
     sum(range(20000))
-
-
-def test_idle_watts_stand_by_device(machine):
-    idle = measure_idle_watts(
-        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1), window_s=0.2
-    )
-    assert set(idle.power_w) == {"cpu", "ram"}
-    assert idle.power_w["ram"] == pytest.approx(12.0, rel=0.05)
-    assert idle.reason == {}
 
 
 def test_the_cell_s_meter_takes_its_sources_from_the_description(machine):
