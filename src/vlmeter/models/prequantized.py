@@ -1,7 +1,7 @@
 """Checkpoints that come quantised: in what form, and whether they can be loaded here."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,10 +52,19 @@ def find_stored_quantization(config: Mapping[str, Any]) -> StoredQuantization | 
     if settings is None:
         return None
     method = str(settings.get("quant_method", "unnamed"))
+    return StoredQuantization(method, ", ".join(_list_form(method, settings)), settings)
+
+
+def _list_form(method: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    yield method
     bits = _find_bits(settings)
-    return StoredQuantization(
-        method, method if bits is None else f"{method}, {bits} bits", settings
-    )
+    if bits is not None:
+        yield f"{bits} bits"
+    # torchao names its own config instead.
+    kinds = settings.get("quant_type")
+    default = kinds.get("default") if isinstance(kinds, Mapping) else None
+    if isinstance(default, Mapping) and "_type" in default:
+        yield str(default["_type"])
 
 
 def _find_bits(settings: Mapping[str, Any]) -> int | None:

@@ -149,7 +149,7 @@ MISTAKES = [
         "base.optimization",
         "fast",
         'base.optimization: "fast" is not defined; known here: compile, eager, '
-        "flash_attention_2, flex_attention, int4, int8, sdpa, static_cache",
+        "flash_attention_2, flex_attention, fp8, int4, int8, sdpa, static_cache",
     ),
     ("base.dtype", "fp64", 'base.dtype: "fp64" is not known; did you mean "fp16"?'),
     ("base.dtype", {"cpu": "fp61"}, 'base.dtype.cpu: "fp61" is not known; did you mean "fp16"?'),
