@@ -30,7 +30,7 @@ from vlmeter.models.quantization import OTHER, is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 from vlmeter.models.result import Quantization
 from vlmeter.models.support import read_config
-from vlmeter.status import UnsupportedError
+from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.files import damaged, file_xxh3
 
 
@@ -155,8 +155,14 @@ def load_model(
                 # What is packed for a device is loaded there, and moved no more.
                 device_map="balanced" if gpus > 1 else {"": device} if stored else None,
             )
-    except (ValueError, ImportError) as error:
-        if attention == "eager":
+    except (ValueError, ImportError, RuntimeError) as error:
+        if describe_failure(error).status == Status.OUT_OF_MEMORY:
+            raise
+        if stored is not None:
+            raise UnsupportedError(
+                f"the model comes quantised ({stored.form}): {one_line(error)}"
+            ) from error
+        if attention == "eager" or isinstance(error, RuntimeError):
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
         refusal = one_line(error).split(". ", maxsplit=1)[0]

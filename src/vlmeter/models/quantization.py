@@ -17,7 +17,7 @@ from vlmeter.measure.memory import compute_bytes
 from vlmeter.models.families import Family
 from vlmeter.models.optimization import QuantizationByPart
 from vlmeter.models.result import Quantization, StageWeights
-from vlmeter.status import UnsupportedError
+from vlmeter.status import Status, UnsupportedError, describe_failure
 
 _INT4_GROUP = 32
 """Weights that share a scale: the smallest group of torchao, the nearest to the weights."""
@@ -108,7 +108,7 @@ def _replace_weights(model: Any, kind: str, device: str, names: set[str]) -> Non
     try:
         quantize_(model, _config(kind, device), is_wanted)
     except (ImportError, NotImplementedError, ValueError, AssertionError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if describe_failure(error).status == Status.OUT_OF_MEMORY:
             raise
         raise UnsupportedError(f"{kind}: {one_line(error)}") from error
 

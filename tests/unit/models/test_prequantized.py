@@ -4,13 +4,15 @@ import json
 import shutil
 
 import pytest
+import tiny_families
 import torch
+from job_factory import get_optimization
 from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText, TorchAoConfig
 
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.load import find_dtypes_in_use
+from vlmeter.models.load import find_dtypes_in_use, load_model
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.prequantized import find_stored_quantization
 from vlmeter.models.tracing import expose_matmuls
@@ -25,59 +27,104 @@ def write_config(folder, target, **values):
 
 
 @pytest.fixture(scope="module")
-def packed(checkpoint, tmp_path_factory):
-    """The manifest of a checkpoint that torchao packed in 8 bits, fetched in fp32."""
+def llava(tmp_path_factory):
+    """The folder of a tiny checkpoint with plain weights."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "llava"
+    tiny_families.write_checkpoint("llava", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packed(llava, tmp_path_factory):
+    """The manifest of the same in 8 bits but for its vision tower, by torchao; fetched in fp32."""
     from torchao.quantization import Int8WeightOnlyConfig
 
     folder = tmp_path_factory.mktemp("packed")
-    shutil.copytree(checkpoint, folder / "source")
-    (folder / "source/model.safetensors").unlink()
+    shutil.copytree(llava, folder / "source", ignore=shutil.ignore_patterns("*.safetensors"))
     model = AutoModelForImageTextToText.from_pretrained(
-        checkpoint,
+        llava,
         dtype=torch.float32,
-        quantization_config=TorchAoConfig(Int8WeightOnlyConfig()),
+        quantization_config=TorchAoConfig(
+            Int8WeightOnlyConfig(), modules_to_not_convert=["vision_tower", "lm_head"]
+        ),
     )
     model.save_pretrained(folder / "source")
     fetch_model(make_model_job(folder / "source", "fp32"), folder / "stored.json")
     return folder / "stored.json"
 
 
-def test_what_comes_quantised_is_stored_and_loaded_as_it_is(packed, loaded, load):
+@pytest.fixture(scope="module")
+def load_packed(packed):
+    def load_it(optimization="eager"):
+        asked = get_optimization(optimization)
+        folder = packed.with_suffix("")
+        return load_model(folder, "cpu", "fp32", asked, random=False, seed=0)
+
+    return load_it
+
+
+@pytest.fixture(scope="module")
+def model(load_packed):
+    return load_packed()
+
+
+@pytest.fixture(scope="module")
+def plain(llava):
+    return load_model(llava, "cpu", "fp32", random=False, seed=0)
+
+
+FORM = "torchao, Int8WeightOnlyConfig"
+
+
+def test_what_comes_quantised_is_stored_and_loaded_as_it_is(packed, model, plain):
     stored = read_model_manifest(packed)
     source = packed.parent / "source/model.safetensors"
     assert (packed.with_suffix("") / source.name).read_bytes() == source.read_bytes()
-    assert stored.parameters == sum(it.numel() for it in loaded.model.parameters())
-    model = type(load)(packed.with_suffix(""))()
-    assert model.quantization.came_quantized == "torchao, Int8WeightOnlyConfig"
+    assert stored.parameters == sum(it.numel() for it in plain.model.parameters())
+    assert model.quantization.came_quantized == FORM
     assert model.quantization.library.startswith("torchao 0.")
     stages = model.quantization.stages
-    assert {stage: it.kind for stage, it in stages.items() if it.layers} == dict.fromkeys(
-        ("vision", "qformer", "prefill"), "torchao, Int8WeightOnlyConfig"
-    )
+    kinds = {stage: (it.kind, it.layers > 0) for stage, it in stages.items()}
+    assert kinds == {
+        "vision": (None, False),
+        "connector": (FORM, True),
+        "prefill": (FORM, True),
+    }
     formats = find_dtypes_in_use(model.model, model.family, model.quantization)
-    assert "torchao, Int8WeightOnlyConfig" in formats["prefill"]
+    assert FORM in formats["prefill"]
+    assert formats["vision"] == "float32"
     assert model.dtype == torch.float32
 
 
-def test_what_comes_quantised_is_not_quantised_again(packed, load):
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [("no kernel for this layout", UnsupportedError), ("CUDA out of memory", RuntimeError)],
+)
+def test_what_cannot_be_unpacked_is_unsupported(load_packed, monkeypatch, words, error):
+    def refuse(*arguments, **options):
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(AutoModelForImageTextToText, "from_pretrained", refuse)
+    with pytest.raises(error, match=words):
+        load_packed()
+
+
+def test_what_comes_quantised_is_not_quantised_again(load_packed):
     with pytest.raises(UnsupportedError) as raised:
-        type(load)(packed.with_suffix(""))(optimization="int4")
+        load_packed("int4")
     assert str(raised.value) == (
         "int4: the model comes quantised (torchao, Int8WeightOnlyConfig): take an optimisation "
         "without quantization"
     )
 
 
-def test_the_work_of_packed_layers_is_counted_and_they_come_back(
-    packed, loaded, load, feeder, items
-):
-    model = type(load)(packed.with_suffix(""))()
-    inputs = feeder.batch(items[:1])
+def test_the_work_of_packed_layers_is_counted_and_they_come_back(model, plain):
+    inputs = {"input_ids": torch.tensor([[5, 6, 7]]), "attention_mask": torch.ones(1, 3).long()}
     with torch.inference_mode():
         before = model.model(**inputs).logits
     with expose_matmuls(model):
         counted = count_flops(model.model, inputs, model.family.stage_of)
-    assert counted.flops == count_flops(loaded.model, inputs, loaded.family.stage_of).flops
+    assert counted.flops == count_flops(plain.model, inputs, plain.family.stage_of).flops
     with torch.inference_mode():
         assert torch.equal(model.model(**inputs).logits, before)
 
@@ -104,9 +151,9 @@ MISSING = [
 
 @pytest.mark.parametrize(("settings", "form", "remedy"), MISSING)
 def test_a_package_that_is_missing_is_named_before_weights_are_read(
-    checkpoint, tmp_path, settings, form, remedy
+    llava, tmp_path, settings, form, remedy
 ):
-    folder = write_config(checkpoint, tmp_path / "m", quantization_config=settings)
+    folder = write_config(llava, tmp_path / "m", quantization_config=settings)
     (folder / "model.safetensors").write_bytes(b"no weights")
     fetch_model(make_model_job(folder, "fp32"), tmp_path / "stored.json")
     refusal = read_model_manifest(tmp_path / "stored.json").unsupported
