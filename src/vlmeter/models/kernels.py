@@ -72,9 +72,8 @@ def limit_sdpa(optimization: Optimization) -> Iterator[None]:
         words = one_line(error)
         if not words.startswith(_NO_KERNEL):
             raise
-        raise UnsupportedError(
-            f"{optimization.name}: {optimization.sdpa_backend}: {words}"
-        ) from error
+        asked = f"{optimization.name}: sdpa by {optimization.sdpa_backend}"
+        raise UnsupportedError(f"{asked}: {words}") from error
 
 
 def find_kernels_by_stage(

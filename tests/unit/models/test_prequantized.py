@@ -45,7 +45,7 @@ def packed(llava, tmp_path_factory):
         llava,
         dtype=torch.float32,
         quantization_config=TorchAoConfig(
-            Int8WeightOnlyConfig(), modules_to_not_convert=["vision_tower", "lm_head"]
+            Int8WeightOnlyConfig(), modules_to_not_convert=["model.vision_tower", "lm_head"]
         ),
     )
     model.save_pretrained(folder / "source")
