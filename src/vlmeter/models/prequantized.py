@@ -57,6 +57,8 @@ def find_stored_quantization(config: Mapping[str, Any]) -> StoredQuantization | 
 
 def _list_form(method: str, settings: Mapping[str, Any]) -> Iterator[str]:
     yield method
+    if settings.get("load_in_4bit") and "bnb_4bit_quant_type" in settings:
+        yield str(settings["bnb_4bit_quant_type"])
     bits = _find_bits(settings)
     if bits is not None:
         yield f"{bits} bits"

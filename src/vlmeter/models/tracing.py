@@ -37,20 +37,23 @@ def _replace_quantized_weights(model: nn.Module, dtype: torch.dtype) -> Iterator
     A tracer sees a product of matrices then, as it does without quantisation. All weights of a
     layer are views of a single zero, so that this costs no memory.
     """
-    kept: dict[Any, Any] = {
-        module: module.weight
+    kept: dict[Any, dict[str, Any]] = {
+        module: {"weight": module.weight, "forward": vars(module).get("forward")}
         for module in model.modules()
         if isinstance(module, nn.Linear) and is_quantized(module)
     }
     try:
-        for module, weight in kept.items():
-            zero = torch.zeros(1, dtype=dtype, device=weight.device)
+        for module, own in kept.items():
+            zero = torch.zeros(1, dtype=dtype, device=own["weight"].device)
             dense = zero.expand(module.out_features, module.in_features)
             module.weight = nn.Parameter(dense, requires_grad=False)
-            # A package's own kind of layer would unpack what is packed no more.
-            module.forward = MethodType(nn.Linear.forward, module)
+            if type(module).forward is not nn.Linear.forward:
+                # A package's own kind of layer would unpack what is packed no more.
+                module.forward = MethodType(nn.Linear.forward, module)
         yield
     finally:
-        for module, weight in kept.items():
-            module.weight = weight
-            del module.forward
+        for module, own in kept.items():
+            module.weight = own["weight"]
+            vars(module).pop("forward", None)
+            if own["forward"] is not None:
+                module.forward = own["forward"]

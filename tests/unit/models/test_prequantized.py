@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import tiny_families
@@ -14,6 +15,7 @@ from vlmeter.measure.flops.count import count_flops
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import find_dtypes_in_use, load_model
 from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.optimization import EAGER
 from vlmeter.models.prequantized import find_stored_quantization
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
@@ -129,6 +131,34 @@ def test_the_work_of_packed_layers_is_counted_and_they_come_back(model, plain):
         assert torch.equal(model.model(**inputs).logits, before)
 
 
+class PackedLinear(torch.nn.Linear):
+    """As bitsandbytes makes its layers: packed bytes of another shape, and a forward of its own."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        packed = torch.ones(inputs * outputs // 2, 1, dtype=torch.uint8)
+        self.weight = torch.nn.Parameter(packed, requires_grad=False)
+
+    def forward(self, x):
+        return self.weight.sum() * x.new_ones(*x.shape[:-1], self.out_features)
+
+
+def test_layers_of_a_package_s_own_kind_are_counted_as_products_and_come_back():
+    net = torch.nn.Sequential(PackedLinear(4, 6), PackedLinear(6, 2))
+    hooked = net[1].forward = lambda x: PackedLinear.forward(net[1], x)
+    loaded = SimpleNamespace(model=net, optimization=EAGER, dtype=torch.float32)
+    before = net(torch.ones(3, 4))
+    with expose_matmuls(loaded):
+        inside = net(torch.ones(3, 4))
+        assert [tuple(layer.weight.shape) for layer in net] == [(6, 4), (2, 6)]
+        # Of nothing but zeros only the bias is left.
+        assert torch.equal(inside, net[1].bias.expand(3, 2))
+    assert torch.equal(net(torch.ones(3, 4)), before)
+    assert "forward" not in vars(net[0])
+    assert net[1].forward is hooked
+
+
+NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 MISSING = [
     (
         {"quant_method": "bitsandbytes", "load_in_4bit": True},
@@ -172,6 +202,10 @@ def test_a_package_that_is_missing_is_named_before_weights_are_read(
             "gptq, 4 bits",
         ),
         ({"quantization_config": {"quant_method": "fp8"}}, "fp8"),
+        (
+            {"quantization_config": {**NF4, "quant_method": "bitsandbytes"}},
+            "bitsandbytes, nf4, 4 bits",
+        ),
         ({"quantization_config": {"quant_method": "x", "config_groups": {}}}, "x"),
         (
             {"quantization_config": {"load_in_8bit": True, "quant_method": "bitsandbytes"}},
