@@ -60,6 +60,7 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
             "parameters": 1_010_400,
             "attention": dict.fromkeys(("vision", "qformer", "prefill"), "eager"),
             "dtype_by_stage": dict.fromkeys(("vision", "qformer", "prefill"), "float32"),
+            "weights_bytes_by_stage": dict.fromkeys(("vision", "qformer", "prefill"), 10**9),
         },
         "decoding": _decoding(),
         "time_spent_s": {"whole": 30.0, "start": 4.0, "set_up": 2.0, "checks": 1.0},

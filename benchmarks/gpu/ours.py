@@ -20,7 +20,7 @@ from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use
 from vlmeter.models.kernels import find_kernels_by_stage
 from vlmeter.models.load import LoadedModel, load_model
-from vlmeter.models.optimization import EAGER, Compile, Optimization
+from vlmeter.models.optimization import EAGER, Compile, Optimization, QuantizationByPart
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
@@ -40,6 +40,7 @@ __all__ = [
     "LatencyPlan",
     "LoadedModel",
     "Optimization",
+    "QuantizationByPart",
     "UnsupportedError",
     "Workload",
     "compute_weights_bytes",

@@ -74,6 +74,8 @@ def checks(subject: Subject, *, short: bool) -> Sequence[Check]:
         Check("int4", 20, partial(quantized, subject, "int4", limit=0.3)),
         Check("static cache", 12, partial(static_cache, subject)),
     ]
+    if on_gpu and torch.cuda.get_device_capability() >= (8, 9):
+        forms.append(Check("fp8", 20, partial(quantized, subject, "fp8", limit=0.05)))
     # On a CPU torch 2.13 compiles flexible attention for half a minute, and fails at decode steps.
     flexible = [Check("flex_attention", 40, partial(attention, subject, "flex_attention"))]
     late = [

@@ -12,6 +12,7 @@ from ours import (
     Compile,
     LatencyPlan,
     Optimization,
+    QuantizationByPart,
     UnsupportedError,
     Workload,
     compute_weights_bytes,
@@ -140,19 +141,24 @@ def compiled(subject: Subject, mode: str, *, whole: bool = False) -> Truths:
     yield WordComparison(f"{name}: seen / wanted", seen, "0 recompiled, 0 breaks")
 
 
+def _quantize_all(kind: str) -> Optimization:
+    parts = QuantizationByPart(text=kind, vision=kind, connector=kind)
+    return Optimization(kind, "eager", quantization=parts)
+
+
 def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
     """Weights brought to fewer bits: their bytes, logits, operations and time.
 
     Args:
         subject: The model.
-        kind: `int8` or `int4`.
+        kind: `int8`, `int4` or `fp8`.
         limit: By how much the correlation of the logits may fall short of 1.
     """
-    # int4 weights on a GPU want bf16, and int8 ones overflow in fp16.
+    # On a GPU int4 and fp8 want bf16, and int8 overflows in fp16.
     dtype, rows = "bf16" if subject.on_gpu else "fp32", ROWS[subject.device]
     expected = subject.plain_logits(rows, dtype)
     plain = dispatched(subject.forward(rows, dtype))
-    workload = subject.workload(rows, dtype, Optimization(kind, "eager", quantization=kind))
+    workload = subject.workload(rows, dtype, _quantize_all(kind))
     loaded, (call,) = workload.loaded, workload.forwards()
     sizes = (compute_weights_bytes(loaded.model) / 2**20, stored_bytes(loaded.model) / 2**20)
     yield Comparison(f"{kind}: weights / torch.save", *sizes, "MiB", bytes_limit(subject))

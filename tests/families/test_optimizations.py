@@ -9,13 +9,16 @@ from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.models.generate import find_cache_in_use
 from vlmeter.models.kernels import check_attention, find_kernels_by_stage
-from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
+from vlmeter.models.optimization import AttentionByPart, Compile, Optimization, QuantizationByPart
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.parquet import read_table
 
 EAGER, FLASH = "eager matmul and softmax", "sdpa flash"
 MIXED = Optimization("mixed", AttentionByPart(vision="sdpa", qformer="eager", text="sdpa"))
+PARTS = Optimization(
+    "parts", "eager", quantization=QuantizationByPart(vision="int8", connector="int4")
+)
 REGIONAL = Optimization("compile", "eager", Compile(mode="default", form="regional"))
 
 
@@ -55,20 +58,69 @@ def test_a_static_cache_is_the_one_that_generation_uses(figures):
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])
-def test_weights_are_quantised_and_counted(figures, kind):
-    plain, packed = figures("eager"), figures(kind)
-    packing = packed.model.quantization
-    assert packing.kind == kind
-    assert packing.library.startswith("torchao ")
-    assert (packing.layers, packing.layers_left) == (37, [])
-    for stage in ("vision", "qformer", "prefill"):
-        assert kind in packed.model.dtype_by_stage[stage]
-    assert packed.memory.weights_bytes < plain.memory.weights_bytes
-    if kind == "int4":
-        assert all("int4 matmul" in of_stage for of_stage in packed.model.kernels.values())
+def test_weights_of_the_language_model_alone_are_quantised_and_counted(figures, kind):
+    plain, packed = figures("eager").model, figures(kind).model
+    stages = packed.quantization.stages
+    assert packed.quantization.library.startswith("torchao ")
+    assert packed.quantization.layers_left == []
+    assert {stage: it.kind for stage, it in stages.items()} == {
+        "vision": None,
+        "qformer": None,
+        "prefill": kind,
+    }
+    assert [stages[stage].layers for stage in ("vision", "qformer")] == [0, 0]
+    assert kind in packed.dtype_by_stage["prefill"]
+    assert kind not in packed.dtype_by_stage["vision"]
+    assert {stage: it.bytes_before for stage, it in stages.items()} == plain.weights_bytes_by_stage
+    assert {stage: it.bytes_after for stage, it in stages.items()} == packed.weights_bytes_by_stage
+    assert stages["vision"].bytes_after == stages["vision"].bytes_before
+    assert stages["prefill"].bytes_after < stages["prefill"].bytes_before
+    ran = [stage for stage, kernels in packed.kernels.items() if "int4 matmul" in kernels]
+    assert ran == (["prefill"] if kind == "int4" else [])
 
 
-@pytest.mark.parametrize("optimization", ["sdpa", "static_cache", "int8", "int4"])
+def test_each_part_is_brought_to_what_is_asked_of_it(figures):
+    packed, plain = figures("parts", PARTS), figures("eager")
+    stages = packed.model.quantization.stages
+    assert {stage: it.kind for stage, it in stages.items()} == {
+        "vision": "int8",
+        "qformer": "int4",
+        "prefill": None,
+    }
+    assert all(stages[stage].layers for stage in ("vision", "qformer"))
+    assert stages["prefill"].bytes_after == stages["prefill"].bytes_before
+    assert "int4" in packed.model.dtype_by_stage["qformer"]
+    assert "int4 matmul" in packed.model.kernels["qformer"]
+    saved = sum(it.bytes_before - it.bytes_after for it in stages.values())
+    assert packed.memory.weights_bytes == plain.memory.weights_bytes - saved
+
+
+BACKENDS = {"flash": "sdpa flash", "math": "sdpa math"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_one_back_end_of_sdpa_serves_every_pass(workload, backend):
+    asked = Optimization(backend, "sdpa", sdpa_backend=backend)
+    limited = workload("llava", backend, asked)
+    ran = limited.check_forward()
+    assert set(map(tuple, ran.kernels.values())) == {(BACKENDS[backend],)}
+    assert ran.not_as_asked == []
+    assert limited.check_generation().decode_kernels == [BACKENDS[backend]]
+    other = next(name for name in BACKENDS if name != backend)
+    with pytest.raises(UnsupportedError, match="accepted, but no stage of the model ran with it"):
+        check_attention(Optimization("other", "sdpa", sdpa_backend=other), ran.kernels)
+
+
+@pytest.mark.parametrize("backend", ["efficient", "cudnn"])
+def test_a_back_end_that_cannot_serve_is_unsupported_in_torch_s_words(workload, backend):
+    limited = workload("llava", backend, Optimization("mine", "sdpa", sdpa_backend=backend))
+    words = f"mine: sdpa by {backend}: No viable backend for scaled_dot_product_attention"
+    for run in (limited.forwards()[0], lambda: limited.generation(2), limited.check_image_is_seen):
+        with pytest.raises(UnsupportedError, match=words):
+            run()
+
+
+@pytest.mark.parametrize("optimization", ["sdpa", "static_cache", "int8", "parts"])
 def test_the_work_is_the_same_however_it_is_done(figures, optimization):
     eager, other = figures("eager").flops_detail, figures(optimization).flops_detail
     assert other.flops == eager.flops
@@ -144,23 +196,35 @@ def test_attention_that_ran_in_some_stages_alone_is_named(workload):
 
 def test_layers_that_are_too_narrow_for_int4_are_named_or_the_cell_is_refused(workload):
     # The widths of its first vision block are no multiple of a group.
-    narrow = workload("florence2", "int4")
-    left = narrow.loaded.quantization.layers_left
-    assert narrow.loaded.quantization.layers > 0
+    asked = QuantizationByPart(text="int4", vision="int4")
+    narrow = workload("florence2", "int4", Optimization("int4", "eager", quantization=asked))
+    packed = narrow.loaded.quantization
+    left = packed.layers_left
+    assert packed.layers > 0
     assert left
+    assert left == packed.stages["vision"].layers_left
     assert all(name.startswith("model.vision_tower.blocks.0") for name in left)
     assert narrow.check_forward().not_as_asked == [
         f"{len(left)} linear layers kept their weights, {left[0]} among them"
     ]
 
 
-def test_quantisation_that_replaces_nothing_is_refused(workload):
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"text": "int4"}, "int4: torchao replaced none of 1 linear layers: their widths are no"),
+        ({"connector": "int8"}, "int8: the parts that are to be quantised have no linear layers"),
+    ],
+)
+def test_quantisation_that_replaces_nothing_is_refused(asked, words):
+    from vlmeter.models.families import Family
     from vlmeter.models.quantization import quantize
 
-    model = torch.nn.Sequential(torch.nn.Linear(24, 24))
+    model = torch.nn.Module()
+    model.language_model = torch.nn.Linear(24, 24)
     model.get_output_embeddings = lambda: None
-    with pytest.raises(UnsupportedError, match="int4: torchao replaced none of 1 linear layers"):
-        quantize(model, "int4", "cpu")
+    with pytest.raises(UnsupportedError, match=words):
+        quantize(model, Family(), QuantizationByPart(**asked), "cpu")
 
 
 def test_a_static_cache_that_is_ignored_is_caught(workload):

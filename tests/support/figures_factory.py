@@ -90,6 +90,7 @@ def make_model() -> ModelBlock:
         asked_by="plain prompt",
         attention={"vision": "eager", "prefill": "eager"},
         dtype_by_stage={},
+        weights_bytes_by_stage={},
     )
 
 

@@ -74,6 +74,8 @@ class ModelBlock:
     attention: dict[str, str]
     """Attention implementation by stage, as the modules are set."""
     dtype_by_stage: dict[str, str]
+    weights_bytes_by_stage: dict[str, int]
+    """Bytes of parameters and buffers; `other` holds what stands above the stages."""
     quantization: Quantization | None = None
     cache: str | None = None
     """Class of the key-value cache of generation."""

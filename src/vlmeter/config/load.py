@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.config.axes import Fixed, Varied
-from vlmeter.config.base import NAME_PATTERN, suggest_name
+from vlmeter.config.base import NAME_PATTERN, Block, suggest_name
 from vlmeter.config.dataset import FAMILY_PROMPT
 from vlmeter.config.schema import StudyConfig
 from vlmeter.errors import UserError, one_line, shorten
@@ -146,15 +146,24 @@ def _is_meant(problem: ErrorDetails) -> bool:
     branches = [part for part in problem["loc"] if isinstance(part, str)]
     if any(part.startswith("literal[") for part in branches):
         return not isinstance(problem["input"], dict)
+    if problem["type"] == "model_type" and branches and _is_branch(branches[-1]):
+        return False
     return problem["type"] != "dict_type" or not branches[-1].startswith("dict[")
+
+
+def _is_branch(part: object) -> bool:
+    """Say whether a part of a location names a branch of a union, which is no key of the file."""
+    if not isinstance(part, str):
+        return False
+    blocks = {block.__name__ for block in Block.__subclasses__()}
+    return part in blocks or part.startswith(("dict[", "literal[", "function-", "[key]"))
 
 
 def _format_location(problem: ErrorDetails) -> str:
     location = problem["loc"]
     place = ""
     for part, branch in zip(location, (*location[1:], "")[: len(location)], strict=True):
-        # The location also names the branches of unions, which are not keys of the file.
-        if isinstance(part, str) and part.startswith(("dict[", "literal[", "[key]")):
+        if _is_branch(part):
             continue
         if branch == "[key]":
             # As the file has it: `true` is a key, and no place 1 of a list.

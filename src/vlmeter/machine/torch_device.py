@@ -47,6 +47,19 @@ def check_device(device: str) -> None:
             )
 
 
+def list_capabilities(device: str) -> list[tuple[int, int]]:
+    """Return the compute capabilities, major and minor, of the GPUs of a cell; none on a CPU.
+
+    Args:
+        device: `cpu`, `cuda` or `cuda:N`, as torch can use it.
+    """
+    kind, _, index = device.partition(":")
+    if kind != "cuda":
+        return []
+    places = [int(index)] if index else range(torch.cuda.device_count())
+    return [torch.cuda.get_device_capability(place) for place in places]
+
+
 def _describe_situation() -> Sentence:
     drivers = sorted({gpu.driver for gpu in devices.visible_gpus()})
     under = Sentence(f" under the NVIDIA driver {', '.join(drivers)}") if drivers else ""

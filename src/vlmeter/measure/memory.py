@@ -164,11 +164,12 @@ def _max_rss_bytes() -> int:
 
 def compute_weights_bytes(model: Model) -> int:
     """Return the bytes of a model's parameters and buffers; tied weights count once."""
-    plain = [
-        tensor
-        for weight in [*model.parameters(), *model.buffers()]
-        for tensor in _list_parts(weight)
-    ]
+    return compute_bytes([*model.parameters(), *model.buffers()])
+
+
+def compute_bytes(weights: Iterable[Weight]) -> int:
+    """Return the bytes that weights are stored in; what shares its storage counts once."""
+    plain = [tensor for weight in weights for tensor in _list_parts(weight)]
     sizes = {
         (tensor.data_ptr(), tensor.numel()): tensor.numel() * tensor.element_size()
         for tensor in plain
@@ -178,10 +179,13 @@ def compute_weights_bytes(model: Model) -> int:
 
 def _list_parts(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe one made of others
     """Return the tensors that a weight is stored in: a quantised one is packed into several."""
-    if not hasattr(weight, "__tensor_flatten__"):
-        return [weight]
-    names, _ = weight.__tensor_flatten__()
-    return [part for name in names for part in _list_parts(getattr(weight, name))]
+    if hasattr(weight, "__tensor_flatten__"):
+        names, _ = weight.__tensor_flatten__()
+        return [part for name in names for part in _list_parts(getattr(weight, name))]
+    # bitsandbytes keeps scales beside the packed numbers, where no parameter shows them.
+    state = getattr(weight, "quant_state", None)
+    beside = [] if state is None else state.as_dict(packed=False).values()
+    return [weight, *(part for part in beside if hasattr(part, "element_size"))]
 
 
 def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:

@@ -21,9 +21,14 @@ from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
+from vlmeter.models.prequantized import (
+    check_loadable,
+    find_stored_quantization,
+    store_as_it_is,
+)
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type, read_config, runs_own_code
-from vlmeter.models.weight_files import check_index, choose_files, has_safetensors
+from vlmeter.models.weight_files import check_index, choose_files, has_safetensors, list_files
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 
@@ -56,6 +61,9 @@ def fetch_model(
             pin = manifest.with_suffix(".revision.json")
             folder, revision = _fetch_from_hub(source, pin, retry_policy)
         _check_type(source, folder)
+        packed = find_stored_quantization(read_config(source.name, folder))
+        if job.weights != "random":
+            check_loadable(source.name, packed)
     except UnsupportedError as error:
         _LOG.warning("%s", error)
         write_model_manifest(manifest, replace(described, unsupported=str(error)))
@@ -64,6 +72,9 @@ def fetch_model(
     with replacing_folder(target) as aside:
         if job.weights == "random":
             parameters = store_architecture(folder, aside)
+        elif packed is not None:
+            chosen = choose_files(source.name, list_files(folder), source.allow)
+            parameters = store_as_it_is(folder, chosen, aside)
         else:
             parameters = _store_weights(source, folder, DTYPES[job.dtype], aside)
     files = sorted(path for path in target.rglob("*") if path.is_file())
@@ -92,8 +103,12 @@ def _find_local_folder(source: ModelSource) -> Path:
     folder = Path(source.name)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} has no config.json: check models.*.source.path.")
-    choose_files(source.name, [path.name for path in folder.iterdir()], source.allow)
+    choose_files(source.name, list_files(folder), source.allow)
     return folder
+
+
+def _list_files(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def _fetch_from_hub(source: ModelSource, pin: Path, retry_policy: RetryPolicy) -> tuple[Path, str]:

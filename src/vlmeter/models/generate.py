@@ -77,7 +77,7 @@ def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -
     Raises:
         UnsupportedError: a static one was asked for and another was used.
     """
-    with torch.inference_mode():
+    with loaded.inference():
         cache = _decode(loaded, inputs, decoding, 2, cache_too=True).past_key_values
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
     if loaded.optimization.has_static_cache and "Static" not in used:
@@ -131,7 +131,7 @@ def generate_answers(
     """
     with prefetch(_prepare_batches(feeder, items, batch_size)) as batches:
         for batch, inputs in batches:
-            with torch.inference_mode():
+            with loaded.inference():
                 new = generate(loaded, inputs, decoding).tolist()
             scores: Iterable[list[float | None] | None] = (
                 score_options(loaded, inputs, batch) if ranked else repeat(None, len(batch))
@@ -183,7 +183,7 @@ def image_changes_logits(loaded: LoadedModel, feeder: Feeder, item: Item) -> boo
     pixels = inputs["pixel_values"]
     # The negative differs from the image wherever the image is not a flat grey.
     other["pixel_values"] = -pixels
-    with torch.inference_mode():
+    with loaded.inference():
         first = loaded.model(**inputs).logits.float()
         second = loaded.model(**other).logits.float()
     if not bool(torch.isfinite(first).all()):

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from vlmeter.errors import Sentence
+from vlmeter.errors import Sentence, one_line
 from vlmeter.models.families import PREFILL, Family
 from vlmeter.models.optimization import Optimization
 from vlmeter.status import UnsupportedError
@@ -34,6 +35,7 @@ _KERNELS = {
     "aten::_weight_int4pack_mm": "int4 matmul",
     "aten::_weight_int8pack_mm": "int8 matmul",
     "aten::_int_mm": "int8 matmul",
+    "aten::_scaled_mm": "fp8 matmul",
 }
 """Names of kernels by the operator that runs each."""
 _COMPILED = "Torch-Compiled Region"
@@ -41,6 +43,37 @@ _SOFTMAX = "aten::_softmax"
 _WHOLE = "model"
 """The place of a kernel that ran in no stage: a model that is compiled as one has none."""
 COMPILED, EAGER = "compiled", "eager matmul and softmax"
+_BACKENDS = {
+    "flash": (SDPBackend.FLASH_ATTENTION, "sdpa flash"),
+    "efficient": (SDPBackend.EFFICIENT_ATTENTION, "sdpa memory-efficient"),
+    "math": (SDPBackend.MATH, "sdpa math"),
+    "cudnn": (SDPBackend.CUDNN_ATTENTION, "sdpa cudnn"),
+}
+"""Each back end of scaled dot product attention, with the name of its kernel."""
+_NO_KERNEL = ("No viable backend", "No available kernel")
+"""What torch begins with where the back end cannot serve; the first of a CPU, the other of CUDA."""
+
+
+@contextmanager
+def limit_sdpa(optimization: Optimization) -> Iterator[None]:
+    """Let torch take no other back end of its fused attention than the one that is asked for.
+
+    Raises:
+        UnsupportedError: inside the block, that back end cannot serve; in torch's words.
+    """
+    if optimization.sdpa_backend is None:
+        yield
+        return
+    backend, _ = _BACKENDS[optimization.sdpa_backend]
+    try:
+        with sdpa_kernel(backend):
+            yield
+    except RuntimeError as error:
+        words = one_line(error)
+        if not words.startswith(_NO_KERNEL):
+            raise
+        asked = f"{optimization.name}: sdpa by {optimization.sdpa_backend}"
+        raise UnsupportedError(f"{asked}: {words}") from error
 
 
 def find_kernels_by_stage(
@@ -85,7 +118,10 @@ def check_attention(
             if EAGER in ran
         )
     asked = {stage: optimization.attention_of(stage) for stage in kernels}
-    strayed = {stage: kind for stage, kind in asked.items() if not _ran(kind, kernels[stage])}
+    backend = optimization.sdpa_backend
+    strayed = {
+        stage: kind for stage, kind in asked.items() if not _ran(kind, backend, kernels[stage])
+    }
     if strayed and len(strayed) == len(asked):
         ran = "; ".join(f"{stage}: {', '.join(kernels[stage])}" for stage in strayed)
         raise UnsupportedError(
@@ -97,11 +133,11 @@ def check_attention(
     )
 
 
-def _ran(asked: str, kernels: list[str]) -> bool:
+def _ran(asked: str, backend: str | None, kernels: list[str]) -> bool:
     attention = [kernel for kernel in kernels if not kernel.endswith("matmul")]
     marks = {
         "eager": EAGER,
-        "sdpa": "sdpa ",
+        "sdpa": "sdpa " if backend is None else _BACKENDS[backend][1],
         "flash_attention_2": "flash_attention_2",
         "flex_attention": COMPILED,
     }

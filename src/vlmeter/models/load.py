@@ -2,6 +2,8 @@
 
 import inspect
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +14,23 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
-from vlmeter.machine.torch_device import check_device
+from vlmeter.machine.torch_device import check_device, list_capabilities
 from vlmeter.models.decoding import Settings
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.generation_config import replace_generation_config
+from vlmeter.models.kernels import limit_sdpa
 from vlmeter.models.manifest import ModelManifest
-from vlmeter.models.optimization import EAGER, Optimization, check_numbers
-from vlmeter.models.quantization import is_quantized, quantize
+from vlmeter.models.optimization import EAGER, Optimization, check_quantization
+from vlmeter.models.prequantized import (
+    check_not_twice,
+    describe_stored,
+    find_stored_quantization,
+)
+from vlmeter.models.quantization import OTHER, is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 from vlmeter.models.result import Quantization
-from vlmeter.status import UnsupportedError
+from vlmeter.models.support import read_config
+from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.files import damaged, file_xxh3
 
 
@@ -44,6 +53,12 @@ class LoadedModel:
     own_generation: Settings = field(default_factory=dict)
     """What the model's own generation config sets; no answer follows it unless a study asks."""
     quantization: Quantization | None = None
+
+    @contextmanager
+    def inference(self) -> Iterator[None]:
+        """Run passes without gradients, with no other kernels than are asked for, in the block."""
+        with torch.inference_mode(), limit_sdpa(self.optimization):
+            yield
 
     @property
     def generator(self) -> Any:  # noqa: ANN401
@@ -69,7 +84,8 @@ class LoadedModel:
         """
         sizes: Counter[torch.dtype] = Counter()
         for parameter in self.model.parameters():
-            if parameter.is_floating_point():
+            # fp8 is what weights are stored in, no format of inputs.
+            if parameter.dtype in DTYPES.values():
                 sizes[parameter.dtype] += parameter.numel()
         return sizes.most_common(1)[0][0]
 
@@ -116,8 +132,11 @@ def load_model(
             would give wrong figures in this number format.
     """
     check_device(device)
-    check_numbers(optimization.quantization, dtype)
+    check_quantization(optimization.quantization, dtype, device, list_capabilities(device))
     torch_dtype = DTYPES[dtype]
+    # Random weights are plain, whatever the config says of those that it came with.
+    stored = None if random else find_stored_quantization(read_config(folder.name, folder))
+    check_not_twice(stored, optimization)
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))
     config = AutoConfig.from_pretrained(folder, trust_remote_code=own_code)
@@ -133,21 +152,28 @@ def load_model(
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=own_code,
-                device_map="balanced" if gpus > 1 else None,
+                # What is packed for a device is loaded there, and moved no more.
+                device_map="balanced" if gpus > 1 else {"": device} if stored else None,
             )
-    except (ValueError, ImportError) as error:
-        if attention == "eager":
+    except (ValueError, ImportError, RuntimeError) as error:
+        if describe_failure(error).status == Status.OUT_OF_MEMORY:
+            raise
+        if stored is not None:
+            raise UnsupportedError(
+                f"the model comes quantised ({stored.form}): {one_line(error)}"
+            ) from error
+        if attention == "eager" or isinstance(error, RuntimeError):
             raise
         # What follows the first sentence is advice with addresses that hold local paths.
         refusal = one_line(error).split(". ", maxsplit=1)[0]
         raise UnsupportedError(f"{optimization.name}: {refusal}") from error
-    if gpus <= 1:
+    if gpus <= 1 and stored is None:
         model = model.to(device)
     model = model.eval().requires_grad_(False)
-    quantized = None
-    if optimization.quantization is not None:
-        quantized = quantize(model, optimization.quantization, device)
     family = find_family(model.config)
+    quantized = None if stored is None else describe_stored(model, family, stored)
+    if optimization.quantization is not None:
+        quantized = quantize(model, family, optimization.quantization, device)
     processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
     # absolute positions.
@@ -205,14 +231,15 @@ def find_attention_in_use(model: Any, family: Family) -> dict[str, str]:  # noqa
 def find_dtypes_in_use(
     model: Any,  # noqa: ANN401
     family: Family,
-    quantization: str | None = None,
+    quantization: Quantization | None = None,
 ) -> dict[str, str]:
     """Return the number formats of each stage's parameters."""
     packed = {id(module.weight) for module in model.modules() if is_quantized(module)}
     formats_by_stage: dict[str, set[str]] = {}
     for name, parameter in model.named_parameters():
-        stage = family.stage_of(name) or "other"
-        plain = str(parameter.dtype).removeprefix("torch.")
-        used = str(quantization) if id(parameter) in packed else plain
+        stage = family.stage_of(name) or OTHER
+        used = str(parameter.dtype).removeprefix("torch.")
+        if quantization is not None and id(parameter) in packed:
+            used = str(quantization.stages[stage].kind)
         formats_by_stage.setdefault(stage, set()).add(used)
     return {stage: ", ".join(sorted(formats)) for stage, formats in formats_by_stage.items()}

@@ -1,5 +1,6 @@
 """The optimisation axis: how a cell asks for a model to be executed."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ from vlmeter.status import UnsupportedError
 
 _PARTS = {"vision": "vision_config", "qformer": "qformer_config", "text": "text_config"}
 """The config inside a model's config that each part goes by."""
+_FP8_CAPABILITY = (8, 9)
+"""The first compute capability with products of fp8 matrices."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,31 @@ class AttentionByPart:
     def of_stage(self, stage: str) -> str:
         """Return the implementation of the part that a stage belongs to."""
         return {"vision": self.vision, "qformer": self.qformer}.get(stage, self.text)
+
+
+@dataclass(frozen=True)
+class QuantizationByPart:
+    """What the weights of each part's linear layers are brought to; None where they stay plain."""
+
+    text: str | None = None
+    """`int8`, `int4` or `fp8`."""
+    vision: str | None = None
+    connector: str | None = None
+    """Of all between the two: a projector, or a Q-Former with its projection."""
+
+    def of_stage(self, stage: str | None) -> str | None:
+        """Return what the weights of a stage are brought to; None stands for no stage too."""
+        return {
+            "vision": self.vision,
+            "qformer": self.connector,
+            "connector": self.connector,
+            "prefill": self.text,
+        }.get(stage or "")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Each kind that is asked for, once."""
+        return tuple(dict.fromkeys(kind for kind in asdict(self).values() if kind is not None))
 
 
 @dataclass(frozen=True)
@@ -48,8 +76,10 @@ class Optimization:
     """None where the timed forward is not compiled."""
     cache: str = "dynamic"
     """Key-value cache of generation: `dynamic` or `static`."""
-    quantization: str | None = None
-    """`int8` or `int4`: what the weights of linear layers are brought to."""
+    quantization: QuantizationByPart | None = None
+    """None where the weights stay as they are stored."""
+    sdpa_backend: str | None = None
+    """`flash`, `efficient`, `math` or `cudnn`: the one that torch may take; None lets it choose."""
 
     @property
     def has_static_cache(self) -> bool:
@@ -80,21 +110,42 @@ class Optimization:
         return self.attention.of_stage(stage)
 
 
-def check_numbers(quantization: str | None, dtype: str) -> None:
-    """Refuse what would compute wrong numbers without a word.
+def check_quantization(
+    quantization: QuantizationByPart | None,
+    dtype: str,
+    device: str,
+    capabilities: Iterable[tuple[int, int]] = (),
+) -> None:
+    """Refuse what a device cannot compute, or would compute wrong without a word.
 
     torchao multiplies activations by plain int8 weights before it applies their scale, so sums
     reach 127 times what they stand for, past the 65504 of fp16 at outputs of a few dozen.
 
     Args:
-        quantization: `int8`, `int4`, or None for plain weights.
+        quantization: What is asked for, or None for plain weights.
         dtype: The cell's number format: `fp32`, `fp16` or `bf16`.
+        device: `cpu` or `cuda`.
+        capabilities: Compute capabilities of the GPUs, major and minor.
 
     Raises:
-        UnsupportedError: int8 in fp16.
+        UnsupportedError: int8 in fp16; fp8 in another format than bf16, or where no product of
+            fp8 matrices is.
     """
-    if quantization == "int8" and dtype == "fp16":
+    kinds = () if quantization is None else quantization.kinds
+    if "int8" in kinds and dtype == "fp16":
         raise UnsupportedError("int8: torchao's product overflows in fp16: take bf16")
+    if "fp8" not in kinds:
+        return
+    if device != "cuda":
+        raise UnsupportedError("fp8: torchao multiplies fp8 on a GPU alone: take int8 or int4")
+    lowest = min(capabilities, default=_FP8_CAPABILITY)
+    if lowest < _FP8_CAPABILITY:
+        raise UnsupportedError(
+            f"fp8: the GPU has compute capability {lowest[0]}.{lowest[1]} and no fp8, which "
+            f"begins at 8.9: take int8 or int4"
+        )
+    if dtype != "bf16":
+        raise UnsupportedError(f"fp8: torchao scales by row in bf16 alone, not {dtype}: take bf16")
 
 
 EAGER = Optimization("eager", "eager")

@@ -127,7 +127,7 @@ def _score_in_decoder(
 
 
 def _compute_logits(loaded: LoadedModel, inputs: Inputs) -> torch.Tensor:
-    with torch.inference_mode():
+    with loaded.inference():
         logits: torch.Tensor = loaded.model(**inputs).logits
     return logits
 

@@ -6,6 +6,7 @@ them have the shapes of the plain model, so those are counted.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import MethodType
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ _TRACEABLE = ("eager", "sdpa")
 def expose_matmuls(loaded: LoadedModel) -> Iterator[None]:
     """Make the model's products visible to a tracer until the end of the block."""
     with ExitStack() as stack:
-        stack.enter_context(_replace_quantized_weights(loaded.model))
+        stack.enter_context(_replace_quantized_weights(loaded.model, loaded.dtype))
         attention = loaded.optimization.attention
         if isinstance(attention, str) and attention not in _TRACEABLE:
             loaded.model.set_attn_implementation("sdpa")
@@ -30,20 +31,29 @@ def expose_matmuls(loaded: LoadedModel) -> Iterator[None]:
 
 
 @contextmanager
-def _replace_quantized_weights(model: nn.Module) -> Iterator[None]:
+def _replace_quantized_weights(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     """Give quantised layers dense weights of their shape until the end of the block.
 
     A tracer sees a product of matrices then, as it does without quantisation. All weights of a
     layer are views of a single zero, so that this costs no memory.
     """
-    kept: dict[Any, Any] = {
-        module: module.weight for module in model.modules() if is_quantized(module)
+    kept: dict[Any, dict[str, Any]] = {
+        module: {"weight": module.weight, "forward": vars(module).get("forward")}
+        for module in model.modules()
+        if isinstance(module, nn.Linear) and is_quantized(module)
     }
     try:
-        for module, weight in kept.items():
-            zero = torch.zeros(1, dtype=weight.dtype, device=weight.device)
-            module.weight = nn.Parameter(zero.expand(weight.shape), requires_grad=False)
+        for module, own in kept.items():
+            zero = torch.zeros(1, dtype=dtype, device=own["weight"].device)
+            dense = zero.expand(module.out_features, module.in_features)
+            module.weight = nn.Parameter(dense, requires_grad=False)
+            if type(module).forward is not nn.Linear.forward:
+                # A package's own kind of layer would unpack what is packed no more.
+                module.forward = MethodType(nn.Linear.forward, module)
         yield
     finally:
-        for module, weight in kept.items():
-            module.weight = weight
+        for module, own in kept.items():
+            module.weight = own["weight"]
+            vars(module).pop("forward", None)
+            if own["forward"] is not None:
+                module.forward = own["forward"]

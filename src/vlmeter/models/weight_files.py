@@ -64,11 +64,7 @@ def list_read_files(source: ModelSource, *, is_random: bool) -> list[Path]:
         is_random: Its weights are not read.
     """
     folder = Path(source.name)
-    names = [
-        file.relative_to(folder).as_posix()
-        for file in (*folder.iterdir(), *folder.glob("additional_chat_templates/*"))
-        if file.is_file()
-    ]
+    names = list_files(folder)
     try:
         chosen = choose_files(source.name, names, source.allow)
     except UserError:
@@ -76,6 +72,15 @@ def list_read_files(source: ModelSource, *, is_random: bool) -> list[Path]:
         chosen = names
     return [
         folder / name for name in chosen if name != _CARD and not (is_random and _is_weights(name))
+    ]
+
+
+def list_files(folder: Path) -> list[str]:
+    """Return the files of a model's folder, in the places where any may be read."""
+    return [
+        file.relative_to(folder).as_posix()
+        for file in (*folder.iterdir(), *folder.glob("additional_chat_templates/*"))
+        if file.is_file()
     ]
 
 

@@ -17,6 +17,7 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
         "static_cache": "Static cache",
         "int8": "INT8",
         "int4": "INT4",
+        "fp8": "FP8",
     },
     "device": {"cuda": "GPU", "cpu": "CPU"},
 }

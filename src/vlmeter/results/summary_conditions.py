@@ -7,7 +7,9 @@ from vlmeter.results.summary_costs import CostColumns
 from vlmeter.results.summary_fields import cost_block, keep, record_column
 from vlmeter.results.summary_values import (
     choose_peak_memory,
+    count_connector_bytes,
     describe_kernels,
+    describe_quantization,
     find_highest,
     find_lowest,
     format_json,
@@ -143,6 +145,20 @@ class ModelColumns(MemoryColumns):
         "",
         "Linear layers with quantised weights.",
         lambda model: model.quantization.layers if model.quantization else None,
+    )
+    model_quantization: str | None = _model.column(
+        "", "What the weights of each stage were brought to.", describe_quantization
+    )
+    weights_text_bytes: int | None = _model.column(
+        "B",
+        "Parameters and buffers of the language model.",
+        lambda model: model.weights_bytes_by_stage.get("prefill"),
+    )
+    weights_vision_bytes: int | None = _model.column(
+        "B", "Of the vision tower.", lambda model: model.weights_bytes_by_stage.get("vision")
+    )
+    weights_connector_bytes: int | None = _model.column(
+        "B", "Of the projector or the Q-Former between them.", count_connector_bytes
     )
     model_dtypes: str | None = _model.column(
         "", "Number format per stage.", lambda model: format_pairs(model.dtype_by_stage)

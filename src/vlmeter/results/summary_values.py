@@ -115,6 +115,24 @@ def describe_kernels(model: ModelBlock) -> str | None:
     return format_pairs({stage: " + ".join(ran) for stage, ran in kernels.items() if ran})
 
 
+def describe_quantization(model: ModelBlock) -> str | None:
+    """Return what the weights were brought to, by stage; or what the checkpoint came in."""
+    quantization = model.quantization
+    if quantization is None:
+        return None
+    if quantization.came_quantized is not None:
+        return f"came quantised: {quantization.came_quantized}"
+    kinds = {stage: weights.kind or "plain" for stage, weights in quantization.stages.items()}
+    return format_pairs(kinds)
+
+
+def count_connector_bytes(model: ModelBlock) -> int | None:
+    """Return the bytes of what lies between the image and the language model."""
+    sizes = model.weights_bytes_by_stage
+    parts = [sizes[stage] for stage in ("qformer", "connector") if stage in sizes]
+    return sum(parts) if parts else None
+
+
 def name_gpus(provenance: Provenance) -> str | None:
     """Return the names of the GPUs, equal ones with their count."""
     counts = Counter(gpu.name for gpu in provenance.gpus)

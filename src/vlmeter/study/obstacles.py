@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from vlmeter.machine import devices, gpu_state
-from vlmeter.models.optimization import check_numbers
+from vlmeter.models.optimization import check_quantization
 from vlmeter.software.compilers import missing_needs
 from vlmeter.software.torch_build import (
     ask_for_architectures,
@@ -34,7 +34,12 @@ class Obstacles:
             return "; ".join(dict.fromkeys(self._unusable))
         optimization = self._study.optimization(cell)
         try:
-            check_numbers(optimization.quantization, cell.axes.dtype)
+            check_quantization(
+                optimization.quantization,
+                cell.axes.dtype,
+                device,
+                gpu_state.read_capabilities().values() if device == "cuda" else (),
+            )
         except UnsupportedError as refusal:
             return str(refusal)
         missing = missing_needs(device) if optimization.needs_compiler else []

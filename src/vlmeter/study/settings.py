@@ -1,22 +1,25 @@
 """From the blocks of a config to what a cell's jobs are given."""
 
 from vlmeter.config.dataset import DatasetConfig
-from vlmeter.config.optimizations import OptimizationConfig
+from vlmeter.config.optimizations import OptimizationConfig, QuantizationByPartConfig
 from vlmeter.config.schema import EnergyConfig, MeasureConfig
 from vlmeter.measure.settings import EnergySettings, MeasureSettings
 from vlmeter.models.decoding import Decoding
-from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
+from vlmeter.models.optimization import AttentionByPart, Compile, Optimization, QuantizationByPart
 
 
 def build_optimization(name: str, block: OptimizationConfig) -> Optimization:
     """Return what an optimisation of this name asks for."""
-    attention = block.attention
+    attention, quantization = block.attention, block.quantization
+    if isinstance(quantization, str):
+        quantization = QuantizationByPartConfig(text=quantization)
     return Optimization(
         name=name,
         attention=attention if isinstance(attention, str) else AttentionByPart(**dict(attention)),
         compile=None if block.compile is None else Compile(**dict(block.compile)),
         cache=block.cache,
-        quantization=block.quantization,
+        quantization=None if quantization is None else QuantizationByPart(**dict(quantization)),
+        sdpa_backend=block.sdpa_backend,
     )
 
 

@@ -126,7 +126,8 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
         # The quick compiler runs a graph by the kernels that it was captured from.
         kernels |= dict.fromkeys(STAGES, f"compiled + {EAGER}")
         strayed = "; ".join(f"{stage} ran in part uncompiled, with {EAGER}" for stage in STAGES)
-    parameters = {id(it): it.numel() for it in reference.model.model.parameters()}
+    model = reference.model.model
+    parameters = {id(it): it.numel() for it in model.parameters()}
     return {
         "model_source": str(study.checkpoint),
         "model_revision": None,
@@ -139,9 +140,25 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
         "model_not_as_asked": strayed,
         "model_cache": "DynamicCache",
         "quantized_layers": None,
+        "model_quantization": None,
+        "weights_text_bytes": _add_bytes(model, "language_model."),
+        "weights_vision_bytes": _add_bytes(model, "vision_model."),
+        "weights_connector_bytes": _add_bytes(
+            model, "query_tokens", "qformer.", "language_projection."
+        ),
         "model_dtypes": Pairs(dict.fromkeys(STAGES, "float32")),
         "model_licence": None,
     }
+
+
+def _add_bytes(model: Any, *names: str) -> int:
+    """Return the bytes of the parameters and buffers whose names begin so."""
+    tensors = {
+        it.data_ptr(): it.nbytes
+        for name, it in (*model.named_parameters(), *model.named_buffers())
+        if name.startswith(names)
+    }
+    return sum(tensors.values())
 
 
 class Pairs:

@@ -149,7 +149,38 @@ MISTAKES = [
         "base.optimization",
         "fast",
         'base.optimization: "fast" is not defined; known here: compile, eager, '
-        "flash_attention_2, flex_attention, int4, int8, sdpa, static_cache",
+        "flash_attention_2, flex_attention, fp8, int4, int8, sdpa, static_cache",
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": "int3"}},
+        'optimizations.mine.quantization: "int3" is not known; did you mean "int8"?',
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {"text": "nf4"}}},
+        'optimizations.mine.quantization.text: "nf4" is not known; known here: fp8, int4, int8',
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {}}},
+        "optimizations.mine.quantization: names no part to quantise; give one, such as text: int4",
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {"qformer": "int8"}}},
+        'optimizations.mine.quantization: unknown key "qformer"; known here: connector, text, '
+        "vision",
+    ),
+    (
+        "optimizations",
+        {"mine": {"attention": {"vison": "sdpa"}}},
+        'optimizations.mine.attention: unknown key "vison"; did you mean "vision"?',
+    ),
+    (
+        "optimizations",
+        {"mine": {"sdpa_backend": "math"}},
+        "optimizations.mine: sdpa_backend is one of sdpa: add attention: sdpa",
     ),
     ("base.dtype", "fp64", 'base.dtype: "fp64" is not known; did you mean "fp16"?'),
     ("base.dtype", {"cpu": "fp61"}, 'base.dtype.cpu: "fp61" is not known; did you mean "fp16"?'),

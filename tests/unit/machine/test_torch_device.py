@@ -6,7 +6,7 @@ import pytest
 import torch
 from fake_nvml import gpu
 
-from vlmeter.machine.torch_device import check_device
+from vlmeter.machine.torch_device import check_device, list_capabilities
 from vlmeter.status import UnavailableError, describe_failure
 
 ARCHITECTURES = ["sm_75", "sm_80", "sm_90", "compute_90"]
@@ -31,6 +31,7 @@ def cuda(monkeypatch, machine):
                 name=f"GPU {index}", major=capabilities[index][0], minor=capabilities[index][1]
             ),
             "get_arch_list": lambda: ARCHITECTURES,
+            "get_device_capability": lambda index: capabilities[index],
         }
         for name, fake in fakes.items():
             monkeypatch.setattr(torch.cuda, name, fake)
@@ -54,6 +55,12 @@ def test_a_processor_is_always_there():
 def test_gpus_with_kernels_can_be_used(cuda):
     cuda((8, 6), (12, 0))
     check_device("cuda")
+
+
+def test_the_capabilities_are_those_of_the_gpus_of_a_cell(cuda):
+    cuda((8, 6), (12, 0))
+    devices = ("cuda", "cuda:1", "cpu")
+    assert [list_capabilities(device) for device in devices] == [[(8, 6), (12, 0)], [(12, 0)], []]
 
 
 def test_a_torch_without_cuda_says_so(cuda):

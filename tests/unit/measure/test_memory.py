@@ -24,6 +24,14 @@ def test_weights_count_parameters_and_buffers_and_tied_ones_once():
     assert compute_weights_bytes(model) == 100 * 2 + 5 * 4
 
 
+def test_scales_that_stand_beside_packed_numbers_count():
+    model = torch.nn.Module()
+    model.weight = torch.nn.Parameter(torch.zeros(8, 1, dtype=torch.uint8), requires_grad=False)
+    scales = {"absmax": torch.zeros(4), "blocksize": 64, "nested": None}
+    model.weight.quant_state = SimpleNamespace(as_dict=lambda packed: scales)
+    assert compute_weights_bytes(model) == 8 + 4 * 4
+
+
 @pytest.fixture
 def peaks(run_python):
     """Measure the memory of a piece of code in a process of its own.

@@ -23,7 +23,7 @@ def test_int8_in_fp16_is_refused_in_one_sentence(load):
     with pytest.raises(UnsupportedError) as raised:
         load(optimization="int8", dtype="fp16")
     assert str(raised.value) == "int8: torchao's product overflows in fp16: take bf16"
-    assert load(optimization="int8", dtype="bf16").quantization.kind == "int8"
+    assert load(optimization="int8", dtype="bf16").quantization.layers > 0
 
 
 @pytest.mark.parametrize(

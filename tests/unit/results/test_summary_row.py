@@ -21,7 +21,7 @@ from vlmeter.measure.result import (
     MissingGeneration,
     MissingMemory,
 )
-from vlmeter.models.result import CompileResult, Quantization
+from vlmeter.models.result import CompileResult, Quantization, StageWeights
 from vlmeter.results.record import Record
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, build_summary_row
 from vlmeter.status import Status
@@ -61,6 +61,16 @@ OTHERWISE_NAMED = {
 }
 
 
+def make_quantization(**values) -> Quantization:
+    """Return a quantisation of two stages, the rest plain."""
+    stages = {
+        "vision": StageWeights("int8", 3, ["vision.head"], 16, 8),
+        "prefill": StageWeights("int4", 2, [], 16, 4),
+        "other": StageWeights(None, 0, [], 16, 16),
+    }
+    return Quantization("torchao", ["Int8Tensor"], stages, **values)
+
+
 def make_full_record() -> Record:
     """Return a record in which no value is missing."""
     figures = make_figures(CELL, 1.0)
@@ -76,8 +86,9 @@ def make_full_record() -> Record:
                 figures.model,
                 licence="MIT",
                 cache="DynamicCache",
-                quantization=Quantization("int8", "torchao", 3, [], []),
+                quantization=make_quantization(),
                 dtype_by_stage={"vision": "float16"},
+                weights_bytes_by_stage={"vision": 1, "connector": 2, "prefill": 3},
                 kernels={"vision": ["flash"]},
                 decode_kernels=["flash"],
                 not_as_asked=["a kernel"],
@@ -260,7 +271,8 @@ def test_what_follows_from_several_values_is_of_the_right_ones():
                     kernels={"vision": ["flash", "conv"], "prefill": []},
                     decode_kernels=["math"],
                     not_as_asked=["this", "that"],
-                    quantization=Quantization("int8", "torchao", 3, ["head"], ["int8"]),
+                    quantization=make_quantization(),
+                    weights_bytes_by_stage={"vision": 1, "qformer": 2, "connector": 4, "other": 8},
                 ),
                 provenance=replace(
                     figures.provenance,
@@ -282,8 +294,19 @@ def test_what_follows_from_several_values_is_of_the_right_ones():
     assert [getattr(row, f"flops_{stage}") for stage in stages] == list(stages.values())
     assert row.model_kernels == "vision: flash + conv; decode: math"
     assert row.model_not_as_asked == "this; that"
-    assert row.quantized_layers == 3
+    assert row.quantized_layers == 5
+    assert row.model_quantization == "vision: int8; prefill: int4; other: plain"
+    sizes = (row.weights_text_bytes, row.weights_vision_bytes, row.weights_connector_bytes)
+    assert sizes == (None, 1, 6)
     assert (row.machine_gpus, row.machine_driver) == ("2 x Card, Other", "550.1, 550.2")
+
+
+def test_a_checkpoint_that_comes_quantised_says_so():
+    record = make_full_record()
+    packed = make_quantization(came_quantized="bitsandbytes, 4 bits")
+    model = replace(record.figures.model, quantization=packed)
+    row = build_summary_row(replace(record, figures=replace(record.figures, model=model)))
+    assert row.model_quantization == "came quantised: bitsandbytes, 4 bits"
 
 
 def test_every_value_is_of_its_columns_kind():

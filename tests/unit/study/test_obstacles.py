@@ -88,6 +88,15 @@ def test_int8_in_fp16_is_named(describe, config):
     ]
 
 
+def test_fp8_on_a_gpu_that_has_none_is_named(describe, config):
+    config.set("sections.0.vary", {"optimization": ["fp8"]}).set("base.dtype", "bf16")
+    assert describe(gpu("a")) == []
+    assert describe(gpu("a", capability=(8, 0))) == [
+        "cannot run here: 1 cell: fp8: the GPU has compute capability 8.0 and no fp8, which begins "
+        "at 8.9: take int8 or int4"
+    ]
+
+
 def test_the_plan_counts_the_cells_that_can_run(describe, config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config.set("datasets.photos.source", {"synthetic": {"text_tokens": 9}})

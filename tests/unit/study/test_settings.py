@@ -9,6 +9,7 @@ from vlmeter.config.optimizations import (
     AttentionByPartConfig,
     CompileConfig,
     OptimizationConfig,
+    QuantizationByPartConfig,
 )
 from vlmeter.config.schema import MeasureConfig
 from vlmeter.measure.settings import EnergySettings, MeasureSettings
@@ -23,18 +24,23 @@ NOT_MEASURED_WITH = {"timeout_s", "max_attempts", "seed", "cpu_threads"}
 def test_an_optimisation_keeps_its_name_and_what_it_asks_for(name):
     block, built = BUILT_IN[name], build_optimization(name, BUILT_IN[name])
     assert built.name == name
-    assert (built.attention, built.cache, built.quantization) == (
-        block.attention,
-        block.cache,
-        block.quantization,
-    )
+    assert (built.attention, built.cache) == (block.attention, block.cache)
+    # A word means the language model alone.
+    word = block.quantization
+    assert built.quantization == (word and optimization.QuantizationByPart(text=word))
     assert (built.compile is None) == (block.compile is None)
 
 
 def test_blocks_inside_an_optimisation_become_types_too():
     parts = AttentionByPartConfig(vision="sdpa", qformer="eager", text="sdpa")
     whole = CompileConfig(mode="max-autotune", form="whole")
-    built = build_optimization("mine", OptimizationConfig(attention=parts, compile=whole))
+    weights = QuantizationByPartConfig(text="int4", connector="int8")
+    block = OptimizationConfig(
+        attention=parts, compile=whole, quantization=weights, sdpa_backend="math"
+    )
+    built = build_optimization("mine", block)
+    assert built.quantization == optimization.QuantizationByPart("int4", None, "int8")
+    assert built.sdpa_backend == "math"
     assert built.attention == optimization.AttentionByPart("sdpa", "eager", "sdpa")
     assert built.compile == optimization.Compile("max-autotune", "whole")
     assert built.compile.is_whole

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -56,11 +55,11 @@ class Workload:
         """Return one forward pass per cost batch."""
         compiled = self.loaded.optimization.compile
         marks_step = compiled is not None and captures_cuda_graphs(compiled)
-        return [_Forward(self.loaded.model, inputs, marks_step) for inputs in self.cost_batches]
+        return [_Forward(self.loaded, inputs, marks_step) for inputs in self.cost_batches]
 
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
-        with torch.inference_mode():
+        with self.loaded.inference():
             return generate(self.loaded, self.cost_batches[0], self.decoding, new_tokens)
 
     @property
@@ -140,7 +139,7 @@ class Workload:
 class _Forward:
     """A forward pass of one batch, as a call without arguments."""
 
-    model: Any
+    loaded: LoadedModel
     inputs: Inputs
     marks_step: bool
     """Whether CUDA graphs need a mark where a new pass begins."""
@@ -148,10 +147,10 @@ class _Forward:
     def __call__(self) -> object:
         if self.marks_step:
             torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
-        with torch.inference_mode():
+        with self.loaded.inference():
             # A cache, which nothing reads here, would make each layer a program of its own to
             # torch.compile: after eight of them it gives up, and the rest runs uncompiled.
-            return self.model(**self.inputs, use_cache=False)
+            return self.loaded.model(**self.inputs, use_cache=False)
 
 
 def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> Workload:

@@ -1,6 +1,6 @@
 """Tabulates the differences between cells, and marks those within the noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vlmeter.axes import AXES, Axes
@@ -11,7 +11,7 @@ from vlmeter.reporting.sections.table import choose_task_heading
 from vlmeter.reporting.settings import format_axes, format_values, list_changed_axes
 from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
 from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
-from vlmeter.results.numbers import DASH, format_signed, format_signed_percent
+from vlmeter.results.numbers import DASH, Scale, format_signed, format_signed_percent
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
@@ -21,6 +21,12 @@ _HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
 """Axes that should not change an answer."""
 Compared = tuple[SummaryRow, DifferenceRow]
 """A cell, and its difference from the base cell."""
+_PARTS: dict[str, Callable[[SummaryRow], int | None]] = {
+    "text": lambda row: row.weights_text_bytes,
+    "vision": lambda row: row.weights_vision_bytes,
+    "connector": lambda row: row.weights_connector_bytes,
+}
+"""The bytes of each part's weights."""
 MOST_DRIFTED = 60
 """Most cells in the table that compares answers with those of the base cell."""
 
@@ -152,9 +158,35 @@ def _tabulate(section: SectionRows, compared: Sequence[tuple[Place, DifferenceRo
         TextColumn(
             say("table.answers_changed"), [_format_changed(row) for row in rows], numeric=True
         ),
+        *_list_weights(section, places),
         TextColumn(say("table.notes"), [section.format_marks(place) for place in places]),
     ]
     return build_table([*section.make_lead(places), *drop_empty_columns(figures)])
+
+
+def _list_weights(section: SectionRows, places: Sequence[Place]) -> list[TextColumn]:
+    """Return the bytes of each part beside those of the first cell, where a cell is quantised."""
+    if not any(row.quantized_layers for row in section.rows):
+        return []
+    sizes = {
+        part: [(read(place.row), read(section.get_first(place).row)) for place in places]
+        for part, read in _PARTS.items()
+    }
+    scale = Scale.of([size for pairs in sizes.values() for size, _ in pairs], "B")
+    return [
+        TextColumn(
+            f"{say(f'difference.weights_{part}')} ({scale.unit})",
+            [_format_weights(scale, *pair) for pair in pairs],
+            numeric=True,
+        )
+        for part, pairs in sizes.items()
+    ]
+
+
+def _format_weights(scale: Scale, size: int | None, plain: int | None) -> str:
+    if not size or not plain or size == plain:
+        return scale.format(size)
+    return f"{scale.format(size)} ({format_signed_percent(size / plain - 1)})"
 
 
 def _has_figures(row: DifferenceRow) -> bool:

@@ -164,3 +164,26 @@ def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
     assert drift is not None
     assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]
     assert f"Of {count} cells those {MOST_DRIFTED} are shown" in drift.text
+
+
+def test_quantised_parts_stand_beside_the_plain_ones(tmp_path):
+    study = MadeStudy()
+    for record in study.records.values():
+        if record["status"] == "ok":
+            sizes = {"vision": 2_000_000_000, "qformer": 500_000_000, "prefill": 5_000_000_000}
+            record["model"]["weights_bytes_by_stage"] = sizes
+    plain = build_table(study, tmp_path / "plain", "optimization")
+    assert "Language model (GB)" not in plain.table.headings
+    (packed,) = [it for key, it in study.records.items() if "-compile-" in it["cell"]["id"]]
+    stage = {"kind": "int8", "layers": 3, "layers_left": [], "bytes_before": 9, "bytes_after": 5}
+    packed["model"] |= {
+        "quantization": {"library": "torchao", "weights": [], "stages": {"prefill": stage}},
+        "weights_bytes_by_stage": {**sizes, "prefill": 2_000_000_000},
+    }
+    table = build_table(study, tmp_path / "packed", "optimization").table
+    places = [table.headings.index(f"{part} (GB)") for part in PARTS]
+    rows = {row[0]: [row[place] for place in places] for row in table.rows}
+    assert rows["Compile"] == ["2.00 (-60 %)", "2.00", "0.500"]
+
+
+PARTS = ("Language model", "Vision tower", "Connector")
