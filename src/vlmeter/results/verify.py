@@ -53,6 +53,9 @@ def _check_files(
     path: Path, content: Mapping[str, object], missing: Collection[Path]
 ) -> Iterator[Damage]:
     """Yield what is wrong with the files whose checksums a JSON file holds."""
+    if _is_outdated(path, content):
+        yield Damage(f"{path} is of an earlier measurement of its cell.", path)
+        return
     table = path.with_suffix(".parquet")
     listed = [(table, content.get("sha256"), path)] if "sha256" in content else []
     for name, checksum in checksums(content).items():
@@ -69,6 +72,18 @@ def _check_files(
             check_whole(file, sha256, remake)
         except UserError as error:
             yield Damage(str(error), remake)
+
+
+def _is_outdated(path: Path, content: Mapping[str, object]) -> bool:
+    """Say whether a cell was measured again and its record is not yet: its run did not end."""
+    measurement = path.with_name("measurement.json")
+    if path.name != "record.json" or not measurement.exists():
+        return False
+    try:
+        measured = checksums(read_json(measurement))
+    except UserError:
+        return False
+    return not measured.items() <= checksums(content).items()
 
 
 def _find_file(path: Path, name: str) -> Path:

@@ -48,6 +48,16 @@ def test_whole_results_have_no_damages(results):
     assert list(find_damages(StudyFolder(results))) == []
 
 
+@pytest.mark.parametrize("files", [{}, {"predictions": "earlier"}, {"scores": "earlier"}])
+def test_a_record_of_an_earlier_measurement_blames_no_file(results, files):
+    record = results / "cells/photos/a/record.json"
+    write_json(record, {"files": files})
+
+    [damage] = find_damages(StudyFolder(results))
+
+    assert damage == Damage(f"{record} is of an earlier measurement of its cell.", record)
+
+
 def test_files_that_a_study_keeps_and_that_are_not_there_are_named_once(results):
     missing = [results / "cells/photos/a/predictions.parquet", results / "check.json"]
     missing[0].unlink()
