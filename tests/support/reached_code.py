@@ -41,11 +41,16 @@ def read_file(path: Path) -> File:
 def list_names(node: ast.AST) -> tuple[str, ...]:
     """Return the names that a piece of code uses, its fixtures among them."""
     names: dict[str, None] = {}
-    for each in ast.walk(node):
+    nodes = list(ast.walk(node))
+    asks = any(isinstance(it, ast.Attribute) and it.attr == "getfixturevalue" for it in nodes)
+    for each in nodes:
         if isinstance(each, ast.Name):
             names[each.id] = None
         elif isinstance(each, ast.arg):
             names[each.arg] = None
+        elif asks and isinstance(each, ast.Constant) and isinstance(each.value, str):
+            # A fixture that is asked for by its name.
+            names[each.value] = None
     return tuple(names)
 
 
@@ -91,17 +96,28 @@ def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator
                 yield from list_reached(conftest, name, seen)
 
 
+@cache
+def find_module(name: str) -> str | None:
+    """Return the package's module that a dotted name is, or is of."""
+    parts = name.split(".")
+    while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
+        parts.pop()
+    return ".".join(parts) or None
+
+
+@cache
+def list_imports(module: str) -> frozenset[str]:
+    """Return the package's modules that a module imports."""
+    imports = read_file(SOURCE.joinpath(*module.split(".")).with_suffix(".py")).imports.values()
+    modules = map(find_module, (name for name in imports if name.startswith("vlmeter")))
+    return frozenset(filter(None, modules))
+
+
 def list_imported(names: set[str]) -> set[str]:
     """Return the package's modules that are imported where these are, directly or not."""
     modules: set[str] = set()
-    waiting = list(names)
+    waiting = set(filter(None, map(find_module, names)))
     while waiting:
-        parts = waiting.pop().split(".")
-        while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
-            parts.pop()
-        module = ".".join(parts)
-        if parts and module not in modules:
-            modules.add(module)
-            imports = read_file(SOURCE.joinpath(*parts).with_suffix(".py")).imports
-            waiting += [each for each in imports.values() if each.startswith("vlmeter")]
+        modules |= waiting
+        waiting = set().union(*map(list_imports, waiting)) - modules
     return modules

@@ -3,13 +3,16 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
+from codecarbon.external.hardware import CPU
 from fake_nvml import FakeNvml
 from machines import ENERGY_SETTINGS
 
 from vlmeter.measure.clock import CpuClock
+from vlmeter.measure.energy import sources
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
 from vlmeter.measure.energy.description import CpuSource, EnergySources
 from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter, measure_idle_watts
@@ -70,7 +73,6 @@ LOAD_MODEL = CpuSource(
 
 def test_the_description_says_how_the_energy_of_each_device_is_measured(machine):
     assert from_plain(EnergySources, json.loads(json.dumps(asdict(machine))), Path()) == machine
-    assert machine.cpu.kind in {"measured", "modelled", "constant"}
     assert machine.ram.kind == "constant"
     assert [(gpu.name, gpu.kind) for gpu in machine.gpus] == [
         ("GPU X", "measured"),
@@ -78,6 +80,32 @@ def test_the_description_says_how_the_energy_of_each_device_is_measured(machine)
     ]
     assert machine.gpus[0].method == "NVML total energy counter, whole GPU"
     assert "power samples" in machine.gpus[1].method
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("intel_rapl", "measured"),
+        ("windows_emi", "measured"),
+        ("intel_power_gadget", "measured"),
+        ("cpu_load", "modelled"),
+        ("constant", "constant"),
+    ],
+)
+@pytest.mark.parametrize("watts", [None, 65.0])
+def test_a_processor_s_energy_is_called_what_it_is(monkeypatch, tmp_path, mode, kind, watts):
+    cpu = CPU.__new__(CPU)
+    cpu._mode, cpu._tdp = mode, 100
+    used = SimpleNamespace(emissions=0.1, energy_consumed=0.2)
+    tracker = SimpleNamespace(
+        start_task=lambda: None, stop_task=lambda: used, _hardware=[cpu], _conf={"cpu_model": "X"}
+    )
+    monkeypatch.setattr(sources, "OfflineEmissionsTracker", lambda **_: tracker)
+    settings = replace(ENERGY_SETTINGS, cpu_power_w=watts)
+    described = describe_energy_sources(settings, [], tmp_path)
+    assert (described.cpu.kind, described.cpu.model) == (kind, "X")
+    assert (f"TDP {watts or 100:g} W" in described.cpu.method) == (kind != "measured")
+    assert described.grid.kg_per_kwh == pytest.approx(0.5)
 
 
 def test_watts_from_the_config_win(machine):
