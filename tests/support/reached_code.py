@@ -70,6 +70,21 @@ def list_named_modules(node: ast.AST) -> tuple[str, ...]:
     )
 
 
+@cache
+def find_support(module: str) -> Path | None:
+    """Return the file of a module that tests share."""
+    file = (TESTS / "support").joinpath(*module.split(".")).with_suffix(".py")
+    return file if file.exists() else None
+
+
+@cache
+def list_conftests(path: Path) -> tuple[Path, ...]:
+    """Return the files of fixtures that a file of tests has at hand."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(TESTS)]
+    files = [folder / "conftest.py" for folder in folders]
+    return tuple(file for file in files if file.exists() and file != path)
+
+
 def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator[ast.AST | str]:
     """Yield the code that a test runs within the tests, and the package's modules that it names."""
     if (path, name) in seen:
@@ -84,16 +99,13 @@ def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator
             yield from list_reached(path, used, seen)
     elif name in file.imports:
         module, _, attribute = file.imports[name].rpartition(".")
-        support = TESTS / "support" / f"{module or attribute}.py"
         if file.imports[name].startswith("vlmeter"):
             yield file.imports[name]
-        elif support.exists():
+        elif support := find_support(module or attribute):
             yield from list_reached(support, attribute, seen)
     else:
-        for folder in path.parents:
-            conftest = folder / "conftest.py"
-            if folder.is_relative_to(TESTS) and conftest.exists() and conftest != path:
-                yield from list_reached(conftest, name, seen)
+        for conftest in list_conftests(path):
+            yield from list_reached(conftest, name, seen)
 
 
 @cache
@@ -119,5 +131,5 @@ def list_imported(names: set[str]) -> set[str]:
     waiting = set(filter(None, map(find_module, names)))
     while waiting:
         modules |= waiting
-        waiting = set().union(*map(list_imports, waiting)) - modules
+        waiting = {name for module in waiting for name in list_imports(module)} - modules
     return modules

@@ -133,7 +133,7 @@ def test_a_rule_and_its_script_have_one_name(repository):
 
 def read_priorities(repository):
     """Return the rules by their priority, 0 where they have none."""
-    texts = [file.read_text() for file in sorted(repository.glob("workflow/rules/*.smk"))]
+    texts = [file.read_text("utf-8") for file in sorted(repository.glob("workflow/rules/*.smk"))]
     first, second = re.search(
         r"^PREPARING, MEASURING = (\d+), (\d+)$", "".join(texts), re.M
     ).groups()
@@ -159,7 +159,7 @@ def test_data_comes_before_cells_and_what_reads_them_after(repository):
 
 
 def test_short_jobs_go_to_the_queue_together(repository):
-    profile = yaml.safe_load((repository / "profiles/slurm/profile.yaml").read_text())
+    profile = yaml.safe_load((repository / "profiles/slurm/profile.yaml").read_text("utf-8"))
     preparing = dict.fromkeys(["download_dataset", "preprocess_images"], "prepare")
     scoring = dict.fromkeys(["gather_shards", "score_predictions"], "score")
     assert profile["groups"] == preparing | scoring
