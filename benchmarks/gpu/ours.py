@@ -4,7 +4,8 @@ from vlmeter.cell.worker.workload import Workload
 from vlmeter.config.schema import EnergyConfig
 from vlmeter.machine.devices import visible_gpus
 from vlmeter.measure.clock import Call, Clock, make_clock
-from vlmeter.measure.energy.meter import make_energy_meter, measure_idle_watts
+from vlmeter.measure.energy.idle import measure_idle_watts
+from vlmeter.measure.energy.meter import make_energy_meter
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.generation import measure_generation

@@ -7,6 +7,13 @@ and running again ends in the very files of an undisturbed run.
 from cells import change_the_clock, end_badly, hang, lose_the_gpu, run_out_of_memory
 from damaged_files import corrupt, corrupt_at_rest, damage_a_note
 from disks import fill_the_disk, make_it_read_only, may_mount
+from divided import (
+    copy_a_shard,
+    damage_a_shard,
+    delete_a_shard,
+    end_a_shard_badly,
+    kill_a_shard,
+)
 from expectations import Fault
 from killed import kill_a_cell_s_child, kill_a_job, kill_snakemake, two_at_once
 from moved import (
@@ -41,5 +48,10 @@ FAULTS = (
     Fault("files of a study at rest are touched", touch_files, 4),
     Fault("a study at rest moves", move_the_study, 2),
     Fault("another clone takes the results at rest", move_the_results, 2),
+    Fault("a shard of a cell is killed (SIGKILL)", kill_a_shard, 4),
+    Fault("a shard of a cell ends badly", end_a_shard_badly, 4),
+    Fault("a byte of a shard changes", damage_a_shard, 10),
+    Fault("another shard lies in a shard's place", copy_a_shard, 6),
+    Fault("a shard of a cell is deleted", delete_a_shard, 2),
 )
 NEED_MOUNTS = ("the disk is full", "the results are read-only")

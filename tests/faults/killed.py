@@ -17,7 +17,7 @@ from expectations import (
     expect_whole_or_absent,
     run_again,
 )
-from study import RESULTS_FOLDER, Study, descendants
+from study import RESULTS_FOLDER, Job, Study, descendants
 
 QUICK_RULES = (
     *("download_dataset", "preprocess_images", "run_inference", "score_predictions"),
@@ -28,16 +28,20 @@ QUICK_RULES = (
 
 def kill_a_job(study: Study, dice: random.Random) -> str:
     job = dice.choice(study.named(*QUICK_RULES))
-    process = study.start(job)
-    usual = study.seconds.get(job.name, 1.0)
-    time.sleep(dice.uniform(0, usual))
-    children = descendants(process.pid)
-    process.kill()
-    study.finish(job, process)
-    expect_gone(children)
+    expect_gone(kill_while_it_runs(study, job, dice))
     expect_whole_or_absent(study)
     run_again(study, job)
     return f"{job.rule} killed"
+
+
+def kill_while_it_runs(study: Study, job: Job, dice: random.Random) -> list[psutil.Process]:
+    """Kill a job at any moment of the time that it takes; return the children that it had."""
+    process = study.start(job)
+    time.sleep(dice.uniform(0, study.seconds.get(job.name, 1.0)))
+    children = descendants(process.pid)
+    process.kill()
+    study.finish(job, process)
+    return children
 
 
 def kill_a_cell_s_child(study: Study, dice: random.Random) -> str:

@@ -8,7 +8,7 @@ from run import let_happen
 from study import Study
 from studytree import Outcome, Tree
 
-LONG = ("clock", "host", "NaN", "Snakemake", "at rest")
+LONG = ("clock", "host", "NaN", "Snakemake", "at rest", "shard")
 """In `make faults` alone: each loads torch, or runs the whole workflow."""
 SHORT = [fault for fault in FAULTS if not any(word in fault.name for word in LONG)]
 
@@ -29,3 +29,10 @@ def test_nothing_is_lost_and_nothing_false_when(study: Study, fault) -> None:
 
     assert tally.failed == []
     assert tally.met >= count
+
+
+def test_the_page_on_faults_lists_every_kind_that_happens():
+    page = (Path(__file__).parents[2] / "docs/faults.md").read_text(encoding="utf-8")
+    table = page[page.index("| fault | times |") :]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert rows == ["fault", *(fault.name for fault in FAULTS), "all"]

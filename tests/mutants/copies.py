@@ -11,7 +11,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Lock
 
 from drawing import Mutant
 from selecting import select_tests
@@ -19,6 +21,7 @@ from selecting import select_tests
 LIMIT_S = 180
 """How long one test may take; a test that takes longer has noticed something."""
 PASSED, NO_TESTS = 0, 5
+STARTING = Lock()
 FORKS = multiprocessing.get_context("forkserver")
 HEAVY = ["torch", "torch._dynamo", "torch.distributed.tensor", "torchao.prototype.safetensors"]
 FORKS.set_forkserver_preload(["__main__", *HEAVY, "pandas", "pyarrow.parquet", "fvcore.nn"])
@@ -92,9 +95,13 @@ class Copy:
         failures = self._root / ".pytest_cache/v/cache/lastfailed"
         failures.unlink(missing_ok=True)
         child = FORKS.Process(target=_run_pytest, args=(self._root, arguments))
-        child.start()
+        # To start a process looks after all others, which must not meet a thread that does so too.
+        with STARTING:
+            child.start()
         try:
-            child.join()
+            wait([child.sentinel])
+            with STARTING:
+                child.join()
         finally:
             # What a test left behind, too.
             with suppress(ProcessLookupError):

@@ -72,8 +72,16 @@ def _changes(file: Path) -> tuple[libcst.Module, list[Mutation]]:
     return module, [
         mutation
         for mutation in mutations
-        if not _is_wording(mutation.original_node) and mutation.original_node not in types
+        if not _is_wording(mutation.original_node)
+        and mutation.original_node not in types
+        and not (mutation.contained_by_top_level_function is None and _is_alias(mutation))
     ]
+
+
+def _is_alias(mutation: Mutation) -> bool:
+    """Say whether a change is of a type's other name, which only annotations use."""
+    node = mutation.original_node
+    return matchers.matches(node, matchers.Assign(value=matchers.Subscript(matchers.Name())))
 
 
 def _is_wording(node: libcst.CSTNode) -> bool:

@@ -11,12 +11,15 @@ TESTS = Path("tests/unit")
 SUPPORT = Path("tests/support")
 MEASURES = ("cell", "measure", "machine")
 """What tests of whole cells use all of."""
+FETCHES = Path("tests/hub")
+"""Tests that fetch from a fake Hub, in processes of their own: they reach all of `data`."""
 
 
 def select_tests(file: Path) -> Iterator[list[Path]]:
     """Yield the tests that stand where a module stands, then others that reach it.
 
-    Those are tests that import the module, of its package, and for what measures those of cells.
+    Those are tests that import the module, of its package, for what measures those of cells, and
+    for what reads data those of fetching it.
     """
     place = file.relative_to(PACKAGE)
     module = ".".join((PACKAGE.name, *place.with_suffix("").parts))
@@ -32,6 +35,8 @@ def select_tests(file: Path) -> Iterator[list[Path]]:
     # The narrow ones first: they are quick, and a mutant is given up at the first failure.
     groups = (own, naming, [test for test in near if test not in naming])
     yield from (sorted(group, key=lambda test: len(_reach(test))) for group in groups if group)
+    if place.parts[0] == "data":
+        yield sorted(FETCHES.glob("test_hub_*.py"))
 
 
 @cache

@@ -345,6 +345,7 @@ class Tree:
         gpus: int = 1,
         quick: bool = False,
         unaided: bool = False,
+        forked: bool = False,
     ) -> Outcome:
         """Run a Snakemake command in this tree.
 
@@ -357,10 +358,14 @@ class Tree:
             quick: All cells that run have an end that measures nothing: torch stays out.
             unaided: Nothing asks the libraries to stay off the network, and there is a secret in
                 the environment. Who asks the network is noted in `NETWORK_LOG`.
+            forked: Jobs are forks of a process that has imported torch and more, which takes as
+                long as the imports of one cell.
         """
         environment = self.environment(*fakes, endings=endings, gpus=gpus)
         if quick:
             environment["CELLS_ARE_QUICK"] = "1"
+        if forked:
+            environment["FORKED_JOBS"] = "1"
         if unaided:
             environment = {
                 **{key: environment[key] for key in environment if key not in AIDS},

@@ -5,6 +5,7 @@ A check that has no case here fails a test of its own, and so does a case withou
 
 import ast
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -130,7 +131,9 @@ class Divided:
         write_json(self.costs, Measurement(OK, figures, timings).as_plain())
         only = Shard(1, 1)
         images, files = figures.provenance.images_sha256, {"1-of-1": file_sha256(self.answers)}
-        manifest = ShardManifest(OK, only, *find_borders(2, 1, only), 2, images, files)
+        manifest = ShardManifest(
+            OK, only, *find_borders(2, 1, only), 2, images, files, "/".join(folder.parts[-2:])
+        )
         write_json(self.shard, manifest.as_plain())
 
     def gather(self, into: Path) -> None:
@@ -297,6 +300,17 @@ def test_every_check_has_its_cases() -> None:
         assert len(CASES[function]) >= count, function
 
 
+REMADE_BY = {
+    "timings.parquet": "costs.json",
+    "1-of-1.parquet": "1-of-1.json",
+    "model.safetensors": "../tiny-fp32.json",
+    "samples.parquet": "samples.json",
+    "images.parquet": "images.json",
+    "textvqa-0.jpg": "answers.json",
+}
+"""What Snakemake makes again together with a file, where the file itself is no output of a rule."""
+
+
 @contextmanager
 def change_a_byte(path: Path) -> Iterator[None]:
     before = path.read_bytes()
@@ -318,4 +332,7 @@ def test_a_changed_byte_is_noticed_by_who_reads_the_file(
     read()
     with change_a_byte(path), pytest.raises(UserError) as raised:
         read()
-    assert str(raised.value).startswith(f"{path} is damaged: its checksum")
+    message = str(raised.value)
+    assert message.startswith(f"{path} is damaged: its checksum")
+    remade = os.path.normpath(path.parent / REMADE_BY.get(path.name, path.name))
+    assert message.endswith(f"Delete {remade} and run again.")

@@ -1,9 +1,13 @@
 """What comes from outside enters a sentence in one short line."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import vlmeter
 from vlmeter.errors import list_names, listed, one_line, shorten
 from vlmeter.status import describe_failure
 
@@ -44,3 +48,54 @@ def test_an_exception_takes_a_bounded_part_of_a_sentence(kind, words):
 
 def test_an_exception_without_words_is_its_kind():
     assert one_line(KeyError()) == "KeyError"
+
+
+SOURCE = Path(vlmeter.__file__).parent
+FOREIGN = {"answer", "content", "error", "held", "place", "text", "value", "values", "words"}
+"""What is so called holds what a file, a user or a library says, of any length."""
+CHECKED_BEFORE = {
+    # Its own words, which were shortened when it was made.
+    "config/load.py: error",
+    "data/rows.py: error",
+    # A number, of which the row was read.
+    "results/columns.py: value",
+    # Names that the package gives, of the few kinds of thing that it knows.
+    "data/cells.py: held",
+    "models/support.py: ', '.join(PROVED)",
+    "measure/flops/operators.py: ', '.join(heavy)",
+    "models/kernels.py: ', '.join(kernels[stage])",
+    # Of the machine's own driver and of torch: a handful.
+    "machine/torch_device.py: ', '.join(drivers)",
+    "software/torch_build.py: ', '.join(architectures)",
+    # Each name was shortened, and there are few.
+    "data/local_files.py: ', '.join(names[:_SHOWN_NAMES])",
+}
+
+
+def list_unbounded(tree):
+    """Yield what enters the sentence of an error or of a reason as it is."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if not name.endswith("Error") and name != "Sentence":
+            continue
+        for each in ast.walk(call):
+            if isinstance(each, ast.FormattedValue) and each.format_spec is None:
+                yield from filter(is_foreign, [each.value])
+
+
+def is_foreign(expression):
+    if isinstance(expression, ast.Name):
+        return expression.id in FOREIGN
+    is_call = isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute)
+    return is_call and expression.func.attr == "join"
+
+
+def test_no_sentence_takes_in_a_foreign_text_as_long_as_it_is():
+    unbounded = {
+        f"{file.relative_to(SOURCE)}: {ast.unparse(expression)}"
+        for file in sorted(SOURCE.rglob("*.py"))
+        for expression in list_unbounded(ast.parse(file.read_text(encoding="utf-8")))
+    }
+    assert unbounded == CHECKED_BEFORE

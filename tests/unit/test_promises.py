@@ -59,7 +59,7 @@ WITHOUT_PROMISE = {
         "Nothing else was tried",
     ),
     "docs/moving.md": ("Snakemake reads no profile of a module",),
-    "docs/faults.md": ("| fault | times |", "Seed 0,"),
+    "docs/faults.md": ("| fault | times |", "CUDA's memory and the GPU that goes", "Seed 0,"),
 }
 """Pages, and beginnings of their parts that explain, compare or show what was measured once."""
 WHOLE = ("| figure | tasks |", "| largest resident memory of |", "| step of the test |")

@@ -229,6 +229,7 @@ OF_NO_MODULE = {
     "test_promises.py": "README and docs, and the tests that hold what they promise",
     "test_repository.py": "the repository",
     "test_supported.py": "docs/supported.md",
+    "test_what_holds.py": "what held on real inputs",
 }
 """Files of tests that are of something else than one module or package, and of what."""
 

@@ -4,6 +4,7 @@ import base64
 import re
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from studytree import (
     MACHINE,
     NETWORK_LOG,
     REPORT,
+    RESULTS,
     SECRET,
     STUDY,
     Outcome,
@@ -212,3 +214,22 @@ def test_the_workflow_passes_snakemake_s_linter(fresh: Tree) -> None:
     linted = fresh.snakemake("--lint", configfile=None)
 
     assert linted.code == 0, linted.text
+
+
+def test_snakemake_s_own_commands_work_on_a_finished_study(tree: Tree) -> None:
+    tree.result("summary.csv").touch()
+    commands = [
+        (("--summary",), f"{RESULTS}/report.md"),
+        (("--dag",), "digraph snakemake_dag"),
+        (("--dry-run", "--until", "aggregate"), "Nothing to be done"),
+        (("--dry-run", "--omit-from", "plot_section"), "Nothing to be done"),
+        (("--touch", "--cores", "1"), "Nothing to be done"),
+        (("--report", "report.zip"), "Report created"),
+    ]
+    for arguments, words in commands:
+        made = tree.snakemake(*arguments)
+        assert made.code == 0, made.text
+        assert words in made.text, made.text[-1500:]
+
+    assert zipfile.is_zipfile(tree.path("report.zip"))
+    assert tree.plan().names == set()

@@ -62,7 +62,7 @@ def run(fresh: Tree) -> Any:
 
     def done(values: dict[str, Any]) -> str:
         fresh.write_config(values)
-        outcome = fresh.run()
+        outcome = fresh.run(forked=True)
         assert outcome.code == 0, outcome.text
         return Path(fresh.path(f"results/{values['study']}/report.md")).read_text(encoding="utf-8")
 

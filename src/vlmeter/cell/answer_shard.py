@@ -80,6 +80,7 @@ def answer_shard(
             left_out=left_out,
             images_sha256=images.sha256,
             files={outputs.answers.stem: file_sha256(outputs.answers)},
+            cell=f"{job.cell.dataset}/{job.cell.id}",
         )
         write_json(outputs.manifest, result.as_plain())
 

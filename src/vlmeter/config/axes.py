@@ -8,6 +8,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from vlmeter.axes import AXES, AXIS_NAMES, Axis, Device
 from vlmeter.config.base import Block, Name
+from vlmeter.errors import shorten
 
 
 def _make_value_type(axis: Axis) -> Any:  # noqa: ANN401 - a type
@@ -75,5 +76,5 @@ class Varied(_Varied):
             if not values:
                 raise ValueError(f"{name} has no values")
             if len(set(values)) < len(values):
-                raise ValueError(f"{name} names a value twice: {values}")
+                raise ValueError(f"{name} names a value twice: {shorten(values)}")
         return self

@@ -20,7 +20,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled, RemoteEntryNotFoundErro
 
 from vlmeter.data.job import DataSource
 from vlmeter.data.parquet_files import Files
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, list_names
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.client import install_client
 from vlmeter.hub.errors import Repository, describe_error, explain_errors
@@ -106,7 +106,7 @@ def _load_builder(
         what = f'it has no configuration "{config}"' if config else "it has several configurations"
         raise UserError(
             f"{repository.title}: {what}; "
-            f"name one in {repository.config_key}.config: {', '.join(names)}."
+            f"name one in {repository.config_key}.config: {list_names(names)}."
         ) from error
 
 
@@ -118,7 +118,7 @@ def _list_split_files(
     files = builder.config.data_files or {}
     if split not in files:
         raise UserError(
-            f'{repository.title}: it has no split "{split}"; it has: {", ".join(files)}. '
+            f'{repository.title}: it has no split "{split}"; it has: {list_names([*files])}. '
             f"Correct {repository.config_key}.split."
         )
     paths = tuple(str(path).removeprefix("hf://") for path in files[split])

@@ -135,7 +135,8 @@ def _decode_base64(text: str, column: str) -> bytes | None:
         CellError: the text is Base64 without doubt, and is damaged.
     """
     head, comma, body = text.partition(",")
-    is_data = head.startswith("data:") and bool(comma)
+    # The scheme of an address may be in capitals (RFC 3986, section 3.1).
+    is_data = head.lstrip()[:5].lower() == "data:" and bool(comma)
     letters = "".join((body if is_data else text).split())
     sure = is_data or len(letters) > _LONGEST_NAME_CHARS
     if not is_data and not (len(letters) >= _SHORTEST_IMAGE_CHARS and _BASE64.fullmatch(letters)):

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,6 @@ class DatasetJob:
     """Digest of the code of the job."""
 
     @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> "DatasetJob":
+    def from_params(cls, params: Mapping[str, object]) -> "DatasetJob":
         """Return the job of plain params."""
-        source = params["source"]
-        synthetic = None if source["synthetic"] is None else Synthetic(**source["synthetic"])
-        return cls(
-            **{
-                **params,
-                "source": DataSource(**{**source, "synthetic": synthetic}),
-                "columns": Columns(**params["columns"]),
-                "sample": Sampling(**params["sample"]),
-            }
-        )
+        return from_plain(cls, dict(params), Path("the job's params"))

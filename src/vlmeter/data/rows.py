@@ -126,7 +126,8 @@ def _select_right_choice(choices: list[str], index: int | None) -> list[str]:
     if index is None:
         raise UnusableError("has no number or letter of its right option")
     if not 0 <= index < len(choices):
-        raise UnusableError(f"answer index {index} is not among its {len(choices)} choices")
+        shown = shorten(index, 20)
+        raise UnusableError(f"answer index {shown} is not among its {len(choices)} choices")
     if len(choices) > len(LETTERS):
         raise UnusableError(f"has {len(choices)} choices, and there are {len(LETTERS)} letters")
     if not choices[index].strip():
@@ -139,8 +140,8 @@ def _check_letter(cell: Cell, choices: list[str], right: str) -> None:
     answer = read_text(cell)
     if answer in choices and answer.isalpha() and answer != right:
         raise UnusableError(
-            f'has the answer "{answer}", which is one of its choices and the letter of another: '
-            "give the number of the right one, from 0"
+            f'has the answer "{shorten(answer)}", which is one of its choices and the letter of '
+            "another: give the number of the right one, from 0"
         )
 
 

@@ -35,10 +35,10 @@ def read_cpu_quota(membership: Path = _MEMBERSHIP, cgroups: Path = _CGROUPS) -> 
 
 def _list_quotas(membership: Path, cgroups: Path) -> Iterator[float]:
     for folder in _list_groups(membership, cgroups):
+        # The quota of a group without a limit is "max", which is no number.
         with suppress(OSError, ValueError):
             quota, period = (folder / "cpu.max").read_text("utf-8").split()
-            if quota != "max":
-                yield int(quota) / int(period)
+            yield int(quota) / int(period)
         with suppress(OSError, ValueError):
             quota_us = int((folder / "cpu.cfs_quota_us").read_text("utf-8"))
             if quota_us > 0:

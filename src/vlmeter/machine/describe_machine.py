@@ -8,6 +8,7 @@ from pathlib import Path
 import pynvml
 import torch
 
+from vlmeter.errors import Sentence
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.description import DescribedGpu, Gpu, Machine, format_peak_key
@@ -18,7 +19,7 @@ from vlmeter.machine.torch_device import check_device
 from vlmeter.measure import nvml
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.energy.description import EnergySources, IdlePower
-from vlmeter.measure.energy.meter import measure_idle_watts
+from vlmeter.measure.energy.idle import measure_idle_watts
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.peak import measure_peak
 from vlmeter.measure.settling import wait_until_idle
@@ -42,7 +43,7 @@ def describe_machine(job: MachineJob, machine: Path) -> None:
     devices.show_only([gpu.uuid for gpu in gpus])
     opened = _open_gpus(gpus)
     sources = describe_energy_sources(job.energy, opened)
-    idle = _measure_idle_power(sources, job, opened)
+    idle = _measure_idle_power(sources, job, opened, taken)
     for sentence in (*devices.list_left_out(), *taken.values()):
         print(sentence, file=sys.stderr)
     rates, reasons = _measure_peaks(job, gpus, taken)
@@ -67,11 +68,19 @@ def _open_gpus(gpus: Sequence[Gpu]) -> list[nvml.Gpu]:
 
 
 def _measure_idle_power(
-    sources: EnergySources, job: MachineJob, gpus: Sequence[nvml.Gpu]
+    sources: EnergySources, job: MachineJob, gpus: Sequence[nvml.Gpu], taken: Mapping[str, str]
 ) -> IdlePower:
     settling = wait_until_idle(gpus)
+    unsettled = None
+    if settling.settled is False:
+        unsettled = Sentence(f"its power did not come to rest within {settling.settle_s:.0f} s")
+    not_idle = {
+        f"gpu{gpu.index}": reason
+        for gpu in gpus
+        if (reason := taken.get(gpu.uuid() or "") or unsettled)
+    }
     try:
-        idle = measure_idle_watts(sources, job.energy, job.idle_window_s, gpus)
+        idle = measure_idle_watts(sources, job.energy, job.idle_window_s, gpus, not_idle=not_idle)
     except Exception as error:
         idle = IdlePower({}, {"machine": describe_failure(error).reason})
     return replace(idle, settle_s=settling.settle_s, settled=settling.settled)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from vlmeter.measure.settings import EnergySettings
+from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,6 @@ class MachineJob:
     """Versions by package."""
 
     @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> "MachineJob":
+    def from_params(cls, params: Mapping[str, object]) -> "MachineJob":
         """Return the job of plain params."""
-        return cls(
-            **{
-                **params,
-                "energy": EnergySettings(**params["energy"]),
-                "peaks": [PeakSetting(**peak) for peak in params["peaks"]],
-            }
-        )
+        return from_plain(cls, dict(params), Path("the job's params"))

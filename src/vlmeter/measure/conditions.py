@@ -12,7 +12,7 @@ from vlmeter.measure.gpu_conditions import GpuWatch
 from vlmeter.measure.nvml import Gpu
 from vlmeter.measure.result import Conditions, GpuConditions
 
-_FOREIGN_SHARE = 0.10
+FOREIGN_SHARE = 0.10
 """Of the machine's processors: above this, other processes have slowed the measurement."""
 _FULL_SHARE = 0.90
 """A cell on a GPU needs the processors little: others, the cells on other GPUs for instance, slow
@@ -140,7 +140,7 @@ def _describe_disturbance(
     share: float | None, foreign_pids: set[int], gpus: Sequence[GpuConditions]
 ) -> str | None:
     words: list[str] = []
-    if share is not None and share > _FOREIGN_SHARE:
+    if share is not None and share > FOREIGN_SHARE:
         words.append(Sentence(f"other processes took {share:.0%} of the machine's processor time"))
     if foreign_pids:
         ids = ", ".join(str(pid) for pid in sorted(foreign_pids))

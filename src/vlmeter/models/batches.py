@@ -92,8 +92,8 @@ class Feeder:
         image_token = getattr(self._loaded.processor, "image_token", None)
         if own is not None and own[0] == str(image_token):
             raise UnsupportedError(
-                f"the prompt's template holds {own[0]}, which the processor puts before the text "
-                "by itself: take it out of the template"
+                f"the prompt's template holds {shorten(own[0])}, which the processor puts before "
+                "the text by itself: take it out of the template"
             )
         filled = {
             "question": [text.question],

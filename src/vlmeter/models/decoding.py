@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from vlmeter.errors import shorten
 from vlmeter.status import UnsupportedError
 
 Settings = dict[str, object]
@@ -91,7 +92,7 @@ def select_applied(own: Settings) -> Settings:
             continue
         raise UnsupportedError(
             f"generation: model: what its generation config asks for cannot be measured: "
-            f"{name}: {value}"
+            f"{shorten(name, 40)}: {shorten(value)}"
         )
     return {name: value for name, value in own.items() if name in _APPLIED}
 

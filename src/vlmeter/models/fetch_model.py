@@ -15,7 +15,7 @@ from huggingface_hub import metadata_load
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from vlmeter.errors import UserError, one_line
+from vlmeter.errors import UserError, one_line, shorten
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
@@ -157,8 +157,8 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
     missing = sorted(loading_info["missing_keys"])
     if missing:
         raise UserError(
-            f"{name} lacks {len(missing)} of the model's weights, {missing[0]} for instance: "
-            "they would be random. Give a checkpoint that fits its config.json."
+            f"{name} lacks {len(missing)} of the model's weights, {shorten(missing[0])} for "
+            "instance: they would be random. Give a checkpoint that fits its config.json."
         )
     model.save_pretrained(target)
     processor.save_pretrained(target)

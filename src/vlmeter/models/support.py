@@ -13,7 +13,7 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 )
 from transformers.utils.import_utils import is_torchvision_available
 
-from vlmeter.errors import Sentence, UserError, one_line
+from vlmeter.errors import Sentence, UserError, one_line, shorten
 from vlmeter.status import UnsupportedError
 
 MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
@@ -47,7 +47,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
     reason = explain_refusal(model_type)
     if reason is not None:
         raise UnsupportedError(
-            f"model {name} is of the type {model_type}: {reason}; types known to work: "
+            f"model {name} is of the type {shorten(model_type)}: {reason}; types known to work: "
             f"{', '.join(PROVED)}"
         )
 
@@ -108,12 +108,13 @@ def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
     place = str(next(iter(places.values())))
     if "remote_code" not in allow:
         raise UserError(
-            f"model {name} brings code of its own ({place}), which would run on this machine: if "
-            "you have read it and trust it, add `allow: [remote_code]` to models.*.source."
+            f"model {name} brings code of its own ({shorten(place)}), which would run on this "
+            "machine: if you have read it and trust it, add `allow: [remote_code]` to "
+            "models.*.source."
         )
     if "--" in place:
         raise UserError(
-            f"model {name} takes its code from another repository ({place}), whose commit nobody "
-            "pins: download both into one folder and give it as models.*.source.path."
+            f"model {name} takes its code from another repository ({shorten(place)}), whose "
+            "commit nobody pins: download both into one folder and give it as models.*.source.path."
         )
     return True

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, shorten
 from vlmeter.models.job import ModelSource
 
 _SAFETENSORS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
@@ -44,9 +44,9 @@ def choose_files(name: str, files: Iterable[str], allow: Iterable[str]) -> list[
     if not weights and (pickles := _select_matching(_PICKLES, names)):
         if "pickle" not in allow:
             raise UserError(
-                f"model {name} keeps its weights as pickles alone ({pickles[0]}), and a pickle can "
-                "run code when it is opened: give a revision with safetensors, or, if you trust "
-                "its makers, add `allow: [pickle]` to models.*.source."
+                f"model {name} keeps its weights as pickles alone ({shorten(pickles[0])}), and a "
+                "pickle can run code when it is opened: give a revision with safetensors, or, if "
+                "you trust its makers, add `allow: [pickle]` to models.*.source."
             )
         weights = pickles
     beside = [*_select_matching(_BESIDE_WEIGHTS, names), *weights]
@@ -98,8 +98,9 @@ def check_index(name: str, folder: Path) -> None:
         other = next((file for file in named if not _ANY_SAFETENSORS.fullmatch(file)), None)
         if other is not None:
             raise UserError(
-                f"model {name}: {index.name} names {other}, which is no safetensors file beside "
-                "it and may be a pickle, which can run code: give a revision with safetensors."
+                f"model {name}: {index.name} names {shorten(other)}, which is no safetensors file "
+                "beside it and may be a pickle, which can run code: give a revision with "
+                "safetensors."
             )
 
 

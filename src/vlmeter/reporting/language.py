@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.source_file import CHECKOUT
 
 LANGUAGES = ("en", "ru")
@@ -51,8 +51,9 @@ def read_catalogue(language: str, folder: Path) -> Catalogue:
     try:
         return Catalogue(language, dict(_flatten(yaml.safe_load(path.read_text("utf-8")), "")))
     except (OSError, AttributeError, TypeError, yaml.YAMLError) as error:
-        words = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read as a catalogue of texts: {words}") from None
+        raise UserError(
+            f"{path} cannot be read as a catalogue of texts: {one_line(error)}"
+        ) from None
 
 
 _current: ContextVar[tuple[str, Path]] = ContextVar("language", default=(LANGUAGES[0], LOCALES))

@@ -220,6 +220,11 @@ def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
     yield say("machine.libraries"), _join_pairs(machine.software)
     yield say("machine.idle_power"), _join_pairs(_format_idle_power(machine))
     yield say("machine.energy_by"), "; ".join(_describe_sources(machine))
+    grid = machine.energy.grid
+    yield (
+        say("machine.grid"),
+        say("machine.grid_factor", factor=f"{grid.kg_per_kwh:.3g}", source=translate(grid.source)),
+    )
 
 
 def _join_parts(*parts: str | None) -> str:
@@ -242,11 +247,16 @@ def _join_pairs(table: Mapping[str, str]) -> str:
 
 def _format_idle_power(machine: Machine) -> dict[str, str]:
     idle = machine.energy.idle
-    watts = {} if idle is None else idle.power_w
+    if idle is None:
+        return {}
+    watts = {device: format_quantity(value, "W") for device, value in idle.power_w.items() if value}
+    missing = {
+        device: say("machine.no_idle", reason=translate(reason))
+        for device, reason in idle.reason.items()
+    }
     return {
-        _name_device(device): format_quantity(value, "W")
-        for device, value in watts.items()
-        if value
+        say("machine.of_all") if device == "machine" else _name_device(device): words
+        for device, words in (watts | missing).items()
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.reporting.language import LANGUAGES, get_language
 
 Value = str | int
@@ -79,11 +79,10 @@ def read_published(path: Path) -> Published:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: see report.published in the config.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        words = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read as YAML: {words}") from None
+        raise UserError(f"{path} cannot be read as YAML: {one_line(error)}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{path} is no file of published figures ({type(error).__name__}: {error}): "
+            f"{path} is no file of published figures ({type(error).__name__}: {one_line(error)}): "
             "report/published/blip2-opt-2.7b.yaml shows how one looks."
         ) from None
 

@@ -201,8 +201,11 @@ def _explain_absence(row: SummaryRow, gate: GatePlan, cause: Cause) -> Obstacle:
     metric = read_metrics(row.metrics).get(_name_metric(gate))
     if metric is not None and metric.note:
         return Obstacle(cause, None, _join_lines(metric.note))
-    # Figures whose names begin alike share a reason: that of `energy_net_j` is `energy_reason`.
-    column = f"{gate.metric.split('_', maxsplit=1)[0]}_reason"
+    # Figures whose names begin alike share a reason, if they have none of their own: that of
+    # `energy_low_j` is `energy_reason`, that of `energy_net_j` is `energy_net_reason`.
+    parts = gate.metric.split("_")
+    columns = ("_".join([*parts[:count], "reason"]) for count in range(len(parts), 0, -1))
+    column = next((name for name in columns if hasattr(row, name)), "")
     return Obstacle(cause, None, _join_lines(getattr(row, column, None)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, listed
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json, replacing, write_text
 from vlmeter.storage.layout import StudyFolder
@@ -98,7 +98,7 @@ def publish(study: StudyFolder, target: Path, beside: Sequence[Path] = ()) -> Pa
         raise UserError(f"{study.root} is not finished: run its study to the end first.")
     missing = [str(file) for file in beside if not file.is_file()]
     if missing:
-        raise UserError(f"{', '.join(missing)}: no such file to keep beside {study.root}.")
+        raise UserError(f"{listed(missing)}: no such file to keep beside {study.root}.")
     device = read_kept_study(study.study).name_device()
     folder = target / make_folder_name(device) / study.root.name
     sources = [file for pattern in _KEPT for file in sorted(study.root.glob(pattern))]

@@ -82,7 +82,7 @@ class SourceDigests:
         names = self._digests.find_names(key)
         if names is None:
             # Arrow takes a third of a second.
-            from vlmeter.data.read_files import list_named_images  # noqa: PLC0415
+            from vlmeter.data.named_images import list_named_images  # noqa: PLC0415
 
             try:
                 names = list_named_images(job)

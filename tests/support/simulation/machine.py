@@ -25,7 +25,7 @@ from simulation.tracker import SimulatedTracker
 from vlmeter.cell.worker import open_cell
 from vlmeter.machine import describe_machine, devices, host
 from vlmeter.measure import clock, conditions, memory, peak, settling
-from vlmeter.measure.energy import counter_window, counters, meter
+from vlmeter.measure.energy import counter_window, counters, idle, meter
 from vlmeter.measure.energy.description import CpuSource, EnergySources, Grid, RamSource
 from vlmeter.models.load import load_model
 
@@ -125,10 +125,10 @@ class SimulatedMachine:
             vlmeter.models.compilation,
         ):
             patch.setattr(module, "time", time)
-        for module in (conditions, vlmeter.cell.worker.time_spent, meter):
+        for module in (conditions, vlmeter.cell.worker.time_spent):
             patch.setattr(module, "psutil", psutil)
         patch.setattr(clock, "gc", self.host.as_gc())
-        patch.setattr(meter, "sleep", time.sleep)
+        patch.setattr(idle, "sleep", time.sleep)
         patch.setattr(counter_window, "threading", self.time.threads)
         _set_default(patch, settling.wait_until_idle, sleep=time.sleep, now=time.monotonic)
         _set_default(patch, conditions.ConditionsProbe.__init__, now=time.monotonic)

@@ -2,7 +2,7 @@
 
 import pickle
 from dataclasses import asdict, replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.parquet import read_table, write_table
 
 SAMPLES, BATCH_SIZE = 11, 2
+CELL = "photos/c"
 OK = Ending(Status.OK, None, None, attempt=1)
 
 
@@ -51,7 +52,7 @@ class Divided:
 
     def __init__(self, folder):
         self.folder = folder
-        self.costs = folder / "shards/costs.json"
+        self.costs = folder / CELL / "costs.json"
         timings = self.costs.with_name("timings.parquet")
         write_table(timings, [{"kind": "forward", "seconds": 0.1}], TIMINGS)
         cell = RecordCell(id="c", dataset="photos", **AXES.as_dict())
@@ -73,13 +74,13 @@ class Divided:
         write_json(self.costs, Measurement(ending, figures, files).as_plain())
 
     def add(self, number, **changes):
-        path = self.folder / f"shards/{number}-of-3.json"
+        path = self.folder / CELL / f"{number}-of-3.json"
         shard = Shard(number, shards=3)
         start, stop = find_borders(SAMPLES, BATCH_SIZE, shard)
         answers = path.with_suffix(".parquet")
         write_table(answers, map(row, range(start, stop)), PREDICTIONS)
         files = {answers.stem: file_sha256(answers)}
-        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files)
+        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files, CELL)
         write_json(path, replace(manifest, **changes).as_plain())
         return path
 
@@ -91,6 +92,13 @@ class Divided:
 @pytest.fixture
 def divided(tmp_path):
     return Divided(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory):
+    """A divided cell that is whole, and what is gathered of it."""
+    divided = Divided(tmp_path_factory.mktemp("gathered"))
+    return divided, divided.gather()
 
 
 def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
@@ -131,6 +139,8 @@ def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"cell": "photos/d"}, r"2-of-3\.json is that of photos/d/2-of-3: delete it"),
+        ({"shard": Shard(1, 3)}, r"2-of-3\.json is that of photos/c/1-of-3: delete it"),
         ({"images_sha256": "others"}, r"2-of-3\.json is of other images than the costs"),
         ({"start": 2}, r"2-of-3\.json does not go on where the shard before ended"),
         ({"rows": 3}, r"2-of-3\.json does not go on where the shard before ended"),
@@ -154,6 +164,35 @@ def test_a_shard_that_is_damaged_or_missing_is_refused(divided):
     answers.unlink()
     with pytest.raises(UserError, match=r"3-of-3\.parquet is missing"):
         divided.gather()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("place", "other"), list(permutations(range(3), 2)))
+def test_files_of_another_shard_in_a_shard_s_place_are_refused(divided, place, other, count):
+    suffixes = (".parquet", ".json")[:count]
+    for suffix in suffixes:
+        source = divided.shards[other].with_suffix(suffix)
+        divided.shards[place].with_suffix(suffix).write_bytes(source.read_bytes())
+    with pytest.raises(UserError, match=rf"/{place + 1}-of-3\.\w+ is .*[dD]elete"):
+        divided.gather()
+
+
+@given(place=st.integers(0, 2), suffix=st.sampled_from([".json", ".parquet"]), data=st.data())
+def test_a_byte_of_a_shard_that_changes_is_noticed_or_changes_nothing(
+    gathered, place, suffix, data
+):
+    divided, expected = gathered
+    path = divided.shards[place].with_suffix(suffix)
+    content = path.read_bytes()
+    at = data.draw(st.integers(0, len(content) - 1))
+    changed = content[at] ^ data.draw(st.integers(1, 255))
+    path.write_bytes(content[:at] + bytes([changed]) + content[at + 1 :])
+    try:
+        assert divided.gather() == expected
+    except UserError as error:
+        assert f"{place + 1}-of-3" in str(error)
+    finally:
+        path.write_bytes(content)
 
 
 def test_too_few_shards_are_noticed(divided):
@@ -183,4 +222,5 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         0,
         0,
     )
+    assert manifest["cell"] == f"{job.cell.dataset}/{job.cell.id}"
     assert read_table(outputs.answers) == []

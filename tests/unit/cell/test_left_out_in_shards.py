@@ -26,7 +26,7 @@ def gather(tmp_path):
     """Gather two shards of four samples each, of which these are answered, of so many in all."""
 
     def run(answered, left_out, samples):
-        costs = tmp_path / "shards/costs.json"
+        costs = tmp_path / "photos/c/costs.json"
         timings = costs.with_name("timings.parquet")
         write_table(timings, [{"kind": "forward", "seconds": 0.1}], TIMINGS)
         figures = make_figures(RecordCell(id="c", dataset="photos", **AXES.as_dict()), seconds=0.1)
@@ -39,13 +39,21 @@ def gather(tmp_path):
         write_json(costs, measurement.as_plain())
         shards = []
         for number, (places, missing) in enumerate(zip(answered, left_out, strict=True)):
-            path = tmp_path / f"shards/{number + 1}-of-2.json"
+            path = tmp_path / f"photos/c/{number + 1}-of-2.json"
             answers = path.with_suffix(".parquet")
             write_table(answers, ({"id": f"s{place}"} for place in places), PREDICTIONS)
             files = {answers.stem: file_sha256(answers)}
             start, rows = 4 * number, len(places)
             manifest = ShardManifest(
-                OK, Shard(number + 1, 2), start, start + 4, rows, "images", files, missing
+                OK,
+                Shard(number + 1, 2),
+                start,
+                start + 4,
+                rows,
+                "images",
+                files,
+                "photos/c",
+                missing,
             )
             write_json(path, manifest.as_plain())
             shards.append(path)

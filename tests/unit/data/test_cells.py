@@ -315,6 +315,7 @@ PLAIN = base64.b64encode(PNG).decode()
 IMAGES = {
     "plain": PLAIN,
     "an address": f"data:image/png;base64,{PLAIN}",
+    "an address in capitals": f" DATA:IMAGE/PNG;charset=utf-8;base64, {PLAIN}",
     "lines": "\n".join(PLAIN[at : at + 76] for at in range(0, len(PLAIN), 76)),
     "no padding": PLAIN.rstrip("="),
     "for an address": base64.urlsafe_b64encode(PNG).decode(),

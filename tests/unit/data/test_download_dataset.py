@@ -6,12 +6,15 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 from stored_data import make_dataset_job
 
+from vlmeter.data import hub_files
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import DataSource, Synthetic
 from vlmeter.data.manifests import read_samples_manifest
+from vlmeter.data.parquet_files import Files
 from vlmeter.data.samples import read_texts
 from vlmeter.errors import UserError
 from vlmeter.storage.files import file_sha256
@@ -305,3 +308,37 @@ def test_features_that_do_not_match_are_reported_in_a_sentence(download, answer,
 
     with pytest.raises(UserError, match="row group 0 cannot be read"):
         download(table.replace_schema_metadata({"huggingface": metadata}), references="answers")
+
+
+@pytest.fixture
+def take_commit(monkeypatch, tmp_path):
+    """Download a repository of which this is the newest commit; return the commit that is read."""
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist([make_row(0)]), rows)
+    manifest = tmp_path / "data/samples.json"
+
+    def run(newest, **source):
+        def find_split(_source, revision, _retry_policy):
+            return Files(LocalFileSystem(), (str(rows),), revision or newest)
+
+        monkeypatch.setattr(hub_files, "find_split", find_split)
+        job = make_dataset_job(DataSource(hub="a/b", **source), references="answers")
+        download_dataset(job, manifest.with_suffix(".parquet"), manifest)
+        return read_samples_manifest(manifest).revision
+
+    return run
+
+
+def test_a_source_without_a_revision_stays_at_the_commit_that_was_taken_first(take_commit):
+    assert [take_commit(newest) for newest in ("first", "second", "third")] == ["first"] * 3
+
+
+def test_another_source_takes_a_commit_of_its_own(take_commit):
+    assert take_commit("first", split="train") == "first"
+    assert take_commit("second", split="test") == "second"
+    assert take_commit("third", split="test") == "second"
+
+
+def test_a_revision_that_the_config_names_is_not_kept_for_others(take_commit):
+    assert take_commit("newest", revision="named") == "named"
+    assert take_commit("newest") == "newest"

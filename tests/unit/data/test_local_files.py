@@ -104,6 +104,32 @@ def test_jsonl_holds_lists_as_they_are_and_may_leave_out_keys(folder, read):
     assert "has a cell [z] in column answer that is no JSON list of texts" in bad["row-2"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "a b.png",
+            "é.png",
+            "e\u0301.png",
+            "字.png",
+            "-rf.png",
+            "$(id).png",
+            "'q\".png",
+            "#%20?.png",
+        ),
+        *("{a}.png", "sub folder/..png", "a.b.c", "no extension", "~.png", "*.png", "a;b.png"),
+    ],
+)
+def test_an_image_may_have_any_name(folder, read, name):
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(encode_png(7))
+    quoted = name.replace('"', '""')
+    write_csv(folder, f'"{quoted}",What is it?,a cat')
+    samples, bad = read()
+    assert bad == {}
+    assert [(sample["file"], sample["image"]) for sample in samples] == [(name, encode_png(7))]
+
+
 def test_a_parquet_table_may_name_images(folder, read):
     rows = [{"image": "a.png", "answer": ["x"]}, {"image": "nowhere.png", "answer": ["y"]}]
     pq.write_table(pa.Table.from_pylist(rows), folder / "labels.parquet")

@@ -77,6 +77,16 @@ def test_an_image_of_any_mode_keeps_its_colour(data, expected):
     assert read_colour(data) == expected
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
+def test_of_several_pictures_in_a_file_the_first_is_the_image(kind):
+    """Animated or of several pages."""
+    pages = [make_flat("RGB", colour, (16, 16)) for colour in ((255, 0, 0), (0, 0, 255))]
+    options = {"WEBP": {"lossless": True}, "MPO": {"quality": 100}}.get(kind, {})
+    data = encode(pages[0], kind, save_all=True, append_images=pages[1:], **options)
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    assert read_colour(data) == pytest.approx((255, 0, 0), abs=2)
+
+
 def test_an_image_of_the_right_size_keeps_its_pixels():
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     assert np.array_equal(np.asarray(resize(encode(Image.fromarray(pixels)))), pixels)

@@ -25,7 +25,9 @@ def describe(machine, monkeypatch, tmp_path):
     monkeypatch.setattr(described_by, "make_clock", lambda place: None)
     # Codecarbon's search takes seconds, and has tests of its own.
     monkeypatch.setattr(described_by, "describe_energy_sources", lambda *_: ENERGY)
-    monkeypatch.setattr(described_by, "measure_idle_watts", lambda *_: IdlePower({"cpu": 9.0}, {}))
+    monkeypatch.setattr(
+        described_by, "measure_idle_watts", lambda *_, **__: IdlePower({"cpu": 9.0}, {})
+    )
 
     def run(*gpus, rates=lambda place, dtype: 1.0, peaks=(("cuda", "fp16"),), **settings):
         machine(*gpus, **settings)
@@ -121,7 +123,7 @@ def test_a_gpu_without_a_memory_figure_is_described(describe):
 
 
 def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise RuntimeError("the counter is gone")
 
     monkeypatch.setattr(described_by, "measure_idle_watts", refuse)
@@ -130,9 +132,28 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
         "reason": {"machine": "RuntimeError: the counter is gone"},
         "window_s": None,
         "load": None,
+        "foreign_cpu_share": None,
         "settle_s": 0.5,
         "settled": True,
     }
+
+
+def test_a_gpu_that_others_have_or_that_comes_to_no_rest_has_no_idle_watts(describe, monkeypatch):
+    given = []
+
+    def watch(*_, not_idle):
+        given.append(not_idle)
+        return IdlePower({}, {})
+
+    monkeypatch.setattr(described_by, "measure_idle_watts", watch)
+    full = {"total": 80 * GIB, "used": 79 * GIB}
+    describe(gpu("a"), gpu("b", memory=full))
+    monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: Settling(9.5, False))
+    describe(gpu("a"))
+    (taken, unsettled) = given
+    assert list(taken) == ["gpu1"]
+    assert taken["gpu1"].startswith("other processes hold 84.8 of the 85.9 GB")
+    assert unsettled == {"gpu0": "its power did not come to rest within 10 s"}
 
 
 def test_a_real_machine_without_a_gpu_is_described(machine, tmp_path):

@@ -1,13 +1,20 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import pytest
 from figures_factory import make_cuda_settings
+from machines import ENERGY, MACHINE
 from row_factory import make_row
 from stored_data import write_samples
 from study_factory import AXES, DATASETS, MODEL, MadeStudy, cell_id
 from study_steps import render_all
 
-from vlmeter.reporting.provenance import describe_datasets, describe_origin
+from vlmeter.measure.energy.description import IdlePower
+from vlmeter.reporting.provenance import (
+    describe_datasets,
+    describe_origin,
+    list_machine_lines,
+)
 from vlmeter.results.tables import read_summary
 from vlmeter.storage.files import read_json, write_json
 
@@ -142,3 +149,24 @@ def test_licences_are_the_study_s_own_words_and_else_those_of_the_cards(tmp_path
         "ScienceQA": "the card's of scienceqa",
         "TextVQA": "CC BY 4.0",
     }
+
+
+@pytest.mark.parametrize(
+    ("idle", "words"),
+    [
+        (IdlePower({"cpu": 1.6, "ram": 20.0}, {}), "CPU 1.60 W, memory 20.0 W"),
+        (
+            IdlePower({"cpu": None, "ram": 20.0}, {"cpu": "others took 40%"}),
+            "memory 20.0 W, CPU not known: others took 40%",
+        ),
+        (IdlePower({}, {"machine": "no counter"}), "all devices not known: no counter"),
+    ],
+)
+def test_idle_power_stands_with_the_reason_where_there_is_none(idle, words):
+    lines = dict(list_machine_lines(replace(MACHINE, energy=replace(ENERGY, idle=idle))))
+    assert lines["Idle power"] == words
+
+
+def test_the_grid_s_factor_stands_with_its_source():
+    lines = dict(list_machine_lines(MACHINE))
+    assert lines["Grid, for CO2e"] == "0.5 kg/kWh (config)"

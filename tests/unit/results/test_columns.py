@@ -41,12 +41,21 @@ def test_every_column_is_described_and_stands_once():
         assert all(column.description.endswith(".") for column in columns)
 
 
-def test_names_of_figures_with_a_unit_say_it():
-    short = {"J": "_j", "s": "_s", "W": "_w", "B": "_bytes", "g": "_g", "tokens/s": "_s"}
-    bare = {"latency", "energy"}  # the source's own keys
-    for described in SUMMARY_COLUMNS:
-        if described.unit in short and described.name not in bare:
-            assert described.name.endswith(short[described.unit]), described
+def test_a_unit_and_the_end_of_a_name_say_the_same():
+    ends = {"_j": "J", "_s": "s", "_ms": "ms", "_w": "W", "_bytes": "B", "_g": "g", "_mhz": "MHz"}
+    bare = {"latency": "s", "energy": "J"}  # the source's own keys
+    rates = {"_per_s": "/s", "_per_kwh": "/kWh"}
+    for described in (*SUMMARY_COLUMNS, *LAYER_COLUMNS, *DIFFERENCE_COLUMNS):
+        assert isinstance(described.unit, str), described
+        name = described.name.removesuffix("_start").removesuffix("_end")
+        rate = next((unit for end, unit in rates.items() if name.endswith(end)), None)
+        if rate is not None:
+            assert described.unit.endswith(rate), described
+            continue
+        unit = next((unit for end, unit in ends.items() if name.endswith(end)), "")
+        unit = bare.get(name, unit)
+        if unit or described.unit in ends.values():
+            assert described.unit == unit, described
 
 
 def test_a_number_is_read_by_its_columns_name():

@@ -307,6 +307,23 @@ def test_a_verdict_names_its_gate_and_only_a_relative_limit_its_baseline(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("metric", "reasons", "reason"),
+    [
+        ("energy_net_j", {"energy_net_reason": "busy"}, "busy"),
+        ("energy_per_token_j", {"energy_per_token_reason": "no tokens"}, "no tokens"),
+        ("energy_low_j", {"energy_reason": "too short", "energy_net_reason": "busy"}, "too short"),
+    ],
+)
+def test_a_figure_with_a_reason_of_its_own_breaks_its_limits_with_that(
+    tmp_path, metric, reasons, reason
+) -> None:
+    (verdict,) = judge_row(
+        tmp_path, make_row(**reasons), make_row(), metric, max_increase_percent=5
+    )
+    assert verdict.obstacle == Obstacle(Cause.NOT_MEASURED, None, reason)
+
+
+@pytest.mark.parametrize(
     ("values", "obstacle"),
     [
         ({"status": "crashed", "reason": "killed\nby SIGKILL"}, ("crashed", "killed by SIGKILL")),

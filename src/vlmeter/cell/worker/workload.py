@@ -142,7 +142,7 @@ class _Forward:
 
     model: Any
     inputs: Inputs
-    marks_step: bool = False
+    marks_step: bool
     """Whether CUDA graphs need a mark where a new pass begins."""
 
     def __call__(self) -> object:

@@ -1,6 +1,9 @@
 """How the energy of a machine's devices is known: what is written once and read by every cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from vlmeter.errors import Sentence
 
 MEASURED = "measured"
 MODELLED = "modelled"
@@ -66,6 +69,8 @@ class IdlePower:
     """None where nothing could be measured."""
     load: float | None = None
     """The host's load average, by which a reader sees how idle the machine was."""
+    foreign_cpu_share: float | None = None
+    """Of the processors' time, what other processes took; None where it could not be read."""
     settle_s: float | None = None
     """How long it took until the machine was at rest."""
     settled: bool | None = None
@@ -90,3 +95,12 @@ class EnergySources:
     def get_idle_w(self, device: str) -> float | None:
         """Return the idle power of a device: `cpu`, `ram` or `gpu0`."""
         return None if self.idle is None else self.idle.power_w.get(device)
+
+    def explain_idle(self, devices: Sequence[str]) -> str:
+        """Return why the idle power of the first of some devices that have none is not known."""
+        for device in devices:
+            if self.get_idle_w(device) is None and self.idle is not None:
+                reason = self.idle.reason.get(device) or self.idle.reason.get("machine")
+                if reason:
+                    return Sentence(f"the idle power of {device} is not known: {reason}")
+        return Sentence("the idle power of a device is not known")

@@ -9,16 +9,13 @@ and the reason in words: never zero, never nothing.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from time import sleep
-
-import psutil
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.clock import Call, Clock, CpuClock, pause_garbage_collection
+from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.energy.codecarbon import J_PER_KWH, CodecarbonWindows, PowerTracker
 from vlmeter.measure.energy.counter_window import CounterWindow, follow
 from vlmeter.measure.energy.counters import EnergyCounter, make_nvml_counter, make_rapl_counters
-from vlmeter.measure.energy.description import MEASURED, EnergySources, IdlePower
+from vlmeter.measure.energy.description import MEASURED, EnergySources
 from vlmeter.measure.energy.result import Component, Energy, join_reasons, subtract_idle, sum_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
 from vlmeter.measure.nvml import Gpu, open_devices
@@ -171,7 +168,8 @@ class EnergyMeter:
             [] if total is None else self._split_by_round(components, window, samples_per_batch)
         )
         idle = sum_idle_w(components)
-        net, net_reason = subtract_idle(total, idle, seconds, reason)
+        why_no_idle = self._sources.explain_idle([part.device for part in components])
+        net, net_reason = subtract_idle(total, idle, seconds, reason, why_no_idle)
         grid = self._sources.grid.kg_per_kwh
         low, high = (None, None) if per_sample is None else compute_interval_95(per_sample, rounds)
         tokens = batches * (tokens_per_batch or 0)
@@ -223,27 +221,6 @@ def make_energy_meter(sources: EnergySources, settings: EnergySettings, device: 
     on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
     missing = Sentence("NVML does not see the GPU that the cell runs on")
     return EnergyMeter(sources, settings, missing=missing if on_gpu else None)
-
-
-def measure_idle_watts(
-    sources: EnergySources,
-    settings: EnergySettings,
-    window_s: float,
-    gpus: Sequence[Gpu] = (),
-) -> IdlePower:
-    """Return the power of each device while nothing of the workflow runs."""
-    meter = EnergyMeter(sources, settings, gpus)
-    energy = meter.measure([_rest], CpuClock(), window_s=window_s, samples_per_batch=1, repeats=1)
-    return IdlePower(
-        power_w={part.device: part.power_w for part in energy.components},
-        reason={part.device: part.reason for part in energy.components if part.reason},
-        window_s=energy.window_s,
-        load=psutil.getloadavg()[0],
-    )
-
-
-def _rest() -> None:
-    sleep(0.05)
 
 
 def _open_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:

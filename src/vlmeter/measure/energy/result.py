@@ -94,7 +94,11 @@ def sum_idle_w(components: Sequence[Component]) -> float | None:
 
 
 def subtract_idle(
-    total_j: float | None, idle_w: float | None, seconds: float, reason: str | None
+    total_j: float | None,
+    idle_w: float | None,
+    seconds: float,
+    reason: str | None,
+    why_no_idle: str,
 ) -> tuple[float | None, str | None]:
     """Return the joules above idle, or the reason why there is no such figure.
 
@@ -103,11 +107,12 @@ def subtract_idle(
         idle_w: Power of the same devices at idle.
         seconds: Length of the window.
         reason: Why `total_j` is None.
+        why_no_idle: Why `idle_w` is None, if it is.
     """
     if total_j is None:
         return None, reason
     if idle_w is None:
-        return None, Sentence("the idle power of a device is not known")
+        return None, why_no_idle
     net = total_j - idle_w * seconds
     if net <= 0:
         return None, Sentence(

@@ -56,7 +56,8 @@ class HostStopwatch:
 
     def seconds(self, start: object, end: object) -> float:
         """Return the time between two marks."""
-        assert isinstance(start, int) and isinstance(end, int)
+        assert isinstance(start, int)
+        assert isinstance(end, int)
         return (end - start) * 1e-9
 
 

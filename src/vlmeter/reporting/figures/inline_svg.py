@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from vlmeter.errors import UserError
+from vlmeter.errors import UserError, one_line
 from vlmeter.storage.svg import read_checked
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -33,7 +33,9 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
         # The figures are this package's own, and expat limits the expansion of entities.
         root = ET.fromstring(text)  # nosec B314
     except (OSError, ValueError, ET.ParseError) as error:
-        raise UserError(f"{path} cannot be read as SVG ({error}): plot it again.") from None
+        raise UserError(
+            f"{path} cannot be read as SVG ({one_line(error)}): plot it again."
+        ) from None
     _drop_unsafe(root)
     for element in root.iter():
         for name, value in element.attrib.items():

@@ -253,6 +253,16 @@ def test_without_idle_watts_there_is_no_net_and_a_reason():
     assert energy.energy_net_reason == "the idle power of a device is not known"
 
 
+@pytest.mark.parametrize(
+    ("device", "words"), [("ram", "ram is not known: why"), ("machine", "cpu is not known: why")]
+)
+def test_why_idle_watts_could_not_be_read_is_why_there_is_no_net(device, words):
+    power_w = {} if device == "machine" else {"cpu": 10.0, "ram": None}
+    energy = measure(sources=replace(SOURCES, idle=IdlePower(power_w, {device: "why"})))
+    assert energy.energy_net_j is None
+    assert energy.energy_net_reason == f"the idle power of {words}"
+
+
 def test_less_than_idle_is_no_negative_energy():
     energy = measure(watts={"cpu": 5.0, "ram": 20.0})
     assert energy.energy_net_j is None

@@ -5,9 +5,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from codecarbon.emissions_tracker import BaseEmissionsTracker, OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU
+from codecarbon.external.ram import RAM
 from fake_nvml import FakeNvml
 from machines import ENERGY_SETTINGS
 
@@ -15,7 +17,7 @@ from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy import sources
 from vlmeter.measure.energy.codecarbon import CodecarbonWindows, list_tracker_options
 from vlmeter.measure.energy.description import CpuSource, EnergySources
-from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter, measure_idle_watts
+from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.storage.typed import from_plain
@@ -82,6 +84,33 @@ def test_the_description_says_how_the_energy_of_each_device_is_measured(machine)
     assert "power samples" in machine.gpus[1].method
 
 
+def test_watts_from_the_config_win(machine):
+    assert machine.ram.power_w == 12.0
+    assert machine.ram.source == "config"
+    assert machine.cpu.tdp_w == 40.0
+
+
+def test_the_country_s_factor_is_codecarbon_s(machine):
+    assert machine.grid.kg_per_kwh == pytest.approx(0.056, abs=0.002)
+    assert machine.grid.source == "codecarbon's figure for FRA"
+
+
+class SearchedMachine:
+    """Stands in for codecarbon's tracker: what it finds on a machine, and an hour of it."""
+
+    def __init__(self, mode, tdp_w):
+        cpu, ram = CPU.__new__(CPU), RAM.__new__(RAM)
+        cpu._mode, cpu._tdp = mode, tdp_w
+        ram.total_power = lambda: SimpleNamespace(W=10.0)
+        self._hardware, self._conf = [cpu, ram], {"cpu_model": "a CPU"}
+
+    def start_task(self):
+        """Begin."""
+
+    def stop_task(self):
+        return SimpleNamespace(emissions=0.3, energy_consumed=1.0)
+
+
 @pytest.mark.parametrize(
     ("mode", "kind"),
     [
@@ -92,31 +121,39 @@ def test_the_description_says_how_the_energy_of_each_device_is_measured(machine)
         ("constant", "constant"),
     ],
 )
-@pytest.mark.parametrize("watts", [None, 65.0])
-def test_a_processor_s_energy_is_called_what_it_is(monkeypatch, tmp_path, mode, kind, watts):
-    cpu = CPU.__new__(CPU)
-    cpu._mode, cpu._tdp = mode, 100
-    used = SimpleNamespace(emissions=0.1, energy_consumed=0.2)
-    tracker = SimpleNamespace(
-        start_task=lambda: None, stop_task=lambda: used, _hardware=[cpu], _conf={"cpu_model": "X"}
+def test_a_processor_s_energy_is_called_what_it_is(monkeypatch, tmp_path, mode, kind):
+    monkeypatch.setattr(
+        sources, "OfflineEmissionsTracker", lambda **_: SearchedMachine(mode, tdp_w=65.0)
     )
-    monkeypatch.setattr(sources, "OfflineEmissionsTracker", lambda **_: tracker)
-    settings = replace(ENERGY_SETTINGS, cpu_power_w=watts)
-    described = describe_energy_sources(settings, [], tmp_path)
-    assert (described.cpu.kind, described.cpu.model) == (kind, "X")
-    assert (f"TDP {watts or 100:g} W" in described.cpu.method) == (kind != "measured")
-    assert described.grid.kg_per_kwh == pytest.approx(0.5)
+    assert describe_energy_sources(ENERGY_SETTINGS, powercap=tmp_path).cpu.kind == kind
 
 
-def test_watts_from_the_config_win(machine):
-    assert machine.ram.power_w == 12.0
-    assert machine.ram.source == "config"
-    assert machine.cpu.tdp_w == 40.0
-
-
-def test_the_country_s_factor_is_codecarbon_s(machine):
-    assert machine.grid.kg_per_kwh == pytest.approx(0.056, abs=0.002)
-    assert machine.grid.source == "codecarbon's figure for FRA"
+@pytest.mark.parametrize("mode", sources._CPU_MODES)
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("from_config", [True, False])
+def test_every_number_that_is_not_measured_names_its_source(
+    monkeypatch, tmp_path, mode, is_known, from_config
+):
+    tdp_w = 65.0 if is_known else 4.0 * psutil.cpu_count()
+    given = {"cpu_power_w": 30.0, "ram_power_w": 5.0, "grid_kg_per_kwh": 0.3}
+    settings = replace(ENERGY_SETTINGS, country_iso_code="FRA", **given if from_config else {})
+    monkeypatch.setattr(
+        sources, "OfflineEmissionsTracker", lambda **_: SearchedMachine(mode, tdp_w)
+    )
+    described = describe_energy_sources(settings, powercap=tmp_path)
+    table = "codecarbon's table of CPUs" if is_known else "codecarbon's default for an unknown CPU"
+    cpu, origin = described.cpu, "config" if from_config else table
+    if cpu.kind == "measured":
+        assert cpu.method.endswith("by codecarbon")
+        assert cpu.tdp_source is None
+    else:
+        assert cpu.tdp_source.startswith(origin)
+        assert f"TDP {cpu.tdp_w:g} W from {origin}" in cpu.method
+        assert "codecarbon" in cpu.method
+    origin = "config" if from_config else "codecarbon's guess from its size"
+    assert described.ram.source == origin
+    assert described.ram.method.startswith(f"{described.ram.power_w:g} W from {origin}")
+    assert described.grid.source == ("config" if from_config else "codecarbon's figure for FRA")
 
 
 def test_nothing_is_sent_anywhere(machine):
@@ -161,15 +198,6 @@ def test_a_given_constant_comes_out_as_that_many_watts(machine):
 
 def _spin():
     sum(range(20000))
-
-
-def test_idle_watts_stand_by_device(machine):
-    idle = measure_idle_watts(
-        replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1), window_s=0.2
-    )
-    assert set(idle.power_w) == {"cpu", "ram"}
-    assert idle.power_w["ram"] == pytest.approx(12.0, rel=0.05)
-    assert idle.reason == {}
 
 
 def test_the_cell_s_meter_takes_its_sources_from_the_description(machine):

@@ -8,6 +8,7 @@ import os
 from logging import LogRecord
 from pathlib import Path
 
+import forked_jobs
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -18,6 +19,10 @@ class LogHandler(LogHandlerBase):
     has_filter = True
     has_formatter = True
     needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        if "FORKED_JOBS" in os.environ:
+            forked_jobs.install()
 
     def emit(self, record: LogRecord) -> None:
         if getattr(record, "event", None) != LogEvent.JOB_INFO:
