@@ -1,9 +1,12 @@
 """Every optimisation runs as what it says, is refused in the software's words, or is caught."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+from torch.nn.attention.flex_attention import create_block_mask
+from transformers.integrations.flex_attention import WrappedFlexAttention
 
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.measure.flops.count import count_flops
@@ -138,6 +141,35 @@ def test_flex_attention_runs_compiled_and_is_counted_as_its_products(workload, m
         counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
     assert counted.flops == measured("llava").figures.flops_detail.flops
     assert flex.loaded.model.config._attn_implementation == "flex_attention"
+
+
+@pytest.fixture
+def quick_compiler(monkeypatch):
+    """Let torch.compile run attention as it was captured: Inductor takes half a minute for it."""
+    compile_plainly = partial(torch.compile, backend="eager", dynamic=True)
+    monkeypatch.setattr(
+        torch, "compile", lambda it: it if it is create_block_mask else compile_plainly(it)
+    )
+    # The attention that transformers has compiled before is kept in an instance.
+    monkeypatch.setattr(WrappedFlexAttention, "_instance", None)
+
+
+def test_a_cell_of_flex_attention_is_measured_whole(
+    prepared, inputs, job, measured, quick_compiler, tmp_path
+):
+    predictions, machine = tmp_path / "predictions.parquet", prepared / "machine.json"
+    flex = measure_cell(job("flex_attention"), inputs("llava"), machine, predictions).figures
+    eager = measured("llava")
+    assert set(flex.model.attention.values()) == {"flex_attention"}
+    assert all("compiled" in ran for ran in flex.model.kernels.values())
+    assert "compiled" in flex.model.decode_kernels
+    assert flex.model.not_as_asked == []
+    assert flex.flops_detail.flops == eager.figures.flops_detail.flops
+    assert flex.flops_detail.decode_step == eager.figures.flops_detail.decode_step
+    assert flex.generation.new_tokens == 3
+    assert [row["prediction"] for row in read_table(predictions)] == [
+        row["prediction"] for row in eager.answers
+    ]
 
 
 def test_quantised_weights_come_back_after_counting(workload):

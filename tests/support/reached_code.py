@@ -41,11 +41,16 @@ def read_file(path: Path) -> File:
 def list_names(node: ast.AST) -> tuple[str, ...]:
     """Return the names that a piece of code uses, its fixtures among them."""
     names: dict[str, None] = {}
-    for each in ast.walk(node):
+    nodes = list(ast.walk(node))
+    asks = any(isinstance(it, ast.Attribute) and it.attr == "getfixturevalue" for it in nodes)
+    for each in nodes:
         if isinstance(each, ast.Name):
             names[each.id] = None
         elif isinstance(each, ast.arg):
             names[each.arg] = None
+        elif asks and isinstance(each, ast.Constant) and isinstance(each.value, str):
+            # A fixture that is asked for by its name.
+            names[each.value] = None
     return tuple(names)
 
 
@@ -65,6 +70,21 @@ def list_named_modules(node: ast.AST) -> tuple[str, ...]:
     )
 
 
+@cache
+def find_support(module: str) -> Path | None:
+    """Return the file of a module that tests share."""
+    file = (TESTS / "support").joinpath(*module.split(".")).with_suffix(".py")
+    return file if file.exists() else None
+
+
+@cache
+def list_conftests(path: Path) -> tuple[Path, ...]:
+    """Return the files of fixtures that a file of tests has at hand."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(TESTS)]
+    files = [folder / "conftest.py" for folder in folders]
+    return tuple(file for file in files if file.exists() and file != path)
+
+
 def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator[ast.AST | str]:
     """Yield the code that a test runs within the tests, and the package's modules that it names."""
     if (path, name) in seen:
@@ -79,29 +99,37 @@ def list_reached(path: Path, name: str, seen: set[tuple[Path, str]]) -> Iterator
             yield from list_reached(path, used, seen)
     elif name in file.imports:
         module, _, attribute = file.imports[name].rpartition(".")
-        support = TESTS / "support" / f"{module or attribute}.py"
         if file.imports[name].startswith("vlmeter"):
             yield file.imports[name]
-        elif support.exists():
+        elif support := find_support(module or attribute):
             yield from list_reached(support, attribute, seen)
     else:
-        for folder in path.parents:
-            conftest = folder / "conftest.py"
-            if folder.is_relative_to(TESTS) and conftest.exists() and conftest != path:
-                yield from list_reached(conftest, name, seen)
+        for conftest in list_conftests(path):
+            yield from list_reached(conftest, name, seen)
+
+
+@cache
+def find_module(name: str) -> str | None:
+    """Return the package's module that a dotted name is, or is of."""
+    parts = name.split(".")
+    while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
+        parts.pop()
+    return ".".join(parts) or None
+
+
+@cache
+def list_imports(module: str) -> frozenset[str]:
+    """Return the package's modules that a module imports."""
+    imports = read_file(SOURCE.joinpath(*module.split(".")).with_suffix(".py")).imports.values()
+    modules = map(find_module, (name for name in imports if name.startswith("vlmeter")))
+    return frozenset(filter(None, modules))
 
 
 def list_imported(names: set[str]) -> set[str]:
     """Return the package's modules that are imported where these are, directly or not."""
     modules: set[str] = set()
-    waiting = list(names)
+    waiting = set(filter(None, map(find_module, names)))
     while waiting:
-        parts = waiting.pop().split(".")
-        while parts and not SOURCE.joinpath(*parts).with_suffix(".py").exists():
-            parts.pop()
-        module = ".".join(parts)
-        if parts and module not in modules:
-            modules.add(module)
-            imports = read_file(SOURCE.joinpath(*parts).with_suffix(".py")).imports
-            waiting += [each for each in imports.values() if each.startswith("vlmeter")]
+        modules |= waiting
+        waiting = {name for module in waiting for name in list_imports(module)} - modules
     return modules

@@ -131,6 +131,42 @@ def test_a_rule_and_its_script_have_one_name(repository):
     }
 
 
+def read_priorities(repository):
+    """Return the rules by their priority, 0 where they have none."""
+    texts = [file.read_text("utf-8") for file in sorted(repository.glob("workflow/rules/*.smk"))]
+    first, second = re.search(
+        r"^PREPARING, MEASURING = (\d+), (\d+)$", "".join(texts), re.M
+    ).groups()
+    values = {"PREPARING": int(first), "MEASURING": int(second)}
+    by_priority = {}
+    for text in texts:
+        for rule in re.split(r"^rule ", text, flags=re.M)[1:]:
+            stated = re.search(r"^    priority: (\w+)$", rule, re.M)
+            priority = values[stated[1]] if stated else 0
+            by_priority.setdefault(priority, set()).add(rule.partition(":")[0])
+    return by_priority
+
+
+def test_data_comes_before_cells_and_what_reads_them_after(repository):
+    by_priority = read_priorities(repository)
+    after, measured, before = (by_priority[priority] for priority in sorted(by_priority))
+    assert before == {"describe_machine", "download_dataset", "fetch_model", "preprocess_images"}
+    assert measured == {
+        *("run_inference", "measure_control", "profile_layers"),
+        *("measure_costs", "answer_shard"),
+    }
+    assert after >= {"score_predictions", "gather_shards", "aggregate", "render_report"}
+
+
+def test_short_jobs_go_to_the_queue_together(repository):
+    profile = yaml.safe_load((repository / "profiles/slurm/profile.yaml").read_text("utf-8"))
+    preparing = dict.fromkeys(["download_dataset", "preprocess_images"], "prepare")
+    scoring = dict.fromkeys(["gather_shards", "score_predictions"], "score")
+    assert profile["groups"] == preparing | scoring
+    # Of those of a data set all, and of scores so many.
+    assert profile["group-components"] == {"score": 100}
+
+
 def test_the_job_of_a_script_is_the_module_of_its_name(repository):
     """`find src -name run_inference.py` finds the job of `run_inference`."""
     for script in sorted(repository.glob("workflow/scripts/*.py")):
@@ -190,7 +226,7 @@ OF_NO_MODULE = {
     "test_hostile_input.py": "everything that others write",
     "test_import_closures.py": "imports of all modules",
     "test_lock_takers.py": "workflow/scripts and the locks of their jobs",
-    "test_measuring_page.py": "docs/measuring.md",
+    "test_promises.py": "README and docs, and the tests that hold what they promise",
     "test_repository.py": "the repository",
     "test_supported.py": "docs/supported.md",
     "test_what_holds.py": "what held on real inputs",

@@ -1,5 +1,6 @@
 """One GPU: a queue of work behind the host's back, memory, clocks, power and who is on it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from simulation.clock import SimulatedTime
@@ -62,8 +63,8 @@ class Card:
     """What holds the clocks down while the card works."""
     slowdown: float = 1.0
     """How much longer work takes for that."""
-    others: list[tuple[int, float, float]] = field(default_factory=list)
-    """Other processes on the card: id, from when, until when."""
+    others: list[tuple[int, Callable[[], bool]]] = field(default_factory=list)
+    """Other processes on the card: their ids, and whether they are there now."""
     own_pid: int = 7
     lag_s: float = 0.005
     """How long its sensors show work that has ended."""
@@ -97,8 +98,7 @@ class Card:
 
     def list_pids(self) -> list[int]:
         """Return who has a context on it now."""
-        now_s = self.time.now_s
-        others = [pid for pid, from_s, until_s in self.others if from_s <= now_s < until_s]
+        others = [pid for pid, is_there in self.others if is_there()]
         return [*([self.own_pid] if self.has_context else []), *others]
 
     def as_readings(self) -> dict[str, object]:

@@ -19,6 +19,11 @@ class SimulatedTime:
         self._polls: dict[object, _Poll] = {}
         self._is_polling = False
 
+    @property
+    def wall_s(self) -> float:
+        """What a clock shows that somebody sets back by an hour, and on again, every second."""
+        return self.now_s - 3600.0 * (self.now_s // 1.0 % 2.0)
+
     def spend(self, seconds: float, watts: float | None = None) -> None:
         """Let the process be busy for a while, in which the host draws this power."""
         begun_s = self.now_s
@@ -64,7 +69,7 @@ class SimulatedTime:
             perf_counter=lambda: self.now_s,
             perf_counter_ns=lambda: round(self.now_s * 1e9),
             monotonic=lambda: self.now_s,
-            time=lambda: self.now_s,
+            time=lambda: self.wall_s,
             sleep=self.sleep,
         )
 

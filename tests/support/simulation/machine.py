@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,9 @@ class Settings:
     foreign_share: float = 0.04
     throttle: int = 0x04
     slowdown: float = 1.0
-    others: tuple[tuple[int, float, float], ...] = ()
-    """Other processes on the cell's cards: id, from when, until when."""
+    others: tuple[int, int] | None = None
+    """Ids of other processes on the cell's cards while no pass is timed: of one that leaves before
+    the first such pass, and of one that comes after it."""
 
 
 class SimulatedMachine:
@@ -72,10 +73,27 @@ class SimulatedMachine:
             card.work(1.0)
             if card.index in settings.shown:
                 card.throttle, card.slowdown = settings.throttle, settings.slowdown
-                card.others, card.own_pid = list(settings.others), os.getpid()
+                card.own_pid = os.getpid()
+                card.others = self._list_others()
         self.time.sleep(1.0)
         self.cuda = SimulatedCuda(self.time, self._list_shown)
         self.model: CostedModel | None = None
+
+    def _list_others(self) -> list[tuple[int, Callable[[], bool]]]:
+        if self.settings.others is None:
+            return []
+        first, last = self.settings.others
+        # The collector is off while passes are timed.
+        return [
+            (first, lambda: self.host.collects and not self._has_timed),
+            (last, lambda: self.host.collects and self._has_timed),
+        ]
+
+    @property
+    def _has_timed(self) -> bool:
+        """Whether there was a pass since the window of the workload's memory began."""
+        resets_s = self.host.resets_s[1:]
+        return bool(resets_s and self.model and self.model.passes[-1].begun_s >= resets_s[0])
 
     def _list_shown(self) -> list[Card]:
         uuids = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")

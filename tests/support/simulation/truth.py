@@ -215,7 +215,9 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     half = T_4 * np.std(rounds, ddof=1) / np.sqrt(MEASURE.repeats)
     assert len(rounds) == MEASURE.repeats
     assert rounds == about([energy] * MEASURE.repeats, rel=0.02)
-    whole_s = np.mean([it.seconds for it in windows.generation_energy])
+    generations_s = [it.seconds for it in windows.generation_energy]
+    assert sum(generations_s) >= MEASURE.energy.window_s
+    whole_s = np.mean(generations_s)
     token_w = power_w["ram"] + sum(
         _measure_power(cell, windows.generation_energy, device)
         for device in ("cpu", *(["gpu"] if has_gpu else []))

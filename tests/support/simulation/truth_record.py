@@ -202,7 +202,10 @@ def _list_compilation(cell: SimulatedCell) -> dict[str, Any]:
 
 def _list_place(cell: SimulatedCell, study: StudyFiles) -> dict[str, Any]:
     cards = len(cell.machine.settings.shown)
-    commit, dirty = _ask_git("rev-parse", "HEAD"), _ask_git("status", "--porcelain")
+    commit, dirty = (
+        _ask_git("rev-parse", "HEAD"),
+        _ask_git("status", "--porcelain", "--untracked-files=no"),
+    )
     # Podman's name for it is in lower case.
     named = os.environ.get("container")  # noqa: SIM112
     container = "docker" if Path("/.dockerenv").exists() else named

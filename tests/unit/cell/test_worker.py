@@ -1,16 +1,16 @@
 """Whole cells and profiles on a simulated machine: what the tables say is what the machine did."""
 
 import ast
-import math
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from simulation.card import POWER_CAP, THERMAL
 from simulation.cells import make_job, run_cell, run_profile, write_study
-from simulation.machine import Settings
+from simulation.host import DRAM_W, RAM_W
+from simulation.machine import SEEN_BY_CODECARBON, Settings
 from simulation.reference import make_reference
-from simulation.truth import list_truths
+from simulation.truth import SHARE, about, list_truths, part_passes
 from simulation.truth_layers import find_forward, find_step, list_rows
 from simulation.truth_record import list_record_truths
 from tiny_model import _one_thread, checkpoint, pictures
@@ -31,7 +31,7 @@ MACHINES = {
         foreign_share=0.7,
         throttle=POWER_CAP | THERMAL,
         slowdown=1.2,
-        others=((4242, 0.0, math.inf),),
+        others=(4242, 4343),
     ),
 }
 DISTURBED = {
@@ -39,7 +39,8 @@ DISTURBED = {
     "disturbed": True,
     "disturbance": (
         "other processes took 70% of the machine's processor time; "
-        "other processes were on the GPU (ids 4242); gpu0 was slowed down (sw_thermal_slowdown)"
+        "other processes were on the GPU (ids 4242, 4343); "
+        "gpu0 was slowed down (sw_thermal_slowdown)"
     ),
 }
 UNIT = Path(__file__).parents[1]
@@ -121,6 +122,32 @@ def test_each_reason_of_an_energy_is_in_its_own_column(cell):
     record = read_record(cell.folder / "record.json")
     row = build_summary_row(replace(record, figures=replace(cell.figures, energy_detail=energy)))
     assert {name: getattr(row, name) for name in names} == reasons
+
+
+def test_codecarbon_stands_beside_the_counters_of_the_cell_s_own_devices(cell):
+    settings, seen = cell.machine.settings, SEEN_BY_CODECARBON
+    host = {"cpu": seen["cpu"] - 1, "ram": seen["ram"] * RAM_W / DRAM_W - 1}
+    beside = {
+        name: about(share, abs=SHARE) if settings.has_rapl else None for name, share in host.items()
+    }
+    cards = [f"gpu{index}" for index in settings.shown]
+    # Of two cards there is only the sum.
+    beside |= dict.fromkeys(cards, about(seen["gpu"] - 1, abs=SHARE) if len(cards) == 1 else None)
+    parts = cell.figures.energy_detail.components
+    assert {part.device: part.difference for part in parts} == beside
+
+
+def test_every_card_is_read_in_both_energy_windows(cell):
+    windows = part_passes(cell)
+    count = 0.0
+    for passes in (windows.energy, windows.generation_energy):
+        # As many passes between two readings as fit into a quarter of a second, and one at least.
+        seconds = sum(it.seconds for it in passes) / len(passes)
+        count += len(passes) / max(1, int(0.25 / seconds))
+    samples = {gpu.device: gpu.samples for gpu in cell.figures.conditions.gpus}
+    assert samples == {
+        f"gpu{index}": about(count, rel=0.15) for index in cell.machine.settings.shown
+    }
 
 
 @pytest.mark.parametrize("name", sorted(set(ELSEWHERE.values())))

@@ -63,6 +63,17 @@ def test_each_device_has_its_clock():
     assert make_clock("cuda").name == make_clock("cuda:3").name == "cuda_events"
 
 
+@pytest.mark.parametrize("make", [CpuClock, lambda: CudaClock("cuda:0", None)])
+def test_a_clock_that_is_set_moves_no_time(monkeypatch, make):
+    time = SimulatedTime()
+    monkeypatch.setattr("vlmeter.measure.clock.time", time.as_module())
+    clock = make()
+    for second in range(3):
+        assert clock.now() == second
+        time.sleep(1.0)
+    assert CpuClock().time_calls([time.call(1.0)] * 3) == pytest.approx([1.0] * 3)
+
+
 def test_the_collector_is_off_in_a_quiet_block_and_on_again_after_an_exception():
     with pytest.raises(ValueError), pause_garbage_collection():
         assert not gc.isenabled()

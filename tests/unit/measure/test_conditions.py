@@ -64,6 +64,11 @@ def test_cells_on_other_gpus_disturb_a_cell_only_where_no_processor_is_left():
     assert full.disturbance == "other processes took 85% of the machine's processor time"
 
 
+@pytest.mark.parametrize(("busy_s", "is_full"), [(18.0, False), (18.1, True)])
+def test_nine_tenths_leave_a_cell_on_a_gpu_enough_of_the_processors(busy_s, is_full):
+    assert conditions(busy_s=busy_s, own_s=2.0, pids=[7]).disturbed == is_full
+
+
 def test_another_process_on_the_gpu_is_a_disturbance():
     block = conditions(pids=[7, 4242])
     assert block.disturbance == "other processes were on the GPU (ids 4242)"

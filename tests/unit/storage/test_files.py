@@ -49,6 +49,20 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize(
+    ("write", "old", "new"),
+    [(write_bytes, b"old", b"new"), (write_text, "old", "new"), (write_json, {"a": 1}, {"a": 2})],
+)
+def test_who_reads_a_file_has_the_old_one_whole_while_it_is_written(tmp_path, write, old, new):
+    path = tmp_path / "a"
+    write(path, old)
+    before = path.read_bytes()
+    with path.open("rb") as reader:
+        write(path, new)
+        assert reader.read() == before
+    assert path.read_bytes() != before
+
+
 def test_the_side_file_lies_beside_so_that_the_rename_cannot_copy(tmp_path):
     with replacing(tmp_path / "a.txt") as aside:
         assert aside.parent == tmp_path

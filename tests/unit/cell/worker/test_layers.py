@@ -45,6 +45,12 @@ def test_a_card_that_torch_cannot_use_is_unavailable(inputs):
         profile_cell(make_layers_job(device="cuda"), inputs)
 
 
+def test_a_model_that_does_not_see_the_image_is_not_profiled(inputs, monkeypatch):
+    monkeypatch.setattr("vlmeter.cell.worker.workload.image_changes_logits", lambda *_: False)
+    with pytest.raises(ValueError, match="the model does not see it"):
+        profile_cell(make_layers_job(), inputs)
+
+
 def run_out_of_memory(*_, **__):
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 

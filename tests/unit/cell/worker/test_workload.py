@@ -54,8 +54,9 @@ def test_a_model_that_does_not_see_the_image_is_refused_before_it_is_measured(in
     with pytest.raises(ValueError, match="another image gives the same logits"):
         blind.check_image_is_seen()
     no_tokens = {**workload.cost_batches[0], "input_ids": torch.zeros(2, 4, dtype=torch.int64)}
-    with pytest.raises(ValueError, match="image tokens"):
-        replace(workload, cost_batches=[no_tokens]).check_image_is_seen()
+    for batches in ([no_tokens], [workload.cost_batches[0], no_tokens]):
+        with pytest.raises(ValueError, match="image tokens"):
+            replace(workload, cost_batches=batches).check_image_is_seen()
 
 
 def test_every_cost_batch_is_full_and_of_one_shape(inputs):
@@ -63,6 +64,17 @@ def test_every_cost_batch_is_full_and_of_one_shape(inputs):
     shapes = {tuple(batch["input_ids"].shape) for batch in workload.cost_batches}
     assert shapes == {(3, 16)}
     assert [len(forward().logits) for forward in workload.forwards()] == [3]
+
+
+def test_the_length_is_that_of_the_longest_text_of_all_samples(inputs):
+    workload = prepare_workload(make_setup(batch_size=1), inputs, 1)
+    assert [tuple(batch["input_ids"].shape) for batch in workload.cost_batches] == [(1, 16)]
+
+
+def test_a_timed_pass_keeps_no_cache_and_nothing_for_gradients(inputs):
+    outputs = prepare(inputs).forwards()[0]()
+    assert outputs.language_model_outputs.past_key_values is None
+    assert outputs.logits.is_inference()
 
 
 def test_a_sample_smaller_than_a_batch_is_repeated_and_the_input_says_so(inputs):

@@ -152,12 +152,14 @@ def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not
     assert "codecarbon counts all GPUs as one" in energy.energy_reason
 
 
-def test_of_several_gpus_with_counters_codecarbon_s_sum_stands_beside_none():
+def measure_on_cards(*indices):
+    """A window of work on some of two cards, each with a counter."""
     time = SimulatedTime()
+    gpus = open_gpus(FakeNvml({}, {}))
     meter = EnergyMeter(
         SOURCES,
         ENERGY_SETTINGS,
-        open_gpus(FakeNvml({}, {})),
+        [gpus[index] for index in indices],
         tracker=make_tracker(time, {**WATTS, "gpu": 500.0}),
         counters=[
             make_counter(name, lambda watts=watts: 1e6 + watts * time.now_s)
@@ -165,9 +167,22 @@ def test_of_several_gpus_with_counters_codecarbon_s_sum_stands_beside_none():
         ],
         follow=time.follow,
     )
-    energy = meter.measure(
+    return meter.measure(
         [time.call(0.5)], HostClock(time), window_s=10.0, samples_per_batch=1, repeats=2
     )
+
+
+@pytest.mark.parametrize(("index", "watts"), [(0, 200.0), (1, 300.0)])
+def test_the_counter_of_another_card_counts_nowhere(index, watts):
+    energy = measure_on_cards(index)
+    assert [item.device for item in energy.components] == ["cpu", "ram", f"gpu{index}"]
+    assert part(energy, f"gpu{index}").power_w == pytest.approx(watts)
+    assert energy.power_w == pytest.approx(70.0 + watts)
+    assert energy.rounds_j == pytest.approx([energy.energy_j] * 2)
+
+
+def test_of_several_gpus_with_counters_codecarbon_s_sum_stands_beside_none():
+    energy = measure_on_cards(0, 1)
     for name, joules in (("gpu0", 2000.0), ("gpu1", 3000.0)):
         assert part(energy, name).energy_j == pytest.approx(joules)
         assert part(energy, name).codecarbon_j is None
@@ -361,6 +376,20 @@ def test_the_interval_widens_with_the_rounds_spread():
     )
     half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)
+
+
+def test_each_round_has_its_own_energy_of_every_device():
+    time = SimulatedTime()
+    meter = EnergyMeter(
+        SOURCES,
+        ENERGY_SETTINGS,
+        tracker=make_tracker(time, {"cpu": 999.0, "ram": 20.0}),
+        counters=[make_counter("cpu", lambda: 50.0 * time.now_s, update_s=0.001)],
+    )
+    # The first is in no round; of the last there are two in a round.
+    steps = [time.call(1.0, 1.0, 1.2, 0.9)]
+    energy = meter.measure(steps, HostClock(time), window_s=3.0, samples_per_batch=1, repeats=3)
+    assert energy.rounds_j == pytest.approx([70.0, 84.0, 63.0])
 
 
 def test_the_block_is_plain_json():

@@ -75,7 +75,6 @@ LOAD_MODEL = CpuSource(
 
 def test_the_description_says_how_the_energy_of_each_device_is_measured(machine):
     assert from_plain(EnergySources, json.loads(json.dumps(asdict(machine))), Path()) == machine
-    assert machine.cpu.kind in {"measured", "modelled", "constant"}
     assert machine.ram.kind == "constant"
     assert [(gpu.name, gpu.kind) for gpu in machine.gpus] == [
         ("GPU X", "measured"),
@@ -110,6 +109,23 @@ class SearchedMachine:
 
     def stop_task(self):
         return SimpleNamespace(emissions=0.3, energy_consumed=1.0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("intel_rapl", "measured"),
+        ("windows_emi", "measured"),
+        ("intel_power_gadget", "measured"),
+        ("cpu_load", "modelled"),
+        ("constant", "constant"),
+    ],
+)
+def test_a_processor_s_energy_is_called_what_it_is(monkeypatch, tmp_path, mode, kind):
+    monkeypatch.setattr(
+        sources, "OfflineEmissionsTracker", lambda **_: SearchedMachine(mode, tdp_w=65.0)
+    )
+    assert describe_energy_sources(ENERGY_SETTINGS, powercap=tmp_path).cpu.kind == kind
 
 
 @pytest.mark.parametrize("mode", sources._CPU_MODES)
