@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vlmeter.errors import UserError, listed, one_line
+from vlmeter.errors import UserError, one_line
 from vlmeter.storage.files import replacing
 
 _GROUP_ROWS = 1024
@@ -113,7 +113,7 @@ def _open_table(path: Path, required: Sequence[str] = ()) -> Iterator[pq.Parquet
         with pq.ParquetFile(path, pre_buffer=False) as file:
             missing = [name for name in required if name not in file.schema_arrow.names]
             if missing:
-                raise UserError(f"{path} lacks the column {listed(missing)}: make it again.")
+                raise UserError(f"{path} lacks the column {missing[0]}: make it again.")
             yield file
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run the rule that makes it again.") from None
