@@ -35,7 +35,6 @@ def test_a_part_for_videos_alone_is_no_reason_to_refuse(model_type):
     [
         ("llama4", "torchvision"),
         ("mistral3", "torchvision"),
-        ("smolvlm", "num2words"),
         ("gemma3n", "timm and torchvision"),
         ("phi4_multimodal", "torchvision"),
     ],

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from vlmeter.errors import Sentence, one_line
 from vlmeter.status import UnsupportedError
 
-VIDEO = ("num2words", "timm", "torchvision")
+VIDEO = ("timm", "torchvision")
 """What the extra `video` installs."""
-OPTIONAL = (*VIDEO, "einops", "mistral_common", "sentencepiece", "tiktoken")
+OPTIONAL = (*VIDEO, "einops", "mistral_common", "num2words", "sentencepiece", "tiktoken")
 """Those that decide whether a model can be stored: another one installed, and it is tried again."""
 _NAMED = (
     re.compile(r"pip\s+install\s+([\w.-]+)"),

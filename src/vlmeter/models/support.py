@@ -86,8 +86,8 @@ def explain_refusal(model_type: str) -> Sentence | None:
     if model.forward is nn.Module.forward:
         return Sentence("it answers by several models in turn, without a forward pass of its own")
     processor: Any = getattr(transformers, PROCESSOR_MAPPING_NAMES.get(model_type) or "", None)
-    # Without an entry its files name the processor; one that needs packages shows no parts.
-    if processor is None or list_missing(list_packages(model_type)):
+    # Without an entry its files name the processor; without its packages it shows no parts.
+    if processor is None or list_packages(model_type):
         return None
     if "image_processor" not in processor.get_attributes():
         return Sentence("its processor takes no images")

@@ -20,7 +20,7 @@ OWN = (
     [
         (ImportError(TIMM), "timm", "make setup-video"),
         (ImportError("X requires the Torchvision library"), "torchvision", "make setup-video"),
-        (ImportError(SMOLVLM), "num2words", "make setup-video"),
+        (ImportError(SMOLVLM), "num2words", "pip install num2words"),
         (ValueError(UNAVAILABLE), "torchvision", "make setup-video"),
         (ImportError(OWN), "einops", "pip install einops"),
         (ModuleNotFoundError("No module named 'a.b'", name="a.b"), "a", "pip install a"),
@@ -52,4 +52,7 @@ def test_another_error_is_left_as_it_is(error):
 def test_what_is_installed_is_not_missing(monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "timm" else object())
     assert list_missing(("num2words", "timm")) == ["timm"]
-    assert describe_missing(["num2words", "timm"]).startswith("it needs num2words and timm, which")
+    assert describe_missing(["num2words", "timm"]) == (
+        "it needs num2words and timm, which are not installed: run `pip install num2words timm` "
+        "and run again"
+    )
