@@ -39,6 +39,8 @@ class Family:
     """Options of the processor besides images and texts."""
     answer_token_type: ClassVar[int] = 0
     """In `token_type_ids`, what a token of an answer is: attended to by what follows alone."""
+    inputs_kept_by_answers: ClassVar[frozenset[str]] = frozenset()
+    """Inputs as long as the text in which an answer's tokens have what the prompt's last has."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
     takes_positions: ClassVar[bool] = False
@@ -71,7 +73,7 @@ class Family:
                     tokenize=False,
                 )
             )
-        return f"{processor.image_token}{prompt}"
+        return f"{getattr(processor, 'image_token', '')}{prompt}"
 
     def text_tokens(self, processor: Any, prompt: str) -> int:  # noqa: ANN401
         """Return how many tokens of the user's text a prompt has.
@@ -85,14 +87,18 @@ class Family:
         """Return a batch's pictures as the processor wants them: those of each sample together."""
         return [[picture] for picture in pictures]
 
-    def count_image_positions_outside_text(self, config: Any, pixel_shape: Sequence[int]) -> int:  # noqa: ANN401
-        """Return how many positions of each row the image takes that `input_ids` does not show.
+    def count_image_positions_outside_text(
+        self,
+        config: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+    ) -> list[int]:
+        """Return how many positions the image takes, in each row, that `input_ids` does not show.
 
         Args:
             config: The model's.
-            pixel_shape: Shape of `pixel_values`, which ends with height and width.
+            inputs: A batch.
         """
-        return 0
+        return [0] * len(inputs["input_ids"])
 
 
 class SelfPlacing(Family):
