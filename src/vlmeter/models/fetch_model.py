@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from huggingface_hub import metadata_load
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.cards import find_licence
@@ -21,6 +21,7 @@ from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
+from vlmeter.models.processors import load_processor
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type, read_config, runs_own_code
 from vlmeter.models.weight_files import check_index, choose_files, has_safetensors
@@ -145,10 +146,7 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
             local_files_only=True,
             output_loading_info=True,
         )
-        # `local_files_only` is stored with the tokenizer: the same with and without a network.
-        processor = AutoProcessor.from_pretrained(
-            folder, trust_remote_code=own_code, local_files_only=True
-        )
+        processor = load_processor(folder, own_code=own_code)
     except _UNLOADABLE as error:
         raise UserError(
             f"{name} cannot be loaded as a vision-language model: {one_line(error)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
@@ -18,6 +18,7 @@ from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.generation_config import replace_generation_config
 from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_numbers
+from vlmeter.models.processors import load_processor
 from vlmeter.models.quantization import is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 from vlmeter.models.result import Quantization
@@ -148,7 +149,7 @@ def load_model(
     if optimization.quantization is not None:
         quantized = quantize(model, optimization.quantization, device)
     family = find_family(model.config)
-    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
+    processor = load_processor(folder, own_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
     # absolute positions.
     side = "right" if is_encoder_decoder(model.config) else "left"

@@ -15,7 +15,6 @@ from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
-    AutoProcessor,
     Blip2Processor,
     BlipImageProcessorPil,
     PreTrainedTokenizerFast,
@@ -25,6 +24,7 @@ from transformers.initialization import no_init_weights
 from vlmeter.data.words import COMMON
 from vlmeter.errors import UserError
 from vlmeter.models.families import image_token_id
+from vlmeter.models.processors import load_processor
 
 _BLOCK = 1 << 22
 _SCALE = 0.02
@@ -87,7 +87,7 @@ def store_architecture(folder: Path, target: Path) -> int:
     config = AutoConfig.from_pretrained(folder)
     config.save_pretrained(target)
     if (folder / "tokenizer.json").is_file():
-        AutoProcessor.from_pretrained(folder).save_pretrained(target)
+        load_processor(folder).save_pretrained(target)
     elif config.model_type == "blip-2":
         _blip2_processor(config).save_pretrained(target)
     else:

@@ -66,13 +66,9 @@ def explain_refusal(model_type: str) -> Sentence | None:
         return Sentence("its image processor needs torchvision, which is not installed")
     cls: Any = getattr(transformers, processor)
     try:
-        parts = cls.get_attributes()
+        cls.get_attributes()
     except ImportError:
         return Sentence("its processor needs torchvision, which is not installed")
-    if "video_processor" in parts:
-        return Sentence(
-            "its processor has a part for videos, which needs torchvision, not installed"
-        )
     return None
 
 
