@@ -17,7 +17,7 @@ from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
-from vlmeter.models.option_scores import _append_tokens, score_options
+from vlmeter.models.option_scores import append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
 aten = torch.ops.aten
@@ -178,7 +178,7 @@ def test_the_batch_size_does_not_change_how_likely_options_are(workload, name):
         [
             own
             for batch in split_into_batches(items, size)
-            for own in score_options(cell.loaded, cell.feeder.batch(batch), batch)
+            for own in score_options(cell.loaded, cell.feeder, cell.feeder.batch(batch), batch)
         ]
         for size in (1, 4)
     )
@@ -196,7 +196,7 @@ def test_options_are_scored_without_a_look_ahead(workload, name):
 
     def scores(*choices):
         item = replace(first, choices=choices)
-        [own] = score_options(loaded, feeder.batch([item]), [item])
+        [own] = score_options(loaded, feeder, feeder.batch([item]), [item])
         return own
 
     # Equal first tokens: what comes after them must not change how likely they are.
@@ -212,10 +212,9 @@ def compute_second_logits(cell):
     """Return the logits of an option's second token, with two different tokens after it."""
     inputs = cell.feeder.batch(list(cell.items.read(0, 1)))
     cat, dog, red = cell.loaded.tokenizer("cat dog red", add_special_tokens=False)["input_ids"]
-    token_type = cell.loaded.family.answer_token_type
     logits = []
     for last in (dog, red):
-        continued = _append_tokens(inputs, [[cat, last]], token_type)
+        continued = append_tokens(inputs, [[cat, last]], cell.loaded.family)
         with torch.inference_mode():
             logits.append(cell.loaded.model(**continued).logits[0, -2])
     return logits

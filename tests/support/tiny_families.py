@@ -34,6 +34,7 @@ from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImagePr
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
+
 def _blip2(text: dict[str, Any]) -> Built:
     config = transformers.Blip2Config(
         vision_config=VISION,

@@ -161,9 +161,7 @@ def _gemma4() -> Built:
     )
     frame = {"boi_token": "<vision_start>", "eoi_token": "<vision_end>"}
     audio = {"audio_token": "<audio>", "boa_token": "<audio>", "eoa_token": "<audio>"}
-    images = Gemma4ImageProcessorPil(
-        patch_size=PATCH_PX, pooling_kernel_size=2, max_soft_tokens=70
-    )
+    images = Gemma4ImageProcessorPil(patch_size=PATCH_PX, pooling_kernel_size=2, max_soft_tokens=70)
     files = _build_files("Gemma4Processor", images, **frame, **audio)
     return transformers.Gemma4ForConditionalGeneration(config), files
 

@@ -15,7 +15,6 @@ from tiny_parts import (
     SPECIAL,
     SQUARE,
     VISION,
-    VOCABULARY,
     WIDTH,
     Built,
     ProcessorFiles,
@@ -128,15 +127,15 @@ def _mllama() -> Built:
             "intermediate_layers_indices": [0],
             "vision_output_dim": 2 * WIDTH,
             "supported_aspect_ratios": [
-                [rows, columns] for rows in range(1, 5) for columns in range(1, 5)
+                [rows, columns]
+                for rows in range(1, 5)
+                for columns in range(1, 5)
                 if rows * columns <= 4
             ],
         },
         text_config={**DECODER, "num_hidden_layers": 3, "cross_attention_layers": [1]},
         image_token_index=IMAGE,
     )
-    # The published checkpoints have eight more embeddings than words, and as many words in the head.
-    assert config.text_config.vocab_size == VOCABULARY
     images = MllamaImageProcessorPil(size=SQUARE)
     files = _build_files("MllamaProcessor", images, {"image_token": "<image>"})
     return transformers.MllamaForConditionalGeneration(config), files

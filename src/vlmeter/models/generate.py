@@ -135,7 +135,7 @@ def generate_answers(
             with torch.inference_mode():
                 new = generate(loaded, inputs, decoding).tolist()
             scores: Iterable[list[float | None] | None] = (
-                score_options(loaded, feeder, batch) if ranked else repeat(None, len(batch))
+                score_options(loaded, feeder, inputs, batch) if ranked else repeat(None, len(batch))
             )
             for item, tokens, own_scores in zip(batch, new, scores, strict=True):
                 yield _build_prediction(loaded, item, tokens, own_scores)

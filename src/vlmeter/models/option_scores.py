@@ -19,33 +19,49 @@ from vlmeter.models.load import LoadedModel
 
 
 class _Pair(NamedTuple):
-    """An option as the answer to a sample's prompt."""
+    """An option as the answer to a prompt of a batch."""
 
+    row: int
+    """The prompt's in the batch."""
     item: Item
     option: str
 
 
 def score_options(
-    loaded: LoadedModel, feeder: Feeder, items: Sequence[Item]
+    loaded: LoadedModel, feeder: Feeder, inputs: Inputs, items: Sequence[Item]
 ) -> list[list[float | None]]:
     """Return the scores of each sample's options, in their order.
 
-    Each option is fed with the whole prompt and the image, as many at once as there are samples,
-    however many options each sample has. None stands for an option without a token of its own.
+    Each option is fed with the whole prompt, as many at once as the batch has rows, however many
+    options each sample has. None stands for an option without a token of its own.
 
     Args:
         loaded: The model.
-        feeder: Makes its batches. Each has its images prepared anew: what a processor makes of
-            several is not of one form, and rows could not be taken out of it for every model.
-        items: The samples of a batch.
+        feeder: What makes its batches.
+        inputs: The samples' batch, as `Feeder.batch` makes it.
+        items: The samples.
     """
-    pairs = [_Pair(item, option) for item in items for option in item.choices]
+    pairs = [_Pair(row, item, option) for row, item in enumerate(items) for option in item.choices]
     score = _score_in_decoder if is_encoder_decoder(loaded.model.config) else _score_continuations
     scores = chain.from_iterable(
-        score(loaded, feeder.batch([pair.item for pair in batch]), batch)
+        score(loaded, _select_rows(feeder, inputs, batch), batch)
         for batch in split_into_batches(pairs, len(items))
     )
     return [list(islice(scores, len(item.choices))) for item in items]
+
+
+def _select_rows(feeder: Feeder, inputs: Inputs, pairs: Sequence[_Pair]) -> Inputs:
+    """Return a batch with the row of each pair, out of the batch that has each row once.
+
+    Where the tiles or patches of all images stand one after another, only the processor knows whose
+    they are: such a batch is prepared anew. With one part for each row, every row has its own.
+    """
+    tensors = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+    rows = len(inputs["input_ids"])
+    if any(len(value) != rows for value in tensors.values()):
+        return feeder.batch([pair.item for pair in pairs])
+    index = torch.tensor([pair.row for pair in pairs], device=inputs["input_ids"].device)
+    return {**inputs, **{name: value[index] for name, value in tensors.items()}}
 
 
 def _score_continuations(

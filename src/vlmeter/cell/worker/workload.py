@@ -88,7 +88,9 @@ class Workload:
         batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
         image_tokens = [
-            count for inputs in self.cost_batches for count in self.feeder.count_image_tokens(inputs)
+            count
+            for inputs in self.cost_batches
+            for count in self.feeder.count_image_tokens(inputs)
         ]
         return InputBlock(
             samples=len(self.items),

@@ -8,6 +8,29 @@ from PIL.Image import Image
 VISION, QFORMER, CONNECTOR, PREFILL = "vision", "qformer", "connector", "prefill"
 
 
+_PARTS = {
+    VISION: ("vision_tower", "vision_model", "visual", "vision_encoder", "image_tower"),
+    CONNECTOR: (
+        *("multi_modal_projector", "multimodal_projector", "mm_projector", "projector"),
+        *("connector", "aligner", "merger", "embed_vision", "image_newline", "qformer"),
+        *("image_projection", "image_to_text_projection", "vision_adapter", "perceiver"),
+        *("high_res_vision_proj", "high_res_vision_alignment", "high_res_vision_norm"),
+        *("high_res_vision_neck", "visual_embeddings_table", "vision_projection"),
+    ),
+    PREFILL: ("language_model", "text_model", "lm_head"),
+}
+"""How models call their parts, at their top or one level below it."""
+
+
+def _list_stages() -> dict[str, str]:
+    return {
+        f"{above}{part}": stage
+        for stage, parts in _PARTS.items()
+        for part in parts
+        for above in ("", "model.")
+    }
+
+
 class Family:
     """A family as most models in transformers are built; a file of its own says what is different.
 
@@ -17,23 +40,7 @@ class Family:
 
     name: ClassVar[str] = "shared names"
     """How the family is called in words."""
-    stages: ClassVar[Mapping[str, str]] = {
-        "vision_tower": VISION,
-        "vision_model": VISION,
-        "visual": VISION,
-        "model.vision_tower": VISION,
-        "model.vision_model": VISION,
-        "model.visual": VISION,
-        "multi_modal_projector": CONNECTOR,
-        "connector": CONNECTOR,
-        "model.multi_modal_projector": CONNECTOR,
-        "model.connector": CONNECTOR,
-        "language_model": PREFILL,
-        "text_model": PREFILL,
-        "model.language_model": PREFILL,
-        "model.text_model": PREFILL,
-        "lm_head": PREFILL,
-    }
+    stages: ClassVar[Mapping[str, str]] = _list_stages()
     """The stage of everything below a module or parameter, by its name from the top."""
     processor_options: ClassVar[Mapping[str, bool]] = {}
     """Options of the processor besides images and texts."""

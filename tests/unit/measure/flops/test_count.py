@@ -2,7 +2,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny_blip2 import QUERIES, STAGES, batch, tiny_blip2
+from tiny_blip2 import STAGES, batch, tiny_blip2
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Blip2Config, Blip2ForConditionalGeneration, OPTConfig
