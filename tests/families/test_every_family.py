@@ -21,16 +21,33 @@ from vlmeter.models.option_scores import append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
 aten = torch.ops.aten
+QFORMER = {"vision", "qformer", "prefill"}
+CONNECTOR = {"vision", "connector", "prefill"}
+# Their projector is the end of the vision tower.
+MERGED = {"vision", "prefill"}
 STAGES = {
-    "blip2-opt": {"vision", "qformer", "prefill"},
-    "blip2-flan-t5": {"vision", "qformer", "prefill"},
-    "instructblip": {"vision", "qformer", "prefill"},
-    "llava": {"vision", "connector", "prefill"},
-    "idefics3": {"vision", "connector", "prefill"},
-    "paligemma": {"vision", "connector", "prefill"},
-    "gemma3": {"vision", "connector", "prefill"},
-    "git": {"vision", "connector", "prefill"},
-    "florence2": {"vision", "connector", "prefill"},
+    "blip2-opt": QFORMER,
+    "blip2-flan-t5": QFORMER,
+    "instructblip": QFORMER,
+    "llava": CONNECTOR,
+    "idefics3": CONNECTOR,
+    "paligemma": CONNECTOR,
+    "gemma3": CONNECTOR,
+    "git": CONNECTOR,
+    "florence2": CONNECTOR,
+    "qwen3-vl": MERGED,
+    "qwen3-vl-moe": MERGED,
+    "qwen3-5": MERGED,
+    "qwen2-5-vl": MERGED,
+    "qwen2-vl": MERGED,
+    "gemma4": CONNECTOR,
+    "glm-4v": MERGED,
+    "glm-4-6v": MERGED,
+    "paddleocr-vl": CONNECTOR,
+    "internvl": CONNECTOR,
+    "llava-next": CONNECTOR,
+    "llava-onevision": CONNECTOR,
+    "mllama": CONNECTOR,
 }
 IMAGE_TOKENS = {
     "blip2-opt": 4,
@@ -44,7 +61,33 @@ IMAGE_TOKENS = {
     # Inside the model, not in the text.
     "git": 17,
     "florence2": 17,
+    # A grid of four by four patches, of which four are one token.
+    "qwen3-vl": 4,
+    "qwen3-vl-moe": 4,
+    "qwen3-5": 4,
+    "qwen2-5-vl": 4,
+    "qwen2-vl": 4,
+    "glm-4v": 4,
+    "glm-4-6v": 4,
+    "paddleocr-vl": 4,
+    "gemma4": 64,
+    "internvl": 4,
+    # The image whole and in a grid of tiles, whose padding is cut off, with an end of each row.
+    "llava-next": 36,
+    "llava-onevision": 36,
+    # A tile's patches and one position for all of it, which the text attends to.
+    "mllama": 17,
 }
+MORE_FOR_LARGER = {
+    *("qwen3-vl", "qwen3-vl-moe", "qwen3-5", "qwen2-5-vl", "qwen2-vl", "glm-4v", "glm-4-6v"),
+    *("paddleocr-vl", "gemma4", "internvl", "llava-next", "llava-onevision", "mllama"),
+}
+"""Where an image of another size or form takes another number of tokens."""
+PLAIN = {"blip2-opt", "blip2-flan-t5", "instructblip", "paligemma", "git", "florence2"}
+UNTRACED = {"gemma3", "llava", "llava-next", "llava-onevision"}
+"""Gemma 3's mask is made by a function that fvcore's tracer cannot follow, nor can it unpack the
+tiles of LLaVA-NeXT; LLaVA does not read the last layer of its vision tower, which the trace leaves
+out."""
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 
 
@@ -56,8 +99,9 @@ def test_a_cell_is_measured_whole(measured, name):
     assert cell.figures.generation.new_tokens == 3
     assert cell.figures.checks == Checks(image_tokens_present=True, image_changes_logits=True)
     assert cell.figures.input.image_tokens == IMAGE_TOKENS[name]
-    chats = name in {"llava", "idefics3", "gemma3"}
-    assert cell.figures.model.asked_by == ("chat template" if chats else "plain prompt")
+    asked_by = "plain prompt" if name in PLAIN else "chat template"
+    assert cell.figures.model.asked_by == asked_by
+    assert cell.figures.memory.peak_rss_bytes > cell.figures.memory.weights_bytes > 0
 
 
 @EVERY
@@ -98,9 +142,7 @@ def test_the_work_is_what_torch_counts_too(measured, workload, name):
     with torch.no_grad(), CountByShapes() as by_shapes:
         cell.loaded.model(**inputs)
     assert counted.flops == by_shapes.flops
-    # Gemma 3's mask is made by a function that fvcore's tracer cannot follow; LLaVA does not read
-    # the last layer of its vision tower, which the trace leaves out.
-    assert (counted.counter == "torch") == (name in {"gemma3", "llava"})
+    assert (counted.counter == "torch") == (name in UNTRACED)
 
 
 @EVERY
@@ -156,9 +198,9 @@ def test_the_cost_batches_are_of_one_shape(workload, name):
 
 
 @EVERY
-def test_the_batch_size_does_not_change_answers(workload, name):
+def test_neither_batch_nor_image_sizes_beside_it_change_an_answer(workload, mixed, name):
     cell = workload(name)
-    parts = cell.loaded, cell.feeder, list(cell.items.read())
+    parts = cell.loaded, cell.feeder, mixed(cell)
     alone, together = (
         [row.prediction for row in generate_answers(*parts, size, cell.decoding)] for size in (1, 5)
     )
@@ -167,26 +209,55 @@ def test_the_batch_size_does_not_change_answers(workload, name):
 
 
 @EVERY
-def test_the_batch_size_does_not_change_how_likely_options_are(workload, name):
+def test_image_tokens_are_of_each_image(workload, mixed, name):
+    cell = workload(name)
+    counts = cell.feeder.count_image_tokens(cell.feeder.batch(mixed(cell)))
+    assert (len(set(counts)) > 1) == (name in MORE_FOR_LARGER)
+
+
+def compute_plain_score(cell, item, option):
+    """The mean log-likelihood of an option by one forward of one row, read position by position."""
+    loaded = cell.loaded
+    inputs = cell.feeder.batch([item])
+    chat = loaded.processor.chat_template is not None
+    before = "" if chat else f"{item.prompt.text} "
+    tokens = [
+        loaded.tokenizer(f"{text}", add_special_tokens=False)["input_ids"]
+        for text in (before, f"{before}{option}")
+    ]
+    target = tokens[1][len(tokens[0]) :]
+    if "decoder_input_ids" in inputs:
+        start = inputs.pop("decoder_input_ids")
+        inputs["decoder_input_ids"] = torch.cat([start, torch.tensor([target[:-1]]).long()], dim=1)
+        first = 0
+    else:
+        first = inputs["input_ids"].shape[1] - 1
+        inputs = append_tokens(inputs, [target], loaded.family)
+    with torch.inference_mode():
+        likelihoods = loaded.model(**inputs).logits[0].float().log_softmax(-1)
+    chosen = [likelihoods[first + place, token].item() for place, token in enumerate(target)]
+    return sum(chosen) / len(chosen)
+
+
+@EVERY
+def test_how_likely_options_are_is_what_plain_forwards_say(workload, mixed, name):
     cell = workload(name)
     choices = ("red", "what is the dog", "cat")
     items = [
         replace(item, choices=choices[:count])
-        for item, count in zip(cell.items.read(), (3, 2, 1, 0, 3), strict=True)
+        for item, count in zip(mixed(cell), (3, 2, 1, 0, 3), strict=True)
     ]
-    alone, together = (
-        [
-            own
-            for batch in split_into_batches(items, size)
-            for own in score_options(cell.loaded, cell.feeder, cell.feeder.batch(batch), batch)
-        ]
-        for size in (1, 4)
-    )
-    assert [len(own) for own in alone] == [3, 2, 1, 0, 3]
-    for own, same in zip(alone, together, strict=True):
-        assert own == pytest.approx(same, abs=1e-4)
-    assert max(score for own in alone for score in own) < 0
-    assert alone[0] != pytest.approx(alone[4], abs=1e-4)
+    scores = [
+        own
+        for batch in split_into_batches(items, 4)
+        for own in score_options(cell.loaded, cell.feeder, cell.feeder.batch(batch), batch)
+    ]
+    assert [len(own) for own in scores] == [3, 2, 1, 0, 3]
+    for item, own in zip(items, scores, strict=True):
+        plain = [compute_plain_score(cell, item, option) for option in item.choices]
+        assert own == pytest.approx(plain, abs=1e-4)
+    assert max(score for own in scores for score in own) < 0
+    assert scores[0] != pytest.approx(scores[4], abs=1e-4)
 
 
 @EVERY

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tiny_grids
+import tiny_tiles
 import torch
 import transformers
 from tiny_parts import (
@@ -204,6 +206,8 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "gemma3": _gemma3,
     "git": _git,
     "florence2": _florence2,
+    **tiny_grids.FAMILIES,
+    **tiny_tiles.FAMILIES,
 }
 """Every family that is proved here, by the name of its tiny checkpoint."""
 
@@ -213,9 +217,11 @@ def write_checkpoint(name: str, folder: Path) -> None:
     torch.manual_seed(0)
     model, processor = FAMILIES[name]()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for place, parameter in model.named_parameters():
             # Far from zero, so that the image and every word make a difference.
             if parameter.dim() > 1:
                 torch.nn.init.normal_(parameter, std=0.2)
+            elif "gate" in place.rpartition(".")[2]:
+                torch.nn.init.ones_(parameter)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

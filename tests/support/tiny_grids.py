@@ -1,10 +1,22 @@
 """Tiny checkpoints of models that take an image as a grid of patches, as large as it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import transformers
-from tiny_parts import CHAT, DECODER, ENDS, IMAGE, LAYERS, SPECIAL, WIDTH, Built, ProcessorFiles
+from tiny_parts import (
+    CHAT,
+    DECODER,
+    ENDS,
+    IMAGE,
+    LAYERS,
+    SPECIAL,
+    WIDTH,
+    WORDS,
+    Built,
+    ProcessorFiles,
+)
 from tiny_parts import tokenizer as make_tokenizer
 from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
@@ -32,16 +44,18 @@ VISION = {
 }
 POSITIONS = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}
 INTERLEAVED = {**POSITIONS, "mrope_interleaved": True}
+MODEL_TOKENS = {
+    "image_token": "<image>",
+    "video_token": "<video>",
+    "vision_start_token": "<vision_start>",
+    "vision_end_token": "<vision_end>",
+}
+PROMPT = ("Answer", "question", "using", "single", "word", "or", "phrase")
 FRAMED = CHAT.replace("<image>", "<vision_start><image><vision_end>")
 
 
 def _build_files(name: str, images: Any, **extra: str) -> ProcessorFiles:
-    tokenizer = make_tokenizer(
-        start=False,
-        image_token="<image>",
-        video_token="<video>",
-        **(extra or {"vision_start_token": "<vision_start>", "vision_end_token": "<vision_end>"}),
-    )
+    tokenizer = make_tokenizer(start=False, **MODEL_TOKENS, **extra)
     return ProcessorFiles(name, images, tokenizer, FRAMED)
 
 
@@ -49,7 +63,7 @@ def _list_pixels(patch_px: int = PATCH_PX) -> dict[str, Any]:
     side = 2 * patch_px
     return {
         "patch_size": patch_px,
-        "size": {"shortest_edge": side * side, "longest_edge": 16 * side * side},
+        "size": {"shortest_edge": 4 * side * side, "longest_edge": 16 * side * side},
     }
 
 
@@ -75,9 +89,30 @@ def _qwen3_vl(prefix: str, **text: Any) -> Built:
     )
 
 
+def _build_word_merges(first: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return a byte-pair vocabulary from a number on, and the merges that make it of letters."""
+    spelled = [f"{space}{word}" for word in (*WORDS, *PROMPT) for space in ("", "\u0120")]
+    letters = sorted({letter for word in spelled for letter in word} | {"\u010a"})
+    pairs = [(word[:end], word[end]) for word in spelled for end in range(1, len(word))]
+    merges = list(dict.fromkeys(pairs))
+    pieces = dict.fromkeys([*letters, *("".join(pair) for pair in merges)])
+    return {piece: number for number, piece in enumerate(pieces, first)}, merges
+
+
 def _qwen3_5() -> Built:
-    """One layer of linear attention, one of the usual kind."""
-    return _build_qwen(
+    """One layer of linear attention, one of the usual kind; and a tokenizer of its own class."""
+    vocabulary, merges = _build_word_merges(len(SPECIAL))
+    special = {word: number for number, word in enumerate(SPECIAL)}
+    tokenizer = transformers.Qwen3_5Tokenizer(
+        vocab={**special, **vocabulary},
+        merges=merges,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        extra_special_tokens=MODEL_TOKENS,
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL)})
+    model, files = _build_qwen(
         "Qwen3_5",
         {**INTERLEAVED, "partial_rotary_factor": 1.0},
         processor="Qwen3VLProcessor",
@@ -88,8 +123,10 @@ def _qwen3_5() -> Built:
             **{f"linear_{what}_head_dim": 8 for what in ("key", "value")},
             "linear_num_key_heads": 2,
             "linear_num_value_heads": 4,
+            "vocab_size": len(special) + len(vocabulary),
         },
     )
+    return model, replace(files, tokenizer=tokenizer)
 
 
 def _qwen2_5_vl() -> Built:
@@ -139,7 +176,7 @@ def _gemma4() -> Built:
             **LAYERS,
             "num_key_value_heads": 2,
             "head_dim": WIDTH // 2,
-            "patch_size": PATCH_PX,
+            "patch_size": 4,
             "pooling_kernel_size": 2,
             "position_embedding_size": 64,
         },
@@ -161,7 +198,8 @@ def _gemma4() -> Built:
     )
     frame = {"boi_token": "<vision_start>", "eoi_token": "<vision_end>"}
     audio = {"audio_token": "<audio>", "boa_token": "<audio>", "eoa_token": "<audio>"}
-    images = Gemma4ImageProcessorPil(patch_size=PATCH_PX, pooling_kernel_size=2, max_soft_tokens=70)
+    # The fewest tokens that its processor makes.
+    images = Gemma4ImageProcessorPil(patch_size=4, pooling_kernel_size=2, max_soft_tokens=70)
     files = _build_files("Gemma4Processor", images, **frame, **audio)
     return transformers.Gemma4ForConditionalGeneration(config), files
 
@@ -171,11 +209,11 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "qwen3-vl-moe": lambda: _qwen3_vl(
         "Qwen3VLMoe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=WIDTH
     ),
-    "qwen3.5": _qwen3_5,
-    "qwen2.5-vl": _qwen2_5_vl,
+    "qwen3-5": _qwen3_5,
+    "qwen2-5-vl": _qwen2_5_vl,
     "qwen2-vl": _qwen2_vl,
     "gemma4": _gemma4,
     "glm-4v": lambda: _build_glm("Glm4v", Glm4vImageProcessorPil),
-    "glm-4.6v": lambda: _build_glm("Glm46V", Glm46VImageProcessorPil),
+    "glm-4-6v": lambda: _build_glm("Glm46V", Glm46VImageProcessorPil),
     "paddleocr-vl": _paddleocr_vl,
 }

@@ -9,15 +9,22 @@ VISION, QFORMER, CONNECTOR, PREFILL = "vision", "qformer", "connector", "prefill
 
 
 _PARTS = {
-    VISION: ("vision_tower", "vision_model", "visual", "vision_encoder", "image_tower"),
-    CONNECTOR: (
-        *("multi_modal_projector", "multimodal_projector", "mm_projector", "projector"),
-        *("connector", "aligner", "merger", "embed_vision", "image_newline", "qformer"),
-        *("image_projection", "image_to_text_projection", "vision_adapter", "perceiver"),
-        *("high_res_vision_proj", "high_res_vision_alignment", "high_res_vision_norm"),
-        *("high_res_vision_neck", "visual_embeddings_table", "vision_projection"),
+    VISION: (
+        *("vision_tower", "vision_model", "visual", "vision_encoder", "image_tower", "vqmodel"),
+        *("high_res_vision_model", "vision_embed_tokens"),
     ),
-    PREFILL: ("language_model", "text_model", "lm_head"),
+    CONNECTOR: (
+        *("multi_modal_projector", "mm_projector", "projector", "connector", "aligner", "merger"),
+        *("layerwise_projectors", "spatial_projectors", "vision_projection", "vision_adapter"),
+        *("embed_vision", "visual_embeddings_table", "image_to_text_projection"),
+        *("resampler_model", "perceiver_resampler", "vision_resampler", "perception_emb_norm"),
+        *("high_res_vision_neck", "high_res_vision_proj", "high_res_vision_alpha"),
+        *("image_newline", "view_separator", "enc_to_dec_proj"),
+    ),
+    PREFILL: (
+        *("language_model", "text_model", "text_decoder", "lm_head"),
+        *("embed_tokens", "layers", "gated_cross_attn_layers", "norm", "rotary_emb"),
+    ),
 }
 """How models call their parts, at their top or one level below it."""
 

@@ -161,6 +161,11 @@ def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
     assert list_heavy_operators(counted.uncounted) == []
 
 
+def test_a_triangular_solve_is_listed_and_takes_no_total_away():
+    assert list_heavy_operators({"aten::linalg_solve_triangular": 2}) == []
+    assert list_heavy_operators({"aten::linalg_solve_ex": 2}) == ["aten::linalg_solve_ex"]
+
+
 @pytest.mark.parametrize(
     "name",
     ["prim::PythonOp.MatMul4Bit", "aten::_scaled_dot_product_flash_attention"],
