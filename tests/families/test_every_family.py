@@ -11,9 +11,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from vlmeter.cell.measurement import Checks
+from vlmeter.cell.worker.answers import answer_samples
 from vlmeter.cell.worker.layers import profile_cell
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
+from vlmeter.metrics.drift import Answers
+from vlmeter.models import load
 from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
@@ -300,6 +303,51 @@ def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp
     alone = prepare_workload(cell.cell, files, cell.measure.batches)
     assert not alone.loaded.answers_mean_something
     assert torch.isfinite(alone.forwards()[0]().logits.float()).all()
+    assert alone.check_image_is_seen().image_changes_logits
+
+
+class PadsOnTheRight:
+    """A processor that pads as for training, whatever its tokenizer is set to."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def __getattr__(self, name):
+        return getattr(self.processor, name)
+
+    def __call__(self, **given):
+        side, self.tokenizer.padding_side = self.tokenizer.padding_side, "right"
+        try:
+            return self.processor(**given)
+        finally:
+            self.tokenizer.padding_side = side
+
+
+class ForgetsTheMask(PadsOnTheRight):
+    """A processor whose mask shows padding as text."""
+
+    def __call__(self, **given):
+        inputs = self.processor(**given)
+        inputs["attention_mask"].fill_(1)
+        return inputs
+
+
+@pytest.mark.parametrize("fault", [None, PadsOnTheRight, ForgetsTheMask])
+@pytest.mark.parametrize("name", ["llava", "qwen2-5-vl", "internvl"])
+def test_a_fault_of_padding_shows_in_the_answers_that_a_batch_changes(
+    inputs, job, monkeypatch, tmp_path, name, fault
+):
+    if fault is not None:
+        sound = load.load_processor
+        monkeypatch.setattr(
+            load, "load_processor", lambda *given, **how: fault(sound(*given, **how))
+        )
+    files = [tmp_path / f"batch{size}.parquet" for size in (1, 5)]
+    for size, file in zip((1, 5), files, strict=True):
+        answer_samples(job(batch_size=size).cell, inputs(name), file, 0, 5)
+    compared = Answers(seed=0).count_changed(*files)
+    assert compared.shared == 5
+    assert (compared.changed > 0) == (fault is not None)
 
 
 def test_images_of_another_size_are_refused_where_positions_are_fixed(workload):

@@ -50,7 +50,6 @@ MODEL_TOKENS = {
     "vision_start_token": "<vision_start>",
     "vision_end_token": "<vision_end>",
 }
-PROMPT = ("Answer", "question", "using", "single", "word", "or", "phrase")
 FRAMED = CHAT.replace("<image>", "<vision_start><image><vision_end>")
 
 
@@ -91,7 +90,7 @@ def _qwen3_vl(prefix: str, **text: Any) -> Built:
 
 def _build_word_merges(first: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Return a byte-pair vocabulary from a number on, and the merges that make it of letters."""
-    spelled = [f"{space}{word}" for word in (*WORDS, *PROMPT) for space in ("", "\u0120")]
+    spelled = [f"{space}{word}" for word in WORDS for space in ("", "\u0120")]
     letters = sorted({letter for word in spelled for letter in word} | {"\u010a"})
     pairs = [(word[:end], word[end]) for word in spelled for end in range(1, len(word))]
     merges = list(dict.fromkeys(pairs))

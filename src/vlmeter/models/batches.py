@@ -29,6 +29,7 @@ Texts come batch first; images may come as tiles or patches of the whole batch t
 _QFORMER_TEXT = ("qformer_input_ids", "qformer_attention_mask")
 """A second text of the same prompt, of a length of its own."""
 _PIXELS = ("pixel_values", "flattened_patches")
+"""What models call their images, as the processor makes them."""
 _OF_IMAGES = ("pixel_", "image_sizes", "image_grid", "image_position_ids", "spatial_shapes")
 """How the names of inputs begin that have a place for each image, tile or patch."""
 
@@ -201,8 +202,8 @@ class Feeder:
 def list_text_inputs(inputs: Inputs) -> list[str]:
     """Return the inputs that have a place for each token of a text: ids, masks, types.
 
-    Whatever an image is cut into could be as many as the text is long, so that pixels and what goes
-    with them are told from a text by name.
+    An image could be cut into as many patches as the text has tokens, so that pixels and what goes
+    with them are left out by name.
     """
     width = inputs["input_ids"].shape[:2]
     return [

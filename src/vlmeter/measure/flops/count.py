@@ -26,7 +26,8 @@ from vlmeter.measure.flops.result import DecodeStep, Flops
 
 CONVENTION = (
     "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
-    " forward pass of the full batch; normalisations apart, element-wise operators and triangular solves not counted"
+    " forward pass of the full batch; normalisations apart, element-wise operators and triangular"
+    " solves not counted"
 )
 
 StageOf = Callable[[str], str | None]
