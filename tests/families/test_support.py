@@ -71,7 +71,7 @@ def test_a_type_that_answers_no_images_is_named_with_what_does():
     assert str(raised.value) == (
         "model maker/words is of the type bert: transformers "
         f"{transformers.__version__} has no model of it for image and text; types known to work: "
-        "blip-2, florence2, gemma3, git, idefics3, instructblip, llava, paligemma"
+        f"{', '.join(PROVED)}"
     )
 
 

@@ -71,6 +71,8 @@ def make_input(cell: RecordCell, text: int, tokens: int) -> InputBlock:
         repeated=False,
         text_tokens=text,
         image_tokens=32,
+        image_tokens_min=32,
+        image_tokens_mean=32.0,
         sequence_length=32 + text,
         pixel_shape=[3, 224, 224],
         shape_digest=shape,

@@ -54,8 +54,8 @@ def build_random_model(
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
-                # Normalisations and biases; a norm's scale near 0 would silence the layer.
-                parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+                # A scale or a gate near 0 would silence a layer, or shut the image out.
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
             else:
                 _fill(parameter.view(-1), blocks[parameter.dtype])
     return model

@@ -169,7 +169,7 @@ def _list_compilation(cell: SimulatedCell) -> dict[str, Any]:
     answers = [it for it in cell.passes if it.kind == "generate"]
     compiled = [it for it in cell.passes if it.is_compiled]
     answered = [it for it in answers if it.begun_s < compiled[0].begun_s]
-    decoded = [it for it in answers if it.begun_s > compiled[0].begun_s]
+    decoded = [it for it in answers if it.is_timed and it.begun_s > compiled[0].begun_s]
     assert {it.new_tokens for it in decoded} == {1, NEW_TOKENS}
     graphs = cell.machine.model.graphs
     first = [passes for passes in graphs if passes <= RECOMPILED_AT]
