@@ -6,6 +6,7 @@ from typing import Any
 
 import tiny_grids
 import tiny_tiles
+import tiny_video
 import torch
 import transformers
 from tiny_parts import (
@@ -35,6 +36,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.utils.import_utils import is_torchvision_available
 
 
 def _blip2(text: dict[str, Any]) -> Built:
@@ -208,8 +210,11 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "florence2": _florence2,
     **tiny_grids.FAMILIES,
     **tiny_tiles.FAMILIES,
+    **tiny_video.FAMILIES,
 }
 """Every family that is proved here, by the name of its tiny checkpoint."""
+HERE = [name for name in FAMILIES if (name in tiny_video.FAMILIES) == is_torchvision_available()]
+"""Those that this process can build: some where it is lent torchvision, the others where not."""
 
 
 def write_checkpoint(name: str, folder: Path) -> None:

@@ -35,6 +35,12 @@ class VideoSettings(ImageProcessingMixin):  # type: ignore[misc] # transformers 
         super().__init__()
         self.stored = stored
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        """Return a setting, or None: some processors look at it when they are asked for images."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self.__dict__.get("stored", {}).get(name)
+
     @classmethod
     def from_pretrained(cls, folder: str | Path, **options: Any) -> Self:  # noqa: ANN401
         """Read the settings; a folder may have none."""

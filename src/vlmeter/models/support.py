@@ -8,6 +8,7 @@ from typing import Any
 import transformers
 from torch import nn
 from transformers.models.auto.auto_mappings import IMAGE_PROCESSOR_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 from transformers.models.auto.processing_auto import (  # type: ignore[attr-defined]
     PROCESSOR_MAPPING_NAMES,
 )
@@ -28,10 +29,15 @@ PROVED = (
     "idefics3",
     "instructblip",
     "internvl",
+    "lfm2_vl",
+    "llama4",
     "llava",
     "llava_next",
     "llava_onevision",
+    "minicpmv4_6",
+    "mistral3",
     "mllama",
+    "molmo2",
     "paddleocr_vl",
     "paligemma",
     "qwen2_5_vl",
@@ -39,6 +45,7 @@ PROVED = (
     "qwen3_5",
     "qwen3_vl",
     "qwen3_vl_moe",
+    "smolvlm",
 )
 """Those that were measured whole, from files to report; the others are tried as they come."""
 
@@ -93,9 +100,12 @@ def explain_refusal(model_type: str) -> Sentence | None:
         return Sentence(
             f"transformers {transformers.__version__} has no model of it for image and text"
         )
+    takes_images = model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    if not takes_images and model_type not in IMAGE_PROCESSOR_MAPPING_NAMES:
+        return Sentence("its processor takes no images")
     model: Any = getattr(transformers, MODEL_CLASSES[model_type])
     if not issubclass(model, transformers.GenerationMixin):
-        return Sentence("its model generates no text")
+        return Sentence("its model does not generate text token by token")
     if model.forward is nn.Module.forward:
         return Sentence("it answers by several models in turn, without a forward pass of its own")
     processor: Any = getattr(transformers, PROCESSOR_MAPPING_NAMES.get(model_type) or "", None)
