@@ -26,13 +26,13 @@ os.register_at_fork(
 )
 
 
-class VideoSettings(ImageProcessingMixin):  # type: ignore[misc] # transformers has no types
+class VideoSettings(ImageProcessingMixin):
     """A processor's part for videos, which is kept as it is stored and takes none."""
 
     model_input_names: tuple[str, ...] = ()
 
     def __init__(self, stored: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.stored = stored
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
@@ -42,7 +42,11 @@ class VideoSettings(ImageProcessingMixin):  # type: ignore[misc] # transformers 
         return self.__dict__.get("stored", {}).get(name)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **options: Any) -> Self:  # noqa: ANN401
+    def from_pretrained(  # type: ignore[override] # a folder is all that it is given
+        cls,
+        folder: str | Path,
+        **options: Any,  # noqa: ANN401
+    ) -> Self:
         """Read the settings; a folder may have none."""
         try:
             stored, _ = BaseVideoProcessor.get_video_processor_dict(folder, **options)
