@@ -1,6 +1,7 @@
 """Tiny checkpoints of every family, and what the rules before a cell leave for each."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,11 +47,28 @@ def checkpoint(tmp_path_factory):
     return folder
 
 
-def _picture(seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+def make_picture(seed, width=60, height=40):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, format="PNG")
     return out.getvalue()
+
+
+SIZES_PX = ((28, 28), (28, 56), (90, 30), (56, 28), (60, 60))
+
+
+@pytest.fixture(scope="session")
+def mixed():
+    """A family's samples with images of different sizes and forms, as photographs have them."""
+
+    def made(cell):
+        pictures = (make_picture(seed, *size) for seed, size in enumerate(SIZES_PX))
+        return [
+            replace(item, image=image)
+            for item, image in zip(cell.items.read(), pictures, strict=True)
+        ]
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +78,7 @@ def prepared(tmp_path_factory):
     describe_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
-        {"id": f"s{index}", "image": _picture(index), "question": question}
+        {"id": f"s{index}", "image": make_picture(index), "question": question}
         for index, question in enumerate(QUESTIONS)
     ]
     images = folder / "data/photos/img28"
@@ -111,10 +129,14 @@ def measured(prepared, inputs, job, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def workload(inputs, job):
-    """A family's model on its device, with its samples."""
+    """A family's model on its device, with its samples; as it is by default, loaded once."""
+    plain = {}
 
     def made(name, *arguments, **options):
+        if name in plain and not arguments and not options:
+            return plain[name]
         cell = job(*arguments, **options)
-        return prepare_workload(cell.cell, inputs(name), cell.measure.batches)
+        prepared = prepare_workload(cell.cell, inputs(name), cell.measure.batches)
+        return prepared if arguments or options else plain.setdefault(name, prepared)
 
     return made

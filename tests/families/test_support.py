@@ -7,35 +7,64 @@ from types import SimpleNamespace
 import pytest
 import transformers
 from stored_data import make_model_job
-from tiny_families import FAMILIES, tokenizer
+from tiny_families import HERE
+from transformers.utils.import_utils import is_torchvision_available
 
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY
 from vlmeter.models import hub_files
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.manifest import read_model_manifest
-from vlmeter.models.support import MODEL_TYPES, PROVED, check_model_type, explain_refusal
+from vlmeter.models.support import PROVED, check_model_type, explain_refusal, list_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import read_json
 
 
 def test_what_is_called_proved_is_what_these_tests_prove(checkpoint):
-    types = {read_json(checkpoint(name) / "config.json")["model_type"] for name in FAMILIES}
-    assert types == set(PROVED)
-    assert set(PROVED) <= set(MODEL_TYPES)
+    types = {read_json(checkpoint(name) / "config.json")["model_type"] for name in HERE}
+    lent = is_torchvision_available()
+    assert types == {name for name in PROVED if ("torchvision" in list_packages(name)) == lent}
     assert [name for name in PROVED if explain_refusal(name)] == []
 
 
-@pytest.mark.parametrize("model_type", ["qwen2_vl", "smolvlm", "internvl"])
-def test_a_processor_with_a_part_for_videos_is_refused_for_the_true_reason(tmp_path, model_type):
-    assert explain_refusal(model_type) == (
-        "its processor has a part for videos, which needs torchvision, not installed"
+@pytest.mark.parametrize("model_type", ["qwen2_vl", "smolvlm", "internvl", "gemma4"])
+def test_a_part_for_videos_alone_is_no_reason_to_refuse(model_type):
+    assert explain_refusal(model_type) is None
+
+
+@pytest.mark.parametrize(
+    ("model_type", "packages"),
+    [
+        ("llama4", "torchvision"),
+        ("mistral3", "torchvision"),
+        ("gemma3n", "timm and torchvision"),
+        ("phi4_multimodal", "torchvision"),
+    ],
+)
+def test_a_type_that_needs_packages_is_refused_with_how_to_install_them(
+    monkeypatch, model_type, packages
+):
+    monkeypatch.setattr("vlmeter.models.packages.find_spec", lambda _: None)
+    with pytest.raises(UnsupportedError) as raised:
+        check_model_type("tiny", model_type)
+    assert str(raised.value).startswith(
+        f"model tiny is of the type {model_type}: it needs {packages}, which "
     )
-    tokenizer().save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
-    (tmp_path / "preprocessor_config.json").write_text("{}")
-    with pytest.raises(ImportError, match=r"(?i)torchvision"):
-        transformers.AutoVideoProcessor.from_pretrained(tmp_path)
+    assert str(raised.value).endswith("run `make setup-video` and run again")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "reason"),
+    [
+        ("evolla", "its processor takes no images"),
+        ("voxtral", "its processor takes no images"),
+        ("qwen2_5_omni", "it answers by several models in turn"),
+    ],
+)
+def test_a_type_that_answers_nothing_about_images_is_refused_for_the_true_reason(
+    model_type, reason
+):
+    assert str(explain_refusal(model_type)).startswith(reason)
 
 
 def test_a_type_that_answers_no_images_is_named_with_what_does():
@@ -44,7 +73,7 @@ def test_a_type_that_answers_no_images_is_named_with_what_does():
     assert str(raised.value) == (
         "model maker/words is of the type bert: transformers "
         f"{transformers.__version__} has no model of it for image and text; types known to work: "
-        "blip-2, florence2, gemma3, git, idefics3, instructblip, llava, paligemma"
+        f"{', '.join(PROVED)}"
     )
 
 

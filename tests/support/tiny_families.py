@@ -4,115 +4,39 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import tiny_grids
+import tiny_tiles
+import tiny_video
 import torch
 import transformers
-from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
-from tokenizers.models import WordLevel
-from transformers import PreTrainedTokenizerFast
+from tiny_parts import (
+    CHAT,
+    DECODER,
+    END,
+    ENDS,
+    IMAGE,
+    LAYERS,
+    LLAMA,
+    OPT,
+    PATCH_PX,
+    QFORMER,
+    QUERIES,
+    SIDE_PX,
+    SPECIAL,
+    SQUARE,
+    T5,
+    VISION,
+    VOCABULARY,
+    WIDTH,
+    Built,
+    tokenizer,
+)
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
-
-SIDE_PX, PATCH_PX, WIDTH = 28, 7, 32
-PAD, START, END, UNKNOWN, IMAGE = range(5)
-SPECIAL = (
-    "<pad>",
-    "<s>",
-    "</s>",
-    "<unk>",
-    "<image>",
-    "<fake_token_around_image>",
-    "<end_of_utterance>",
-    "<global-img>",
-    "<start_of_image>",
-    "<end_of_image>",
-    "<image_soft_token>",
-    *(f"<row_{row}_col_{column}>" for row in (1, 2) for column in (1, 2)),
-)
-WORDS = (
-    *("question", "answer", ":", "?", "what", "colour", "is", "the", "cat", "dog", "red", "one"),
-    *("two", "user", "assistant", ".", ",", "a", "of", "in", "sign", "shop", "blue", "green"),
-)
-VOCABULARY = len(SPECIAL) + len(WORDS)
-CHAT = (
-    "{% for message in messages %}{{ message['role'] }} : "
-    "{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %} {% endfor %}{% if add_generation_prompt %}assistant :{% endif %}"
-)
-LAYERS = {
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "hidden_size": WIDTH,
-    "intermediate_size": 2 * WIDTH,
-}
-ENDS = {"pad_token_id": PAD, "bos_token_id": START, "eos_token_id": END}
-DECODER = {
-    **LAYERS,
-    **ENDS,
-    "num_key_value_heads": 2,
-    "vocab_size": VOCABULARY,
-    "max_position_embeddings": 512,
-}
-LLAMA = {"model_type": "llama", **DECODER}
-OPT = {
-    "model_type": "opt",
-    **ENDS,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "hidden_size": WIDTH,
-    "vocab_size": VOCABULARY,
-    "word_embed_proj_dim": WIDTH,
-    "ffn_dim": 2 * WIDTH,
-    "max_position_embeddings": 512,
-}
-T5 = {
-    "model_type": "t5",
-    "vocab_size": VOCABULARY,
-    "d_model": WIDTH,
-    "d_kv": WIDTH // 2,
-    "d_ff": 2 * WIDTH,
-    "num_layers": 2,
-    "num_heads": 2,
-    "feed_forward_proj": "gated-gelu",
-    "pad_token_id": PAD,
-    "eos_token_id": END,
-    "decoder_start_token_id": PAD,
-}
-VISION = {**LAYERS, "image_size": SIDE_PX, "patch_size": PATCH_PX}
-QFORMER = {
-    **LAYERS,
-    "encoder_hidden_size": WIDTH,
-    "vocab_size": VOCABULARY,
-    "max_position_embeddings": 512,
-}
-QUERIES = 4
-SQUARE = {"height": SIDE_PX, "width": SIDE_PX}
-
-Built = tuple[Any, Any]
-"""A model and its processor."""
-
-
-def tokenizer(*, start: bool = True, **extra: Any) -> PreTrainedTokenizerFast:
-    """A tokenizer in which every word is a token."""
-    words = {word: number for number, word in enumerate((*SPECIAL, *WORDS))}
-    core = Tokenizer(WordLevel(words, unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.Whitespace()
-    if start:
-        core.post_processor = processors.TemplateProcessing(
-            single="<s> $A", special_tokens=[("<s>", START)]
-        )
-    core.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in SPECIAL])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        **({"extra_special_tokens": extra} if extra else {}),
-    )
+from transformers.utils.import_utils import is_torchvision_available
 
 
 def _blip2(text: dict[str, Any]) -> Built:
@@ -284,8 +208,13 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "gemma3": _gemma3,
     "git": _git,
     "florence2": _florence2,
+    **tiny_grids.FAMILIES,
+    **tiny_tiles.FAMILIES,
+    **tiny_video.FAMILIES,
 }
 """Every family that is proved here, by the name of its tiny checkpoint."""
+HERE = [name for name in FAMILIES if (name in tiny_video.FAMILIES) == is_torchvision_available()]
+"""Those that this process can build: some where it is lent torchvision, the others where not."""
 
 
 def write_checkpoint(name: str, folder: Path) -> None:
@@ -293,9 +222,11 @@ def write_checkpoint(name: str, folder: Path) -> None:
     torch.manual_seed(0)
     model, processor = FAMILIES[name]()
     with torch.no_grad():
-        for parameter in model.parameters():
+        for place, parameter in model.named_parameters():
             # Far from zero, so that the image and every word make a difference.
             if parameter.dim() > 1:
                 torch.nn.init.normal_(parameter, std=0.2)
+            elif "gate" in place.rpartition(".")[2]:
+                torch.nn.init.ones_(parameter)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

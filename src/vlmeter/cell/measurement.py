@@ -46,10 +46,13 @@ class InputBlock:
     """Whether samples repeat to fill a batch."""
     text_tokens: int
     image_tokens: int
+    """Of the image with the most, as images of different sizes have different numbers."""
+    image_tokens_min: int
+    image_tokens_mean: float
     sequence_length: int
     """Positions of a row that the language model sees, image positions included."""
     pixel_shape: list[int]
-    """Of one image as the model gets it."""
+    """Of one image as the model gets it, tiles or patches first where it comes in such."""
     shape_digest: str
     """Equal for the same computation."""
     content_digest: str
@@ -71,6 +74,8 @@ class ModelBlock:
     family: str
     asked_by: str
     """`chat template` or `plain prompt`."""
+    image_backend: str
+    """What its processor makes pixels with: `PIL` or `torchvision`."""
     attention: dict[str, str]
     """Attention implementation by stage, as the modules are set."""
     dtype_by_stage: dict[str, str]

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from typing import Any, TypeVar
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers import AddedToken
 
 from vlmeter.data.prompts import Fit, Prompt, PromptError, fit_prompt
@@ -21,18 +21,17 @@ from vlmeter.status import UnsupportedError
 
 T = TypeVar("T")
 Inputs = dict[str, Any]
-"""Keyword arguments of a forward: tensors on the model's device, batch first."""
+"""Keyword arguments of a forward: tensors on the model's device.
 
+Texts come batch first; images may come as tiles or patches of the whole batch together.
+"""
 
-_PADDING = {
-    "input_ids": 0,
-    "attention_mask": 0,
-    "token_type_ids": 0,
-    "mm_token_type_ids": 0,
-    "qformer_input_ids": 0,
-    "qformer_attention_mask": 0,
-}
-"""The inputs that are as long as a text, and what masked places hold in them."""
+_QFORMER_TEXT = ("qformer_input_ids", "qformer_attention_mask")
+"""A second text of the same prompt, of a length of its own."""
+_PIXELS = ("pixel_values", "flattened_patches")
+"""What models call their images, as the processor makes them."""
+_OF_IMAGES = ("pixel_", "image_sizes", "image_grid", "image_position_ids", "spatial_shapes")
+"""How the names of inputs begin that have a place for each image, tile or patch."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,7 @@ class Feeder:
         of_longest = self.batch([longest])
         widths = {
             name: max(inputs[name].shape[1] for inputs in (of_longest, *batches))
-            for name in _PADDING
-            if name in of_longest
+            for name in list_text_inputs(of_longest)
         }
         return [self._pad(inputs, widths) for inputs in batches]
 
@@ -173,11 +171,12 @@ class Feeder:
         for name, width in widths.items():
             missing = width - inputs[name].shape[1]
             sides = (missing, 0) if self._loaded.tokenizer.padding_side == "left" else (0, missing)
-            value = self._loaded.pad_token_id if name == "input_ids" else _PADDING[name]
-            padded[name] = torch.nn.functional.pad(inputs[name], sides, value=value)
+            behind = (0, 0) * (inputs[name].dim() - 2)
+            value = self._loaded.pad_token_id if name == "input_ids" else 0
+            padded[name] = torch.nn.functional.pad(inputs[name], (*behind, *sides), value=value)
         return padded
 
-    def image_tokens(self, inputs: Inputs) -> int:
+    def count_image_tokens(self, inputs: Inputs) -> list[int]:
         """Return how many positions the image takes in each row, after a check that they are there.
 
         Without them the forward runs without the image and without an error.
@@ -186,11 +185,10 @@ class Feeder:
             ValueError: a row lacks them, or rows differ from what the model fixes.
         """
         config = self._loaded.model.config
+        outside = self._loaded.family.count_image_positions_outside_text(config, inputs)
         token = image_token_id(config)
         if token is None:
-            return self._loaded.family.count_image_positions_outside_text(
-                config, inputs["pixel_values"].shape
-            )
+            return outside
         counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):
@@ -198,7 +196,26 @@ class Feeder:
                 f"the prompt holds {counts} image tokens, the model wants {expected or 'some'}: "
                 "this revision's processor does not fit the model"
             )
-        return int(max(counts))
+        return outside if any(outside) else counts
+
+
+def list_text_inputs(inputs: Inputs) -> list[str]:
+    """Return the inputs that have a place for each token of a text: ids, masks, types.
+
+    An image could be cut into as many patches as the text has tokens, so that pixels and what goes
+    with them are left out by name.
+    """
+    width = inputs["input_ids"].shape[:2]
+    return [
+        name
+        for name, value in inputs.items()
+        if name in _QFORMER_TEXT
+        or (
+            isinstance(value, torch.Tensor)
+            and value.shape[:2] == width
+            and not name.startswith(_OF_IMAGES)
+        )
+    ]
 
 
 def _decode_image(item: Item) -> Image.Image:
@@ -210,6 +227,13 @@ def _decode_image(item: Item) -> Image.Image:
             f"sample {item.id}: its image cannot be decoded ({one_line(error)})"
         ) from error
     return image
+
+
+def invert_image(item: Item) -> bytes:
+    """Return the negative of a sample's image, encoded."""
+    out = io.BytesIO()
+    ImageOps.invert(_decode_image(item).convert("RGB")).save(out, format="PNG")
+    return out.getvalue()
 
 
 def _match_special_tokens(processor: Any) -> re.Pattern[str]:  # noqa: ANN401 - any processor
@@ -259,6 +283,17 @@ def make_full_batches(items: Sequence[Item], size: int, most: int) -> list[list[
     return [
         [items[(batch * size + row) % len(items)] for row in range(size)] for batch in range(count)
     ]
+
+
+def describe_pixels(inputs: Inputs) -> list[int]:
+    """Return the shape of one image as the model gets it.
+
+    Where the tiles or patches of all images come together, how many an image has on average stands
+    first.
+    """
+    pixels = next(inputs[name] for name in _PIXELS if name in inputs)
+    rows, (first, *rest) = len(inputs["input_ids"]), pixels.shape
+    return rest if first == rows else [round(first / rows), *rest]
 
 
 def digests(batches: Sequence[Inputs]) -> tuple[str, str]:

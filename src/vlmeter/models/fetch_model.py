@@ -13,19 +13,23 @@ from typing import Any
 import torch
 from huggingface_hub import metadata_load
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line, shorten
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
+from vlmeter.models.doors import find_door
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
+from vlmeter.models.packages import explaining_lacks
 from vlmeter.models.prequantized import (
+    StoredQuantization,
     check_loadable,
     find_stored_quantization,
     store_as_it_is,
 )
+from vlmeter.models.processors import load_processor
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type, read_config, runs_own_code
 from vlmeter.models.weight_files import check_index, choose_files, has_safetensors, list_files
@@ -33,7 +37,7 @@ from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 
 _LOG = logging.getLogger(__name__)
-_UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, SafetensorError, UnpicklingError)
+_UNLOADABLE = (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError)
 
 
 def fetch_model(
@@ -64,19 +68,13 @@ def fetch_model(
         packed = find_stored_quantization(read_config(source.name, folder))
         if job.weights != "random":
             check_loadable(source.name, packed)
+        with explaining_lacks(source.name):
+            parameters = _store(job, folder, packed, manifest.with_suffix(""))
     except UnsupportedError as error:
         _LOG.warning("%s", error)
         write_model_manifest(manifest, replace(described, unsupported=str(error)))
         return
     target = manifest.with_suffix("")
-    with replacing_folder(target) as aside:
-        if job.weights == "random":
-            parameters = store_architecture(folder, aside)
-        elif packed is not None:
-            chosen = choose_files(source.name, list_files(folder), source.allow)
-            parameters = store_as_it_is(folder, chosen, aside)
-        else:
-            parameters = _store_weights(source, folder, DTYPES[job.dtype], aside)
     files = sorted(path for path in target.rglob("*") if path.is_file())
     stored = replace(
         described,
@@ -86,6 +84,18 @@ def fetch_model(
         files={str(path.relative_to(target)): _describe_file(path) for path in files},
     )
     write_model_manifest(manifest, stored)
+
+
+def _store(job: ModelJob, folder: Path, packed: StoredQuantization | None, target: Path) -> int:
+    """Store a model below `target`; return the number of parameters."""
+    source = job.source
+    with replacing_folder(target) as aside:
+        if job.weights == "random":
+            return store_architecture(folder, aside)
+        if packed is not None:
+            chosen = choose_files(source.name, list_files(folder), source.allow)
+            return store_as_it_is(folder, chosen, aside)
+        return _store_weights(source, folder, DTYPES[job.dtype], aside)
 
 
 def _describe_file(path: Path) -> StoredFile:
@@ -105,10 +115,6 @@ def _find_local_folder(source: ModelSource) -> Path:
         raise UserError(f"{folder} has no config.json: check models.*.source.path.")
     choose_files(source.name, list_files(folder), source.allow)
     return folder
-
-
-def _list_files(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def _fetch_from_hub(source: ModelSource, pin: Path, retry_policy: RetryPolicy) -> tuple[Path, str]:
@@ -145,12 +151,15 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
     name = source.name
     own_code = runs_own_code(name, folder, source.allow)
     try:
+        # First what is quick, and may lack a package.
+        with explaining_lacks(name):
+            processor = load_processor(folder, own_code=own_code)
         config: Any = AutoConfig.from_pretrained(
             folder, trust_remote_code=own_code, local_files_only=True
         )
         # It may name kernels of a repository on the Hub, which would be fetched and run.
         config._attn_implementation = "eager"
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = find_door(config).from_pretrained(
             folder,
             dtype=dtype,
             config=config,
@@ -159,10 +168,6 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
             trust_remote_code=own_code,
             local_files_only=True,
             output_loading_info=True,
-        )
-        # `local_files_only` is stored with the tokenizer: the same with and without a network.
-        processor = AutoProcessor.from_pretrained(
-            folder, trust_remote_code=own_code, local_files_only=True
         )
     except _UNLOADABLE as error:
         raise UserError(

@@ -3,13 +3,14 @@
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import repeat
 from typing import Any, TypeVar
 
 import torch
 
 from vlmeter.data.samples import Prediction
-from vlmeter.models.batches import Feeder, Inputs, Item, split_by_place
+from vlmeter.models.batches import Feeder, Inputs, Item, invert_image, split_by_place
 from vlmeter.models.decoding import Decoding, Settings, WrongLengthError, select_applied
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import score_options
@@ -134,7 +135,7 @@ def generate_answers(
             with loaded.inference():
                 new = generate(loaded, inputs, decoding).tolist()
             scores: Iterable[list[float | None] | None] = (
-                score_options(loaded, inputs, batch) if ranked else repeat(None, len(batch))
+                score_options(loaded, feeder, inputs, batch) if ranked else repeat(None, len(batch))
             )
             for item, tokens, own_scores in zip(batch, new, scores, strict=True):
                 yield _build_prediction(loaded, item, tokens, own_scores)
@@ -145,7 +146,7 @@ def _prepare_batches(
 ) -> Iterator[tuple[list[Item], Inputs]]:
     for batch in split_by_place(items, batch_size):
         inputs = feeder.batch(batch)
-        feeder.image_tokens(inputs)
+        feeder.count_image_tokens(inputs)
         yield batch, inputs
 
 
@@ -178,14 +179,10 @@ def image_changes_logits(loaded: LoadedModel, feeder: Feeder, item: Item) -> boo
     It is the one sign that the picture reaches the words: without image tokens a forward runs
     without complaint and without the image.
     """
-    inputs = feeder.batch([item])
-    other = dict(inputs)
-    pixels = inputs["pixel_values"]
     # The negative differs from the image wherever the image is not a flat grey.
-    other["pixel_values"] = -pixels
+    batches = [feeder.batch([item]), feeder.batch([replace(item, image=invert_image(item))])]
     with loaded.inference():
-        first = loaded.model(**inputs).logits.float()
-        second = loaded.model(**other).logits.float()
+        first, second = (loaded.model(**inputs).logits.float() for inputs in batches)
     if not bool(torch.isfinite(first).all()):
         raise ValueError("the logits are not finite: the model's numbers overflow in this dtype")
     return not torch.equal(first, second)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device, list_capabilities
 from vlmeter.models.decoding import Settings
+from vlmeter.models.doors import find_door
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.generation_config import replace_generation_config
 from vlmeter.models.kernels import limit_sdpa
@@ -26,6 +27,7 @@ from vlmeter.models.prequantized import (
     describe_stored,
     find_stored_quantization,
 )
+from vlmeter.models.processors import load_processor
 from vlmeter.models.quantization import OTHER, is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 from vlmeter.models.result import Quantization
@@ -146,7 +148,7 @@ def load_model(
             model = build_random_model(folder, torch_dtype, device, attention, seed)
         else:
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
-            model = AutoModelForImageTextToText.from_pretrained(
+            model = find_door(config).from_pretrained(
                 folder,
                 dtype=torch_dtype,
                 attn_implementation=attention,
@@ -174,7 +176,7 @@ def load_model(
     quantized = None if stored is None else describe_stored(model, family, stored)
     if optimization.quantization is not None:
         quantized = quantize(model, family, optimization.quantization, device)
-    processor = AutoProcessor.from_pretrained(folder, trust_remote_code=own_code)
+    processor = load_processor(folder, own_code=own_code)
     # A decoder's answers begin at the same place in every row; an encoder's prompt keeps its
     # absolute positions.
     side = "right" if is_encoder_decoder(model.config) else "left"

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vlmeter.models.batches import Inputs, Item, split_into_batches
-from vlmeter.models.families import is_encoder_decoder
+from vlmeter.models.batches import Feeder, Inputs, Item, list_text_inputs, split_into_batches
+from vlmeter.models.families import Family, is_encoder_decoder
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import LoadedModel
 
@@ -23,12 +23,12 @@ class _Pair(NamedTuple):
 
     row: int
     """The prompt's in the batch."""
-    prompt: str
+    item: Item
     option: str
 
 
 def score_options(
-    loaded: LoadedModel, inputs: Inputs, items: Sequence[Item]
+    loaded: LoadedModel, feeder: Feeder, inputs: Inputs, items: Sequence[Item]
 ) -> list[list[float | None]]:
     """Return the scores of each sample's options, in their order.
 
@@ -37,36 +37,31 @@ def score_options(
 
     Args:
         loaded: The model.
+        feeder: What makes its batches.
         inputs: The samples' batch, as `Feeder.batch` makes it.
         items: The samples.
     """
-    pairs = [
-        _Pair(row, item.prompt.text, option)
-        for row, item in enumerate(items)
-        for option in item.choices
-    ]
+    pairs = [_Pair(row, item, option) for row, item in enumerate(items) for option in item.choices]
     score = _score_in_decoder if is_encoder_decoder(loaded.model.config) else _score_continuations
     scores = chain.from_iterable(
-        score(loaded, _select_rows(inputs, [pair.row for pair in batch]), batch)
+        score(loaded, _select_rows(feeder, inputs, batch), batch)
         for batch in split_into_batches(pairs, len(items))
     )
     return [list(islice(scores, len(item.choices))) for item in items]
 
 
-def _select_rows(inputs: Inputs, rows: Sequence[int]) -> Inputs:
-    """Return a batch of these rows of a batch, each as often as it is named."""
-    length = len(inputs["input_ids"])
+def _select_rows(feeder: Feeder, inputs: Inputs, pairs: Sequence[_Pair]) -> Inputs:
+    """Return a batch with the row of each pair, out of the batch that has each row once.
 
-    def select(value: torch.Tensor) -> torch.Tensor:
-        index = torch.tensor(rows, device=value.device)
-        # The parts of all images may stand in one row after another: each sample has as many.
-        parts = value.reshape(length, -1, *value.shape[1:]).index_select(0, index)
-        return parts.flatten(0, 1)
-
-    return {
-        name: select(value) if isinstance(value, torch.Tensor) else value
-        for name, value in inputs.items()
-    }
+    Where the tiles or patches of all images stand one after another, only the processor knows whose
+    they are: such a batch is prepared anew. With one part for each row, every row has its own.
+    """
+    tensors = {name: value for name, value in inputs.items() if isinstance(value, torch.Tensor)}
+    rows = len(inputs["input_ids"])
+    if any(len(value) != rows for value in tensors.values()):
+        return feeder.batch([pair.item for pair in pairs])
+    index = torch.tensor([pair.row for pair in pairs], device=inputs["input_ids"].device)
+    return {**inputs, **{name: value[index] for name, value in tensors.items()}}
 
 
 def _score_continuations(
@@ -76,11 +71,11 @@ def _score_continuations(
     # After the end of a chat template an answer begins; a plain text goes on after a space.
     chat = uses_chat_template(loaded.processor)
     targets = [
-        _find_own_tokens(loaded.tokenizer, "" if chat else pair.prompt, pair.option)
+        _find_own_tokens(loaded.tokenizer, "" if chat else pair.item.prompt.text, pair.option)
         for pair in pairs
     ]
     longest = max(map(len, targets))
-    continued = _append_tokens(inputs, targets, loaded.family.answer_token_type)
+    continued = append_tokens(inputs, targets, loaded.family)
     if loaded.family.takes_positions:
         continued["position_ids"] = (continued["attention_mask"].cumsum(dim=1) - 1).clamp(min=0)
     # The logits at a position are those of the next token.
@@ -91,20 +86,25 @@ def _score_continuations(
     ]
 
 
-def _append_tokens(inputs: Inputs, targets: Sequence[Sequence[int]], token_type: int) -> Inputs:
+def append_tokens(inputs: Inputs, targets: Sequence[Sequence[int]], family: Family) -> Inputs:
     """Return a batch with more tokens in each row; shorter ones are filled up and masked."""
     ids = inputs["input_ids"]
     longest = max(map(len, targets))
     rows = [[*target, *[0] * (longest - len(target))] for target in targets]
     masks = [[1] * len(target) + [0] * (longest - len(target)) for target in targets]
-    types = [[token_type] * longest for _ in targets]
+    types = [[family.answer_token_type] * longest for _ in targets]
     added = {"input_ids": rows, "attention_mask": masks, "token_type_ids": types}
     continued = dict(inputs)
-    for name, value in inputs.items():
-        if isinstance(value, torch.Tensor) and value.shape == ids.shape:
-            more = added.get(name, [[0] * longest] * len(rows))
-            tensor = torch.tensor(more, dtype=value.dtype, device=value.device)
-            continued[name] = torch.cat([value, tensor.reshape(len(rows), longest)], dim=1)
+    for name in list_text_inputs(inputs):
+        value = inputs[name]
+        if value.shape[1] != ids.shape[1]:
+            continue
+        more = value.new_zeros((len(rows), longest, *value.shape[2:]))
+        if name in added:
+            more = torch.tensor(added[name], device=value.device).to(value.dtype).view_as(more)
+        elif name in family.inputs_kept_by_answers:
+            more = value[:, -1:].expand_as(more)
+        continued[name] = torch.cat([value, more], dim=1)
     return continued
 
 

@@ -14,8 +14,6 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoConfig,
-    AutoModelForImageTextToText,
-    AutoProcessor,
     Blip2Processor,
     BlipImageProcessorPil,
     PreTrainedTokenizerFast,
@@ -24,7 +22,9 @@ from transformers.initialization import no_init_weights
 
 from vlmeter.data.words import COMMON
 from vlmeter.errors import UserError
+from vlmeter.models.doors import find_door
 from vlmeter.models.families import image_token_id
+from vlmeter.models.processors import load_processor
 
 _BLOCK = 1 << 22
 _SCALE = 0.02
@@ -44,9 +44,7 @@ def build_random_model(
     """
     config = AutoConfig.from_pretrained(folder)
     with no_init_weights(), torch.device(device):
-        model = AutoModelForImageTextToText.from_config(
-            config, dtype=dtype, attn_implementation=attention
-        )
+        model = find_door(config).from_config(config, dtype=dtype, attn_implementation=attention)
     model.tie_weights()
     if dtype == torch.float16:
         _keep_in_fp32(model)
@@ -56,8 +54,8 @@ def build_random_model(
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
-                # Normalisations and biases; a norm's scale near 0 would silence the layer.
-                parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+                # A scale or a gate near 0 would silence a layer, or shut the image out.
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
             else:
                 _fill(parameter.view(-1), blocks[parameter.dtype])
     return model
@@ -87,13 +85,13 @@ def store_architecture(folder: Path, target: Path) -> int:
     config = AutoConfig.from_pretrained(folder)
     config.save_pretrained(target)
     if (folder / "tokenizer.json").is_file():
-        AutoProcessor.from_pretrained(folder).save_pretrained(target)
+        load_processor(folder).save_pretrained(target)
     elif config.model_type == "blip-2":
         _blip2_processor(config).save_pretrained(target)
     else:
         raise UserError(f"{folder} has no tokenizer.json: put the model's processor files there.")
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
+        model = find_door(config).from_config(config)
     model.tie_weights()
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -79,7 +79,7 @@ def find_forward(profile: SimulatedProfile, reference: Reference) -> PassTruth:
 
 def find_step(profile: SimulatedProfile, reference: Reference) -> PassTruth:
     """Return the truth of the mean decode step."""
-    generations = [it for it in profile.passes if it.kind == "generate"]
+    generations = [it for it in profile.passes if it.kind == "generate" and it.is_timed]
     # After the warm-up a pair of lengths is thrown away.
     first = [it.seconds for it in generations if it.new_tokens == 1][1:]
     whole, hooked = _split(

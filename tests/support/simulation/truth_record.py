@@ -135,6 +135,7 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
         "model_parameters": sum(parameters.values()),
         "model_type": "blip-2",
         "model_asked_by": "plain prompt",
+        "model_image_backend": "PIL",
         "model_attention": "; ".join(f"{stage}: eager" for stage in STAGES),
         "model_kernels": "; ".join(f"{stage}: {kernel}" for stage, kernel in kernels.items()),
         "model_not_as_asked": strayed,
@@ -185,7 +186,7 @@ def _list_compilation(cell: SimulatedCell) -> dict[str, Any]:
     answers = [it for it in cell.passes if it.kind == "generate"]
     compiled = [it for it in cell.passes if it.is_compiled]
     answered = [it for it in answers if it.begun_s < compiled[0].begun_s]
-    decoded = [it for it in answers if it.begun_s > compiled[0].begun_s]
+    decoded = [it for it in answers if it.is_timed and it.begun_s > compiled[0].begun_s]
     assert {it.new_tokens for it in decoded} == {1, NEW_TOKENS}
     graphs = cell.machine.model.graphs
     first = [passes for passes in graphs if passes <= RECOMPILED_AT]

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from vlmeter.data.prompts import TemplateTooLongError
-from vlmeter.models.batches import digests, make_full_batches, split_into_batches
+from vlmeter.models.batches import (
+    describe_pixels,
+    digests,
+    list_text_inputs,
+    make_full_batches,
+    split_into_batches,
+)
 
 IMAGE_TOKEN, PAD, BOS = 4, 0, 1
 
@@ -20,7 +26,7 @@ def test_a_row_is_image_tokens_then_the_start_then_the_text(feeder, items):
     inputs = feeder.batch(items[2:3])
     assert inputs["input_ids"].tolist() == [[IMAGE_TOKEN] * 4 + [BOS, 5, 7, 6, 7]]
     assert inputs["pixel_values"].shape == (1, 3, 28, 28)
-    assert feeder.image_tokens(inputs) == 4
+    assert set(feeder.count_image_tokens(inputs)) == {4}
 
 
 def test_a_prompts_tokens_are_those_of_the_batch(feeder, items):
@@ -59,7 +65,7 @@ def test_every_batch_of_the_workload_is_as_long_as_the_longest_prompt(feeder, it
     batches = feeder.workload(items, max(items, key=lambda item: item.prompt.tokens), 2, 9)
     for inputs in batches:
         assert inputs["input_ids"].shape == inputs["attention_mask"].shape == (2, 4 + longest)
-        assert feeder.image_tokens(inputs) == 4
+        assert set(feeder.count_image_tokens(inputs)) == {4}
     assert len(batches) == 2
 
 
@@ -95,14 +101,14 @@ def test_a_processor_without_image_tokens_is_refused(loaded, make_feeder, items)
     with pytest.raises(
         ValueError, match=r"the prompt holds \[0, 0\] image tokens, the model wants 4"
     ):
-        feeder.image_tokens(feeder.batch(items[:2]))
+        feeder.count_image_tokens(feeder.batch(items[:2]))
 
 
 def test_a_row_with_too_few_image_tokens_is_refused(feeder, items):
     inputs = feeder.batch(items[:2])
     inputs["input_ids"][1, 0] = PAD
     with pytest.raises(ValueError, match=r"holds \[4, 3\] image tokens"):
-        feeder.image_tokens(inputs)
+        feeder.count_image_tokens(inputs)
 
 
 def test_the_native_size_reaches_the_model_and_the_processors_does_not(
@@ -122,6 +128,39 @@ def test_pixels_have_the_models_number_format_and_ids_stay_whole(load, make_feed
     inputs = feeder.batch(make_items(feeder)[:1])
     assert inputs["pixel_values"].dtype == torch.bfloat16
     assert inputs["input_ids"].dtype == torch.int64
+
+
+def make_inputs(rows, length, **more):
+    """A batch of texts with other inputs of these shapes."""
+    shapes = {"input_ids": (rows, length), "attention_mask": (rows, length), **more}
+    return {name: torch.zeros(shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize(
+    ("more", "texts"),
+    [
+        ({"pixel_values": (2, 7, 4)}, set()),
+        ({"pixel_values": (2, 3, 8, 8), "mm_token_type_ids": (2, 7)}, {"mm_token_type_ids"}),
+        ({"cross_attention_mask": (2, 7, 1, 4)}, {"cross_attention_mask"}),
+        ({"image_embeds_position_mask": (2, 7)}, {"image_embeds_position_mask"}),
+        # As many patches as tokens.
+        ({"pixel_position_ids": (2, 7, 2), "image_position_ids": (2, 7, 2)}, set()),
+        ({"image_grid_thw": (2, 3), "image_sizes": (2, 2)}, set()),
+        ({"qformer_input_ids": (2, 5)}, {"qformer_input_ids"}),
+    ],
+)
+def test_an_input_is_a_texts_where_it_has_a_place_for_each_token(more, texts):
+    inputs = make_inputs(2, 7, **more)
+    assert set(list_text_inputs(inputs)) == {"input_ids", "attention_mask", *texts}
+
+
+@pytest.mark.parametrize(
+    ("pixels", "of_an_image"),
+    [((2, 3, 28, 28), [3, 28, 28]), ((12, 1176), [6, 1176]), ((5, 3, 8, 8), [2, 3, 8, 8])],
+)
+def test_the_shape_of_an_image_is_apart_from_that_of_a_batch(pixels, of_an_image):
+    assert describe_pixels(make_inputs(2, 7, pixel_values=pixels)) == of_an_image
+    assert describe_pixels(make_inputs(2, 7, flattened_patches=pixels)) == of_an_image
 
 
 def test_the_last_batch_may_be_smaller():

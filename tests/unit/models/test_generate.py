@@ -166,7 +166,7 @@ def test_a_broken_image_is_named_and_leaves_no_thread(loaded, feeder, items):
 
 def test_each_batch_is_prepared_once_even_where_options_are_ranked(loaded, feeder, items):
     class Counting:
-        image_tokens = feeder.image_tokens
+        count_image_tokens = feeder.count_image_tokens
 
         def __init__(self):
             self.fed = []

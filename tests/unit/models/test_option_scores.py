@@ -34,7 +34,7 @@ def scores_of(loaded, feeder, items, batch_size):
     return [
         own
         for batch in split_into_batches(items, batch_size)
-        for own in score_options(loaded, feeder.batch(batch), batch)
+        for own in score_options(loaded, feeder, feeder.batch(batch), batch)
     ]
 
 

@@ -42,7 +42,7 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
     workload = prepare_workload(job.cell, inputs, job.measure.batches)
     workload.check_image_is_seen()
     described = workload.describe_input()
-    flops, flops_reason = try_to_read(lambda: _count_by_layer(workload))
+    flops, flops_reason = try_to_read(lambda: _count_by_layer(workload, job.cell.axes.batch_size))
     forward = _profile_forward(workload, job, flops)
     # A decode step that cannot be profiled leaves the forward pass, which is.
     profile, failed = try_to_read(lambda: _profile_decode(workload, job))
@@ -57,10 +57,12 @@ def profile_cell(job: LayersJob, inputs: CellInputs) -> ProfiledCell:
     return ProfiledCell(figures, [*forward.rows, *(decode.rows if decode else ())])
 
 
-def _count_by_layer(workload: Workload) -> dict[str, int]:
+def _count_by_layer(workload: Workload, batch_size: int) -> dict[str, int]:
     loaded = workload.loaded
     with expose_matmuls(loaded):
-        flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+        flops = count_flops(
+            loaded.model, workload.cost_batches[0], loaded.family.stage_of, batch_size
+        )
     return flops.own_by_module
 
 
@@ -86,9 +88,7 @@ def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | 
 
     def count() -> DecodeStep:
         with expose_matmuls(workload.loaded):
-            return count_mean_decode_step(
-                decoder, axes.batch_size, workload.sequence_length, new_tokens - 1
-            )
+            return count_mean_decode_step(workload.generate_plainly, decoder, new_tokens - 1)
 
     step, _ = try_to_read(count)
     by_module = {} if step is None else step.own_by_module

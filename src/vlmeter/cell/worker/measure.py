@@ -233,12 +233,14 @@ def _count_flops(
 
     def count_pass() -> tuple[Flops, float | None]:
         with expose_matmuls(loaded):
-            flops = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+            flops = count_flops(
+                loaded.model, workload.cost_batches[0], loaded.family.stage_of, axes.batch_size
+            )
         return flops, machine.find_peak(axes.device, axes.dtype, held)
 
     def count_step() -> DecodeStep:
         with expose_matmuls(loaded):
-            return count_decode_step(loaded.generator, axes.batch_size, workload.sequence_length)
+            return count_decode_step(workload.generate_plainly, loaded.generator)
 
     counted, reason = try_to_read(count_pass)
     step, step_reason = try_to_read(count_step)

@@ -1,7 +1,8 @@
 """A model on its device with the samples it is fed: where measuring begins."""
 
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,7 +12,7 @@ from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
-from vlmeter.models.batches import Feeder, Inputs, digests
+from vlmeter.models.batches import Feeder, Inputs, describe_pixels, digests
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
@@ -62,20 +63,34 @@ class Workload:
         with self.loaded.inference():
             return generate(self.loaded, self.cost_batches[0], self.decoding, new_tokens)
 
+    def generate_plainly(self, new_tokens: int) -> object:
+        """Generate as `generation` does, greedily over a growing cache: that decoding is counted.
+
+        Not in inference mode, whose tensors no tracer takes.
+        """
+        optimization = replace(self.loaded.optimization, cache="dynamic")
+        loaded = replace(self.loaded, optimization=optimization)
+        greedy = replace(self.decoding, num_beams=1, by_model=False)
+        with torch.no_grad():
+            return generate(loaded, self.cost_batches[0], greedy, new_tokens)
+
     @property
     def sequence_length(self) -> int:
         """Positions of a row of the cost batches, image positions included."""
         first, loaded = self.cost_batches[0], self.loaded
-        outside = loaded.family.count_image_positions_outside_text(
-            loaded.model.config, first["pixel_values"].shape
-        )
-        return int(first["input_ids"].shape[1]) + outside
+        outside = loaded.family.count_image_positions_outside_text(loaded.model.config, first)
+        return int(first["input_ids"].shape[1]) + max(outside)
 
     def describe_input(self) -> InputBlock:
         """Return what the figures are of."""
         first = self.cost_batches[0]
         batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
+        image_tokens = [
+            count
+            for inputs in self.cost_batches
+            for count in self.feeder.count_image_tokens(inputs)
+        ]
         return InputBlock(
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
@@ -85,9 +100,11 @@ class Workload:
             distinct_batches=len(self.cost_batches),
             repeated=len(self.items) < batch,
             text_tokens=self.items.text_tokens,
-            image_tokens=self.feeder.image_tokens(first),
+            image_tokens=max(image_tokens),
+            image_tokens_min=min(image_tokens),
+            image_tokens_mean=statistics.fmean(image_tokens),
             sequence_length=self.sequence_length,
-            pixel_shape=list(first["pixel_values"].shape[1:]),
+            pixel_shape=describe_pixels(first),
             shape_digest=shape_digest,
             content_digest=content_digest,
         )
@@ -99,7 +116,7 @@ class Workload:
             ValueError: image tokens are missing, or the image does not reach the answer.
         """
         for inputs in self.cost_batches:
-            self.feeder.image_tokens(inputs)
+            self.feeder.count_image_tokens(inputs)
         first = next(self.items.read(0, 1))
         if not image_changes_logits(self.loaded, self.feeder, first):
             raise ValueError("another image gives the same logits: the model does not see it")

@@ -14,7 +14,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from vlmeter.measure.flops.decode_step import make_decode_inputs
+from vlmeter.measure.flops.decode_step import capture_decode_step, copy_step
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.measure.flops.operators import (
     MATRIX_HANDLES,
@@ -26,7 +26,8 @@ from vlmeter.measure.flops.result import DecodeStep, Flops
 
 CONVENTION = (
     "2 per multiply-add over convolutions, linear layers, matrix products and attention, of one"
-    " forward pass of the full batch; normalisations apart, element-wise operators not counted"
+    " forward pass of the full batch; normalisations apart, element-wise operators and triangular"
+    " solves not counted"
 )
 
 StageOf = Callable[[str], str | None]
@@ -64,15 +65,17 @@ def count_flops(
     model: nn.Module,
     inputs: Mapping[str, object],
     stages: StageOf | Mapping[str, Sequence[str]],
+    batch_size: int,
 ) -> Flops:
     """Count one forward pass, which runs once.
 
     Args:
         model: The uncompiled model, in whatever attention implementation it runs.
-        inputs: Its keyword arguments; tensors, whose first dimension is the batch, and flags.
+        inputs: Its keyword arguments; tensors and flags.
         stages: The stage of a module by its name, or the name prefixes of each stage.
+        batch_size: Samples of the batch, which no shape shows for every model: pixels may come as
+            tiles or patches of all images together.
     """
-    batch_size = _batch_size(inputs)
     stage_of = stages if callable(stages) else make_stage_lookup(stages)
     with torch.no_grad():
         forward = _count_by_both(model, lambda: {**inputs, "use_cache": False})
@@ -114,37 +117,31 @@ def make_stage_lookup(stages: Mapping[str, Sequence[str]]) -> StageOf:
 
 
 def count_decode_step(
-    decoder: nn.Module, batch_size: int, prompt_tokens: int, decoded_tokens: int = 0
+    generate: Callable[[int], object], decoder: nn.Module, decoded_tokens: int = 0
 ) -> DecodeStep:
-    """Count one decode step, over a cache that is expanded from a single position.
-
-    So the prompt is not run again.
+    """Count one decode step of a generation.
 
     Args:
-        decoder: The language model, from token ids to logits, with a key-value cache.
-        batch_size: Samples that each get one new token.
-        prompt_tokens: Positions of the prompt, image positions included.
-        decoded_tokens: Tokens decoded and cached before the step.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
+        decoder: The module that decodes, from token ids to logits, with a cache.
+        decoded_tokens: Tokens decoded and cached before the step, besides the first.
     """
     with torch.no_grad():
-        counted = _count_by_both(
-            decoder, lambda: make_decode_inputs(decoder, batch_size, prompt_tokens, decoded_tokens)
-        )
+        step = capture_decode_step(generate, decoder, decoded_tokens)
+        counted = _count_by_both(decoder, lambda: copy_step(step))
     reason = describe_uncounted(counted.uncounted)
     own = {} if reason else _subtract_children(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
 
 
 def count_mean_decode_step(
-    decoder: nn.Module, batch_size: int, prompt_tokens: int, steps: int
+    generate: Callable[[int], object], decoder: nn.Module, steps: int
 ) -> DecodeStep:
     """Count the mean of successive decode steps, each over a cache one position longer.
 
     Attention's work grows linearly with the cache, so the mean is that of the first and the last.
     """
-    first, last = (
-        count_decode_step(decoder, batch_size, prompt_tokens, step) for step in (0, steps - 1)
-    )
+    first, last = (count_decode_step(generate, decoder, step) for step in (0, steps - 1))
     if first.flops is None or last.flops is None:
         return DecodeStep(None, first.reason or last.reason, {})
     own = {
@@ -153,22 +150,12 @@ def count_mean_decode_step(
     return DecodeStep((first.flops + last.flops) / 2, None, own)
 
 
-def _batch_size(inputs: Mapping[str, object]) -> int:
-    """Return the samples of a batch; pixels may come as patches of all its images together."""
-    names = {"input_ids"} if "image_grid_thw" in inputs else inputs.keys()
-    tensors = (inputs[name] for name in names)
-    sizes = {value.shape[0] for value in tensors if isinstance(value, torch.Tensor)}
-    if len(sizes) != 1:
-        raise ValueError(f"the inputs' first dimensions differ: {sorted(sizes)}")
-    return int(sizes.pop())
-
-
 def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
     """Count by fvcore, held against what torch dispatches.
 
     Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
     layers whose result nothing reads, such as LLaVA's last of the vision tower, which run all the
-    same; and some models build masks that the tracer cannot follow.
+    same; and some models do what the tracer cannot follow, each with an exception of its own.
 
     Args:
         model: What is counted.
@@ -177,9 +164,9 @@ def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, obje
     dispatched = count_dispatched_flops(model, make_inputs())
     try:
         counted = _count(model, make_inputs())
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:
         return _Counted(dispatched, 0, {}, counter="torch")
     if dispatched[""] > counted.by_module[""]:
         return replace(counted, by_module=dispatched, counter="torch")

@@ -1,85 +1,67 @@
-"""What a language model is given to decode one token after a prompt that need not be run.
+"""What a language model is given to decode a further token: what a generation hands to it.
 
-Counts depend on shapes alone. A single position is run for real, which gives the cache its
-structure; its keys and values are then repeated (as views) to the prompt's length.
+Positions, masks and caches of every kind (keys and values, a window of them, a state of linear
+attention, an image's keys for cross attention) are then those of the model itself.
 """
 
+from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
-from transformers.modeling_outputs import BaseModelOutput
+from torch import nn
 
 
-def make_decode_inputs(
-    decoder: Any,  # noqa: ANN401 - any transformers model
-    batch_size: int,
-    prompt_tokens: int,
-    decoded_tokens: int = 0,
+class _StepReachedError(Exception):
+    """Ends a generation before the step that is asked for."""
+
+
+def capture_decode_step(
+    generate: Callable[[int], object], decoder: nn.Module, decoded_tokens: int = 0
 ) -> dict[str, object]:
-    """Return the keyword arguments of one decode step.
+    """Run a generation up to a decode step and return the step's keyword arguments.
 
     Args:
-        decoder: From token ids to logits, with a key-value cache.
-        batch_size: Samples, each of which gets one new token.
-        prompt_tokens: Positions of the prompt, image positions included.
-        decoded_tokens: Tokens decoded and cached before the step.
+        generate: Generates exactly as many tokens as it is given, for one full batch.
+        decoder: The module that decodes. Its first call in a generation is the prefill, every
+            further one a decode step.
+        decoded_tokens: Tokens decoded and cached before the step, besides the first.
 
-    Returns:
-        For a decoder, one token over a cache of prompt and decoded tokens. For an
-        encoder-decoder, one token over the decoder's start and the decoded tokens, and over the
-        encoder's answer to a prompt of this length.
+    Raises:
+        ValueError: the generation does not call the decoder once for each token.
     """
-    if getattr(getattr(decoder, "config", None), "is_encoder_decoder", False):
-        return _after_encoder(decoder, batch_size, prompt_tokens, 1 + decoded_tokens)
-    token = _tokens(decoder, batch_size)
-    cache = decoder(input_ids=token, use_cache=True).past_key_values
-    cached_tokens = prompt_tokens + decoded_tokens
-    _lengthen(cache, cached_tokens)
-    return {
-        "input_ids": token,
-        "attention_mask": token.new_ones((batch_size, cached_tokens + 1)),
-        "past_key_values": cache,
-        "use_cache": True,
-    }
+    captured: dict[str, object] = {}
+    calls: list[None] = []
+
+    def capture(_: nn.Module, __: object, given: dict[str, object]) -> None:
+        calls.append(None)
+        if len(calls) == decoded_tokens + 2:
+            captured.update(given)
+            raise _StepReachedError
+
+    handle = decoder.register_forward_pre_hook(capture, with_kwargs=True)
+    try:
+        generate(decoded_tokens + 2)
+    except _StepReachedError:
+        # Whoever counts asks for a plain tuple.
+        return {name: value for name, value in captured.items() if name != "return_dict"}
+    finally:
+        handle.remove()
+    raise ValueError("the language model was not called once for each token")
 
 
-def _after_encoder(
-    decoder: Any,  # noqa: ANN401
-    batch_size: int,
-    prompt_tokens: int,
-    cached_tokens: int,
-) -> dict[str, object]:
-    token = _tokens(decoder, batch_size)
-    width = decoder.get_input_embeddings().weight
-    state = width.new_zeros((batch_size, 1, width.shape[1]))
-    position = BaseModelOutput(last_hidden_state=state)
-    cache = decoder(
-        encoder_outputs=position, decoder_input_ids=token, use_cache=True
-    ).past_key_values
-    _lengthen(cache.self_attention_cache, cached_tokens)
-    _lengthen(cache.cross_attention_cache, prompt_tokens)
-    # Nothing of the prompt but its length is read: its keys and values lie in the cache.
-    prompt = BaseModelOutput(last_hidden_state=state.expand(-1, prompt_tokens, -1))
-    return {
-        "encoder_outputs": prompt,
-        "attention_mask": token.new_ones((batch_size, prompt_tokens)),
-        "decoder_input_ids": token,
-        "past_key_values": cache,
-        "use_cache": True,
-    }
+def copy_step(step: dict[str, object]) -> dict[str, object]:
+    """Return a step's arguments with a cache that a pass may lengthen; the tensors are shared.
+
+    A pass puts longer tensors in the place of a cache's, or writes into them: either leaves the
+    shapes of those that are shared, and counts depend on shapes alone.
+    """
+    cache = step.get("past_key_values")
+    return step if cache is None else {**step, "past_key_values": _copy_cache(cache)}
 
 
-def _tokens(decoder: Any, batch_size: int) -> torch.Tensor:  # noqa: ANN401
-    device = next(decoder.parameters()).device
-    return torch.ones((batch_size, 1), dtype=torch.long, device=device)
-
-
-def _lengthen(cache: Any, tokens: int) -> None:  # noqa: ANN401
-    for layer in cache.layers:
-        kept = tokens
-        if getattr(layer, "is_sliding", False):
-            # Such a layer keeps its window alone, and counts what went through it.
-            kept = min(tokens, layer.sliding_window - 1)
-            layer.cumulative_length = tokens
-        layer.keys = layer.keys.expand(-1, -1, kept, -1)
-        layer.values = layer.values.expand(-1, -1, kept, -1)
+def _copy_cache(cache: Any) -> Any:  # noqa: ANN401 - any cache of transformers
+    parts = [value for value in vars(cache).values() if hasattr(value, "layers")] or [cache]
+    held = (value for part in parts for layer in part.layers for value in vars(layer).values())
+    shared: dict[int, Any] = {id(value): value for value in held if isinstance(value, torch.Tensor)}
+    return deepcopy(cache, shared)

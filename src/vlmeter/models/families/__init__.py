@@ -10,6 +10,7 @@ from vlmeter.models.families.base import CONNECTOR, PREFILL, QFORMER, VISION, Fa
 from vlmeter.models.families.blip2 import Blip2, InstructBlip
 from vlmeter.models.families.florence2 import Florence2
 from vlmeter.models.families.git import Git
+from vlmeter.models.families.mllama import Mllama
 from vlmeter.models.families.paligemma import PaliGemma
 
 __all__ = [
@@ -30,6 +31,7 @@ FAMILIES: dict[str, Family] = {
     "florence2": Florence2(),
     "git": Git(),
     "instructblip": InstructBlip(),
+    "mllama": Mllama(),
     "paligemma": PaliGemma(),
 }
 """The families that differ, by `model_type` of their configs."""

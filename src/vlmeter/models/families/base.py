@@ -8,6 +8,36 @@ from PIL.Image import Image
 VISION, QFORMER, CONNECTOR, PREFILL = "vision", "qformer", "connector", "prefill"
 
 
+_PARTS = {
+    VISION: (
+        *("vision_tower", "vision_model", "visual", "vision_encoder", "image_tower", "vqmodel"),
+        *("high_res_vision_model", "vision_embed_tokens"),
+    ),
+    CONNECTOR: (
+        *("multi_modal_projector", "mm_projector", "projector", "connector", "aligner", "merger"),
+        *("layerwise_projectors", "spatial_projectors", "vision_projection", "vision_adapter"),
+        *("embed_vision", "visual_embeddings_table", "image_to_text_projection"),
+        *("resampler_model", "perceiver_resampler", "vision_resampler", "perception_emb_norm"),
+        *("high_res_vision_neck", "high_res_vision_proj", "high_res_vision_alpha"),
+        *("image_newline", "view_separator", "enc_to_dec_proj"),
+    ),
+    PREFILL: (
+        *("language_model", "text_model", "text_decoder", "lm_head"),
+        *("embed_tokens", "layers", "gated_cross_attn_layers", "norm", "rotary_emb"),
+    ),
+}
+"""How models call their parts, at their top or one level below it."""
+
+
+def _list_stages() -> dict[str, str]:
+    return {
+        f"{above}{part}": stage
+        for stage, parts in _PARTS.items()
+        for part in parts
+        for above in ("", "model.")
+    }
+
+
 class Family:
     """A family as most models in transformers are built; a file of its own says what is different.
 
@@ -17,28 +47,14 @@ class Family:
 
     name: ClassVar[str] = "shared names"
     """How the family is called in words."""
-    stages: ClassVar[Mapping[str, str]] = {
-        "vision_tower": VISION,
-        "vision_model": VISION,
-        "visual": VISION,
-        "model.vision_tower": VISION,
-        "model.vision_model": VISION,
-        "model.visual": VISION,
-        "multi_modal_projector": CONNECTOR,
-        "connector": CONNECTOR,
-        "model.multi_modal_projector": CONNECTOR,
-        "model.connector": CONNECTOR,
-        "language_model": PREFILL,
-        "text_model": PREFILL,
-        "model.language_model": PREFILL,
-        "model.text_model": PREFILL,
-        "lm_head": PREFILL,
-    }
+    stages: ClassVar[Mapping[str, str]] = _list_stages()
     """The stage of everything below a module or parameter, by its name from the top."""
     processor_options: ClassVar[Mapping[str, bool]] = {}
     """Options of the processor besides images and texts."""
     answer_token_type: ClassVar[int] = 0
     """In `token_type_ids`, what a token of an answer is: attended to by what follows alone."""
+    inputs_kept_by_answers: ClassVar[frozenset[str]] = frozenset()
+    """Inputs as long as the text in which an answer's tokens have what the prompt's last has."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
     takes_positions: ClassVar[bool] = False
@@ -71,7 +87,7 @@ class Family:
                     tokenize=False,
                 )
             )
-        return f"{processor.image_token}{prompt}"
+        return f"{getattr(processor, 'image_token', '')}{prompt}"
 
     def text_tokens(self, processor: Any, prompt: str) -> int:  # noqa: ANN401
         """Return how many tokens of the user's text a prompt has.
@@ -85,14 +101,18 @@ class Family:
         """Return a batch's pictures as the processor wants them: those of each sample together."""
         return [[picture] for picture in pictures]
 
-    def count_image_positions_outside_text(self, config: Any, pixel_shape: Sequence[int]) -> int:  # noqa: ANN401
-        """Return how many positions of each row the image takes that `input_ids` does not show.
+    def count_image_positions_outside_text(
+        self,
+        config: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+    ) -> list[int]:
+        """Return how many positions the image takes, in each row, that `input_ids` does not show.
 
         Args:
             config: The model's.
-            pixel_shape: Shape of `pixel_values`, which ends with height and width.
+            inputs: A batch.
         """
-        return 0
+        return [0] * len(inputs["input_ids"])
 
 
 class SelfPlacing(Family):

@@ -1,6 +1,6 @@
 """GIT: one decoder over the image's tokens and the text, no place for the image in the text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vlmeter.models.families.base import CONNECTOR, PREFILL, VISION, SelfPlacing
@@ -34,8 +34,12 @@ class Git(SelfPlacing):
         text = self.text(processor, prompt)
         return len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def count_image_positions_outside_text(self, config: Any, pixel_shape: Sequence[int]) -> int:  # noqa: ANN401
+    def count_image_positions_outside_text(
+        self,
+        config: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+    ) -> list[int]:
         """Return the patches of an image and the one position that stands for all of it."""
-        height, width = pixel_shape[-2:]
+        rows, *_, height, width = inputs["pixel_values"].shape
         patch = config.vision_config.patch_size
-        return int((height // patch) * (width // patch) + 1)
+        return [(height // patch) * (width // patch) + 1] * rows

@@ -324,7 +324,7 @@ def test_cuda_decode_steps_are_marked_by_events():
 
 def test_flops_stand_at_the_layers_that_do_them_and_add_up():
     model, inputs = tiny_blip2(), batch()
-    counted = count_flops(model, inputs, STAGES)
+    counted = count_flops(model, inputs, STAGES, 3)
     result = real_profile(model, inputs, counted.own_by_module)
     rows = by_module(result)
     assert sum(row.flops for row in result.rows) == counted.flops

@@ -1,0 +1,27 @@
+"""The families whose images torchvision makes, in a process that is lent it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tiny_video import FAMILIES
+
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+def test_families_that_need_torchvision_are_measured_with_it():
+    wanted = " or ".join(FAMILIES)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "lent_torchvision", "-n", "0", "-k", wanted),
+            Path(__file__).with_name("test_every_family.py"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
