@@ -88,9 +88,8 @@ MORE_FOR_LARGER = {
 """Where an image of another size or form takes another number of tokens."""
 PLAIN = {"blip2-opt", "blip2-flan-t5", "instructblip", "paligemma", "git", "florence2"}
 UNTRACED = {"gemma3", "llava", "llava-next", "llava-onevision", "qwen3-5"}
-"""Gemma 3's mask is made by a function that fvcore's tracer cannot follow, nor can it the tiles of
-LLaVA-NeXT or linear attention; LLaVA does not read the last layer of its vision tower, which it leaves
-out."""
+"""fvcore's tracer cannot follow Gemma 3's mask, the tiles of LLaVA-NeXT or linear attention; and it
+leaves out the last layer of LLaVA's vision tower, which nothing reads."""
 EVERY = pytest.mark.parametrize("name", FAMILIES)
 
 

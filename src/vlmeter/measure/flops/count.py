@@ -177,7 +177,7 @@ def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, obje
 
 @contextmanager
 def _drop_new_hooks(model: nn.Module) -> Iterator[None]:
-    """Take off what fvcore leaves on every module where its trace fails: it would be timed after."""
+    """Take off what fvcore leaves on each module where its trace fails: it would be timed next."""
     tables = [
         hooks
         for module in model.modules()

@@ -147,7 +147,7 @@ class Recurrent(nn.Module):
 
 
 def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
-    counted = count_flops(Recurrent(), {"x": torch.zeros(3, 2, 4)}, {})
+    counted = count_flops(Recurrent(), {"x": torch.zeros(3, 2, 4)}, {}, 3)
     assert counted.flops is None
     assert counted.per_sample is None
     assert "aten::lstm" in counted.flops_reason
