@@ -48,6 +48,7 @@ STAGES = {
     "glm-4-6v": MERGED,
     "paddleocr-vl": CONNECTOR,
     "internvl": CONNECTOR,
+    "smolvlm": CONNECTOR,
     "llava-next": CONNECTOR,
     "llava-onevision": CONNECTOR,
     "mllama": CONNECTOR,
@@ -75,6 +76,7 @@ IMAGE_TOKENS = {
     "paddleocr-vl": 4,
     "gemma4": 64,
     "internvl": 4,
+    "smolvlm": 20,
     # The image whole and in a grid of tiles, whose padding is cut off, with an end of each row.
     "llava-next": 36,
     "llava-onevision": 36,
@@ -315,11 +317,7 @@ class PadsOnTheRight:
         return getattr(self.processor, name)
 
     def __call__(self, **given):
-        side, self.tokenizer.padding_side = self.tokenizer.padding_side, "right"
-        try:
-            return self.processor(**given)
-        finally:
-            self.tokenizer.padding_side = side
+        return self.processor(**given, padding_side="right")
 
 
 class ForgetsTheMask(PadsOnTheRight):

@@ -143,6 +143,7 @@ def _mllama() -> Built:
 
 FAMILIES: dict[str, Callable[[], Built]] = {
     "internvl": _internvl,
+    "smolvlm": _smolvlm,
     "llava-next": _llava_next,
     "llava-onevision": _llava_onevision,
     "mllama": _mllama,

@@ -40,6 +40,7 @@ PROVED = (
     "qwen3_5",
     "qwen3_vl",
     "qwen3_vl_moe",
+    "smolvlm",
 )
 """Those that were measured whole, from files to report; the others are tried as they come."""
 
