@@ -15,12 +15,13 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-video setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
 	@echo "make setup    install the pinned environment into $(VENV)"
 	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
+	@echo "make setup-video  with torchvision, which the processors of some models need"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
 	@echo "make test     unit and workflow tests"
@@ -58,13 +59,22 @@ $(VENV)/.installed-slurm: envs/requirements-slurm.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-slurm.lock
 	touch $@
 
-$(VENV)/.installed-dev: envs/requirements-dev.lock $(VENV)/.installed-slurm
+$(VENV)/.installed-video: envs/requirements-video.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-video.lock
+	touch $@
+
+# torchvision lies aside: most tests are of an environment without it, and some lend it to themselves.
+$(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock $(VENV)/.installed-slurm
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(VENV)/video -r envs/requirements-video.lock
 	touch $@
 
 setup: $(VENV)/.installed
 
 setup-slurm: $(VENV)/.installed-slurm
+
+setup-video: $(VENV)/.installed-video
 
 setup-dev: $(VENV)/.installed-dev
 

@@ -143,7 +143,9 @@ def _publish(options: argparse.Namespace) -> None:
 
 def _write_reference(_options: argparse.Namespace) -> None:
     from vlmeter.config.reference import write_config_reference  # noqa: PLC0415
+    from vlmeter.models.reference import write_model_reference  # noqa: PLC0415
     from vlmeter.results.reference import write_columns_reference  # noqa: PLC0415
 
     write_config_reference()
     write_columns_reference()
+    write_model_reference()

@@ -90,6 +90,7 @@ def make_model() -> ModelBlock:
         type="blip-2",
         family="BLIP-2",
         asked_by="plain prompt",
+        image_backend="PIL",
         attention={"vision": "eager", "prefill": "eager"},
         dtype_by_stage={},
     )

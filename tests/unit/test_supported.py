@@ -29,6 +29,7 @@ def tables(repository):
             rows = by_heading.setdefault(cells[0], [cells])
         elif not set(line) <= set("|-"):
             rows.append(cells)
+    del by_heading["model type"]
     return {heading: rows[1:] for heading, rows in by_heading.items()}
 
 

@@ -74,6 +74,8 @@ class ModelBlock:
     family: str
     asked_by: str
     """`chat template` or `plain prompt`."""
+    image_backend: str
+    """What its processor makes pixels with: `PIL` or `torchvision`."""
     attention: dict[str, str]
     """Attention implementation by stage, as the modules are set."""
     dtype_by_stage: dict[str, str]

@@ -13,14 +13,16 @@ from typing import Any
 import torch
 from huggingface_hub import metadata_load
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
+from vlmeter.models.doors import find_door
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
+from vlmeter.models.packages import explaining_lacks
 from vlmeter.models.processors import load_processor
 from vlmeter.models.random_weights import store_architecture
 from vlmeter.models.support import check_model_type, read_config, runs_own_code
@@ -29,7 +31,7 @@ from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json
 
 _LOG = logging.getLogger(__name__)
-_UNLOADABLE = (OSError, ValueError, ImportError, RuntimeError, SafetensorError, UnpicklingError)
+_UNLOADABLE = (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError)
 
 
 def fetch_model(
@@ -57,16 +59,13 @@ def fetch_model(
             pin = manifest.with_suffix(".revision.json")
             folder, revision = _fetch_from_hub(source, pin, retry_policy)
         _check_type(source, folder)
+        with explaining_lacks(source.name):
+            parameters = _store(job, folder, manifest.with_suffix(""))
     except UnsupportedError as error:
         _LOG.warning("%s", error)
         write_model_manifest(manifest, replace(described, unsupported=str(error)))
         return
     target = manifest.with_suffix("")
-    with replacing_folder(target) as aside:
-        if job.weights == "random":
-            parameters = store_architecture(folder, aside)
-        else:
-            parameters = _store_weights(source, folder, DTYPES[job.dtype], aside)
     files = sorted(path for path in target.rglob("*") if path.is_file())
     stored = replace(
         described,
@@ -76,6 +75,14 @@ def fetch_model(
         files={str(path.relative_to(target)): _describe_file(path) for path in files},
     )
     write_model_manifest(manifest, stored)
+
+
+def _store(job: ModelJob, folder: Path, target: Path) -> int:
+    """Store a model below `target`; return the number of parameters."""
+    with replacing_folder(target) as aside:
+        if job.weights == "random":
+            return store_architecture(folder, aside)
+        return _store_weights(job.source, folder, DTYPES[job.dtype], aside)
 
 
 def _describe_file(path: Path) -> StoredFile:
@@ -131,12 +138,15 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
     name = source.name
     own_code = runs_own_code(name, folder, source.allow)
     try:
+        # First what is quick, and may lack a package.
+        with explaining_lacks(name):
+            processor = load_processor(folder, own_code=own_code)
         config: Any = AutoConfig.from_pretrained(
             folder, trust_remote_code=own_code, local_files_only=True
         )
         # It may name kernels of a repository on the Hub, which would be fetched and run.
         config._attn_implementation = "eager"
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = find_door(config).from_pretrained(
             folder,
             dtype=dtype,
             config=config,
@@ -146,7 +156,6 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
             local_files_only=True,
             output_loading_info=True,
         )
-        processor = load_processor(folder, own_code=own_code)
     except _UNLOADABLE as error:
         raise UserError(
             f"{name} cannot be loaded as a vision-language model: {one_line(error)}"

@@ -47,9 +47,20 @@ class Size:
 
 
 def fetch_size(
-    name: str, revision: str | None, choose: FileFilter, retry_policy: RetryPolicy
+    name: str,
+    revision: str | None,
+    choose: FileFilter,
+    retry_policy: RetryPolicy,
+    accept: Callable[[str | None], None] = lambda _: None,
 ) -> Size:
     """Ask the Hub how large a model is.
+
+    Args:
+        name: The repository's name.
+        revision: A commit, branch or tag; None for the newest.
+        choose: Returns those of the repository's files that are needed.
+        retry_policy: Of requests to the Hub.
+        accept: As of `fetch_snapshot`.
 
     Raises:
         UserError: the Hub refuses the request or cannot be reached.
@@ -58,6 +69,7 @@ def fetch_size(
     install_client(retry_policy)
     with explain_errors(repository):
         info = HfApi().model_info(name, revision=revision, files_metadata=True)
+        accept((info.config or {}).get("model_type"))
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
         wanted = sum(sizes[file] for file in choose(sizes))
     return Size(None if info.safetensors is None else info.safetensors.total, wanted)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device
 from vlmeter.models.decoding import Settings
+from vlmeter.models.doors import find_door
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.generation_config import replace_generation_config
 from vlmeter.models.manifest import ModelManifest
@@ -128,7 +129,7 @@ def load_model(
             model = build_random_model(folder, torch_dtype, device, attention, seed)
         else:
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
-            model = AutoModelForImageTextToText.from_pretrained(
+            model = find_door(config).from_pretrained(
                 folder,
                 dtype=torch_dtype,
                 attn_implementation=attention,

@@ -55,12 +55,21 @@ def load_processor(folder: Path, *, own_code: bool = False) -> Any:  # noqa: ANN
     Args:
         folder: With the processor's and the tokenizer's files.
         own_code: Whether code that lies there may run.
+
+    Raises:
+        ImportError: a package is missing that it needs.
+        ValueError: the files name no processor of images and text.
     """
     with _without_videos():
         # `local_files_only` is stored with the tokenizer: the same with and without a network.
-        return AutoProcessor.from_pretrained(
+        processor = AutoProcessor.from_pretrained(
             folder, trust_remote_code=own_code, local_files_only=True
         )
+    if not (hasattr(processor, "image_processor") and hasattr(processor, "tokenizer")):
+        raise ValueError(
+            f"its files name {type(processor).__name__}, which is no processor of images and text"
+        )
+    return processor
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     AutoConfig,
-    AutoModelForImageTextToText,
     Blip2Processor,
     BlipImageProcessorPil,
     PreTrainedTokenizerFast,
@@ -23,6 +22,7 @@ from transformers.initialization import no_init_weights
 
 from vlmeter.data.words import COMMON
 from vlmeter.errors import UserError
+from vlmeter.models.doors import find_door
 from vlmeter.models.families import image_token_id
 from vlmeter.models.processors import load_processor
 
@@ -44,9 +44,7 @@ def build_random_model(
     """
     config = AutoConfig.from_pretrained(folder)
     with no_init_weights(), torch.device(device):
-        model = AutoModelForImageTextToText.from_config(
-            config, dtype=dtype, attn_implementation=attention
-        )
+        model = find_door(config).from_config(config, dtype=dtype, attn_implementation=attention)
     model.tie_weights()
     if dtype == torch.float16:
         _keep_in_fp32(model)
@@ -93,7 +91,7 @@ def store_architecture(folder: Path, target: Path) -> int:
     else:
         raise UserError(f"{folder} has no tokenizer.json: put the model's processor files there.")
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
+        model = find_door(config).from_config(config)
     model.tie_weights()
     return sum(parameter.numel() for parameter in model.parameters())
 

@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import transformers
+from torch import nn
 from transformers.models.auto.auto_mappings import IMAGE_PROCESSOR_MAPPING_NAMES
-from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 from transformers.models.auto.processing_auto import (  # type: ignore[attr-defined]
     PROCESSOR_MAPPING_NAMES,
 )
-from transformers.utils.import_utils import is_torchvision_available
 
 from vlmeter.errors import Sentence, UserError, one_line
+from vlmeter.models.doors import MODEL_CLASSES
+from vlmeter.models.packages import describe_missing, list_missing
 from vlmeter.status import UnsupportedError
 
-MODEL_TYPES = tuple(sorted(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES))
-"""The model types that transformers maps to a model for image and text."""
 PROVED = (
     "blip-2",
     "florence2",
@@ -45,6 +44,17 @@ PROVED = (
 """Those that were measured whole, from files to report; the others are tried as they come."""
 
 
+_BESIDE_IMAGES = {
+    "fast_vlm": ("timm", "torchvision"),
+    "gemma3n": ("timm", "torchvision"),
+    "mistral3": ("torchvision",),
+    "mistral_large4": ("torchvision",),
+    "perception_lm": ("timm", "torchvision"),
+    "smolvlm": ("num2words",),
+}
+"""Packages that other parts of a type need than its images."""
+
+
 def check_model_type(name: str, model_type: str | None, *, own_code: bool = False) -> None:
     """See that a model can be loaded with its processor, from its type alone.
 
@@ -64,25 +74,37 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
             f"model {name} is of the type {model_type}: {reason}; types known to work: "
             f"{', '.join(PROVED)}"
         )
+    missing = list_missing(list_packages(model_type))
+    if missing:
+        raise UnsupportedError(
+            f"model {name} is of the type {model_type}: {describe_missing(missing)}"
+        )
+
+
+def list_packages(model_type: str) -> tuple[str, ...]:
+    """Return which packages models of a type need that VLMeter does not install by itself."""
+    images = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {}
+    needed = ("torchvision",) if images and "pil" not in images else ()
+    return tuple(sorted({*needed, *_BESIDE_IMAGES.get(model_type, ())}))
 
 
 def explain_refusal(model_type: str) -> Sentence | None:
-    """Return why models of a type cannot be loaded here with their processor, or None."""
-    if model_type not in MODEL_TYPES:
+    """Return why no package helps to measure models of a type, or None where they can be."""
+    if model_type not in MODEL_CLASSES:
         return Sentence(
             f"transformers {transformers.__version__} has no model of it for image and text"
         )
-    processor = PROCESSOR_MAPPING_NAMES.get(model_type)
-    if processor is None or is_torchvision_available():
-        # Without an entry its files name the processor, or none: loading shows it.
+    model: Any = getattr(transformers, MODEL_CLASSES[model_type])
+    if not issubclass(model, transformers.GenerationMixin):
+        return Sentence("its model generates no text")
+    if model.forward is nn.Module.forward:
+        return Sentence("it answers by several models in turn, without a forward pass of its own")
+    processor: Any = getattr(transformers, PROCESSOR_MAPPING_NAMES.get(model_type) or "", None)
+    # Without an entry its files name the processor; without its packages it shows no parts.
+    if processor is None or list_packages(model_type):
         return None
-    if "pil" not in (IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {"pil": ""}):
-        return Sentence("its image processor needs torchvision, which is not installed")
-    cls: Any = getattr(transformers, processor)
-    try:
-        cls.get_attributes()
-    except ImportError:
-        return Sentence("its processor needs torchvision, which is not installed")
+    if "image_processor" not in processor.get_attributes():
+        return Sentence("its processor takes no images")
     return None
 
 
@@ -109,11 +131,7 @@ def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
     """
     config = read_config(name, folder)
     places = config.get("auto_map")
-    if (
-        not places
-        or not isinstance(places, dict)
-        or config.get("model_type") in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
-    ):
+    if not places or not isinstance(places, dict) or config.get("model_type") in MODEL_CLASSES:
         return False
     place = str(next(iter(places.values())))
     if "remote_code" not in allow:
@@ -121,9 +139,10 @@ def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:
             f"model {name} brings code of its own ({place}), which would run on this machine: if "
             "you have read it and trust it, add `allow: [remote_code]` to models.*.source."
         )
-    if "--" in place:
+    elsewhere = next((str(each) for each in places.values() if "--" in str(each)), None)
+    if elsewhere is not None:
         raise UserError(
-            f"model {name} takes its code from another repository ({place}), whose commit nobody "
-            "pins: download both into one folder and give it as models.*.source.path."
+            f"model {name} takes its code from another repository ({elsewhere}), whose commit "
+            "nobody pins: download both into one folder and give it as models.*.source.path."
         )
     return True

@@ -21,6 +21,7 @@ _TRAITS = (
     "git_dirty",
     "code_digest",
     "software",
+    "model_image_backend",
     "torch_settings",
     "cuda_settings",
     "machine_cpu",
@@ -35,6 +36,15 @@ _TRAITS = (
 )
 """What may differ from cell to cell, by its column."""
 
+_SHARED = (
+    "git_commit",
+    "code_digest",
+    "model_image_backend",
+    "threads",
+    "cuda_settings",
+    "gpu_power_limit_w",
+)
+"""What is said of all cells where most share it."""
 _AS_JSON = ("software", "torch_settings", "cuda_settings")
 _OF_CUDA = ("version", "cudnn", "capability", "matmul_fp32", "convolution_fp32")
 """What of the settings of CUDA every reader should see."""
@@ -103,7 +113,7 @@ def describe_origin(rows: Sequence[SummaryRow], labels: Mapping[str, str]) -> Or
     shared = tuple(
         (say(f"trait.{column}"), _format_shared_trait(column, value))
         for column, value in common.items()
-        if column in ("git_commit", "code_digest", "threads", "cuda_settings", "gpu_power_limit_w")
+        if column in _SHARED
     )
     if common.get("git_dirty"):
         commit = say("trait.git_commit")

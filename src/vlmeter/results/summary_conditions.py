@@ -125,6 +125,11 @@ class ModelColumns(MemoryColumns):
     model_asked_by: str | None = _model.column(
         "", "Chat template or plain prompt.", lambda model: model.asked_by
     )
+    model_image_backend: str | None = _model.column(
+        "",
+        "What the processor makes pixels with, PIL or torchvision: they differ by a grey level.",
+        lambda model: model.image_backend,
+    )
     model_attention: str | None = _model.column(
         "", "Attention implementation per stage.", lambda model: format_pairs(model.attention)
     )

@@ -13,6 +13,7 @@ from vlmeter.cell.job import CellJob, Job, JobAttempt, LayersJob, Shard, ShardJo
 from vlmeter.errors import UserError
 from vlmeter.machine import devices
 from vlmeter.machine.job import MachineJob, PeakSetting
+from vlmeter.models.packages import OPTIONAL
 from vlmeter.provenance import software_versions
 from vlmeter.results.cell import RecordCell
 from vlmeter.results.job import ScoreJob
@@ -31,6 +32,7 @@ Params = dict[str, object]
 _MEASURING = (
     "torch",
     "torchao",
+    "torchvision",
     "transformers",
     "tokenizers",
     "numpy",
@@ -138,7 +140,7 @@ class Jobs:
                 job,
                 content=content,
                 code=get_script_digest("fetch_model"),
-                software=software_versions(("torch", "torchvision", "transformers")),
+                software=software_versions(("torch", "transformers", *OPTIONAL)),
             )
         )
 

@@ -20,6 +20,8 @@ from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
+from vlmeter.models.manifest import read_model_manifest
+from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
 from vlmeter.study.obstacles import Obstacles
 from vlmeter.study.sources import SourceDigests
@@ -42,6 +44,8 @@ class Need:
     note: str = ""
     problem: str | None = None
     """Why it cannot be had."""
+    refused: tuple[str, str] | None = None
+    """The model and the number format whose cells will be unsupported, as `note` says."""
 
 
 class Plan(NamedTuple):
@@ -55,8 +59,13 @@ class Plan(NamedTuple):
 def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> Plan:
     """Return the plan; `retry_policy` is that of requests to the Hub."""
     obstacles = Obstacles(study)
-    runnable = [cell for cell in study.cells if obstacles.find(cell) is None]
     needs = [*_list_dataset_needs(study, retry_policy), *_list_model_needs(study, retry_policy)]
+    refused = {need.refused for need in needs}
+    runnable = [
+        cell
+        for cell in study.cells
+        if (cell.axes.model, cell.axes.dtype) not in refused and obstacles.find(cell) is None
+    ]
     lines = [
         f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
         f"{len(study.layer_cells)} layer profiles",
@@ -153,7 +162,9 @@ def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]
             here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
         elif study.folder.model_manifest(model, dtype).exists():
-            yield Need(name, 0, 0, note="already here")
+            unsupported = read_model_manifest(study.folder.model_manifest(model, dtype)).unsupported
+            refused = None if unsupported is None else (model, dtype)
+            yield Need(name, 0, 0, note=unsupported or "already here", refused=refused)
         else:
             yield _estimate_model_need(study, model, dtype, name, model in fetched, retry_policy)
             fetched.add(model)
@@ -162,15 +173,29 @@ def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]
 def _estimate_model_need(
     study: Study, model: str, dtype: str, name: str, is_fetched: bool, retry_policy: RetryPolicy
 ) -> Need:
-    source = study.config.models[model].source
+    # Imported here: transformers takes a second, and a plan of stored models needs none.
+    from vlmeter.models.support import check_model_type, read_config  # noqa: PLC0415
+
+    source = study.model_job(model, dtype).source
+    own_code = "remote_code" in source.allow
+    accept = partial(check_model_type, source.name, own_code=own_code)
+    if source.path is not None and (Path(source.path) / "config.json").is_file():
+        try:
+            accept(read_config(source.name, Path(source.path)).get("model_type"))
+        except UnsupportedError as refusal:
+            return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
+        except UserError as error:
+            return Need(name, None, None, problem=str(error))
     if source.hub is not None:
-        # Imported here: transformers takes a second, and a local model needs no Hub.
+        # A local model needs no Hub.
         from vlmeter.models.hub_files import fetch_size  # noqa: PLC0415
         from vlmeter.models.weight_files import choose_files  # noqa: PLC0415
 
         choose = partial(choose_files, source.hub, allow=source.allow)
         try:
-            size = fetch_size(source.hub, source.revision, choose, retry_policy)
+            size = fetch_size(source.hub, source.revision, choose, retry_policy, accept)
+        except UnsupportedError as refusal:
+            return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
         except UserError as error:
             return Need(name, None, None, problem=str(error))
         numbers, fetch = size.parameters, 0 if is_fetched else size.bytes

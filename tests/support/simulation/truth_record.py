@@ -134,6 +134,7 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
         "model_parameters": sum(parameters.values()),
         "model_type": "blip-2",
         "model_asked_by": "plain prompt",
+        "model_image_backend": "PIL",
         "model_attention": "; ".join(f"{stage}: eager" for stage in STAGES),
         "model_kernels": "; ".join(f"{stage}: {kernel}" for stage, kernel in kernels.items()),
         "model_not_as_asked": strayed,

@@ -1,6 +1,7 @@
 import json
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 import tiny_families
@@ -83,6 +84,7 @@ def test_a_process_that_forks_during_loading_has_the_names_of_before(write_files
         during.append(read_names())
         entered.set()
         leave.wait(10)
+        return SimpleNamespace(image_processor=None, tokenizer=None)
 
     monkeypatch.setattr("vlmeter.models.processors.AutoProcessor.from_pretrained", wait)
     loading = threading.Thread(target=load_processor, args=(folder,))

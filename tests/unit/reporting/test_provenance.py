@@ -22,6 +22,7 @@ def test_what_all_cells_share_stands_once(tmp_path):
     assert origin.shared == (
         ("Commit", "0123abcdef0123abcdef"),
         ("Measuring code", "c0dec0dec0dec0de"),
+        ("Images made by", "PIL"),
         ("Threads", "2"),
     )
     assert origin.differing is None

@@ -1,5 +1,7 @@
 """What the plan says that a model needs follows from its numbers and their format."""
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -9,13 +11,14 @@ from vlmeter.study.plan import make_plan
 NUMBERS = 3_000_000
 
 
-def plan_model(config, folder, dtypes):
+def plan_model(config, folder, dtypes, model_type="llava"):
     """Return the plan's line of each number format, of a model in two files."""
     model = folder / "model"
     model.mkdir()
     for part, count in enumerate((1_000_000, 2_000_000)):
         tensors = {f"w{part}": np.zeros((count // 10, 10), np.float16)}
         save_file(tensors, model / f"{part}.safetensors")
+    (model / "config.json").write_text(json.dumps({"model_type": model_type}), encoding="utf-8")
     config.set("models.tiny.source", {"path": str(model)})
     # No Hub is asked.
     config.set("datasets.photos.source", {"synthetic": {"text_tokens": 9}})
@@ -51,3 +54,18 @@ def test_of_several_models_the_disk_holds_all_and_the_memory_the_largest(
     _, lines = plan_model(config, tmp_path, ["fp32", "bf16"])
     assert "disk: 18.0 MB needed" in "\n".join(lines)
     assert "memory: 12.0 MB for the largest model's weights" in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "reason"),
+    [("bert", "has no model of it for image and text"), ("llama4", "run `make setup-video`")],
+)
+def test_cells_of_a_model_that_cannot_be_used_are_no_cells_that_can_run(
+    config, tmp_path, monkeypatch, model_type, reason
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vlmeter.models.packages.find_spec", lambda _: None)
+    by_dtype, lines = plan_model(config, tmp_path, ["fp32", "bf16"], model_type)
+    assert all(reason in line for line in by_dtype.values())
+    assert f"is of the type {model_type}: " in by_dtype["bf16"]
+    assert any(line.startswith("can run here: 0 of ") for line in lines)

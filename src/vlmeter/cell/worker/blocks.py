@@ -20,6 +20,7 @@ from vlmeter.models.decoding import select_applied
 from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.load import find_attention_in_use, find_dtypes_in_use
 from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.processors import name_backend
 from vlmeter.provenance import read_git_state
 
 
@@ -37,6 +38,7 @@ def describe_model(workload: Workload, model: Path) -> ModelBlock:
         type=loaded.model.config.model_type,
         family=loaded.family.name,
         asked_by="chat template" if uses_chat_template(loaded.processor) else "plain prompt",
+        image_backend=name_backend(loaded.processor),
         attention=find_attention_in_use(loaded.model, loaded.family),
         dtype_by_stage=find_dtypes_in_use(
             loaded.model, loaded.family, loaded.optimization.quantization

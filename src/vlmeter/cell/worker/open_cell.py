@@ -14,6 +14,7 @@ from vlmeter.models.families.base import uses_chat_template
 from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.load import LoadedModel, check_files, load_model
 from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.packages import explaining_lacks
 from vlmeter.models.samples import Items
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import check_whole
@@ -49,15 +50,16 @@ def open_cell(cell: CellSetup, inputs: CellInputs) -> OpenCell:
         raise UnsupportedError(model.unsupported)
     folder = inputs.opened_model.with_suffix("")
     check_files(folder, model)
-    loaded = load_model(
-        folder,
-        axes.device,
-        axes.dtype,
-        cell.optimization,
-        random=model.weights == "random",
-        seed=cell.seed,
-        gpus=cell.gpus,
-    )
+    with explaining_lacks(model.model):
+        loaded = load_model(
+            folder,
+            axes.device,
+            axes.dtype,
+            cell.optimization,
+            random=model.weights == "random",
+            seed=cell.seed,
+            gpus=cell.gpus,
+        )
     images = read_images_manifest(inputs.images)
     stored = StoredSamples(
         inputs.images.parent.parent / "samples.parquet", inputs.images.with_suffix(".parquet")

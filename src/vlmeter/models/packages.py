@@ -1,0 +1,67 @@
+"""Packages that some models need beside those that VLMeter installs, and how to get them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from vlmeter.errors import Sentence, one_line
+from vlmeter.status import UnsupportedError
+
+VIDEO = ("timm", "torchvision")
+"""What the extra `video` installs."""
+OPTIONAL = (*VIDEO, "einops", "mistral_common", "num2words", "sentencepiece", "tiktoken")
+"""Those that decide whether a model can be stored: another one installed, and it is tried again."""
+_NAMED = (
+    re.compile(r"pip\s+install\s+([\w.-]+)"),
+    re.compile(r"(?:No module named|[Pp]ackage) [`']([\w-]+)"),
+    re.compile(r"requires (?:the )?([\w-]+) library"),
+    re.compile(r"Missing optional dependencies: ([\w-]+)"),
+)
+"""Where the words of an import that failed name the package."""
+
+
+def list_missing(packages: Iterable[str]) -> list[str]:
+    """Return those of the packages that are not installed."""
+    return [package for package in packages if find_spec(package) is None]
+
+
+def describe_missing(packages: Iterable[str]) -> Sentence:
+    """Say that a model needs packages which are not installed, and how to install them."""
+    names = list(packages)
+    theirs = "make setup-video" if set(names) <= set(VIDEO) else f"pip install {' '.join(names)}"
+    verb = "is" if len(names) == 1 else "are"
+    return Sentence(
+        f"it needs {' and '.join(names)}, which {verb} not installed: run `{theirs}` and run again"
+    )
+
+
+@contextmanager
+def explaining_lacks(name: str) -> Iterator[None]:
+    """Turn an import that fails within into a model that is not supported.
+
+    Args:
+        name: Of the model, for the sentence.
+
+    Raises:
+        UnsupportedError: a package is missing; the sentence says which, and how to install it.
+    """
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        package = _find_package(error)
+        if package is not None:
+            raise UnsupportedError(f"model {name}: {describe_missing([package])}") from error
+        if isinstance(error, ImportError):
+            raise UnsupportedError(f"model {name} cannot be imported: {one_line(error)}") from error
+        raise
+
+
+def _find_package(error: Exception) -> str | None:
+    words = " ".join(str(error).split())
+    if isinstance(error, ValueError) and "Missing optional dependencies" not in words:
+        return None
+    names = [found[1].lower() for pattern in _NAMED if (found := pattern.search(words))]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        names.insert(0, error.name.split(".")[0])
+    return next(iter(names), None)
