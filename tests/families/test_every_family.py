@@ -86,6 +86,7 @@ IMAGE_TOKENS = {
 MORE_FOR_LARGER = {
     *("qwen3-vl", "qwen3-vl-moe", "qwen3-5", "qwen2-5-vl", "qwen2-vl", "glm-4v", "glm-4-6v"),
     *("paddleocr-vl", "gemma4", "internvl", "llava-next", "llava-onevision", "mllama"),
+    *("idefics3", "smolvlm"),
 }
 """Where an image of another size or form takes another number of tokens."""
 PLAIN = {"blip2-opt", "blip2-flan-t5", "instructblip", "paligemma", "git", "florence2"}
