@@ -234,12 +234,12 @@ def compute_plain_score(cell, item, option):
     if "decoder_input_ids" in inputs:
         start = inputs.pop("decoder_input_ids")
         inputs["decoder_input_ids"] = torch.cat([start, torch.tensor([target[:-1]]).long()], dim=1)
-        first = 0
     else:
-        first = inputs["input_ids"].shape[1] - 1
         inputs = append_tokens(inputs, [target], loaded.family)
     with torch.inference_mode():
         likelihoods = loaded.model(**inputs).logits[0].float().log_softmax(-1)
+    # The last tokens of a row are the option's; of a decoder of its own, all are.
+    first = 0 if "decoder_input_ids" in inputs else len(likelihoods) - 1 - len(target)
     chosen = [likelihoods[first + place, token].item() for place, token in enumerate(target)]
     return sum(chosen) / len(chosen)
 
