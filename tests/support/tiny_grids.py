@@ -18,6 +18,7 @@ from tiny_parts import (
     ProcessorFiles,
 )
 from tiny_parts import tokenizer as make_tokenizer
+from tokenizers import AddedToken
 from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
 from transformers.models.glm46v.image_processing_pil_glm46v import Glm46VImageProcessorPil
@@ -88,29 +89,19 @@ def _qwen3_vl(prefix: str, **text: Any) -> Built:
     )
 
 
-def _build_word_merges(first: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Return a byte-pair vocabulary from a number on, and the merges that make it of letters."""
-    spelled = [f"{space}{word}" for word in WORDS for space in ("", "\u0120")]
-    letters = sorted({letter for word in spelled for letter in word} | {"\u010a"})
-    pairs = [(word[:end], word[end]) for word in spelled for end in range(1, len(word))]
-    merges = list(dict.fromkeys(pairs))
-    pieces = dict.fromkeys([*letters, *("".join(pair) for pair in merges)])
-    return {piece: number for number, piece in enumerate(pieces, first)}, merges
-
-
 def _qwen3_5() -> Built:
     """One layer of linear attention, one of the usual kind; and a tokenizer of its own class."""
-    vocabulary, merges = _build_word_merges(len(SPECIAL))
-    special = {word: number for number, word in enumerate(SPECIAL)}
+    pieces = {piece: number for number, piece in enumerate((*SPECIAL, "\u0120"))}
     tokenizer = transformers.Qwen3_5Tokenizer(
-        vocab={**special, **vocabulary},
-        merges=merges,
+        vocab=pieces,
+        merges=[],
         unk_token="<unk>",
         pad_token="<pad>",
         eos_token="</s>",
         extra_special_tokens=MODEL_TOKENS,
     )
     tokenizer.add_special_tokens({"additional_special_tokens": list(SPECIAL)})
+    tokenizer.add_tokens([AddedToken(word, lstrip=True, single_word=True) for word in WORDS])
     model, files = _build_qwen(
         "Qwen3_5",
         {**INTERLEAVED, "partial_rotary_factor": 1.0},
@@ -122,7 +113,7 @@ def _qwen3_5() -> Built:
             **{f"linear_{what}_head_dim": 8 for what in ("key", "value")},
             "linear_num_key_heads": 2,
             "linear_num_value_heads": 4,
-            "vocab_size": len(special) + len(vocabulary),
+            "vocab_size": len(pieces) + len(WORDS),
         },
     )
     return model, replace(files, tokenizer=tokenizer)

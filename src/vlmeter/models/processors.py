@@ -54,6 +54,12 @@ class VideoSettings(ImageProcessingMixin):
             stored = {}
         return cls(stored)
 
+    def __getattr__(self, name: str) -> object:
+        """Return a setting, which some processors ask for with each prompt; None if it is unset."""
+        if name == "stored" or name.startswith("_"):
+            raise AttributeError(name)
+        return self.stored.get(name)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings, under the class that they were stored for."""
         return dict(self.stored)

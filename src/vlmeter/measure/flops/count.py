@@ -7,7 +7,8 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -163,7 +164,8 @@ def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, obje
     """
     dispatched = count_dispatched_flops(model, make_inputs())
     try:
-        counted = _count(model, make_inputs())
+        with _drop_new_hooks(model):
+            counted = _count(model, make_inputs())
     except torch.OutOfMemoryError:
         raise
     except Exception:
@@ -171,6 +173,23 @@ def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, obje
     if dispatched[""] > counted.by_module[""]:
         return replace(counted, by_module=dispatched, counter="torch")
     return counted
+
+
+@contextmanager
+def _drop_new_hooks(model: nn.Module) -> Iterator[None]:
+    """Take off what fvcore leaves on each module where its trace fails: it would be timed next."""
+    tables = [
+        hooks
+        for module in model.modules()
+        for hooks in (module._forward_hooks, module._forward_pre_hooks)
+    ]
+    before = [set(hooks) for hooks in tables]
+    try:
+        yield
+    finally:
+        for hooks, kept in zip(tables, before, strict=True):
+            for number in hooks.keys() - kept:
+                del hooks[number]
 
 
 def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:

@@ -48,7 +48,7 @@ def test_a_model_that_does_not_see_the_image_is_refused_before_it_is_measured(in
         config = model.config
 
         def __call__(self, pixel_values, **inputs):
-            return model(pixel_values=pixel_values.abs(), **inputs)
+            return model(pixel_values=torch.zeros_like(pixel_values), **inputs)
 
     blind = replace(workload, loaded=replace(workload.loaded, model=Blind()))
     with pytest.raises(ValueError, match="another image gives the same logits"):

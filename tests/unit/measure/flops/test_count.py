@@ -147,7 +147,7 @@ class Recurrent(nn.Module):
 
 
 def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
-    counted = count_flops(Recurrent(), {"x": torch.zeros(3, 2, 4)}, {})
+    counted = count_flops(Recurrent(), {"x": torch.zeros(3, 2, 4)}, {}, 3)
     assert counted.flops is None
     assert counted.per_sample is None
     assert "aten::lstm" in counted.flops_reason
@@ -215,8 +215,11 @@ class Untraceable(Tiny):
 
 @pytest.mark.parametrize("failure", [RuntimeError(), TypeError(), AttributeError(), IndexError()])
 def test_a_model_that_no_tracer_can_follow_is_counted_as_it_runs(failure):
-    counted = count_flops(Untraceable(failure), {"x": torch.zeros(6, 4)}, {}, 2)
+    model = Untraceable(failure)
+    counted = count_flops(model, {"x": torch.zeros(6, 4)}, {}, 2)
     assert (counted.flops, counted.counter) == (2 * 6 * 4 * 4, "torch")
+    # Hooks of the tracer would be part of what is timed afterwards.
+    assert not any(it._forward_hooks or it._forward_pre_hooks for it in model.modules())
 
 
 def test_memory_that_runs_out_in_a_trace_is_said():
