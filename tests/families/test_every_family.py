@@ -87,7 +87,6 @@ IMAGE_TOKENS = {
     "llava-onevision": 36,
     # A tile's patches and one position for all of it, which the text attends to.
     "mllama": 17,
-    "smolvlm": 20,
     "mistral3": 4,
     "llama4": 4,
     "lfm2-vl": 4,

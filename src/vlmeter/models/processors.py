@@ -35,12 +35,6 @@ class VideoSettings(ImageProcessingMixin):
         super().__init__()  # type: ignore[no-untyped-call]
         self.stored = stored
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        """Return a setting, or None: some processors look at it when they are asked for images."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self.__dict__.get("stored", {}).get(name)
-
     @classmethod
     def from_pretrained(  # type: ignore[override] # a folder is all that it is given
         cls,
