@@ -118,7 +118,9 @@ def flops(device: str) -> Iterator[Comparison]:
     counts = {}
     for attention in ("eager", "sdpa"):
         model, inputs = model_and_inputs(device, attention)
-        counts[attention] = count_flops(model, inputs, {}).flops or 0
+        counts[attention] = (
+            count_flops(model, inputs, lambda _: None, len(inputs["input_ids"])).flops or 0
+        )
         if attention == "eager":
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 model(**inputs, use_cache=False)

@@ -47,7 +47,7 @@ def full_size(device: str) -> Iterator[Comparison]:
     )
     for text_tokens, published in PUBLISHED:
         inputs = inputs_of(model, 1, text_tokens, device, torch.bfloat16)
-        counted = count_flops(model, inputs, find_family(model.config).stage_of)
+        counted = count_flops(model, inputs, find_family(model.config).stage_of, 1)
         flops = (counted.flops or 0) / 1e9
         yield Comparison(f"full size, {text_tokens} text tokens", flops, published, "GFLOP", 0.001)
 

@@ -56,6 +56,7 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
             "type": "blip-2",
             "family": "BLIP-2",
             "asked_by": "plain prompt",
+            "image_backend": "PIL",
             "digest": "9c20e257a710df0f",
             "parameters": 1_010_400,
             "attention": dict.fromkeys(("vision", "qformer", "prefill"), "eager"),
@@ -99,6 +100,8 @@ def _input(axes: Axes, text: int) -> dict[str, Any]:
         "repeated": False,
         "text_tokens": text,
         "image_tokens": _IMAGE_TOKENS,
+        "image_tokens_min": _IMAGE_TOKENS,
+        "image_tokens_mean": float(_IMAGE_TOKENS),
         "sequence_length": text + _IMAGE_TOKENS,
         # Whatever the size on disk, the processor feeds one: such cells repeat a computation.
         "pixel_shape": [3, _MODEL_PX, _MODEL_PX],

@@ -93,7 +93,8 @@ def attention(subject: Subject, name: str) -> Truths:
     yield _likeness(f"{name}: logits / eager", call, expected, 0.01)
     yield timed(subject, f"{name}: latency", call)
     with expose_matmuls(loaded):
-        counted = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+        batch, stage_of = workload.cost_batches[0], loaded.family.stage_of
+        counted = count_flops(loaded.model, batch, stage_of, rows)
     plain = dispatched(subject.forward(rows))
     yield Comparison(f"{name}: FLOPs / eager", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
@@ -165,7 +166,8 @@ def quantized(subject: Subject, kind: str, *, limit: float) -> Truths:
     yield _likeness(f"{kind}: logits / plain", call, expected, limit)
     yield timed(subject, f"{kind}: latency", call)
     with expose_matmuls(loaded):
-        counted = count_flops(loaded.model, workload.cost_batches[0], loaded.family.stage_of)
+        batch, stage_of = workload.cost_batches[0], loaded.family.stage_of
+        counted = count_flops(loaded.model, batch, stage_of, rows)
     yield Comparison(f"{kind}: FLOPs / plain", (counted.flops or 0) / 1e9, plain / 1e9, "GFLOP", 0)
 
 

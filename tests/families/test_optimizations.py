@@ -138,7 +138,8 @@ def test_flex_attention_runs_compiled_and_is_counted_as_its_products(workload, m
     assert all(ran == ["compiled"] for ran in effects.kernels.values())
     assert effects.not_as_asked == []
     with expose_matmuls(flex.loaded):
-        counted = count_flops(flex.loaded.model, flex.cost_batches[0], lambda _: None)
+        batch = flex.cost_batches[0]
+        counted = count_flops(flex.loaded.model, batch, lambda _: None, len(batch["input_ids"]))
     assert counted.flops == measured("llava").figures.flops_detail.flops
     assert flex.loaded.model.config._attn_implementation == "flex_attention"
 
@@ -147,9 +148,11 @@ def test_flex_attention_runs_compiled_and_is_counted_as_its_products(workload, m
 def quick_compiler(monkeypatch):
     """Let torch.compile run attention as it was captured: Inductor takes half a minute for it."""
     compile_plainly = partial(torch.compile, backend="eager", dynamic=True)
-    monkeypatch.setattr(
-        torch, "compile", lambda it: it if it is create_block_mask else compile_plainly(it)
-    )
+
+    def compile_quickly(it, **_options):
+        return it if it is create_block_mask else compile_plainly(it)
+
+    monkeypatch.setattr(torch, "compile", compile_quickly)
     # The attention that transformers has compiled before is kept in an instance.
     monkeypatch.setattr(WrappedFlexAttention, "_instance", None)
 

@@ -27,6 +27,9 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
     LlavaOnevisionImageProcessorPil,
 )
+from transformers.models.minicpmv4_6.image_processing_pil_minicpmv4_6 import (
+    MiniCPMV4_6ImageProcessorPil,
+)
 from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
 
@@ -141,10 +144,45 @@ def _mllama() -> Built:
     return transformers.MllamaForConditionalGeneration(config), files
 
 
+def _minicpmv4_6() -> Built:
+    """The text model of Qwen3.5: a layer of linear attention, one of the usual kind."""
+    pairs = ("image", "slice", "image_id")
+    words = {f"{pair}_{end}_token": f"<{pair}_{end}>" for pair in pairs for end in ("start", "end")}
+    tokens = {"image_token": "<image>", **words}
+    images = MiniCPMV4_6ImageProcessorPil(
+        scale_resolution=8 * PATCH_PX, patch_size=PATCH_PX, max_slice_nums=2, use_image_id=False
+    )
+    files = _build_files("MiniCPMV4_6Processor", images, tokens)
+    files.tokenizer.add_special_tokens({"additional_special_tokens": list(words.values())})
+    config = transformers.MiniCPMV4_6Config(
+        vision_config={
+            **LAYERS,
+            "image_size": 8 * PATCH_PX,
+            "patch_size": PATCH_PX,
+            "insert_layer_id": 0,
+        },
+        text_config={
+            "model_type": "qwen3_5_text",
+            **DECODER,
+            "vocab_size": len(files.tokenizer),
+            "head_dim": WIDTH // 2,
+            "layer_types": ["linear_attention", "full_attention"],
+            **{f"linear_{what}_head_dim": 8 for what in ("key", "value")},
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4,
+        },
+        insert_layer_id=0,
+        image_token_id=IMAGE,
+        video_token_id=files.tokenizer.convert_tokens_to_ids("<video>"),
+    )
+    return transformers.MiniCPMV4_6ForConditionalGeneration(config), files
+
+
 FAMILIES: dict[str, Callable[[], Built]] = {
     "internvl": _internvl,
     "smolvlm": _smolvlm,
     "llava-next": _llava_next,
     "llava-onevision": _llava_onevision,
     "mllama": _mllama,
+    "minicpm-v-4-6": _minicpmv4_6,
 }

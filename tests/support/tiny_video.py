@@ -167,43 +167,9 @@ def _molmo2() -> Built:
     return transformers.Molmo2ForConditionalGeneration(config), files
 
 
-def _minicpmv4_6() -> Built:
-    """The text model of Qwen3.5: a layer of linear attention, one of the usual kind."""
-    pairs = ("image", "slice", "image_id")
-    words = {f"{pair}_{end}_token": f"<{pair}_{end}>" for pair in pairs for end in ("start", "end")}
-    tokens = {"image_token": "<image>", "video_token": "<video>", **words}
-    images = transformers.MiniCPMV4_6ImageProcessor(
-        scale_resolution=8 * PATCH_PX, patch_size=PATCH_PX, max_slice_nums=2, use_image_id=False
-    )
-    files = _build_files("MiniCPMV4_6Processor", images, tuple(words.values()), tokens=tokens)
-    config = transformers.MiniCPMV4_6Config(
-        vision_config={
-            **LAYERS,
-            "image_size": 8 * PATCH_PX,
-            "patch_size": PATCH_PX,
-            "insert_layer_id": 0,
-        },
-        text_config={
-            "model_type": "qwen3_5_text",
-            **DECODER,
-            "vocab_size": len(files.tokenizer),
-            "head_dim": WIDTH // 2,
-            "layer_types": ["linear_attention", "full_attention"],
-            **{f"linear_{what}_head_dim": 8 for what in ("key", "value")},
-            "linear_num_key_heads": 2,
-            "linear_num_value_heads": 4,
-        },
-        insert_layer_id=0,
-        image_token_id=IMAGE,
-        video_token_id=files.tokenizer.convert_tokens_to_ids("<video>"),
-    )
-    return transformers.MiniCPMV4_6ForConditionalGeneration(config), files
-
-
 FAMILIES: dict[str, Callable[[], Built]] = {
     "mistral3": _mistral3,
     "llama4": _llama4,
     "lfm2-vl": _lfm2_vl,
     "molmo2": _molmo2,
-    "minicpm-v-4-6": _minicpmv4_6,
 }

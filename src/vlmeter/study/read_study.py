@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vlmeter.config.load import check_config, read_yaml
-from vlmeter.errors import UserError, listed
+from vlmeter.errors import UserError
 from vlmeter.study.gates import check_gates
 from vlmeter.study.sources import check_sources
 from vlmeter.study.study import Study
@@ -29,7 +29,7 @@ def read_study(files: Sequence[Path], values: Mapping[str, object]) -> Study:
             "environment with VLMeter into a folder without one."
         )
     if len(files) > 1:
-        names = listed(files)
+        names = ", ".join(map(str, files))
         raise UserError(f"{len(files)} config files are given; a study is exactly one: {names}.")
     file = str(files[0]) if files else "the module's config"
     if files:

@@ -214,7 +214,8 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     rounds = json.loads(row.energy_rounds_j)
     half = T_4 * np.std(rounds, ddof=1) / np.sqrt(MEASURE.repeats)
     assert len(rounds) == MEASURE.repeats
-    assert rounds == about([energy] * MEASURE.repeats, rel=0.02)
+    # The passes of a round are few, and their noise is in its energy.
+    assert rounds == about([energy] * MEASURE.repeats, rel=0.03)
     generations_s = [it.seconds for it in windows.generation_energy]
     assert sum(generations_s) >= MEASURE.energy.window_s
     whole_s = np.mean(generations_s)

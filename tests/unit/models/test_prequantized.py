@@ -125,8 +125,8 @@ def test_the_work_of_packed_layers_is_counted_and_they_come_back(model, plain):
     with torch.inference_mode():
         before = model.model(**inputs).logits
     with expose_matmuls(model):
-        counted = count_flops(model.model, inputs, model.family.stage_of)
-    assert counted.flops == count_flops(plain.model, inputs, plain.family.stage_of).flops
+        counted = count_flops(model.model, inputs, model.family.stage_of, 1)
+    assert counted.flops == count_flops(plain.model, inputs, plain.family.stage_of, 1).flops
     with torch.inference_mode():
         assert torch.equal(model.model(**inputs).logits, before)
 
