@@ -27,7 +27,7 @@ def nvmlDeviceGetEnforcedPowerLimit(handle):
 
 
 def nvmlDeviceGetMemoryInfo(handle):
-    return SimpleNamespace(total=8 << 30, used=1 << 30, free=7 << 30)
+    return SimpleNamespace(total=80 << 30, used=1 << 30, free=79 << 30)
 
 
 def nvmlDeviceGetTemperature(handle, sensor):
