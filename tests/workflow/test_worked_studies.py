@@ -74,20 +74,20 @@ def run(fresh: Tree) -> Any:
 
 def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None:
     values = twin(fresh, "three-models.yaml", THREE)
-    videos = fresh.path("tiny/videos")
-    videos.mkdir(parents=True)
-    (videos / "config.json").write_text(json.dumps({"model_type": "qwen2_vl"}))
-    values["models"]["with-videos"] = {"source": {"path": "tiny/videos"}}
-    values["sections"][0]["vary"]["model"].append("with-videos")
+    lacking = fresh.path("tiny/lacking")
+    lacking.mkdir(parents=True)
+    (lacking / "config.json").write_text(json.dumps({"model_type": "llama4"}))
+    values["models"]["lacking"] = {"source": {"path": "tiny/lacking"}}
+    values["sections"][0]["vary"]["model"].append("lacking")
 
     report = run(values)
 
     by_model = records(fresh, "three-models", "model")
-    assert set(by_model) == {*THREE, "with-videos"}
-    refused = by_model.pop("with-videos")
+    assert set(by_model) == {*THREE, "lacking"}
+    refused = by_model.pop("lacking")
     assert refused["status"] == "unsupported"
-    assert "type qwen2_vl: its processor has a part for videos" in refused["reason"]
-    assert "types known to work: blip-2, " in refused["reason"]
+    assert "type llama4: it needs torchvision, which is not installed" in refused["reason"]
+    assert "run `make setup-video` and run again" in refused["reason"]
     assert {name: record["status"] for name, record in by_model.items()} == dict.fromkeys(
         by_model, "ok"
     )

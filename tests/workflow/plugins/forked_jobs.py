@@ -6,6 +6,7 @@ the folder of the run, of which each has a process to fork from.
 """
 
 import multiprocessing
+import os
 import runpy
 import subprocess
 import sys
@@ -57,10 +58,10 @@ def _run(script: str) -> None:
 
 
 class Imported(MetaPathFinder, Loader):
-    """Gives a module that is imported already to who imports it."""
+    """Gives torch, which is imported already, to a job, with the threads that it sets."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self._module, self._spec = module, module.__spec__
+    def __init__(self, torch: ModuleType) -> None:
+        self._module, self._spec = torch, torch.__spec__
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         return ModuleSpec(name, self) if name == self._module.__name__ else None
@@ -70,3 +71,5 @@ class Imported(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec
+        if "OMP_NUM_THREADS" in os.environ:
+            module.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
