@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from vlmeter.errors import Sentence, one_line
+from vlmeter.errors import Sentence, one_line, shorten
 from vlmeter.status import UnsupportedError
 
 VIDEO = ("timm", "torchvision")
@@ -64,4 +64,5 @@ def _find_package(error: Exception) -> str | None:
     names = [found[1].lower() for pattern in _NAMED if (found := pattern.search(words))]
     if isinstance(error, ModuleNotFoundError) and error.name:
         names.insert(0, error.name.split(".")[0])
-    return next(iter(names), None)
+    # A package of the Python index has a shorter name; own code may say anything.
+    return shorten(names[0], 60) if names else None

@@ -10,7 +10,7 @@ from vlmeter.study.read_study import read_study
 
 
 def test_several_config_files_are_refused(values):
-    with pytest.raises(UserError, match=r"2 config files are given.*: 'a.yaml', 'b.yaml'\.$"):
+    with pytest.raises(UserError, match=r"2 config files are given.*: a.yaml, b.yaml\.$"):
         read_study([Path("a.yaml"), Path("b.yaml")], values)
 
 
