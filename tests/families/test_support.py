@@ -15,7 +15,8 @@ from vlmeter.hub.retry import DEFAULT_RETRY_POLICY
 from vlmeter.models import hub_files
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.manifest import read_model_manifest
-from vlmeter.models.support import PROVED, check_model_type, explain_refusal, list_packages
+from vlmeter.models.packages import list_packages
+from vlmeter.models.support import PROVED, check_model_type, explain_refusal
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import read_json
 

@@ -19,6 +19,7 @@ from vlmeter.errors import UserError, one_line, shorten
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
+from vlmeter.models.config_file import read_config
 from vlmeter.models.doors import find_door
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
@@ -31,7 +32,7 @@ from vlmeter.models.prequantized import (
 )
 from vlmeter.models.processors import load_processor
 from vlmeter.models.random_weights import store_architecture
-from vlmeter.models.support import check_model_type, read_config, runs_own_code
+from vlmeter.models.support import check_model_type, runs_own_code
 from vlmeter.models.weight_files import check_index, choose_files, has_safetensors, list_files
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json, replacing_folder, write_json

@@ -15,6 +15,7 @@ from transformers import AutoConfig
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device, list_capabilities
+from vlmeter.models.config_file import read_config
 from vlmeter.models.decoding import Settings
 from vlmeter.models.doors import find_door
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
@@ -31,7 +32,6 @@ from vlmeter.models.processors import load_processor
 from vlmeter.models.quantization import OTHER, is_quantized, quantize
 from vlmeter.models.random_weights import build_random_model
 from vlmeter.models.result import Quantization
-from vlmeter.models.support import read_config
 from vlmeter.status import Status, UnsupportedError, describe_failure
 from vlmeter.storage.files import damaged, file_xxh3
 

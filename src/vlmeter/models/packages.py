@@ -12,6 +12,25 @@ VIDEO = ("timm", "torchvision")
 """What the extra `video` installs."""
 OPTIONAL = (*VIDEO, "einops", "mistral_common", "num2words", "sentencepiece", "tiktoken")
 """Those that decide whether a model can be stored: another one installed, and it is tried again."""
+TORCHVISION_ALONE = (
+    *("cohere2_vision", "gemma4_unified", "inkling2", "inkling_mm_model", "kimi_k25", "lfm2_vl"),
+    *("llama4", "minicpm_ocr", "minimax_m3_vl", "molmo2", "muse_glimmer", "muse_spark"),
+    *("nemotron_h_omni", "perception_lm", "phi4_multimodal", "pi0", "pp_formulanet", "step3p7"),
+    "unlimited_ocr",
+)
+"""Types whose image processor has no form with PIL. From transformers, which is not imported here:
+a plan would wait for it."""
+_NEEDS = {
+    **dict.fromkeys(TORCHVISION_ALONE, ("torchvision",)),
+    # Of other parts than the images.
+    "fast_vlm": ("timm", "torchvision"),
+    "gemma3n": ("timm", "torchvision"),
+    "mistral3": ("torchvision",),
+    "mistral_large4": ("torchvision",),
+    "perception_lm": ("timm", "torchvision"),
+    "smolvlm": ("num2words",),
+}
+"""What models of a type need beside what VLMeter installs by itself."""
 _NAMED = (
     re.compile(r"pip\s+install\s+([\w.-]+)"),
     re.compile(r"(?:No module named|[Pp]ackage) [`']([\w-]+)"),
@@ -19,6 +38,28 @@ _NAMED = (
     re.compile(r"Missing optional dependencies: ([\w-]+)"),
 )
 """Where the words of an import that failed name the package."""
+
+
+def check_packages(name: str, model_type: str) -> None:
+    """See that the packages of a model's type are here.
+
+    Args:
+        name: Of the model, for the sentence.
+        model_type: As its config names it.
+
+    Raises:
+        UnsupportedError: one is missing; the sentence says which, and how to install it.
+    """
+    missing = list_missing(list_packages(model_type))
+    if missing:
+        raise UnsupportedError(
+            f"model {name} is of the type {shorten(model_type)}: {describe_missing(missing)}"
+        )
+
+
+def list_packages(model_type: str) -> tuple[str, ...]:
+    """Return which packages models of a type need that VLMeter does not install by itself."""
+    return _NEEDS.get(model_type, ())
 
 
 def list_missing(packages: Iterable[str]) -> list[str]:

@@ -4,7 +4,8 @@
 """
 
 from vlmeter.models.doors import MODEL_CLASSES
-from vlmeter.models.support import PROVED, explain_refusal, list_packages
+from vlmeter.models.packages import list_packages
+from vlmeter.models.support import PROVED, explain_refusal
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import write_text
 

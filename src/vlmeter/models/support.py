@@ -1,6 +1,5 @@
 """Which model types can be measured here, and why the others cannot."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
     PROCESSOR_MAPPING_NAMES,
 )
 
-from vlmeter.errors import Sentence, UserError, one_line, shorten
+from vlmeter.errors import Sentence, UserError, shorten
+from vlmeter.models.config_file import read_config
 from vlmeter.models.doors import MODEL_CLASSES
-from vlmeter.models.packages import describe_missing, list_missing
+from vlmeter.models.packages import check_packages, list_packages
 from vlmeter.status import UnsupportedError
 
 PROVED = (
@@ -50,17 +50,6 @@ PROVED = (
 """Those that were measured whole, from files to report; the others are tried as they come."""
 
 
-_BESIDE_IMAGES = {
-    "fast_vlm": ("timm", "torchvision"),
-    "gemma3n": ("timm", "torchvision"),
-    "mistral3": ("torchvision",),
-    "mistral_large4": ("torchvision",),
-    "perception_lm": ("timm", "torchvision"),
-    "smolvlm": ("num2words",),
-}
-"""Packages that other parts of a type need than its images."""
-
-
 def check_model_type(name: str, model_type: str | None, *, own_code: bool = False) -> None:
     """See that a model can be loaded with its processor, from its type alone.
 
@@ -80,18 +69,7 @@ def check_model_type(name: str, model_type: str | None, *, own_code: bool = Fals
             f"model {name} is of the type {shorten(model_type)}: {reason}; types known to work: "
             f"{', '.join(PROVED)}"
         )
-    missing = list_missing(list_packages(model_type))
-    if missing:
-        raise UnsupportedError(
-            f"model {name} is of the type {model_type}: {describe_missing(missing)}"
-        )
-
-
-def list_packages(model_type: str) -> tuple[str, ...]:
-    """Return which packages models of a type need that VLMeter does not install by itself."""
-    images = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type) or {}
-    needed = ("torchvision",) if images and "pil" not in images else ()
-    return tuple(sorted({*needed, *_BESIDE_IMAGES.get(model_type, ())}))
+    check_packages(name, model_type)
 
 
 def explain_refusal(model_type: str) -> Sentence | None:
@@ -115,21 +93,6 @@ def explain_refusal(model_type: str) -> Sentence | None:
     if "image_processor" not in processor.get_attributes():
         return Sentence("its processor takes no images")
     return None
-
-
-def read_config(name: str, folder: Path) -> dict[str, Any]:
-    """Return the content of a model's config.json.
-
-    Raises:
-        UserError: it is no JSON object.
-    """
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"model {name}: its config.json is no JSON ({one_line(error)}).") from None
-    if not isinstance(config, dict):
-        raise UserError(f"model {name}: its config.json holds no JSON object.")
-    return config
 
 
 def runs_own_code(name: str, folder: Path, allow: Iterable[str]) -> bool:

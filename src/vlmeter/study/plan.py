@@ -20,7 +20,10 @@ from vlmeter.data.source import draw_sample, open_source
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
+from vlmeter.models.config_file import read_config
+from vlmeter.models.job import ModelSource
 from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
 from vlmeter.study.obstacles import Obstacles
@@ -173,19 +176,13 @@ def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]
 def _estimate_model_need(
     study: Study, model: str, dtype: str, name: str, is_fetched: bool, retry_policy: RetryPolicy
 ) -> Need:
-    # Imported here: transformers takes a second, and a plan of stored models needs none.
-    from vlmeter.models.support import check_model_type, read_config  # noqa: PLC0415
-
     source = study.model_job(model, dtype).source
-    own_code = "remote_code" in source.allow
-    accept = partial(check_model_type, source.name, own_code=own_code)
-    if source.path is not None and (Path(source.path) / "config.json").is_file():
-        try:
-            accept(read_config(source.name, Path(source.path)).get("model_type"))
-        except UnsupportedError as refusal:
-            return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
-        except UserError as error:
-            return Need(name, None, None, problem=str(error))
+    try:
+        _check_local_config(source)
+    except UnsupportedError as refusal:
+        return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
+    except UserError as error:
+        return Need(name, None, None, problem=str(error))
     if source.hub is not None:
         # A local model needs no Hub.
         from vlmeter.models.hub_files import fetch_size  # noqa: PLC0415
@@ -193,7 +190,9 @@ def _estimate_model_need(
 
         choose = partial(choose_files, source.hub, allow=source.allow)
         try:
-            size = fetch_size(source.hub, source.revision, choose, retry_policy, accept)
+            size = fetch_size(
+                source.hub, source.revision, choose, retry_policy, partial(_check_type, source)
+            )
         except UnsupportedError as refusal:
             return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
         except UserError as error:
@@ -211,6 +210,16 @@ def _estimate_model_need(
         fetch = 0
     weights = numbers * _BYTES_PER_NUMBER[dtype]
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")
+
+
+def _check_local_config(source: ModelSource) -> None:
+    if source.path is not None and (Path(source.path) / "config.json").is_file():
+        _check_type(source, read_config(source.name, Path(source.path)).get("model_type"))
+
+
+def _check_type(source: ModelSource, model_type: str | None) -> None:
+    if model_type is not None and "remote_code" not in source.allow:
+        check_packages(source.name, model_type)
 
 
 def _count_parameters(file: Path) -> int:

@@ -1,7 +1,14 @@
 import pytest
+from transformers.models.auto.auto_mappings import IMAGE_PROCESSOR_MAPPING_NAMES
 
 from vlmeter.models import packages
-from vlmeter.models.packages import describe_missing, explaining_lacks, list_missing
+from vlmeter.models.doors import MODEL_CLASSES
+from vlmeter.models.packages import (
+    TORCHVISION_ALONE,
+    describe_missing,
+    explaining_lacks,
+    list_missing,
+)
 from vlmeter.status import UnsupportedError
 
 TIMM = (
@@ -56,3 +63,9 @@ def test_what_is_installed_is_not_missing(monkeypatch):
         "it needs num2words and timm, which are not installed: run `pip install num2words timm` "
         "and run again"
     )
+
+
+def test_the_types_that_want_torchvision_are_those_of_transformers():
+    by_type = IMAGE_PROCESSOR_MAPPING_NAMES.items()
+    without_pil = {name for name, forms in by_type if forms and "pil" not in forms}
+    assert set(TORCHVISION_ALONE) == without_pil & MODEL_CLASSES.keys()

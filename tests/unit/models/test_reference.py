@@ -6,8 +6,9 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES,
 )
 
+from vlmeter.models.packages import list_packages
 from vlmeter.models.reference import PAGE, format_type_row
-from vlmeter.models.support import PROVED, list_packages
+from vlmeter.models.support import PROVED
 
 
 @pytest.fixture(scope="module")

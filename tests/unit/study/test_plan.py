@@ -58,7 +58,7 @@ def test_of_several_models_the_disk_holds_all_and_the_memory_the_largest(
 
 @pytest.mark.parametrize(
     ("model_type", "reason"),
-    [("bert", "has no model of it for image and text"), ("llama4", "run `make setup-video`")],
+    [("smolvlm", "run `pip install num2words`"), ("llama4", "run `make setup-video`")],
 )
 def test_cells_of_a_model_that_cannot_be_used_are_no_cells_that_can_run(
     config, tmp_path, monkeypatch, model_type, reason
