@@ -102,7 +102,7 @@ def _find_package(error: Exception) -> str | None:
     words = " ".join(str(error).split())
     if isinstance(error, ValueError) and "Missing optional dependencies" not in words:
         return None
-    names = [found[1].lower() for pattern in _NAMED if (found := pattern.search(words))]
+    names = [match[1].lower() for pattern in _NAMED if (match := pattern.search(words))]
     if isinstance(error, ModuleNotFoundError) and error.name:
         names.insert(0, error.name.split(".")[0])
     # A package of the Python index has a shorter name; own code may say anything.
