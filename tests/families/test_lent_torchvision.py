@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from python_path import search_first
 from tiny_video import FAMILIES
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -17,7 +18,7 @@ def test_families_that_need_torchvision_are_measured_with_it():
             *(sys.executable, "-m", "pytest", "-p", "lent_torchvision", "-n", "0", "-k", wanted),
             Path(__file__).with_name("test_every_family.py"),
         ],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
+        env={**os.environ, **search_first(SUPPORT)},
         capture_output=True,
         text=True,
         encoding="utf-8",

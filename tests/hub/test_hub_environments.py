@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants, snapshot_download
+from python_path import search_first
 
 SUPPORT = Path(__file__).parents[1] / "support"
 UNREACHABLE = "http://127.0.0.1:9"
@@ -23,7 +24,7 @@ def fetch_in_a_process(folder, *fetches, limit_bytes=None, **environment) -> lis
 
     process = subprocess.run(
         [sys.executable, SUPPORT / "fetches.py", folder, *fetches],
-        env={**os.environ, "PYTHONPATH": str(SUPPORT), **environment},
+        env={**os.environ, **search_first(SUPPORT), **environment},
         capture_output=True,
         text=True,
         check=False,

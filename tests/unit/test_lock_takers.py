@@ -1,10 +1,10 @@
 """Who measures has its device to itself, and whoever else works has the lock of those that work."""
 
 import ast
-import os
 from pathlib import Path
 
 import pytest
+from python_path import search_first
 
 REPOSITORY = Path(__file__).parents[2]
 FAKE_NVML = REPOSITORY / "tests/workflow/fakes/gpu"
@@ -55,9 +55,8 @@ def work():
     ],
 )
 def test_a_job_works_under_the_lock_of_what_it_does(run_python, tmp_path, job, lock):
-    search = os.pathsep.join([str(FAKE_NVML), os.environ.get("PYTHONPATH", "")])
     code = f"{NOTE_LOCKS}scripting.{job}\nassert held == []"
-    done = run_python(code, PYTHONPATH=search, FAKE_GPUS="2", CUDA_VISIBLE_DEVICES="0,1")
+    done = run_python(code, **search_first(FAKE_NVML), FAKE_GPUS="2", CUDA_VISIBLE_DEVICES="0,1")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "held").read_text() == lock
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from python_path import search_first
 from study_factory import make_outline
 
 from vlmeter.results.outline import Outline
@@ -100,7 +101,7 @@ def seen_by_cuda(run_python, tmp_path):
         done = run_python(
             f"{PREAMBLE}run_measuring_job('a.log', 'cuda', {gpus}, lambda: "
             "print(os.environ.get('CUDA_VISIBLE_DEVICES')))",
-            PYTHONPATH=os.pathsep.join([str(FAKE_NVML), os.environ.get("PYTHONPATH", "")]),
+            **search_first(FAKE_NVML),
             FAKE_GPUS="3",
             CUDA_VISIBLE_DEVICES=visible,
         )
@@ -161,7 +162,7 @@ def test_a_job_takes_its_locks_while_it_works_and_no_others(run_python, tmp_path
         f"{job}lambda: print(*map(look, {NAMES})))\n"
         # Descriptor 1 is the log's by now.
         f"print(*map(look, {NAMES}), flush=True)",
-        PYTHONPATH=os.pathsep.join([str(FAKE_NVML), os.environ.get("PYTHONPATH", "")]),
+        **search_first(FAKE_NVML),
         FAKE_GPUS="3",
         CUDA_VISIBLE_DEVICES="0,1,2",
     )

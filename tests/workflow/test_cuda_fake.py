@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from python_path import search_first
 from studytree import REPOSITORY
 
 GPU = "GPU-00000000-0000-0000-0000-000000000001"
@@ -38,7 +39,7 @@ def answers():
         [sys.executable, "-c", PROGRAM, json.dumps(list(ANSWERS))],
         env={
             **os.environ,
-            "PYTHONPATH": str(REPOSITORY / "tests/workflow/fakes/cuda"),
+            **search_first(REPOSITORY / "tests/workflow/fakes/cuda"),
             "CUDA_VISIBLE_DEVICES": GPU,
         },
         capture_output=True,
