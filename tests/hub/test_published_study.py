@@ -100,7 +100,7 @@ def test_the_published_study_runs_against_the_hub(hub, tree):
     config = write_config(tree)
 
     with restrict_to_a_core():
-        run = tree.run(configfile=config, forked=True)
+        run = tree.run(configfile=config)
 
     assert run.code == 0, run.text
     results = tree.path(RESULTS)
