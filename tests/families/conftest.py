@@ -1,5 +1,6 @@
 """Tiny checkpoints of every family, and what the rules before a cell leave for each."""
 
+import gc
 import io
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,6 +43,9 @@ def checkpoint(tmp_path_factory):
         if name not in written:
             written[name] = tmp_path_factory.mktemp("checkpoint") / name
             tiny_families.write_checkpoint(name, written[name])
+            # The family's modules are imported and stay, as `tests/conftest.py` says of others.
+            gc.collect()
+            gc.freeze()
         return written[name]
 
     return folder

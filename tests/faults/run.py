@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "workflow/plugins")]
 
 from faults import FAULTS, NEED_MOUNTS, Fault, may_mount  # noqa: E402
 from study import Study  # noqa: E402

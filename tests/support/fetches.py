@@ -1,6 +1,7 @@
 """Fetches in a process of its own, with another environment, and prints the results as JSON.
 
-Arguments: a folder to write to, and for each fetch `kind@repository@commit`.
+Arguments: a folder to write to, and for each fetch `kind@repository@commit`; where a file is to be
+missing by then, `kind@repository@commit@file`.
 """
 
 import json
@@ -22,8 +23,12 @@ from vlmeter.storage.files import read_json
 from vlmeter.storage.parquet import read_table
 
 
-def fetch(folder: Path, kind: str, name: str, commit: str) -> dict[str, object]:
+def fetch(
+    folder: Path, kind: str, name: str, commit: str, lost: str | None = None
+) -> dict[str, object]:
     """Return the manifest, or the error and whether the folder holds no result."""
+    if lost is not None:
+        Path(lost).unlink()
     fetcher = Fetcher(folder)
     repo = Repo(f"{kind}s", name, commit, {})
     try:

@@ -9,7 +9,7 @@ from studytree import Outcome, Tree
 
 def _run_new_tree(folder: Path) -> tuple[Tree, Outcome]:
     tree = Tree.new(folder)
-    return tree, tree.run(unaided=True, forked=True)
+    return tree, tree.run(unaided=True)
 
 
 @pytest.fixture(scope="session")

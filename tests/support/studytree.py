@@ -9,14 +9,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from snakemake_server import run_snakemake, runs_alike
+from fork_server import run_forked, start_server, starts_alike
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = REPOSITORY / "tests/workflow"
+FAKES = HERE / "fakes"
 PARTS = ("Snakefile", "workflow", "config", "report", "envs", "profiles", "src", "demo")
 CONFIG = "study.yaml"
 RESULTS = "results/small"
@@ -27,6 +29,8 @@ Job = tuple[str, ...]
 
 AIDS = ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")
 """What keeps libraries off the network, or makes them fail there at once."""
+START = {**os.environ, "HF_HUB_OFFLINE": "1"}
+"""What the process sees that commands are forks of."""
 NETWORK_LOG = ".network"
 SECRET = "hf_this_must_stand_nowhere"
 WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
@@ -227,7 +231,7 @@ class Tree:
         for name in PARTS:
             source = REPOSITORY / name
             if source.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                ignored = shutil.ignore_patterns("*.egg-info")
                 shutil.copytree(source, folder / name, ignore=ignored)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -315,7 +319,7 @@ class Tree:
             gpus: How many GPUs the machine has where `gpu` or `cuda` is among the fakes.
         """
         inherited = {key: os.environ[key] for key in os.environ if not key.startswith("SNAKEMAKE_")}
-        search = [HERE / "fakes" / name for name in (*fakes, "cells")]
+        search = [FAKES / name for name in (*fakes, "cells")]
         search += [(self.checkout or self.folder) / "src", HERE / "plugins"]
         return {
             **inherited,
@@ -358,14 +362,11 @@ class Tree:
             quick: All cells that run have an end that measures nothing: torch stays out.
             unaided: Nothing asks the libraries to stay off the network, and there is a secret in
                 the environment. Who asks the network is noted in `NETWORK_LOG`.
-            forked: Jobs are forks of a process that has imported torch and more, which takes as
-                long as the imports of one cell.
+            forked: Jobs are forks of a process that has imported torch and more.
         """
         environment = self.environment(*fakes, endings=endings, gpus=gpus)
         if quick:
             environment["CELLS_ARE_QUICK"] = "1"
-        if forked:
-            environment["FORKED_JOBS"] = "1"
         if unaided:
             environment = {
                 **{key: environment[key] for key in environment if key not in AIDS},
@@ -377,14 +378,26 @@ class Tree:
         arguments = (*arguments, "--nocolor", "--logger", "jobs")
         if configfile is not None:
             arguments = (*arguments, "--configfile", configfile)
-        # What a fake does when Python starts, only a process of its own does.
-        if "NETWORK_LOG" in environment or "cuda" in fakes or not runs_alike(environment):
-            code, text = self._start_snakemake(arguments, environment, unaided=unaided)
+        if forked:
+            environment = fork_jobs(environment)
+        if _starts_like_the_server(environment):
+            code, text = self._fork_snakemake(arguments, environment)
         else:
-            code = run_snakemake(arguments, self.folder, environment)
-            text = self.path(".printed").read_text()
+            code, text = self._start_snakemake(arguments, environment, unaided=unaided)
         lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
         return Outcome(code, text, tuple(map(json.loads, lines)))
+
+    def _fork_snakemake(
+        self, arguments: Iterable[str], environment: dict[str, str]
+    ) -> tuple[int, str]:
+        """Run Snakemake in a fork of the server; return its exit code and what it printed."""
+        command = ["snakemake", *arguments]
+        with self.path(".printed").open("w+") as printed:
+            code = run_forked(
+                _find_server(), command, str(self.folder), environment, printed.fileno()
+            )
+            printed.seek(0)
+            return code, printed.read()
 
     def _start_snakemake(
         self, arguments: Iterable[str], environment: dict[str, str], *, unaided: bool
@@ -421,6 +434,26 @@ class Tree:
         assert outcome.code == 0, outcome.text
         return outcome
 
-    def run(self, *targets: str, **options: Any) -> Outcome:
-        """Run the study, or some targets of it."""
-        return self.snakemake(*targets, "--cores", "2", **options)
+    def run(self, *targets: str, forked: bool = True, **options: Any) -> Outcome:
+        """Run the study, or some targets of it; its jobs start Python anew if not `forked`."""
+        return self.snakemake(*targets, "--cores", "2", forked=forked, **options)
+
+
+def fork_jobs(environment: dict[str, str]) -> dict[str, str]:
+    """An environment under which Snakemake's jobs are forks, whoever starts it."""
+    server = _find_server() if _starts_like_the_server(environment) else ""
+    profile = str(HERE / "plugins/profile_of_forks")
+    return {**environment, "FORKED_JOBS": server, "SNAKEMAKE_PROFILE": profile}
+
+
+def _starts_like_the_server(environment: dict[str, str]) -> bool:
+    """Say whether a fork of the server is what a new process would be under an environment."""
+    # What these two do when Python starts, they do for all that is imported after it.
+    special = "NETWORK_LOG" in environment or str(FAKES / "cuda") in environment["PYTHONPATH"]
+    return not special and starts_alike(environment, START)
+
+
+@cache
+def _find_server() -> str:
+    """The process that the commands of all tests are forks of."""
+    return start_server(START)

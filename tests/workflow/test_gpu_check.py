@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studytree import REPOSITORY, Tree
+from studytree import REPOSITORY, Tree, fork_jobs
 
 STEPS = ("versions", "smoke", "core", "truth")
 WELL, BEYOND_BOUND = 0, 2
@@ -26,7 +26,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, script, "--device", "cpu", "--short", "--into", str(into), *limit],
         cwd=tree.folder,
-        env=tree.environment(),
+        env=fork_jobs(tree.environment()),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

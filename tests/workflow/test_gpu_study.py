@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from studytree import REPOSITORY, Tree
+from studytree import REPOSITORY, Tree, fork_jobs
 
 STANDIN: dict[str, Any] = {
     "study": "standin",
@@ -50,7 +50,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     done = subprocess.run(
         ["make", "-o", installed, f"VENV={sys.prefix}", "MEASURED=standin.yaml", "measurements"],
         cwd=tree.folder,
-        env=tree.environment("cuda"),
+        env=fork_jobs(tree.environment("cuda")),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

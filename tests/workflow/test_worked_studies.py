@@ -65,7 +65,7 @@ def run(fresh: Tree) -> Any:
 
     def done(values: dict[str, Any]) -> str:
         fresh.write_config(values)
-        outcome = fresh.run(forked=True)
+        outcome = fresh.run()
         assert outcome.code == 0, outcome.text
         return Path(fresh.path(f"results/{values['study']}/report.md")).read_text(encoding="utf-8")
 

@@ -266,10 +266,10 @@ def full_width(vision_layers, qformer_layers, text_layers):
     config._attn_implementation = "eager"
     with torch.device("meta"):
         model = Blip2ForConditionalGeneration(config)
-    model.to(torch.bfloat16).to_empty(device="cpu")
+    model.to_empty(device="cpu")
     ids = torch.cat([torch.full((1, 32), 50265), torch.full((1, 9), 5)], dim=1)
     inputs = {
-        "pixel_values": torch.zeros(1, 3, 224, 224, dtype=torch.bfloat16),
+        "pixel_values": torch.zeros(1, 3, 224, 224),
         "input_ids": ids,
         "attention_mask": torch.ones_like(ids),
     }

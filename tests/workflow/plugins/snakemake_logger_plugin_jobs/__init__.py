@@ -1,6 +1,7 @@
 """A Snakemake logger plugin: a JSON line for every job that runs, or would run in a dry run.
 
 Snakemake's text shows a rule's message instead of its name and wildcards; the events hold both.
+A run that the tests started ends with them.
 """
 
 import json
@@ -9,6 +10,7 @@ from logging import LogRecord
 from pathlib import Path
 
 import forked_jobs
+from fork_server import die_with_parent
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -21,6 +23,7 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
+        die_with_parent()
         if "FORKED_JOBS" in os.environ:
             forked_jobs.install()
 

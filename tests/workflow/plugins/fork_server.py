@@ -1,0 +1,211 @@
+"""A process that has imported what takes long, and forks commands: Snakemake and its jobs.
+
+A dry run of a small study spends three quarters of its time with imports, and a job of a tiny model
+nearly all of it. What is left is the same: a process of its own with its exit code, under the
+environment, the fakes and the folder of the run, whose modules of VLMeter are those of its tree.
+"""
+
+import atexit
+import ctypes
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+PR_SET_PDEATHSIG = 1
+IMPORTED = (
+    *("snakemake.cli", "snakemake.script", "snakemake.storage", "nbformat", "smart_open"),
+    *("torch.utils.flop_counter", "torch.profiler", "torch._dynamo.utils", "torchao.quantization"),
+    "transformers.models.blip_2.modeling_blip_2",
+    "transformers.models.blip_2.processing_blip_2",
+    "transformers.models.auto.modeling_auto",
+    "transformers.video_processing_utils",
+    *("codecarbon", "datasets", "fvcore.nn", "httpx2", "jinja2", "jiwer", "markdown_it"),
+    *("matplotlib.pyplot", "pandas", "psutil", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+)
+"""What jobs import besides VLMeter, which each takes from its own tree."""
+FAKED = ("pynvml", "codecarbon", "sitecustomize")
+"""What has a stand-in in the folders of fakes or has imported one: imported anew."""
+READ_AT_START = ("LANG", "LC_", "PYTHON", "HF_")
+"""Beginnings of what Python and the imported libraries read once."""
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent dies; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def starts_alike(environment: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Say whether a process would start under one environment as under the other."""
+    return _list_start_settings(environment) == _list_start_settings(other)
+
+
+def _list_start_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START) and name != "PYTHONPATH"
+    }
+
+
+def start_server(environment: Mapping[str, str]) -> str:
+    """Start a server, which lives as long as this process; return its address."""
+    folder = tempfile.TemporaryDirectory(prefix="forks-")
+    address = f"{folder.name}/server"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        # Whoever asks before everything is imported, waits.
+        listening.listen()
+        server = subprocess.Popen(
+            [sys.executable, __file__, str(listening.fileno())],
+            env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            pass_fds=[listening.fileno()],
+            stdin=subprocess.PIPE,
+        )
+    atexit.register(folder.cleanup)
+    # The end of its input ends it, and who measures this process has measured it too.
+    atexit.register(server.communicate)
+    return address
+
+
+def run_forked(
+    address: str, command: Sequence[str], folder: str, environment: Mapping[str, str], printed: int
+) -> int:
+    """Run a command in a folder under an environment; return its exit code.
+
+    Args:
+        address: Of the server.
+        command: `snakemake` with its arguments, or a script.
+        folder: Where it works.
+        environment: What it sees.
+        printed: The file descriptor of what it prints.
+    """
+    request = {"command": command, "folder": folder, "environment": {**environment}}
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        socket.send_fds(server, [b"\0"], [printed])
+        server.sendall(f"{json.dumps(request)}\n".encode())
+        answer = server.makefile().readline()
+    return int(answer) if answer else -signal.SIGKILL
+
+
+def serve(listening: socket.socket) -> None:
+    """Import, then fork what is asked for until the standard input ends, or the parent does."""
+    die_with_parent()
+    for name in IMPORTED:
+        importlib.import_module(name)
+    sys.modules["snakemake.cli"].get_argument_parser()
+    gc.freeze()
+    keepers = []
+    while listening in select.select([listening, sys.stdin], [], [])[0]:
+        connection, _ = listening.accept()
+        keeper = os.fork()
+        if keeper == 0:
+            listening.close()
+            die_with_parent()
+            _keep(connection)
+        connection.close()
+        keepers = [pid for pid in (*keepers, keeper) if os.waitpid(pid, os.WNOHANG)[0] == 0]
+    for pid in keepers:
+        os.waitpid(pid, 0)
+
+
+def _keep(connection: socket.socket) -> None:
+    """Run a command in a fork and answer with its exit code; kill it if nobody waits any more."""
+    _, (printed,), _, _ = socket.recv_fds(connection, 1, 1)
+    request = connection.makefile().readline()
+    command = os.fork()
+    if command == 0:
+        connection.close()
+        die_with_parent()
+        for stream in (1, 2):
+            os.dup2(printed, stream)
+        os.close(printed)
+        _run(**json.loads(request))
+    ended = os.pidfd_open(command)
+    if ended not in select.select([ended, connection], [], [])[0]:
+        os.kill(command, signal.SIGKILL)
+        os._exit(0)
+    _, status = os.waitpid(command, 0)
+    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def _run(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:
+    """Do what Python does with the command when it starts, and end as it ends."""
+    code = 1
+    try:
+        os.chdir(folder)
+        _take_on(environment)
+        sys.argv = [*command]
+        if command[0] == "snakemake":
+            sys.path.insert(0, folder)
+            from snakemake import cli
+
+            cli.main()
+        else:
+            # A job refuses to measure where torch is there before the child that measures.
+            sys.meta_path.insert(0, Imported(sys.modules.pop("torch")))
+            runpy.run_path(command[0], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _take_on(environment: dict[str, str]) -> None:
+    """Be in an environment as if started in it, fakes and all."""
+    before, after = (_list_search_path(names) for names in (os.environ, environment))
+    os.environ.clear()
+    os.environ.update(environment)
+    if before != after:
+        sys.path[:] = [*after, *(path for path in sys.path if path not in before)]
+        for name in [name for name in sys.modules if name.partition(".")[0] in FAKED]:
+            del sys.modules[name]
+        importlib.import_module("sitecustomize")
+
+
+def _list_search_path(environment: Mapping[str, str]) -> list[str]:
+    return [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+
+
+class Imported(MetaPathFinder, Loader):
+    """Gives torch, which is imported already, to a job, with the threads that it sets."""
+
+    def __init__(self, torch: ModuleType) -> None:
+        self._module, self._spec = torch, torch.__spec__
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == self._module.__name__ else None
+
+    def create_module(self, _: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec
+        if "OMP_NUM_THREADS" in os.environ:
+            module.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))
