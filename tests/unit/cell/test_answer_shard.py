@@ -22,11 +22,11 @@ from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import UserError
 from vlmeter.results.cell import RecordCell
 from vlmeter.status import Status
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.files import file_sha256, read_json, write_json, write_placed_json
 from vlmeter.storage.parquet import read_table, write_table
 
 SAMPLES, BATCH_SIZE = 11, 2
-CELL = "photos/c"
+CELL = "shards/photos/c"
 OK = Ending(Status.OK, None, None, attempt=1)
 
 
@@ -71,7 +71,7 @@ class Divided:
         )
 
     def write_costs(self, ending, figures, files):
-        write_json(self.costs, Measurement(ending, figures, files).as_plain())
+        write_placed_json(self.costs, Measurement(ending, figures, files).as_plain())
 
     def add(self, number, **changes):
         path = self.folder / CELL / f"{number}-of-3.json"
@@ -80,8 +80,8 @@ class Divided:
         answers = path.with_suffix(".parquet")
         write_table(answers, map(row, range(start, stop)), PREDICTIONS)
         files = {answers.stem: file_sha256(answers)}
-        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files, CELL)
-        write_json(path, replace(manifest, **changes).as_plain())
+        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files)
+        write_placed_json(path, replace(manifest, **changes).as_plain())
         return path
 
     def gather(self):
@@ -139,8 +139,6 @@ def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"cell": "photos/d"}, r"2-of-3\.json is that of photos/d/2-of-3: delete it"),
-        ({"shard": Shard(1, 3)}, r"2-of-3\.json is that of photos/c/1-of-3: delete it"),
         ({"images_sha256": "others"}, r"2-of-3\.json is of other images than the costs"),
         ({"start": 2}, r"2-of-3\.json does not go on where the shard before ended"),
         ({"rows": 3}, r"2-of-3\.json does not go on where the shard before ended"),
@@ -222,5 +220,4 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         0,
         0,
     )
-    assert manifest["cell"] == f"{job.cell.dataset}/{job.cell.id}"
     assert read_table(outputs.answers) == []
