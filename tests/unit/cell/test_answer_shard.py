@@ -1,5 +1,6 @@
 """A divided cell is the undivided one: every sample once, in the same batches, or a reason."""
 
+import json
 import pickle
 from dataclasses import asdict, replace
 from itertools import pairwise, permutations
@@ -65,9 +66,9 @@ class Divided:
         self.write_costs(OK, self.figures, {"timings": file_sha256(timings)})
         self.shards = [self.add(number) for number in (1, 2, 3)]
         self.outputs = GatheredOutputs(
-            measurement=folder / "cell/measurement.json",
-            predictions=folder / "cell/predictions.parquet",
-            timings=folder / "cell/timings.parquet",
+            measurement=folder / "cells/photos/c/measurement.json",
+            predictions=folder / "cells/photos/c/predictions.parquet",
+            timings=folder / "cells/photos/c/timings.parquet",
         )
 
     def write_costs(self, ending, figures, files):
@@ -107,6 +108,8 @@ def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
     predictions, timings = divided.outputs.predictions, divided.outputs.timings
     assert predictions.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert timings.read_bytes() == divided.costs.with_name("timings.parquet").read_bytes()
+    plain = json.loads(divided.outputs.measurement.read_text(encoding="utf-8"))
+    assert plain["place"] == "cells/photos/c/measurement.json"
     assert measurement == {
         **read_json(divided.costs),
         "files": {"predictions": file_sha256(predictions), "timings": file_sha256(timings)},
@@ -220,4 +223,5 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         0,
         0,
     )
+    assert json.loads(outputs.manifest.read_text(encoding="utf-8"))["place"] == "1-of-2.json"
     assert read_table(outputs.answers) == []

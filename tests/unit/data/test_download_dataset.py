@@ -33,6 +33,8 @@ def download(tmp_path):
         download_dataset(make_dataset_job(source, task, n, **columns), samples, manifest)
         described = read_samples_manifest(manifest)
         assert described.sha256 == file_sha256(samples)
+        plain = json.loads(manifest.read_text(encoding="utf-8"))
+        assert plain["place"] == "data/samples.json"
         return read_table(samples), described
 
     return run
