@@ -11,6 +11,7 @@ from study_steps import write_study
 
 from vlmeter.results.gates import GatePlan, Judgement, Verdict
 from vlmeter.results.judge_gates import judge_gates
+from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import CellKey
 from vlmeter.storage.typed import from_plain
@@ -18,7 +19,10 @@ from vlmeter.storage.typed import from_plain
 BASE = CellKey("textvqa", cell_id(AXES))
 SIXTEEN = CellKey("textvqa", cell_id({**AXES, "batch_size": 16}))
 CUDA = CellKey("textvqa", cell_id({**AXES, "device": "cuda", "dtype": "fp16"}))
-COLUMNS = {"latency": "s", "energy": "J", "wer_value": "", "peak_memory_bytes": "B"}
+COLUMNS = {
+    column.name: column.unit for column in SUMMARY_COLUMNS if column.kind in ("number", "integer")
+}
+"""Units of the columns that can be gated."""
 
 
 def plan_gate(metric: str, *cells: CellKey, **limits: Any) -> GatePlan:

@@ -47,7 +47,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import file_sha256, file_xxh3, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.parquet import write_table
-from vlmeter.storage.svg import add_checksum
+from vlmeter.storage.svg import write_svg
 
 SOURCE = Path(__file__).parents[2] / "src/vlmeter"
 CHECKS = {"check_whole": 1, "read_checked": 1, "check_files": 1, "check_tables": 2}
@@ -78,12 +78,14 @@ class Kept:
         self.collect(folder / "gallery")
         self.figure = folder / "figures/batch.svg"
         self.figure.parent.mkdir()
-        self.figure.write_text(add_checksum('<svg xmlns="http://www.w3.org/2000/svg"/>\n'))
+        write_svg(self.figure, '<svg xmlns="http://www.w3.org/2000/svg"/>\n')
         self.samples = self.files.manifests[0].with_suffix(".parquet")
         self.measurement = self.cell / "measurement.json"
         answers = {"predictions": file_sha256(self.cell / "predictions.parquet")}
-        self.figures = make_figures(CELL, 0.1)
-        write_json(self.measurement, Measurement(OK, self.figures, answers).as_plain())
+        figures = make_figures(CELL, 0.1)
+        answered = replace(figures.provenance, samples_sha256=file_sha256(self.samples))
+        figures = replace(figures, provenance=answered)
+        write_json(self.measurement, Measurement(OK, figures, answers).as_plain())
 
     def aggregate(self, into: Path) -> None:
         files, out = self.files, Files(into)
@@ -131,9 +133,7 @@ class Divided:
         write_json(self.costs, Measurement(OK, figures, timings).as_plain())
         only = Shard(1, 1)
         images, files = figures.provenance.images_sha256, {"1-of-1": file_sha256(self.answers)}
-        manifest = ShardManifest(
-            OK, only, *find_borders(2, 1, only), 2, images, files, "/".join(folder.parts[-2:])
-        )
+        manifest = ShardManifest(OK, only, *find_borders(2, 1, only), 2, images, files)
         write_json(self.shard, manifest.as_plain())
 
     def gather(self, into: Path) -> None:

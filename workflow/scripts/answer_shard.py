@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 from vlmeter.cell.answer_shard import ShardOutputs, answer_shard
 from vlmeter.cell.job import CellInputs, JobAttempt, ShardJob
 from vlmeter.scripting import run_measuring_job
+from vlmeter.storage.typed import from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 params = snakemake.params.job
-job = ShardJob.from_params(params)
+job = from_params(ShardJob, params)
 run_measuring_job(
     snakemake.log[0],
     job.cell.axes.device,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.machine.job import MachineJob
 from vlmeter.scripting import run_measuring_job
+from vlmeter.storage.typed import from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,6 +16,6 @@ run_measuring_job(
     "cpu",
     0,
     describe_machine,
-    MachineJob.from_params(snakemake.params.machine),
+    from_params(MachineJob, snakemake.params.machine),
     Path(snakemake.output.machine),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import DatasetJob
 from vlmeter.scripting import run_keyed_job
+from vlmeter.storage.typed import from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,7 +15,7 @@ run_keyed_job(
     snakemake.log[0],
     snakemake.params.key,
     download_dataset,
-    DatasetJob.from_params(snakemake.params.dataset),
+    from_params(DatasetJob, snakemake.params.dataset),
     Path(snakemake.output.samples),
     Path(snakemake.output.manifest),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob
 from vlmeter.scripting import run_keyed_job
+from vlmeter.storage.typed import from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,6 +15,6 @@ run_keyed_job(
     snakemake.log[0],
     snakemake.params.key,
     fetch_model,
-    ModelJob.from_params(snakemake.params.model),
+    from_params(ModelJob, snakemake.params.model),
     Path(snakemake.output.manifest),
 )

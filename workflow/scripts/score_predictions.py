@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from vlmeter.results.job import ScoreJob
 from vlmeter.results.score_predictions import score_predictions
 from vlmeter.scripting import run_job
+from vlmeter.storage.typed import from_params
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,5 +18,5 @@ run_job(
     Path(snakemake.input.predictions),
     Path(snakemake.input.samples).with_suffix(".parquet"),
     Path(snakemake.output.record),
-    ScoreJob.from_params(snakemake.params.score),
+    from_params(ScoreJob, snakemake.params.score),
 )

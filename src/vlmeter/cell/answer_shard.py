@@ -12,7 +12,7 @@ from vlmeter.cell.job import CellInputs, JobAttempt, Shard, ShardJob
 from vlmeter.cell.shard import ShardManifest
 from vlmeter.data.manifests import read_images_manifest
 from vlmeter.status import Failure
-from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.files import file_sha256, write_placed_json
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,8 @@ def answer_shard(
             left_out=left_out,
             images_sha256=images.sha256,
             files={outputs.answers.stem: file_sha256(outputs.answers)},
-            cell=f"{job.cell.dataset}/{job.cell.id}",
         )
-        write_json(outputs.manifest, result.as_plain())
+        write_placed_json(outputs.manifest, result.as_plain())
 
     run_cell_job(job, attempt, inputs, outputs.manifest, timeout_s, work, write_failure)
 

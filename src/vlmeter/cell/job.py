@@ -13,7 +13,6 @@ from vlmeter.axes import Axes
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.optimization import Optimization
-from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class Job:
     """Digest of the code that does its work."""
     software: dict[str, str]
     """Versions of the libraries that decide its figures."""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, object]) -> Self:
-        """Build it from its plain form."""
-        return from_plain(cls, dict(params), Path("the job's params"))
 
     def as_params(self) -> dict[str, object]:
         """Return its plain form."""

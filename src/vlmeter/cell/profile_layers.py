@@ -11,7 +11,7 @@ from vlmeter.cell.job import CellInputs, JobAttempt, LayersJob
 from vlmeter.cell.layers_record import LayersFigures, LayersRecord
 from vlmeter.measure.layers.result import LayerRow
 from vlmeter.status import Failure
-from vlmeter.storage.files import file_sha256, write_json, write_text
+from vlmeter.storage.files import file_sha256, write_placed_json, write_text
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def profile_layers(
             figures=figures,
             files={"table": file_sha256(outputs.table)},
         )
-        write_json(outputs.record, result.as_plain())
+        write_placed_json(outputs.record, result.as_plain())
 
     run_cell_job(job, attempt, inputs, outputs.record, timeout_s, work, write_failure)
 

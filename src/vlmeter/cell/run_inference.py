@@ -9,7 +9,7 @@ from vlmeter.cell.job import CellInputs, CellJob, JobAttempt
 from vlmeter.cell.measurement import Figures, Measurement
 from vlmeter.measure.latency import Timing
 from vlmeter.status import Failure
-from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.files import file_sha256, write_placed_json
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def run_inference(
         _write_timings(outputs.timings, timings)
         files = {name: file_sha256(path) for name, path in outputs.tables.items()}
         result = Measurement(build_ending(attempt, failure), figures, files)
-        write_json(outputs.measurement, result.as_plain())
+        write_placed_json(outputs.measurement, result.as_plain())
 
     run_cell_job(job, attempt, inputs, outputs.measurement, timeout_s, work, write_failure)
 

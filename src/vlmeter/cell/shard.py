@@ -21,8 +21,6 @@ class ShardManifest:
     images_sha256: str
     files: dict[str, str]
     """SHA-256 of the table of answers, by its stem."""
-    cell: str
-    """Its data set and id, `photos/tiny-bs1`: shards of unlike cells are alike in all else."""
     left_out: int = 0
     """How many cannot be asked."""
 

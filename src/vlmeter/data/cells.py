@@ -6,7 +6,6 @@ whole float is written without its ".0". Anything else, such as a date, a truth 
 refused: a text made of it by chance would be scored as if someone had written it.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from vlmeter.data.columns import find_column, list_fields
+from vlmeter.data.json_values import Unreadable, parse_json
 from vlmeter.errors import listed, shorten
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -104,8 +104,8 @@ def parse_brackets(value: object) -> object:
     if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
         return value
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return value
 
 
@@ -181,6 +181,8 @@ def describe_kind(value: object, *, is_item: bool = False) -> str:
     if isinstance(value, Mapping):
         keys = f" with the keys {listed(list(value))}" if value else " without keys"
         return ("a table", "tables")[is_item] + keys
+    if isinstance(value, Unreadable):
+        return value.several if is_item else value.single
     if isinstance(value, list):
         first = next((each for each in value if each is not None), None)
         items = "" if first is None or is_item else f" of {describe_kind(first, is_item=True)}"

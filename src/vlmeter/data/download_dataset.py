@@ -18,7 +18,7 @@ from vlmeter.data.source import draw_sample, open_source, read_draw
 from vlmeter.data.synthetic import make_synthetic_rows
 from vlmeter.errors import UserError, shorten
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.files import file_sha256, read_json, write_json, write_placed_json
 from vlmeter.storage.parquet import count_rows, write_table
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def download_dataset(
         bad_samples=bad,
         sha256=file_sha256(samples),
     )
-    write_json(manifest, asdict(described))
+    write_placed_json(manifest, asdict(described))
 
 
 def _select_usable(
@@ -83,8 +83,9 @@ def _select_usable(
             id_ = sample.id
         if id_ in ids:
             raise UserError(
-                f'data set {dataset}: the id "{shorten(id_)}" stands more than once; '
-                f"give datasets.{dataset}.columns.id a unique column or leave it out."
+                f'data set {dataset}: the id "{shorten(id_)}" stands more than once, in Unicode\'s '
+                f"composed form (NFC); give datasets.{dataset}.columns.id a unique column or leave "
+                "it out."
             )
         ids.add(id_)
         if sample is not None:

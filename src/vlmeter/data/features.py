@@ -6,6 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from vlmeter.data.cells import Label
+from vlmeter.data.json_values import Unreadable
+from vlmeter.errors import shorten
 
 _FEATURES = b"huggingface"
 
@@ -54,9 +56,23 @@ def _list_rows(table: pa.Table) -> list[Cells]:
     table = _cast(table, pa.types.is_float32, pa.string(), pa.float64())
     try:
         return list(table.to_pylist())
-    except UnicodeDecodeError:
-        # Of bytes each cell is judged alone; one bad text would end the whole table.
-        return list(_cast(table, _is_text, pa.large_binary()).to_pylist())
+    except (ArithmeticError, ValueError):
+        # One bad value would end the whole table: each cell is judged alone, texts as bytes.
+        table = _cast(table, _is_text, pa.large_binary())
+        names = table.column_names
+        return [
+            {name: _read_cell(table.column(place)[row]) for place, name in enumerate(names)}
+            for row in range(len(table))
+        ]
+
+
+def _read_cell(cell: pa.Scalar) -> object:
+    """Return a cell as Python has it; Python's calendar ends where Arrow's goes on."""
+    try:
+        return cell.as_py()
+    except (ArithmeticError, ValueError):
+        kind = shorten(cell.type, 40)
+        return Unreadable(f"a {kind} out of range", f"values of {kind} out of range")
 
 
 def decode(table: pa.Table, features: Any) -> list[Cells]:  # noqa: ANN401

@@ -1,10 +1,6 @@
 """What the job of a data set is given: where its rows come from, and which of them are taken."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,3 @@ class DatasetJob:
     """Digest of a source on disk."""
     code: str = ""
     """Digest of the code of the job."""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, object]) -> "DatasetJob":
-        """Return the job of plain params."""
-        return from_plain(cls, dict(params), Path("the job's params"))

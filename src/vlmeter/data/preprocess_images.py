@@ -20,7 +20,7 @@ from vlmeter.data.manifests import ImagesManifest, UnusableSample, read_samples_
 from vlmeter.data.png_chunks import drop_metadata
 from vlmeter.data.samples import IMAGES
 from vlmeter.errors import UserError, shorten
-from vlmeter.storage.files import check_whole, file_sha256, write_json
+from vlmeter.storage.files import check_whole, file_sha256, write_placed_json
 from vlmeter.storage.parquet import count_rows, stream_table, write_table
 
 _LOG = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def preprocess_images(
         bad_samples=[*source.bad_samples, *bad],
         sha256=file_sha256(images),
     )
-    write_json(manifest, asdict(described))
+    write_placed_json(manifest, asdict(described))
 
 
 def _build_rows(

@@ -17,6 +17,7 @@ from vlmeter.data.job import DataSource
 from vlmeter.data.parquet_files import Row
 from vlmeter.data.samples import Sample
 from vlmeter.errors import UserError, shorten
+from vlmeter.storage.texts import compose
 
 _READERS: Mapping[str, Callable[[Cell], object]] = {
     "image": read_image,
@@ -41,12 +42,15 @@ def open_image_files(source: DataSource) -> ImageFiles:
 
 
 def make_id(row: Row, columns: Mapping[str, str]) -> str:
-    """Return a row's id; its number where the data set gives none, or none that can be read."""
+    """Return a row's id; its number where the data set gives none, or none that can be read.
+
+    Ids are in Unicode's composed form, so that those that look equal are equal.
+    """
     try:
         given = read_text(take_cell(row.values, columns["id"])) if "id" in columns else None
     except CellError:
         given = None
-    return given or f"row-{row.number}"
+    return compose(given) if given else f"row-{row.number}"
 
 
 def build_sample(
@@ -79,7 +83,7 @@ def build_sample(
     else:
         references = _select_filled_texts(read_texts(take("references")))
     return Sample(
-        id=read_text(take("id")) or make_id(row, columns),
+        id=compose(read_text(take("id")) or "") or make_id(row, columns),
         image=picture.data,
         file=picture.file,
         question=read_text(take("question")) or "",

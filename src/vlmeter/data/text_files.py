@@ -1,7 +1,6 @@
 """Tables of text: CSV, TSV and JSONL."""
 
 import csv
-import json
 import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, TextIO
 from vlmeter.data.cells import parse_brackets
 from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
 from vlmeter.data.features import Cells
+from vlmeter.data.json_values import parse_json
 from vlmeter.data.local_files import CSV_SUFFIXES, TEXT_SUFFIXES
 from vlmeter.data.parquet_files import Files, Row
 from vlmeter.errors import UserError, shorten
@@ -170,8 +170,8 @@ def _read_jsonl(path: Path) -> Iterator[Cells]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line, object_pairs_hook=_build_object)
-            except (ValueError, RecursionError) as error:
+                row = parse_json(line, _build_object)
+            except ValueError as error:
                 raise UserError(f"{path}: line {number} is no JSON ({shorten(error)}).") from None
             if not isinstance(row, dict):
                 raise UserError(f"{path}: line {number} is no JSON object, {{...}}.")

@@ -1,11 +1,8 @@
 """What the job that describes a machine is given."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vlmeter.measure.settings import EnergySettings
-from vlmeter.storage.typed import from_plain
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,3 @@ class MachineJob:
     """Digest of the code of the job."""
     software: dict[str, str] = field(default_factory=dict)
     """Versions by package."""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, object]) -> "MachineJob":
-        """Return the job of plain params."""
-        return from_plain(cls, dict(params), Path("the job's params"))

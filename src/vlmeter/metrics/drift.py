@@ -109,5 +109,7 @@ class Answers:
 
 def _read_predictions(path: Path) -> dict[str, str | None]:
     ids, predictions = read_columns(path, ["id", "prediction"]).columns
-    texts = pc.utf8_normalize(predictions.cast(pa.string()), form="NFC").to_pylist()
-    return dict(zip(ids.to_pylist(), texts, strict=True))
+    composed = (
+        pc.utf8_normalize(column.cast(pa.string()), form="NFC") for column in (ids, predictions)
+    )
+    return dict(zip(*(column.to_pylist() for column in composed), strict=True))

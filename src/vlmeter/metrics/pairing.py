@@ -1,7 +1,6 @@
 """Pairs samples with their predictions; each pass over the pairs reads the samples from disk."""
 
 import math
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from vlmeter.errors import UserError, listed
 from vlmeter.metrics.base import Example
 from vlmeter.metrics.figure import BadSample
 from vlmeter.storage.parquet import read_columns, stream_table
+from vlmeter.storage.texts import compose
 
 _SAMPLE_COLUMNS = ("id", "references", "choices", "answer_index")
 _NO_PREDICTION = -1
@@ -34,7 +34,7 @@ class Pairs(NamedTuple):
 
     def count_samples(self, ids: Iterable[str]) -> int:
         """Return how many samples have one of these ids."""
-        return int(pc.is_in(self.ids, pa.array(ids, pa.string())).true_count)
+        return int(pc.is_in(self.ids, pa.array(map(compose, ids), pa.string())).true_count)
 
 
 class Examples(Collection[Example]):
@@ -70,7 +70,7 @@ class Examples(Collection[Example]):
             for index, prediction in zip(paired, predictions, strict=True):
                 id_, references, choices, answer = (rows[index][name] for name in _SAMPLE_COLUMNS)
                 text, scores = prediction["prediction"], prediction.get("option_scores")
-                yield _build_example(id_, references, choices, answer, text, scores)
+                yield _build_example(compose(id_), references, choices, answer, text, scores)
             first += len(rows)
 
 
@@ -83,7 +83,10 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
     ids = _read_ids(read_columns(samples, _SAMPLE_COLUMNS[:1]))
     repeated = _count_repeated(ids)
     if repeated:
-        raise UserError(f"{samples} holds more than one sample of id {listed(list(repeated))}.")
+        raise UserError(
+            f"{samples} holds more than one sample of id {listed(list(repeated))}, in Unicode's "
+            "composed form (NFC)."
+        )
     table = read_columns(predictions, ("id", "prediction"), ("option_scores",))
     predicted_ids = _read_ids(table)
     prediction_counts = _count_repeated(predicted_ids)
@@ -106,7 +109,7 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
 
 
 def _read_ids(table: pa.Table) -> pa.Array:
-    column = table.column("id").cast(pa.string())
+    column = pc.utf8_normalize(table.column("id").cast(pa.string()), form="NFC")
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.string())
 
 
@@ -133,16 +136,11 @@ def _build_example(
     option_scores: Sequence[float | None] | None,
 ) -> Example:
     """Return a sample with its prediction. Without references the text of the answer is one."""
-    options = tuple(map(_compose, choices or ()))
-    texts = tuple(_compose(text or "") for text in references or ())
+    options = tuple(map(compose, choices or ()))
+    texts = tuple(compose(text or "") for text in references or ())
     if not texts and answer_index is not None and 0 <= answer_index < len(options):
         texts = (options[answer_index],)
     scores = None
     if option_scores is not None:
         scores = tuple(math.nan if score is None else score for score in option_scores)
-    return Example(id_, _compose(prediction), texts, options, answer_index, scores)
-
-
-def _compose(text: str) -> str:
-    """Return a text in Unicode's composed form: texts that look equal compare as equal."""
-    return unicodedata.normalize("NFC", text)
+    return Example(id_, compose(prediction), texts, options, answer_index, scores)

@@ -68,7 +68,7 @@ def read_scores(path: Path, figure: str) -> FigureScores:
     ids, values, weights = table.columns
     metadata = table.schema.field(figure).metadata or {}
     return FigureScores(
-        ids=tuple(ids.to_pylist()),
+        ids=tuple(pc.utf8_normalize(ids, form="NFC").to_pylist()),
         values=values.to_numpy(),
         weights=weights.to_numpy(),
         statistic=Statistic(metadata.get(_STATISTIC, b"ratio").decode()),

@@ -1,8 +1,6 @@
 """What the job of a model is given: where its weights come from, and their number format."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,3 @@ class ModelJob:
     """Digest of the code of the job."""
     software: dict[str, str] = field(default_factory=dict)
     """Versions by package."""
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> "ModelJob":
-        """Return the job of plain params."""
-        return cls(**{**params, "source": ModelSource(**params["source"])})

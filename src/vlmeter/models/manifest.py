@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from vlmeter.models.job import ModelSource
-from vlmeter.storage.files import json_digest, read_json, write_json
+from vlmeter.storage.files import json_digest, read_json, write_placed_json
 from vlmeter.storage.typed import from_plain
 
 
@@ -59,4 +59,4 @@ def write_model_manifest(path: Path, manifest: ModelManifest) -> None:
     plain = asdict(manifest)
     if manifest.unsupported is None:
         del plain["unsupported"]
-    write_json(path, plain)
+    write_placed_json(path, plain)

@@ -33,6 +33,7 @@ from vlmeter.storage.files import (
 )
 from vlmeter.storage.layout import CellFolder, DifferenceKey
 from vlmeter.storage.parquet import read_table
+from vlmeter.storage.texts import compose
 
 _LOG = logging.getLogger(__name__)
 _CELLS = 4
@@ -135,11 +136,15 @@ def _read_answers(row: SummaryRow, folder: CellFolder) -> _Answers:
     return _Answers(
         row=row,
         predictions={
-            entry["id"]: _Prediction(entry["prediction"], entry.get("prompt"))
+            compose(entry["id"]): _Prediction(_compose(entry["prediction"]), entry.get("prompt"))
             for entry in predictions
         },
         scores=read_scores(folder.scores, _choose_metric(row)),
     )
+
+
+def _compose(answer: str | None) -> str | None:
+    return None if answer is None else compose(answer)
 
 
 def _choose_metric(row: SummaryRow) -> str:
@@ -218,7 +223,7 @@ def _collect_samples(
 ) -> Iterator[CollectedSample]:
     columns = ["id", "image", "references", "choices", "answer_index"]
     rows = pq.read_table(path, columns=columns, filters=[("id", "in", list(ids))]).to_pylist()
-    by_id = {row["id"]: row for row in rows}
+    by_id = {compose(row["id"]): row for row in rows}
     for place, sample in enumerate(sample for sample in ids if sample in by_id):
         row = by_id[sample]
         references = _choose_references(row["references"], row["choices"], row["answer_index"])
@@ -246,7 +251,7 @@ def _choose_references(
     texts = [text or "" for text in references or ()]
     if not texts and choices and answer_index is not None and 0 <= answer_index < len(choices):
         texts = [choices[answer_index] or ""]
-    return list(dict.fromkeys(texts))[:_REFERENCES]
+    return list(dict.fromkeys(map(compose, texts)))[:_REFERENCES]
 
 
 def _cut(text: str, kind: Literal["prompt", "answer", "reference"]) -> str:

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from vlmeter.errors import UserError
+from vlmeter.errors import Sentence, UserError
 from vlmeter.metrics.uncertainty import Difference
+from vlmeter.results.absences import explain_absence
 from vlmeter.results.columns import get_number
 from vlmeter.results.gates import Cause, GatePlan, Judgement, LimitKind, Obstacle, Verdict
 from vlmeter.results.matching import Pair, match_cells
@@ -201,12 +202,9 @@ def _explain_absence(row: SummaryRow, gate: GatePlan, cause: Cause) -> Obstacle:
     metric = read_metrics(row.metrics).get(_name_metric(gate))
     if metric is not None and metric.note:
         return Obstacle(cause, None, _join_lines(metric.note))
-    # Figures whose names begin alike share a reason, if they have none of their own: that of
-    # `energy_low_j` is `energy_reason`, that of `energy_net_j` is `energy_net_reason`.
-    parts = gate.metric.split("_")
-    columns = ("_".join([*parts[:count], "reason"]) for count in range(len(parts), 0, -1))
-    column = next((name for name in columns if hasattr(row, name)), "")
-    return Obstacle(cause, None, _join_lines(getattr(row, column, None)))
+    if not gate.is_column:
+        return Obstacle(cause, None, Sentence("no answer was scored by it"))
+    return Obstacle(cause, None, _join_lines(explain_absence(row, gate.metric)))
 
 
 def _join_lines(text: str | None) -> str:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vlmeter.cell.measurement import Figures, Measurement, read_measurement
+from vlmeter.data.manifests import read_samples_manifest
+from vlmeter.errors import UserError
 from vlmeter.metrics.evaluate import Evaluation, evaluate
 from vlmeter.metrics.figure import BadSample
 from vlmeter.metrics.pairing import Pairs, read_pairs
@@ -12,7 +14,7 @@ from vlmeter.metrics.scores import write_scores
 from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.status import Status
-from vlmeter.storage.files import check_whole, file_sha256, read_json, write_json
+from vlmeter.storage.files import check_whole, file_sha256, write_placed_json
 
 
 def score_predictions(
@@ -37,7 +39,7 @@ def score_predictions(
     measurement = read_measurement(measurement_path)
     pairs = None
     if measurement.ending.status == Status.OK:
-        _check_tables(measurement, predictions_path, samples_path)
+        _check_tables(measurement, measurement_path, predictions_path, samples_path)
         pairs = read_pairs(samples_path, predictions_path)
     examples = None if pairs is None or job.not_measured else pairs.examples
     evaluation = evaluate(job.task, examples or (), seed=job.seed, resamples=job.resamples)
@@ -53,16 +55,25 @@ def score_predictions(
         figures=measurement.figures,
         files={**measurement.files, "scores": file_sha256(scores_path)},
     )
-    write_json(record_path, record.as_plain())
+    write_placed_json(record_path, record.as_plain())
 
 
-def _check_tables(measurement: Measurement, predictions_path: Path, samples_path: Path) -> None:
-    """Check that what is scored is what was written."""
+def _check_tables(
+    measurement: Measurement, measurement_path: Path, predictions_path: Path, samples_path: Path
+) -> None:
+    """Check that what is scored is what was written, and that the samples are those answered."""
     if "predictions" in measurement.files:
         check_whole(predictions_path, measurement.files["predictions"])
     manifest = samples_path.with_suffix(".json")
     if manifest.exists():
-        check_whole(samples_path, read_json(manifest)["sha256"], remake=manifest)
+        sha256 = read_samples_manifest(manifest).sha256
+        check_whole(samples_path, sha256, remake=manifest)
+        figures = measurement.figures
+        if figures is not None and figures.provenance.samples_sha256 != sha256:
+            raise UserError(
+                f"{measurement_path} is of other samples than {samples_path}: delete the one that "
+                "was copied from elsewhere and run again."
+            )
 
 
 def _summarise(

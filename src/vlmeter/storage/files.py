@@ -14,11 +14,13 @@ from pathlib import Path
 
 import xxhash
 
-from vlmeter.errors import Sentence, UserError, one_line
+from vlmeter.errors import Sentence, UserError, one_line, shorten
 
 _CHUNK_BYTES = 1 << 20
 _CHECKSUM_AT_END = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a JSON file as `write_json` leaves it."""
+_OWNERS = frozenset({"cells", "control", "data", "figures", "layers", "models", "shards"})
+"""The folders of a study below which files of one kind are of many cells, data sets or models."""
 _ASIDE = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -139,11 +141,36 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
     write_text(path, text[:open_quote] + text_sha256(text) + text[open_quote:])
 
 
-def read_json(path: Path) -> dict[str, object]:
-    """Read a JSON object from `path`; the checksum that `write_json` gave it is not part of it.
+def write_placed_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write a file of a cell, a data set or a model as `write_json` does, with its own place.
+
+    Copied over another's, with all that its checksums are of, it would pass for that one's.
+    """
+    write_json(path, {**value, "place": name_place(path)})
+
+
+def name_place(path: Path) -> str:
+    """Return the path of a file below its study's folder, which may move; else its name."""
+    parts = path.parts
+    tops = [place for place, part in enumerate(parts[:-1]) if part in _OWNERS]
+    return "/".join(parts[tops[-1] if tops else -1 :])
+
+
+def check_place(path: Path, place: object) -> None:
+    """Check that a file lies at the place that it states, if it states one.
 
     Raises:
-        UserError: the file is missing, damaged or holds something else.
+        UserError: it is a copy of another's.
+    """
+    if place is not None and not f"{path.absolute()}".endswith(f"/{place}"):
+        raise UserError(f"{path} is that of {shorten(place, 160)}: delete it and run again.")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """Read a JSON object from `path`; its checksum and its place are not part of it.
+
+    Raises:
+        UserError: the file is missing, damaged, a copy of another's or holds something else.
     """
     try:
         # As it is: reading as text would take one end of a line for another.
@@ -163,6 +190,7 @@ def read_json(path: Path) -> dict[str, object]:
     ):
         raise damaged(path)
     value.pop("checksum", None)
+    check_place(path, value.pop("place", None))
     return value
 
 

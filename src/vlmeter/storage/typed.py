@@ -2,7 +2,7 @@
 
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -71,6 +71,11 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
     except _MismatchError as error:
         mismatch = _put_before(f".{place}" if place else "", error).args[0]
         raise UserError(f"{file}{mismatch.describe()}: delete it and run again.") from None
+
+
+def from_params(cls: type[_Built], params: Mapping[str, object]) -> _Built:
+    """Return what a job is given, a dataclass, from the params of its rule."""
+    return from_plain(cls, dict(params), Path("the job's params"))
 
 
 @cache

@@ -26,7 +26,9 @@ from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
+from vlmeter.study.jobs import Jobs
 from vlmeter.study.obstacles import Obstacles
+from vlmeter.study.remakes import is_current
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
 
@@ -62,7 +64,11 @@ class Plan(NamedTuple):
 def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) -> Plan:
     """Return the plan; `retry_policy` is that of requests to the Hub."""
     obstacles = Obstacles(study)
-    needs = [*_list_dataset_needs(study, retry_policy), *_list_model_needs(study, retry_policy)]
+    jobs = Jobs(study)
+    needs = [
+        *_list_dataset_needs(study, jobs, retry_policy),
+        *_list_model_needs(study, jobs, retry_policy),
+    ]
     refused = {need.refused for need in needs}
     runnable = [
         cell
@@ -129,10 +135,11 @@ def _count_by_device(study: Study) -> str:
     )
 
 
-def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
+def _list_dataset_needs(study: Study, jobs: Jobs, retry_policy: RetryPolicy) -> Iterator[Need]:
     for name in study.used_datasets:
         job = study.dataset_job(name)
-        if study.folder.dataset(name).manifest.exists():
+        stored = study.folder.dataset(name).manifest
+        if stored.exists() and is_current(stored, jobs.build_dataset_key(name)):
             yield Need(f"data set {name}", 0, 0, note="already here")
             continue
         if job.source.synthetic is not None:
@@ -154,18 +161,18 @@ def _list_dataset_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Nee
         yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
 
 
-def _list_model_needs(study: Study, retry_policy: RetryPolicy) -> Iterator[Need]:
+def _list_model_needs(study: Study, jobs: Jobs, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     # The Hub's cache keeps what it sent, for the next number format too.
     fetched: set[str] = set()
     for model, dtype in study.stored_models:
         users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
-        name = f"model {model} {dtype}"
+        name, manifest = f"model {model} {dtype}", study.folder.model_manifest(model, dtype)
         if not any(_runs_here(study, cell) for cell in users):
             here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
-        elif study.folder.model_manifest(model, dtype).exists():
-            unsupported = read_model_manifest(study.folder.model_manifest(model, dtype)).unsupported
+        elif manifest.exists() and is_current(manifest, jobs.build_model_key(model, dtype)):
+            unsupported = read_model_manifest(manifest).unsupported
             refused = None if unsupported is None else (model, dtype)
             yield Need(name, 0, 0, note=unsupported or "already here", refused=refused)
         else:

@@ -113,8 +113,12 @@ def has_record(output: Path) -> bool:
 
 
 def _select_stale(output: Path, job: JobKey) -> list[Path]:
-    is_stale = output.exists() and _is_stale(output, job.key, read_job_key(Path(job.note)))
-    return [output] if is_stale else []
+    return [output] if output.exists() and not is_current(output, job) else []
+
+
+def is_current(output: Path, job: JobKey) -> bool:
+    """Say whether an output was made for what its job is now, as far as anybody knows."""
+    return not _is_stale(output, job.key, read_job_key(Path(job.note)))
 
 
 def _select_missing(outputs: Iterable[Path]) -> Iterator[Path]:

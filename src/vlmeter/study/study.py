@@ -20,6 +20,7 @@ from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob
 from vlmeter.models.optimization import Optimization
 from vlmeter.storage.layout import RESULTS, CellKey, StudyFolder
+from vlmeter.storage.typed import from_params
 from vlmeter.study.settings import build_decoding, build_measure_settings, build_optimization
 
 Values = dict[str, str | int]
@@ -195,14 +196,14 @@ class Study:
         """Return what of the config a data set's sample depends on."""
         block = self.config.datasets[dataset]
         wanted = {"task", "source", "columns", "sample"}
-        return DatasetJob.from_params(
-            {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
+        return from_params(
+            DatasetJob, {"dataset": dataset, **block.model_dump(mode="json", include=wanted)}
         )
 
     def model_job(self, model: str, dtype: str) -> ModelJob:
         """Return what of the config a model's stored weights depend on."""
         block = self.config.models[model].model_dump(mode="json", include={"source", "weights"})
-        return ModelJob.from_params({"model": model, "dtype": dtype, **block})
+        return from_params(ModelJob, {"model": model, "dtype": dtype, **block})
 
     def gpus(self, cell: Cell) -> int:
         """Return how many GPUs a cell has to itself."""

@@ -149,8 +149,10 @@ class SimulatedProfile:
 
     machine: SimulatedMachine
     job: LayersJob
-    plain: dict[str, Any]
+    record: Path
     """The JSON beside the table."""
+    plain: dict[str, Any]
+    """Its content."""
     rows: list[LayerRow]
 
     @property
@@ -177,7 +179,7 @@ def run_profile(
     plain = read_json(outputs.record)
     assert plain["status"] == "ok", plain
     _aggregate(folder, tables=[outputs.table], owners=[outputs.record])
-    return SimulatedProfile(machine, job, plain, read_layers(folder / "layers.csv"))
+    return SimulatedProfile(machine, job, outputs.record, plain, read_layers(folder / "layers.csv"))
 
 
 def _in_this_process() -> Any:

@@ -1,5 +1,6 @@
 """A divided cell is the undivided one: every sample once, in the same batches, or a reason."""
 
+import json
 import pickle
 from dataclasses import asdict, replace
 from itertools import pairwise, permutations
@@ -22,11 +23,11 @@ from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import UserError
 from vlmeter.results.cell import RecordCell
 from vlmeter.status import Status
-from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.files import file_sha256, read_json, write_json, write_placed_json
 from vlmeter.storage.parquet import read_table, write_table
 
 SAMPLES, BATCH_SIZE = 11, 2
-CELL = "photos/c"
+CELL = "shards/photos/c"
 OK = Ending(Status.OK, None, None, attempt=1)
 
 
@@ -65,13 +66,13 @@ class Divided:
         self.write_costs(OK, self.figures, {"timings": file_sha256(timings)})
         self.shards = [self.add(number) for number in (1, 2, 3)]
         self.outputs = GatheredOutputs(
-            measurement=folder / "cell/measurement.json",
-            predictions=folder / "cell/predictions.parquet",
-            timings=folder / "cell/timings.parquet",
+            measurement=folder / "cells/photos/c/measurement.json",
+            predictions=folder / "cells/photos/c/predictions.parquet",
+            timings=folder / "cells/photos/c/timings.parquet",
         )
 
     def write_costs(self, ending, figures, files):
-        write_json(self.costs, Measurement(ending, figures, files).as_plain())
+        write_placed_json(self.costs, Measurement(ending, figures, files).as_plain())
 
     def add(self, number, **changes):
         path = self.folder / CELL / f"{number}-of-3.json"
@@ -80,8 +81,8 @@ class Divided:
         answers = path.with_suffix(".parquet")
         write_table(answers, map(row, range(start, stop)), PREDICTIONS)
         files = {answers.stem: file_sha256(answers)}
-        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files, CELL)
-        write_json(path, replace(manifest, **changes).as_plain())
+        manifest = ShardManifest(OK, shard, start, stop, stop - start, "images", files)
+        write_placed_json(path, replace(manifest, **changes).as_plain())
         return path
 
     def gather(self):
@@ -107,6 +108,8 @@ def test_what_is_gathered_is_what_an_undivided_cell_leaves(divided, tmp_path):
     predictions, timings = divided.outputs.predictions, divided.outputs.timings
     assert predictions.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert timings.read_bytes() == divided.costs.with_name("timings.parquet").read_bytes()
+    plain = json.loads(divided.outputs.measurement.read_text(encoding="utf-8"))
+    assert plain["place"] == "cells/photos/c/measurement.json"
     assert measurement == {
         **read_json(divided.costs),
         "files": {"predictions": file_sha256(predictions), "timings": file_sha256(timings)},
@@ -139,8 +142,6 @@ def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"cell": "photos/d"}, r"2-of-3\.json is that of photos/d/2-of-3: delete it"),
-        ({"shard": Shard(1, 3)}, r"2-of-3\.json is that of photos/c/1-of-3: delete it"),
         ({"images_sha256": "others"}, r"2-of-3\.json is of other images than the costs"),
         ({"start": 2}, r"2-of-3\.json does not go on where the shard before ended"),
         ({"rows": 3}, r"2-of-3\.json does not go on where the shard before ended"),
@@ -222,5 +223,5 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         0,
         0,
     )
-    assert manifest["cell"] == f"{job.cell.dataset}/{job.cell.id}"
+    assert json.loads(outputs.manifest.read_text(encoding="utf-8"))["place"] == "1-of-2.json"
     assert read_table(outputs.answers) == []

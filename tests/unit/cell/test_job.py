@@ -10,6 +10,7 @@ from job_factory import FIRST_ATTEMPT, make_cell_job, make_layers_job, make_setu
 from vlmeter.cell.job import CellInputs, CellJob, LayersJob, Shard, ShardJob
 from vlmeter.models.optimization import AttentionByPart, Compile, Optimization
 from vlmeter.storage.job_keys import compute_job_key
+from vlmeter.storage.typed import from_params
 
 MIXED = Optimization(
     "mixed",
@@ -27,7 +28,7 @@ JOBS = [
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_comes_back_from_its_params_as_it_was(job):
     params = {**job.as_params(), "attempt": asdict(FIRST_ATTEMPT)}
-    assert type(job).from_params(json.loads(json.dumps(params))) == job
+    assert from_params(type(job), json.loads(json.dumps(params))) == job
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -52,7 +52,6 @@ def gather(tmp_path):
                 rows,
                 "images",
                 files,
-                "photos/c",
                 missing,
             )
             write_json(path, manifest.as_plain())

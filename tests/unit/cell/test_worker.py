@@ -1,6 +1,7 @@
 """Whole cells and profiles on a simulated machine: what the tables say is what the machine did."""
 
 import ast
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def cell(request, study, tmp_path_factory):
     # On two cards the window is as long as the least iterations, else as its seconds.
     least = {"min_iterations": 60} if gpus > 1 else {}
     job = make_job("cuda" if gpus else "cpu", gpus, optimization, **least)
-    return run_cell(study, settings, job, tmp_path_factory.mktemp("cell"))
+    return run_cell(study, settings, job, tmp_path_factory.mktemp("cell") / "cells/photos/c")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,21 @@ def test_each_reason_of_an_energy_is_in_its_own_column(cell):
     record = read_record(cell.folder / "record.json")
     row = build_summary_row(replace(record, figures=replace(cell.figures, energy_detail=energy)))
     assert {name: getattr(row, name) for name in names} == reasons
+
+
+def test_each_file_that_another_could_be_taken_for_says_its_place(cell, profile, study):
+    root = cell.folder.parents[2]
+    places = {
+        **{f"cells/photos/c/{name}.json": root for name in ("measurement", "record")},
+        "layers/c.json": profile.record.parents[1],
+        "models/tiny-fp32.json": study.folder,
+        "data/photos/img28/images.json": study.folder,
+    }
+    stated = {
+        place: json.loads((folder / place).read_text(encoding="utf-8"))["place"]
+        for place, folder in places.items()
+    }
+    assert stated == {place: place for place in places}
 
 
 def test_codecarbon_stands_beside_the_counters_of_the_cell_s_own_devices(cell):

@@ -243,6 +243,80 @@ def test_one_row_of_another_kind_is_left_out_and_the_others_are_kept(read, check
     ]
 
 
+DEEP = "[" * 5000 + "1" + "]" * 5000
+RAW = {
+    "a number of 5000 digits": ("7" * 5000, "a number of 5000 digits in column it"),
+    "a negative one": ("-" + "7" * 5000, "a number of 5000 digits in column it"),
+    "one in a list": (f'["b", {"7" * 5000}]', "a list with numbers of 5000 digits in column"),
+    "a float beyond all floats": ("1e400", "a number that is not finite in column it"),
+    "one below": ("[-1e400]", "a list with numbers that are not finite in column it"),
+    "a list in lists": (DEEP, "a list with lists in column it"),
+    "objects in objects": ('{"a":' * 5000 + "1" + "}" * 5000, "a table with the keys 'a' in"),
+    "brackets in a text in lists": ('["]", ' * 5000 + '"]"' + "]" * 5000, "a list with lists"),
+    "half of a pair": (r'"\ud83d"', "a text with half of a surrogate pair in column it"),
+    "half of one as a key": (r'{"\udc00": 1}', "a table with the keys"),
+    "infinity": ("-Infinity", "a number that is not finite in column it"),
+}
+"""A value as it stands in a JSONL, and what its sample is left out for."""
+
+
+@pytest.fixture(scope="module")
+def read_raw(folder):
+    """Download three rows of a JSONL, of which the second has this value as it stands."""
+
+    def run(value, **columns):
+        values = ('"a"', value, '"c"')
+        path = write(folder, [], "jsonl")
+        path.write_text(
+            "".join(f'{{"image": "a.png", "it": {each}, "sure": "yes"}}\n' for each in values),
+            "utf-8",
+        )
+        job = make_dataset_job(DataSource(path=str(folder), table=path.name), **columns)
+        samples, manifest = folder.parent / "raw.parquet", folder.parent / "raw.json"
+        download_dataset(job, samples, manifest)
+        assert [each["references"][0] for each in read_table(samples)] in (["a", "c"], ["yes"] * 2)
+        [bad] = read_samples_manifest(manifest).bad_samples
+        assert bad.id == "row-1"
+        return bad.reason
+
+    return run
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_value_of_json_that_python_cannot_build_spoils_its_own_cell(read_raw, name):
+    value, words = RAW[name]
+    reason = read_raw(value, references="it")
+    assert reason.startswith(f"has {words}")
+    assert len(reason) < 300
+
+
+@pytest.mark.parametrize("field", ["question", "context", "id"])
+def test_such_a_value_spoils_its_own_cell_in_any_column(read_raw, field):
+    reason = read_raw("7" * 5000, references="sure", **{field: "it"})
+    assert reason == "has a number of 5000 digits in column it, where a text is needed"
+
+
+def test_another_field_of_an_object_with_such_a_value_is_read(read):
+    answers = f'[{{"answer": "lunch", "answer_id": {"7" * 5000}}}]'
+    rows = [{"image": "a.png", "answers": answers}]
+    for form in ("csv", "tsv"):
+        assert read(rows, form, references="answers.answer")[0][0]["references"] == ["lunch"]
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ms"), pa.date32(), pa.duration("s")])
+def test_a_date_beyond_the_calendar_spoils_its_own_cell(read, kind):
+    far = {pa.timestamp("ms"): 2**50, pa.date32(): 2**31 - 1, pa.duration("s"): 2**62}[kind]
+    stored = pa.int32() if kind == pa.date32() else pa.int64()
+    table = make_column(["a", "b", "c"]).append_column(
+        "key", pa.array([None, far, None], stored).cast(kind)
+    )
+    samples, bad = read(table, references="answer", id="key")
+    assert [each["references"] for each in samples] == [["a"], ["c"]]
+    assert bad == {
+        "row-1": f"has a {kind} out of range in column key, where a text is needed",
+    }
+
+
 def test_one_text_that_is_no_utf8_is_left_out_and_the_others_are_kept(read):
     marked = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
     samples, bad = read(make_column(marked), references="answer")

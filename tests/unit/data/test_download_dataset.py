@@ -33,6 +33,8 @@ def download(tmp_path):
         download_dataset(make_dataset_job(source, task, n, **columns), samples, manifest)
         described = read_samples_manifest(manifest)
         assert described.sha256 == file_sha256(samples)
+        plain = json.loads(manifest.read_text(encoding="utf-8"))
+        assert plain["place"] == "data/samples.json"
         return read_table(samples), described
 
     return run
@@ -86,9 +88,34 @@ def test_a_repeated_id_is_refused(download):
     with pytest.raises(UserError) as raised:
         download(rows, references="answers", id="key")
     assert str(raised.value) == (
-        'data set photos: the id "a" stands more than once; '
+        'data set photos: the id "a" stands more than once, in Unicode\'s composed form (NFC); '
         "give datasets.photos.columns.id a unique column or leave it out."
     )
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+HANGUL = "\ud55c", "\u1112\u1161\u11ab"
+OHM = "\u03a9", "\u2126"
+
+
+@pytest.mark.parametrize("forms", [(COMPOSED, DECOMPOSED), HANGUL, OHM])
+@pytest.mark.parametrize("usable", [True, False])
+def test_ids_that_differ_in_their_unicode_form_alone_are_one(download, forms, usable):
+    rows = [make_row(0, key=forms[0]), make_row(1, key=forms[1])]
+    if not usable:
+        rows[1]["image"] = None
+    with pytest.raises(
+        UserError, match=f'"{forms[0]}" stands more than once, in Unicode'
+    ) as raised:
+        download(rows, references="answers", id="key")
+    assert "(NFC)" in str(raised.value)
+
+
+def test_an_id_is_kept_in_its_composed_form(download):
+    rows = [make_row(0, key=DECOMPOSED), make_row(1, key=f"{DECOMPOSED}s", image=None)]
+    samples, manifest = download(rows, references="answers", id="key")
+    assert [sample["id"] for sample in samples] == [COMPOSED]
+    assert list(list_reasons(manifest)) == [f"{COMPOSED}s"]
 
 
 def test_an_image_as_a_struct_of_bytes_and_path_is_its_bytes(download):

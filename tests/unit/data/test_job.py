@@ -6,6 +6,7 @@ import pytest
 from stored_data import make_dataset_job
 
 from vlmeter.data.job import DatasetJob, DataSource, Synthetic
+from vlmeter.storage.typed import from_params
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from vlmeter.data.job import DatasetJob, DataSource, Synthetic
 )
 def test_the_params_of_a_job_give_the_job(source):
     job = make_dataset_job(source, id="key", references="answer")
-    assert DatasetJob.from_params(asdict(job)) == job
+    assert from_params(DatasetJob, asdict(job)) == job
 
 
 def test_columns_that_a_source_lacks_are_not_read():

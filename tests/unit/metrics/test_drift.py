@@ -56,6 +56,21 @@ def test_changed_predictions_are_counted_over_common_samples(tmp_path):
     )
 
 
+def test_samples_meet_by_ids_in_another_unicode_form(tmp_path):
+    """Two studies of one data set, from a disk that composes names and from another."""
+    forms = {"a": "caf\u00e9", "b": "cafe\u0301"}
+    for name, id_ in forms.items():
+        table = {"id": [id_], "prediction": [f"of {name}"]}
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    answers = Answers(seed=0, resamples=100)
+    assert answers.count_changed(tmp_path / "a.parquet", tmp_path / "b.parquet") == (1, 1)
+    cell, base = (
+        write_scored(tmp_path / f"{name}-scores.parquet", {id_: "a b c d"})
+        for name, id_ in forms.items()
+    )
+    assert answers.compare_quality(cell, base, "wer").samples == 1
+
+
 def test_an_answer_in_another_unicode_form_is_the_same_answer(tmp_path):
     for name, text in {"a": "caf\u00e9", "b": "cafe\u0301"}.items():
         table = {"id": ["1"], "prediction": [text]}

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from vlmeter.errors import UserError
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.metrics.pairing import read_pairs
 
@@ -53,6 +54,28 @@ def test_of_the_options_the_right_one_alone_is_the_reference(tmp_path):
     choices = ["a red fox", "an owl"]
     [example] = write_pair(tmp_path, ["q"], ["a red fox"], choices, 1).examples
     assert example.references == ("an owl",)
+
+
+@pytest.mark.parametrize(("of_sample", "of_model"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_sample_meets_its_prediction_by_an_id_in_another_form(tmp_path, of_sample, of_model):
+    write_pair(tmp_path, WORDS, WORDS)
+    for name, form in (("samples", of_sample), ("predictions", of_model)):
+        path = tmp_path / f"{name}.parquet"
+        ids = [unicodedata.normalize(form, f"{word}.jpg") for word in WORDS]
+        pq.write_table(pq.read_table(path).set_column(0, "id", pa.array(ids)), path)
+    pairs = read_pairs(tmp_path / "samples.parquet", tmp_path / "predictions.parquet")
+    assert pairs.strays == []
+    assert len(pairs.examples) == len(WORDS)
+    assert pairs.count_samples([unicodedata.normalize("NFD", f"{WORDS[0]}.jpg")]) == 1
+
+
+def test_two_forms_of_one_id_are_refused(tmp_path):
+    write_pair(tmp_path, WORDS[:2], WORDS[:2])
+    path = tmp_path / "samples.parquet"
+    ids = [unicodedata.normalize(form, WORDS[0]) for form in ("NFC", "NFD")]
+    pq.write_table(pq.read_table(path).set_column(0, "id", pa.array(ids)), path)
+    with pytest.raises(UserError, match=r"more than one sample of id 'café', in Unicode.*\(NFC\)"):
+        read_pairs(path, tmp_path / "predictions.parquet")
 
 
 def test_predictions_in_another_order_meet_their_own_samples(tmp_path):

@@ -13,6 +13,7 @@ from vlmeter.models.manifest import (
     write_model_manifest,
 )
 from vlmeter.storage.files import read_json
+from vlmeter.storage.typed import from_params
 
 HUB = ModelSource(hub="maker/model", revision="0" * 40, allow=["pickle"])
 STORED = ModelManifest(
@@ -30,7 +31,7 @@ STORED = ModelManifest(
 @pytest.mark.parametrize("source", [HUB, ModelSource(path="models/own")])
 def test_the_params_of_a_job_give_the_job(source):
     job = ModelJob("tiny", "fp32", source, "pretrained", software={"torch": "2.13.0"})
-    assert ModelJob.from_params(asdict(job)) == job
+    assert from_params(ModelJob, asdict(job)) == job
 
 
 def test_a_source_is_named_by_its_repository_or_its_folder():

@@ -5,11 +5,14 @@ import re
 from io import BytesIO
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 from row_factory import make_row
 from study_factory import AXES, MadeStudy, cell_id
+from study_files import Files
 from study_steps import collect, parse_page, render_all
 
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
@@ -19,6 +22,10 @@ from vlmeter.reporting.gallery import read_pictures
 from vlmeter.storage.files import read_json
 
 CUT = cell_id({**AXES, "batch_size": 16, "max_input_len": 50})
+
+
+def sort(blocks):
+    return sorted(blocks, key=lambda block: block["dataset"])
 
 
 def collect_datasets(study: MadeStudy, folder: Any, samples: int = 12) -> list[dict[str, Any]]:
@@ -48,6 +55,22 @@ def test_a_metric_of_errors_has_its_highest_first(tmp_path):
             metric["higher_is_better"] = False
     first = collect_datasets(study, tmp_path)[0]
     assert [sample["id"] for sample in first["samples"]] == ["q2", "q1", "q3", "q0"]
+
+
+def test_an_answer_in_another_unicode_form_is_no_changed_one(tmp_path):
+    made = MadeStudy(words=" caf\u00e9")
+    before = collect_datasets(made, tmp_path)
+    for path in (tmp_path / "cells").glob("*/*/predictions.parquet"):
+        table = pq.read_table(path)
+        for place in (0, 1):
+            column = pc.utf8_normalize(table.column(place), form="NFD")
+            table = table.set_column(place, table.column_names[place], column)
+        if "-bs16" in str(path):
+            pq.write_table(table, path)
+    collect(made, files := Files(tmp_path, manifests=sorted(tmp_path.glob("samples/*/*.json"))))
+    after = read_json(files.answers)["datasets"]
+    assert [block["cells"] for block in sort(after)] == [block["cells"] for block in sort(before)]
+    assert any(cell["changed"] for block in after for cell in block["cells"])
 
 
 def test_the_reference_stands_beside_what_changed_most(tmp_path):

@@ -1,12 +1,14 @@
 """Gates: the figure and the noise keep or break a limit; a missing figure breaks it."""
 
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gate_factory import (
     BASE,
+    COLUMNS,
     CUDA,
     SIXTEEN,
     edit_record,
@@ -22,6 +24,7 @@ from row_factory import make_row, metrics_of, rounds_of
 from study_factory import MadeStudy
 from study_steps import write_study
 
+from vlmeter.axes import Axes
 from vlmeter.results.check_study import describe_finding, describe_limit
 from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.repeatability import DeviceRepeats, Repeats, read_repeats, write_repeats
@@ -323,12 +326,55 @@ def test_a_figure_with_a_reason_of_its_own_breaks_its_limits_with_that(
     assert verdict.obstacle == Obstacle(Cause.NOT_MEASURED, None, reason)
 
 
+MISSING = [
+    ("peak_memory_bytes", {"memory_reason": "no counter"}, "no counter"),
+    ("weights_bytes", {"memory_reason": "no counter"}, "no counter"),
+    ("peak_allocated_bytes", {"memory_reason": "no counter"}, "the cell has no GPU"),
+    ("peak_allocated_bytes", {"memory_reason": "no counter", "device": "cuda"}, "no counter"),
+    ("gpu_power_limit_w", {"device": "cuda"}, "the system or the card does not report it"),
+    ("load_end", {"conditions_reason": "lost"}, "lost"),
+    ("wer_low", {"wer_note": "of one sample"}, "of one sample"),
+    ("task_value", {"task_note": "none scored"}, "none scored"),
+    ("tokens_per_s", {"generation_reason": "it fails"}, "it fails"),
+    ("time_per_output_token_s", {}, "further tokens took no longer than the first"),
+    ("idle_w", {"energy_net_reason": "busy"}, "busy"),
+    ("power_cpu_w", {"energy_reason": "no counter"}, "no counter"),
+    ("energy_gpu_j", {"energy_reason": "no counter"}, "the cell has no GPU"),
+    ("flops_vision", {"flops_reason": "an operator"}, "an operator"),
+    ("flops_qformer", {}, "its model has no such part"),
+    ("weights_vision_bytes", {}, "its model has no such part"),
+    ("utilisation", {}, "the peak rate of its device is not known"),
+    ("graph_breaks", {}, "nothing was compiled"),
+    ("quantized_layers", {}, "nothing was quantised"),
+    ("vqa_accuracy", {}, "no answer was scored by it"),
+]
+
+
+@pytest.mark.parametrize(("metric", "values", "reason"), MISSING)
+def test_a_figure_that_a_measured_cell_lacks_has_the_reason_of_its_kind(
+    tmp_path, metric, values, reason
+) -> None:
+    row = make_row(**values)
+    (verdict,) = judge_row(tmp_path, row, make_row(), metric, max_increase_percent=5)
+    assert verdict.obstacle == Obstacle(Cause.NOT_MEASURED, None, reason)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_column_that_can_be_gated_says_why_it_is_empty(tmp_path, device) -> None:
+    axes = {axis.name for axis in fields(Axes)}
+    gated = [name for name in COLUMNS if name not in {*axes, "attempt"}]
+    study = write_rows(tmp_path / "study", make_row(device=device), repeats=Repeats())
+    verdicts = judge_limits(study, *(plan_gate(name, ROW, max=1e30) for name in gated))
+    assert [verdict.metric for verdict in verdicts] == gated
+    assert [verdict.metric for verdict in verdicts if not verdict.obstacle.reason] == []
+
+
 @pytest.mark.parametrize(
     ("values", "obstacle"),
     [
         ({"status": "crashed", "reason": "killed\nby SIGKILL"}, ("crashed", "killed by SIGKILL")),
         ({"energy_reason": "no  counter"}, (None, "no counter")),
-        ({}, (None, "")),
+        ({}, (None, "its devices report none")),
     ],
 )
 @pytest.mark.parametrize("lacking", ["study", "baseline"])

@@ -12,6 +12,8 @@ from record_factory import AXES, make_cell
 
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import Measurement
+from vlmeter.data.job import DataSource, Sampling
+from vlmeter.data.manifests import SamplesManifest
 from vlmeter.errors import UserError
 from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import read_record
@@ -94,7 +96,7 @@ def test_what_is_written_reads_back_as_the_same_record(study):
     record = read_record(study.record)
     assert (record.cell, record.figures) == (CELL, FIGURES)
     assert json.loads(json.dumps(record.as_plain())) == {
-        key: value for key, value in plain.items() if key != "checksum"
+        key: value for key, value in plain.items() if key not in ("checksum", "place")
     }
 
 
@@ -404,9 +406,37 @@ def test_predictions_that_are_not_what_the_cell_wrote_are_named(study):
     assert not study.record.exists()
 
 
-def test_samples_that_are_not_what_was_fetched_are_named_with_their_manifest(study):
+def describe_samples(study):
+    """Write the manifest of the study's samples, which its cell answered."""
+    sha256 = file_sha256(study.samples)
     manifest = study.samples.with_suffix(".json")
-    write_json(manifest, {"sha256": file_sha256(study.samples)})
+    source, drawn = DataSource(path="photos"), Sampling(n=3, seed=0)
+    described = SamplesManifest("demo", "caption", source, None, None, None, drawn, 3, [], sha256)
+    write_json(manifest, asdict(described))
+    provenance = {**MEASUREMENT["provenance"], "samples_sha256": sha256}
+    write_json(study.measurement, {**MEASUREMENT, "provenance": provenance})
+    return manifest
+
+
+@pytest.mark.parametrize("replaced", ["measurement", "samples"])
+def test_answers_to_other_samples_are_not_scored(study, replaced):
+    """Of a study with the same names: each file is whole, and lies in a place like its own."""
+    manifest = describe_samples(study)
+    study.score()
+    if replaced == "measurement":
+        write_json(study.measurement, MEASUREMENT)
+    else:
+        kept = study.measurement.read_bytes()
+        study.write(study.samples, {**SAMPLES, "references": [["a"], ["b"], ["c"]]})
+        assert describe_samples(study) == manifest
+        study.measurement.write_bytes(kept)
+    words = rf"{study.measurement} is of other samples than {study.samples}: delete the one that"
+    with pytest.raises(UserError, match=words):
+        study.score()
+
+
+def test_samples_that_are_not_what_was_fetched_are_named_with_their_manifest(study):
+    manifest = describe_samples(study)
     study.score()
     damage(study.samples)
     with pytest.raises(UserError, match=rf"{study.samples} is damaged.*{manifest}"):

@@ -1,11 +1,13 @@
 """What a finished study keeps is looked at down to the last bit."""
 
+import shutil
+
 import pytest
 
 from vlmeter.results.verify import Damage, find_damages, list_remakes
-from vlmeter.storage.files import file_sha256, write_json
+from vlmeter.storage.files import file_sha256, write_json, write_placed_json
 from vlmeter.storage.layout import StudyFolder
-from vlmeter.storage.svg import add_checksum
+from vlmeter.storage.svg import write_svg
 
 
 @pytest.fixture
@@ -25,22 +27,26 @@ def results(tmp_path):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     of = {name: file_sha256(folder / name) for name in files}
-    write_json(folder / "data/photos/samples.json", {"sha256": of["data/photos/samples.parquet"]})
+    write_placed_json(
+        folder / "data/photos/samples.json", {"sha256": of["data/photos/samples.parquet"]}
+    )
     model = {
         name: {"sha256": of[f"models/tiny-2.7b-fp32/{name}"], "bytes": 7}
         for name in ("model.safetensors", "tokenizer.json")
     }
-    write_json(folder / "models/tiny-2.7b-fp32.json", {"files": model})
-    write_json(
+    write_placed_json(folder / "models/tiny-2.7b-fp32.json", {"files": model})
+    write_placed_json(
         folder / "cells/photos/a/measurement.json",
         {"files": {"predictions": of["cells/photos/a/predictions.parquet"]}},
     )
-    write_json(folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}})
+    write_placed_json(
+        folder / "layers/photos/a.json", {"files": {"table": of["layers/photos/a.csv"]}}
+    )
     write_json(folder / "tables.json", {"files": {"summary.csv": of["summary.csv"]}})
     write_json(folder / "gallery/answers.json", {"files": {"q1.jpg": of["gallery/q1.jpg"]}})
     write_json(folder / "figures.json", {"files": {}})
     (folder / "figures").mkdir()
-    (folder / "figures/batch.svg").write_text(add_checksum("<svg/>\n"))
+    write_svg(folder / "figures/batch.svg", "<svg/>\n")
     return folder
 
 
@@ -91,6 +97,24 @@ def test_each_changed_file_is_named_with_what_to_delete(results):
         assert any(words in damage.words for words in named)
         path.write_bytes(before)
     assert len(changed) == 15
+
+
+OTHERS = {
+    "a cell": ("cells/photos/a", "cells/photos/b", "measurement.json"),
+    "a data set": ("data/photos", "data/exams", "samples.json"),
+    "a figure": ("figures", "figures/ru", "batch.svg"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_all_files_of_another_in_its_place_are_noticed(results, name):
+    """Each of them is whole, and fits the others."""
+    source, target, stranger = OTHERS[name]
+    shutil.copytree(results / source, results / target)
+    path = results / target / stranger
+    (damage,) = find_damages(StudyFolder(results))
+    words = f"{path} is that of {source}/{stranger}: delete it and run again."
+    assert damage == Damage(words, path)
 
 
 def test_a_file_that_is_missing_is_named(results):

@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from vlmeter.models import packages
+from vlmeter.models.job import ModelSource
+from vlmeter.models.manifest import ModelManifest, write_model_manifest
+from vlmeter.storage.files import write_json
+from vlmeter.storage.job_keys import write_job_key
+from vlmeter.study import jobs
+from vlmeter.study.jobs import Jobs
 from vlmeter.study.plan import make_plan
 
 NUMBERS = 3_000_000
@@ -69,3 +76,57 @@ def test_cells_of_a_model_that_cannot_be_used_are_no_cells_that_can_run(
     assert all(reason in line for line in by_dtype.values())
     assert f"is of the type {model_type}: " in by_dtype["bf16"]
     assert any(line.startswith("can run here: 0 of ") for line in lines)
+
+
+REFUSAL = "it needs a package that is not installed"
+
+
+def store_refusal(study):
+    """Leave what `fetch_model` leaves of a model that it refused."""
+    path = study.folder.model_manifest("tiny", "fp32")
+    source = ModelSource(path="model")
+    write_model_manifest(path, ModelManifest("tiny", "fp32", source, "pretrained",
+                                             unsupported=REFUSAL))  # fmt: skip
+    write_job_key(Jobs(study).build_model_key("tiny", "fp32"))
+
+
+@pytest.mark.parametrize("changed", ["nothing", "a package", "the model", "the manifest"])
+def test_a_stored_refusal_counts_until_the_model_would_be_fetched_again(
+    config, tmp_path, monkeypatch, changed
+):
+    monkeypatch.chdir(tmp_path)
+    plan_model(config, tmp_path, ["fp32"])
+    study = config.study()
+    store_refusal(study)
+    if changed == "a package":
+        versions = jobs.software_versions
+        monkeypatch.setattr(
+            jobs, "software_versions", lambda names: {**versions(names), packages.OPTIONAL[0]: "9"}
+        )
+    elif changed == "the model":
+        values = {"model_type": "llava", "text_config": {}}
+        (tmp_path / "model/config.json").write_text(json.dumps(values), encoding="utf-8")
+    elif changed == "the manifest":
+        path = study.folder.model_manifest("tiny", "fp32")
+        source = ModelSource(path="model")
+        write_model_manifest(path, ModelManifest("tiny", "fp32", source, "pretrained"))
+
+    lines = make_plan(study).text.splitlines()
+
+    line = next(line for line in lines if line.startswith("model tiny fp32"))
+    refused = any(line.startswith("can run here: 0 of ") for line in lines)
+    words = {"nothing": REFUSAL, "the manifest": "already here"}.get(changed, "M parameters")
+    assert words in line
+    assert refused == (changed == "nothing")
+
+
+def test_a_sample_of_another_size_is_not_here_yet(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan_model(config, tmp_path, ["fp32"])
+    study = config.study()
+    write_json(study.folder.dataset("photos").manifest, {})
+    write_job_key(Jobs(study).build_dataset_key("photos"))
+    assert "already here" in make_plan(study).text
+    config.set("datasets.photos.sample", {"n": 7})
+    lines = make_plan(config.study()).text.splitlines()
+    assert any(line.startswith("data set photos") and "7 random rows" in line for line in lines)

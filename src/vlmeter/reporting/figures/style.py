@@ -18,8 +18,7 @@ from vlmeter.reporting.language import (
     use_language,
 )
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.storage.files import write_text
-from vlmeter.storage.svg import add_checksum
+from vlmeter.storage.svg import write_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +61,7 @@ def save_svg(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(buffer, format="svg", metadata=nothing)
-    write_text(path, add_checksum(buffer.getvalue().decode()))
+    write_svg(path, buffer.getvalue().decode())
 
 
 def draw_nothing_measured(reasons: Sequence[str], headline: str | None = None) -> Figure:
