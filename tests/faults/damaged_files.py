@@ -4,7 +4,6 @@ import os
 import pickle
 import random
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -146,25 +145,6 @@ def _follow_advice(study: Study, relative: Path, words: str) -> None:
 def _made_with(study: Study, relative: Path) -> tuple[Path, ...]:
     job = study.maker(relative)
     return job.outputs if job else ()
-
-
-def copy_over(study: Study, dice: random.Random) -> str:
-    """All files of one cell, data set or profile, which are whole, in the place of another's."""
-    rule = dice.choice(["run_inference", "score_predictions", "download_dataset", "plot_section"])
-    job, other = dice.sample(study.named(rule), 2)
-    for path, source in zip(sorted(job.outputs), sorted(other.outputs), strict=True):
-        shutil.copyfile(study.tree.path(str(source)), study.tree.path(str(path)))
-    named = next(path for path in job.outputs if path.suffix in (".json", ".svg"))
-    try:
-        words = _reported_by_readers(study, named)
-        by_verify = _reported_by_verify(study, named)
-        expect(by_verify is not None, f"verify takes {other.outputs} for {job.outputs}")
-        words = words or by_verify
-        expect(str(named) in str(words), f"{words} does not name {named}")
-        _follow_advice(study, named, str(by_verify))
-    finally:
-        study.restore(job.outputs)
-    return str(words)
 
 
 def damage_a_note(study: Study, dice: random.Random) -> str:

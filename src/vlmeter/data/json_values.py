@@ -75,7 +75,8 @@ def _parse_int(digits: str) -> object:
 
 def _replace_deep(text: str, other: str) -> str:
     """Return a JSON text with another value for each that is nested too deeply."""
-    parts, copied, depth, start = [], 0, 0, 0
+    parts: list[str] = []
+    copied = depth = start = 0
     for token in _BRACKETS.finditer(text):
         if token[0] in ("[", "{"):
             depth += 1

@@ -12,7 +12,7 @@ from vlmeter.results.summary_row import SummaryRow
 _ON_A_GPU = re.compile(r"gpu_.*|(energy|power)_gpu_.*|peak_(allocated|reserved)_.*|device_used_.*")
 _NO_GPU = Sentence("the cell has no GPU")
 
-_ABSENCES = [
+_ABSENCES: list[tuple[str, list[str], Sentence]] = [
     ("wer_value|unparsed_rate", ["wer_note"], Sentence("no answer was scored by it")),
     ("wer_.*", ["wer_note"], Sentence("there are too few samples for an interval")),
     ("task_value", ["task_note"], Sentence("its task has no metric of its own")),

@@ -73,6 +73,37 @@ MISTAKES = [
         "random",
         "models.huge: weights: random needs source.path, a folder with a config.json",
     ),
+    (
+        "optimizations",
+        {"mine": {"quantization": "int3"}},
+        'optimizations.mine.quantization: "int3" is not known; did you mean "int8"?',
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {"text": "nf4"}}},
+        'optimizations.mine.quantization.text: "nf4" is not known; known here: fp8, int4, int8',
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {}}},
+        "optimizations.mine.quantization: names no part to quantise; give one, such as text: int4",
+    ),
+    (
+        "optimizations",
+        {"mine": {"quantization": {"qformer": "int8"}}},
+        'optimizations.mine.quantization: unknown key "qformer"; known here: connector, text, '
+        "vision",
+    ),
+    (
+        "optimizations",
+        {"mine": {"attention": {"vison": "sdpa"}}},
+        'optimizations.mine.attention: unknown key "vison"; did you mean "vision"?',
+    ),
+    (
+        "optimizations",
+        {"mine": {"sdpa_backend": "math"}},
+        "optimizations.mine: sdpa_backend is one of sdpa: add attention: sdpa",
+    ),
 ]
 """The key to set, its value, and the sentence after `my.yaml: `."""
 

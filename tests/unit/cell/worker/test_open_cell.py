@@ -1,0 +1,85 @@
+"""A cell is opened as its setup says, and not at all where it cannot be."""
+
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from job_factory import make_setup
+
+from vlmeter.cell.job import CellInputs
+from vlmeter.cell.worker import open_cell as opening
+from vlmeter.data.manifests import ImagesManifest
+from vlmeter.models.job import ModelSource
+from vlmeter.models.manifest import ModelManifest, write_model_manifest
+from vlmeter.status import UnavailableError, UnsupportedError
+from vlmeter.storage.files import file_sha256, write_json
+
+PIXELS = "native"
+
+
+class Opener:
+    """Opens a cell whose model is a name, and keeps what it was loaded and fed by."""
+
+    def __init__(self, folder, monkeypatch):
+        self.model = folder / "models/tiny-fp32.json"
+        self.images = folder / "data/photos/img28/images.json"
+        tables = self.images.with_suffix(".parquet"), folder / "data/photos/samples.parquet"
+        for table in tables:
+            table.parent.mkdir(parents=True, exist_ok=True)
+            table.write_bytes(table.name.encode())
+        images, samples = map(file_sha256, tables)
+        write_json(self.images, asdict(ImagesManifest("photos", 28, samples, 3, [], images)))
+        self.calls = []
+        for name in ("load_model", "Feeder", "check_device"):
+            monkeypatch.setattr(opening, name, self.keep(name))
+
+    def keep(self, name):
+        def call(*args, **settings):
+            self.calls.append((name, args, settings))
+            return name
+
+        return call
+
+    def open(self, cell, weights="pretrained", unsupported=None):
+        source = ModelSource(path="tiny")
+        manifest = ModelManifest("tiny", "fp32", source, weights, unsupported=unsupported)
+        write_model_manifest(self.model, manifest)
+        return opening.open_cell(cell, CellInputs(images=self.images, model=self.model))
+
+
+@pytest.fixture
+def opener(tmp_path, monkeypatch):
+    return Opener(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("weights", ["pretrained", "random"])
+@pytest.mark.parametrize(("seed", "gpus"), [(3, 2), (7, 1)])
+def test_the_model_is_loaded_and_fed_as_the_cell_says(opener, weights, seed, gpus):
+    setup = make_setup(device="cuda", dtype="bf16", gpus=gpus, image_input=PIXELS, max_input_len=9)
+    cell = replace(setup, seed=seed)
+    opened = opener.open(cell, weights)
+    assert torch.initial_seed() == seed
+    folder = opener.model.with_suffix("")
+    as_asked = {"random": weights == "random", "seed": seed, "gpus": gpus}
+    assert opener.calls == [
+        ("check_device", ("cuda",), {}),
+        ("load_model", (folder, "cuda", "bf16", cell.optimization), as_asked),
+        ("Feeder", ("load_model", PIXELS, 9), {}),
+    ]
+    assert opened.template_of(None) == cell.template
+
+
+def test_a_device_that_torch_cannot_use_is_noticed_before_the_model_is_loaded(opener, monkeypatch):
+    def refuse(device):
+        raise UnavailableError(f"no {device}")
+
+    monkeypatch.setattr(opening, "check_device", refuse)
+    with pytest.raises(UnavailableError, match="no cpu"):
+        opener.open(make_setup())
+    assert opener.calls == []
+
+
+def test_a_model_that_is_stored_as_unsupported_is_not_loaded(opener):
+    with pytest.raises(UnsupportedError, match="of no type"):
+        opener.open(make_setup(), unsupported="of no type")
+    assert [name for name, *_ in opener.calls] == ["check_device"]
