@@ -74,6 +74,7 @@ def start_server(environment: Mapping[str, str]) -> str:
             env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             pass_fds=[listening.fileno()],
             stdin=subprocess.PIPE,
+            preexec_fn=die_with_parent,
         )
     atexit.register(folder.cleanup)
     # The end of its input ends it, and who measures this process has measured it too.
@@ -103,8 +104,7 @@ def run_forked(
 
 
 def serve(listening: socket.socket) -> None:
-    """Import, then fork what is asked for until the standard input ends, or the parent does."""
-    die_with_parent()
+    """Import, then fork what is asked for until the standard input ends."""
     for name in IMPORTED:
         importlib.import_module(name)
     sys.modules["snakemake.cli"].get_argument_parser()
