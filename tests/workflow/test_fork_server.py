@@ -103,7 +103,7 @@ def test_a_server_does_not_outlive_who_started_it(tree: Tree) -> None:
         "import fork_server, os; fork_server.start_server(os.environ); print(flush=True); input()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"{code}; input()"],
         env={**os.environ, "PYTHONPATH": str(Path(fork_server.__file__).parent)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
