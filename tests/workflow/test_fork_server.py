@@ -99,9 +99,7 @@ def test_a_command_that_nobody_waits_for_any_more_is_killed(tree: Tree) -> None:
 
 
 def test_a_server_does_not_outlive_who_started_it(tree: Tree) -> None:
-    code = (
-        "import fork_server, os; fork_server.start_server(os.environ); print(flush=True); input()"
-    )
+    code = "import fork_server, os; fork_server.start_server(os.environ, []); print(flush=True)"
     with subprocess.Popen(
         [sys.executable, "-c", f"{code}; input()"],
         env={**os.environ, "PYTHONPATH": str(Path(fork_server.__file__).parent)},
