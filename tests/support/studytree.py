@@ -394,7 +394,7 @@ class Tree:
         command = ["snakemake", *arguments]
         with self.path(".printed").open("w+") as printed:
             code = run_forked(
-                _find_server(), command, str(self.folder), environment, printed.fileno()
+                find_server(), command, str(self.folder), environment, printed.fileno()
             )
             printed.seek(0)
             return code, printed.read()
@@ -441,7 +441,7 @@ class Tree:
 
 def fork_jobs(environment: dict[str, str]) -> dict[str, str]:
     """An environment under which Snakemake's jobs are forks, whoever starts it."""
-    server = _find_server() if _starts_like_the_server(environment) else ""
+    server = find_server() if _starts_like_the_server(environment) else ""
     profile = str(HERE / "plugins/profile_of_forks")
     return {**environment, "FORKED_JOBS": server, "SNAKEMAKE_PROFILE": profile}
 
@@ -454,6 +454,6 @@ def _starts_like_the_server(environment: dict[str, str]) -> bool:
 
 
 @cache
-def _find_server() -> str:
+def find_server() -> str:
     """The process that the commands of all tests are forks of."""
     return start_server(START)

@@ -6,7 +6,6 @@ environment, the fakes and the folder of the run, whose modules of VLMeter are t
 """
 
 import atexit
-import ctypes
 import gc
 import importlib
 import json
@@ -24,7 +23,6 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-PR_SET_PDEATHSIG = 1
 IMPORTED = (
     *("snakemake.cli", "snakemake.script", "snakemake.storage", "nbformat", "smart_open"),
     *("torch.utils.flop_counter", "torch.profiler", "torch._dynamo.utils", "torchao.quantization"),
@@ -42,12 +40,6 @@ READ_AT_START = ("LANG", "LC_", "PYTHON", "HF_")
 """Beginnings of what Python and the imported libraries read once."""
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies; Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def starts_alike(environment: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Say whether a process would start under one environment as under the other."""
     return _list_start_settings(environment) == _list_start_settings(other)
@@ -61,8 +53,13 @@ def _list_start_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def start_server(environment: Mapping[str, str]) -> str:
-    """Start a server, which lives as long as this process; return its address."""
+def start_server(environment: Mapping[str, str], imported: Sequence[str] = IMPORTED) -> str:
+    """Start a server of forks, which lives as long as this process; return its address.
+
+    Args:
+        environment: What it sees.
+        imported: The modules that it imports.
+    """
     folder = tempfile.TemporaryDirectory(prefix="forks-")
     address = f"{folder.name}/server"
     with socket.socket(socket.AF_UNIX) as listening:
@@ -70,7 +67,7 @@ def start_server(environment: Mapping[str, str]) -> str:
         # Whoever asks before everything is imported, waits.
         listening.listen()
         server = subprocess.Popen(
-            [sys.executable, __file__, str(listening.fileno())],
+            [sys.executable, __file__, str(listening.fileno()), *imported],
             env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             pass_fds=[listening.fileno()],
             stdin=subprocess.PIPE,
@@ -102,12 +99,13 @@ def run_forked(
     return int(answer) if answer else -signal.SIGKILL
 
 
-def serve(listening: socket.socket) -> None:
-    """Import, then fork what is asked for until the standard input ends, or the parent does."""
-    die_with_parent()
-    for name in IMPORTED:
+def serve(listening: socket.socket, imported: Sequence[str]) -> None:
+    """Import, then fork what is asked for until the standard input ends."""
+    for name in imported:
         importlib.import_module(name)
-    sys.modules["snakemake.cli"].get_argument_parser()
+    if "snakemake.cli" in imported:
+        # It imports all plugins.
+        sys.modules["snakemake.cli"].get_argument_parser()
     gc.freeze()
     keepers = []
     while listening in select.select([listening, sys.stdin], [], [])[0]:
@@ -115,7 +113,6 @@ def serve(listening: socket.socket) -> None:
         keeper = os.fork()
         if keeper == 0:
             listening.close()
-            die_with_parent()
             _keep(connection)
         connection.close()
         keepers = [pid for pid in (*keepers, keeper) if os.waitpid(pid, os.WNOHANG)[0] == 0]
@@ -130,7 +127,6 @@ def _keep(connection: socket.socket) -> None:
     command = os.fork()
     if command == 0:
         connection.close()
-        die_with_parent()
         for stream in (1, 2):
             os.dup2(printed, stream)
         os.close(printed)
@@ -208,4 +204,4 @@ class Imported(MetaPathFinder, Loader):
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -4,15 +4,19 @@ Snakemake's text shows a rule's message instead of its name and wildcards; the e
 A run that the tests started ends with them.
 """
 
+import ctypes
 import json
 import os
+import signal
+import sys
 from logging import LogRecord
 from pathlib import Path
 
 import forked_jobs
-from fork_server import die_with_parent
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+PR_SET_PDEATHSIG = 1
 
 
 class LogHandler(LogHandlerBase):
@@ -23,7 +27,8 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
-        die_with_parent()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if "FORKED_JOBS" in os.environ:
             forked_jobs.install()
 
