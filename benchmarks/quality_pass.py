@@ -27,8 +27,9 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import StoredSamples
-from vlmeter.models.batches import Feeder, Item, split_into_batches
+from vlmeter.models.batches import Feeder
 from vlmeter.models.decoding import Decoding
+from vlmeter.models.items import Item, split_into_batches
 from vlmeter.models.load import load_model
 from vlmeter.models.optimization import EAGER
 from vlmeter.models.samples import Items

@@ -17,9 +17,9 @@ from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.metrics.drift import Answers
 from vlmeter.models import load
-from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
+from vlmeter.models.items import split_into_batches
 from vlmeter.models.option_scores import append_tokens, score_options
 from vlmeter.status import UnsupportedError
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from vlmeter.data.manifests import UnusableSample
 from vlmeter.data.prompts import Fit, PromptError
 from vlmeter.data.samples import StoredSamples, Text
-from vlmeter.models.batches import Feeder, Item
+from vlmeter.models.batches import Feeder
+from vlmeter.models.items import Item
 
 _WHOLE = -1
 """Stands for a text of which nothing was cut."""

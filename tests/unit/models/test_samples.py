@@ -5,7 +5,7 @@ from dataclasses import astuple
 import pytest
 
 from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
-from vlmeter.models.batches import split_by_place
+from vlmeter.models.items import split_by_place
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import write_table
 

@@ -12,10 +12,11 @@ from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
-from vlmeter.models.batches import Feeder, Inputs, describe_pixels, digests
+from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
+from vlmeter.models.inputs import Inputs, describe_pixels, digests
 from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stage
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.result import Quantization
