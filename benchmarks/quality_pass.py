@@ -97,6 +97,7 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
         dtype="fp32",
         image_size=SIDE_PX,
         image_input="processor",
+        max_image_tokens=0,
         batch_size=batch_size,
         max_input_len=60,
         optimization="eager",

@@ -1,35 +1,57 @@
 """A model's inputs: batches of images and prompts, with the image's places in the text."""
 
-from collections.abc import Mapping, Sequence
+import io
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
+from PIL import Image
 
-from vlmeter.data.prompts import Fit, fit_prompt
-from vlmeter.data.samples import Text
+from vlmeter.data.prompts import Fit, Prompt, fit_prompt
+from vlmeter.data.samples import Size, Text
+from vlmeter.errors import one_line
 from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
-from vlmeter.models.inputs import Inputs, list_text_inputs
+from vlmeter.models.image_forms import ImageForm
+from vlmeter.models.image_tokens import Settings, list_settings
+from vlmeter.models.inputs import Inputs, digests, list_text_inputs
 from vlmeter.models.items import Item, decode_image, make_full_batches
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.special_tokens import SpecialTokens
 from vlmeter.status import UnsupportedError
 
+_PROBED_PX = 224
+"""Side of a square to try a processor with, where a cell names none."""
+
 
 class Feeder:
     """Makes batches for one model at one cell's settings."""
 
-    def __init__(self, loaded: LoadedModel, image_input: str, max_input_len: int) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        image_input: str,
+        max_input_len: int,
+        image_size: int | None = None,
+    ) -> None:
         """Choose the model and how it is fed.
 
         Args:
             loaded: The model.
             image_input: `processor` or `native`.
             max_input_len: Most text tokens of a prompt.
+            image_size: Side in pixels of the square that a model of fixed form gets natively; an
+                image keeps its size without one.
         """
         self._loaded = loaded
         self._max_input_len = max_input_len
+        self._image_size = image_size
         self._special = SpecialTokens(loaded.processor)
         self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
+        self.image_settings: Settings = {}
+        """Options of the image processor by which images take as many tokens as they may."""
+        self._interpolates = False
+        self._interpolates = self._native and not self._tells_forms_apart()
 
     def fit(self, template: str, text: Text) -> Fit:
         """Find what a sample's prompt keeps, cut to the cell's length.
@@ -64,11 +86,15 @@ class Feeder:
             UnsupportedError: the model takes images of its own size alone.
         """
         loaded = self._loaded
-        options: dict[str, bool] = dict(loaded.family.processor_options)
-        if self._native:
+        options = {**loaded.family.processor_options, **self.image_settings}
+        if self._interpolates:
             options |= {"do_resize": False, "do_center_crop": False}
+        pictures = [decode_image(item) for item in items]
+        if self._interpolates and self._image_size is not None:
+            square = (self._image_size, self._image_size)
+            pictures = [each.resize(square, Image.Resampling.BICUBIC) for each in pictures]
         processed = loaded.processor(
-            images=loaded.family.images([decode_image(item) for item in items]),
+            images=loaded.family.images(pictures),
             text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
@@ -80,14 +106,98 @@ class Feeder:
         if self._decodes_apart:
             start = loaded.decoder_start_token_id
             inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
-        if self._native:
+        if self._interpolates:
             if not loaded.interpolates_positions:
                 raise UnsupportedError(
                     f"image_input native: {loaded.model.config.model_type} takes images at its "
-                    "own size alone, its position encodings are not interpolated"
+                    "own size alone: its processor brings all to one form, and its position "
+                    "encodings are not interpolated"
                 )
             inputs["interpolate_pos_encoding"] = True
         return inputs
+
+    def find_forms(self, sizes: Iterable[Size]) -> tuple[dict[Size, ImageForm], dict[Size, str]]:
+        """Return what becomes of images by their sizes, and of the others why they are refused.
+
+        Raises:
+            ValueError: all are refused.
+        """
+        forms: dict[Size, ImageForm] = {}
+        refused: dict[Size, str] = {}
+        failure = None
+        for size in sizes:
+            try:
+                forms[size] = self.find_form(size)
+            except ValueError as error:
+                failure = failure or error
+                form = f"{size[0]} x {size[1]} px"
+                refused[size] = f"has an image of {form}, which is refused: {one_line(error)}"
+        if failure is not None and not forms:
+            raise failure
+        return forms, refused
+
+    def find_form(self, size: Size) -> ImageForm:
+        """Return what becomes of an image of a size under the settings as they are.
+
+        Raises:
+            ValueError: the processor refuses images of this form.
+        """
+        inputs = self.batch([_make_blank(size)])
+        shapes = {
+            name: tuple(value.shape)
+            for name, value in inputs.items()
+            if isinstance(value, torch.Tensor)
+        }
+        return ImageForm(self.count_image_tokens(inputs)[0], tuple(sorted(shapes.items())))
+
+    def _tells_forms_apart(self) -> bool:
+        """Say whether wide images become something else than a square of as many pixels."""
+        side = self._image_size or _PROBED_PX
+        sizes = [(round(side * wide**0.5), round(side / wide**0.5)) for wide in (1, 2, 3)]
+        return len({digests([self.batch([_make_blank(size)])])[0] for size in sizes}) > 1
+
+    def limit_image_tokens(self, most: int, sizes: Iterable[Size]) -> None:
+        """Let images take as many tokens as they may, by the setting that the processor has for it.
+
+        Args:
+            most: Most tokens of an image.
+            sizes: Of all images.
+
+        Raises:
+            UnsupportedError: nothing changes their number, or not enough.
+        """
+        model_type = self._loaded.model.config.model_type
+        settings = list_settings(self._loaded.processor, most)
+        if not settings:
+            raise UnsupportedError(
+                "max_image_tokens: no setting that is known here decides how many tokens "
+                f"{model_type} takes for an image: leave it at 0"
+            )
+        # Crops may keep the form of an image that is brought to one form without them.
+        interpolates, self._interpolates = self._interpolates, False
+        # The largest first: they are the likeliest to take too many.
+        ordered = sorted(sizes, key=lambda size: -size[0] * size[1])
+
+        def exceeds(number: int) -> bool:
+            self._use(settings[number])
+            return any(self.find_form(size).tokens > most for size in ordered)
+
+        fitting = bisect_left(range(len(settings)), True, key=exceeds) - 1
+        self._use(settings[max(fitting, 0)])
+        if fitting < 0:
+            largest = max(ordered, key=lambda size: self.find_form(size).tokens)
+            raise UnsupportedError(
+                f"max_image_tokens {most}: {model_type} takes {self.find_form(largest).tokens} "
+                f"tokens at the least for an image of {largest[0]} x {largest[1]} px"
+            )
+        self._interpolates = interpolates and not self._tells_forms_apart()
+
+    def _use(self, settings: Settings) -> None:
+        self.image_settings = settings
+        if "image_grid_pinpoints" in settings:
+            # The model and the processor's count of tokens go by the grids, too.
+            for holder in (self._loaded.model.config, self._loaded.processor.image_processor):
+                holder.image_grid_pinpoints = settings["image_grid_pinpoints"]
 
     def workload(
         self, items: Sequence[Item], longest: Item, batch_size: int, most: int
@@ -140,3 +250,9 @@ class Feeder:
                 "this revision's processor does not fit the model"
             )
         return outside if any(outside) else counts
+
+
+def _make_blank(size: Size) -> Item:
+    out = io.BytesIO()
+    Image.new("RGB", size).save(out, format="PNG")
+    return Item("", out.getvalue(), Prompt("", 0, truncated=False), "")
