@@ -1,6 +1,7 @@
 """The worked studies of `config/`, run whole on tiny models and local data instead of the Hub."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ def plant_fault_of_padding(folder: Path) -> None:
 
 def read_answers_changed(report: str, section: str) -> dict[tuple[str, str], int]:
     """Return how many answers a section says were changed, by its two varied values."""
-    part = next(each for each in report.split("\n## ") if f". {section}\n" in each)
+    parts = re.split(r"\n##+ ", report)
+    (part,) = (each for each in parts if re.match(rf"\d+\) {section}\n", each))
     tables = [block.splitlines() for block in part.split("\n\n") if block.startswith("|")]
     (table,) = (lines for lines in tables if "Answers changed" in lines[0])
     names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
