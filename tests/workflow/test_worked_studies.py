@@ -66,7 +66,7 @@ def plant_fault_of_padding(folder: Path) -> None:
 
 def read_answers_changed(report: str, section: str) -> dict[tuple[str, str], int]:
     """Return how many answers a section says were changed, by its two varied values."""
-    parts = re.split(r"\n##+ ", report)
+    parts = re.split(r"\n#{2,3} ", report)
     (part,) = (each for each in parts if re.match(rf"\d+\) {section}\n", each))
     tables = [block.splitlines() for block in part.split("\n\n") if block.startswith("|")]
     (table,) = (lines for lines in tables if "Answers changed" in lines[0])

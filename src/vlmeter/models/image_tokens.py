@@ -38,8 +38,8 @@ def list_settings(processor: Any, most: int) -> list[Settings]:  # noqa: ANN401 
 
 def _list_grids(_processor: Any, images: Any, _most: int) -> Iterator[Settings]:  # noqa: ANN401
     """LLaVA-NeXT and LLaVA-OneVision: the grids of tiles to choose from, by their area."""
-    grids = getattr(images, "image_grid_pinpoints", None)
-    for area in sorted({height * width for height, width in grids or ()}):
+    grids = getattr(images, "image_grid_pinpoints", None) or []
+    for area in sorted({height * width for height, width in grids}):
         fewer = [[height, width] for height, width in grids if height * width <= area]
         yield {"image_grid_pinpoints": fewer}
 
@@ -66,8 +66,8 @@ def _list_tokens_then_tiles(_processor: Any, images: Any, most: int) -> Iterator
 def _list_pixels(_processor: Any, images: Any, most: int) -> Iterator[Settings]:  # noqa: ANN401
     """Qwen-VL, GLM-V, PaddleOCR-VL: pixels, of which a square of patches is a token."""
     size = getattr(images, "size", None)
-    least = getattr(size, "shortest_edge", None)
-    if not hasattr(images, "merge_size") or least is None or size.longest_edge is None:
+    least, most_pixels = (getattr(size, f"{which}est_edge", None) for which in ("short", "long"))
+    if not hasattr(images, "merge_size") or least is None or most_pixels is None:
         return
     pixels = (images.patch_size * images.merge_size) ** 2
     resize = getattr(inspect.getmodule(type(images)), "smart_resize", None)
