@@ -67,9 +67,7 @@ def test_a_type_that_needs_packages_is_refused_with_how_to_install_them(
         ("kosmos-2", "no token of its own stands for an image in its text"),
     ],
 )
-def test_a_type_that_does_not_fit_is_refused_for_the_true_reason(
-    model_type, reason
-):
+def test_a_type_that_does_not_fit_is_refused_for_the_true_reason(model_type, reason):
     assert str(explain_refusal(model_type)).startswith(reason)
 
 

@@ -58,7 +58,7 @@ ELSEWHERE = {
     "test_uncounted_operators_are_listed_and_none_of_them_is_heavy",
     "generation_reason": NOT_READ,
     "memory_reason": NOT_READ,
-    "shape_digest": "models/test_batches.py::test_another_token_or_mask_is_another_computation",
+    "shape_digest": "models/test_inputs.py::test_another_token_or_mask_is_another_computation",
     "unparsed_rate": "results/test_score_predictions.py::"
     "test_option_scores_are_ranked_where_predictions_carry_them",
 }
