@@ -48,7 +48,7 @@ NOT_READ = "results/test_summary_row.py::test_a_block_that_could_not_be_read_has
 OWN_REASON = "cell/test_worker.py::test_each_reason_of_an_energy_is_in_its_own_column"
 ELSEWHERE = {
     "conditions_reason": NOT_READ,
-    "content_digest": "models/test_batches.py::"
+    "content_digest": "models/test_inputs.py::"
     "test_other_pixels_are_the_same_computation_on_another_input",
     "energy_net_reason": OWN_REASON,
     "energy_per_token_reason": OWN_REASON,
