@@ -169,6 +169,7 @@ def make_job() -> "CellJob":
             dtype="fp32",
             image_size=SIDE_PX,
             image_input="processor",
+            max_image_tokens=0,
             batch_size=128,
             max_input_len=60,
             optimization="eager",

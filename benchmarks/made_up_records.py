@@ -102,6 +102,8 @@ def _input(axes: Axes, text: int) -> dict[str, Any]:
         "image_tokens": _IMAGE_TOKENS,
         "image_tokens_min": _IMAGE_TOKENS,
         "image_tokens_mean": float(_IMAGE_TOKENS),
+        "image_tokens_max": _IMAGE_TOKENS,
+        "image_settings": {},
         "sequence_length": text + _IMAGE_TOKENS,
         # Whatever the size on disk, the processor feeds one: such cells repeat a computation.
         "pixel_shape": [3, _MODEL_PX, _MODEL_PX],

@@ -200,9 +200,9 @@ def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     job = DatasetJob.from_params(jobs.build_dataset(dataset))
     download_dataset(job, folder.samples, folder.manifest)
     write_job_key(jobs.build_dataset_key(dataset))
-    for size in dict.fromkeys(cell.axes.image_size for cell in study.cells):
+    for size in dict.fromkeys(cell.axes.stored_size for cell in study.cells):
         write_table(folder.images(size), [], IMAGES)
-        write_json(folder.images_manifest(size), {"dataset": dataset, "image_size": size})
+        write_json(folder.images_manifest(size), {"dataset": dataset})
         write_job_key(jobs.build_images_key(dataset, size))
 
 

@@ -27,8 +27,9 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.data.samples import StoredSamples
-from vlmeter.models.batches import Feeder, Item, split_into_batches
+from vlmeter.models.batches import Feeder
 from vlmeter.models.decoding import Decoding
+from vlmeter.models.items import Item, split_into_batches
 from vlmeter.models.load import load_model
 from vlmeter.models.optimization import EAGER
 from vlmeter.models.samples import Items
@@ -96,6 +97,7 @@ def set_up(folder: Path, device: str, batch_size: int) -> Setting:
         dtype="fp32",
         image_size=SIDE_PX,
         image_input="processor",
+        max_image_tokens=0,
         batch_size=batch_size,
         max_input_len=60,
         optimization="eager",

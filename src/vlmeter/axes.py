@@ -103,9 +103,10 @@ class Axes:
             at_most=4096,
             acts_through_input=True,
             unit="px",
-            description=Sentence("Side of the preprocessed images."),
+            description=Sentence("Side of the preprocessed images, or of a square of their size."),
             key_description=Sentence(
-                "Images are brought to this many pixels a side before the processor."
+                "Images are brought to this many pixels a side before the processor; natively, "
+                "to no more pixels than such a square has."
             ),
         ),
     ]
@@ -118,9 +119,29 @@ class Axes:
             acts_through_input=True,
             description=Sentence("Who decides the size the model sees: processor or native."),
             key_description=Sentence(
-                "`processor`: the model's processor resizes to what the model takes; "
-                "`native`: the model gets the image at `image_size`, position encodings "
-                "interpolated."
+                "`processor`: the model's processor resizes a square of `image_size` to what the "
+                "model takes; `native`: images keep their form, where the model takes more than "
+                "one, and are not enlarged; of another model the position encodings are "
+                "interpolated to `image_size`."
+            ),
+        ),
+    ]
+    max_image_tokens: Annotated[
+        int,
+        Entry(
+            id_place=10,
+            id_form="tok{}",
+            id_omits="default",
+            default=0,
+            at_least=0,
+            at_most=1_000_000,
+            acts_through_input=True,
+            unit="tokens",
+            description=Sentence("Most tokens of an image; 0 is what the model comes with."),
+            key_description=Sentence(
+                "Most tokens of an image: the setting of the model's processor that decides how "
+                "many it takes goes up to this number. 0 leaves it as it comes. "
+                "`docs/supported.md` has the setting of each family."
             ),
         ),
     ]
@@ -167,6 +188,11 @@ class Axes:
             ),
         ),
     ]
+
+    @property
+    def stored_size(self) -> str:
+        """How the images that a cell is fed are called: those that keep their form stand apart."""
+        return f"{self.image_size}{'-native' if self.image_input == 'native' else ''}"
 
     def as_dict(self) -> dict[str, str | int]:
         """Return the values by axis, in the order of the axes."""

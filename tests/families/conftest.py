@@ -105,6 +105,26 @@ def inputs(prepared, checkpoint):
 
 
 @pytest.fixture(scope="session")
+def as_they_are(tmp_path_factory, inputs):
+    """The inputs of a cell whose images keep their sizes and forms."""
+    samples = tmp_path_factory.mktemp("mixed") / "data/photos/samples.parquet"
+    pairs = enumerate(zip(QUESTIONS, SIZES_PX, strict=True))
+    rows = [
+        {"id": f"s{index}", "image": make_picture(index, *size), "question": question}
+        for index, (question, size) in pairs
+    ]
+    images = samples.parent / "img90-native/images.json"
+    preprocess_images(
+        write_samples(samples, rows),
+        90,
+        images.with_suffix(".parquet"),
+        images,
+        keeps_aspect_ratio=True,
+    )
+    return lambda name: replace(inputs(name), images=images)
+
+
+@pytest.fixture(scope="session")
 def job():
     """A cell's job under a built-in optimisation, or under another."""
 

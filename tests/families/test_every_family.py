@@ -17,9 +17,9 @@ from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.metrics.drift import Answers
 from vlmeter.models import load
-from vlmeter.models.batches import split_into_batches
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
+from vlmeter.models.items import split_into_batches
 from vlmeter.models.option_scores import append_tokens, score_options
 from vlmeter.status import UnsupportedError
 
@@ -153,7 +153,7 @@ def test_the_work_is_what_torch_counts_too(measured, workload, name):
     cell = workload(name)
     inputs = {**cell.cost_batches[0], "use_cache": False}
     counted = measured(name).figures.flops_detail
-    assert counted.flops == count_dispatched_flops(cell.loaded.model, inputs)[""]
+    assert counted.flops == count_dispatched_flops(cell.loaded.model, inputs).by_module[""]
     with torch.no_grad(), CountByShapes() as by_shapes:
         cell.loaded.model(**inputs)
     assert counted.flops == by_shapes.flops

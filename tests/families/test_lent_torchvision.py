@@ -16,7 +16,7 @@ def test_families_that_need_torchvision_are_measured_with_it():
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "lent_torchvision", "-n", "0", "-k", wanted),
-            Path(__file__).with_name("test_every_family.py"),
+            *map(Path(__file__).with_name, ("test_every_family.py", "test_image_tokens.py")),
         ],
         env={**os.environ, **search_first(SUPPORT)},
         capture_output=True,

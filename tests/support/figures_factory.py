@@ -73,6 +73,8 @@ def make_input(cell: RecordCell, text: int, tokens: int) -> InputBlock:
         image_tokens=32,
         image_tokens_min=32,
         image_tokens_mean=32.0,
+        image_tokens_max=32,
+        image_settings={},
         sequence_length=32 + text,
         pixel_shape=[3, 224, 224],
         shape_digest=shape,

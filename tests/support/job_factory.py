@@ -18,6 +18,7 @@ AXES = Axes(
     dtype="fp32",
     image_size=28,
     image_input="processor",
+    max_image_tokens=0,
     batch_size=2,
     max_input_len=20,
     optimization="eager",

@@ -20,6 +20,7 @@ AXES: dict[str, Any] = {
     "dtype": "fp32",
     "image_size": 224,
     "image_input": "processor",
+    "max_image_tokens": 0,
     "batch_size": 1,
     "max_input_len": 200,
     "optimization": "eager",

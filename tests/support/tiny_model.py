@@ -19,7 +19,8 @@ from transformers import (
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from vlmeter.data.samples import Text
-from vlmeter.models.batches import Feeder, Item
+from vlmeter.models.batches import Feeder
+from vlmeter.models.items import Item
 from vlmeter.models.load import load_model
 
 SIDE_PX, QUERIES = 28, 4

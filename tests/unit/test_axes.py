@@ -23,6 +23,7 @@ CELL = Axes(
     dtype="fp32",
     image_size=224,
     image_input="processor",
+    max_image_tokens=0,
     batch_size=4,
     max_input_len=200,
     optimization="eager",
@@ -117,7 +118,9 @@ def test_an_axis_follows_the_device_where_its_default_does():
 
 def test_numbers_have_bounds():
     numbers = [axis for axis in AXES if axis.is_number]
-    assert [axis.name for axis in numbers] == ["image_size", "batch_size", "max_input_len"]
+    assert [axis.name for axis in numbers] == [
+        *("image_size", "max_image_tokens", "batch_size", "max_input_len")
+    ]
     assert all(axis.at_least is not None and axis.at_most is not None for axis in numbers)
 
 

@@ -221,7 +221,6 @@ OF_NO_MODULE = {
     "config/test_words_of_yaml.py": "what YAML makes of words in a config",
     "machine/test_waiting_for_locks.py": "what a job that waits for a lock says",
     "metrics/test_published.py": "every metric beside a published implementation",
-    "models/test_special_tokens.py": "tokens of a model in what people write",
     "reporting/test_browser.py": "pages in a browser",
     "reporting/test_sample.py": "docs/sample",
     "results/test_counted_samples.py": "which samples count, from the scores to the page",

@@ -45,8 +45,11 @@ def tests(repository):
     return in_file
 
 
-def test_there_are_four_tables(tables):
-    assert list(tables) == ["models", "optimisations", "data", "metrics"]
+IMAGE_TOKENS = "image tokens are limited by"
+
+
+def test_there_are_five_tables(tables):
+    assert list(tables) == ["models", "optimisations", IMAGE_TOKENS, "data", "metrics"]
 
 
 def test_every_row_names_a_test_that_there_is(tables, tests):
@@ -118,7 +121,7 @@ def test_the_metrics_are_those_of_the_tasks(tables):
 def test_the_readme_names_what_the_tables_hold(repository, tables):
     section = (repository / "README.md").read_text().split("## What is known to work")[1]
     rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", section.split("\n## ")[0], re.MULTILINE))
-    assert list(rows) == list(tables)
+    assert list(rows) == [name for name in tables if name != IMAGE_TOKENS]
     for kind in ("optimisations", "metrics"):
         named = [row[0] for row in tables[kind] if " " not in row[0]]
         assert re.findall(r"`(\w+)`", rows[kind]) == named

@@ -1,6 +1,7 @@
 """The worked studies of `config/`, run whole on tiny models and local data instead of the Hub."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ MEASURE = {
     "timeout_s": 900,
     "energy": {**STUDY["measure"]["energy"], "cpu_power_w": 65, "ram_power_w": 5},
 }
-THREE = {"smolvlm-256m": "idefics3", "llava-0.5b": "llava", "blip2-2.7b": "blip2-opt"}
+THREE = {"qwen2.5-vl-3b": "qwen2-5-vl", "smolvlm2-2.2b": "smolvlm", "internvl3-2b": "internvl"}
 LEFT_OUT = {
     *("flex_attention", "sdpa_static", "sdpa_math", "int8", "int4", "fp8"),
     *("int8_vision", "int8_connector", "by_part"),
@@ -46,10 +47,32 @@ def twin(tree: Tree, file: str, models: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def tiny(tree: Tree, family: str) -> str:
-    """Write a family's tiny checkpoint into the tree."""
-    write_checkpoint(family, tree.path(f"tiny/{family}"))
-    return f"tiny/{family}"
+def tiny(tree: Tree, family: str, name: str | None = None) -> str:
+    """Write a family's tiny checkpoint into the tree, under another name than its own if given."""
+    write_checkpoint(family, tree.path(f"tiny/{name or family}"))
+    return f"tiny/{name or family}"
+
+
+def plant_fault_of_padding(folder: Path) -> None:
+    """Let a checkpoint's tokenizer pad with the token that ends an answer, and name no mask.
+
+    What generates cannot tell then what is padding, and reads all of it.
+    """
+    file = folder / "tokenizer_config.json"
+    content = json.loads(file.read_text("utf-8"))
+    content |= {"pad_token": "</s>", "model_input_names": ["input_ids"]}
+    file.write_text(json.dumps(content), "utf-8")
+
+
+def read_answers_changed(report: str, section: str) -> dict[tuple[str, str], int]:
+    """Return how many answers a section says were changed, by its two varied values."""
+    parts = re.split(r"\n#{2,3} ", report)
+    (part,) = (each for each in parts if re.match(rf"\d+\) {section}\n", each))
+    tables = [block.splitlines() for block in part.split("\n\n") if block.startswith("|")]
+    (table,) = (lines for lines in tables if "Answers changed" in lines[0])
+    names, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    place = names.index("Answers changed")
+    return {(row[0], row[1]): int(row[place].split()[0]) for row in rows}
 
 
 def records(tree: Tree, study: str, axis: str) -> dict[str, dict[str, Any]]:
@@ -78,12 +101,23 @@ def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None
     lacking.mkdir(parents=True)
     (lacking / "config.json").write_text(json.dumps({"model_type": "llama4"}))
     values["models"]["lacking"] = {"source": {"path": "tiny/lacking"}}
-    values["sections"][0]["vary"]["model"].append("lacking")
+    models, tokens, batches = values["sections"]
+    models["vary"]["model"].append("lacking")
+    tokens["vary"] = {"model": ["internvl3-2b"], "max_image_tokens": [0, 4]}
+    faulty = tiny(fresh, "qwen2-5-vl", "unmasked")
+    plant_fault_of_padding(fresh.path(faulty))
+    values["models"]["unmasked"] = {"source": {"path": faulty}}
+    batches["vary"] = {"model": ["qwen2.5-vl-3b", "unmasked"], "batch_size": [1, 8]}
 
     report = run(values)
 
+    changed = read_answers_changed(report, "Batch size")
+    assert changed["qwen2.5-vl-3b", "8"] == 0
+    assert changed["unmasked", "8"] > changed["unmasked", "1"]
+    by_tokens = records(fresh, "three-models", "max_image_tokens")
+    assert by_tokens[4]["input"]["image_tokens_max"] == 4
     by_model = records(fresh, "three-models", "model")
-    assert set(by_model) == {*THREE, "lacking"}
+    assert set(by_model) == {*THREE, "lacking", "unmasked"}
     refused = by_model.pop("lacking")
     assert refused["status"] == "unsupported"
     assert "type llama4: it needs torchvision, which is not installed" in refused["reason"]
@@ -96,7 +130,7 @@ def test_families_are_compared_through_every_rule(fresh: Tree, run: Any) -> None
         assert record["flops_detail"]["decode_step"] > 0, name
         assert name in report
     assert "torchvision" in report
-    assert "HuggingFaceTB/SmolVLM-256M-Instruct" in report
+    assert "HuggingFaceTB/SmolVLM2-2.2B-Instruct" in report
     layers = fresh.path("results/three-models/layers.csv").read_text()
     assert all(name in layers for name in THREE)
 

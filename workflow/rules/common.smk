@@ -88,7 +88,7 @@ wildcard_constraints:
     cell=r"[A-Za-z0-9_.-]+",
     model=r"[A-Za-z0-9_.-]+",
     dtype="|".join(get_args(Dtype)),
-    size=r"\d+",
+    size=r"\d+(-native)?",
     section=r"[A-Za-z0-9_.-]+",
     number=r"\d+",
     shards=r"\d+",

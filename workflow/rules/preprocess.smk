@@ -1,4 +1,4 @@
-"""The images of a data set at one size.
+"""The images of a data set at one size, in squares or as they are.
 
 Reads: data/<dataset>/samples.parquet by its manifest.
 Writes: data/<dataset>/img<size>/images.parquet with a manifest.
@@ -21,6 +21,6 @@ rule preprocess_images:
         images=RULES.build_image_params,
         key=RULES.build_image_key,
     message:
-        "Bringing the images of {wildcards.dataset} to {wildcards.size} px"
+        "Bringing the images of {wildcards.dataset} to the size {wildcards.size}"
     script:
         "../scripts/preprocess_images.py"

@@ -17,4 +17,5 @@ run_keyed_job(
     snakemake.params.images["image_size"],
     Path(snakemake.output.images),
     Path(snakemake.output.manifest),
+    keeps_aspect_ratio=snakemake.params.images["keeps_aspect_ratio"],
 )

@@ -46,9 +46,13 @@ class InputBlock:
     """Whether samples repeat to fill a batch."""
     text_tokens: int
     image_tokens: int
-    """Of the image with the most, as images of different sizes have different numbers."""
+    """Of an image in the cost batches: of the median sample."""
     image_tokens_min: int
+    """Of all samples, whose images may take different numbers; so are the mean and the most."""
     image_tokens_mean: float
+    image_tokens_max: int
+    image_settings: dict[str, str]
+    """What the image processor was set to for `max_image_tokens`; empty where it is as it came."""
     sequence_length: int
     """Positions of a row that the language model sees, image positions included."""
     pixel_shape: list[int]

@@ -43,7 +43,7 @@ class ImagesManifest:
 
     dataset: str
     image_size: int
-    """Side of the images in pixels."""
+    """Side of the images in pixels; of a square with as many pixels where forms are kept."""
     samples_sha256: str
     """Of the table of samples that they were made from."""
     n: int
@@ -52,6 +52,8 @@ class ImagesManifest:
     """Those of the samples, then those whose image cannot be decoded."""
     sha256: str
     """Of the table."""
+    keeps_aspect_ratio: bool = False
+    """Whether images are only made smaller, in the form that they have."""
 
 
 def read_samples_manifest(path: Path) -> SamplesManifest:

@@ -1,13 +1,15 @@
-"""Converts images to one form: RGB, upright, square, of a given size, stored without loss."""
+"""Converts images to one form: RGB, upright, of a given size, stored without loss."""
 
 import io
 import logging
+import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -18,7 +20,7 @@ from tqdm import tqdm
 
 from vlmeter.data.manifests import ImagesManifest, UnusableSample, read_samples_manifest
 from vlmeter.data.png_chunks import drop_metadata
-from vlmeter.data.samples import IMAGES
+from vlmeter.data.samples import IMAGES, Size
 from vlmeter.errors import UserError, shorten
 from vlmeter.storage.files import check_whole, file_sha256, write_placed_json
 from vlmeter.storage.parquet import count_rows, stream_table, write_table
@@ -38,9 +40,14 @@ _QUEUED_PER_CORE = 4
 
 
 def preprocess_images(
-    samples_manifest: Path, image_size: int, images: Path, manifest: Path
+    samples_manifest: Path,
+    image_size: int,
+    images: Path,
+    manifest: Path,
+    *,
+    keeps_aspect_ratio: bool = False,
 ) -> None:
-    """Write a data set's images as PNG files of `image_size` x `image_size` pixels.
+    """Write a data set's images as PNG files of `image_size` x `image_size` pixels, or of no more.
 
     An image that cannot be decoded is left out; the log and the manifest give its id and why.
 
@@ -49,6 +56,8 @@ def preprocess_images(
         image_size: Side of the images in pixels.
         images: The table to write.
         manifest: Its manifest, which is written after it.
+        keeps_aspect_ratio: Keep the form of each image, and make it smaller only where it has more
+            pixels than the square.
 
     Raises:
         UserError: no image can be decoded.
@@ -57,7 +66,10 @@ def preprocess_images(
     samples = samples_manifest.with_suffix(".parquet")
     check_whole(samples, source.sha256, remake=samples_manifest)
     bad: list[UnusableSample] = []
-    write_table(images, _build_rows(samples, image_size, bad), IMAGES)
+    convert = partial(
+        encode_resized_png, image_size=image_size, keeps_aspect_ratio=keeps_aspect_ratio
+    )
+    write_table(images, _build_rows(samples, convert, bad), IMAGES)
     described = ImagesManifest(
         dataset=source.dataset,
         image_size=image_size,
@@ -65,21 +77,22 @@ def preprocess_images(
         n=count_rows(images),
         bad_samples=[*source.bad_samples, *bad],
         sha256=file_sha256(images),
+        keeps_aspect_ratio=keeps_aspect_ratio,
     )
     write_placed_json(manifest, asdict(described))
 
 
 def _build_rows(
-    samples: Path, image_size: int, bad: list[UnusableSample]
+    samples: Path, convert: Callable[[bytes], bytes], bad: list[UnusableSample]
 ) -> Iterator[dict[str, object]]:
     """Yield the rows of the images' table; append the samples that cannot be decoded to `bad`."""
     count = count_rows(samples)
     stored = (_StoredImage(**row) for row in stream_table(samples, _StoredImage._fields))
-    for source, image in tqdm(
-        _convert_images(stored, image_size), total=count, desc=f"{image_size} px", unit="image"
-    ):
+    converted = _convert_images(stored, convert)
+    for source, image in tqdm(converted, total=count, desc="images", unit="image"):
         if isinstance(image, bytes):
-            yield {"id": source.id, "image": image}
+            width, height = Image.open(io.BytesIO(image)).size
+            yield {"id": source.id, "image": image, "width": width, "height": height}
         else:
             reason = f"{shorten(source.file or 'its image')} {image}"
             _LOG.warning("sample %s: %s; it is left out", shorten(source.id), reason)
@@ -97,13 +110,13 @@ class _StoredImage(NamedTuple):
 
 
 def _convert_images(
-    stored: Iterable[_StoredImage], image_size: int
+    stored: Iterable[_StoredImage], convert: Callable[[bytes], bytes]
 ) -> Iterator[tuple[_StoredImage, bytes | str]]:
     """Yield the images in order, each with its PNG or the reason why there is none."""
 
-    def convert(data: bytes) -> bytes | str:
+    def try_to_convert(data: bytes) -> bytes | str:
         try:
-            return encode_resized_png(data, image_size)
+            return convert(data)
         except UnidentifiedImageError:
             # Pillow's message has an address in memory, which differs in every run.
             return "cannot be decoded (no known image format)"
@@ -116,7 +129,7 @@ def _convert_images(
     with ThreadPoolExecutor(cores) as pool:
         queue: deque[tuple[_StoredImage, Future[bytes | str]]] = deque()
         for source in stored:
-            queue.append((source, pool.submit(convert, source.image)))
+            queue.append((source, pool.submit(try_to_convert, source.image)))
             if len(queue) > _QUEUED_PER_CORE * cores:
                 first, image = queue.popleft()
                 yield first, image.result()
@@ -124,15 +137,37 @@ def _convert_images(
             yield queued, image.result()
 
 
-def encode_resized_png(data: bytes, image_size: int) -> bytes:
+def encode_resized_png(data: bytes, image_size: int, *, keeps_aspect_ratio: bool = False) -> bytes:
     """Return an encoded image as a PNG of `image_size` x `image_size`, RGB, EXIF applied.
+
+    Where the aspect ratio is kept, the PNG has no more pixels than that, and none is added.
 
     Raises:
         OSError: the data is no image, or is cut short.
         ValueError: the image has too many pixels to be decoded safely.
     """
     with _open_image(data) as image:
-        return _encode_png(image, image_size)
+        rgb = _convert_to_rgb(image)
+    size = (image_size, image_size)
+    if keeps_aspect_ratio:
+        size = _fit_area(rgb.size, image_size**2)
+    if rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    rgb.save(out, format="PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _fit_area(size: Size, most_pixels: int) -> Size:
+    """Return the largest size of the same form that has no more pixels and is not enlarged."""
+    width, height = size
+    if width * height <= most_pixels:
+        return size
+    short, long = sorted(size)
+    less = max(1, math.isqrt(most_pixels * short // long))
+    # A side of one pixel cannot shrink: the other gives way.
+    more = min(math.isqrt(most_pixels * long // short), most_pixels // less)
+    return (more, less) if width >= height else (less, more)
 
 
 def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
@@ -158,15 +193,6 @@ def _open_image(data: bytes) -> Iterator[Image.Image]:
             raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
         with _LARGE_IMAGE_LOCK if pixels > _LARGE_PIXELS else nullcontext():
             yield image
-
-
-def _encode_png(image: Image.Image, image_size: int) -> bytes:
-    rgb = _convert_to_rgb(image)
-    if rgb.size != (image_size, image_size):
-        rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC)
-    out = io.BytesIO()
-    rgb.save(out, format="PNG", compress_level=1)
-    return out.getvalue()
 
 
 def _convert_to_rgb(image: Image.Image) -> Image.Image:

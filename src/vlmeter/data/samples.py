@@ -22,7 +22,14 @@ SAMPLES = pa.schema(
         ("references", pa.list_(pa.string())),
     ]
 )
-IMAGES = pa.schema([("id", pa.string()), ("image", pa.binary())])
+IMAGES = pa.schema(
+    [
+        ("id", pa.string()),
+        ("image", pa.binary()),
+        ("width", pa.int64()),
+        ("height", pa.int64()),
+    ]
+)
 PREDICTIONS = pa.schema(
     [
         ("id", pa.string()),
@@ -42,6 +49,10 @@ TIMINGS = pa.schema(
         ("seconds", pa.float64()),
     ]
 )
+
+
+Size = tuple[int, int]
+"""Width and height of an image in pixels."""
 
 
 class Sample(NamedTuple):
@@ -112,6 +123,11 @@ class StoredSamples:
         """Yield the texts of the samples from `start` up to `stop`; no image is read."""
         ids = (row["id"] for row in stream_table(self.images, ["id"], start, stop))
         return self._find_texts(ids)
+
+    def read_sizes(self, start: int, stop: int) -> Iterator[Size]:
+        """Yield the sizes of the images from `start` up to `stop`; no image is read."""
+        for row in stream_table(self.images, ["width", "height"], start, stop):
+            yield row["width"], row["height"]
 
     def read(self, start: int, stop: int) -> Iterator[tuple[Text, bytes]]:
         """Yield the texts and encoded images of the samples from `start` up to `stop`."""

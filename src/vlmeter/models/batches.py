@@ -1,70 +1,57 @@
 """A model's inputs: batches of images and prompts, with the image's places in the text."""
 
-import hashlib
 import io
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, islice
-from typing import Any, TypeVar
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from PIL import Image, ImageOps
-from transformers import AddedToken
+from PIL import Image
 
-from vlmeter.data.prompts import Fit, Prompt, PromptError, fit_prompt
-from vlmeter.data.samples import Text
-from vlmeter.errors import one_line, shorten
+from vlmeter.data.prompts import Fit, Prompt, fit_prompt
+from vlmeter.data.samples import Size, Text
+from vlmeter.errors import one_line
 from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
+from vlmeter.models.image_forms import ImageForm
+from vlmeter.models.image_tokens import Settings, list_settings
+from vlmeter.models.inputs import Inputs, digests, list_text_inputs
+from vlmeter.models.items import Item, decode_image, make_full_batches
 from vlmeter.models.load import LoadedModel
+from vlmeter.models.special_tokens import SpecialTokens
 from vlmeter.status import UnsupportedError
 
-T = TypeVar("T")
-Inputs = dict[str, Any]
-"""Keyword arguments of a forward: tensors on the model's device.
-
-Texts come batch first; images may come as tiles or patches of the whole batch together.
-"""
-
-_QFORMER_TEXT = ("qformer_input_ids", "qformer_attention_mask")
-"""A second text of the same prompt, of a length of its own."""
-_PIXELS = ("pixel_values", "flattened_patches")
-"""What models call their images, as the processor makes them."""
-_OF_IMAGES = ("pixel_", "image_sizes", "image_grid", "image_position_ids", "spatial_shapes")
-"""How the names of inputs begin that have a place for each image, tile or patch."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A sample with its image and the prompt made for it."""
-
-    id: str
-    image: bytes
-    prompt: Prompt
-    template: str
-    """What the prompt was made from."""
-    choices: tuple[str, ...] = ()
-    """The options of a multiple choice."""
-    place: int | None = None
-    """Where it stands among all samples that are stored."""
+_PROBED_PX = 224
+"""Side of a square to try a processor with, where a cell names none."""
 
 
 class Feeder:
     """Makes batches for one model at one cell's settings."""
 
-    def __init__(self, loaded: LoadedModel, image_input: str, max_input_len: int) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        image_input: str,
+        max_input_len: int,
+        image_size: int | None = None,
+    ) -> None:
         """Choose the model and how it is fed.
 
         Args:
             loaded: The model.
             image_input: `processor` or `native`.
             max_input_len: Most text tokens of a prompt.
+            image_size: Side in pixels of the square that a model of fixed form gets natively; an
+                image keeps its size without one.
         """
         self._loaded = loaded
         self._max_input_len = max_input_len
-        self._special = _match_special_tokens(loaded.processor)
+        self._image_size = image_size
+        self._special = SpecialTokens(loaded.processor)
         self._native = image_input == "native"
         self._decodes_apart = is_encoder_decoder(loaded.model.config)
+        self.image_settings: Settings = {}
+        """Options of the image processor by which images take as many tokens as they may."""
+        self._interpolates = False
+        self._interpolates = self._native and not self._tells_forms_apart()
 
     def fit(self, template: str, text: Text) -> Fit:
         """Find what a sample's prompt keeps, cut to the cell's length.
@@ -77,7 +64,7 @@ class Feeder:
                 text; an image's among them would promise a second image.
             UnsupportedError: the template itself holds the image's token.
         """
-        self._check_special_tokens(template, text)
+        self._special.check(template, text)
         family, processor = self._loaded.family, self._loaded.processor
         return fit_prompt(
             template,
@@ -85,28 +72,6 @@ class Feeder:
             self._max_input_len,
             lambda prompt: family.text_tokens(processor, prompt),
         )
-
-    def _check_special_tokens(self, template: str, text: Text) -> None:
-        own = self._special.search(template)
-        image_token = getattr(self._loaded.processor, "image_token", None)
-        if own is not None and own[0] == str(image_token):
-            raise UnsupportedError(
-                f"the prompt's template holds {shorten(own[0])}, which the processor puts before "
-                "the text by itself: take it out of the template"
-            )
-        filled = {
-            "question": [text.question],
-            "context": [text.context],
-            "choices": text.choices,
-            "options": text.choices,
-        }
-        for field, values in filled.items():
-            held = self._special.search("\n".join(values)) if f"{{{field}}}" in template else None
-            if held is not None:
-                raise PromptError(
-                    f"has {shorten(held[0], 40)} in its {field}, a special token of the tokenizer "
-                    "and no text: take it out of the data"
-                )
 
     def batch(self, items: Sequence[Item]) -> Inputs:
         """Return one batch.
@@ -121,11 +86,15 @@ class Feeder:
             UnsupportedError: the model takes images of its own size alone.
         """
         loaded = self._loaded
-        options: dict[str, bool] = dict(loaded.family.processor_options)
-        if self._native:
+        options = {**loaded.family.processor_options, **self.image_settings}
+        if self._interpolates:
             options |= {"do_resize": False, "do_center_crop": False}
+        pictures = [decode_image(item) for item in items]
+        if self._interpolates and self._image_size is not None:
+            square = (self._image_size, self._image_size)
+            pictures = [each.resize(square, Image.Resampling.BICUBIC) for each in pictures]
         processed = loaded.processor(
-            images=loaded.family.images([_decode_image(item) for item in items]),
+            images=loaded.family.images(pictures),
             text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
             padding=True,
             return_tensors="pt",
@@ -137,14 +106,98 @@ class Feeder:
         if self._decodes_apart:
             start = loaded.decoder_start_token_id
             inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
-        if self._native:
+        if self._interpolates:
             if not loaded.interpolates_positions:
                 raise UnsupportedError(
                     f"image_input native: {loaded.model.config.model_type} takes images at its "
-                    "own size alone, its position encodings are not interpolated"
+                    "own size alone: its processor brings all to one form, and its position "
+                    "encodings are not interpolated"
                 )
             inputs["interpolate_pos_encoding"] = True
         return inputs
+
+    def find_forms(self, sizes: Iterable[Size]) -> tuple[dict[Size, ImageForm], dict[Size, str]]:
+        """Return what becomes of images by their sizes, and of the others why they are refused.
+
+        Raises:
+            ValueError: all are refused.
+        """
+        forms: dict[Size, ImageForm] = {}
+        refused: dict[Size, str] = {}
+        failure = None
+        for size in sizes:
+            try:
+                forms[size] = self.find_form(size)
+            except ValueError as error:
+                failure = failure or error
+                form = f"{size[0]} x {size[1]} px"
+                refused[size] = f"has an image of {form}, which is refused: {one_line(error)}"
+        if failure is not None and not forms:
+            raise failure
+        return forms, refused
+
+    def find_form(self, size: Size) -> ImageForm:
+        """Return what becomes of an image of a size under the settings as they are.
+
+        Raises:
+            ValueError: the processor refuses images of this form.
+        """
+        inputs = self.batch([_make_blank(size)])
+        shapes = {
+            name: tuple(value.shape)
+            for name, value in inputs.items()
+            if isinstance(value, torch.Tensor)
+        }
+        return ImageForm(self.count_image_tokens(inputs)[0], tuple(sorted(shapes.items())))
+
+    def _tells_forms_apart(self) -> bool:
+        """Say whether wide images become something else than a square of as many pixels."""
+        side = self._image_size or _PROBED_PX
+        sizes = [(round(side * wide**0.5), round(side / wide**0.5)) for wide in (1, 2, 3)]
+        return len({digests([self.batch([_make_blank(size)])])[0] for size in sizes}) > 1
+
+    def limit_image_tokens(self, most: int, sizes: Iterable[Size]) -> None:
+        """Let images take as many tokens as they may, by the setting that the processor has for it.
+
+        Args:
+            most: Most tokens of an image.
+            sizes: Of all images.
+
+        Raises:
+            UnsupportedError: nothing changes their number, or not enough.
+        """
+        model_type = self._loaded.model.config.model_type
+        settings = list_settings(self._loaded.processor, most)
+        if not settings:
+            raise UnsupportedError(
+                "max_image_tokens: no setting that is known here decides how many tokens "
+                f"{model_type} takes for an image: leave it at 0"
+            )
+        # Crops may keep the form of an image that is brought to one form without them.
+        interpolates, self._interpolates = self._interpolates, False
+        # The largest first: they are the likeliest to take too many.
+        ordered = sorted(sizes, key=lambda size: -size[0] * size[1])
+
+        def exceeds(number: int) -> bool:
+            self._use(settings[number])
+            return any(self.find_form(size).tokens > most for size in ordered)
+
+        fitting = bisect_left(range(len(settings)), True, key=exceeds) - 1
+        self._use(settings[max(fitting, 0)])
+        if fitting < 0:
+            largest = max(ordered, key=lambda size: self.find_form(size).tokens)
+            raise UnsupportedError(
+                f"max_image_tokens {most}: {model_type} takes {self.find_form(largest).tokens} "
+                f"tokens at the least for an image of {largest[0]} x {largest[1]} px"
+            )
+        self._interpolates = interpolates and not self._tells_forms_apart()
+
+    def _use(self, settings: Settings) -> None:
+        self.image_settings = settings
+        if "image_grid_pinpoints" in settings:
+            # The model and the processor's count of tokens go by the grids, too.
+            for holder in (self._loaded.model.config, self._loaded.processor.image_processor):
+                holder.image_grid_pinpoints = settings["image_grid_pinpoints"]
 
     def workload(
         self, items: Sequence[Item], longest: Item, batch_size: int, most: int
@@ -199,117 +252,7 @@ class Feeder:
         return outside if any(outside) else counts
 
 
-def list_text_inputs(inputs: Inputs) -> list[str]:
-    """Return the inputs that have a place for each token of a text: ids, masks, types.
-
-    An image could be cut into as many patches as the text has tokens, so that pixels and what goes
-    with them are left out by name.
-    """
-    width = inputs["input_ids"].shape[:2]
-    return [
-        name
-        for name, value in inputs.items()
-        if name in _QFORMER_TEXT
-        or (
-            isinstance(value, torch.Tensor)
-            and value.shape[:2] == width
-            and not name.startswith(_OF_IMAGES)
-        )
-    ]
-
-
-def _decode_image(item: Item) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(item.image))
-        image.load()
-    except OSError as error:
-        raise ValueError(
-            f"sample {item.id}: its image cannot be decoded ({one_line(error)})"
-        ) from error
-    return image
-
-
-def invert_image(item: Item) -> bytes:
-    """Return the negative of a sample's image, encoded."""
+def _make_blank(size: Size) -> Item:
     out = io.BytesIO()
-    ImageOps.invert(_decode_image(item).convert("RGB")).save(out, format="PNG")
-    return out.getvalue()
-
-
-def _match_special_tokens(processor: Any) -> re.Pattern[str]:  # noqa: ANN401 - any processor
-    """Return what matches a token that a text cannot hold as text, the longest first.
-
-    Besides the tokenizer's special tokens these are the processor's own placeholders: it replaces
-    them in the text before the tokenizer sees it.
-    """
-    tokenizer = processor.tokenizer
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    placeholders = (value for name, value in vars(processor).items() if name.endswith("_token"))
-    tokens = {
-        *map(str, tokenizer.all_special_tokens),
-        *(str(token) for token in added if token.special),
-        *(str(token) for token in placeholders if isinstance(token, str | AddedToken)),
-    }
-    # A line's end, which ends an answer of some models, is text all the same.
-    longest_first = sorted(filter(str.strip, tokens), key=lambda token: (-len(token), token))
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-
-
-def split_into_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Yield the items in batches; the last may be smaller."""
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
-
-
-def split_by_place(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in batches, each of those that are stored in the same `size` places.
-
-    What is left out leaves a gap, so that a run that begins where a batch does has the batches of
-    the whole. Items that are not stored count from the first.
-    """
-
-    def find_batch(numbered: tuple[int, Item]) -> int:
-        number, item = numbered
-        return (number if item.place is None else item.place) // size
-
-    for _, batch in groupby(enumerate(items), key=find_batch):
-        yield [item for _, item in batch]
-
-
-def make_full_batches(items: Sequence[Item], size: int, most: int) -> list[list[Item]]:
-    """Return up to `most` distinct full batches; a sample smaller than a batch repeats."""
-    count = max(1, min(most, len(items) // size))
-    return [
-        [items[(batch * size + row) % len(items)] for row in range(size)] for batch in range(count)
-    ]
-
-
-def describe_pixels(inputs: Inputs) -> list[int]:
-    """Return the shape of one image as the model gets it.
-
-    Where the tiles or patches of all images come together, how many an image has on average stands
-    first.
-    """
-    pixels = next(inputs[name] for name in _PIXELS if name in inputs)
-    rows, (first, *rest) = len(inputs["input_ids"]), pixels.shape
-    return rest if first == rows else [round(first / rows), *rest]
-
-
-def digests(batches: Sequence[Inputs]) -> tuple[str, str]:
-    """Return digests of what is computed: of shapes and tokens, and of the pixels as well.
-
-    Equal first digests mean the same computation, equal second ones the same input too.
-    """
-    shape, content = hashlib.sha256(), hashlib.sha256()
-    for inputs in batches:
-        for name in sorted(inputs):
-            value = inputs[name]
-            if not isinstance(value, torch.Tensor):
-                shape.update(f"{name}={value};".encode())
-                continue
-            shape.update(f"{name}:{tuple(value.shape)}:{value.dtype};".encode())
-            data = value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-            (content if value.is_floating_point() else shape).update(data)
-    content.update(shape.digest())
-    return shape.hexdigest()[:16], content.hexdigest()[:16]
+    Image.new("RGB", size).save(out, format="PNG")
+    return Item("", out.getvalue(), Prompt("", 0, truncated=False), "")

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import torch
 
 from vlmeter.data.samples import Prediction
-from vlmeter.models.batches import Feeder, Inputs, Item, invert_image, split_by_place
+from vlmeter.models.batches import Feeder
 from vlmeter.models.decoding import Decoding, Settings, WrongLengthError, select_applied
+from vlmeter.models.inputs import Inputs
+from vlmeter.models.items import Item, invert_image, split_by_place
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import score_options
 from vlmeter.status import UnsupportedError

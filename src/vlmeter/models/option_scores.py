@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from vlmeter.models.batches import Feeder, Inputs, Item, list_text_inputs, split_into_batches
+from vlmeter.models.batches import Feeder
 from vlmeter.models.families import Family, is_encoder_decoder
 from vlmeter.models.families.base import uses_chat_template
+from vlmeter.models.inputs import Inputs, list_text_inputs
+from vlmeter.models.items import Item, split_into_batches
 from vlmeter.models.load import LoadedModel
 
 

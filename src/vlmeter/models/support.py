@@ -1,5 +1,6 @@
 """Which model types can be measured here, and why the others cannot."""
 
+import inspect
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ PROVED = (
     "smolvlm",
 )
 """Those that were measured whole, from files to report; the others are tried as they come."""
+_WHY_NOT = {
+    "blip": Sentence(
+        "its generation drops the last token of a prompt and sets by itself what ends an answer"
+    ),
+    "kosmos-2": Sentence(
+        "no token of its own stands for an image in its text: that it is there cannot be checked"
+    ),
+}
+"""Types whose parts are all here and that do not fit, with the reason."""
 
 
 def check_model_type(name: str, model_type: str | None, *, own_code: bool = False) -> None:
@@ -86,6 +96,10 @@ def explain_refusal(model_type: str) -> Sentence | None:
         return Sentence("its model does not generate text token by token")
     if model.forward is nn.Module.forward:
         return Sentence("it answers by several models in turn, without a forward pass of its own")
+    if "input_ids" not in inspect.signature(model.forward).parameters:
+        return Sentence("its model reads no prompt beside the image")
+    if model_type in _WHY_NOT:
+        return _WHY_NOT[model_type]
     processor: Any = getattr(transformers, PROCESSOR_MAPPING_NAMES.get(model_type) or "", None)
     # Without an entry its files name the processor; without its packages it shows no parts.
     if processor is None or list_packages(model_type):

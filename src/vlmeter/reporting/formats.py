@@ -21,6 +21,8 @@ _VALUE_LABELS: dict[str, dict[object, str]] = {
     },
     "device": {"cuda": "GPU", "cpu": "CPU"},
 }
+OWN_TOKENS = ("max_image_tokens", 0)
+"""An axis and the value by which a model goes by its own settings."""
 
 
 def format_difference(difference: Difference, format_value: Callable[[float], str]) -> str:
@@ -34,6 +36,8 @@ def format_difference(difference: Difference, format_value: Callable[[float], st
 
 def get_value_label(axis: str, value: object) -> str:
     """Return the report's label of an axis value, e.g. `Flash`."""
+    if (axis, value) == OWN_TOKENS:
+        return say("axis_value.own")
     return _VALUE_LABELS.get(axis, {}).get(value, str(value))
 
 

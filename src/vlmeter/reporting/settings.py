@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from vlmeter.axes import AXES, Axes
-from vlmeter.reporting.formats import get_value_label
+from vlmeter.reporting.formats import OWN_TOKENS, get_value_label
 from vlmeter.reporting.language import say
 from vlmeter.results.outline import Labels
 from vlmeter.results.summary_row import SummaryRow
@@ -14,6 +14,8 @@ _WITH_WORD = frozenset(axis.name for axis in AXES if axis.is_number)
 
 def format_axis_value(axis: str, value: object) -> str:
     """Return a value of an axis that needs no context, e.g. `batch 4`."""
+    if (axis, value) == OWN_TOKENS:
+        return say("axis_value.own_tokens")
     label = get_value_label(axis, value)
     return say(f"axis_words.{axis}", value=label) if axis in _WITH_WORD else label
 

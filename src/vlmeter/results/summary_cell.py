@@ -128,7 +128,16 @@ class InputColumns(QualityColumns):
         "tokens", "Text of a padded sample.", lambda fed: fed.text_tokens
     )
     image_tokens: int | None = _input.column(
-        "tokens", "Image of a sample.", lambda fed: fed.image_tokens
+        "tokens", "Image of a sample of the cost batches.", lambda fed: fed.image_tokens
+    )
+    image_tokens_min: int | None = _input.column(
+        "tokens", "Image of the sample with the fewest.", lambda fed: fed.image_tokens_min
+    )
+    image_tokens_mean: float | None = _input.column(
+        "tokens", "Image of a sample, mean of all.", lambda fed: fed.image_tokens_mean
+    )
+    image_tokens_max: int | None = _input.column(
+        "tokens", "Image of the sample with the most.", lambda fed: fed.image_tokens_max
     )
     sequence_length: int | None = _input.column(
         "tokens", "What the language model sees of a sample.", lambda fed: fed.sequence_length

@@ -229,7 +229,7 @@ class CostColumns(EnergyColumns):
     )
     flops_normalisation: float | None = _counted.column(
         "FLOP",
-        "Of normalisations, which flops leaves out.",
+        "Of normalisations, which flops leaves out; empty where fvcore cannot trace.",
         lambda flops: flops.normalisation_flops,
     )
     flops_counter: str | None = _counted.column(

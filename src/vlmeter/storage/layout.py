@@ -120,12 +120,12 @@ class DatasetFolder:
         """What is in the samples, and where they came from."""
         return self.root / "samples.json"
 
-    def images(self, size: int | str) -> Path:
-        """Return the images at a size in pixels."""
+    def images(self, size: str) -> Path:
+        """Return the images at a size, such as 224 or 224-native."""
         return self.root.joinpath(f"img{size}", "images.parquet")
 
-    def images_manifest(self, size: int | str) -> Path:
-        """Return the manifest of the images at a size in pixels."""
+    def images_manifest(self, size: str) -> Path:
+        """Return the manifest of the images at a size."""
         return self.root.joinpath(f"img{size}", "images.json")
 
 

@@ -113,18 +113,20 @@ class Jobs:
         note = self._study.folder.job_note("samples", dataset, "samples")
         return JobKey(compute_job_key(self.build_dataset(dataset)), str(note))
 
-    def build_images(self, image_size: int) -> Params:
-        """Return what images of one size depend on."""
+    def build_images(self, size: str) -> Params:
+        """Return what images of one size, such as 224 or 224-native, depend on."""
+        side, _, native = size.partition("-")
         return {
-            "image_size": image_size,
+            "image_size": int(side),
+            "keeps_aspect_ratio": bool(native),
             "code": get_script_digest("preprocess_images"),
             "software": software_versions(_IMAGES),
         }
 
-    def build_images_key(self, dataset: str, image_size: int) -> JobKey:
+    def build_images_key(self, dataset: str, size: str) -> JobKey:
         """Return what images of one size are made for."""
-        note = self._study.folder.job_note("images", dataset, f"img{image_size}")
-        return JobKey(compute_job_key(self.build_images(image_size)), str(note))
+        note = self._study.folder.job_note("images", dataset, f"img{size}")
+        return JobKey(compute_job_key(self.build_images(size)), str(note))
 
     def build_model(self, model: str, dtype: str) -> Params:
         """Return what a stored model depends on."""

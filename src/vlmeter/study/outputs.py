@@ -13,7 +13,7 @@ def list_outputs(study: Study) -> Iterator[Path]:
         yield study.folder.dataset(name).samples
         yield study.folder.dataset(name).manifest
     cells = {*study.cells, *study.layer_cells}
-    for name, size in sorted({(cell.dataset, cell.axes.image_size) for cell in cells}):
+    for name, size in sorted({(cell.dataset, cell.axes.stored_size) for cell in cells}):
         yield study.folder.dataset(name).images(size)
         yield study.folder.dataset(name).images_manifest(size)
     for model, dtype in study.stored_models:

@@ -59,7 +59,7 @@ class Remakes:
         """Yield what is to be made again of a job, of what it reads and of what is scored."""
         dataset, axes = job.cell.dataset, job.cell.axes
         yield from self._list_of_dataset(dataset)
-        yield from self._list_of_images(dataset, axes.image_size)
+        yield from self._list_of_images(dataset, axes.stored_size)
         yield from self._list_of_model(axes.model, axes.dtype)
         if job.output.exists():
             noted_key = self._jobs.find_noted_key(job.kind, job.cell, job.name)
@@ -96,7 +96,7 @@ class Remakes:
         manifest = self._study.folder.dataset(dataset).manifest
         return _select_stale(manifest, self._jobs.build_dataset_key(dataset))
 
-    def _list_images(self, dataset: str, size: int) -> list[Path]:
+    def _list_images(self, dataset: str, size: str) -> list[Path]:
         manifest = self._study.folder.dataset(dataset).images_manifest(size)
         return _select_stale(manifest, self._jobs.build_images_key(dataset, size))
 

@@ -118,7 +118,7 @@ class Rules:
             # An iterator: the first job of the study takes all of it.
             self._force(self._derived)
         axes = job.cell.axes
-        images = self._folder.dataset(job.cell.dataset).images_manifest(axes.image_size)
+        images = self._folder.dataset(job.cell.dataset).images_manifest(axes.stored_size)
         if not self.jobs.needs_model(job.kind, job.cell, job.name):
             return {"images": images}
         return {"images": images, "model": self._folder.model_manifest(axes.model, axes.dtype)}
@@ -169,7 +169,7 @@ class Rules:
 
     def build_image_params(self, wildcards: ImageWildcards) -> Params:
         """Return what a data set's images of one size depend on."""
-        return self.jobs.build_images(int(wildcards.size))
+        return self.jobs.build_images(wildcards.size)
 
     def build_model_params(self, wildcards: ModelWildcards) -> Params:
         """Return what a stored model depends on."""
@@ -181,7 +181,7 @@ class Rules:
 
     def build_image_key(self, wildcards: ImageWildcards) -> dict[str, str]:
         """Return what a data set's images of one size are made for."""
-        return vars(self.jobs.build_images_key(wildcards.dataset, int(wildcards.size)))
+        return vars(self.jobs.build_images_key(wildcards.dataset, wildcards.size))
 
     def build_model_key(self, wildcards: ModelWildcards) -> dict[str, str]:
         """Return what a stored model is made for."""

@@ -65,6 +65,7 @@ def _list_cell(cell: SimulatedCell) -> dict[str, Any]:
         "dtype": "fp32",
         "image_size": 28,
         "image_input": "processor",
+        "max_image_tokens": 0,
         "batch_size": ROWS,
         "max_input_len": 20,
         "optimization": cell.job.cell.optimization.name,
@@ -106,6 +107,9 @@ def _list_input() -> dict[str, Any]:
     return {
         "text_tokens": TEXT_TOKENS,
         "image_tokens": IMAGE_TOKENS,
+        "image_tokens_min": IMAGE_TOKENS,
+        "image_tokens_mean": float(IMAGE_TOKENS),
+        "image_tokens_max": IMAGE_TOKENS,
         "sequence_length": IMAGE_TOKENS + TEXT_TOKENS,
         "pixel_shape": "3x28x28",
         "prompt_template": AsJson(["question : {question} answer :"]),

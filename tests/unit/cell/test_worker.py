@@ -49,7 +49,7 @@ NOT_READ = "results/test_summary_row.py::test_a_block_that_could_not_be_read_has
 OWN_REASON = "cell/test_worker.py::test_each_reason_of_an_energy_is_in_its_own_column"
 ELSEWHERE = {
     "conditions_reason": NOT_READ,
-    "content_digest": "models/test_batches.py::"
+    "content_digest": "models/test_inputs.py::"
     "test_other_pixels_are_the_same_computation_on_another_input",
     "energy_net_reason": OWN_REASON,
     "energy_per_token_reason": OWN_REASON,
@@ -59,7 +59,7 @@ ELSEWHERE = {
     "test_uncounted_operators_are_listed_and_none_of_them_is_heavy",
     "generation_reason": NOT_READ,
     "memory_reason": NOT_READ,
-    "shape_digest": "models/test_batches.py::test_another_token_or_mask_is_another_computation",
+    "shape_digest": "models/test_inputs.py::test_another_token_or_mask_is_another_computation",
     "unparsed_rate": "results/test_score_predictions.py::"
     "test_option_scores_are_ranked_where_predictions_carry_them",
 }

@@ -300,3 +300,37 @@ def test_grey_of_12_bits_is_scaled_by_the_depth_that_a_tiff_states():
     head = b"II*\0\x08\0\0\0" + folder + b"\0\0\0\0"
     data = head.ljust(134, b"\0") + b"\x80\x08\x00" * 2
     assert read_colour(data) == (128,) * 3
+
+
+@pytest.mark.parametrize(
+    ("size", "stored"),
+    [
+        ((80, 20), (32, 8)),
+        ((20, 80), (8, 32)),
+        ((31, 31), (16, 16)),
+        # None is enlarged.
+        ((12, 7), (12, 7)),
+        ((16, 16), (16, 16)),
+        # A side of one pixel stays one.
+        ((5000, 1), (256, 1)),
+        ((1, 5000), (1, 256)),
+    ],
+)
+def test_an_image_that_keeps_its_form_has_no_more_pixels_than_the_square(size, stored):
+    data = encode(Image.new("RGB", size, "red"), "PNG")
+    kept = Image.open(io.BytesIO(encode_resized_png(data, 16, keeps_aspect_ratio=True)))
+    assert kept.size == stored
+
+
+def test_the_table_holds_the_size_of_each_image(tmp_path):
+    rows = [
+        {"id": name, "image": encode(Image.new("RGB", size), "PNG"), "question": ""}
+        for name, size in (("wide", (40, 10)), ("high", (5, 9)))
+    ]
+    manifest = write_samples(tmp_path / "photos/samples.parquet", rows)
+    for kept, sizes in ((True, [(16, 4), (5, 9)]), (False, [(8, 8), (8, 8)])):
+        table = tmp_path / f"{kept}.parquet"
+        preprocess_images(manifest, 8, table, table.with_suffix(".json"), keeps_aspect_ratio=kept)
+        assert [(row["width"], row["height"]) for row in read_table(table)] == sizes
+        described = read_images_manifest(table.with_suffix(".json"))
+        assert described.keeps_aspect_ratio == kept

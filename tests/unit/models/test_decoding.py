@@ -10,9 +10,10 @@ from tiny_families import write_checkpoint
 from tiny_model import Loader, picture
 
 from vlmeter.data.samples import Text
-from vlmeter.models.batches import Feeder, Item
+from vlmeter.models.batches import Feeder
 from vlmeter.models.decoding import WrongLengthError, select_applied
 from vlmeter.models.generate import generate, generate_answers
+from vlmeter.models.items import Item
 from vlmeter.status import UnsupportedError
 
 FAMILIES = ("llava", "blip2-opt")

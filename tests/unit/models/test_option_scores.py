@@ -9,7 +9,8 @@ from PIL import Image
 from transformers import Blip2ForConditionalGeneration
 
 from vlmeter.data.prompts import Prompt
-from vlmeter.models.batches import Feeder, split_into_batches
+from vlmeter.models.batches import Feeder
+from vlmeter.models.items import split_into_batches
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.option_scores import score_options
 

@@ -5,7 +5,7 @@ from dataclasses import astuple
 import pytest
 
 from vlmeter.data.samples import IMAGES, SAMPLES, StoredSamples
-from vlmeter.models.batches import split_by_place
+from vlmeter.models.items import split_by_place
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import write_table
 
@@ -19,7 +19,11 @@ def stored(tmp_path, pictures):
     pairs = list(enumerate(zip(QUESTIONS, pictures, strict=True)))
     rows = [{"id": str(n), "question": asked, "image": image} for n, (asked, image) in pairs]
     write_table(stored.samples, rows, SAMPLES)
-    write_table(stored.images, ({"id": row["id"], "image": row["image"]} for row in rows), IMAGES)
+    images = (
+        {"id": row["id"], "image": row["image"], "width": 28 + int(row["id"]) % 2, "height": 28}
+        for row in rows
+    )
+    write_table(stored.images, images, IMAGES)
     return stored
 
 
@@ -85,3 +89,22 @@ def test_what_is_left_out_leaves_the_other_batches_as_they_are(loaded, make_feed
     shard = list(split_by_place(Items(stored, feeder, template_of, 2, 5).read(), 2))
     assert shard == whole[1:]
     assert not list(Items(stored, feeder, template_of, 4, 5).read())
+
+
+def test_samples_are_picked_by_the_size_of_their_image(loaded, make_feeder, stored):
+    feeder = make_feeder(loaded)
+    items = Items(stored, feeder, template_of)
+    assert items.count_sizes() == {(28, 28): 3, (29, 28): 2}
+    assert [item.id for item in items.read_of_sizes({(29, 28)})] == ["1", "3"]
+    assert [item.id for item in items.read_of_sizes({(28, 28), (29, 28)})] == list("01234")
+
+
+def test_a_sample_whose_image_is_refused_is_left_out_with_the_reason(loaded, make_feeder, stored):
+    items = Items(
+        stored, make_feeder(loaded), template_of, refused={(29, 28): "has a form that nobody takes"}
+    )
+    assert [item.id for item in items.read()] == ["0", "2", "4"]
+    assert [(sample.id, sample.reason) for sample in items.left_out] == [
+        ("1", "has a form that nobody takes"),
+        ("3", "has a form that nobody takes"),
+    ]

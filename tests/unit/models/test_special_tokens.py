@@ -82,7 +82,8 @@ def test_a_sample_with_a_special_token_is_left_out_and_the_others_are_kept(
         for n, asked in enumerate(questions)
     ]
     write_table(stored.samples, rows, SAMPLES)
-    write_table(stored.images, ({"id": row["id"], "image": row["image"]} for row in rows), IMAGES)
+    images = ({"id": row["id"], "image": row["image"], "width": 28, "height": 28} for row in rows)
+    write_table(stored.images, images, IMAGES)
 
     items = Items(stored, make_feeder(loaded, max_input_len=20), lambda _: "{question}")
 

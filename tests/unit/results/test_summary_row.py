@@ -36,6 +36,7 @@ CELL = make_cell(
         "dtype": "fp16",
         "image_size": 336,
         "image_input": "native",
+        "max_image_tokens": 64,
         "batch_size": 2,
         "max_input_len": 200,
         "optimization": "mixed",

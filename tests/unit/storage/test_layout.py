@@ -16,8 +16,11 @@ KEY = CellKey("photos", "tiny-bs1")
         (FOLDER.machine, "machine.json"),
         (FOLDER.dataset("photos").samples, "data/photos/samples.parquet"),
         (FOLDER.dataset("photos").manifest, "data/photos/samples.json"),
-        (FOLDER.dataset("photos").images(224), "data/photos/img224/images.parquet"),
-        (FOLDER.dataset("photos").images_manifest(224), "data/photos/img224/images.json"),
+        (FOLDER.dataset("photos").images("224"), "data/photos/img224/images.parquet"),
+        (
+            FOLDER.dataset("photos").images_manifest("224-native"),
+            "data/photos/img224-native/images.json",
+        ),
         (FOLDER.model_manifest("tiny-2.7b", "fp16"), "models/tiny-2.7b-fp16.json"),
         (FOLDER.cell(KEY).measurement, "cells/photos/tiny-bs1/measurement.json"),
         (FOLDER.cell(KEY).record, "cells/photos/tiny-bs1/record.json"),

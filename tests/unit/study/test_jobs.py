@@ -29,7 +29,7 @@ def all_params(study):
         **{("dataset", name): jobs.build_dataset(name) for name in study.config.datasets},
         **{("model", c.axes.model, c.axes.dtype): jobs.build_model(c.axes.model, c.axes.dtype)
            for c in study.cells},
-        **{("images", c.axes.image_size): jobs.build_images(c.axes.image_size)
+        **{("images", c.axes.stored_size): jobs.build_images(c.axes.stored_size)
            for c in study.cells},
         ("machine",): jobs.build_machine(),
         ("control",): jobs.build_control(study.control_cell),
@@ -107,7 +107,7 @@ def test_params_do_not_depend_on_the_hash_seed(run_python, repository):
         f"study = Study(load_config(pathlib.Path({str(repository / 'config/demo.yaml')!r})))\n"
         "jobs = Jobs(study); cell = study.cells[0]\n"
         "print(jobs.build_measurement(cell), jobs.build_score(cell), jobs.build_machine())\n"
-        "print(jobs.build_dataset('coco'), jobs.build_layers(cell), jobs.build_images(3))\n"
+        "print(jobs.build_dataset('coco'), jobs.build_layers(cell), jobs.build_images('3'))\n"
         "print(jobs.build_model('tiny-blip2', 'fp32'))\n"
         "print(build_outline(study))"
     )

@@ -61,7 +61,7 @@ def test_params_are_those_of_the_job(config):
     assert rules.build_shard_params(shard) == rules.jobs.build_shard(cell, 2, 3)
     assert rules.build_image_params(
         SimpleNamespace(dataset="photos", size="224")
-    ) == rules.jobs.build_images(224)
+    ) == rules.jobs.build_images("224")
 
 
 def test_a_cell_on_the_cpu_has_every_core(config):

@@ -192,6 +192,7 @@ axis_values = {
     "device": st.sampled_from(["cpu", "cuda"]),
     "optimization": st.sampled_from(["eager", "sdpa", "compile", "flash_attention_2"]),
     "image_input": st.sampled_from(["processor", "native"]),
+    "max_image_tokens": st.integers(0, 1_000_000),
     "prompt": st.sampled_from(["bare", "asked"]),
     "model": st.sampled_from(["tiny", "huge"]),
 }

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import torch
 
@@ -12,10 +13,12 @@ from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
-from vlmeter.models.batches import Feeder, Inputs, describe_pixels, digests
+from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
+from vlmeter.models.image_forms import choose_median_form, list_tokens
+from vlmeter.models.inputs import Inputs, describe_pixels, digests
 from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stage
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.result import Quantization
@@ -49,6 +52,10 @@ class Workload:
     items: Items
     cost_batches: Sequence[Inputs]
     """Distinct full batches of one shape: the workload whose cost is measured."""
+    cost_samples: int
+    """How many samples they are made of."""
+    tokens_by_image: Sequence[int]
+    """Tokens of the image of each sample, in ascending order."""
     images: ImagesManifest
     decoding: Decoding
 
@@ -86,11 +93,6 @@ class Workload:
         first = self.cost_batches[0]
         batch = len(first["input_ids"])
         shape_digest, content_digest = digests(self.cost_batches)
-        image_tokens = [
-            count
-            for inputs in self.cost_batches
-            for count in self.feeder.count_image_tokens(inputs)
-        ]
         return InputBlock(
             samples=len(self.items),
             prompt_templates=dict(self.items.templates),
@@ -98,11 +100,13 @@ class Workload:
             bad_samples=[*self.images.bad_samples, *self.items.left_out],
             batch_samples=batch,
             distinct_batches=len(self.cost_batches),
-            repeated=len(self.items) < batch,
+            repeated=self.cost_samples < batch,
             text_tokens=self.items.text_tokens,
-            image_tokens=max(image_tokens),
-            image_tokens_min=min(image_tokens),
-            image_tokens_mean=statistics.fmean(image_tokens),
+            image_tokens=max(self.feeder.count_image_tokens(first)),
+            image_tokens_min=self.tokens_by_image[0],
+            image_tokens_mean=statistics.fmean(self.tokens_by_image),
+            image_tokens_max=self.tokens_by_image[-1],
+            image_settings={name: str(value) for name, value in self.feeder.image_settings.items()},
             sequence_length=self.sequence_length,
             pixel_shape=describe_pixels(first),
             shape_digest=shape_digest,
@@ -190,8 +194,20 @@ def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> 
             f"none of the {len(items.left_out)} samples can be asked; the first, "
             f"{shorten(first.id)}, {first.reason}"
         )
+    counts = items.count_sizes()
+    chosen = choose_median_form(counts, opened.forms)
+    samples = list(islice(items.read_of_sizes(chosen), size * most_batches))
+    # Its text alone makes the batches longer.
+    longest = replace(items.longest(), image=samples[0].image)
     with torch.inference_mode():
-        batches = opened.feeder.workload(
-            list(items.read(0, size * most_batches)), items.longest(), size, most_batches
-        )
-    return Workload(opened.loaded, opened.feeder, items, batches, opened.images, cell.decoding)
+        batches = opened.feeder.workload(samples, longest, size, most_batches)
+    return Workload(
+        opened.loaded,
+        opened.feeder,
+        items,
+        batches,
+        len(samples),
+        list_tokens(counts, opened.forms),
+        opened.images,
+        cell.decoding,
+    )

@@ -41,7 +41,8 @@ UNSTAGED = "other"
 @dataclass(frozen=True)
 class _Counted:
     by_module: dict[str, int]
-    normalisation: int
+    normalisation: int | None
+    """None where no trace shows them."""
     uncounted: dict[str, int]
     counter: str = "fvcore"
 
@@ -169,9 +170,9 @@ def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, obje
     except torch.OutOfMemoryError:
         raise
     except Exception:
-        return _Counted(dispatched, 0, {}, counter="torch")
-    if dispatched[""] > counted.by_module[""]:
-        return replace(counted, by_module=dispatched, counter="torch")
+        return _Counted(dispatched.by_module, None, dispatched.uncounted, counter="torch")
+    if dispatched.by_module[""] > counted.by_module[""]:
+        return replace(counted, by_module=dispatched.by_module, counter="torch")
     return counted
 
 

@@ -4,12 +4,17 @@ What fvcore's trace is held against. The convention is the same, 2 per multiply-
 convolutions and matrix products.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from vlmeter.measure.flops.operators import list_heavy_operators
 
 
 def _cpu_attention(
@@ -28,10 +33,43 @@ _UNKNOWN: dict[Any, Callable[..., int]] = {
 }
 
 
-def count_dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> dict[str, int]:
-    """Return the operations below every module, by dotted name; the model is the empty name."""
+@dataclass(frozen=True)
+class Dispatched:
+    """What torch's counter saw of a pass."""
+
+    by_module: dict[str, int]
+    """Operations below every module, by dotted name; the model is the empty name."""
+    uncounted: dict[str, int]
+    """Operators that do matrix work and that it has no rule for, and how often they ran."""
+
+
+class _Watch(TorchDispatchMode):
+    """Counts the operators that run and that a counter has no rule for."""
+
+    def __init__(self, rules: Mapping[Any, object]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._rules = rules
+        self.names: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401
+        _types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        if getattr(func, "overloadpacket", None) not in self._rules:
+            schema = getattr(func, "_schema", None)
+            self.names[schema.name if schema is not None else str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def count_dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> Dispatched:
+    """Count the operations of a pass as it runs."""
     counter = FlopCounterMode(display=False, custom_mapping=_UNKNOWN)
-    with torch.no_grad(), counter:
+    # Outside, so that it sees the operators that the counter takes others apart into.
+    watch = _Watch(counter.flop_registry)
+    with torch.no_grad(), watch, counter:
         model(**inputs, return_dict=False)
     by_module = {name: 0 for name, _ in model.named_modules()}
     for name, operators in counter.get_flop_counts().items():
@@ -40,4 +78,5 @@ def count_dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> di
         if name != "Global" and inner in by_module:
             by_module[inner] = int(sum(operators.values()))
     by_module[""] = int(counter.get_total_flops())
-    return by_module
+    heavy = list_heavy_operators(watch.names)
+    return Dispatched(by_module, {name: watch.names[name] for name in heavy})

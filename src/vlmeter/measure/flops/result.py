@@ -25,7 +25,7 @@ class FlopsDetail:
     flops_reason: str | None
     per_sample: float | None
     by_stage: dict[str, int]
-    normalisation_flops: int
+    normalisation_flops: int | None
     convention: str
     counter: str
     uncounted: dict[str, int]
@@ -57,8 +57,11 @@ class Flops:
     per_sample: float | None
     by_stage: dict[str, int]
     """Disjoint and summing to `flops`; `other` only where modules outside every stage do work."""
-    normalisation_flops: int
-    """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above."""
+    normalisation_flops: int | None
+    """fvcore's estimate for layer, batch, group and instance norms: 5 per element, not above.
+
+    None where it cannot trace the model.
+    """
     convention: str
     counter: str
     """`fvcore`, or `torch` where its own counter sees work that fvcore's trace leaves out."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.sections.image_tokens import list_size_notes, make_token_columns
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
 from vlmeter.results.numbers import Scale, format_percent, format_with_interval
@@ -33,6 +34,7 @@ def build_section_table(section: SectionRows) -> SectionTable:
     if any(row.status != Status.OK for row in section.rows):
         statuses = [str(row.status) for row in section.rows]
         columns.append(TextColumn(say("table.status"), statuses, status=True))
+    columns.extend(make_token_columns(section))
     columns.extend(_make_figure_columns(section.rows))
     columns.extend(
         drop_empty_columns(
@@ -48,6 +50,7 @@ def build_section_table(section: SectionRows) -> SectionTable:
         table=build_table(columns),
         notes=(
             *_list_prompt_notes(section),
+            *list_size_notes(section),
             *_list_metric_notes(section.places),
             *_list_group_notes(section),
             *_list_sample_notes(section.places),

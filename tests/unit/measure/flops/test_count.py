@@ -218,8 +218,27 @@ def test_a_model_that_no_tracer_can_follow_is_counted_as_it_runs(failure):
     model = Untraceable(failure)
     counted = count_flops(model, {"x": torch.zeros(6, 4)}, {}, 2)
     assert (counted.flops, counted.counter) == (2 * 6 * 4 * 4, "torch")
+    # No trace, no normalisations: they are unknown, and not none.
+    assert counted.normalisation_flops is None
     # Hooks of the tracer would be part of what is timed afterwards.
     assert not any(it._forward_hooks or it._forward_pre_hooks for it in model.modules())
+
+
+class Vector(nn.Linear):
+    """Multiplies a matrix with a vector, for which torch's counter has no rule."""
+
+    def forward(self, x):
+        return torch.mv(x, self.weight[0])
+
+
+@pytest.mark.parametrize("failure", [None, RuntimeError()])
+def test_work_without_a_rule_gives_no_total_whoever_counts(failure):
+    model = Untraceable(failure) if failure else Tiny(nn.Identity())
+    model.layers = Vector(4, 4, bias=False)
+    counted = count_flops(model, {"x": torch.zeros(6, 4)}, {}, 2)
+    assert counted.flops is None
+    assert "no rule for aten::mv" in counted.flops_reason
+    assert counted.uncounted["aten::mv"] == 1
 
 
 def test_memory_that_runs_out_in_a_trace_is_said():
