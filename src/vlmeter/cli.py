@@ -142,6 +142,10 @@ def _publish(options: argparse.Namespace) -> None:
 
 
 def _write_reference(_options: argparse.Namespace) -> None:
+    if not (CHECKOUT / "docs").is_dir():
+        raise UserError(
+            "The docs lie in a checkout: install it with `make setup`, and say it there."
+        )
     from vlmeter.config.reference import write_config_reference  # noqa: PLC0415
     from vlmeter.models.reference import write_model_reference  # noqa: PLC0415
     from vlmeter.results.reference import write_columns_reference  # noqa: PLC0415

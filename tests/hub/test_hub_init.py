@@ -4,6 +4,7 @@ import pytest
 from hubcontent import MODEL, add_study
 
 from vlmeter.config.load import load_config
+from vlmeter.data.job import DataSource
 from vlmeter.errors import UserError
 from vlmeter.study.init_study import find_data, init_study
 
@@ -26,7 +27,7 @@ def test_columns_come_from_the_types_and_the_split_from_its_name(
 ):
     add_study(hub, rows=10)
 
-    data = find_data(f"lmms-lab-encoder/{name}", **options)
+    data = find_data(f"lmms-lab-encoder/{name}", DataSource(**options))
     new = init_study(tmp_path / "mine", MODEL, data, {}, fetcher.retry_policy)
 
     (dataset,) = load_config(new.config).datasets.values()

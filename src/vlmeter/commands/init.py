@@ -34,13 +34,19 @@ def _read_column(text: str) -> tuple[str, str]:
 
 def run(options: argparse.Namespace) -> None:
     """Write the config and say what was guessed."""
+    from vlmeter.data.job import DataSource  # noqa: PLC0415
     from vlmeter.study.init_study import (  # noqa: PLC0415
         describe_new_study,
         find_data,
         init_study,
     )
 
-    details = {name: getattr(options, name) for name in ("config", "split", "revision", "table")}
-    data = find_data(options.data, **details)
+    details = DataSource(
+        config=options.config,
+        split=options.split,
+        revision=options.revision,
+        table=options.table,
+    )
+    data = find_data(options.data, details)
     new = init_study(options.folder, options.model, data, dict(options.columns))
     print("\n".join(describe_new_study(new, CHECKOUT / "Snakefile")))

@@ -1,6 +1,6 @@
 """What the columns of a table hold, by its first rows on disk or by its types on the Hub."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -75,13 +75,15 @@ def _describe_values(name: str, cells: Iterable[object]) -> DescribedColumn:
     values = tuple(value for value in cells if not is_missing(value) and value != "")
     kinds = {_find_kind(name, value) for value in values}
     kind = kinds.pop() if len(kinds) == 1 else _join(kinds)
-    fields: dict[str, None] = {}
-    if kind is Kind.TABLE:
-        for value in values:
-            held = parse_brackets(value)
-            for each in held if isinstance(held, list) else [held]:
-                fields |= dict.fromkeys(each)
-    return DescribedColumn(name, kind, tuple(fields), values)
+    fields = dict.fromkeys(field for value in values for field in _list_fields(value))
+    return DescribedColumn(name, kind, tuple(fields) if kind is Kind.TABLE else (), values)
+
+
+def _list_fields(value: object) -> Iterator[str]:
+    held = parse_brackets(value)
+    for each in held if isinstance(held, list) else [held]:
+        if isinstance(each, Mapping):
+            yield from map(str, each)
 
 
 def _join(kinds: set[Kind]) -> Kind:

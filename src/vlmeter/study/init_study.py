@@ -25,6 +25,7 @@ _SPLITS = ("validation", "val", "dev", "test", "train")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _LONGEST_ANSWERS = {"caption": 30, "ocr": 100}
 _N = 100
+NO_DETAILS = DataSource()
 
 
 @dataclass(frozen=True)
@@ -84,19 +85,23 @@ def init_study(
     return NewStudy(file, guess, model_source, data)
 
 
-def find_data(data: str, **details: str | None) -> DataSource:
+def find_data(data: str, details: DataSource = NO_DETAILS) -> DataSource:
     """Return the data source that a word means: a path, or a repository on the Hub.
+
+    Args:
+        data: The word.
+        details: The configuration, split, revision and table that go with it.
 
     Raises:
         UserError: it is neither.
     """
     path = Path(data)
-    if path.is_file() and is_text_table(data) and details.get("table") is None:
+    if path.is_file() and is_text_table(data) and details.table is None:
         # Its images lie beside it.
-        return DataSource(**{**details, "path": str(path.parent), "table": path.name})
+        return replace(details, path=str(path.parent), table=path.name)
     if path.exists():
-        return DataSource(path=data, **details)
-    return DataSource(hub=_check_hub_name(data, "--data"), **details)
+        return replace(details, path=data)
+    return replace(details, hub=_check_hub_name(data, "--data"))
 
 
 def _find_model(model: str, folder: Path) -> dict[str, str]:

@@ -114,7 +114,9 @@ def test_a_config_that_is_there_stays(folder: Path, shelf: Path) -> None:
 def test_data_that_is_nowhere_is_refused() -> None:
     with pytest.raises(UserError, match="--data: photos is no path here"):
         find_data("photos")
-    assert find_data("maker/photos", split="test") == DataSource(hub="maker/photos", split="test")
+    assert find_data("maker/photos", DataSource(split="test")) == DataSource(
+        hub="maker/photos", split="test"
+    )
 
 
 @pytest.mark.parametrize("word", ["2024-01-01", "no", "12", "é"])
