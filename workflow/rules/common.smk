@@ -16,7 +16,7 @@ from vlmeter.study.outline import (
     plan_pareto_figure,
     plan_section_figure,
 )
-from vlmeter.study.memory import Memory
+from vlmeter.study.host_memory import Memory
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
 from vlmeter.scripting import pack

@@ -26,7 +26,7 @@ from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
-from vlmeter.study.memory import BYTES_PER_NUMBER
+from vlmeter.study.host_memory import BYTES_PER_NUMBER
 from vlmeter.study.obstacles import Obstacles
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study

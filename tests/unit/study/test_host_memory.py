@@ -7,8 +7,8 @@ import pytest
 
 from vlmeter.models.job import ModelSource
 from vlmeter.models.manifest import ModelManifest, write_model_manifest
+from vlmeter.study.host_memory import Memory, estimate_memory_mb
 from vlmeter.study.jobs import Jobs
-from vlmeter.study.memory import Memory, estimate_memory_mb
 
 MANY = 3_745_000_000
 
