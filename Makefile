@@ -104,6 +104,7 @@ lint: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+	$(BIN)/hadolint containers/*.Dockerfile
 
 # Lets many things go wrong in a small study; COUNT faults, repeated by their SEED.
 faults: setup-dev
