@@ -15,7 +15,7 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-video setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-video setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -31,6 +31,7 @@ help:
 	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
 	@echo "make peers    measure a cell beside optimum-benchmark, in an environment of its own"
+	@echo "make docs     the documentation as a site, in build/site, with its links checked"
 	@echo "make sample, make pictures  keep the demo's report and pictures of it for docs/"
 	@echo "make measurements  the published study at full size with random weights, for docs/"
 	@echo "make gpu-check  a GPU that is new to VLMeter: two studies, and its figures beside others"
@@ -104,6 +105,7 @@ lint: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
+	$(BIN)/hadolint containers/*.Dockerfile
 
 # Lets many things go wrong in a small study; COUNT faults, repeated by their SEED.
 faults: setup-dev
@@ -148,6 +150,11 @@ gpu-check: setup
 
 reference: setup
 	$(BIN)/vlmeter reference
+
+# The pages lie where they belong, so they are laid out for the site first.
+docs: setup-dev
+	$(BIN)/python docs/make_site.py build/docs
+	$(BIN)/zensical build --strict
 
 # What the documentation shows of a demo that ran: kept, so that it can be read without running one.
 sample: setup

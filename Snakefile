@@ -17,6 +17,10 @@ if not workflow.configfiles:
 report: "report/workflow.rst"
 
 
+# From the working directory, with `--software-deployment-method apptainer`; docs/clusters.md makes it.
+containerized: "vlmeter.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/preprocess.smk"

@@ -1,4 +1,4 @@
-"""The command line beside Snakemake: `vlmeter plan`, `verify`, `compare`, `publish`, `reference`.
+"""The command line beside Snakemake: `vlmeter init`, `plan`, `verify` and more.
 
 Each command imports what it needs when it runs, so that `--help` costs nothing.
 """
@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vlmeter.commands import init
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
-from vlmeter.storage.layout import RESULTS
-
-CONFIG = Path("config/config.yaml")
+from vlmeter.storage.layout import CONFIG, RESULTS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,6 +42,7 @@ def _make_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    init.add_arguments(add_command("init", init.run, init.DESCRIPTION))
     plan = add_command("plan", _plan, "say what a study would do, before anything is fetched")
     _add_config(plan)
     verify = add_command("verify", _verify, "see that every file of a study is what was written")
@@ -142,6 +142,10 @@ def _publish(options: argparse.Namespace) -> None:
 
 
 def _write_reference(_options: argparse.Namespace) -> None:
+    if not (CHECKOUT / "docs").is_dir():
+        raise UserError(
+            "The docs lie in a checkout: install it with `make setup`, and say it there."
+        )
     from vlmeter.config.reference import write_config_reference  # noqa: PLC0415
     from vlmeter.models.reference import write_model_reference  # noqa: PLC0415
     from vlmeter.results.reference import write_columns_reference  # noqa: PLC0415

@@ -107,6 +107,13 @@ def source_digest(module: str) -> str:
 
 
 @cache
+def list_reached(script: str) -> frozenset[str]:
+    """Return every module of the package that a script of the workflow can import."""
+    file = SourceFile(SCRIPTS / f"{script}.py", "")
+    return frozenset(module for name in file.modules for module in _reached(name))
+
+
+@cache
 def script_digest(script: str) -> str:
     """Return a digest of what a script of the workflow does.
 

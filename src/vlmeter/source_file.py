@@ -22,8 +22,9 @@ from typing import TypeGuard
 
 _PACKAGE = "vlmeter"
 _SOURCE = Path(__file__).parent
-CHECKOUT = _SOURCE.resolve().parents[1]
-"""The folder that holds the `Snakefile`, `report/` and `workflow/`."""
+_CARRIED = _SOURCE.resolve() / "checkout"
+CHECKOUT = _CARRIED if _CARRIED.is_dir() else _SOURCE.resolve().parents[1]
+"""The folder with the `Snakefile`, `report/` and `workflow/`: a wheel carries them (`setup.py`)."""
 _SENTENCE = "Sentence"
 _SPEAKING = frozenset(
     {"AssertionError", "ImportError", "NotImplementedError", "RuntimeError", "TypeError"}

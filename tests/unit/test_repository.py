@@ -227,6 +227,7 @@ OF_NO_MODULE = {
     "test_checksums.py": "every file that has a checksum",
     "test_docs.py": "docs",
     "test_extending.py": "docs/extending.md",
+    "test_site.py": "docs/make_site.py and docs/questions.md",
     "test_gpu_check.py": "benchmarks/gpu",
     "test_hostile_input.py": "everything that others write",
     "test_import_closures.py": "imports of all modules",
@@ -282,3 +283,16 @@ def test_a_process_of_a_test_runs_the_package_that_the_test_runs(repository):
         if "PYTHONPATH" in file.read_text(encoding="utf-8")
     }
     assert naming - own == copies | {"tests/mutants/copies.py"}
+
+
+def test_the_service_runs_the_commands_of_the_repository(repository):
+    """What visitors see pass is what anyone can run: targets of make, and `.ci/run`."""
+    targets = set(re.findall(r"^([\w-]+):(?!=)", (repository / "Makefile").read_text(), re.M))
+    runs = []
+    for file in sorted((repository / ".github/workflows").glob("*.yml")):
+        jobs = yaml.safe_load(file.read_text("utf-8"))["jobs"].values()
+        runs += [step["run"].strip() for job in jobs for step in job["steps"] if "run" in step]
+    assert {"make lint", "make docs", "make demo"} <= set(runs)
+    named = [re.search(r"(?:make|\.ci/run) ([\w-]+)", run) for run in runs]
+    assert {match[1] for match in named if match} <= targets
+    assert [run for run in runs if not re.match(r"make |sudo .*\.ci/run |\.venv/bin/", run)] == []

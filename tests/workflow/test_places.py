@@ -104,6 +104,92 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
     assert not outcome.names & inference(CELLS)
 
 
+def test_a_copy_that_snakedeploy_makes_has_config_profile_and_module(
+    tree: Tree, away: Tree
+) -> None:
+    copy_results(tree, away)
+    for name in ("config", "profiles"):
+        shutil.copytree(tree.path(name), away.path(name))
+    # As its template writes it. For a repository on disk it leaves out where that is.
+    away.path("workflow").mkdir()
+    away.path("workflow/Snakefile").write_text(
+        f'configfile: "{CONFIG}"\n\n'
+        "module vlmeter:\n"
+        f'    snakefile: "{tree.path("workflow/Snakefile")}"\n'
+        "    config:\n"
+        "        config\n\n"
+        "use rule * from vlmeter\n",
+        encoding="utf-8",
+    )
+    away.result("report.md").unlink()
+
+    outcome = away.snakemake("--dry-run", configfile=None)
+
+    assert outcome.code == 0, outcome.text
+    assert ("render_report",) in outcome.names
+    assert not outcome.names & (inference(CELLS) | MACHINE)
+
+
+def test_a_new_study_runs_from_its_folder_without_a_word_on_its_config(
+    tree: Tree, tmp_path: Path
+) -> None:
+    sources = ("--model", tree.path("demo/model"), "--data", tree.path("demo/data/coco.parquet"))
+    command = (sys.executable, "-c", "from vlmeter.cli import main; main()", "init")
+
+    written = tree.execute(*command, tmp_path / "my-study", *map(str, sources))
+
+    assert written.returncode == 0, written.stderr
+    new = Tree(tmp_path / "my-study", checkout=tree.folder)
+    places = ("--snakefile", str(tree.path("Snakefile")), "--directory", str(new.folder))
+    outcome = Tree(tmp_path, checkout=tree.folder).snakemake(*places, "--dry-run", configfile=None)
+    assert outcome.code == 0, outcome.text
+    assert outcome.count("run_inference") == 3
+
+
+def test_the_smallest_study_and_the_rule_graph_need_nothing_but_a_clone(
+    fresh: Tree, tmp_path: Path
+) -> None:
+    shutil.copytree(REPOSITORY / ".test", fresh.path(".test"))
+
+    smallest = fresh.snakemake("--dry-run", "--directory", ".test", configfile=None)
+    graph = fresh.execute(sys.executable, "-m", "snakemake", "--rulegraph", "dot")
+
+    assert smallest.code == 0, smallest.text
+    assert smallest.count("run_inference") == 2
+    assert graph.returncode == 0, graph.stderr
+    assert 'label = "run_inference"' in graph.stdout
+
+
+def test_an_installed_package_brings_the_workflow_with_it(
+    tree: Tree, away: Tree, tmp_path: Path
+) -> None:
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, tree.path(name))
+    target = tmp_path / "installed" / "src"
+    install = ("--quiet", "--no-deps", "--no-build-isolation", "--target", target, tree.folder)
+    done = tree.execute(sys.executable, "-m", "pip", "install", *install)
+    assert done.returncode == 0, done.stderr
+    copy_results(tree, away)
+    shutil.rmtree(tree.path("src"))
+    shutil.rmtree(tree.path("report"))
+    away.result("report.md").unlink()
+    user = Tree(away.folder, checkout=target.parent)
+    snakefile = ("--snakefile", str(target / "vlmeter/checkout/Snakefile"))
+
+    outcome = user.snakemake(*snakefile, "--cores", "2")
+    main = ("-c", "from vlmeter.cli import main; main()")
+    compared = user.execute(sys.executable, *main, "compare", RESULTS, RESULTS, "--into", "both")
+    planned = user.execute(sys.executable, *main, "plan", CONFIG)
+    refused = user.execute(sys.executable, *main, "reference")
+
+    assert outcome.code == 0, outcome.text
+    assert not outcome.names & (inference(CELLS) | MACHINE | {LAYERS})
+    assert user.result("report.md").read_text() == tree.result("report.md").read_text()
+    assert compared.returncode == 0, compared.stderr
+    assert planned.returncode == 0, planned.stderr
+    assert "The docs lie in a checkout" in refused.stderr
+
+
 def test_a_checkout_that_nobody_may_write_serves_a_folder_of_one_s_own(
     tree: Tree, away: Tree
 ) -> None:

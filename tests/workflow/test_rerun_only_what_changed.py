@@ -1,6 +1,7 @@
 """After a real run of the same tree, an edit runs exactly the jobs that depend on what it says."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 from studytree import (
@@ -11,6 +12,7 @@ from studytree import (
     LAYERS,
     MACHINE,
     REPORT,
+    REPOSITORY,
     Tree,
     cell_id,
     inference,
@@ -317,3 +319,19 @@ def test_another_time_limit_is_no_reason_to_measure_again(tree: Tree, limit_s: i
         config["measure"]["timeout_s"] = limit_s
 
     assert tree.plan().names == DESCRIBED_ANEW
+
+
+def test_a_metric_of_another_package_scores_kept_answers_again(tree: Tree, tmp_path: Path) -> None:
+    package = tmp_path / "brevity"
+    shutil.copytree(REPOSITORY / "tests/support/brevity", package)
+    points = package / "vlmeter_brevity-0.1.dist-info/entry_points.txt"
+    # Its family would measure again.
+    points.write_text(points.read_text("utf-8").partition("[vlmeter.families]")[0], "utf-8")
+
+    outcome = tree.snakemake("--cores", "2", fakes=(str(package),))
+
+    assert outcome.code == 0, outcome.text
+    assert outcome.names == scores(CELLS) | REPORT
+    metrics = tree.record(("textvqa", cell_id()))["quality"]["metrics"]
+    assert metrics[-1]["name"] == "brevity"
+    assert "single word" in tree.result("report.md").read_text("utf-8")

@@ -16,11 +16,12 @@ from vlmeter.study.outline import (
     plan_pareto_figure,
     plan_section_figure,
 )
+from vlmeter.study.host_memory import Memory
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
 from vlmeter.scripting import pack
 from vlmeter.storage.layout import CellKey, locate
-from vlmeter.study.read_study import read_study
+from vlmeter.study.read_study import name_source, read_study
 from vlmeter.study.rules import Rules, list_catalogues, translate_figures
 
 try:
@@ -48,6 +49,7 @@ RULES = Rules(
     # A job's own process only runs what it is given.
     force=force if workflow.is_main_process else None,
 )
+MEMORY = Memory(STUDY, RULES.jobs)
 # Snakemake's jobs double the number of objects again and again, and each time the garbage collector
 # would visit all that is imported here, which lives to the end. And it would look for rubbish after
 # every 700 new objects, where a job has thousands that stay. Both are a tenth of a dry run each.
@@ -70,6 +72,7 @@ KEY = CellKey("{dataset}", "{cell}")
 CELL = FOLDER.cell(KEY)
 SHARDS = FOLDER.shards(KEY)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
+name_source()
 TEMPLATES = [
     locate(f"report/templates/{name}")
     for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")

@@ -25,6 +25,7 @@ rule run_inference:
     threads: RULES.count_cell_threads
     resources:
         gpu=RULES.count_cell_gpus,
+        mem_mb=MEMORY.estimate_cell_mb,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
@@ -73,6 +74,7 @@ rule measure_control:
     threads: RULES.count_control_threads
     resources:
         gpu=RULES.count_control_gpus,
+        mem_mb=MEMORY.estimate_control_mb,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:

@@ -20,6 +20,7 @@ rule profile_layers:
     threads: RULES.count_cell_threads
     resources:
         gpu=RULES.count_cell_gpus,
+        mem_mb=MEMORY.estimate_cell_mb,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:

@@ -23,6 +23,7 @@ rule measure_costs:
     threads: RULES.count_cell_threads
     resources:
         gpu=RULES.count_cell_gpus,
+        mem_mb=MEMORY.estimate_cell_mb,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:
@@ -47,6 +48,7 @@ rule answer_shard:
     threads: RULES.count_cell_threads
     resources:
         gpu=RULES.count_cell_gpus,
+        mem_mb=MEMORY.estimate_cell_mb,
         runtime=MEASURING_RUNTIME,
         timeout_s=STUDY.config.measure.timeout_s,
     params:

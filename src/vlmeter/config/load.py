@@ -23,6 +23,7 @@ RESERVED_NAMES = frozenset(
         "check_study",
         "collect_answers",
         "describe_machine",
+        "everything",
         "download_dataset",
         "answer_shard",
         "export_study",

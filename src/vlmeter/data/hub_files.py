@@ -29,6 +29,21 @@ from vlmeter.hub.retry import RetryPolicy
 _LOG = logging.getLogger(__name__)
 
 
+def list_splits(source: DataSource, retry_policy: RetryPolicy) -> list[str]:
+    """Return the names of a repository's splits, those of one configuration.
+
+    Raises:
+        UserError: the data set, revision or configuration does not exist or cannot be reached.
+    """
+    repository = Repository(str(source.hub), source.revision, is_dataset=True)
+    install_client(retry_policy)
+    with explain_errors(repository):
+        # Requested here because `datasets`, which requests it too, hides the Hub's error.
+        commit = HfApi().dataset_info(repository.name, revision=source.revision).sha
+        builder = _load_builder(repository, repository.name, source.config, commit)
+    return list(builder.config.data_files or {})
+
+
 def find_split(source: DataSource, revision: str | None, retry_policy: RetryPolicy) -> Files:
     """Find the files of a split.
 

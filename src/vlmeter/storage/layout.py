@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 from vlmeter.source_file import CHECKOUT
 
+CONFIG = Path("config/config.yaml")
+"""The config that is taken where none is named, from the working directory."""
 RESULTS = Path("results")
 """Holds the folders of all studies, from the working directory."""
 SOURCE_DIGESTS = RESULTS / ".sources.json"

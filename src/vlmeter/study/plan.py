@@ -26,13 +26,12 @@ from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
+from vlmeter.study.host_memory import BYTES_PER_NUMBER
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.obstacles import Obstacles
 from vlmeter.study.remakes import is_current
 from vlmeter.study.sources import SourceDigests
 from vlmeter.study.study import Cell, Study
-
-_BYTES_PER_NUMBER = {"fp32": 4, "fp16": 2, "bf16": 2}
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ def _estimate_model_need(
         except (OSError, SafetensorError) as error:
             return Need(name, None, None, problem=f"its weights cannot be read: {one_line(error)}")
         fetch = 0
-    weights = numbers * _BYTES_PER_NUMBER[dtype]
+    weights = numbers * BYTES_PER_NUMBER[dtype]
     return Need(name, fetch, weights, weights, f"{numbers / 1e6:,.1f} M parameters")
 
 

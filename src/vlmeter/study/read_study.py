@@ -1,11 +1,13 @@
 """Reads a study's config for the workflow, with all that is checked before any job starts."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
+from vlmeter.source_file import CHECKOUT
 from vlmeter.study.gates import check_gates
 from vlmeter.study.sources import check_sources
 from vlmeter.study.study import Study
@@ -39,3 +41,11 @@ def read_study(files: Sequence[Path], values: Mapping[str, object]) -> Study:
     check_sources(study, file)
     check_gates(study, file)
     return study
+
+
+def name_source() -> None:
+    """Say where this package lies, for `envs/vlmeter.post-deploy.sh`.
+
+    Snakemake runs a copy of that script, from whatever the working directory is.
+    """
+    os.environ["VLMETER_SOURCE"] = str(CHECKOUT)

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from vlmeter.code_digest import SCRIPTS, script_digest
+from vlmeter.code_digest import SCRIPTS, list_reached, script_digest
 from vlmeter.errors import UserError
+from vlmeter.software.plugins import TABLES, digest_plugins
 from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.typed import from_plain
 
@@ -32,12 +33,26 @@ class _Kept:
 
 
 def get_script_digest(script: str) -> str:
-    """Return the digest of what a script of the workflow does.
+    """Return the digest of what a script of the workflow does, with what other packages add to it.
 
     Args:
         script: Its name in `workflow/scripts`, without an ending.
     """
-    return _get_digests()[script]
+    digest, plugins = _get_digests()[script], _get_plugins()
+    if not plugins:
+        return digest
+    reached = list_reached(script)
+    added = [
+        f"{group}={plugins[group]}"
+        for group, module in TABLES.items()
+        if group in plugins and module in reached
+    ]
+    return "+".join([digest, *added])
+
+
+@cache
+def _get_plugins() -> dict[str, str]:
+    return digest_plugins()
 
 
 @cache

@@ -131,7 +131,8 @@ def test_a_missing_key_is_named(config, key):
 def test_a_section_cannot_have_the_name_of_a_rule(repository):
     rules = {
         line.split()[1].rstrip(":")
-        for file in [repository / "Snakefile", *repository.glob("workflow/rules/*.smk")]
+        for file in [repository / "Snakefile", *repository.glob("workflow/**/*")]
+        if file.suffix == ".smk" or file.name == "Snakefile"
         for line in file.read_text().splitlines()
         if line.startswith("rule ")
     }

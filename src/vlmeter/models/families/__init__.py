@@ -4,7 +4,8 @@ A model type that is not in the table is served by `Family`, by the names and ha
 models in transformers share.
 """
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from vlmeter.models.families.base import CONNECTOR, PREFILL, QFORMER, VISION, Family
 from vlmeter.models.families.blip2 import Blip2, InstructBlip
@@ -12,6 +13,7 @@ from vlmeter.models.families.florence2 import Florence2
 from vlmeter.models.families.git import Git
 from vlmeter.models.families.mllama import Mllama
 from vlmeter.models.families.paligemma import PaliGemma
+from vlmeter.software.plugins import load_tables
 
 __all__ = [
     "CONNECTOR",
@@ -26,7 +28,7 @@ __all__ = [
     "is_encoder_decoder",
 ]
 
-FAMILIES: dict[str, Family] = {
+_OWN: dict[str, Family] = {
     "blip-2": Blip2(),
     "florence2": Florence2(),
     "git": Git(),
@@ -34,8 +36,23 @@ FAMILIES: dict[str, Family] = {
     "mllama": Mllama(),
     "paligemma": PaliGemma(),
 }
-"""The families that differ, by `model_type` of their configs."""
 _SHARED = Family()
+
+
+def _is_family(value: object) -> bool:
+    return isinstance(value, Family)
+
+
+def _add(others: Iterable[Mapping[str, object]]) -> dict[str, Family]:
+    """Return our families with those of others, which go before ours of the same type."""
+    families = dict(_OWN)
+    for table in others:
+        families |= cast(Mapping[str, Family], table)
+    return families
+
+
+FAMILIES = _add(load_tables("vlmeter.families", _is_family, "families by model type"))
+"""The families that differ, by `model_type` of their configs; ours and those of other packages."""
 
 
 def find_family(config: Any) -> Family:  # noqa: ANN401 - any transformers config
