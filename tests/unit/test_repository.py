@@ -52,6 +52,7 @@ def test_the_conda_environment_is_the_lock(repository, lock):
         ("requirements-slurm.lock", "slurm"),
         ("requirements-video.lock", "video"),
         ("requirements-dev.lock", "dev"),
+        ("requirements-axe.lock", "axe"),
     ],
 )
 def test_the_lock_has_the_projects_pins(repository, project, lock_file, section):

@@ -72,7 +72,13 @@ SHARDS = FOLDER.shards(KEY)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
 TEMPLATES = [
     locate(f"report/templates/{name}")
-    for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")
+    for name in (
+        "report.md.j2",
+        "study.html.j2",
+        "_decision.html.j2",
+        "study.css",
+        "page.js",
+    )
 ]
 # What cells need comes before them, and they come before what reads them: scoring waits for the
 # machine lock and would hold a core that a ready GPU cell needs.

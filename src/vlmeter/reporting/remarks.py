@@ -26,9 +26,9 @@ from vlmeter.storage.files import read_json
 from vlmeter.storage.typed import from_plain
 
 _SHOWN = 3
+"""Machines or commits that are named."""
 _PLAIN_CHANGE = 0.2
 """A change of latency that nobody would call none, whatever the noise."""
-"""Machines or commits that are named."""
 _POWER_CAP = "sw_power_cap"
 """NVML's name for it, as the records have it."""
 _CARD_COUNT = re.compile(r"^\d+ x ")
@@ -39,7 +39,9 @@ class Remark(NamedTuple):
 
     text: str
     warning: bool
-    """Whether figures are in doubt."""
+    """Whether values are in doubt."""
+    anchor: str = ""
+    """By which links of the page name it; empty where none does."""
 
 
 @dataclass(frozen=True)

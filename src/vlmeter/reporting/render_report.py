@@ -1,8 +1,11 @@
 """Renders the report as Markdown and as a self-contained HTML file with the same content."""
 
+import json
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,16 +27,13 @@ from vlmeter.reporting.language import (
     get_language,
     get_page_path,
     say,
-    translate_parts,
     use_language,
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import list_machine_lines
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
 from vlmeter.results.gates import Judgement
-from vlmeter.results.numbers import format_percent, format_quantity
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
@@ -42,7 +42,8 @@ from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
 TEMPLATES = CHECKOUT / "report/templates"
-_PROSE = "_prose.md.j2"
+_SCRIPTS = ("page.js",)
+"""What runs in the page, in this order."""
 
 
 def render_report(
@@ -116,59 +117,66 @@ def render_report(
                     *(() if judgement is None else describe_gates(judgement)),
                     *list_remarks(list(summary.values()), machine, repeats, repeated, first),
                 ),
+                machine=machine,
+                summary_csv=summary_csv,
             )
-            content = _Content(build_page(outline, results), list_machine_lines(machine))
+            page = build_page(outline, results)
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
-            _write_markdown(get_page_path(report_md, language), templates, content, drawn, links)
-            _write_page(get_page_path(study_html, language), templates, content, drawn, pictures)
+            _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
+            _write_page(get_page_path(study_html, language), templates, page, drawn, pictures)
     pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What both forms of the report hold."""
-
-    page: Page
-    machine: list[tuple[str, str]]
-    """Headings and texts about the machine."""
-
-
 def _write_markdown(
     report_md: Path,
     templates: Path,
-    content: _Content,
+    page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
     template = make_markdown_environment(templates).get_template("report.md.j2")
-    write_text(report_md, template.render(**vars(content), figures=links, pictures=pictures))
+    write_text(report_md, template.render(page=page, figures=links, pictures=pictures))
 
 
 def _write_page(
     study_html: Path,
     templates: Path,
-    content: _Content,
+    page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
-    prose = make_markdown_environment(templates).get_template(_PROSE).render(**vars(content))
     template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(
-            **vars(content),
-            figures=_inline_figures(figures, content.page),
+            page=page,
+            figures=_inline_figures(figures, page),
             pictures=pictures,
-            prose=render_prose(prose),
+            scripts=[_read_script(templates / name) for name in _SCRIPTS],
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),
     )
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of the page."""
+
+    text: Markup
+    digest: str
+    """By which the page's content security policy allows it, and no other."""
+
+
+def _read_script(path: Path) -> Script:
+    text = path.read_text(encoding="utf-8")
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    return Script(Markup(text), f"'sha256-{digest}'")  # nosec B704
 
 
 def _link_language(study_html: Path, name: str) -> str:
@@ -196,6 +204,18 @@ def render_prose(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
+def _render_line(text: str) -> Markup:
+    """Return a line of the catalogue's Markdown as HTML; HTML tags in it stay text."""
+    rendered = MarkdownIt("commonmark", {"html": False}).renderInline(text)
+    return Markup(rendered)  # nosec B704
+
+
+def _write_data(value: object) -> Markup:
+    """Return JSON for a `<script>` that holds data."""
+    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return Markup(text)  # nosec B704
+
+
 def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
@@ -208,7 +228,7 @@ def make_markdown_environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say, "prose": _say_prose, "recorded_parts": translate_parts}
+    environment.globals |= {"say": say}
     return environment
 
 
@@ -223,23 +243,20 @@ def make_html_environment(templates: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= _FILTERS
+    environment.filters |= {
+        "prose": _render_line,
+        "json": lambda value: json.dumps(value, ensure_ascii=False),
+        "script_json": _write_data,
+        **_FILTERS,
+    }
     environment.globals |= {"say": say}
     return environment
 
 
 _FILTERS = {
-    "percent": format_percent,
-    "quantity": format_quantity,
     "anchor": make_anchor,
     "status": get_status_label,
 }
-
-
-def _say_prose(key: str, **values: object) -> Markup:
-    """Return a catalogue text as Markdown, with its values escaped."""
-    text = say(key, **{name: markdown(str(value)) for name, value in values.items()})
-    return Markup(text)  # nosec B704
 
 
 def _escape_markdown(value: object) -> object:

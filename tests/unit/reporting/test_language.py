@@ -35,7 +35,7 @@ CODE = [*(REPOSITORY / "src/vlmeter").rglob("*.py"), *(REPOSITORY / "report/temp
 FAMILIES = {
     "axis_label": set(AXIS_NAMES),
     "axis_heading": set(AXIS_NAMES),
-    "axis_words": {axis.name for axis in AXES if axis.is_number},
+    "axis_words": {axis.name for axis in AXES if axis.is_number} | {"prompt", "image_input"},
     "status": {*Status, "no_record"},
     "task": set(Task.__args__),
     "trait": set(_TRAITS),
