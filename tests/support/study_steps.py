@@ -10,7 +10,7 @@ from study_files import Files
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.export_study import export_study
-from vlmeter.results.outline import GalleryPlan, Outline, ParetoPlan, SectionPlan
+from vlmeter.results.outline import GalleryPlan, Outline, SectionPlan, TradeoffPlan
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 
@@ -26,8 +26,8 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run all steps from the records to the pages, with figures or without."""
     from vlmeter.reporting.figures.plot_layers import plot_layers
-    from vlmeter.reporting.figures.plot_pareto import plot_pareto
     from vlmeter.reporting.figures.plot_section import plot_section
+    from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
     from vlmeter.reporting.render_report import render_report
 
     files = study.write(folder)
@@ -42,11 +42,9 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.repeatability,
         make_comparisons(outline),
     )
-    figures = {"pareto": files.figure("pareto")} if draw else {}
+    figures = {"tradeoff": files.figure("tradeoff")} if draw else {}
     if draw:
-        plot_pareto(
-            make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto")
-        )
+        plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
@@ -74,8 +72,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
-def make_pareto_plan(outline: Outline) -> ParetoPlan:
-    return ParetoPlan(outline.base, outline.references, outline.labels)
+def make_tradeoff_plan(outline: Outline) -> TradeoffPlan:
+    return TradeoffPlan(outline.base, outline.labels)
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

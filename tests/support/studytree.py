@@ -133,7 +133,7 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_section", "size"),
         ("plot_section", "device"),
         ("plot_layers",),
-        ("plot_pareto",),
+        ("plot_tradeoff",),
         ("collect_answers",),
         ("render_report",),
         ("check_study",),

@@ -22,7 +22,7 @@ WITHOUT_TORCH = [
     "metrics.registry",
     "provenance",
     "reporting.figures.plot_layers",
-    "reporting.figures.plot_pareto",
+    "reporting.figures.plot_tradeoff",
     "reporting.figures.plot_section",
     "reporting.render_report",
     "results.check_study",
@@ -39,7 +39,7 @@ WITHOUT_TORCH = [
     "study.plan",
     "study.study",
 ]
-FIGURES = ("section", "pareto", "layers")
+FIGURES = ("section", "tradeoff", "layers")
 HEAVY = {"torch", "transformers", "codecarbon", "fvcore"}
 
 

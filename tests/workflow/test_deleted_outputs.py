@@ -32,7 +32,7 @@ DELETED = {
     "study.json": ("export_study",),
     "figures/batch.svg": ("plot_section", "batch"),
     "figures/ru/size.svg": ("plot_section", "size"),
-    "figures/pareto.svg": ("plot_pareto",),
+    "figures/tradeoff.svg": ("plot_tradeoff",),
     "figures/layers.svg": ("plot_layers",),
     "gallery/answers.json": ("collect_answers",),
     "report.md": ("render_report",),

@@ -13,7 +13,7 @@ from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
     plan_gallery,
-    plan_pareto_figure,
+    plan_tradeoff_figure,
     plan_section_figure,
 )
 from vlmeter.study.comparisons import plan_comparisons

@@ -124,32 +124,31 @@ rule plot_section:
         "../scripts/plot_section.py"
 
 
-rule plot_pareto:
+rule plot_tradeoff:
     input:
         summary=FOLDER.summary,
-        differences=FOLDER.differences,
         tables=FOLDER.tables,
         locales=list_catalogues(),
     output:
         figure=report(
-            FOLDER.figure("pareto"),
+            FOLDER.figure("tradeoff"),
             category="1. Answer",
-            caption="../../report/captions/pareto.rst",
-            labels={"item": "quality against latency and energy (figure)"},
+            caption="../../report/captions/tradeoff.rst",
+            labels={"item": "cost and throughput of each setting (figure)"},
         ),
-        translated=translate_figures(FOLDER.figure("pareto")),
+        translated=translate_figures(FOLDER.figure("tradeoff")),
     log:
-        FOLDER.log("figures", "pareto"),
+        FOLDER.log("figures", "tradeoff"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        plan=pack(plan_pareto_figure(STUDY)),
-        code=get_script_digest("plot_pareto"),
+        plan=pack(plan_tradeoff_figure(STUDY)),
+        code=get_script_digest("plot_tradeoff"),
     message:
-        "Drawing quality against latency and energy"
+        "Drawing what each setting costs and what it buys"
     script:
-        "../scripts/plot_pareto.py"
+        "../scripts/plot_tradeoff.py"
 
 
 rule plot_layers:
@@ -183,7 +182,7 @@ rule plot_layers:
 
 
 ruleorder: plot_layers > plot_section
-ruleorder: plot_pareto > plot_section
+ruleorder: plot_tradeoff > plot_section
 
 
 rule collect_answers:

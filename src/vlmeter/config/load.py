@@ -33,15 +33,15 @@ RESERVED_NAMES = frozenset(
         "measure_control",
         "measure_costs",
         "note_machine",
-        "pareto",
         "plot_layers",
-        "plot_pareto",
         "plot_section",
+        "plot_tradeoff",
         "preprocess_images",
         "profile_layers",
         "render_report",
         "run_inference",
         "score_predictions",
+        "tradeoff",
     }
 )
 """Names of the workflow's rules, and of its figures that belong to no section.

@@ -77,7 +77,7 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `pareto`; `get_figure_path` gives the
+        figures: SVG files by section name, `layers` and `tradeoff`; `get_figure_path` gives the
             paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
@@ -191,7 +191,7 @@ def _link(figure: Path, folder: Path) -> str:
 
 def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
     titles = {section.name: section.title for section in page.sections}
-    titles |= {"layers": say("layers.title"), "pareto": say("pareto.title")}
+    titles |= {"layers": say("layers.title"), "tradeoff": say("tradeoff.title")}
     return {
         name: inline_svg(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()

@@ -131,11 +131,10 @@ class SectionPlan:
 
 
 @dataclass(frozen=True)
-class ParetoPlan:
-    """What the figure of quality against cost shows."""
+class TradeoffPlan:
+    """What the figure of latency against throughput shows."""
 
     base: Axes
-    references: References
     labels: Labels
 
 

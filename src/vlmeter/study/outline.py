@@ -11,13 +11,13 @@ from vlmeter.results.outline import (
     LayersOutline,
     ModelInfo,
     Outline,
-    ParetoPlan,
     PlacedCell,
     ProfiledCell,
     References,
     SectionGrid,
     SectionOutline,
     SectionPlan,
+    TradeoffPlan,
 )
 from vlmeter.study.study import Section, SectionCell, Study
 
@@ -65,10 +65,10 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
     return SectionPlan(SectionGrid(**grid), build_outline(study).labels.datasets)
 
 
-def plan_pareto_figure(study: Study) -> ParetoPlan:
-    """Return what the figure of quality against cost shows."""
+def plan_tradeoff_figure(study: Study) -> TradeoffPlan:
+    """Return what the figure of latency against throughput shows."""
     outline = build_outline(study)
-    return ParetoPlan(outline.base, outline.references, outline.labels)
+    return TradeoffPlan(outline.base, outline.labels)
 
 
 def plan_gallery(study: Study) -> GalleryPlan:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from machines import make_machine
 from study_factory import MadeStudy, cell_id, make_outline
-from study_steps import make_pareto_plan, render_all
+from study_steps import make_tradeoff_plan, render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
-from vlmeter.reporting.figures.plot_pareto import plot_pareto
 from vlmeter.reporting.figures.plot_section import plot_section
+from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.roofline import find_peak, list_work
 from vlmeter.results.outline import SectionGrid, SectionPlan
@@ -97,14 +97,13 @@ def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
     assert find_peak(machine, []) is None
 
 
-def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
-    shown = read_texts(rendered.figure("pareto"))
-    for label in ("TextVQA", "COCO", "Latency (ms per batch)", "Energy (J per sample)"):
+def test_samples_per_second_stand_over_latency_with_labels(rendered):
+    shown = read_texts(rendered.figure("tradeoff"))
+    for label in ("TextVQA", "COCO", "↑ Samples per second, generation"):
         assert label in shown
     assert "base config" in shown
-    assert shown.count("VQA accuracy") == 2
-    assert shown.count("(higher is better)") == 6
-    assert list_colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
+    assert shown.count("Latency (ms per batch) →") == 3
+    assert list_colours(rendered.figure("tradeoff")) == {"#0072b2", "#d55e00", "#009e73"}
 
 
 def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
@@ -124,25 +123,10 @@ def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     section = replace(first, cells=(*first.cells, *entries))
     study.edit_outline(sections=(section, *others))
     files = render_all(study, tmp_path, draw=False)
-    plot_pareto(
-        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
-    )
+    plot_tradeoff(make_tradeoff_plan(study.outline), files.summary, tmp_path / "a.svg")
     shown = read_texts(tmp_path / "a.svg")
     assert "base config" in shown
     assert "batch 61" not in shown
-
-
-def test_without_quality_there_is_no_front_to_draw(tmp_path):
-    study = MadeStudy()
-    study.take_weights_away()
-    files = render_all(study, tmp_path, draw=False)
-    plot_pareto(
-        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
-    )
-    assert read_texts(tmp_path / "a.svg") == [
-        "Quality was not measured.",
-        "not measured: random weights",
-    ]
 
 
 @pytest.mark.parametrize("name", ["batch_size", "image_size", "device", "layers"])

@@ -1,10 +1,10 @@
-"""Draw quality against latency and energy."""
+"""Draw what each setting costs and what it buys."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.reporting.figures.plot_pareto import plot_pareto
-from vlmeter.results.outline import ParetoPlan
+from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
+from vlmeter.results.outline import TradeoffPlan
 from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 run_job(
     snakemake.log[0],
-    plot_pareto,
-    unpack(ParetoPlan, snakemake.params.plan),
+    plot_tradeoff,
+    unpack(TradeoffPlan, snakemake.params.plan),
     Path(snakemake.input.summary),
-    Path(snakemake.input.differences),
     Path(snakemake.output.figure),
     Path(snakemake.input.locales[0]).parent,
 )

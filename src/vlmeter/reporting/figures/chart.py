@@ -1,0 +1,75 @@
+"""A chart: one Vega-Lite spec, drawn by a browser where it runs a script, and as SVG where not.
+
+The SVG of a chart holds its spec, compiled to Vega, so that a figure is one file: what shows the
+file draws it, and the page takes both forms out of it.
+"""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from vlmeter.reporting.language import LANGUAGES, get_figure_path, use_language
+from vlmeter.storage.files import write_text
+from vlmeter.storage.svg import add_checksum
+
+_VEGA_LITE = "6.4"
+_FIRST_TAG = re.compile(r"<svg\b[^>]*>")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a figure shows, before it is drawn."""
+
+    spec: dict[str, Any]
+    """The Vega-Lite spec, with its data."""
+    alt: str
+    """What a person sees in the figure, in a sentence or two, in the current language."""
+
+
+def compile_chart(chart: Chart) -> dict[str, Any]:
+    """Return a chart's spec in Vega, which a page draws without compiling.
+
+    Raises:
+        ValueError: the spec is not Vega-Lite.
+    """
+    vega: dict[str, Any] = vl_convert.vegalite_to_vega(chart.spec, vl_version=_VEGA_LITE)
+    # The browser has the data in the spec, and needs no address of a schema.
+    vega.pop("$schema", None)
+    vega["description"] = chart.alt
+    return vega
+
+
+def render_svg(chart: Chart) -> str:
+    """Return a chart as SVG, with its alternative text as title and its Vega spec as metadata.
+
+    The same chart gives the same bytes. No text in it is markup, whatever it holds.
+
+    Raises:
+        ValueError: the spec is not Vega-Lite.
+    """
+    vega = compile_chart(chart)
+    # A label for each mark would double the file: the title says what is seen.
+    quiet = {**vega, "config": {**vega.get("config", {}), "aria": False}}
+    svg: str = vl_convert.vega_to_svg(quiet)
+    kept = ET.Element("metadata")
+    kept.text = json.dumps(vega, ensure_ascii=False, separators=(",", ":"))
+    title = ET.Element("title")
+    title.text = chart.alt
+    head = "".join(ET.tostring(element, encoding="unicode") for element in (title, kept))
+    start = _FIRST_TAG.search(svg)
+    if start is None:
+        raise ValueError(f"not SVG: {svg[:80]}")
+    return f"{svg[: start.end()]}{head}{svg[start.end() :]}\n"
+
+
+def save_in_all_languages(make: Callable[[], Chart], out_svg: Path, locales: Path) -> None:
+    """Make a chart once per language and save each in its place, with a checksum."""
+    for language in LANGUAGES:
+        with use_language(language, locales):
+            write_text(get_figure_path(out_svg, language), add_checksum(render_svg(make())))
