@@ -185,6 +185,22 @@ ruleorder: plot_layers > plot_section
 ruleorder: plot_tradeoff > plot_section
 
 
+rule bundle_vega:
+    output:
+        script=FOLDER.chart_script,
+    log:
+        FOLDER.log("chart_script"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        code=get_script_digest("bundle_vega"),
+    message:
+        "Bundling the script that draws charts in the page"
+    script:
+        "../scripts/bundle_vega.py"
+
+
 rule collect_answers:
     input:
         summary=FOLDER.summary,
@@ -227,6 +243,7 @@ rule render_report:
         machine_noted=FOLDER.machine_noted,
         figures=list(RULES.list_figures().values()),
         translated_figures=translate_figures(*RULES.list_figures().values()),
+        chart_script=FOLDER.chart_script,
         templates=TEMPLATES,
         locales=list_catalogues(),
     output:

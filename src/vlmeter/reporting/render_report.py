@@ -16,7 +16,7 @@ from markupsafe import Markup
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_svg import inline_svg, read_vega
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.gates import describe_gates
@@ -66,6 +66,7 @@ def render_report(
     control: Path | None = None,
     base_record: Path | None = None,
     gates: Path | None = None,
+    chart_script: Path | None = None,
 ) -> None:
     """Write `report.md` and `study.html`, with their versions in other languages beside them.
 
@@ -89,6 +90,7 @@ def render_report(
         control: `measurement.json` of the base cell's second measurement.
         base_record: `record.json` of the base cell's first measurement.
         gates: `gates.json`, where the study has gates.
+        chart_script: What draws charts in the page; without it the page has their pictures alone.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
@@ -124,7 +126,9 @@ def render_report(
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
             _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
-            _write_page(get_page_path(study_html, language), templates, page, drawn, pictures)
+            _write_page(
+                get_page_path(study_html, language), templates, page, drawn, pictures, chart_script
+            )
     pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
@@ -149,7 +153,13 @@ def _write_page(
     page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
+    chart_script: Path | None,
 ) -> None:
+    scripts = [templates / name for name in _SCRIPTS]
+    charts = {}
+    if chart_script is not None and "tradeoff" in figures:
+        charts["tradeoff"] = read_vega(figures["tradeoff"])
+        scripts.insert(0, chart_script)
     template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
@@ -157,7 +167,8 @@ def _write_page(
             page=page,
             figures=_inline_figures(figures, page),
             pictures=pictures,
-            scripts=[_read_script(templates / name) for name in _SCRIPTS],
+            charts={name: json.loads(spec) for name, spec in charts.items() if spec},
+            scripts=[_read_script(path) for path in scripts],
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),

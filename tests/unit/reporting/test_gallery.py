@@ -101,9 +101,12 @@ def test_a_sample_without_a_picture_says_so(rendered):
 
 def test_equal_answers_are_shown_once(rendered):
     part = (rendered.folder / "report.md").read_text().split("### Look at the answers")[1]
-    assert "| all cells: **a** (0.549) |" in part
-    assert "batch 16, 50 tokens: **another** (0.610)" in part
-    assert "batch 16, 50 tokens answers 1 of 4 samples otherwise than batch 16: 0 better" in part
+    assert "| all settings: **a** (0.549) |" in part
+    assert "batch 16 · text ≤ 50 tokens: **another** (0.610)" in part
+    assert (
+        "batch 16 · text ≤ 50 tokens answers 1 of 4 samples otherwise than batch 16: 0 better"
+        in part
+    )
 
 
 def test_pictures_are_small_and_checked(rendered, tmp_path):

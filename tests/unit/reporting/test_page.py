@@ -170,7 +170,7 @@ def test_a_study_in_which_everything_failed_is_still_a_report(failed):
 def test_a_decode_step_stands_beside_the_forward_pass(tmp_path):
     study = MadeStudy()
     text = (render_all(study, tmp_path / "a", draw=False).folder / "report.md").read_text()
-    part = text.split("A decode step: one further token", 1)[1]
+    part = text.split("Decode step: ", 1)[1]
     assert "| linear | 6.00 (75 %) |" in part
     assert "| linear | 2.60 G | 5.32 GFLOP |" in part
     assert "the hooks added at most 8.1 %" in text
@@ -178,8 +178,8 @@ def test_a_decode_step_stands_beside_the_forward_pass(tmp_path):
         rows[:] = [row for row in rows if row["stage"] != "decode"]
         record |= {"decode": None, "decode_reason": "the difference is below the noise"}
     text = (render_all(study, tmp_path / "b", draw=False).folder / "report.md").read_text()
-    assert "A decode step: one further token" not in text
-    assert "- No decode step was profiled at batch 4, 224 px: the difference is below" in text
+    assert "Decode step: " not in text
+    assert "- No decode step was profiled at batch 4 · 224 px: the difference is below" in text
 
 
 def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):

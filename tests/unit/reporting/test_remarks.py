@@ -52,10 +52,11 @@ def test_a_measurement_which_names_no_cell_is_read_as_the_second_one(tmp_path):
 
 def test_a_machine_that_stayed_the_same_did_not_drift():
     remark = describe_drift(make_timed(0.0202), make_timed(0.02), NO_REPEATS)
-    assert remark == (
+    assert remark == Remark(
         "No drift of the machine was seen: the base cell took 20.0 ms at the beginning, 20.2 ms "
         "at the end (+1.0 % [-1.6 %, +3.6 %]), which is within the noise.",
-        False,
+        warning=False,
+        anchor="drift",
     )
 
 
@@ -99,11 +100,12 @@ def make_repeats(**changes: int) -> Repeats:
 
 def test_how_well_costs_repeat_is_said():
     assert list_remarks([], MACHINE, make_repeats(), None, None) == (
-        (
+        Remark(
             "7 cells on cpu repeat 2 computations, each in a process of its own: their latencies "
             "vary by 2.1 % (standard deviation), energies by 4.0 %. A difference counts only "
             "beyond that; of the 9 pairs of such cells 0 would be called different.",
-            False,
+            warning=False,
+            anchor="repeatability",
         ),
     )
 
@@ -123,10 +125,11 @@ def test_where_nothing_was_repeated_that_is_said():
 def test_a_measurement_that_failed_is_said(which):
     lost = make_ended("out_of_memory", "1 GB was missing", None)
     pair = {"first": make_timed(0.02), "second": make_timed(0.02), which: lost}
-    assert describe_drift(pair["second"], pair["first"], NO_REPEATS) == (
+    assert describe_drift(pair["second"], pair["first"], NO_REPEATS) == Remark(
         f"Whether the machine drifted cannot be told: the base cell's {which} measurement has no "
         "latency (out of memory: 1 GB was missing).",
-        True,
+        warning=True,
+        anchor="drift",
     )
 
 

@@ -28,14 +28,7 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
     Raises:
         UserError: the file is missing or is not SVG.
     """
-    try:
-        text = read_checked(path)
-        # The figures are this package's own, and expat limits the expansion of entities.
-        root = ET.fromstring(text)  # nosec B314
-    except (OSError, ValueError, ET.ParseError) as error:
-        raise UserError(
-            f"{path} cannot be read as SVG ({one_line(error)}): plot it again."
-        ) from None
+    root = _parse(path)
     _drop_unsafe(root)
     for element in root.iter():
         for name, value in element.attrib.items():
@@ -55,6 +48,26 @@ def inline_svg(path: Path, prefix: str, title: str) -> Markup:
     # Parsing and serialising escapes all text in the figure again.
     text = ET.tostring(root, encoding="unicode")
     return Markup(text)  # nosec B704
+
+
+def read_vega(path: Path) -> str | None:
+    """Return the Vega spec that an SVG file holds, as JSON; None where it holds none.
+
+    Raises:
+        UserError: the file is missing or is not SVG.
+    """
+    kept = _parse(path).find(f"{{{_SVG}}}metadata")
+    return None if kept is None else kept.text
+
+
+def _parse(path: Path) -> ET.Element:
+    try:
+        # The figures are this package's own, and expat limits the expansion of entities.
+        return ET.fromstring(read_checked(path))  # nosec B314
+    except (OSError, ValueError, ET.ParseError) as error:
+        raise UserError(
+            f"{path} cannot be read as SVG ({one_line(error)}): plot it again."
+        ) from None
 
 
 def _drop_unsafe(element: ET.Element) -> None:

@@ -110,8 +110,8 @@ def test_answers_are_compared_with_those_of_the_base(tmp_path):
         "values."
     )
     assert [line[0] for line in drift_table.table.rows] == [
-        *("batch 4", "batch 8", "batch 16", "336 px, batch 16", "448 px, batch 16"),
-        *("batch 16, 100 tokens", "batch 16, 50 tokens"),
+        *("batch 4", "batch 8", "batch 16", "336 px · batch 16", "448 px · batch 16"),
+        *("batch 16 · text ≤ 100 tokens", "batch 16 · text ≤ 50 tokens"),
     ]
     assert drift_table.table.rows[0] == (
         *("batch 4", "TextVQA", "no difference", "no difference", "0 of 4"),
