@@ -16,17 +16,14 @@ from typing import Literal
 class Cost:
     """A cost on the log scale; less is better."""
 
+    value: float
+    """In SI units, as the tables show it; of several cells the mean."""
     log: float
-    """Natural logarithm of the cost in SI units."""
+    """Natural logarithm of the mean over rounds, by which costs are compared."""
     reach: float | None
     """How far it may be off, in the same logarithms: by the spread of its rounds, or by what
     processes with the same computation differ by, whichever is more. None where neither was seen.
     """
-
-    @property
-    def value(self) -> float:
-        """The cost in SI units."""
-        return math.exp(self.log)
 
 
 @dataclass(frozen=True)
@@ -85,3 +82,11 @@ class Contest:
     """Axes that the study varies on other data sets but not here, with their only value."""
     candidates: tuple[Candidate, ...]
     """In the order of the report."""
+
+
+def is_measurable(distance: float, reach: float | None, other: float | None) -> bool:
+    """Say whether a distance is more than both reaches together; never where one is not known."""
+    if reach is None or other is None:
+        return False
+    # Not `hypot`, which may round otherwise than the page's script.
+    return distance > math.sqrt(reach * reach + other * other)

@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 
 from vlmeter.data.manifests import SamplesManifest
-from vlmeter.reporting.answer import Answer, build_answer
-from vlmeter.reporting.decision import decide
+from vlmeter.reporting.first_screen import build_first_screen
 from vlmeter.reporting.formats import format_json_block, get_value_label, join_words
 from vlmeter.reporting.gallery import ShownDataset, read_shown_answers
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.profiles import Profile
 from vlmeter.reporting.layers.view import LayersView, build_layers_view
+from vlmeter.reporting.missing import AllMissing, list_missing
 from vlmeter.reporting.provenance import (
     DatasetSource,
     ModelSource,
@@ -47,7 +47,9 @@ from vlmeter.reporting.sections.table import (
     list_prompts,
 )
 from vlmeter.reporting.table import Table
+from vlmeter.reporting.verdict import FirstScreen
 from vlmeter.results.outline import Outline, PlacedCell, SectionGrid, SectionOutline
+from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
 from vlmeter.status import Status
@@ -118,8 +120,9 @@ class Page:
     title: str
     remarks: tuple[Remark, ...]
     """What a reader must know before reading the first figure."""
-    answer: Answer
+    first: FirstScreen
     """Which setting to deploy."""
+    missing: AllMissing
     speed: tuple[tuple[str, str], ...]
     quality: tuple[tuple[str, str], ...]
     datasets: tuple[DatasetSource, ...]
@@ -164,6 +167,8 @@ class StudyResults:
     """The rows of `summary.csv`."""
     differences: Differences
     """The rows of `differences.csv`."""
+    repeats: Repeats
+    """How well costs repeat."""
     profiles: Sequence[Profile]
     """The layer profiles."""
     manifests: Mapping[str, SamplesManifest]
@@ -180,13 +185,13 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
     """Build the report on a study."""
     base, labels = outline.base, outline.labels.datasets
     rows = list(results.summary.values())
-    decisions = decide(rows, results.differences, outline.references)
     published = results.published
     return Page(
         study=outline.study,
         title=outline.title,
         remarks=results.remarks,
-        answer=build_answer(outline, decisions, rows),
+        first=build_first_screen(outline, results.summary, results.differences, results.repeats),
+        missing=list_missing(outline, rows),
         speed=(
             ("device", base.device),
             ("optimization", f"{base.dtype}, {base.optimization}"),

@@ -108,6 +108,7 @@ def render_report(
             results = StudyResults(
                 summary=summary,
                 differences=differences,
+                repeats=repeats,
                 profiles=read_profiles(outline.layers, layer_rows, layer_records),
                 manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from vlmeter.decision.metric import Metric
 from vlmeter.reporting.decision import (
-    Decision,
+    Group,
     Interval,
-    Quality,
-    decide,
     find_front,
     get_energy,
     get_latency,
     get_quality,
+    group_measured,
 )
 from vlmeter.reporting.figures.style import (
     GREY,
@@ -36,7 +36,7 @@ from vlmeter.reporting.settings import format_group_title, format_setting
 from vlmeter.results.numbers import Scale
 from vlmeter.results.outline import ParetoPlan
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import read_differences, read_summary
+from vlmeter.results.tables import read_summary
 from vlmeter.status import Status
 
 if TYPE_CHECKING:
@@ -61,27 +61,27 @@ class _Point(NamedTuple):
     on_front: bool
 
 
-def draw_pareto(plan: ParetoPlan, decisions: Sequence[Decision]) -> Figure:
+def draw_pareto(plan: ParetoPlan, groups: Sequence[Group]) -> Figure:
     """Draw quality over latency and over energy; better cells are higher.
 
     Args:
         plan: The study's base and labels.
-        decisions: Decisions with a quality; cells behind the Pareto front are drawn faint.
+        groups: Groups with a quality; cells behind the Pareto front are drawn faint.
     """
-    shown = decisions[:MOST_ROWS]
+    shown = groups[:MOST_ROWS]
     figure = Figure(
         figsize=(9.6, 0.4 + _INCHES * len(shown)), layout=ConstrainedLayoutEngine(hspace=0.08)
     )
     grid = figure.subplots(len(shown), 2, squeeze=False)
     labels = []
-    for axes, decision in zip(grid, shown, strict=True):
-        title = format_group_title(plan.labels, decision.dataset, decision.model)
+    for axes, group in zip(grid, shown, strict=True):
+        title = format_group_title(plan.labels, group.dataset, group.model)
         axes[0].set_title(shorten(title, 60), loc="left", fontsize=11, fontweight="bold")
         for panel, cost, unit, key in (
             (axes[0], get_latency, "s", "pareto.latency"),
             (axes[1], get_energy, "J", "pareto.energy"),
         ):
-            labels.append((panel, _draw_panel(panel, decision, plan, cost, (unit, key))))
+            labels.append((panel, _draw_panel(panel, group, plan, cost, (unit, key))))
     figure.draw_without_rendering()
     for panel, panel_labels in labels:
         _place_labels(panel, panel_labels)
@@ -90,24 +90,24 @@ def draw_pareto(plan: ParetoPlan, decisions: Sequence[Decision]) -> Figure:
 
 def _draw_panel(
     axes: "Axes",
-    decision: Decision,
+    group: Group,
     plan: ParetoPlan,
     cost: Callable[[SummaryRow], Interval | None],
     unit_and_key: tuple[str, str],
 ) -> list[tuple[float, float, str, bool]]:
     """Draw a panel; return the labels of its points."""
-    assert decision.quality is not None
+    assert group.quality is not None
     unit, key = unit_and_key
-    points = _build_points(decision.rows, decision.quality, cost)
+    points = _build_points(group.rows, group.quality, cost)
     scale = Scale.of([point.cost.value for point in points], unit)
-    _describe_axes(axes, decision.quality, say(key, unit=scale.unit))
+    _describe_axes(axes, group.quality, say(key, unit=scale.unit))
     if not points:
         axes.set_xticks([])
         axes.set_yticks([])
         words = say("figure.not_measured")
         axes.text(0.5, 0.5, words, ha="center", va="center", color=GREY, transform=axes.transAxes)
         return []
-    look = choose_look(decision.dataset, list(plan.labels.datasets))
+    look = choose_look(group.dataset, list(plan.labels.datasets))
     x = [point.cost.value / scale.factor for point in points]
     faint = [place for place, point in enumerate(points) if not point.on_front]
     axes.plot(
@@ -138,7 +138,7 @@ def _draw_panel(
 
 
 def _build_points(
-    rows: Sequence[SummaryRow], quality: Quality, cost: Callable[[SummaryRow], Interval | None]
+    rows: Sequence[SummaryRow], quality: Metric, cost: Callable[[SummaryRow], Interval | None]
 ) -> list[_Point]:
     measured = [
         (row, interval, figure)
@@ -187,7 +187,7 @@ def _measure_reach(interval: Interval, factor: float) -> tuple[float, float]:
     return below / factor, above / factor
 
 
-def _describe_axes(axes: "Axes", quality: Quality, cost: str) -> None:
+def _describe_axes(axes: "Axes", quality: Metric, cost: str) -> None:
     axes.set_xlabel(cost)
     axes.grid(visible=True, axis="both")
     name = shorten(translate(quality.label), 26)
@@ -264,13 +264,13 @@ def plot_pareto(
         UserError: a table is missing or damaged.
     """
     rows = list(read_summary(summary_csv).values())
-    decisions = decide(rows, read_differences(differences_csv), plan.references)
-    judged = [decision for decision in decisions if decision.quality is not None]
+    groups = group_measured(rows)
+    judged = [group for group in groups if group.quality is not None]
 
     def draw() -> Figure:
         if judged:
             return draw_pareto(plan, judged)
-        if any(decision.rows for decision in decisions):
+        if any(group.rows for group in groups):
             notes = [translate(row.wer_note) for row in rows if row.wer_note]
             return draw_nothing_measured(notes, say("pareto.no_quality"))
         return draw_nothing_measured(
