@@ -9,6 +9,16 @@
   const byId = (id) => document.getElementById(id);
   const texts = JSON.parse(byId("texts").textContent);
 
+  const fill = (text, values) =>
+    Object.entries(values).reduce((filled, [name, value]) => filled.replace(`{${name}}`, value), text);
+  const number = new Intl.NumberFormat(root.lang, { maximumSignificantDigits: 3 });
+  const write = (tag, text, parent) => {
+    const element = document.createElement(tag);
+    element.textContent = text;
+    parent.append(element);
+    return element;
+  };
+
   // Whatever an address names is opened and shown.
   const reveal = () => {
     const target = location.hash && byId(decodeURIComponent(location.hash.slice(1)));
@@ -18,6 +28,7 @@
   };
   addEventListener("hashchange", reveal);
 
+  let showSetting = () => {};
   const table = byId("all-settings");
   if (table) {
     const body = table.tBodies[0];
@@ -102,7 +113,7 @@
           box.name in axes ? axes[box.name].includes(box.value) : row.dataset[box.name] === box.value);
         shown += !row.hidden;
       }
-      count.textContent = texts.shown.replace("{shown}", shown).replace("{count}", rows.length);
+      count.textContent = fill(texts.shown, { shown, count: rows.length });
     };
     for (const box of filters) box.addEventListener("change", filter);
     filter();
@@ -115,7 +126,7 @@
     choose();
 
     // A point of a chart leads here.
-    window.showSetting = (dataset, cell) => {
+    showSetting = (dataset, cell) => {
       const row = rows.find((each) =>
         JSON.parse(each.dataset.keys).some(([name, id]) => name === dataset && id === cell));
       if (!row) return;
@@ -125,6 +136,91 @@
       row.scrollIntoView({ block: "center" });
       row.querySelector("button").focus({ preventScroll: true });
     };
+  }
+
+  for (const link of all("a[data-cell]"))
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      showSetting(link.dataset.dataset, link.dataset.cell);
+    });
+
+  // The answer under limits that a reader sets, by the same rules as the table above.
+  const limits = byId("limits");
+  const { contests, limits: asked, settings } = JSON.parse(byId("contests").textContent);
+  const answer = () => {
+    const box = limits.elements;
+    const contest = contests[box.contest.value];
+    const own = { ...asked[box.contest.value] };
+    const slide = (name, values, onLog) => {
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      const share = box[name].value / 100;
+      return onLog ? least * (most / least) ** share : least + (most - least) * share;
+    };
+    const latencies = contest.candidates.flatMap((it) => (it.latency ? [Math.exp(it.latency.log)] : []));
+    const scores = contest.candidates.flatMap((it) => (it.quality ? [it.quality.value] : []));
+    box.latency.disabled = !latencies.length;
+    box.quality.disabled = !scores.length;
+    box.latency_words.value = texts.no_limit;
+    box.quality_words.value = texts.any_quality;
+    if (latencies.length && box.latency.value < 100) {
+      own.max_latency_s = slide("latency", latencies, true);
+      box.latency_words.value = `≤ ${number.format(own.max_latency_s * 1e3)} ${texts.milliseconds}`;
+    }
+    if (scores.length && box.quality.value > 0) {
+      const [worst, best] = contest.higher_is_better
+        ? [Math.min(...scores), Math.max(...scores)] : [Math.max(...scores), Math.min(...scores)];
+      own.min_quality = worst + (best - worst) * (box.quality.value / 100);
+      box.quality_words.value =
+        `${contest.higher_is_better ? "≥" : "≤"} ${number.format(own.min_quality)} ${contest.metric}`;
+    }
+    const decision = decide(contest, own);
+    const shown = byId("limits-answer");
+    shown.replaceChildren();
+    const name = (cell) => settings[contest.dataset][cell];
+    if (decision.nearest) write("p", fill(texts.nearest, { setting: name(decision.nearest.cell) }), shown);
+    else if (!decision.choices.length) write("p", texts.nothing, shown);
+    const list = write("dl", "", shown);
+    list.className = "pairs";
+    for (const { goal, cell, tied } of decision.choices) {
+      write("dt", texts.goals[goal] ?? goal, list);
+      const line = write("dd", "", list);
+      write("b", name(cell), line);
+      if (tied.length) line.append(` (${fill(texts.ties, { count: tied.length })})`);
+    }
+  };
+  if (contests.length) {
+    limits.addEventListener("input", answer);
+    limits.elements.contest.addEventListener("change", () => {
+      limits.elements.latency.value = 100;
+      limits.elements.quality.value = 0;
+      answer();
+    });
+    answer();
+  }
+
+  // The trade-off, drawn from the spec that its picture holds; its parameters are the reader's.
+  const spec = byId("spec-tradeoff");
+  if (spec && window.vegaEmbed) {
+    const vega = JSON.parse(spec.textContent);
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const options = { mode: "vega", ast: true, actions: false, renderer: "svg",
+      ...(dark ? { config: { background: "transparent" } } : {}) };
+    vegaEmbed("#tradeoff-chart", vega, options).then(({ view }) => {
+      byId("tradeoff-picture").hidden = true;
+      const form = byId("tradeoff-choices");
+      for (const [name, words] of Object.entries(vega.usermeta ?? {})) {
+        if (!(name in texts.choices)) continue;
+        const label = write("label", `${texts.choices[name]} `, form);
+        label.className = "over";
+        const choice = write("select", "", label);
+        for (const [value, text] of Object.entries(words)) write("option", text, choice).value = value;
+        choice.value = view.signal(name);
+        choice.addEventListener("change", () => view.signal(name, choice.value).runAsync());
+      }
+      view.addEventListener("click", (event, item) => {
+        if (item?.datum?.cell) showSetting(item.datum.dataset, item.datum.cell);
+      });
+    });
   }
 
   const gallery = byId("gallery");

@@ -77,6 +77,7 @@ TEMPLATES = [
         "study.html.j2",
         "_decision.html.j2",
         "study.css",
+        "decide.js",
         "page.js",
     )
 ]

@@ -8,15 +8,15 @@ from pathlib import Path
 from vlmeter.data.manifests import SamplesManifest
 from vlmeter.machine.description import Machine
 from vlmeter.reporting.all_settings import SettingsTable, build_settings_table
-from vlmeter.reporting.answer import Answer, build_answer
-from vlmeter.reporting.decision import decide
 from vlmeter.reporting.definitions import Definition, list_definitions
+from vlmeter.reporting.first_screen import build_first_screen
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import ShownDataset, read_shown_answers
 from vlmeter.reporting.header import Header, build_header
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.profiles import Profile
 from vlmeter.reporting.layers.view import LayersView, build_layers_view
+from vlmeter.reporting.missing import AllMissing, list_missing
 from vlmeter.reporting.provenance import (
     ModelSource,
     Origin,
@@ -33,7 +33,9 @@ from vlmeter.reporting.sections.published import Reproduction, reproduce_counts
 from vlmeter.reporting.sections.table import list_prompts
 from vlmeter.reporting.sections.view import SectionView, build_sections
 from vlmeter.reporting.table import Table
+from vlmeter.reporting.verdict import FirstScreen
 from vlmeter.results.outline import Outline
+from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
 from vlmeter.status import Status
@@ -61,8 +63,9 @@ class Page:
     header: Header
     remarks: tuple[Remark, ...]
     """What a reader must know before reading the first value."""
-    answer: Answer
+    first: FirstScreen
     """Which setting to deploy."""
+    missing: AllMissing
     settings: SettingsTable
     speed: tuple[tuple[str, str], ...]
     quality: tuple[tuple[str, str], ...]
@@ -100,6 +103,16 @@ class Page:
         return f"{sentence} {say('page.in_their_place')}" if others else sentence
 
     @property
+    def script_texts(self) -> dict[str, object]:
+        """What the page's script says."""
+        names = ("shown", "no_limit", "any_quality", "nearest", "nothing", "ties", "milliseconds")
+        return {
+            **{name: say(f"script.{name}") for name in names},
+            "goals": dict(self.first.goals.headings),
+            "choices": {name: say(f"script.{name}") for name in ("group", "across", "upwards")},
+        }
+
+    @property
     def gallery_settings(self) -> tuple[str, ...]:
         """The settings whose answers are shown."""
         return tuple(dict.fromkeys(name for shown in self.answers for name in shown.settings))
@@ -113,6 +126,8 @@ class StudyResults:
     """The rows of `summary.csv`."""
     differences: Differences
     """The rows of `differences.csv`."""
+    repeats: Repeats
+    """How well costs repeat."""
     profiles: Sequence[Profile]
     """The layer profiles."""
     manifests: Mapping[str, SamplesManifest]
@@ -131,7 +146,6 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
     """Build the report on a study."""
     base, labels = outline.base, outline.labels.datasets
     rows = list(results.summary.values())
-    decisions = decide(rows, results.differences, outline.references)
     published = results.published
     models = tuple(describe_models(outline.models, rows))
     datasets = tuple(describe_datasets(outline.datasets, rows, results.manifests))
@@ -141,7 +155,8 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         title=outline.title,
         header=build_header(outline, results.machine, results.summary_csv),
         remarks=results.remarks,
-        answer=build_answer(outline, decisions, rows),
+        first=build_first_screen(outline, results.summary, results.differences, results.repeats),
+        missing=list_missing(outline, rows),
         settings=build_settings_table(outline, rows),
         speed=(
             ("device", base.device),

@@ -37,12 +37,13 @@ from vlmeter.results.gates import Judgement
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
+from vlmeter.scripting import pack
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
 TEMPLATES = CHECKOUT / "report/templates"
-_SCRIPTS = ("page.js",)
+_SCRIPTS = ("decide.js", "page.js")
 """What runs in the page, in this order."""
 
 
@@ -111,6 +112,7 @@ def render_report(
             results = StudyResults(
                 summary=summary,
                 differences=differences,
+                repeats=repeats,
                 profiles=read_profiles(outline.layers, layer_rows, layer_records),
                 manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
@@ -221,12 +223,6 @@ def _render_line(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
-def _write_data(value: object) -> Markup:
-    """Return JSON for a `<script>` that holds data."""
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
-    return Markup(text)  # nosec B704
-
-
 def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
@@ -257,7 +253,8 @@ def make_html_environment(templates: Path) -> Environment:
     environment.filters |= {
         "prose": _render_line,
         "json": lambda value: json.dumps(value, ensure_ascii=False),
-        "script_json": _write_data,
+        "packed": Markup,
+        "script_json": lambda value: Markup(pack(value)),  # nosec B704
         **_FILTERS,
     }
     environment.globals |= {"say": say}

@@ -94,6 +94,9 @@ def format_signed(value: float) -> str:
 
 
 def format_signed_percent(share: float) -> str:
-    """Return a share as a percentage with its sign."""
+    """Return a share as a percentage with its sign; from the double on, as a factor: `4.8×`."""
+    if share >= 1:
+        factor = 1 + share
+        return f"{factor:.{1 if factor < 10 else 0}f}×" if factor < 1e6 else f"{factor:.1e}×"
     digits = 1 if abs(share) < 0.1 else 0
     return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"

@@ -54,7 +54,7 @@ def test_a_machine_that_stayed_the_same_did_not_drift():
     remark = describe_drift(make_timed(0.0202), make_timed(0.02), NO_REPEATS)
     assert remark == Remark(
         "No drift of the machine was seen: the base cell took 20.0 ms at the beginning, 20.2 ms "
-        "at the end (+1.0 % [-1.6 %, +3.6 %]), which is within the noise.",
+        "at the end (+1.0 % [-2.5 %, +4.6 %]), which is within the noise.",
         warning=False,
         anchor="drift",
     )

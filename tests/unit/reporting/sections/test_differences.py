@@ -42,7 +42,15 @@ def test_a_difference_has_its_interval_or_is_none(difference, words):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0 %"), (1e-5, "0 %"), (0.031, "+3.1 %"), (-0.031, "-3.1 %"), (1.5, "+150 %")],
+    [
+        (0.0, "0 %"),
+        (1e-5, "0 %"),
+        (0.031, "+3.1 %"),
+        (-0.031, "-3.1 %"),
+        (0.99, "+99 %"),
+        (1.5, "2.5×"),
+        (30.0, "31×"),
+    ],
 )
 def test_shares_have_a_sign(share, text):
     assert format_signed_percent(share) == text
