@@ -188,7 +188,7 @@
       if (tied.length) line.append(` (${fill(texts.ties, { count: tied.length })})`);
     }
   };
-  if (contests.length) {
+  if (limits && contests.length) {
     limits.addEventListener("input", answer);
     limits.elements.contest.addEventListener("change", () => {
       limits.elements.latency.value = 100;
@@ -203,7 +203,7 @@
   if (spec && window.vegaEmbed) {
     const vega = JSON.parse(spec.textContent);
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const options = { mode: "vega", ast: true, actions: false, renderer: "svg",
+    const options = { mode: "vega", ast: true, actions: false, renderer: "svg", logLevel: 1,
       ...(dark ? { config: { background: "transparent" } } : {}) };
     vegaEmbed("#tradeoff-chart", vega, options).then(({ view }) => {
       byId("tradeoff-picture").hidden = true;

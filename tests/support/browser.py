@@ -54,6 +54,34 @@ class Tab:
             f"{box}.dispatchEvent(new Event('change', {{bubbles: true}}))"
         )
 
+    def slide(self, selector: str, value: float) -> None:
+        """Move a slider, as a reader does."""
+        box = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(
+            f"{box}.value = {value}; {box}.dispatchEvent(new Event('input', {{bubbles: true}}))"
+        )
+
+    def wait_until(self, condition: str, limit_s: float = 20) -> None:
+        """Wait until an expression is true in the page."""
+        asked = f"""new Promise((done, fail) => {{
+          const until = Date.now() + {limit_s * 1e3};
+          const look = () => {condition} ? done() : Date.now() > until
+            ? fail(Error({json.dumps(condition)})) : setTimeout(look, 20);
+          look();
+        }})"""
+        self.evaluate(asked)
+
+    def point_at(self, x_px: float, y_px: float) -> None:
+        """Move the mouse to a place of the window."""
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x_px, y=y_px)
+
+    def click_at(self, x_px: float, y_px: float) -> None:
+        """Click at a place of the window."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call(
+                "Input.dispatchMouseEvent", type=kind, x=x_px, y=y_px, button="left", clickCount=1
+            )
+
     def open(self, address: str) -> None:
         """Open an address, and wait until the page is loaded."""
         self.browser.events.clear()

@@ -1,7 +1,9 @@
 """Runs the steps of a study on made-up records: from the records to the tables and the pages."""
 
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from study_factory import NO_PAIRS, MadeStudy, make_comparisons
@@ -21,6 +23,17 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     plan = GalleryPlan(samples, study.outline.references)
     tables = (files.summary, files.differences)
     collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
+
+
+@cache
+def bundle_once() -> str:
+    """Return the script that draws charts: it takes seconds to make, and is always the same."""
+    from vlmeter.reporting.figures.bundle_vega import bundle_vega
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vega.js"
+        bundle_vega(path)
+        return path.read_text(encoding="utf-8")
 
 
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
@@ -47,6 +60,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
+        more.setdefault("chart_script", files.folder / "figures" / "vega.js")
+        more["chart_script"].write_text(bundle_once(), encoding="utf-8")
     for section in outline.sections if draw else []:
         figures[section.name] = files.figure(section.name)
         plan = SectionPlan(section, outline.labels.datasets)

@@ -1,6 +1,7 @@
 """The page's first screen in words: the verdict, the best settings by goal, and the chips."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 
@@ -42,6 +43,20 @@ class GoalCell:
 
 
 @dataclass(frozen=True)
+class GoalSpan:
+    """Adjacent goals on a data set for which one setting is best."""
+
+    best: GoalCell
+    """For the first of them."""
+    goals: int
+    """Number of goals."""
+    values: tuple[str, ...]
+    """Those of all the goals, each once."""
+    clear: bool
+    """For every one of them."""
+
+
+@dataclass(frozen=True)
 class GoalRow:
     """The best settings on one data set with one model."""
 
@@ -54,6 +69,20 @@ class GoalRow:
     """One for each of `Goals.headings`, in their order."""
     notes: tuple[str, ...]
     """Sentences: what was not varied, what was left out and why, what the study could see."""
+
+    @property
+    def spans(self) -> tuple[GoalSpan, ...]:
+        """The cells, in which neighbours with one setting are one."""
+        groups = (list(group) for _, group in groupby(self.cells, key=lambda cell: cell.cell))
+        return tuple(
+            GoalSpan(
+                best=group[0],
+                goals=len(group),
+                values=tuple(dict.fromkeys(value for cell in group for value in cell.values)),
+                clear=all(cell.clear for cell in group),
+            )
+            for group in groups
+        )
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,50 @@ def test_the_gallery_is_filtered_by_what_changed_and_by_setting(desk):
     assert all(setting in settings for settings in named)
 
 
+def test_the_answer_follows_the_limits_that_a_reader_sets(desk):
+    answer = "document.getElementById('limits-answer').textContent"
+    goals = "[...document.querySelectorAll('#limits-answer b')].map((each) => each.textContent)"
+    desk.choose("#limits [name=contest]", "0")
+    table = desk.evaluate(
+        "[...document.querySelectorAll('.goals tbody tr')][0].querySelectorAll('td a')[0].textContent"
+    )
+    free = desk.evaluate(goals)
+    assert table in free
+    desk.slide("#limits [name=latency]", 10)
+    assert desk.evaluate("document.querySelector('#limits output').value").startswith("≤ ")
+    limited = desk.evaluate(goals)
+    # Only the first setting replies that fast.
+    assert set(limited) == {"base config"} != set(free)
+    desk.slide("#limits [name=latency]", 0)
+    desk.slide("#limits [name=quality]", 100)
+    assert desk.evaluate(answer)
+
+
+def test_a_best_setting_leads_to_its_row(desk):
+    link = "document.querySelector('.goals a')"
+    cell = desk.evaluate(f"{link}.dataset.cell")
+    desk.evaluate(f"{link}.click()")
+    keys = desk.evaluate("JSON.parse(document.querySelector('tr.chosen').dataset.keys)")
+    assert cell in {name for _, name in keys}
+
+
+def test_a_point_of_the_chart_leads_to_its_row_and_says_its_values(desk):
+    point = "#tradeoff-chart path[aria-roledescription='point'], #tradeoff-chart .mark-symbol path"
+    desk.wait_until(f"document.querySelector({point!r})")
+    assert desk.evaluate("document.getElementById('tradeoff-picture').checkVisibility()") is False
+    box = desk.evaluate(
+        f"(() => {{ const each = document.querySelector({point!r});"
+        "each.scrollIntoView({block: 'center'}); const box = each.getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2] })()"
+    )
+    desk.point_at(*box)
+    desk.wait_until("document.querySelector('#vg-tooltip-element.visible')")
+    words = desk.evaluate("document.querySelector('#vg-tooltip-element').textContent")
+    assert "Latency" in words
+    desk.click_at(*box)
+    assert desk.evaluate("document.querySelectorAll('tr.chosen').length") == 1
+
+
 def test_an_address_opens_the_part_that_it_names(desk):
     for part in ("s-image_size", "energy", "lost", "changes"):
         desk.evaluate(f"location.hash = '{part}'")
