@@ -144,7 +144,7 @@ def _format_problems(file: str, problems: list[str]) -> str:
 def _is_meant(problem: ErrorDetails) -> bool:
     """Say whether a problem is in the branch of a union that fits the form of the value."""
     branches = [part for part in problem["loc"] if isinstance(part, str)]
-    if any(part.startswith("literal[") for part in branches):
+    if any(part.startswith(("literal[", "function-")) for part in branches):
         return not isinstance(problem["input"], dict)
     if problem["type"] == "model_type" and branches and _is_branch(branches[-1]):
         return False
@@ -231,6 +231,9 @@ def _find_broken_references(config: StudyConfig) -> Iterator[str]:
         for dataset in section.datasets:
             yield from _check_defined(f"{place}.datasets", dataset, config.datasets)
         yield from _find_broken_axes(config, place, section.datasets, section.fix, section.vary)
+    floors = config.decide.min_quality
+    for dataset in floors if isinstance(floors, dict) else ():
+        yield from _check_defined("decide.min_quality", dataset, config.datasets)
     if config.layers is not None:
         yield from _check_defined("layers.dataset", config.layers.dataset, config.datasets)
         for index, grid in enumerate(config.layers.grids):

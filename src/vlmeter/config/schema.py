@@ -9,6 +9,7 @@ from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.countries import explain_country
 from vlmeter.config.dataset import DatasetConfig
+from vlmeter.config.decide import DecideConfig
 from vlmeter.config.gates import GateConfig
 from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
 
@@ -209,6 +210,9 @@ class StudyConfig(Block):
     )
     gates: list[GateConfig] = Field(
         [], description="Limits: where one is broken the run fails, after the report is written."
+    )
+    decide: DecideConfig = Field(
+        DecideConfig(), description="Limits that a recommended setting must keep."
     )
     measure: MeasureConfig = Field(MeasureConfig(), description="How things are measured.")
     report: ReportConfig = Field(ReportConfig(), description="What the report says about itself.")

@@ -4,7 +4,8 @@ from dataclasses import fields
 from functools import cache
 
 from vlmeter.config.dataset import DataSourceConfig
-from vlmeter.config.schema import ModelSourceConfig
+from vlmeter.config.schema import ModelSourceConfig, StudyConfig
+from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
     GalleryPlan,
@@ -55,7 +56,17 @@ def build_outline(study: Study) -> Outline:
         sections=tuple(_build_section(section) for section in study.sections),
         layers=_build_layers(study),
         measure=config.measure.model_dump(mode="json"),
+        limits=_list_limits(config),
     )
+
+
+def _list_limits(config: StudyConfig) -> StudyLimits:
+    asked = config.decide
+    floors = asked.min_quality
+    if not isinstance(floors, dict):
+        floors = dict.fromkeys(config.datasets, floors)
+    costs = asked.model_dump(exclude={"min_quality"})
+    return StudyLimits(min_quality=floors, **costs)
 
 
 def plan_section_figure(study: Study, name: str) -> SectionPlan:

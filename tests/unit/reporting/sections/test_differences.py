@@ -90,7 +90,7 @@ def test_a_difference_without_a_cause_is_named(tmp_path):
     detail = study.records[section.cells[3].key]["latency_detail"]
     detail["rounds_s"] = [seconds * 2 for seconds in detail["rounds_s"]]
     table = build_table(study, tmp_path, "image_size")
-    assert table.table.rows[0][2].startswith("+10")
+    assert table.table.rows[0][2].startswith("2.0×")
     assert table.notes == (
         "336 (COCO): the same computation as what it is compared with. Such a difference comes "
         "from the machine, and others of its size may too.",
