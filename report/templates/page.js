@@ -204,8 +204,12 @@
     const vega = JSON.parse(spec.textContent);
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     const options = { mode: "vega", ast: true, actions: false, renderer: "svg", logLevel: 1,
-      ...(dark ? { config: { background: "transparent" } } : {}) };
-    vegaEmbed("#tradeoff-chart", vega, options).then(({ view }) => {
+      // The chart's own description is its alternative text, as of its picture.
+      config: { aria: false, ...(dark ? { background: "transparent" } : {}) } };
+    const chart = byId("tradeoff-chart");
+    chart.setAttribute("role", "group");
+    chart.setAttribute("aria-label", vega.description);
+    vegaEmbed(chart, vega, options).then(({ view }) => {
       byId("tradeoff-picture").hidden = true;
       const form = byId("tradeoff-choices");
       for (const [name, words] of Object.entries(vega.usermeta ?? {})) {
