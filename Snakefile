@@ -37,6 +37,10 @@ onstart:
     hold_study()
 
 
+onsuccess:
+    say_verdict()
+
+
 rule all:
     default_target: True
     input:

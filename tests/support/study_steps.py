@@ -9,9 +9,9 @@ from typing import Any
 from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
+from vlmeter.decision.export_study import export_study
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.export_study import export_study
 from vlmeter.results.outline import GalleryPlan, Outline, SectionPlan, TradeoffPlan
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"

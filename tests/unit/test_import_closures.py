@@ -26,7 +26,7 @@ WITHOUT_TORCH = [
     "reporting.figures.plot_section",
     "reporting.render_report",
     "results.check_study",
-    "results.export_study",
+    "decision.export_study",
     "results.judge_gates",
     "results.reference",
     "results.score_predictions",

@@ -64,6 +64,16 @@ def hold_study():
         sys.exit(str(error))
 
 
+def say_verdict():
+    """Say which setting to deploy, where the study is finished."""
+    # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
+    from vlmeter.reporting.terminal import describe_end
+
+    words = describe_end(FOLDER)
+    if words is not None:
+        print(words, flush=True)
+
+
 # The files of any data set and any cell.
 DATASET = FOLDER.dataset("{dataset}")
 KEY = CellKey("{dataset}", "{cell}")

@@ -14,7 +14,7 @@ from vlmeter.reporting.render_report import (
     render_prose,
 )
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.export_study import Exported, read_exported
+from vlmeter.results.exported import Exported, read_exported
 from vlmeter.results.matching import Matched, Pair, match_cells
 from vlmeter.results.study_differences import has_same_samples
 from vlmeter.results.summary_row import SummaryRow

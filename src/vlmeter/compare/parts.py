@@ -8,7 +8,7 @@ from statistics import fmean
 from vlmeter.metrics.drift import Changed
 from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.export_study import Exported
+from vlmeter.results.exported import Exported
 from vlmeter.results.matching import Pair
 from vlmeter.results.numbers import (
     DASH,

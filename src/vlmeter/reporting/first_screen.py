@@ -1,12 +1,11 @@
 """Builds the page's first screen: the verdict, the best settings by goal, the chips."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 
-from vlmeter.decision.build_contests import build_contests, is_metered
-from vlmeter.decision.choose import choose
+from vlmeter.decision.build_contests import is_metered
+from vlmeter.decision.decide_study import Decided, decide_study
 from vlmeter.decision.decision import Goal
-from vlmeter.reporting.goals import Decided, Words, build_goals, describe_nearest, format_latency
+from vlmeter.reporting.goals import Words, build_goals, describe_nearest, format_latency
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import say
 from vlmeter.reporting.verdict import Chip, FirstScreen, Verdict
@@ -17,17 +16,6 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
 from vlmeter.scripting import pack
 from vlmeter.status import Status
-
-
-def decide_study(
-    outline: Outline, summary: Summary, differences: Differences, repeats: Repeats
-) -> list[Decided]:
-    """Return the contests of a study with their decisions under the config's limits."""
-    contests = build_contests(summary.values(), differences, repeats, outline)
-    return [
-        (contest, choose(contest, outline.limits.of_dataset(contest.dataset)))
-        for contest in contests
-    ]
 
 
 def build_first_screen(
@@ -41,23 +29,24 @@ def build_first_screen(
         differences: The rows of `differences.csv`.
         repeats: How well costs repeat.
     """
-    decided = decide_study(outline, summary, differences, repeats)
+    decided = decide_study(outline, summary.values(), differences, repeats)
     return FirstScreen(
         verdict=Verdict(
-            _describe_verdict(outline, summary, decided),
+            describe_verdict(outline, summary, decided),
             tuple(describe_knobs(outline, summary, differences, decided)),
         ),
         goals=build_goals(outline, summary, decided),
-        chips=tuple(_list_chips(list(summary.values()), repeats)),
+        chips=tuple(list_chips(list(summary.values()), repeats)),
         contests=_pack_contests(outline, summary, decided),
     )
 
 
-def _describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Decided]) -> str:
+def describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Decided]) -> str:
     """Return what to deploy, by the data set on which most settings can be chosen from."""
     if not decided:
         return say("answer.nothing")
-    contest, decision = max(decided, key=lambda pair: len(pair[0].candidates))
+    first = max(decided, key=lambda entry: len(entry.contest.candidates))
+    contest, decision = first.contest, first.decision
     words = Words(outline, summary, contest)
     cells = {choice.goal: choice.cell for choice in decision.choices}
     if not cells:
@@ -65,7 +54,7 @@ def _describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Deci
         return say(reason) if reason else describe_nearest(words, decision)
     settings = {goal: words.name(cell) for goal, cell in cells.items()}
     deploy, row = settings[Goal.BALANCE], words.get_row(cells[Goal.BALANCE])
-    others = {_name_deployed(outline, summary, pair) for pair in decided} - {deploy, None}
+    others = {_name_deployed(outline, summary, entry) for entry in decided} - {deploy, None}
     where = say("verdict.of_dataset", dataset=words.title) if others else ""
     costs = [choice for choice in decision.choices if choice.goal is not Goal.QUALITY]
     eligible = len(contest.candidates) - len(
@@ -81,13 +70,14 @@ def _describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Deci
     return where + say(key, **values, fast=fast, bulk=bulk)
 
 
-def _name_deployed(outline: Outline, summary: Summary, pair: Decided) -> str | None:
-    contest, decision = pair
-    cell = next((it.cell for it in decision.choices if it.goal is Goal.BALANCE), None)
-    return None if cell is None else Words(outline, summary, contest).name(cell)
+def _name_deployed(outline: Outline, summary: Summary, decided: Decided) -> str | None:
+    choices = decided.decision.choices
+    cell = next((it.cell for it in choices if it.goal is Goal.BALANCE), None)
+    return None if cell is None else Words(outline, summary, decided.contest).name(cell)
 
 
-def _list_chips(rows: Sequence[SummaryRow], repeats: Repeats) -> Iterator[Chip]:
+def list_chips(rows: Sequence[SummaryRow], repeats: Repeats) -> Iterator[Chip]:
+    """Yield short statements on what was measured and how far it can be trusted."""
     measured = [row for row in rows if row.status == Status.OK]
     whole = len(measured) == len(rows)
     counts = {"measured": len(measured), "count": len(rows)}
@@ -118,10 +108,10 @@ def _list_repeat_chips(repeats: Repeats) -> Iterator[Chip]:
 
 def _pack_contests(outline: Outline, summary: Summary, decided: Sequence[Decided]) -> str:
     settings: dict[str, Mapping[str, str]] = {}
-    for contest, _ in decided:
+    for contest in (entry.contest for entry in decided):
         words = Words(outline, summary, contest)
         names = {it.cell: words.name(it.cell) for it in contest.candidates}
         settings[contest.dataset] = {**settings.get(contest.dataset, {}), **names}
-    limits = [asdict(outline.limits.of_dataset(contest.dataset)) for contest, _ in decided]
-    contests = [contest for contest, _ in decided]
+    contests = [entry.contest for entry in decided]
+    limits = [entry.limits for entry in decided]
     return pack({"contests": contests, "limits": limits, "settings": settings})

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from vlmeter.decision.build_contests import is_metered
 from vlmeter.decision.candidates import Candidate, Contest
+from vlmeter.decision.decide_study import Decided
 from vlmeter.decision.decision import Choice, Decision, Goal, Miss
 from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.language import say, translate
@@ -24,7 +25,6 @@ from vlmeter.storage.layout import CellKey
 _SHOWN = 3
 """Most settings that a sentence lists."""
 _UNITS = {"max_latency_s": "s", "max_memory_gb": "GB", "max_energy_j": "J", "min_quality": ""}
-Decided = tuple[Contest, Decision]
 
 
 class Words:
@@ -66,13 +66,13 @@ def build_goals(outline: Outline, summary: Summary, decided: Sequence[Decided]) 
         summary: The rows of `summary.csv`.
         decided: The contests with their decisions.
     """
-    chosen = {choice.goal for _, decision in decided for choice in decision.choices}
+    chosen = {choice.goal for entry in decided for choice in entry.decision.choices}
     goals = [goal for goal in Goal if goal in chosen]
     return Goals(
         headings=tuple((goal.value, say(f"goal.{goal}")) for goal in goals),
         rows=tuple(
-            _build_row(Words(outline, summary, contest), decision, goals, outline)
-            for contest, decision in decided
+            _build_row(Words(outline, summary, entry.contest), entry.decision, goals, outline)
+            for entry in decided
         ),
     )
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.decision.candidates import Contest
+from vlmeter.decision.decide_study import Decided
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.formats import format_difference, get_value_label, join_words
-from vlmeter.reporting.goals import Decided
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.verdict import KnobLine
 from vlmeter.results.difference_row import DifferenceRow, get_difference
@@ -66,7 +66,7 @@ def describe_knobs(
         decided: The contests with their decisions.
     """
     pairs: dict[str, list[_Pair]] = {}
-    for pair in _list_pairs(summary, differences.values(), [contest for contest, _ in decided]):
+    for pair in _list_pairs(summary, differences.values(), [entry.contest for entry in decided]):
         pairs.setdefault(pair.axis, []).append(pair)
     strongest = {axis: max(group, key=lambda pair: pair.weight) for axis, group in pairs.items()}
     order = sorted(strongest, key=lambda axis: strongest[axis].weight, reverse=True)

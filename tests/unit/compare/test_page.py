@@ -17,7 +17,7 @@ from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.results.export_study import read_exported
+from vlmeter.results.exported import read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.study_differences import compare_cost, compare_quality

@@ -7,7 +7,7 @@ from simulated_study import DATASET, make_outline_of
 from study_factory import AXES
 
 from vlmeter.decision.build_contests import build_contests
-from vlmeter.decision.choose import choose
+from vlmeter.decision.decide_study import decide
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import use_language
@@ -46,7 +46,7 @@ def describe(*cells_and_differences, language: str = "en") -> list[str]:
     differences = dict(difference for _, difference in cells_and_differences)
     outline = make_outline_of("base")
     contests = build_contests(rows, differences, Repeats(), outline)
-    decided = [(contest, choose(contest, Limits())) for contest in contests]
+    decided = [decide(contest, Limits()) for contest in contests]
     summary = {CellKey(row.dataset, row.cell): row for row in rows}
     with use_language(language):
         return [line.text for line in describe_knobs(outline, summary, differences, decided)]

@@ -12,8 +12,9 @@ from study_factory import MadeStudy, make_comparisons
 from study_files import Files
 from study_steps import write_study
 
+from vlmeter.decision.export_study import export_study
 from vlmeter.errors import UserError
-from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
+from vlmeter.results.exported import KEYS, TABLES, read_exported
 from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
