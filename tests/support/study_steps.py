@@ -10,7 +10,14 @@ from study_files import Files
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.export_study import export_study
-from vlmeter.results.outline import GalleryPlan, Outline, SectionPlan, TradeoffPlan
+from vlmeter.results.outline import (
+    ForestPlan,
+    GalleryPlan,
+    LayersPlan,
+    Outline,
+    SectionPlan,
+    TradeoffPlan,
+)
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 
@@ -25,6 +32,7 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
 
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run all steps from the records to the pages, with figures or without."""
+    from vlmeter.reporting.figures.plot_forest import plot_forest
     from vlmeter.reporting.figures.plot_layers import plot_layers
     from vlmeter.reporting.figures.plot_section import plot_section
     from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
@@ -42,8 +50,10 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.repeatability,
         make_comparisons(outline),
     )
-    figures = {"tradeoff": files.figure("tradeoff")} if draw else {}
+    figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
     if draw:
+        forest = ForestPlan(outline.references, outline.labels)
+        plot_forest(forest, files.summary, files.differences, files.figure("forest"))
         plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
@@ -54,7 +64,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        plot_layers(outline.layers, *tables, files.figure("layers"))
+        label = outline.labels.datasets[outline.layers.dataset]
+        plot_layers(LayersPlan(outline.layers, label), *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,

@@ -12,9 +12,11 @@ from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
+    plan_forest_figure,
     plan_gallery,
-    plan_tradeoff_figure,
+    plan_layers_figure,
     plan_section_figure,
+    plan_tradeoff_figure,
 )
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
@@ -72,7 +74,7 @@ SHARDS = FOLDER.shards(KEY)
 ENVIRONMENT = "../../envs/vlmeter.yaml"
 TEMPLATES = [
     locate(f"report/templates/{name}")
-    for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")
+    for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css", "charts.js")
 ]
 # What cells need comes before them, and they come before what reads them: scoring waits for the
 # machine lock and would hold a core that a ready GPU cell needs.

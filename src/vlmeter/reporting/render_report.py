@@ -1,6 +1,8 @@
 """Renders the report as Markdown and as a self-contained HTML file with the same content."""
 
+import hashlib
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,8 @@ from markupsafe import Markup
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
+from vlmeter.reporting.figures.vega_script import read_vega_script
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.gates import describe_gates
@@ -76,8 +79,8 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `tradeoff`; `get_figure_path` gives the
-            paths of those in other languages.
+        figures: SVG files by section name, `layers`, `tradeoff` and `forest`; `get_figure_path`
+            gives the paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
         templates: Folder of the templates.
@@ -166,9 +169,28 @@ def _write_page(
             pictures=pictures,
             prose=render_prose(prose),
             language=get_language(),
+            scripts=[_make_script(text) for text in _list_scripts(templates)],
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Script:
+    """A script of a page."""
+
+    text: Markup
+    source: str
+    """Its source in a content security policy, which lets no other script run."""
+
+
+def _list_scripts(templates: Path) -> tuple[str, ...]:
+    return read_vega_script(), (templates / "charts.js").read_text(encoding="utf-8")
+
+
+def _make_script(text: str) -> _Script:
+    digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return _Script(Markup(text), f"'sha256-{digest}'")  # nosec B704
 
 
 def _link_language(study_html: Path, name: str) -> str:
@@ -181,11 +203,11 @@ def _link(figure: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(figure, folder)).as_posix())
 
 
-def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
+def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, InlineFigure]:
     titles = {section.name: section.title for section in page.sections}
-    titles |= {"layers": say("layers.title"), "tradeoff": say("tradeoff.title")}
+    titles |= {name: say(f"{name}.title") for name in ("layers", "tradeoff", "forest")}
     return {
-        name: inline_svg(path, f"fig-{make_anchor(name)}", printable(titles[name]))
+        name: inline_figure(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
 

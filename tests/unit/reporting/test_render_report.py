@@ -6,7 +6,7 @@ from study_factory import MadeStudy
 from study_steps import TEMPLATES, parse_page, render_all
 
 from vlmeter.errors import UserError
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_figure import inline_figure
 from vlmeter.reporting.render_report import render_report
 
 LOADING = {"script", "link", "img", "iframe", "object", "embed", "base", "form", "video", "audio"}
@@ -17,7 +17,11 @@ def test_the_page_is_well_formed_and_loads_nothing(which, request):
     page = parse_page(request.getfixturevalue(which))
     assert page.open == []
     loading = [(tag, attrs) for tag, attrs in page.elements if tag in LOADING - {"img"}]
-    assert loading == [("link", {"rel": "icon", "href": "data:,"})]
+    scripts = [attrs for tag, attrs in loading if tag == "script"]
+    assert [attrs for attrs in scripts if "type" not in attrs] == [{}, {}]
+    assert {attrs["type"] for attrs in scripts if attrs} == {"application/json"}
+    others = [(tag, attrs) for tag, attrs in loading if tag != "script"]
+    assert others == [("link", {"rel": "icon", "href": "data:,"})]
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], tag
         if tag == "img":
@@ -129,7 +133,7 @@ def test_a_figure_that_is_not_svg_is_named(tmp_path):
     path = tmp_path / "broken.svg"
     path.write_text("<svg")
     with pytest.raises(UserError, match=r"broken\.svg cannot be read as SVG"):
-        inline_svg(path, "a", "title")
+        inline_figure(path, "a", "title")
 
 
 def test_scripts_and_style_sheets_do_not_come_along_with_a_figure(tmp_path):
@@ -139,7 +143,7 @@ def test_scripts_and_style_sheets_do_not_come_along_with_a_figure(tmp_path):
         '<script>x</script><g id="a"><script/><text>1 &lt; 2</text></g>'
         '<use href="#a" clip-path="url(#a)"/></svg>'
     )
-    text = str(inline_svg(path, "p", 'A "title"'))
+    text = str(inline_figure(path, "p", 'A "title"').svg)
     assert "script" not in text
     assert "<style" not in text
     assert 'id="p-a"' in text
