@@ -198,34 +198,21 @@
     answer();
   }
 
-  // The trade-off, drawn from the spec that its picture holds; its parameters are the reader's.
-  const spec = byId("spec-tradeoff");
-  if (spec && window.vegaEmbed) {
-    const vega = JSON.parse(spec.textContent);
-    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-    const options = { mode: "vega", ast: true, actions: false, renderer: "svg", logLevel: 1,
-      // The chart's own description is its alternative text, as of its picture.
-      config: { aria: false, ...(dark ? { background: "transparent" } : {}) } };
-    const chart = byId("tradeoff-chart");
-    chart.setAttribute("role", "group");
-    chart.setAttribute("aria-label", vega.description);
-    vegaEmbed(chart, vega, options).then(({ view }) => {
-      byId("tradeoff-picture").hidden = true;
-      const form = byId("tradeoff-choices");
-      for (const [name, words] of Object.entries(vega.usermeta ?? {})) {
-        if (!(name in texts.choices)) continue;
-        const label = write("label", `${texts.choices[name]} `, form);
-        label.className = "over";
-        const choice = write("select", "", label);
-        for (const [value, text] of Object.entries(words)) write("option", text, choice).value = value;
-        choice.value = view.signal(name);
-        choice.addEventListener("change", () => view.signal(name, choice.value).runAsync());
-      }
-      view.addEventListener("click", (event, item) => {
-        if (item?.datum?.cell) showSetting(item.datum.dataset, item.datum.cell);
-      });
-    });
-  }
+  // A point of a chart leads to its row.
+  addEventListener("chart-point", ({ detail }) => showSetting(detail.dataset, detail.cell));
+
+  // The parameters of the trade-off are the reader's choice.
+  byId("figure-tradeoff")?.addEventListener("chart-drawn", ({ target: { chart, choices } }) => {
+    const form = byId("tradeoff-choices");
+    for (const [name, words] of Object.entries(choices)) {
+      const label = write("label", `${texts.choices[name]} `, form);
+      label.className = "over";
+      const choice = write("select", "", label);
+      for (const [value, text] of Object.entries(words)) write("option", text, choice).value = value;
+      choice.value = chart.signal(name);
+      choice.addEventListener("change", () => chart.signal(name, choice.value).runAsync());
+    }
+  });
 
   const gallery = byId("gallery");
   const choice = byId("gallery-filters");

@@ -1,9 +1,7 @@
 """Runs the steps of a study on made-up records: from the records to the tables and the pages."""
 
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from study_factory import NO_PAIRS, MadeStudy, make_comparisons
@@ -12,7 +10,14 @@ from study_files import Files
 from vlmeter.decision.export_study import export_study
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.outline import GalleryPlan, Outline, SectionPlan, TradeoffPlan
+from vlmeter.results.outline import (
+    ForestPlan,
+    GalleryPlan,
+    LayersPlan,
+    Outline,
+    SectionPlan,
+    TradeoffPlan,
+)
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 
@@ -25,19 +30,9 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
 
 
-@cache
-def bundle_once() -> str:
-    """Return the script that draws charts: it takes seconds to make, and is always the same."""
-    from vlmeter.reporting.figures.bundle_vega import bundle_vega
-
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "vega.js"
-        bundle_vega(path)
-        return path.read_text(encoding="utf-8")
-
-
 def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
     """Run all steps from the records to the pages, with figures or without."""
+    from vlmeter.reporting.figures.plot_forest import plot_forest
     from vlmeter.reporting.figures.plot_layers import plot_layers
     from vlmeter.reporting.figures.plot_section import plot_section
     from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
@@ -55,13 +50,13 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.repeatability,
         make_comparisons(outline),
     )
-    figures = {"tradeoff": files.figure("tradeoff")} if draw else {}
+    figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
     if draw:
+        forest = ForestPlan(outline.references, outline.labels)
+        plot_forest(forest, files.summary, files.differences, files.figure("forest"))
         plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
-        more.setdefault("chart_script", files.folder / "figures" / "vega.js")
-        more["chart_script"].write_text(bundle_once(), encoding="utf-8")
     for section in outline.sections if draw else []:
         figures[section.name] = files.figure(section.name)
         plan = SectionPlan(section, outline.labels.datasets)
@@ -69,7 +64,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        plot_layers(outline.layers, *tables, files.figure("layers"))
+        label = outline.labels.datasets[outline.layers.dataset]
+        plot_layers(LayersPlan(outline.layers, label), *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,

@@ -12,9 +12,11 @@ from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
+    plan_forest_figure,
     plan_gallery,
-    plan_tradeoff_figure,
+    plan_layers_figure,
     plan_section_figure,
+    plan_tradeoff_figure,
 )
 from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
@@ -87,6 +89,7 @@ TEMPLATES = [
         "study.html.j2",
         "_decision.html.j2",
         "study.css",
+        "charts.js",
         "decide.js",
         "page.js",
     )

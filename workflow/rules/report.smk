@@ -151,6 +151,34 @@ rule plot_tradeoff:
         "../scripts/plot_tradeoff.py"
 
 
+rule plot_forest:
+    input:
+        summary=FOLDER.summary,
+        differences=FOLDER.differences,
+        tables=FOLDER.tables,
+        locales=list_catalogues(),
+    output:
+        figure=report(
+            FOLDER.figure("forest"),
+            category="1. Answer",
+            caption="../../report/captions/forest.rst",
+            labels={"item": "what each knob does (figure)"},
+        ),
+        translated=translate_figures(FOLDER.figure("forest")),
+    log:
+        FOLDER.log("figures", "forest"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        plan=pack(plan_forest_figure(STUDY)),
+        code=get_script_digest("plot_forest"),
+    message:
+        "Drawing what each knob does"
+    script:
+        "../scripts/plot_forest.py"
+
+
 rule plot_layers:
     input:
         layers=FOLDER.layers,
@@ -173,7 +201,7 @@ rule plot_layers:
     conda:
         ENVIRONMENT
     params:
-        layers=pack(build_outline(STUDY).layers),
+        plan=pack(plan_layers_figure(STUDY)),
         code=get_script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
@@ -181,24 +209,9 @@ rule plot_layers:
         "../scripts/plot_layers.py"
 
 
+ruleorder: plot_forest > plot_section
 ruleorder: plot_layers > plot_section
 ruleorder: plot_tradeoff > plot_section
-
-
-rule bundle_vega:
-    output:
-        script=FOLDER.chart_script,
-    log:
-        FOLDER.log("chart_script"),
-    localrule: True
-    conda:
-        ENVIRONMENT
-    params:
-        code=get_script_digest("bundle_vega"),
-    message:
-        "Bundling the script that draws charts in the page"
-    script:
-        "../scripts/bundle_vega.py"
 
 
 rule collect_answers:
@@ -243,7 +256,6 @@ rule render_report:
         machine_noted=FOLDER.machine_noted,
         figures=list(RULES.list_figures().values()),
         translated_figures=translate_figures(*RULES.list_figures().values()),
-        chart_script=FOLDER.chart_script,
         templates=TEMPLATES,
         locales=list_catalogues(),
     output:

@@ -25,7 +25,6 @@ run_job(
     Path(snakemake.output.page),
     Path(snakemake.input.templates[0]).parent,
     answers=Path(snakemake.input.answers),
-    chart_script=Path(snakemake.input.chart_script),
     locales=Path(snakemake.input.locales[0]).parent,
     manifests=[Path(path) for path in snakemake.input.manifests],
     published=next(map(Path, snakemake.input.published), None),

@@ -3,7 +3,7 @@
 import json
 import os
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,8 @@ from markupsafe import Markup
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import markdown, printable
 from vlmeter.machine.description import read_machine
-from vlmeter.reporting.figures.inline_svg import inline_svg, read_vega
+from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
+from vlmeter.reporting.figures.vega_script import read_vega_script
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.gates import describe_gates
@@ -43,7 +44,7 @@ from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
 TEMPLATES = CHECKOUT / "report/templates"
-_SCRIPTS = ("decide.js", "page.js")
+_SCRIPTS = ("charts.js", "decide.js", "page.js")
 """What runs in the page, in this order."""
 
 
@@ -67,7 +68,6 @@ def render_report(
     control: Path | None = None,
     base_record: Path | None = None,
     gates: Path | None = None,
-    chart_script: Path | None = None,
 ) -> None:
     """Write `report.md` and `study.html`, with their versions in other languages beside them.
 
@@ -79,8 +79,8 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `tradeoff`; `get_figure_path` gives the
-            paths of those in other languages.
+        figures: SVG files by section name, `layers`, `tradeoff` and `forest`; `get_figure_path`
+            gives the paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
         templates: Folder of the templates.
@@ -91,7 +91,6 @@ def render_report(
         control: `measurement.json` of the base cell's second measurement.
         base_record: `record.json` of the base cell's first measurement.
         gates: `gates.json`, where the study has gates.
-        chart_script: What draws charts in the page; without it the page has their pictures alone.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
@@ -128,9 +127,7 @@ def render_report(
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
             _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
-            _write_page(
-                get_page_path(study_html, language), templates, page, drawn, pictures, chart_script
-            )
+            _write_page(get_page_path(study_html, language), templates, page, drawn, pictures)
     pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
@@ -155,13 +152,7 @@ def _write_page(
     page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
-    chart_script: Path | None,
 ) -> None:
-    scripts = [templates / name for name in _SCRIPTS]
-    charts = {}
-    if chart_script is not None and "tradeoff" in figures:
-        charts["tradeoff"] = read_vega(figures["tradeoff"])
-        scripts.insert(0, chart_script)
     template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
@@ -169,8 +160,7 @@ def _write_page(
             page=page,
             figures=_inline_figures(figures, page),
             pictures=pictures,
-            charts={name: json.loads(spec) for name, spec in charts.items() if spec},
-            scripts=[_read_script(path) for path in scripts],
+            scripts=[_make_script(text) for text in _list_scripts(templates, figures)],
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),
@@ -182,12 +172,18 @@ class Script:
     """A script of the page."""
 
     text: Markup
-    digest: str
+    source: str
     """By which the page's content security policy allows it, and no other."""
 
 
-def _read_script(path: Path) -> Script:
-    text = path.read_text(encoding="utf-8")
+def _list_scripts(templates: Path, figures: Mapping[str, Path]) -> Iterator[str]:
+    if figures:
+        yield read_vega_script()
+    for name in _SCRIPTS:
+        yield (templates / name).read_text(encoding="utf-8")
+
+
+def _make_script(text: str) -> Script:
     digest = b64encode(sha256(text.encode()).digest()).decode()
     return Script(Markup(text), f"'sha256-{digest}'")  # nosec B704
 
@@ -202,11 +198,11 @@ def _link(figure: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(figure, folder)).as_posix())
 
 
-def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
+def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, InlineFigure]:
     titles = {section.name: section.title for section in page.sections}
-    titles |= {"layers": say("layers.title"), "tradeoff": say("tradeoff.title")}
+    titles |= {name: say(f"{name}.title") for name in ("layers", "tradeoff", "forest")}
     return {
-        name: inline_svg(path, f"fig-{make_anchor(name)}", printable(titles[name]))
+        name: inline_figure(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
 

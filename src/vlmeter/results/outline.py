@@ -142,6 +142,24 @@ class TradeoffPlan:
 
 
 @dataclass(frozen=True)
+class ForestPlan:
+    """What the figure of what each knob does shows."""
+
+    references: References
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class LayersPlan:
+    """What the figure of the layer profiles shows."""
+
+    layers: LayersOutline | None
+    """None where the study has none."""
+    dataset: str
+    """Label of the data set that was profiled, empty without one."""
+
+
+@dataclass(frozen=True)
 class GalleryPlan:
     """Which samples and answers the report shows."""
 

@@ -262,11 +262,6 @@ class StudyFolder:
         """The samples and answers that the report shows; their pictures lie beside it."""
         return self.root / "gallery" / "answers.json"
 
-    @property
-    def chart_script(self) -> Path:
-        """The libraries that draw charts in the page."""
-        return self.root / "figures" / "vega.js"
-
     def figure(self, name: str) -> Path:
         """Return a figure in English."""
         return self.root / "figures" / f"{name}.svg"

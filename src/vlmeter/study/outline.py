@@ -8,8 +8,10 @@ from vlmeter.config.schema import ModelSourceConfig, StudyConfig
 from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
+    ForestPlan,
     GalleryPlan,
     LayersOutline,
+    LayersPlan,
     ModelInfo,
     Outline,
     PlacedCell,
@@ -80,6 +82,19 @@ def plan_tradeoff_figure(study: Study) -> TradeoffPlan:
     """Return what the figure of latency against throughput shows."""
     outline = build_outline(study)
     return TradeoffPlan(outline.base, outline.labels)
+
+
+def plan_forest_figure(study: Study) -> ForestPlan:
+    """Return what the figure of what each knob does shows."""
+    outline = build_outline(study)
+    return ForestPlan(outline.references, outline.labels)
+
+
+def plan_layers_figure(study: Study) -> LayersPlan:
+    """Return what the figure of the layer profiles shows."""
+    outline = build_outline(study)
+    layers = outline.layers
+    return LayersPlan(layers, outline.labels.datasets[layers.dataset] if layers else "")
 
 
 def plan_gallery(study: Study) -> GalleryPlan:

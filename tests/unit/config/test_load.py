@@ -426,7 +426,7 @@ def test_a_section_cannot_have_the_name_of_a_rule(repository):
         for line in file.read_text().splitlines()
         if line.startswith("rule ")
     }
-    assert rules | {"layers", "tradeoff"} == RESERVED_NAMES
+    assert rules | {"forest", "layers", "tradeoff"} == RESERVED_NAMES
 
 
 def test_a_synthetic_data_set_needs_no_columns_and_prompts(config):

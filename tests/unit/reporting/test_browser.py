@@ -192,9 +192,8 @@ def test_a_best_setting_leads_to_its_row(desk):
 
 
 def test_a_point_of_the_chart_leads_to_its_row_and_says_its_values(desk):
-    point = "#tradeoff-chart path[aria-roledescription='point'], #tradeoff-chart .mark-symbol path"
-    desk.wait_until(f"document.querySelector({point!r})")
-    assert desk.evaluate("document.getElementById('tradeoff-picture').checkVisibility()") is False
+    point = "#figure-tradeoff .mark-symbol path"
+    desk.wait_until("document.getElementById('figure-tradeoff').chart")
     box = desk.evaluate(
         f"(() => {{ const each = document.querySelector({point!r});"
         "each.scrollIntoView({block: 'center'}); const box = each.getBoundingClientRect();"

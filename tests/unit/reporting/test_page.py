@@ -130,7 +130,15 @@ def test_each_section_has_a_figure(rendered):
     assert re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE) == [
         f"figures/{name}.svg"
         for name in (
-            *("tradeoff", "batch_size", "image_size", "input_length", "optimization", "device"),
+            *(
+                "tradeoff",
+                "forest",
+                "batch_size",
+                "image_size",
+                "input_length",
+                "optimization",
+                "device",
+            ),
             "layers",
         )
     ]

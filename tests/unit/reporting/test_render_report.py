@@ -8,7 +8,7 @@ from study_factory import MadeStudy
 from study_steps import TEMPLATES, parse_page, render_all
 
 from vlmeter.errors import UserError
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_figure import inline_figure
 from vlmeter.reporting.render_report import render_report
 
 LOADING = {"script", "link", "img", "iframe", "object", "embed", "base", "video", "audio"}
@@ -24,9 +24,13 @@ def test_the_page_is_well_formed_and_loads_nothing(which, request):
     page = parse_page(request.getfixturevalue(which))
     assert page.open == []
     loading = [(tag, attrs) for tag, attrs in page.elements if tag in LOADING - {"img"}]
-    assert loading[0] == ("link", {"rel": "icon", "href": "data:,"})
-    assert {tag for tag, _ in loading[1:]} == {"script"}
-    assert all("src" not in attributes for _, attributes in loading[1:])
+    scripts = [attributes for tag, attributes in loading if tag == "script"]
+    assert all(
+        attributes in ({}, {**attributes, "type": "application/json"}) for attributes in scripts
+    )
+    assert all("src" not in attributes for attributes in scripts)
+    others = [(tag, attributes) for tag, attributes in loading if tag != "script"]
+    assert others == [("link", {"rel": "icon", "href": "data:,"})]
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], tag
         if tag == "img":
@@ -147,7 +151,7 @@ def test_a_figure_that_is_not_svg_is_named(tmp_path):
     path = tmp_path / "broken.svg"
     path.write_text("<svg")
     with pytest.raises(UserError, match=r"broken\.svg cannot be read as SVG"):
-        inline_svg(path, "a", "title")
+        inline_figure(path, "a", "title")
 
 
 def test_scripts_and_style_sheets_do_not_come_along_with_a_figure(tmp_path):
@@ -157,7 +161,7 @@ def test_scripts_and_style_sheets_do_not_come_along_with_a_figure(tmp_path):
         '<script>x</script><g id="a"><script/><text>1 &lt; 2</text></g>'
         '<use href="#a" clip-path="url(#a)"/></svg>'
     )
-    text = str(inline_svg(path, "p", 'A "title"'))
+    text = str(inline_figure(path, "p", 'A "title"').svg)
     assert "script" not in text
     assert "<style" not in text
     assert 'id="p-a"' in text

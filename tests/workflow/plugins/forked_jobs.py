@@ -27,7 +27,7 @@ IMPORTED = [
     "vlmeter.results.score_predictions",
     "transformers.models.blip_2.modeling_blip_2",
     "datasets",
-    "matplotlib.pyplot",
+    "vl_convert",
     "fvcore.nn",
 ]
 

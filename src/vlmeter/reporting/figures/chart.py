@@ -14,6 +14,7 @@ from typing import Any
 
 import vl_convert
 
+from vlmeter.escaping import printable
 from vlmeter.reporting.language import LANGUAGES, get_figure_path, use_language
 from vlmeter.storage.files import write_text
 from vlmeter.storage.svg import add_checksum
@@ -30,18 +31,24 @@ class Chart:
     """The Vega-Lite spec, with its data."""
     alt: str
     """What a person sees in the figure, in a sentence or two, in the current language."""
+    page_spec: dict[str, Any] | None = None
+    """The spec that a page with scripts draws instead, where it offers a choice."""
 
 
 def compile_chart(chart: Chart) -> dict[str, Any]:
-    """Return a chart's spec in Vega, which a page draws without compiling.
+    """Return the spec of a chart's page in Vega, which is drawn without compiling.
 
     Raises:
         ValueError: the spec is not Vega-Lite.
     """
-    vega: dict[str, Any] = vl_convert.vegalite_to_vega(chart.spec, vl_version=_VEGA_LITE)
-    # The browser has the data in the spec, and needs no address of a schema.
+    return _compile(chart.page_spec or chart.spec, chart.alt)
+
+
+def _compile(spec: dict[str, Any], alt: str) -> dict[str, Any]:
+    vega: dict[str, Any] = vl_convert.vegalite_to_vega(spec, vl_version=_VEGA_LITE)
+    # What draws it knows its version, and asks no address for a schema.
     vega.pop("$schema", None)
-    vega["description"] = chart.alt
+    vega["description"] = alt
     return vega
 
 
@@ -53,19 +60,21 @@ def render_svg(chart: Chart) -> str:
     Raises:
         ValueError: the spec is not Vega-Lite.
     """
-    vega = compile_chart(chart)
+    vega = _compile(chart.spec, chart.alt)
+    kept_vega = vega if chart.page_spec is None else compile_chart(chart)
     # A label for each mark would double the file: the title says what is seen.
     quiet = {**vega, "config": {**vega.get("config", {}), "aria": False}}
     svg: str = vl_convert.vega_to_svg(quiet)
     kept = ET.Element("metadata")
-    kept.text = json.dumps(vega, ensure_ascii=False, separators=(",", ":"))
+    kept.text = json.dumps(kept_vega, ensure_ascii=False, separators=(",", ":"))
     title = ET.Element("title")
     title.text = chart.alt
     head = "".join(ET.tostring(element, encoding="unicode") for element in (title, kept))
     start = _FIRST_TAG.search(svg)
     if start is None:
         raise ValueError(f"not SVG: {svg[:80]}")
-    return f"{svg[: start.end()]}{head}{svg[start.end() :]}\n"
+    # XML has no place for some characters, which a label may hold.
+    return printable(f"{svg[: start.end()]}{head}{svg[start.end() :]}\n")
 
 
 def save_in_all_languages(make: Callable[[], Chart], out_svg: Path, locales: Path) -> None:

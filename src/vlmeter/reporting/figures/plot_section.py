@@ -106,7 +106,7 @@ def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
     return Chart(
         make_spec(
             title,
-            join_notes(notes, any(row.disturbed for row in rows)),
+            join_notes(notes, disturbed=any(row.disturbed for row in rows)),
             {"columns": 2, "concat": concat},
         ),
         f"{title}. {' '.join(alts)}",

@@ -1,7 +1,7 @@
 """Draws what a cost buys: each setting as a point, latency against samples per second at first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,63 +43,84 @@ def make_tradeoff_chart(
     settings: Sequence[Setting],
     groups: Mapping[str, str],
     labels: Mapping[str, str],
-    *,
-    with_choice: bool = False,
 ) -> Chart:
     """Return a panel per group, with the Pareto front of the two axes joined by a line.
 
-    A cost stands across, on a logarithmic axis, and what it buys upwards. The parameters `across`
-    and `upwards` name the measures of the axes: a page that sets them, as signals of the view,
-    shows another pair of `list_choices`.
+    A cost stands across, on a logarithmic axis, and what it buys upwards. A page has one panel for
+    all, whose parameters, signals of the view, are the reader's choice: `group`, and the measures
+    `across` and `upwards`. Its `usermeta` has the words for each choice.
 
     Args:
         settings: The points; of a group with very many, the fastest are drawn.
         groups: Title of each group, in the order of the panels.
         labels: Label of every data set of the study, in the study's order.
-        with_choice: One panel, whose group is the parameter `group`, in place of one per group.
     """
     across, upwards = list_choices(settings)
     if not across or not upwards:
         return make_empty_chart(say("figure.nothing"), [])
-    drawn = [setting for group in groups for setting in _select_fastest(settings, group)]
-    shown = list(dict.fromkeys(setting.group for setting in drawn))[:MOST_GROUPS]
-    drawn = [setting for setting in drawn if setting.group in shown]
-    scales = {name: _choose_scale(drawn, name) for name in (*across, *upwards)}
-    params = {_ACROSS: across[0], _UPWARDS: upwards[0]} | (
-        {_GROUP: shown[0]} if with_choice else {}
-    )
-    panels = ["" if with_choice else group for group in shown[: 1 if with_choice else None]]
-    columns = 2 if len(panels) <= 4 else 3
+    shown = [group for group in groups if any(setting.group == group for setting in settings)]
+    drawn = {group: _select_fastest(settings, group) for group in shown[:MOST_GROUPS]}
+    every = [setting for own in drawn.values() for setting in own]
+    scales = {name: _choose_scale(every, name) for name in (*across, *upwards)}
+    columns = 2 if len(drawn) <= 4 else 3
     frame = _Frame(
         words={name: say(f"measure.{name}", unit=scales[name].unit) for name in scales},
-        quality={setting.group: _name_quality(setting) for setting in drawn},
-        titles={group: shorten(groups[group], 44) for group in shown},
-        looks=make_looks(labels, list(dict.fromkeys(setting.dataset for setting in drawn))),
-        height=min(PANEL_PX[1], _HEIGHT_PX // -(-len(panels) // columns) - _FRAME_PX),
+        quality={setting.group: _name_quality(setting) for setting in every},
+        titles={group: shorten(groups[group], 44) for group in drawn},
+        looks=make_looks(labels, list(dict.fromkeys(setting.dataset for setting in every))),
+        height=min(PANEL_PX[1], _HEIGHT_PX // -(-len(drawn) // columns) - _FRAME_PX),
     )
-    values = []
-    for group in shown:
-        own = [setting for setting in drawn if setting.group == group]
-        placed = place_all(own, (PANEL_PX[0], frame.height))
-        values += [
-            {**_describe(setting, scales, frame.words), "notes": note}
-            for setting, note in zip(own, placed, strict=True)
-        ]
+    params = {_ACROSS: across[0], _UPWARDS: upwards[0]}
+    grid = {
+        **_make_data(drawn, scales, frame, params),
+        "columns": columns,
+        "concat": [_make_panel(frame, group) for group in drawn],
+    }
     notes = [say("tradeoff.note")]
-    if len(drawn) < len(settings):
-        notes.append(say("tradeoff.left_out", count=len(settings), shown=len(drawn)))
-    content = {
+    if len(every) < len(settings):
+        notes.append(say("tradeoff.left_out", count=len(settings), shown=len(every)))
+    note = join_notes(notes, disturbed=any(setting.disturbed for setting in every))
+    title = say("tradeoff.title")
+    return Chart(
+        make_spec(title, note, grid),
+        " ".join([f"{title}.", *(_describe_ends(own, frame, scales) for own in drawn.values())]),
+        _make_page_spec(drawn, scales, replace(frame, height=PANEL_PX[1]), params),
+    )
+
+
+def _make_page_spec(
+    drawn: Mapping[str, Sequence[Setting]],
+    scales: Mapping[str, Scale],
+    frame: "_Frame",
+    params: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return one panel for all groups, with the words for each choice of its parameters."""
+    across, upwards = list_choices(setting for own in drawn.values() for setting in own)
+    choices = {
+        _ACROSS: {name: frame.words[name] for name in across},
+        _UPWARDS: {name: frame.words[name] for name in upwards},
+        _GROUP: dict(frame.titles),
+    }
+    data = _make_data(drawn, scales, frame, {**params, _GROUP: next(iter(drawn))})
+    return make_spec("", "", {**data, **_make_panel(frame, ""), "usermeta": choices})
+
+
+def _make_data(
+    drawn: Mapping[str, Sequence[Setting]],
+    scales: Mapping[str, Scale],
+    frame: "_Frame",
+    params: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the data and the parameters of a spec."""
+    values = [
+        {**_describe(setting, scales, frame.words), "notes": note}
+        for own in drawn.values()
+        for setting, note in zip(own, place_all(own, (PANEL_PX[0], frame.height)), strict=True)
+    ]
+    return {
         "params": [{"name": name, "value": value} for name, value in params.items()],
         "data": {"values": values},
-        "columns": columns,
-        "concat": [_make_panel(frame, group) for group in panels],
     }
-    title = say("tradeoff.title")
-    alts = [_describe_ends(drawn, groups, group, frame.words, scales) for group in shown]
-    return Chart(
-        make_spec(title, join_notes(notes, any(setting.disturbed for setting in drawn)), content),
-        " ".join([f"{title}.", *alts]),
-    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +144,7 @@ def _make_panel(frame: _Frame, group: str) -> dict[str, Any]:
         "field": "x",
         "type": "quantitative",
         "scale": {"type": "log", "nice": False},
-        "axis": {"title": None, "grid": True, "tickCount": 10, "labelExpr": TICK_WORDS},
+        "axis": {"title": None, "tickCount": 10, "labelExpr": TICK_WORDS},
     }
     y = {
         "field": "y",
@@ -202,7 +223,7 @@ def _make_extent(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list_transforms(chosen: str) -> list[dict[str, Any]]:
-    """Return how the points of a panel follow from the chosen measures, and what is known of them."""
+    """Return how the points of a panel follow from the chosen measures."""
     ends = [
         {"calculate": f"datum.values[{axis}][{place}]", "as": f"{letter}{end}"}
         for axis, letter in ((_ACROSS, "x"), (_UPWARDS, "y"))
@@ -290,40 +311,29 @@ def _describe(
     }
 
 
-def _describe_ends(
-    settings: Sequence[Setting],
-    groups: Mapping[str, str],
-    group: str,
-    words: Mapping[str, str],
-    scales: Mapping[str, Scale],
-) -> str:
+def _describe_ends(settings: Sequence[Setting], frame: _Frame, scales: Mapping[str, Scale]) -> str:
     """Return a sentence on the cheapest setting of a group and the one with the highest rate."""
-    across, upwards = (names[0] for names in list_choices(settings))
-    own = [
-        setting
-        for setting in settings
-        if setting.group == group and {across, upwards} <= setting.values.keys()
-    ]
+    group = frame.titles[settings[0].group]
+    across, upwards = list_choices(settings)
+    if not across or not upwards:
+        return say("figure.alt_nothing", measure=group)
+    pair = (across[0], upwards[0])
+    own = [setting for setting in settings if {*pair} <= setting.values.keys()]
     if not own:
-        return say("figure.alt_nothing", measure=groups[group])
+        return say("figure.alt_nothing", measure=group)
     ends = (
-        min(own, key=lambda setting: setting.values[across].value),
-        max(own, key=lambda setting: setting.values[upwards].value),
+        min(own, key=lambda setting: setting.values[pair[0]].value),
+        max(own, key=lambda setting: setting.values[pair[1]].value),
     )
     texts = [
-        ", ".join(
-            f"{words[name]} {scales[name].format(end.values[name].value)}"
-            for name in (across, upwards)
+        f"{end.label} ("
+        + ", ".join(
+            f"{frame.words[name]} {scales[name].format(end.values[name].value)}" for name in pair
         )
+        + ")"
         for end in ends
     ]
-    return say(
-        "tradeoff.alt",
-        group=groups[group],
-        count=len(own),
-        cheapest=f"{ends[0].label} ({texts[0]})",
-        fastest=f"{ends[1].label} ({texts[1]})",
-    )
+    return say("tradeoff.alt", group=group, count=len(own), cheapest=texts[0], fastest=texts[1])
 
 
 def plot_tradeoff(

@@ -1,13 +1,14 @@
-"""What all charts share: colours and shapes, sizes, fonts, axes and the words for what is missing."""
+"""What all charts share: colours, shapes, sizes, fonts, axes and words for what is missing."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from vlmeter.escaping import one_line
 from vlmeter.reporting.figures.chart import Chart
 from vlmeter.reporting.formats import get_status_label
-from vlmeter.reporting.language import say
+from vlmeter.reporting.language import say, translate
 from vlmeter.results.summary_row import SummaryRow
 
 INK, GREY, GRID, PAPER = "#1f2933", "#5b6470", "#e3e7ec", "#ffffff"
@@ -16,6 +17,7 @@ PANEL_PX = (290, 200)
 """Width and height of a panel: one fits a phone, two stand side by side."""
 FLAT_PLACES = 6
 """Most headings that are written horizontally below an axis."""
+_MOST_TICKS = 6
 _LOG_FROM_RATIO = 15.0
 """Largest ratio of two values on a linear axis."""
 _FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
@@ -58,6 +60,22 @@ _CONFIG: dict[str, Any] = {
 # its yellow, which is faint on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
+
+
+_PARTS: Mapping[str, str] = {
+    "linear": "#0072b2",
+    "attention": "#e69f00",
+    "convolution": "#d55e00",
+    "normalisation": "#009e73",
+    "activation": "#cc79a7",
+    "embedding": "#56b4e9",
+    "vision": "#44aa99",
+    "qformer": "#ddcc77",
+    "connector": "#ddcc77",
+    "prefill": "#332288",
+    "other": "#bbbbbb",
+}
+"""Colour of each kind of layer and each stage; of any other, black."""
 
 
 class Look(NamedTuple):
@@ -103,18 +121,30 @@ def make_looks(labels: Mapping[str, str], shown: Sequence[str]) -> dict[str, Any
     }
 
 
+def make_part_colours(parts: Sequence[str]) -> dict[str, Any]:
+    """Return the encoding of the field `part`, a kind of layer or a stage, by colour."""
+    words = {part: shorten(translate(part), 24) or "?" for part in parts}
+    return {
+        "field": "part",
+        "type": "nominal",
+        "scale": {"domain": list(parts), "range": [_PARTS.get(part, "#000000") for part in parts]},
+        "legend": {"columns": 3, "labelExpr": make_lookup(words, "datum.label"), "labelLimit": 100},
+    }
+
+
 def make_lookup(words: Mapping[str, str], key: str) -> str:
     """Return a Vega expression for the text at a key."""
     return f"({json.dumps(words, ensure_ascii=False)})[{key}]"
 
 
 def make_positions(headings: Sequence[str], label: str) -> dict[str, Any]:
-    """Return an axis with a place of its own for each heading: 0, 1, ..."""
-    upright = len(headings) > FLAT_PLACES or max(map(len, headings), default=0) > 12
+    """Return an axis with a place of its own for each heading, of one or more lines: 0, 1, ..."""
+    longest = max((len(line) for heading in headings for line in heading.split("\n")), default=0)
+    upright = len(headings) > FLAT_PLACES or longest > 12
     words = {str(place): heading for place, heading in enumerate(headings)}
     axis: dict[str, Any] = {
         "values": list(range(len(headings))),
-        "labelExpr": make_lookup(words, "datum.value"),
+        "labelExpr": f"split({make_lookup(words, 'datum.value')}, '\\n')",
         "labelOverlap": False,
         "title": shorten(label, 60),
     }
@@ -137,14 +167,14 @@ TICK_WORDS = (
 def make_amounts(values: Sequence[float], title: str) -> dict[str, Any]:
     """Return an axis that starts at zero, or a logarithmic one where values span a wide range."""
     wide = bool(values) and min(values) > 0 and max(values) / min(values) > _LOG_FROM_RATIO
-    return {
-        "type": "quantitative",
-        "scale": {"type": "log", "nice": False, "padding": 12} if wide else {"zero": True},
-        "axis": {
-            "title": title,
-            **({"tickCount": 10, "labelExpr": TICK_WORDS} if wide else {"tickCount": 5}),
-        },
-    }
+    if not wide:
+        scale: dict[str, Any] = {"zero": True}
+        ticks: dict[str, Any] = {"tickCount": 5}
+    else:
+        ends = [min(values) / 1.5, max(values) * 1.5]
+        scale = {"type": "log", "nice": False, "domain": ends, "clamp": True}
+        ticks = {"values": list_ticks(*ends), "format": "~g"}
+    return {"type": "quantitative", "scale": scale, "axis": {"title": title, **ticks}}
 
 
 def list_point_layers(
@@ -185,9 +215,22 @@ def list_point_layers(
     return layers
 
 
-def join_notes(notes: Sequence[str], disturbed: bool) -> str:
+def join_notes(notes: Sequence[str], *, disturbed: bool) -> str:
     """Return the notes below a title, with what a hollow point means where there is one."""
     return ". ".join([*notes, *([say("figure.hollow")] if disturbed else [])])
+
+
+def list_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of each decade between the ends of a logarithmic axis.
+
+    Of more than six, only the powers of ten.
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [float(f"{step}e{decade}") for decade in decades for step in (1, 2, 5)]
+    inside = [tick for tick in ticks if low <= tick <= high]
+    if len(inside) <= _MOST_TICKS:
+        return inside
+    return [tick for tick in inside if math.log10(tick).is_integer()]
 
 
 def make_empty_chart(title: str, reasons: Sequence[str]) -> Chart:
