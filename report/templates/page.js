@@ -188,7 +188,10 @@
       if (tied.length) line.append(` (${fill(texts.ties, { count: tied.length })})`);
     }
   };
+  const sizes = contests.map((contest) => contest.candidates.length);
+  const largest = sizes.indexOf(Math.max(...sizes));
   if (limits && contests.length) {
+    limits.elements.contest.value = largest;
     limits.addEventListener("input", answer);
     limits.elements.contest.addEventListener("change", () => {
       limits.elements.latency.value = 100;
@@ -204,13 +207,21 @@
   // The parameters of the trade-off are the reader's choice.
   byId("figure-tradeoff")?.addEventListener("chart-drawn", ({ target: { chart, choices } }) => {
     const form = byId("tradeoff-choices");
-    for (const [name, words] of Object.entries(choices)) {
-      const label = write("label", `${texts.choices[name]} `, form);
+    for (const [name, words] of Object.entries(texts.choices)) {
+      if (!choices[name]) continue;
+      const label = write("label", `${words} `, form);
       label.className = "over";
       const choice = write("select", "", label);
-      for (const [value, text] of Object.entries(words)) write("option", text, choice).value = value;
+      for (const [value, text] of Object.entries(choices[name]))
+        write("option", text, choice).value = value;
       choice.value = chart.signal(name);
       choice.addEventListener("change", () => chart.signal(name, choice.value).runAsync());
+    }
+    // At first the data set on which most settings can be chosen from.
+    const group = form.querySelector("select");
+    if (largest >= 0 && group.options.length === contests.length) {
+      group.selectedIndex = largest;
+      group.dispatchEvent(new Event("change"));
     }
   });
 
