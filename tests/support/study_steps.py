@@ -30,16 +30,11 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
 
 
-def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
-    """Run all steps from the records to the pages, with figures or without."""
-    from vlmeter.reporting.figures.plot_forest import plot_forest
-    from vlmeter.reporting.figures.plot_layers import plot_layers
-    from vlmeter.reporting.figures.plot_section import plot_section
-    from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
-    from vlmeter.reporting.render_report import render_report
-
+def aggregate_study(
+    study: MadeStudy, folder: Path, comparisons: Comparisons | None = None
+) -> Files:
+    """Write a study's records and its tables; by default with the study's own comparisons."""
     files = study.write(folder)
-    outline = study.outline
     aggregate(
         files.records,
         files.layer_tables,
@@ -48,8 +43,21 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.layers,
         files.differences,
         files.repeatability,
-        make_comparisons(outline),
+        make_comparisons(study.outline) if comparisons is None else comparisons,
     )
+    return files
+
+
+def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
+    """Run all steps from the records to the pages, with figures or without."""
+    from vlmeter.reporting.figures.plot_forest import plot_forest
+    from vlmeter.reporting.figures.plot_layers import plot_layers
+    from vlmeter.reporting.figures.plot_section import plot_section
+    from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
+    from vlmeter.reporting.render_report import render_report
+
+    files = aggregate_study(study, folder)
+    outline = study.outline
     figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
     if draw:
         forest = ForestPlan(outline.references, outline.labels)
@@ -89,17 +97,7 @@ def make_tradeoff_plan(outline: Outline) -> TradeoffPlan:
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:
     """Write a study's tables and its JSON where the workflow writes them."""
-    files = study.write(folder)
-    aggregate(
-        files.records,
-        files.layer_tables,
-        files.layer_records,
-        files.summary,
-        files.layers,
-        files.differences,
-        files.repeatability,
-        comparisons,
-    )
+    files = aggregate_study(study, folder, comparisons)
     export_study(
         study.outline,
         files.summary.with_suffix(".parquet"),

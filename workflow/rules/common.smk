@@ -88,6 +88,7 @@ TEMPLATES = [
         "report.md.j2",
         "study.html.j2",
         "_decision.html.j2",
+        "_macros.html.j2",
         "study.css",
         "charts.js",
         "decide.js",

@@ -152,7 +152,7 @@ def _describe_method(figures: Sequence[Compared]) -> tuple[str, ...]:
     unpaired = sum(figure.how == UNPAIRED for figure in figures)
     if not unpaired:
         return ("Compared sample by sample (paired bootstrap).",)
-    which = "All cells" if unpaired == len(figures) else f"{unpaired} of {len(figures)} cells"
+    which = "All settings" if unpaired == len(figures) else f"{unpaired} of {len(figures)} settings"
     rest = "" if unpaired == len(figures) else "; the others sample by sample"
     return (
         f"{which} without pairing samples, which were not the same or whose scores are not in both "
@@ -171,7 +171,7 @@ def _tabulate(
     return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair, _ in rows]),
-            TextColumn("Cell", [pair.label for pair, _ in rows]),
+            TextColumn("Setting", [pair.label for pair, _ in rows]),
             TextColumn(f"A{unit}", [format_value(figure.a) for _, figure in rows], numeric=True),
             TextColumn(f"B{unit}", [format_value(figure.b) for _, figure in rows], numeric=True),
             TextColumn("B less A [95 %]", differences, numeric=True),
