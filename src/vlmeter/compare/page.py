@@ -111,8 +111,8 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     other = [pair for pair in both if pair.a.shape_digest != pair.b.shape_digest]
     if other:
         yield (
-            f"{len(other)} of {len(both)} settings did not get the same tokens in the same shapes in "
-            "both (marked *): their costs are of different work."
+            f"{len(other)} of {len(both)} settings did not get the same tokens in the same shapes "
+            "in both (marked *): their costs are of different work."
         )
     samples = [pair for pair in both if not has_same_samples(pair)]
     if samples:

@@ -213,7 +213,7 @@ def _build_row(
         setting=settings[0],
         same=tuple(_list_other_values(group)),
         dataset=label,
-        metric=translate(metric) if values[0].number is not None else "",
+        metric="" if _READ["quality"](first) is None else translate(metric),
         state=_get_state(first),
         values=values,
         axes=json.dumps(

@@ -89,24 +89,21 @@ def test_where_nothing_was_scored_there_is_no_gallery(tmp_path, failed):
             record["quality"]["scored"] = 0
     assert collect_datasets(study, tmp_path) == []
     for folder in (tmp_path, failed.folder):
-        assert "Look at the answers" not in (folder / "report.md").read_text()
+        assert "Sample answers" not in (folder / "report.md").read_text()
 
 
 def test_a_sample_without_a_picture_says_so(rendered):
     text = (rendered.folder / "report.md").read_text()
-    part = text.split("### Look at the answers")[1]
+    part = text.split("### Sample answers")[1]
     assert part.count("| no picture | What is on sample 3? |") == 3
     assert part.count("![Picture of sample q0](gallery/") == 3
 
 
 def test_equal_answers_are_shown_once(rendered):
-    part = (rendered.folder / "report.md").read_text().split("### Look at the answers")[1]
+    part = (rendered.folder / "report.md").read_text().split("### Sample answers")[1]
     assert "| all settings: **a** (0.549) |" in part
     assert "batch 16 · text ≤ 50 tokens: **another** (0.610)" in part
-    assert (
-        "batch 16 · text ≤ 50 tokens answers 1 of 4 samples otherwise than batch 16: 0 better"
-        in part
-    )
+    assert "batch 16 · text ≤ 50 tokens: 1 of 4 answers differ from batch 16; 0 better" in part
 
 
 def test_pictures_are_small_and_checked(rendered, tmp_path):

@@ -80,7 +80,7 @@ def test_nothing_is_left_in_english():
     same = {key for key, text in russian.items() if text == english[key]}
     latin = {key for key in same if re.search("[A-Za-z]{3,}", str(english[key]))}
     assert {re.sub("{[a-z_]+}", "", str(english[key])).strip("() ") for key in latin} <= {
-        *("WER", "FLOPs", "CPU", "GPU", "CUDA", "Python", "dtype", "px"),
+        *("WER", "TTFT", "TPOT", "FLOPs", "CPU", "GPU", "CUDA", "Python", "dtype", "px"),
         *("", ":", "→", "→  (): .", "; {}", "{}: {}"),
         *(str(english[key]) for key in latin if key.startswith("recorded.")),
     }
