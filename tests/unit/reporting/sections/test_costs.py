@@ -29,7 +29,7 @@ def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path
     assert work.rows[1][:3] == ("4", "32 + 16", "3.15")
     assert work.rows[1][4:] == ("15.8", "15.0")
     assert generation.headings == (
-        *("Batch", "New tokens", "First token (ms)", "Each further (ms)"),
+        *("Batch", "New tokens", "TTFT (ms)", "TPOT (ms)"),
         *("Tokens/s", "Samples/s"),
     )
     assert generation.rows[1][-2:] == ("240", "15.0")

@@ -67,7 +67,8 @@ def build_table(study: MadeStudy, folder: Any, name: str) -> Any:
 def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
     table = build_table(MadeStudy(), tmp_path, "input_length")
     assert (
-        table.caption == "Difference from the same data set at 200 tokens, with its 95 % interval"
+        table.caption
+        == "Difference from the same data set at text ≤ 200 tokens, with its 95 % interval"
     )
     assert table.table.headings == (
         *("Input length", "Data set", "Latency", "Energy", "WER", "Task metric"),
@@ -92,15 +93,15 @@ def test_a_difference_without_a_cause_is_named(tmp_path):
     table = build_table(study, tmp_path, "image_size")
     assert table.table.rows[0][2].startswith("2.0×")
     assert table.notes == (
-        "336 (COCO): the same computation as what it is compared with. Such a difference comes "
-        "from the machine, and others of its size may too.",
+        "336 (COCO): the same computation as the setting that it is compared with. Such a "
+        "difference comes from the machine, and others of its size may too.",
     )
 
 
 def test_without_the_first_cell_there_is_nothing_to_compare_with(tmp_path):
     table = build_table(MadeStudy(), tmp_path, "device")
     assert table.table is None
-    assert table.notes == ("Nothing to compare with: GPU has no figures (unavailable).",)
+    assert table.notes == ("Nothing to compare with: GPU has no values (unavailable).",)
 
 
 def build_drift(study: MadeStudy, folder: Any) -> Any:
@@ -112,10 +113,9 @@ def build_drift(study: MadeStudy, folder: Any) -> Any:
 def test_answers_are_compared_with_those_of_the_base(tmp_path):
     drift_table = build_drift(MadeStudy(), tmp_path)
     assert drift_table.text == (
-        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
-        "from the base's values in nothing else, 0 of 3 gave other answers, and in 0 the word "
-        "error rate differs by more than chance. No cell of COCO and ScienceQA has the base's "
-        "values."
+        "Batch size and optimization should not change answers. Of the settings that differ from "
+        "the base in nothing else, 0 of 3 gave other answers, and in 0 the word error rate differs "
+        "measurably. No setting of COCO and ScienceQA has the base's values."
     )
     assert [line[0] for line in drift_table.table.rows] == [
         *("batch 4", "batch 8", "batch 16", "336 px · batch 16", "448 px · batch 16"),
@@ -171,7 +171,9 @@ def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
     drift = build_drift_table(outline, summary, differences)
     assert drift is not None
     assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]
-    assert f"Of {count} cells those {MOST_DRIFTED} are shown" in drift.text
+    assert (
+        f"Of {count} settings the {MOST_DRIFTED} whose answers changed most are shown" in drift.text
+    )
 
 
 def test_quantised_parts_stand_beside_the_plain_ones(tmp_path):
