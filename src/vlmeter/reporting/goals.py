@@ -1,9 +1,10 @@
 """Builds the table of the best settings by goal."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from vlmeter.decision.build_contests import is_metered
-from vlmeter.decision.candidates import Candidate, Contest
+from vlmeter.decision.candidates import Candidate, Contest, Quality
 from vlmeter.decision.decide_study import Decided
 from vlmeter.decision.decision import Choice, Decision, Goal, Miss
 from vlmeter.reporting.formats import get_value_label
@@ -208,17 +209,19 @@ def _measure_unseen(words: Words, decision: Decision) -> float | None:
     if bar is None:
         return None
     left_out = {*decision.worse, *decision.unjudged, *decision.beyond, decision.bar}
-    bounds = [
-        abs(it.quality.value - bar.value)
-        + max(
-            (it.quality.below**2 + bar.above**2) ** 0.5, (it.quality.above**2 + bar.below**2) ** 0.5
-        )
-        for it in words.contest.candidates
-        if it.cell not in left_out
-        and it.quality is not None
-        and None not in (it.quality.below, it.quality.above, bar.below, bar.above)
-    ]
-    return max(bounds, default=None)
+    qualities = [it.quality for it in words.contest.candidates if it.cell not in left_out]
+    bounds = [_measure_bound(quality, bar) for quality in qualities if quality is not None]
+    return max((bound for bound in bounds if bound is not None), default=None)
+
+
+def _measure_bound(quality: Quality, bar: Quality) -> float | None:
+    """Return by how much two qualities may differ at most; None without an interval."""
+    if None in (quality.below, quality.above, bar.below, bar.above):
+        return None
+    difference = quality.value - bar.value
+    low = difference - math.hypot(quality.below or 0.0, bar.above or 0.0)
+    high = difference + math.hypot(quality.above or 0.0, bar.below or 0.0)
+    return max(-low, high)
 
 
 def _describe_miss(miss: Miss) -> str:

@@ -41,7 +41,7 @@ def test_without_the_block_nothing_is_asked(values):
         ({"max_latency_s": 0}, "decide.max_latency_s: Input should be greater than 0"),
         ({"max_memory_gb": -1}, "decide.max_memory_gb: Input should be greater than 0"),
         ({"max_energy_j": float("inf")}, "decide.max_energy_j: should be a finite number"),
-        ({"max_latency": 1}, "decide: unknown key \"max_latency\""),
+        ({"max_latency": 1}, 'decide: unknown key "max_latency"'),
     ],
 )
 def test_a_mistake_is_one_sentence_with_its_key(values, decide, words):
