@@ -25,6 +25,8 @@ from vlmeter.storage.layout import CellKey
 
 _SHOWN = 3
 """Most settings that a sentence lists."""
+_SHARES_OF_RIGHT = frozenset({"accuracy", "exact_match", "vqa_accuracy"})
+"""Metrics whose value is the share of right answers."""
 _UNITS = {"max_latency_s": "s", "max_memory_gb": "GB", "max_energy_j": "J", "min_quality": ""}
 
 
@@ -126,7 +128,7 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
         yield from _list_rates(words, candidate)
         yield format_latency(row)
     elif goal is Goal.ENERGY and candidate.energy:
-        yield format_quantity(candidate.energy.value, "J") + say("per.sample")
+        yield from _list_energies(row, candidate.energy.value, candidate.quality)
     elif goal is not Goal.QUALITY:
         yield format_latency(row)
         if goal is Goal.BALANCE:
@@ -137,6 +139,15 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
         ends = format_interval(*own, format_number)
         value = format_number(candidate.quality.value)
         yield f"{translate(words.contest.metric)} {value} {ends}".rstrip()
+
+
+def _list_energies(row: SummaryRow, joules: float, quality: Quality | None) -> Iterator[str]:
+    """Yield the energy of a sample, and of a right answer where quality is a share of those."""
+    yield format_quantity(joules, "J") + say("per.sample")
+    if quality is not None and quality.value > 0 and row.task_metric in _SHARES_OF_RIGHT:
+        yield format_quantity(joules / quality.value, "J") + say("per.right_answer")
+    if row.energy_per_token_j:
+        yield say("decision.tokens_per_joule", rate=format_number(1 / row.energy_per_token_j))
 
 
 def _list_rates(words: Words, candidate: Candidate) -> Iterator[str]:
