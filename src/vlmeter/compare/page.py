@@ -122,7 +122,7 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     renamed = sorted((model_a, model_b) for model_a, model_b in models if model_a != model_b)
     if renamed:
         names = ", ".join(f"{model_a} with {model_b}" for model_a, model_b in renamed)
-        yield f"Settings whose models have different names are compared by their other axes: {names}."
+        yield f"Models with different names are compared by the other axes of a setting: {names}."
     causes = {
         "a GPU was slowed down by heat or its supply": was_slowed,
         "other work ran on the machine": _was_disturbed_otherwise,

@@ -168,7 +168,14 @@ class MeasureConfig(Block):
         ge=1,
         description="A cell that takes longer is `crashed`; a higher limit tries it alone again.",
     )
-    max_attempts: int = Field(2, ge=1, description="Tries of a cell that crashed or hit a bug.")
+    max_attempts: int = Field(
+        2, ge=1, description="Tries of a cell that crashed, hit a bug or was disturbed."
+    )
+    remeasure_disturbed: bool = Field(
+        True,
+        description="Whether the next run measures a cell again during which other work ran on the "
+        "machine, until it was tried `max_attempts` times.",
+    )
     seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
     energy: EnergyConfig = Field(EnergyConfig(), description="How energy is measured.")
 

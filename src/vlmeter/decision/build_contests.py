@@ -133,7 +133,7 @@ class _Builder:
         if self.metric is None:
             return True
         direct = self._find_difference(row.cell, other.cell)
-        compared = direct and get_difference(direct, self.metric.figure)
+        compared = None if direct is None else get_difference(direct, self.metric.figure)
         if compared is not None:
             return not compared.difference.significant
         both = self._build_quality(row), self._build_quality(other)
@@ -212,7 +212,7 @@ class _Builder:
         if row.cell == self.reference:
             return Quality(value, 0.0, 0.0)
         compared = self._find_difference(row.cell, self.reference)
-        paired = compared and get_difference(compared, self.metric.figure)
+        paired = None if compared is None else get_difference(compared, self.metric.figure)
         middle = value
         if paired:
             middle, low, high = vars(paired.difference).values()

@@ -64,9 +64,9 @@ def list_misses(
 ) -> list[Miss]:
     """Return the limits that a candidate does not keep; what was not measured keeps none."""
     values = {
-        "max_latency_s": candidate.latency and candidate.latency.value,
+        "max_latency_s": None if candidate.latency is None else candidate.latency.value,
         "max_memory_gb": candidate.memory_gb,
-        "max_energy_j": candidate.energy and candidate.energy.value,
+        "max_energy_j": None if candidate.energy is None else candidate.energy.value,
     }
     bounds = {name: getattr(limits, name) for name in values}
     misses = [
@@ -74,11 +74,12 @@ def list_misses(
         for name, value in values.items()
         if bounds[name] is not None and (value is None or value > bounds[name])
     ]
-    quality, floor = candidate.quality, limits.min_quality
+    floor = limits.min_quality
     if with_quality and floor is not None:
+        value = None if candidate.quality is None else candidate.quality.value
         sign = 1 if contest.higher_is_better else -1
-        if quality is None or sign * quality.value < sign * floor:
-            misses.append(Miss("min_quality", quality and quality.value, floor))
+        if value is None or sign * value < sign * floor:
+            misses.append(Miss("min_quality", value, floor))
     return misses
 
 

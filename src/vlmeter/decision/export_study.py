@@ -71,4 +71,4 @@ def read_decided(folder: Path) -> tuple[Decided, ...]:
             f"{path} holds no decisions: it comes from an older version. Run that study again with "
             "this one; what is measured already is not measured again."
         )
-    return from_plain(tuple[Decided, ...], content["decisions"], path, "decisions")  # type: ignore[arg-type]
+    return from_plain(tuple[Decided, ...], content["decisions"], path, "decisions")

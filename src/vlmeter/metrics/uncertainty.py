@@ -221,10 +221,10 @@ def compare_rounds(
         raise ValueError("no round was measured")
     estimate, base = fmean(a) - fmean(b), fmean(b)
     of_a, of_b = repeats or (None, None)
-    reaches = measure_reach(a, of_a, confidence), measure_reach(b, of_b, confidence)
-    if reaches[0] is None or reaches[1] is None:
+    reach_a, reach_b = measure_reach(a, of_a, confidence), measure_reach(b, of_b, confidence)
+    if reach_a is None or reach_b is None:
         return Difference(estimate, None, None)
-    log_ratio, reach = math.log(fmean(a) / base), math.hypot(*reaches)
+    log_ratio, reach = math.log(fmean(a) / base), math.hypot(reach_a, reach_b)
     low, high = (base * math.expm1(min(log_ratio + end, _LARGEST_LOG)) for end in (-reach, reach))
     # Rounding must not move an end past the estimate.
     return Difference(estimate, min(low, estimate), max(high, estimate))

@@ -1,9 +1,10 @@
 """Builds the table of the best settings by goal."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from vlmeter.decision.build_contests import is_metered
-from vlmeter.decision.candidates import Candidate, Contest
+from vlmeter.decision.candidates import Candidate, Contest, Quality
 from vlmeter.decision.decide_study import Decided
 from vlmeter.decision.decision import Choice, Decision, Goal, Miss
 from vlmeter.reporting.formats import get_value_label
@@ -24,6 +25,8 @@ from vlmeter.storage.layout import CellKey
 
 _SHOWN = 3
 """Most settings that a sentence lists."""
+_SHARES_OF_RIGHT = frozenset({"accuracy", "exact_match", "vqa_accuracy"})
+"""Metrics whose value is the share of right answers."""
 _UNITS = {"max_latency_s": "s", "max_memory_gb": "GB", "max_energy_j": "J", "min_quality": ""}
 
 
@@ -125,7 +128,7 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
         yield from _list_rates(words, candidate)
         yield format_latency(row)
     elif goal is Goal.ENERGY and candidate.energy:
-        yield format_quantity(candidate.energy.value, "J") + say("per.sample")
+        yield from _list_energies(row, candidate.energy.value, candidate.quality)
     elif goal is not Goal.QUALITY:
         yield format_latency(row)
         if goal is Goal.BALANCE:
@@ -136,6 +139,15 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
         ends = format_interval(*own, format_number)
         value = format_number(candidate.quality.value)
         yield f"{translate(words.contest.metric)} {value} {ends}".rstrip()
+
+
+def _list_energies(row: SummaryRow, joules: float, quality: Quality | None) -> Iterator[str]:
+    """Yield the energy of a sample, and of a right answer where quality is a share of those."""
+    yield format_quantity(joules, "J") + say("per.sample")
+    if quality is not None and quality.value > 0 and row.task_metric in _SHARES_OF_RIGHT:
+        yield format_quantity(joules / quality.value, "J") + say("per.right_answer")
+    if row.energy_per_token_j:
+        yield say("decision.tokens_per_joule", rate=format_number(1 / row.energy_per_token_j))
 
 
 def _list_rates(words: Words, candidate: Candidate) -> Iterator[str]:
@@ -208,17 +220,19 @@ def _measure_unseen(words: Words, decision: Decision) -> float | None:
     if bar is None:
         return None
     left_out = {*decision.worse, *decision.unjudged, *decision.beyond, decision.bar}
-    bounds = [
-        abs(it.quality.value - bar.value)
-        + max(
-            (it.quality.below**2 + bar.above**2) ** 0.5, (it.quality.above**2 + bar.below**2) ** 0.5
-        )
-        for it in words.contest.candidates
-        if it.cell not in left_out
-        and it.quality is not None
-        and None not in (it.quality.below, it.quality.above, bar.below, bar.above)
-    ]
-    return max(bounds, default=None)
+    qualities = [it.quality for it in words.contest.candidates if it.cell not in left_out]
+    bounds = [_measure_bound(quality, bar) for quality in qualities if quality is not None]
+    return max((bound for bound in bounds if bound is not None), default=None)
+
+
+def _measure_bound(quality: Quality, bar: Quality) -> float | None:
+    """Return by how much two qualities may differ at most; None without an interval."""
+    if None in (quality.below, quality.above, bar.below, bar.above):
+        return None
+    difference = quality.value - bar.value
+    low = difference - math.hypot(quality.below or 0.0, bar.above or 0.0)
+    high = difference + math.hypot(quality.above or 0.0, bar.below or 0.0)
+    return max(-low, high)
 
 
 def _describe_miss(miss: Miss) -> str:

@@ -176,6 +176,17 @@ def test_energy_that_nobody_metered_has_no_goal_and_says_why(kind):
     assert chips["energy"].kind == ("good" if kind == "measured" else "warning")
 
 
+@pytest.mark.parametrize(
+    ("metric", "quality", "of_an_answer"),
+    [("accuracy", 0.5, ("4.00 J/right answer",)), ("cider_d", 0.5, ()), ("accuracy", 0.0, ())],
+)
+def test_metered_energy_is_also_of_a_right_answer_and_of_tokens(metric, quality, of_an_answer):
+    metered = {**NO_METER, "energy_cpu_kind": "measured", "energy_per_token_j": 0.25}
+    row = make_cell("base", 0.01, task_metric=metric, task_value=quality, **metered)
+    values = get_cell(build(row), "energy").values
+    assert values[:-1] == ("2.00 J/sample", *of_an_answer, "4.00 tokens/J")
+
+
 def test_what_was_not_varied_is_said():
     other = make_cell("x", 0.1, dataset="coco", batch_size=16)
     screen = build(*LADDER, other)

@@ -22,20 +22,6 @@ def finished(tmp_path_factory) -> Path:
     return write_study(study, tmp_path_factory.mktemp("study"), make_comparisons(study.outline))
 
 
-def test_the_study_holds_its_decisions_and_what_they_were_made_of(finished):
-    decided = read_decided(finished)
-    assert [entry.contest.dataset for entry in decided] == ["textvqa", "coco", "scienceqa"]
-    rows = read_exported(finished).rows
-    members = {
-        (entry.contest.dataset, cell)
-        for entry in decided
-        for candidate in entry.contest.candidates
-        for cell in candidate.members
-    }
-    assert members == {key for key, row in rows.items() if row.status == "ok"}
-    assert all(entry.decision.choices for entry in decided)
-
-
 def test_the_verdict_comes_first_and_each_data_set_has_its_goals(finished):
     text = describe_decisions(finished)
     blocks = text.split("\n\n")

@@ -47,6 +47,15 @@ def test_a_measured_peak_gives_the_utilisation(tmp_path):
     assert work.rows[0][6] == "8.00"
 
 
+def test_a_disturbed_cell_is_marked_beside_its_costs(tmp_path):
+    study = MadeStudy()
+    section = study.outline.sections[0]
+    study.records[section.cells[1].key]["conditions"]["disturbed"] = True
+    for _, table in build_costs(study, tmp_path, "batch_size").tables:
+        assert table.headings[-1] == "Notes"
+        assert [row[-1] for row in table.rows] == ["", "disturbed", "", ""]
+
+
 def test_cells_without_figures_have_no_row(tmp_path):
     (_, work), _ = build_costs(MadeStudy(), tmp_path, "device").tables
     assert [row[0] for row in work.rows] == ["CPU"]

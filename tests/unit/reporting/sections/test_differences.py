@@ -85,6 +85,18 @@ def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
     assert cut[6] == "1 of 4"
 
 
+@pytest.mark.parametrize(
+    ("place", "marks"),
+    [(1, ["disturbed", "", ""]), (0, ["compared with a disturbed one"] * 3)],
+)
+def test_a_difference_of_a_disturbed_measurement_is_marked(tmp_path, place, marks):
+    study = MadeStudy()
+    key = study.outline.sections[0].cells[place].key
+    study.records[key]["conditions"]["disturbed"] = True
+    table = build_table(study, tmp_path, "batch_size")
+    assert [row[-1] for row in table.table.rows] == marks
+
+
 def test_a_difference_without_a_cause_is_named(tmp_path):
     study = MadeStudy()
     (section,) = [section for section in study.outline.sections if section.name == "image_size"]
