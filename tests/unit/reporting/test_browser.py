@@ -76,7 +76,7 @@ def test_the_page_fits_the_window_and_loads_nothing(which, english, russian, req
         assert frame["requests"] == [], frame
         assert frame["scroll"] == frame["width"], frame
         assert frame["wide"] == [], frame
-        assert frame["figures"] == 7
+        assert frame["figures"] == 8
         assert len(frame["pictures"]) == 9
         assert min(frame["pictures"]) > 0
 
