@@ -1,5 +1,6 @@
 """Escapes text from models, data sets and exceptions for the place where it is shown."""
 
+import json
 import re
 
 _UNPRINTABLE = re.compile(
@@ -40,6 +41,12 @@ def csv_text(text: str) -> str:
 def csv_original(text: str) -> str:
     """Return the original of a text that `csv_text` escaped."""
     return text.removeprefix("'")
+
+
+def script_json(value: object) -> str:
+    """Return dataclasses as JSON in which no HTML tag can begin or end, for a `<script>`."""
+    text = json.dumps(value, ensure_ascii=False, default=vars)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def markdown(text: str) -> str:

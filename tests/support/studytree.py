@@ -136,6 +136,7 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_section", "device"),
         ("plot_layers",),
         ("plot_tradeoff",),
+        ("plot_forest",),
         ("collect_answers",),
         ("render_report",),
         ("check_study",),

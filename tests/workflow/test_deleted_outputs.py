@@ -33,6 +33,7 @@ DELETED = {
     "figures/batch.svg": ("plot_section", "batch"),
     "figures/ru/size.svg": ("plot_section", "size"),
     "figures/tradeoff.svg": ("plot_tradeoff",),
+    "figures/forest.svg": ("plot_forest",),
     "figures/layers.svg": ("plot_layers",),
     "gallery/answers.json": ("collect_answers",),
     "report.md": ("render_report",),

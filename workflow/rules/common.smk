@@ -12,6 +12,7 @@ from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
+    name_section_figure,
     plan_forest_figure,
     plan_gallery,
     plan_layers_figure,
@@ -95,6 +96,21 @@ TEMPLATES = [
         "page.js",
     )
 ]
+# The items of Snakemake's own report. It sorts categories and items by name, and shows two languages
+# as a switch where every item of a category has both.
+CATEGORIES = {
+    "report": "1 Study report (start here)",
+    "choice": "2 Which setting to choose",
+    "sections": "3 Section by section",
+    "layers": "4 Where the time goes",
+    "tables": "5 Tables",
+}
+
+
+def label_section(name, language):
+    return {"section": name_section_figure(STUDY, name), "language": language}
+
+
 # What cells need comes before them, and they come before what reads them: scoring waits for the
 # machine lock and would hold a core that a ready GPU cell needs.
 PREPARING, MEASURING = 2, 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vlmeter.decision.build_contests import is_metered
 from vlmeter.decision.decide_study import Decided, decide_study
 from vlmeter.decision.decision import Goal
+from vlmeter.escaping import script_json
 from vlmeter.reporting.goals import Words, build_goals, describe_nearest, format_latency
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import say
@@ -14,7 +15,6 @@ from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
-from vlmeter.scripting import pack
 from vlmeter.status import Status
 
 
@@ -114,4 +114,4 @@ def _pack_contests(outline: Outline, summary: Summary, decided: Sequence[Decided
         settings[contest.dataset] = {**settings.get(contest.dataset, {}), **names}
     contests = [entry.contest for entry in decided]
     limits = [entry.limits for entry in decided]
-    return pack({"contests": contests, "limits": limits, "settings": settings})
+    return script_json({"contests": contests, "limits": limits, "settings": settings})

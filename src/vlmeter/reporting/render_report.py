@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.data.manifests import read_samples_manifest
-from vlmeter.escaping import markdown, printable
+from vlmeter.escaping import markdown, printable, script_json
 from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
 from vlmeter.reporting.figures.vega_script import read_vega_script
@@ -38,7 +38,6 @@ from vlmeter.results.gates import Judgement
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
-from vlmeter.scripting import pack
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
@@ -250,7 +249,7 @@ def make_html_environment(templates: Path) -> Environment:
         "prose": _render_line,
         "json": lambda value: json.dumps(value, ensure_ascii=False),
         "packed": Markup,
-        "script_json": lambda value: Markup(pack(value)),  # nosec B704
+        "script_json": lambda value: Markup(script_json(value)),  # nosec B704
         **_FILTERS,
     }
     environment.globals |= {"say": say}

@@ -5,6 +5,7 @@ from functools import cache
 
 from vlmeter.config.dataset import DataSourceConfig
 from vlmeter.config.schema import ModelSourceConfig, StudyConfig
+from vlmeter.escaping import one_line
 from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
@@ -76,6 +77,16 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
     section = _build_section(study.section(name))
     grid = {field.name: getattr(section, field.name) for field in fields(SectionGrid)}
     return SectionPlan(SectionGrid(**grid), build_outline(study).labels.datasets)
+
+
+def name_section_figure(study: Study, name: str) -> str:
+    """Return a section's number, title and data sets, as a list of figures names it."""
+    labels = build_outline(study).labels.datasets
+    names = [section.name for section in study.sections]
+    section = study.section(name)
+    datasets = ", ".join(labels[dataset] for dataset in section.datasets)
+    number = str(names.index(name) + 1).zfill(len(str(len(names))))
+    return one_line(f"{number} {section.title} · {datasets}")
 
 
 def plan_tradeoff_figure(study: Study) -> TradeoffPlan:

@@ -133,16 +133,8 @@ def test_each_section_has_a_figure(rendered):
     assert re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE) == [
         f"figures/{name}.svg"
         for name in (
-            *(
-                "tradeoff",
-                "forest",
-                "batch_size",
-                "image_size",
-                "input_length",
-                "optimization",
-                "device",
-            ),
-            "layers",
+            *("tradeoff", "forest", "batch_size", "image_size", "input_length"),
+            *("optimization", "device", "layers"),
         )
     ]
 
