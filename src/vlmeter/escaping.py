@@ -10,7 +10,7 @@ _UNPRINTABLE = re.compile(
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 _MARKDOWN_SPECIAL = re.compile(
-    r"(?P<harmless>\[[+-]?[0-9][0-9.e, %+-]*\](?![(\[:]))"  # an interval is no link
+    r"(?P<harmless>\[[+-]?[0-9][0-9.e,; %+-]*\](?![(\[:]))"  # an interval is no link
     r"|[\\`*\[\]|~$]"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # an underscore inside a word is harmless
     r"|!(?=\[)|#(?=\d)|(?<=www)\.|:(?=//)"  # images, issue numbers, bare addresses

@@ -1,5 +1,6 @@
 """Whatever a text holds, it stays a text wherever it is shown, and reads in the order it has."""
 
+import json
 import sys
 import unicodedata
 import xml.etree.ElementTree as ET
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vlmeter.escaping import csv_text, markdown, one_line, printable
+from vlmeter.escaping import csv_text, markdown, one_line, printable, script_json
 from vlmeter.reporting.figures.chart import render_svg
 from vlmeter.reporting.figures.theme import make_empty_chart, shorten
 
@@ -50,6 +51,14 @@ def test_what_is_printable_stays_as_it_is(text):
     assert printable(once) == once
     visible = "".join(character for character in text if character.isprintable())
     assert printable(visible) == visible
+
+
+@given(st.text(LATIN) | st.just("</script><script>x</script><!--"))
+@settings(max_examples=50)
+def test_data_of_a_script_are_what_they_were_and_end_no_element(text):
+    data = script_json({"text": text})
+    assert json.loads(data) == {"text": text}
+    assert not set(data) & {"<", ">"}
 
 
 @example("cost in $x^2$ <b>&amp;")

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from vlmeter.axes import AXES
-from vlmeter.reporting.cell_view import CellView, build_cell_view
 from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.sections.cell_view import CellView, build_cell_view
 from vlmeter.reporting.settings import format_axis_value, format_setting
 from vlmeter.results.numbers import (
     DASH,

@@ -112,7 +112,7 @@ def _build_dataset(block: CollectedDataset, outline: Outline, rows: Summary) -> 
     bounded = outline.datasets[block.dataset].task != "caption"
 
     def grade(score: float | None) -> str:
-        return _grade(score, higher=block.higher_is_better, bounded=bounded)
+        return grade_answer(score, higher=block.higher_is_better, bounded=bounded)
 
     return ShownDataset(
         title=outline.datasets[block.dataset].label,
@@ -151,7 +151,7 @@ def _describe_changes(cells: Sequence[CollectedCell], names: Sequence[str]) -> I
         yield say("gallery.same", cells="; ".join(same), first=names[0], count=len(same))
 
 
-def _grade(score: float | None, *, higher: bool, bounded: bool) -> str:
+def grade_answer(score: float | None, *, higher: bool, bounded: bool) -> str:
     """Return how right an answer is; a score of captions has no upper bound that says so."""
     if score is None:
         return "unscored"

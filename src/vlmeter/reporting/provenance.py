@@ -12,7 +12,7 @@ from vlmeter.measure.energy.description import CpuSource, GpuSource, RamSource
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.numbers import DASH, format_quantity
+from vlmeter.results.numbers import DASH, format_quantity, write_decimals
 from vlmeter.results.outline import DatasetInfo, ModelInfo
 from vlmeter.results.summary_row import SummaryRow
 
@@ -266,7 +266,11 @@ def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
     grid = machine.energy.grid
     yield (
         say("machine.grid"),
-        say("machine.grid_factor", factor=f"{grid.kg_per_kwh:.3g}", source=translate(grid.source)),
+        say(
+            "machine.grid_factor",
+            factor=write_decimals(f"{grid.kg_per_kwh:.3g}"),
+            source=translate(grid.source),
+        ),
     )
 
 

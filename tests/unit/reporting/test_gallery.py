@@ -15,7 +15,7 @@ from study_steps import collect, parse_page, render_all
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.errors import UserError
 from vlmeter.reporting.collect_answers import choose_cells
-from vlmeter.reporting.gallery import read_pictures
+from vlmeter.reporting.gallery import grade_answer, read_pictures
 from vlmeter.storage.files import read_json
 
 CUT = cell_id({**AXES, "batch_size": 16, "max_input_len": 50})
@@ -148,3 +148,20 @@ def test_a_cell_of_another_model_may_stand_in_for_a_failed_reference():
         for name, status in (("base", "crashed"), ("x", "ok"), ("y", "ok"))
     ]
     assert [row.cell for row in choose_cells(rows, {}, {"m": "base"})] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("score", "higher", "bounded", "grade"),
+    [
+        *((1.0, True, True, "right"), (0.3, True, True, "partly"), (0.0, True, True, "wrong")),
+        *((0.0, False, True, "right"), (0.5, False, True, "partly"), (1.4, False, True, "wrong")),
+        # A score of captions has no highest value.
+        *(
+            (3.1, True, False, "partly"),
+            (0.0, True, False, "wrong"),
+            (None, True, True, "unscored"),
+        ),
+    ],
+)
+def test_an_answer_is_graded_by_its_score(score, higher, bounded, grade):
+    assert grade_answer(score, higher=higher, bounded=bounded) == grade

@@ -229,7 +229,8 @@ def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     for record in list(study.records.values())[:3]:
         record["latency_detail"]["steady"] = False
     assert list_warnings(study, tmp_path) == [
-        "1 of 19 measurements was disturbed by other programs: its times and energy are unreliable.",
+        "1 of 19 measurements was disturbed by other programs: its times and energy are "
+        "unreliable.",
         "3 of 19 measurements began before the times had settled: their latencies are unreliable.",
     ]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from vlmeter.reporting.cell_view import CellView, build_cell_view
 from vlmeter.reporting.formats import get_value_label, join_words
 from vlmeter.reporting.language import say
 from vlmeter.reporting.published import Published
+from vlmeter.reporting.sections.cell_view import CellView, build_cell_view
 from vlmeter.reporting.sections.costs import CostTables, build_cost_tables
 from vlmeter.reporting.sections.differences import DifferenceTable, build_difference_table
 from vlmeter.reporting.sections.published import ComparedSection, compare_section
