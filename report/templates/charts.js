@@ -7,20 +7,23 @@
   const PHONE_PX = 700;
   const ONLY_ERRORS = 1;
   const OPTIONS = {ast: true, actions: false, renderer: "svg", tooltip: {theme: "custom"},
-    // The chart has one description, which says what is seen, instead of one for each mark.
-    config: {aria: false}, logLevel: ONLY_ERRORS};
+    logLevel: ONLY_ERRORS};
 
   const draw = async (figure) => {
     const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
     if (spec.layout && spec.layout.columns && figure.clientWidth < PHONE_PX) {
       spec.layout.columns = 1;
     }
+    // The chart has one description, which says what is seen, instead of one for each mark.
+    spec.config = {...spec.config, aria: false};
     const place = document.createElement("div");
     const {view} = await window.vegaEmbed(place, spec, OPTIONS);
     const svg = place.querySelector("svg");
     svg.style.width = "100%";
     svg.style.height = "auto";
     svg.style.maxWidth = `${svg.viewBox.baseVal.width}px`;
+    // Of a mark without items Vega leaves a group that claims to be a picture.
+    for (const group of svg.querySelectorAll(".role-mark:empty")) group.removeAttribute("role");
     place.setAttribute("role", "group");
     place.setAttribute("aria-label", spec.description);
     figure.querySelector("svg").replaceWith(place);

@@ -45,7 +45,7 @@ def csv_original(text: str) -> str:
 
 def script_json(value: object) -> str:
     """Return dataclasses as JSON in which no HTML tag can begin or end, for a `<script>`."""
-    text = json.dumps(value, ensure_ascii=False, default=vars)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=vars)
     return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -28,6 +28,8 @@ from vlmeter.storage.layout import CellKey, StudyFolder
 
 MOST_ROWS = 300
 """Most rows of the table: more would make a page that no mail takes."""
+MOST_RECORDS = 12
+"""Most records of a row: hundreds of settings may compute the same."""
 _READ: dict[str, Callable[[SummaryRow], float | None]] = {
     "quality": lambda row: row.wer_value if row.task_value is None else row.task_value,
     "latency": lambda row: row.latency,
@@ -115,6 +117,8 @@ class SettingsTable:
     """Name, heading and values of each axis that varies."""
     left_out: int
     """Number of rows that only `summary.csv` has."""
+    records_left_out: int
+    """Number of the rows' settings whose record is not among `records`."""
 
     @property
     def datasets(self) -> list[str]:
@@ -161,6 +165,7 @@ def build_settings_table(outline: Outline, rows: Sequence[SummaryRow]) -> Settin
             (axis, say(f"axis_heading.{axis}"), _list_values(axis, rows)) for axis in varied
         ),
         left_out=len(groups) - len(shown),
+        records_left_out=sum(max(0, len(group) - MOST_RECORDS) for group in shown),
     )
 
 
@@ -226,7 +231,9 @@ def _build_row(
         keys=json.dumps([[row.dataset, row.cell] for row in group]),
         records=tuple(
             _build_record(row, label, name, f"record-{place}-{number}")
-            for number, (row, name) in enumerate(zip(group, settings, strict=True))
+            for number, (row, name) in enumerate(
+                zip(group[:MOST_RECORDS], settings[:MOST_RECORDS], strict=True)
+            )
         ),
     )
 

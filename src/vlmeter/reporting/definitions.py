@@ -41,20 +41,20 @@ def list_definitions(
         overhead: Largest share of time that the timing of layers added; None where none is known.
         has_layers: Whether the study profiles layers.
     """
-    yield Definition("latency", _say("latency", repeats=rounds, window=window_s))
+    yield Definition("latency", _define("latency", repeats=rounds, window=window_s))
     for name in (*_PLAIN, "identical"):
-        yield Definition(name, _say(name))
+        yield Definition(name, _define(name))
     for dataset, words in qualities:
-        yield Definition("", _say("quality_of", dataset=dataset, words=translate_parts(words)))
+        yield Definition("", _define("quality_of", dataset=dataset, words=translate_parts(words)))
     for dataset, words in prompts:
-        yield Definition("", _say("prompt_of", dataset=dataset, words=words))
+        yield Definition("", _define("prompt_of", dataset=dataset, words=words))
     for dataset, words in decodings:
-        yield Definition("", _say("decoding_of", dataset=dataset, words=words))
+        yield Definition("", _define("decoding_of", dataset=dataset, words=words))
     if has_layers:
         share = "" if overhead is None else say("about.overhead", share=format_percent(overhead))
-        yield Definition("per_layer", _say("layers", overhead=share))
+        yield Definition("per_layer", _define("layers", overhead=share))
 
 
-def _say(name: str, **values: object) -> str:
+def _define(name: str, **values: object) -> str:
     """Return a text of the catalogue, which is Markdown, with its values escaped."""
     return say(f"about.{name}", **{key: markdown(str(value)) for key, value in values.items()})

@@ -24,7 +24,8 @@ class NumberStyle:
     """Its symbols of units; a unit that is not among them stays as it is."""
 
 
-_style: ContextVar[NumberStyle] = ContextVar("number_style", default=NumberStyle())
+_ENGLISH = NumberStyle()
+_style: ContextVar[NumberStyle] = ContextVar("number_style", default=_ENGLISH)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import json
 from row_factory import make_row
 from study_factory import MadeStudy
 
-from vlmeter.reporting.all_settings import MOST_ROWS, build_settings_table
+from vlmeter.reporting.all_settings import MOST_RECORDS, MOST_ROWS, build_settings_table
 from vlmeter.results.summary_row import SummaryRow
 
 OUTLINE = MadeStudy().outline
@@ -74,6 +74,13 @@ def test_a_record_leads_to_its_files_beside_the_page():
         "cells/textvqa/a%20b/record.json",
         "logs/cells/textvqa/a%20b/inference.log",
     ]
+
+
+def test_of_very_many_settings_of_one_computation_the_rest_of_the_records_is_counted():
+    rows = [make(str(place), max_input_len=place + 1, shape_digest="same") for place in range(20)]
+    table = build_settings_table(OUTLINE, rows)
+    assert len(json.loads(table.rows[0].keys)) == 20
+    assert (len(table.rows[0].records), table.records_left_out) == (MOST_RECORDS, 20 - MOST_RECORDS)
 
 
 def test_of_very_many_rows_the_rest_is_counted():

@@ -175,7 +175,7 @@ def test_the_answer_follows_the_limits_that_a_reader_sets(desk):
     assert desk.evaluate("document.querySelector('#limits output').value").startswith("≤ ")
     limited = desk.evaluate(goals)
     # Only the first setting replies that fast.
-    assert set(limited) == {"base config"} != set(free)
+    assert set(limited) == {"base setting"} != set(free)
     desk.slide("#limits [name=latency]", 0)
     desk.slide("#limits [name=quality]", 100)
     assert desk.evaluate(answer)
