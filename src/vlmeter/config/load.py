@@ -146,7 +146,8 @@ def _format_problems(file: str, problems: list[str]) -> str:
 def _is_meant(problem: ErrorDetails) -> bool:
     """Say whether a problem is in the branch of a union that fits the form of the value."""
     branches = [part for part in problem["loc"] if isinstance(part, str)]
-    if any(part.startswith(("literal[", "function-")) for part in branches):
+    # A word or a number, where the union has a table beside it.
+    if any(part.startswith("literal[") or part.endswith(", float]") for part in branches):
         return not isinstance(problem["input"], dict)
     if problem["type"] == "model_type" and branches and _is_branch(branches[-1]):
         return False

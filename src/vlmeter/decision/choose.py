@@ -51,10 +51,10 @@ def choose(contest: Contest, limits: Limits) -> Decision:
     return Decision(
         choices=tuple(_choose_all(contest, fit if bar is None else inside, calm)),
         bar=None if bar is None else bar.cell,
-        worse=tuple(it.cell for it in inside if bar is not None and it not in fit),
-        unjudged=tuple(it.cell for it in candidates if it not in judged),
-        disturbed=tuple(it.cell for it in fit if it not in calm),
-        beyond=tuple(it.cell for it in judged if it not in kept),
+        worse=() if bar is None else _name_others(inside, fit),
+        unjudged=_name_others(candidates, judged),
+        disturbed=_name_others(fit, calm),
+        beyond=_name_others(judged, kept),
         nearest=None if kept or not judged else _find_nearest(contest, judged, limits),
     )
 
@@ -81,6 +81,12 @@ def list_misses(
         if value is None or sign * value < sign * floor:
             misses.append(Miss("min_quality", value, floor))
     return misses
+
+
+def _name_others(candidates: Sequence[Candidate], taken: Sequence[Candidate]) -> tuple[str, ...]:
+    """Return the cells of the candidates that are not taken."""
+    cells = {it.cell for it in taken}
+    return tuple(it.cell for it in candidates if it.cell not in cells)
 
 
 def _falls_below(

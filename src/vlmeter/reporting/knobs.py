@@ -34,12 +34,8 @@ class _Pair:
     """Of the time per sample, as a share of the base's."""
     quality: Difference | None
     quality_base: float
-
-    @property
-    def is_same(self) -> bool:
-        """Whether both are one candidate."""
-        members = [it.members for it in self.contest.candidates]
-        return any(self.row.cell in cells and self.base.cell in cells for cells in members)
+    is_same: bool
+    """Whether both are one candidate."""
 
     @property
     def weight(self) -> tuple[int, float]:
@@ -80,6 +76,12 @@ def _list_pairs(
     summary: Summary, differences: Iterable[DifferenceRow], contests: Sequence[Contest]
 ) -> Iterator[_Pair]:
     by_key = {(contest.dataset, contest.model): contest for contest in contests}
+    candidates = {
+        (contest.dataset, cell): candidate.cell
+        for contest in contests
+        for candidate in contest.candidates
+        for cell in candidate.members
+    }
     for difference in differences:
         row = summary.get(CellKey(difference.dataset, difference.cell))
         base = summary.get(CellKey(difference.dataset, difference.base))
@@ -99,6 +101,8 @@ def _list_pairs(
             time=time.difference.as_share_of(time.base) if time and time.base else None,
             quality=None if quality is None else quality.difference,
             quality_base=0.0 if quality is None else quality.base,
+            is_same=candidates.get((row.dataset, row.cell))
+            == candidates.get((base.dataset, base.cell)),
         )
 
 
