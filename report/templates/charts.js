@@ -5,9 +5,8 @@
 // `figure.chart.signal("across", "energy").runAsync()`.
 (() => {
   const PHONE_PX = 700;
-  const ONLY_ERRORS = 1;
-  const OPTIONS = {ast: true, actions: false, renderer: "svg", tooltip: {theme: "custom"},
-    logLevel: ONLY_ERRORS};
+  // Level 1: errors alone. A panel without a disturbed point warns that it has none.
+  const OPTIONS = {ast: true, actions: false, renderer: "svg", logLevel: 1};
 
   const draw = async (figure) => {
     const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);

@@ -42,7 +42,7 @@ def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> N
     assert f"**Warning**: latency at most 50.0 ms: textvqa, {cell}: 250 ms" in head
     assert "&lt;b&gt;no&lt;/b&gt; \\| device" in head
     assert "Пороги: нарушены 2 из 4" in russian
-    assert f"latency не больше 50.0 ms: textvqa, {cell}: 250 ms" in russian
+    assert f"latency не больше 50,0 мс: textvqa, {cell}: 250 мс" in russian
     assert "Gates: 2 of 4 limits are broken" in html
     assert "<b>no</b>" not in html + text
 

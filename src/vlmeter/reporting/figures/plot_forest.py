@@ -10,7 +10,7 @@ from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.theme import (
     GREY,
     PAPER,
-    join_notes,
+    list_notes,
     list_ticks,
     make_empty_chart,
     make_looks,
@@ -86,7 +86,7 @@ def make_forest_chart(effects: Sequence[Effect], labels: Mapping[str, str]) -> C
     return Chart(
         make_spec(
             title,
-            join_notes(notes, disturbed=any(effect.disturbed for effect in drawn)),
+            list_notes(notes, disturbed=any(effect.disturbed for effect in drawn)),
             {"columns": 3, "concat": panels, "spacing": 12},
         ),
         " ".join([f"{title}.", *(_describe_extremes(drawn, name) for name in outcomes)]),
@@ -118,7 +118,7 @@ def _make_panel(
     neutral = 1.0 if is_cost else 0.0
     scale = _make_scale(effects, is_cost=is_cost)
     ticks = (
-        list_ticks(*scale["domain"])
+        list_ticks(*scale["domain"], most=4)
         if is_cost
         else [0.8 * scale["domain"][0], 0, 0.8 * scale["domain"][1]]
     )

@@ -65,7 +65,7 @@ def make_layers_chart(
         "resolve": {"scale": {"color": "independent", "shape": "independent"}},
     }
     return Chart(
-        make_spec(say("layers.title"), dataset, content),
+        make_spec(say("layers.title"), [dataset], content),
         f"{say('layers.title')}. {_describe_longest(usable[0])}",
     )
 

@@ -10,7 +10,7 @@ from vlmeter.reporting.figures.theme import (
     GREY,
     PANEL_PX,
     describe_status,
-    join_notes,
+    list_notes,
     list_point_layers,
     make_amounts,
     make_empty_chart,
@@ -106,7 +106,7 @@ def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
     return Chart(
         make_spec(
             title,
-            join_notes(notes, disturbed=any(row.disturbed for row in rows)),
+            list_notes(notes, disturbed=any(row.disturbed for row in rows)),
             {"columns": 2, "concat": concat},
         ),
         f"{title}. {' '.join(alts)}",

@@ -15,7 +15,7 @@ from vlmeter.reporting.figures.theme import (
     PAPER,
     TICK_WORDS,
     describe_status,
-    join_notes,
+    list_notes,
     make_empty_chart,
     make_looks,
     make_lookup,
@@ -79,7 +79,7 @@ def make_tradeoff_chart(
     notes = [say("tradeoff.note")]
     if len(every) < len(settings):
         notes.append(say("tradeoff.left_out", count=len(settings), shown=len(every)))
-    note = join_notes(notes, disturbed=any(setting.disturbed for setting in every))
+    note = list_notes(notes, disturbed=any(setting.disturbed for setting in every))
     title = say("tradeoff.title")
     return Chart(
         make_spec(title, note, grid),
@@ -102,7 +102,7 @@ def _make_page_spec(
         _GROUP: dict(frame.titles),
     }
     data = _make_data(drawn, scales, frame, {**params, _GROUP: next(iter(drawn))})
-    return make_spec("", "", {**data, **_make_panel(frame, ""), "usermeta": choices})
+    return make_spec("", [], {**data, **_make_panel(frame, ""), "usermeta": choices})
 
 
 def _make_data(

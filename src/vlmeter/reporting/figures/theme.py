@@ -17,7 +17,6 @@ PANEL_PX = (290, 200)
 """Width and height of a panel: one fits a phone, two stand side by side."""
 FLAT_PLACES = 6
 """Most headings that are written horizontally below an axis."""
-_MOST_TICKS = 6
 _LOG_FROM_RATIO = 15.0
 """Largest ratio of two values on a linear axis."""
 _FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
@@ -91,10 +90,10 @@ def choose_look(name: str, names: Sequence[str]) -> Look:
     return Look(COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)])
 
 
-def make_spec(title: str, subtitle: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a whole spec: its content below a title, in the style of all charts."""
+def make_spec(title: str, notes: Sequence[str], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a whole spec: its content below a title and lines of notes, in one style."""
     return {
-        "title": {"text": shorten(title, 90), "subtitle": shorten(subtitle, 110)},
+        "title": {"text": shorten(title, 90), "subtitle": [shorten(note, 110) for note in notes]},
         "config": _CONFIG,
         **content,
     }
@@ -215,20 +214,20 @@ def list_point_layers(
     return layers
 
 
-def join_notes(notes: Sequence[str], *, disturbed: bool) -> str:
+def list_notes(notes: Sequence[str], *, disturbed: bool) -> list[str]:
     """Return the notes below a title, with what a hollow point means where there is one."""
-    return ". ".join([*notes, *([say("figure.hollow")] if disturbed else [])])
+    return [*notes, *([say("figure.hollow")] if disturbed else [])]
 
 
-def list_ticks(low: float, high: float) -> list[float]:
+def list_ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Return 1, 2 and 5 of each decade between the ends of a logarithmic axis.
 
-    Of more than six, only the powers of ten.
+    Of more than `most`, only the powers of ten.
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [float(f"{step}e{decade}") for decade in decades for step in (1, 2, 5)]
     inside = [tick for tick in ticks if low <= tick <= high]
-    if len(inside) <= _MOST_TICKS:
+    if len(inside) <= most:
         return inside
     return [tick for tick in inside if math.log10(tick).is_integer()]
 
@@ -243,7 +242,7 @@ def make_empty_chart(title: str, reasons: Sequence[str]) -> Chart:
         "mark": {"type": "text", "color": GREY, "fontSize": 11, "lineHeight": 16},
         "encoding": {"text": {"field": "words"}},
     }
-    return Chart(make_spec(title, "", content), " ".join([title, *lines]))
+    return Chart(make_spec(title, [], content), " ".join([title, *lines]))
 
 
 def shorten(text: str, length: int) -> str:
