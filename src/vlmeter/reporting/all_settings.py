@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from vlmeter.axes import AXES
 from vlmeter.reporting.formats import get_value_label
+from vlmeter.reporting.goals import SHARES_OF_RIGHT
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.sections.cell_view import CellView, build_cell_view
 from vlmeter.reporting.settings import format_axis_value, format_setting
@@ -30,12 +31,21 @@ MOST_ROWS = 300
 """Most rows of the table: more would make a page that no mail takes."""
 MOST_RECORDS = 12
 """Most records of a row: hundreds of settings may compute the same."""
+
+
+def _get_energy_per_right(row: SummaryRow) -> float | None:
+    if row.energy is None or not row.task_value or row.task_metric not in SHARES_OF_RIGHT:
+        return None
+    return row.energy / row.task_value
+
+
 _READ: dict[str, Callable[[SummaryRow], float | None]] = {
     "quality": lambda row: row.wer_value if row.task_value is None else row.task_value,
     "latency": lambda row: row.latency,
     "generated": lambda row: row.samples_per_s,
     "passed": lambda row: row.batch_size / row.latency if row.latency else None,
     "energy": lambda row: row.energy,
+    "energy_per_right": _get_energy_per_right,
     "memory": lambda row: row.peak_memory_bytes,
     "first_token": lambda row: row.time_to_first_token_s,
     "output_token": lambda row: row.time_per_output_token_s,
@@ -48,6 +58,7 @@ _READ: dict[str, Callable[[SummaryRow], float | None]] = {
 _UNITS = {
     "latency": "s",
     "energy": "J",
+    "energy_per_right": "J",
     "memory": "B",
     "first_token": "s",
     "output_token": "s",

@@ -25,7 +25,7 @@ from vlmeter.storage.layout import CellKey
 
 _SHOWN = 3
 """Most settings that a sentence lists."""
-_SHARES_OF_RIGHT = frozenset({"accuracy", "exact_match", "vqa_accuracy"})
+SHARES_OF_RIGHT = frozenset({"accuracy", "exact_match", "vqa_accuracy"})
 """Metrics whose value is the share of right answers."""
 _UNITS = {"max_latency_s": "s", "max_memory_gb": "GB", "max_energy_j": "J", "min_quality": ""}
 
@@ -144,7 +144,7 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
 def _list_energies(row: SummaryRow, joules: float, quality: Quality | None) -> Iterator[str]:
     """Yield the energy of a sample, and of a right answer where quality is a share of those."""
     yield format_quantity(joules, "J") + say("per.sample")
-    if quality is not None and quality.value > 0 and row.task_metric in _SHARES_OF_RIGHT:
+    if quality is not None and quality.value > 0 and row.task_metric in SHARES_OF_RIGHT:
         yield format_quantity(joules / quality.value, "J") + say("per.right_answer")
     if row.energy_per_token_j:
         yield say("decision.tokens_per_joule", rate=format_number(1 / row.energy_per_token_j))

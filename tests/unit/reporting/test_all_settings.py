@@ -55,6 +55,17 @@ def test_throughput_is_of_generation_with_the_forward_pass_beside_it():
     assert values["passed"].number == 80
 
 
+def test_energy_is_also_per_right_answer_where_quality_is_a_share_of_those():
+    quality = {"task_value": 0.5, "energy": 2.0}
+    rows = [
+        make("a", task_metric="accuracy", task_metric_label="Accuracy", **quality),
+        make("b", task_metric="cider_d", task_metric_label="CIDEr-D", batch_size=4, **quality),
+    ]
+    table = build_settings_table(OUTLINE, rows)
+    place = [column.name for column in table.columns].index("energy_per_right")
+    assert [row.values[place].number for row in table.rows] == [4.0, None]
+
+
 def test_a_setting_without_values_has_its_status_and_sorts_as_nothing():
     lost = make("gpu", status="unavailable", reason="no GPU", latency=None, samples_per_s=None)
     table = build_settings_table(OUTLINE, [make("a"), lost])
