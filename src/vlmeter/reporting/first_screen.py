@@ -56,15 +56,13 @@ def describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Decid
     deploy, row = settings[Goal.BALANCE], words.get_row(cells[Goal.BALANCE])
     others = {_name_deployed(outline, summary, entry) for entry in decided} - {deploy, None}
     where = say("verdict.of_dataset", dataset=words.title) if others else ""
-    costs = [choice for choice in decision.choices if choice.goal is not Goal.QUALITY]
-    eligible = len(contest.candidates) - len(
-        {*decision.worse, *decision.unjudged, *decision.beyond, *decision.disturbed}
-    )
     values = {"setting": deploy, "time": format_latency(row)}
     if len(contest.candidates) == 1:
         return where + say("verdict.single", **values)
-    if eligible > 1 and all(len(choice.tied) == eligible - 1 for choice in costs):
-        return where + say("verdict.no_winner", **values)
+    tied = next(choice.tied for choice in decision.choices if choice.goal is Goal.BALANCE)
+    if tied:
+        alike = words.join([deploy, *map(words.name, tied)])
+        return where + say("verdict.no_winner", setting=deploy, settings=alike)
     fast, bulk = settings[Goal.LATENCY], settings[Goal.THROUGHPUT]
     key = f"verdict.deploy{'_fast' if fast != deploy else ''}{'_bulk' if bulk != deploy else ''}"
     return where + say(key, **values, fast=fast, bulk=bulk)

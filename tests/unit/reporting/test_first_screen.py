@@ -85,7 +85,7 @@ def test_the_verdict_says_what_to_deploy_and_when_not():
 def test_settings_that_cannot_be_told_apart_have_no_winner():
     screen = build(make_cell("base", 0.01), make_cell("sdpa", 0.01, optimization="sdpa"))
     assert screen.verdict.headline == (
-        "No clear winner: keep base config; what else qualifies cannot be told apart from it."
+        "No clear winner among base config; SDPA: take base config, the nearest to the base."
     )
     assert get_cell(screen, "latency").notes == ("Tied with: SDPA",)
     assert not get_cell(screen, "latency").clear
