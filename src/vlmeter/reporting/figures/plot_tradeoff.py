@@ -22,10 +22,10 @@ from vlmeter.reporting.figures.theme import (
     make_spec,
     shorten,
 )
-from vlmeter.reporting.figures.values import MEASURES
+from vlmeter.reporting.figures.values import MEASURES, Interval, format_measured
 from vlmeter.reporting.language import LOCALES, say, translate
 from vlmeter.reporting.settings import format_group_title
-from vlmeter.results.numbers import Scale, format_with_interval
+from vlmeter.results.numbers import Scale
 from vlmeter.results.outline import TradeoffPlan
 from vlmeter.results.tables import read_summary
 
@@ -297,7 +297,9 @@ def _describe(
         for name, interval in setting.values.items()
     }
     tooltip = {
-        _name_quality(setting) if name == "quality" else words[name]: format_with_interval(*ends)
+        _name_quality(setting) if name == "quality" else words[name]: format_measured(
+            Interval(*ends)
+        )
         for name, ends in values.items()
     }
     return {
