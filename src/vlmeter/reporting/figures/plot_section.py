@@ -19,7 +19,7 @@ from vlmeter.reporting.figures.theme import (
     make_spec,
     shorten,
 )
-from vlmeter.reporting.figures.values import Interval, read_latency, read_wer
+from vlmeter.reporting.figures.values import Interval, format_measured, read_latency, read_wer
 from vlmeter.reporting.formats import (
     get_axis_label,
     get_status_label,
@@ -28,7 +28,7 @@ from vlmeter.reporting.formats import (
 )
 from vlmeter.reporting.language import LOCALES, say, translate
 from vlmeter.reporting.sections.selection import describe_left_out, shorten_section
-from vlmeter.results.numbers import format_number, format_with_interval
+from vlmeter.results.numbers import format_number
 from vlmeter.results.outline import PlacedCell, SectionGrid, SectionPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Summary, read_summary
@@ -142,7 +142,7 @@ def _list_points(places: _Places, name: str) -> list[dict[str, Any]]:
                 "disturbed": bool(row.disturbed),
                 "words": {
                     "title": f"{places.labels[entry.dataset]} · {_format_heading(entry)}",
-                    say(f"figure.{name}"): format_with_interval(value, low, high),
+                    say(f"figure.{name}"): format_measured(Interval(value, low, high)),
                 },
             }
         )

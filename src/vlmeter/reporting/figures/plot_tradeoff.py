@@ -1,31 +1,27 @@
 """Draws what a cost buys: each setting as a point, latency against samples per second at first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
-from vlmeter.reporting.figures.front import HEADROOM, MARGINS, place_all
-from vlmeter.reporting.figures.labels import list_label_layers
+from vlmeter.reporting.figures.front import place_all
 from vlmeter.reporting.figures.settings import Setting, list_choices, list_settings, name_group
 from vlmeter.reporting.figures.theme import (
-    GREY,
     PANEL_PX,
-    PAPER,
-    TICK_WORDS,
     describe_status,
     list_notes,
     make_empty_chart,
     make_looks,
-    make_lookup,
     make_spec,
     shorten,
 )
-from vlmeter.reporting.figures.values import MEASURES
+from vlmeter.reporting.figures.tradeoff_panel import ACROSS, GROUP, UPWARDS, Frame, make_panel
+from vlmeter.reporting.figures.values import MEASURES, Interval, format_measured
 from vlmeter.reporting.language import LOCALES, say, translate
 from vlmeter.reporting.settings import format_group_title
-from vlmeter.results.numbers import Scale, format_with_interval
+from vlmeter.results.numbers import Scale
 from vlmeter.results.outline import TradeoffPlan
 from vlmeter.results.tables import read_summary
 
@@ -36,7 +32,6 @@ MOST_POINTS = 300
 _HEIGHT_PX = 740
 _FRAME_PX = 90
 """Height of a panel's title and axis."""
-_ACROSS, _UPWARDS, _GROUP = "across", "upwards", "group"
 
 
 def make_tradeoff_chart(
@@ -63,18 +58,18 @@ def make_tradeoff_chart(
     every = [setting for own in drawn.values() for setting in own]
     scales = {name: _choose_scale(every, name) for name in (*across, *upwards)}
     columns = 2 if len(drawn) <= 4 else 3
-    frame = _Frame(
+    frame = Frame(
         words={name: say(f"measure.{name}", unit=scales[name].unit) for name in scales},
         quality={setting.group: _name_quality(setting) for setting in every},
         titles={group: shorten(groups[group], 44) for group in drawn},
         looks=make_looks(labels, list(dict.fromkeys(setting.dataset for setting in every))),
         height=min(PANEL_PX[1], _HEIGHT_PX // -(-len(drawn) // columns) - _FRAME_PX),
     )
-    params = {_ACROSS: across[0], _UPWARDS: upwards[0]}
+    params = {ACROSS: across[0], UPWARDS: upwards[0]}
     grid = {
         **_make_data(drawn, scales, frame, params),
         "columns": columns,
-        "concat": [_make_panel(frame, group) for group in drawn],
+        "concat": [make_panel(frame, group) for group in drawn],
     }
     notes = [say("tradeoff.note")]
     if len(every) < len(settings):
@@ -91,24 +86,24 @@ def make_tradeoff_chart(
 def _make_page_spec(
     drawn: Mapping[str, Sequence[Setting]],
     scales: Mapping[str, Scale],
-    frame: "_Frame",
+    frame: Frame,
     params: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return one panel for all groups, with the words for each choice of its parameters."""
     across, upwards = list_choices(setting for own in drawn.values() for setting in own)
     choices = {
-        _ACROSS: {name: frame.words[name] for name in across},
-        _UPWARDS: {name: frame.words[name] for name in upwards},
-        _GROUP: dict(frame.titles),
+        ACROSS: {name: frame.words[name] for name in across},
+        UPWARDS: {name: frame.words[name] for name in upwards},
+        GROUP: dict(frame.titles),
     }
-    data = _make_data(drawn, scales, frame, {**params, _GROUP: next(iter(drawn))})
-    return make_spec("", [], {**data, **_make_panel(frame, ""), "usermeta": choices})
+    data = _make_data(drawn, scales, frame, {**params, GROUP: next(iter(drawn))})
+    return make_spec("", [], {**data, **make_panel(frame, ""), "usermeta": choices})
 
 
 def _make_data(
     drawn: Mapping[str, Sequence[Setting]],
     scales: Mapping[str, Scale],
-    frame: "_Frame",
+    frame: Frame,
     params: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the data and the parameters of a spec."""
@@ -121,147 +116,6 @@ def _make_data(
         "params": [{"name": name, "value": value} for name, value in params.items()],
         "data": {"values": values},
     }
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """What all panels share."""
-
-    words: Mapping[str, str]
-    """Title of an axis, by measure."""
-    quality: Mapping[str, str]
-    """Name of the metric, by group."""
-    titles: Mapping[str, str]
-    """By group."""
-    looks: Mapping[str, Any]
-    height: int
-
-
-def _make_panel(frame: _Frame, group: str) -> dict[str, Any]:
-    """Return a panel; without a group, that of the parameter."""
-    chosen = make_lookup({"": group}, "''") if group else _GROUP
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "scale": {"type": "log", "nice": False},
-        "axis": {"title": None, "tickCount": 10, "labelExpr": TICK_WORDS},
-    }
-    y = {
-        "field": "y",
-        "type": "quantitative",
-        "scale": {"zero": True, "nice": False},
-        "axis": {"title": None, "tickCount": 5},
-    }
-    colour = {"color": {**frame.looks["color"], "legend": None}}
-    shape = {"shape": {**frame.looks["shape"], "legend": None}}
-    at = {"x": x, "y": y}
-    faint = {"opacity": {"condition": {"test": "datum.on_front", "value": 1}, "value": 0.35}}
-    mark = {"type": "point", "filled": True, "opacity": 1}
-    front = [{"filter": "datum.on_front"}]
-    layers = [
-        _make_extent(x, y),
-        {
-            "transform": front,
-            "mark": {"type": "line", "interpolate": "step-after", "opacity": 0.4, "size": 1},
-            "encoding": {**at, **colour},
-        },
-        *(
-            {
-                "transform": front,
-                "mark": "rule",
-                "encoding": {**at, **ends, **colour},
-            }
-            for ends in (
-                {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
-                {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
-            )
-        ),
-        {
-            "mark": {**mark, "size": 70, "cursor": "pointer"},
-            "encoding": {**at, **colour, **shape, **faint, "tooltip": {"field": "words"}},
-        },
-        {
-            "transform": [{"filter": "datum.disturbed"}],
-            "mark": {**mark, "size": 16, "color": PAPER, "tooltip": None},
-            "encoding": at,
-        },
-        *list_label_layers(x, y, GREY),
-        *_list_titles(frame, chosen),
-    ]
-    return {
-        "width": PANEL_PX[0],
-        "height": frame.height,
-        "title": {
-            "text": {"expr": make_lookup(frame.titles, chosen)},
-            "fontSize": 12,
-            "dy": -14,
-        },
-        "transform": _list_transforms(chosen),
-        "layer": layers,
-    }
-
-
-def _make_extent(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a layer without anything to see, which decides where the axes begin and end."""
-    ends = {"x_from": ("min", "x_low"), "x_to": ("max", "x_high"), "y_to": ("max", "y_high")}
-    factors = dict(zip(ends, (*MARGINS, HEADROOM), strict=True))
-    return {
-        "transform": [
-            {"aggregate": [{"op": op, "field": of, "as": name} for name, (op, of) in ends.items()]},
-            *(
-                {"calculate": f"{factor} * datum.{name}", "as": name}
-                for name, factor in factors.items()
-            ),
-        ],
-        "mark": {"type": "rule", "opacity": 0},
-        "encoding": {
-            "x": {**x, "field": "x_from"},
-            "x2": {"field": "x_to"},
-            "y": {**y, "field": "y_to"},
-        },
-    }
-
-
-def _list_transforms(chosen: str) -> list[dict[str, Any]]:
-    """Return how the points of a panel follow from the chosen measures."""
-    ends = [
-        {"calculate": f"datum.values[{axis}][{place}]", "as": f"{letter}{end}"}
-        for axis, letter in ((_ACROSS, "x"), (_UPWARDS, "y"))
-        for place, end in enumerate(("", "_low", "_high"))
-    ]
-    return [
-        {"filter": f"datum.group === {chosen}"},
-        {"filter": f"isValid(datum.values[{_ACROSS}]) && isValid(datum.values[{_UPWARDS}])"},
-        *ends,
-        {"calculate": f"datum.notes[{_ACROSS} + '/' + {_UPWARDS}] || []", "as": "note"},
-        *(
-            {"calculate": f"datum.note[{place}]", "as": name}
-            for place, name in enumerate(("on_front", "dx", "dy"))
-        ),
-    ]
-
-
-def _list_titles(frame: _Frame, chosen: str) -> list[dict[str, Any]]:
-    """Return the axes' titles as texts, which follow the parameters as titles of axes cannot."""
-    upwards = (
-        f"'\u2191 ' + ({_UPWARDS} === 'quality' ? {make_lookup(frame.quality, chosen)}"
-        f" : {make_lookup(frame.words, _UPWARDS)})"
-    )
-    across = f"{make_lookup(frame.words, _ACROSS)} + ' \u2192'"
-    place = {
-        "upwards": {"x": -30, "y": -10, "align": "left", "text": {"expr": upwards}},
-        "across": {
-            **{"x": PANEL_PX[0], "y": frame.height + 30, "align": "right"},
-            "text": {"expr": across},
-        },
-    }
-    return [
-        {
-            "data": {"values": [{}]},
-            "mark": {"type": "text", "fontSize": 11, "limit": PANEL_PX[0] + 40, **mark},
-        }
-        for mark in place.values()
-    ]
 
 
 def _select_fastest(settings: Sequence[Setting], group: str) -> list[Setting]:
@@ -297,7 +151,9 @@ def _describe(
         for name, interval in setting.values.items()
     }
     tooltip = {
-        _name_quality(setting) if name == "quality" else words[name]: format_with_interval(*ends)
+        _name_quality(setting) if name == "quality" else words[name]: format_measured(
+            Interval(*ends)
+        )
         for name, ends in values.items()
     }
     return {
@@ -311,7 +167,7 @@ def _describe(
     }
 
 
-def _describe_ends(settings: Sequence[Setting], frame: _Frame, scales: Mapping[str, Scale]) -> str:
+def _describe_ends(settings: Sequence[Setting], frame: Frame, scales: Mapping[str, Scale]) -> str:
     """Return a sentence on the cheapest setting of a group and the one with the highest rate."""
     group = frame.titles[settings[0].group]
     across, upwards = list_choices(settings)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vlmeter.results.numbers import format_with_interval
 from vlmeter.results.summary_row import SummaryRow
 
 
@@ -14,6 +15,12 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+def format_measured(interval: Interval) -> str:
+    """Return a value with its interval where it has one."""
+    value, low, high = interval
+    return format_with_interval(value, *((low, high) if low < high else (None, None)))
 
 
 @dataclass(frozen=True)
