@@ -13,17 +13,15 @@
     if (spec.layout && spec.layout.columns && figure.clientWidth < PHONE_PX) {
       spec.layout.columns = 1;
     }
-    // The chart has one description, which says what is seen, instead of one for each mark.
-    spec.config = {...spec.config, aria: false};
     const place = document.createElement("div");
     const {view} = await window.vegaEmbed(place, spec, OPTIONS);
     const svg = place.querySelector("svg");
     svg.style.width = "100%";
     svg.style.height = "auto";
     svg.style.maxWidth = `${svg.viewBox.baseVal.width}px`;
-    // Of a mark without items Vega leaves a group that claims to be a picture.
-    for (const group of svg.querySelectorAll(".role-mark:empty")) group.removeAttribute("role");
-    place.setAttribute("role", "group");
+    // The chart has one description, which says what is seen, instead of one for each mark.
+    svg.setAttribute("aria-hidden", "true");
+    place.setAttribute("role", "img");
     place.setAttribute("aria-label", spec.description);
     figure.querySelector("svg").replaceWith(place);
     figure.chart = view;

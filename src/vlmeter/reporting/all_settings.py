@@ -29,7 +29,7 @@ from vlmeter.storage.layout import CellKey, StudyFolder
 
 MOST_ROWS = 300
 """Most rows of the table: more would make a page that no mail takes."""
-MOST_RECORDS = 12
+MOST_RECORDS = 40
 """Most records of a row: hundreds of settings may compute the same."""
 
 

@@ -71,11 +71,11 @@ def get_cell(screen: FirstScreen, goal: str, row: int = 0):
 
 def test_the_verdict_says_what_to_deploy_and_when_not():
     assert build(*LADDER).verdict.headline == (
-        "Deploy batch 4; use base config only if a reply must come in under 15.0 ms, and batch 32 "
+        "Deploy batch 4; use base setting only if a reply must come in under 15.0 ms, and batch 32 "
         "only if throughput counts more."
     )
     assert build(*LADDER[:2], make_cell("five", 0.4, batch_size=5)).verdict.headline == (
-        "Deploy batch 4; use base config only if a reply must come in under 15.0 ms."
+        "Deploy batch 4; use base setting only if a reply must come in under 15.0 ms."
     )
     assert build(LADDER[0], make_cell("quick", 0.001, optimization="sdpa")).verdict.headline == (
         "Deploy SDPA."
@@ -85,14 +85,14 @@ def test_the_verdict_says_what_to_deploy_and_when_not():
 def test_settings_that_cannot_be_told_apart_have_no_winner():
     screen = build(make_cell("base", 0.01), make_cell("sdpa", 0.01, optimization="sdpa"))
     assert screen.verdict.headline == (
-        "No clear winner among base config; SDPA: take base config, the nearest to the base."
+        "No clear winner among base setting; SDPA: take base setting, the nearest to the base."
     )
     assert get_cell(screen, "latency").notes == ("Tied with: SDPA",)
     assert not get_cell(screen, "latency").clear
 
 
 def test_a_single_setting_is_no_recommendation():
-    assert build(LADDER[0]).verdict.headline == "Only one setting was measured: base config."
+    assert build(LADDER[0]).verdict.headline == "Only one setting was measured: base setting."
     assert not get_cell(build(LADDER[0]), "latency").clear
 
 
@@ -105,7 +105,7 @@ def test_nothing_measured_is_no_recommendation():
 def test_where_nothing_keeps_the_limits_the_nearest_miss_is_said():
     screen = build(*LADDER, limits=StudyLimits({DATASET: 0.7}, max_latency_s=0.005))
     words = (
-        "Nothing keeps the limits. Nearest: base config (latency 10.0 ms, at most 5.00 ms; "
+        "Nothing keeps the limits. Nearest: base setting (latency 10.0 ms, at most 5.00 ms; "
         "quality 0.600, asked for 0.700)."
     )
     assert screen.verdict.headline == words
@@ -138,8 +138,8 @@ def test_a_useless_reference_is_said_to_be_one():
         make_cell("native", 0.05, image_input="native", task_value=0.77),
     )
     assert set(screen.goals.rows[0].notes) >= {
-        "Accuracy is measurably higher with native; other goals ask for as much.",
-        "Excluded, Accuracy is worse: base config (-0.770).",
+        "Accuracy is measurably higher with native image size; other goals ask for as much.",
+        "Excluded, Accuracy is worse: base setting (-0.770).",
     }
 
 

@@ -107,5 +107,5 @@ def test_at_most_four_axes_have_a_sentence():
 
 def test_the_sentences_are_in_the_language_of_the_page():
     assert describe(SIZE, language="ru") == [
-        "Изображение (px): не влияет; 224 и 448 — одно и то же вычисление."
+        "Изображение (пкс): не влияет; 224 и 448 — одно и то же вычисление."
     ]
