@@ -103,7 +103,9 @@ def _describe_repeatability(cost: Cost, a: Repeats, b: Repeats) -> tuple[str, ..
         for letter, devices in by_study.items()
         for device, repeats in devices.items()
     ]
-    return (f"Cells that repeat a computation vary by {', '.join(texts)} (standard deviation).",)
+    return (
+        f"Measurements that repeat a computation vary by {', '.join(texts)} (standard deviation).",
+    )
 
 
 def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
@@ -213,7 +215,7 @@ def _count_verdicts(verdicts: Sequence[str]) -> str:
     words = sorted(dict.fromkeys(verdicts), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
     counts = {word: verdicts.count(word) for word in words}
     counted = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"{len(verdicts)} cell{'' if len(verdicts) == 1 else 's'}: {counted}"
+    return f"{len(verdicts)} setting{'' if len(verdicts) == 1 else 's'}: {counted}"
 
 
 def is_measured_in_both(pair: Pair) -> bool:

@@ -183,13 +183,12 @@ def build_settings_table(outline: Outline, rows: Sequence[SummaryRow]) -> Settin
 def _group(rows: Sequence[SummaryRow]) -> Iterator[list[SummaryRow]]:
     """Yield the cells of each computation, an undisturbed one first, in the rows' order."""
     group_of = {id(row): group for group in group_same_computations(rows) for row in group}
-    seen: set[int] = set()
+    shown: set[int] = set()
     for row in rows:
-        group = group_of.get(id(row), [row])
-        if id(group) in seen:
-            continue
-        seen.add(id(group))
-        yield sorted(group, key=lambda cell: bool(cell.disturbed))
+        if id(row) not in shown:
+            group = group_of.get(id(row), [row])
+            shown.update(map(id, group))
+            yield sorted(group, key=lambda cell: bool(cell.disturbed))
 
 
 def _list_varied(rows: Sequence[SummaryRow]) -> Iterator[str]:

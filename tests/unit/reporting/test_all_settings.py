@@ -34,6 +34,13 @@ def test_settings_of_one_computation_share_a_row_that_names_the_others():
     ]
 
 
+def test_every_setting_stands_in_one_row():
+    rows = [make(str(place), batch_size=place + 1) for place in range(50)]
+    table = build_settings_table(OUTLINE, rows)
+    named = [cell for row in table.rows for _, cell in json.loads(row.keys)]
+    assert named == [row.cell for row in rows]
+
+
 def test_an_undisturbed_measurement_speaks_for_its_computation():
     rows = [
         make("a", shape_digest="same", disturbed=True, latency=0.5),

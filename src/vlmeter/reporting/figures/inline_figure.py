@@ -55,6 +55,7 @@ def inline_figure(path: Path, prefix: str, title: str) -> InlineFigure:
     spec = spec.replace("<", "\\u003c").replace(">", "\\u003e")
     _drop_unsafe(root)
     _prefix_ids(root, prefix)
+    _drop_roles(root)
     root.set("role", "img")
     root.set("aria-label", alt)
     # As wide as it was drawn, or as the page.
@@ -77,6 +78,13 @@ def _prefix_ids(root: ET.Element, prefix: str) -> None:
                 element.set(name, f"#{prefix}-{value.removeprefix('#')}")
             else:
                 element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+
+
+def _drop_roles(root: ET.Element) -> None:
+    """Leave the figure one description: Vega's marks have roles, and not all of them a name."""
+    for element in root.iter():
+        for name in [name for name in element.attrib if name == "role" or name[:5] == "aria-"]:
+            del element.attrib[name]
 
 
 def _drop_unsafe(element: ET.Element) -> None:
