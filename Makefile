@@ -65,10 +65,14 @@ $(VENV)/.installed-video: envs/requirements-video.lock $(VENV)/.installed
 	touch $@
 
 # torchvision lies aside: most tests are of an environment without it, and some lend it to themselves.
-$(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock $(VENV)/.installed-slurm
+# So does axe-core, of whose package only the script is wanted, without what drives a browser.
+$(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock \
+		envs/requirements-axe.lock $(VENV)/.installed-slurm
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/video -r envs/requirements-video.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(VENV)/axe -r envs/requirements-axe.lock
 	touch $@
 
 setup: $(VENV)/.installed

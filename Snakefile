@@ -41,6 +41,10 @@ onstart:
     hold_study()
 
 
+onsuccess:
+    say_verdict()
+
+
 rule all:
     default_target: True
     input:

@@ -13,7 +13,7 @@ from PIL import Image
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = {
     "answer": ("", 1280, 1180),
-    "section": ("s-image_input", 1280, 980),
+    "section": ("knobs", 1280, 640),
     "layers": ("layers", 1280, 1240),
     "gallery": ("gallery", 1280, 900),
 }
@@ -24,7 +24,7 @@ COLOURS = 96
 
 def photograph(page: str, part: str, width: int, height: int, target: Path) -> None:
     """Write a picture of a page, or of one of its parts alone."""
-    others = f"header, nav, main > section:not(#{part}) {{ display: none !important; }}"
+    others = f"header, nav, main > :not(#{part}) {{ display: none !important; }}"
     hidden = f"<style>{others} section {{ border: 0 !important; }}</style></head>"
     with tempfile.TemporaryDirectory() as folder:
         copy, shot = Path(folder) / "page.html", Path(folder) / "shot.png"

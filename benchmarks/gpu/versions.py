@@ -13,7 +13,7 @@ from pathlib import Path
 PACKAGES = (
     *("torch", "transformers", "tokenizers", "huggingface_hub", "accelerate", "safetensors"),
     *("torchao", "codecarbon", "fvcore", "pynvml", "numpy", "pyarrow", "pandas", "datasets"),
-    *("jiwer", "snakemake", "pydantic", "jinja2", "matplotlib", "PIL", "psutil", "vlmeter"),
+    *("jiwer", "snakemake", "pydantic", "jinja2", "vl_convert", "PIL", "psutil", "vlmeter"),
 )
 TOOLS = (("nvidia-smi",), ("gcc", "--version"), ("git", "--version"))
 

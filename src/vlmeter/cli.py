@@ -1,9 +1,10 @@
-"""The command line beside Snakemake: `vlmeter init`, `plan`, `verify` and more.
+"""The command line beside Snakemake: `vlmeter --help` lists its commands.
 
 Each command imports what it needs when it runs, so that `--help` costs nothing.
 """
 
 import argparse
+import math
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,13 @@ from vlmeter.commands import init
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.layout import CONFIG, RESULTS
+
+_LIMITS = (
+    ("min-quality", "VALUE", "worst value of the metric of each data set"),
+    ("max-latency", "SECONDS", "longest forward pass of a batch"),
+    ("max-memory", "GB", "highest peak of memory"),
+    ("max-energy", "JOULES", "highest metered energy per sample"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,6 +58,15 @@ def _make_parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--repair", action="store_true", help="make damaged and missing files again by Snakemake"
     )
+    decide = add_command("decide", _decide, "say which setting of a finished study to deploy")
+    decide.add_argument("study", type=Path, help="results of the study")
+    for name, unit, words in _LIMITS:
+        decide.add_argument(
+            f"--{name}",
+            type=_read_limit,
+            metavar=unit,
+            help=f"{words}; default: what the study's config asks for",
+        )
     compare = add_command("compare", _compare, "report what differs between two finished studies")
     compare.add_argument("a", type=Path, help="results of the study to compare with")
     compare.add_argument("b", type=Path, help="results of the study that is compared")
@@ -122,6 +139,26 @@ def _run_snakemake(arguments: Sequence[str]) -> int:
     snakefile = ["--snakefile", str(CHECKOUT / "Snakefile")]
     # No shell: paths of the study are arguments, whatever they hold.
     return subprocess.run([*command, *snakefile], check=False).returncode  # nosec B603
+
+
+def _read_limit(text: str) -> float:
+    limit = float(text)
+    if not math.isfinite(limit):
+        raise argparse.ArgumentTypeError(f"{text} is no finite number")
+    return limit
+
+
+def _decide(options: argparse.Namespace) -> None:
+    from vlmeter.reporting.terminal import describe_decisions  # noqa: PLC0415
+    from vlmeter.results.limits import Limits  # noqa: PLC0415
+
+    limits = Limits(
+        min_quality=options.min_quality,
+        max_latency_s=options.max_latency,
+        max_memory_gb=options.max_memory,
+        max_energy_j=options.max_energy,
+    )
+    print(describe_decisions(options.study, limits))
 
 
 def _compare(options: argparse.Namespace) -> None:

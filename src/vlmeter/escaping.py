@@ -1,5 +1,6 @@
 """Escapes text from models, data sets and exceptions for the place where it is shown."""
 
+import json
 import re
 
 _UNPRINTABLE = re.compile(
@@ -9,7 +10,7 @@ _UNPRINTABLE = re.compile(
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 _MARKDOWN_SPECIAL = re.compile(
-    r"(?P<harmless>\[[+-]?[0-9][0-9.e, %+-]*\](?![(\[:]))"  # an interval is no link
+    r"(?P<harmless>\[[+-]?[0-9][0-9.e,; %+-]*\](?![(\[:]))"  # an interval is no link
     r"|[\\`*\[\]|~$]"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # an underscore inside a word is harmless
     r"|!(?=\[)|#(?=\d)|(?<=www)\.|:(?=//)"  # images, issue numbers, bare addresses
@@ -40,6 +41,12 @@ def csv_text(text: str) -> str:
 def csv_original(text: str) -> str:
     """Return the original of a text that `csv_text` escaped."""
     return text.removeprefix("'")
+
+
+def script_json(value: object) -> str:
+    """Return dataclasses as JSON in which no HTML tag can begin or end, for a `<script>`."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=vars)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def markdown(text: str) -> str:

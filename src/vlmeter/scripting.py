@@ -1,5 +1,6 @@
 """What every script of the workflow does around its one call: a log, a lock, clear errors."""
 
+import hashlib
 import json
 import os
 import sys
@@ -122,14 +123,24 @@ def _print_to(log: Path) -> None:
     os.close(handle)
 
 
-def pack(params: object) -> str:
-    """Return dataclasses as JSON in which no HTML tag can begin or end.
+class Packed(str):
+    """Params as JSON, of which people are shown a digest: the whole is thousands of letters long.
 
-    Snakemake copies a job's params into the page of its own report.
+    Snakemake compares `repr`, which holds all of it, and shows `str` in the page of its own report.
+    A rule gives it by a function, since Snakemake copies other texts.
     """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        digest = hashlib.sha256(self.encode()).hexdigest()[:12]
+        return f"{digest} (SHA-256 of {len(self)} characters of JSON)"
+
+
+def pack(params: object) -> Packed:
+    """Return dataclasses as JSON."""
     # Not by `asdict`, which copies in depth: the outline of a large study has thousands of cells.
-    text = json.dumps(params, ensure_ascii=False, default=vars)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e")
+    return Packed(json.dumps(params, ensure_ascii=False, default=vars))
 
 
 def unpack(params: type[T], text: str) -> T:

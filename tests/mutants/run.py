@@ -27,7 +27,7 @@ from drawing import PACKAGE, Mutant, draw_mutants  # noqa: E402
 LISTED = Path("docs/tests.md")
 AREAS = {
     "gates": ("results/judge_gates.py", "results/gates.py", "study/gates.py", "reporting/gates.py"),
-    "decision": ("reporting/decision.py", "reporting/answer.py"),
+    "decision": ("decision/choose.py", "decision/build_contests.py"),
     "sampling": (
         "data/source.py",
         "data/samples.py",

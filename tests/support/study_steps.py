@@ -7,10 +7,17 @@ from typing import Any
 from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
+from vlmeter.decision.export_study import export_study
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
-from vlmeter.results.export_study import export_study
-from vlmeter.results.outline import GalleryPlan, Outline, ParetoPlan, SectionPlan
+from vlmeter.results.outline import (
+    ForestPlan,
+    GalleryPlan,
+    LayersPlan,
+    Outline,
+    SectionPlan,
+    TradeoffPlan,
+)
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
 
@@ -23,15 +30,11 @@ def collect(study: MadeStudy, files: Files, samples: int = 12) -> None:
     collect_answers(plan, files.manifests, *tables, files.folder / "cells", files.answers)
 
 
-def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
-    """Run all steps from the records to the pages, with figures or without."""
-    from vlmeter.reporting.figures.plot_layers import plot_layers
-    from vlmeter.reporting.figures.plot_pareto import plot_pareto
-    from vlmeter.reporting.figures.plot_section import plot_section
-    from vlmeter.reporting.render_report import render_report
-
+def aggregate_study(
+    study: MadeStudy, folder: Path, comparisons: Comparisons | None = None
+) -> Files:
+    """Write a study's records and its tables; by default with the study's own comparisons."""
     files = study.write(folder)
-    outline = study.outline
     aggregate(
         files.records,
         files.layer_tables,
@@ -40,13 +43,26 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         files.layers,
         files.differences,
         files.repeatability,
-        make_comparisons(outline),
+        make_comparisons(study.outline) if comparisons is None else comparisons,
     )
-    figures = {"pareto": files.figure("pareto")} if draw else {}
+    return files
+
+
+def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any) -> Files:
+    """Run all steps from the records to the pages, with figures or without."""
+    from vlmeter.reporting.figures.plot_forest import plot_forest
+    from vlmeter.reporting.figures.plot_layers import plot_layers
+    from vlmeter.reporting.figures.plot_section import plot_section
+    from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
+    from vlmeter.reporting.render_report import render_report
+
+    files = aggregate_study(study, folder)
+    outline = study.outline
+    figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
     if draw:
-        plot_pareto(
-            make_pareto_plan(outline), files.summary, files.differences, files.figure("pareto")
-        )
+        forest = ForestPlan(outline.references, outline.labels)
+        plot_forest(forest, files.summary, files.differences, files.figure("forest"))
+        plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
@@ -56,7 +72,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        plot_layers(outline.layers, *tables, files.figure("layers"))
+        label = outline.labels.datasets[outline.layers.dataset]
+        plot_layers(LayersPlan(outline.layers, label), *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,
@@ -74,23 +91,13 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
-def make_pareto_plan(outline: Outline) -> ParetoPlan:
-    return ParetoPlan(outline.base, outline.references, outline.labels)
+def make_tradeoff_plan(outline: Outline) -> TradeoffPlan:
+    return TradeoffPlan(outline.base, outline.labels)
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:
     """Write a study's tables and its JSON where the workflow writes them."""
-    files = study.write(folder)
-    aggregate(
-        files.records,
-        files.layer_tables,
-        files.layer_records,
-        files.summary,
-        files.layers,
-        files.differences,
-        files.repeatability,
-        comparisons,
-    )
+    files = aggregate_study(study, folder, comparisons)
     export_study(
         study.outline,
         files.summary.with_suffix(".parquet"),

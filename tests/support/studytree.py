@@ -104,6 +104,8 @@ STUDY: dict[str, Any] = {
         "new_tokens": 2,
         "cpu_threads": 1,
         "timeout_s": 120,
+        # Tests disturb each other, and what runs again must not depend on that.
+        "remeasure_disturbed": False,
         "energy": {"window_s": 0.05, "min_window_s": 1.0, "idle_window_s": 0.1},
     },
     "report": {"bootstrap_resamples": 100},
@@ -137,7 +139,8 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_section", "size"),
         ("plot_section", "device"),
         ("plot_layers",),
-        ("plot_pareto",),
+        ("plot_tradeoff",),
+        ("plot_forest",),
         ("collect_answers",),
         ("render_report",),
         ("check_study",),

@@ -33,7 +33,7 @@ from vlmeter.errors import UserError
 from vlmeter.models.job import ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
 from vlmeter.reporting.collect_answers import collect_answers
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_figure import inline_figure
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.job import ScoreJob
@@ -221,8 +221,8 @@ CASES = {
     "reporting.collect_answers._collect_dataset": [
         lambda it: (it.kept.samples, lambda: it.kept.collect(it.out)),
     ],
-    "reporting.figures.inline_svg.inline_svg": [
-        lambda it: (it.kept.figure, lambda: inline_svg(it.kept.figure, "a", "title")),
+    "reporting.figures.inline_figure.inline_figure": [
+        lambda it: (it.kept.figure, lambda: inline_figure(it.kept.figure, "a", "title")),
     ],
     "reporting.gallery.read_pictures": [
         lambda it: (

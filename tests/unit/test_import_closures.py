@@ -21,12 +21,13 @@ WITHOUT_TORCH = [
     "machine.locks",
     "metrics.registry",
     "provenance",
+    "reporting.figures.plot_forest",
     "reporting.figures.plot_layers",
-    "reporting.figures.plot_pareto",
+    "reporting.figures.plot_tradeoff",
     "reporting.figures.plot_section",
     "reporting.render_report",
     "results.check_study",
-    "results.export_study",
+    "decision.export_study",
     "results.judge_gates",
     "results.reference",
     "results.score_predictions",
@@ -39,7 +40,7 @@ WITHOUT_TORCH = [
     "study.plan",
     "study.study",
 ]
-FIGURES = ("section", "pareto", "layers")
+FIGURES = ("section", "tradeoff", "forest", "layers")
 HEAVY = {"torch", "transformers", "codecarbon", "fvcore"}
 
 
@@ -109,8 +110,8 @@ SLOW_IMPORTS = ("torch", "transformers", "datasets", "codecarbon", "fvcore", "ji
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("vlmeter.results.aggregate", (*SLOW_IMPORTS, "matplotlib", "jinja2")),
-        ("vlmeter.reporting.render_report", (*SLOW_IMPORTS, "matplotlib")),
+        ("vlmeter.results.aggregate", (*SLOW_IMPORTS, "vl_convert", "jinja2")),
+        ("vlmeter.reporting.render_report", SLOW_IMPORTS),
         ("vlmeter.reporting.figures.plot_section", (*SLOW_IMPORTS, "jinja2")),
     ],
 )
@@ -129,7 +130,7 @@ def test_editing_the_page_or_its_layout_draws_no_figure_and_collects_nothing(mod
     for other in (
         *("page", "render_report", "sections.table", "sections.differences", "sections.costs"),
         *("sections.rows", "layers.tables", "published", "provenance", "remarks"),
-        "figures.inline_svg",
+        "figures.inline_figure",
     ):
         assert f"vlmeter.reporting.{other}" not in closure, other
 

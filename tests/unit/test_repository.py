@@ -52,6 +52,7 @@ def test_the_conda_environment_is_the_lock(repository, lock):
         ("requirements-slurm.lock", "slurm"),
         ("requirements-video.lock", "video"),
         ("requirements-dev.lock", "dev"),
+        ("requirements-axe.lock", "axe"),
     ],
 )
 def test_the_lock_has_the_projects_pins(repository, project, lock_file, section):
@@ -219,6 +220,7 @@ OF_NO_MODULE = {
     "cell/test_left_out_in_shards.py": "a sample that a whole cell in shards leaves out",
     "compare/test_browser.py": "pages in a browser",
     "config/test_words_of_yaml.py": "what YAML makes of words in a config",
+    "decision/test_script.py": "the rules of a decision in the page's script",
     "machine/test_waiting_for_locks.py": "what a job that waits for a lock says",
     "metrics/test_published.py": "every metric beside a published implementation",
     "reporting/test_browser.py": "pages in a browser",

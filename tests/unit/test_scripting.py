@@ -1,6 +1,7 @@
 """What surrounds the one call of every script."""
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -201,8 +202,14 @@ def test_a_job_dies_with_the_run_that_started_it(tmp_path):
     assert psutil.wait_procs([job], timeout=10)[1] == []
 
 
-def test_params_come_back_as_they_were_packed_and_hold_no_tag():
+def test_params_come_back_as_they_were_packed_and_are_shown_as_a_digest():
     outline = replace(make_outline(), title="</script><b>")
     packed = pack(outline)
-    assert not set(packed) & {"<", ">"}
-    assert unpack(Outline, packed) == outline
+    assert unpack(Outline, pickle.loads(pickle.dumps(packed))) == outline
+    shown = f"outline={packed}"
+    assert len(shown) < 80
+    assert not set(shown) & {"<", ">"}
+    other = pack(replace(outline, title="another"))
+    assert str(other) != str(packed)
+    # Snakemake compares this, to see whether a job is out of date.
+    assert "another" in repr(other)

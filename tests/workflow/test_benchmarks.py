@@ -29,7 +29,7 @@ def test_a_study_of_a_hundred_made_up_cells_goes_through_every_rule_after_its_re
     jobs = {row.split()[0]: row.split()[1] for row in rows if row.startswith("  ")}
     assert jobs == dict.fromkeys(
         (
-            *("aggregate", "plot_pareto", "plot_section", "collect_answers"),
+            *("aggregate", "plot_tradeoff", "plot_forest", "plot_section", "collect_answers"),
             *("export_study", "render_report", "check_study"),
         ),
         "1",

@@ -19,7 +19,7 @@ def test_a_study_is_compared_with_one_that_has_another_cell(tree: Tree) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["comparison/compare.md", "comparison/compare.html"]
     text = tree.path("comparison/compare.md").read_text()
-    assert "6 cells stand in both." in text
+    assert "6 settings stand in both." in text
     assert f"| B | textvqa | {cell_id(batch_size=3)} | ok |" in text
     assert "Nothing that was recorded differs." in text
     assert tree.path("comparison/compare.html").read_text().startswith("<!doctype html>")

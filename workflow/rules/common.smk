@@ -12,9 +12,12 @@ from vlmeter.study.gates import list_baseline_files, plan_gates
 from vlmeter.study import running
 from vlmeter.study.outline import (
     build_outline,
+    name_section_figure,
+    plan_forest_figure,
     plan_gallery,
-    plan_pareto_figure,
+    plan_layers_figure,
     plan_section_figure,
+    plan_tradeoff_figure,
 )
 from vlmeter.study.host_memory import Memory
 from vlmeter.study.comparisons import plan_comparisons
@@ -66,6 +69,16 @@ def hold_study():
         sys.exit(str(error))
 
 
+def say_verdict():
+    """Say which setting to deploy, where the study is finished."""
+    # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
+    from vlmeter.reporting.terminal import describe_end
+
+    words = describe_end(FOLDER)
+    if words is not None:
+        print(words, flush=True)
+
+
 # The files of any data set and any cell.
 DATASET = FOLDER.dataset("{dataset}")
 KEY = CellKey("{dataset}", "{cell}")
@@ -75,8 +88,32 @@ ENVIRONMENT = "../../envs/vlmeter.yaml"
 name_source()
 TEMPLATES = [
     locate(f"report/templates/{name}")
-    for name in ("report.md.j2", "study.html.j2", "_prose.md.j2", "study.css")
+    for name in (
+        "report.md.j2",
+        "study.html.j2",
+        "_decision.html.j2",
+        "_macros.html.j2",
+        "study.css",
+        "charts.js",
+        "decide.js",
+        "page.js",
+    )
 ]
+# The items of Snakemake's own report. It sorts categories and items by name, and shows two languages
+# as a switch where every item of a category has both.
+CATEGORIES = {
+    "report": "1 Study report (start here)",
+    "choice": "2 Which setting to choose",
+    "sections": "3 Section by section",
+    "layers": "4 Where the time goes",
+    "tables": "5 Tables",
+}
+
+
+def label_section(name, language):
+    return {"section": name_section_figure(STUDY, name), "language": language}
+
+
 # What cells need comes before them, and they come before what reads them: scoring waits for the
 # machine lock and would hold a core that a ready GPU cell needs.
 PREPARING, MEASURING = 2, 1

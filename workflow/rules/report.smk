@@ -17,22 +17,22 @@ rule aggregate:
     output:
         summary=report(
             FOLDER.summary,
-            category="1. Answer",
+            category=CATEGORIES["tables"],
             caption="../../report/captions/summary.rst",
-            labels={"item": "all cells (table)"},
+            labels={"table": "1 All settings (CSV)"},
         ),
         parquet=FOLDER.summary_parquet,
         layers=report(
             FOLDER.layers,
-            category="4. Tables",
+            category=CATEGORIES["tables"],
             caption="../../report/captions/layers_table.rst",
-            labels={"item": "all layers (table)"},
+            labels={"table": "3 All layers (CSV)"},
         ),
         differences=report(
             FOLDER.differences,
-            category="4. Tables",
+            category=CATEGORIES["tables"],
             caption="../../report/captions/differences.rst",
-            labels={"item": "cells against each other (table)"},
+            labels={"table": "2 Differences between settings (CSV)"},
         ),
         repeatability=FOLDER.repeatability,
         tables=FOLDER.tables,
@@ -42,7 +42,7 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        comparisons=pack(plan_comparisons(STUDY)),
+        comparisons=lambda _: pack(plan_comparisons(STUDY)),
         code=get_script_digest("aggregate"),
     message:
         "Collecting the records of all cells"
@@ -67,7 +67,7 @@ rule export_study:
     conda:
         ENVIRONMENT
     params:
-        outline=pack(build_outline(STUDY)),
+        outline=lambda _: pack(build_outline(STUDY)),
         code=get_script_digest("export_study"),
     message:
         "Putting the whole study into one JSON file"
@@ -89,7 +89,7 @@ rule judge_gates:
     conda:
         ENVIRONMENT
     params:
-        gates=pack(plan_gates(STUDY)),
+        gates=lambda _: pack(plan_gates(STUDY)),
         code=get_script_digest("judge_gates"),
     message:
         "Holding the figures against the gates"
@@ -105,11 +105,16 @@ rule plot_section:
     output:
         figure=report(
             FOLDER.figure("{section}"),
-            category="2. Sections",
+            category=CATEGORIES["sections"],
             caption="../../report/captions/section.rst",
-            labels={"section": "{section}"},
+            labels=lambda wildcards: label_section(wildcards.section, "English"),
         ),
-        translated=translate_figures(FOLDER.figure("{section}")),
+        translated=report(
+            translate_figures(FOLDER.figure("{section}")),
+            category=CATEGORIES["sections"],
+            caption="../../report/captions/section_ru.rst",
+            labels=lambda wildcards: label_section(wildcards.section, "Русский"),
+        ),
     log:
         FOLDER.log("figures", "{section}"),
     localrule: True
@@ -124,7 +129,39 @@ rule plot_section:
         "../scripts/plot_section.py"
 
 
-rule plot_pareto:
+rule plot_tradeoff:
+    input:
+        summary=FOLDER.summary,
+        tables=FOLDER.tables,
+        locales=list_catalogues(),
+    output:
+        figure=report(
+            FOLDER.figure("tradeoff"),
+            category=CATEGORIES["choice"],
+            caption="../../report/captions/tradeoff.rst",
+            labels={"figure": "1 What each setting costs and buys", "language": "English"},
+        ),
+        translated=report(
+            translate_figures(FOLDER.figure("tradeoff")),
+            category=CATEGORIES["choice"],
+            caption="../../report/captions/tradeoff_ru.rst",
+            labels={"figure": "1 What each setting costs and buys", "language": "Русский"},
+        ),
+    log:
+        FOLDER.log("figures", "tradeoff"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        plan=lambda _: pack(plan_tradeoff_figure(STUDY)),
+        code=get_script_digest("plot_tradeoff"),
+    message:
+        "Drawing what each setting costs and what it buys"
+    script:
+        "../scripts/plot_tradeoff.py"
+
+
+rule plot_forest:
     input:
         summary=FOLDER.summary,
         differences=FOLDER.differences,
@@ -132,24 +169,29 @@ rule plot_pareto:
         locales=list_catalogues(),
     output:
         figure=report(
-            FOLDER.figure("pareto"),
-            category="1. Answer",
-            caption="../../report/captions/pareto.rst",
-            labels={"item": "quality against latency and energy (figure)"},
+            FOLDER.figure("forest"),
+            category=CATEGORIES["choice"],
+            caption="../../report/captions/forest.rst",
+            labels={"figure": "2 What each knob does", "language": "English"},
         ),
-        translated=translate_figures(FOLDER.figure("pareto")),
+        translated=report(
+            translate_figures(FOLDER.figure("forest")),
+            category=CATEGORIES["choice"],
+            caption="../../report/captions/forest_ru.rst",
+            labels={"figure": "2 What each knob does", "language": "Русский"},
+        ),
     log:
-        FOLDER.log("figures", "pareto"),
+        FOLDER.log("figures", "forest"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        plan=pack(plan_pareto_figure(STUDY)),
-        code=get_script_digest("plot_pareto"),
+        plan=lambda _: pack(plan_forest_figure(STUDY)),
+        code=get_script_digest("plot_forest"),
     message:
-        "Drawing quality against latency and energy"
+        "Drawing what each knob does"
     script:
-        "../scripts/plot_pareto.py"
+        "../scripts/plot_forest.py"
 
 
 rule plot_layers:
@@ -163,18 +205,23 @@ rule plot_layers:
     output:
         figure=report(
             FOLDER.figure("layers"),
-            category="3. Layers",
+            category=CATEGORIES["layers"],
             caption="../../report/captions/layers.rst",
-            labels={"item": "time by kind of layer"},
+            labels={"figure": "1 Time by layer, and the roofline", "language": "English"},
         ),
-        translated=translate_figures(FOLDER.figure("layers")),
+        translated=report(
+            translate_figures(FOLDER.figure("layers")),
+            category=CATEGORIES["layers"],
+            caption="../../report/captions/layers_ru.rst",
+            labels={"figure": "1 Time by layer, and the roofline", "language": "Русский"},
+        ),
     log:
         FOLDER.log("figures", "layers"),
     localrule: True
     conda:
         ENVIRONMENT
     params:
-        layers=pack(build_outline(STUDY).layers),
+        plan=lambda _: pack(plan_layers_figure(STUDY)),
         code=get_script_digest("plot_layers"),
     message:
         "Drawing the layer profiles"
@@ -182,8 +229,9 @@ rule plot_layers:
         "../scripts/plot_layers.py"
 
 
+ruleorder: plot_forest > plot_section
 ruleorder: plot_layers > plot_section
-ruleorder: plot_pareto > plot_section
+ruleorder: plot_tradeoff > plot_section
 
 
 rule collect_answers:
@@ -201,7 +249,7 @@ rule collect_answers:
     conda:
         ENVIRONMENT
     params:
-        plan=pack(plan_gallery(STUDY)),
+        plan=lambda _: pack(plan_gallery(STUDY)),
         cells=str(FOLDER.cells),
         code=get_script_digest("collect_answers"),
     message:
@@ -233,27 +281,27 @@ rule render_report:
     output:
         markdown=report(
             FOLDER.report,
-            category="1. Answer",
+            category=CATEGORIES["report"],
             caption="../../report/captions/report.rst",
-            labels={"item": "report (Markdown)"},
+            labels={"report": "2 Markdown", "language": "English"},
         ),
         markdown_ru=report(
             get_page_path(FOLDER.report, "ru"),
-            category="1. Answer",
+            category=CATEGORIES["report"],
             caption="../../report/captions/report_ru.rst",
-            labels={"item": "report in Russian (Markdown)"},
+            labels={"report": "2 Markdown", "language": "Русский"},
         ),
         page=report(
             FOLDER.page,
-            category="1. Answer",
+            category=CATEGORIES["report"],
             caption="../../report/captions/study.rst",
-            labels={"item": "report (page)"},
+            labels={"report": "1 Web page", "language": "English"},
         ),
         page_ru=report(
             get_page_path(FOLDER.page, "ru"),
-            category="1. Answer",
+            category=CATEGORIES["report"],
             caption="../../report/captions/study_ru.rst",
-            labels={"item": "report in Russian (page)"},
+            labels={"report": "1 Web page", "language": "Русский"},
         ),
         checksums=FOLDER.report_checksums,
     log:
@@ -262,7 +310,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        outline=pack(build_outline(STUDY)),
+        outline=lambda _: pack(build_outline(STUDY)),
         figures=RULES.list_figures(),
         code=get_script_digest("render_report"),
     message:

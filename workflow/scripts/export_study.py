@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.results.export_study import export_study
+from vlmeter.decision.export_study import export_study
 from vlmeter.results.outline import Outline
 from vlmeter.scripting import run_job, unpack
 

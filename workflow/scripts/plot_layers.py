@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
-from vlmeter.results.outline import LayersOutline
+from vlmeter.results.outline import LayersPlan
 from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_layers,
-    unpack(LayersOutline, snakemake.params.layers),
+    unpack(LayersPlan, snakemake.params.plan),
     Path(snakemake.input.layers),
     [Path(path) for path in snakemake.input.records],
     Path(snakemake.input.machine),

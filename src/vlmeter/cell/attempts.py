@@ -29,6 +29,8 @@ class Attempt:
     """UUIDs of the cell's GPUs that other processes had when it began."""
     timed_out_s: float | None = None
     """The limit under which the try ran out of time; None where it ended by itself."""
+    disturbed: bool = False
+    """Whether other work ran on the machine during the measurement."""
 
 
 def read_attempts(folder: Path) -> dict[tuple[str, str], Attempt]:
@@ -55,13 +57,15 @@ def choose_attempt_count(
     devices: list[str] | None,
     timeout_s: float,
     free: Collection[str] = (),
+    *,
+    remeasures: bool = False,
 ) -> int:
     """Return the number of the try that should stand behind a cell's outputs.
 
     A job whose number equals the stored one is at rest. `crashed` and `error` are tried again up
     to `max_attempts` times; `unavailable` when there is something that was not there before, it
     and `out_of_memory` when a GPU is free that others had; what ran out of time when it may take
-    longer now.
+    longer now. What was measured while other work disturbed it counts as what may end better.
 
     Args:
         last: The last try, if there was one.
@@ -72,13 +76,15 @@ def choose_attempt_count(
             as one that crashed is.
         timeout_s: How long a try may take now.
         free: UUIDs of the GPUs here that no other process has.
+        remeasures: Whether a disturbed measurement is tried again.
     """
     if last is None or last.key != key:
         return 1
     retried = RETRIED if devices is not None else RETRIED | {Status.UNAVAILABLE}
     if devices is None and last.taken:
         retried |= {Status.OUT_OF_MEMORY}
-    if last.status in retried and last.count < max_attempts:
+    was_disturbed = remeasures and last.disturbed and last.status == Status.OK
+    if (last.status in retried or was_disturbed) and last.count < max_attempts:
         return last.count + 1
     if last.timed_out_s is not None and timeout_s > last.timed_out_s:
         return last.count + 1

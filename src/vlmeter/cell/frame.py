@@ -65,15 +65,19 @@ def run_cell_job(
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             write_failure(Failure(Status.CRASHED, death.reason))
+    ended = read_json(status_file)
+    # Answers and layer profiles have no conditions.
+    conditions = ended.get("conditions")
     write_attempt(
         Path(attempt.note),
         Attempt(
             key=attempt.key,
             count=attempt.count,
-            status=str(read_json(status_file)["status"]),
+            status=str(ended["status"]),
             devices=devices.list_fingerprint(device, compiles=cell.optimization.needs_compiler),
             taken=sorted(taken),
             timed_out_s=timeout_s if death is not None and death.out_of_time else None,
+            disturbed=isinstance(conditions, dict) and bool(conditions.get("disturbed")),
         ),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmeter.machine.description import Machine
-from vlmeter.results.export_study import Exported
+from vlmeter.results.exported import Exported
 from vlmeter.results.numbers import DASH
 from vlmeter.results.summary_row import SummaryRow
 

@@ -14,7 +14,7 @@ from vlmeter.reporting.render_report import (
     render_prose,
 )
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.export_study import Exported, read_exported
+from vlmeter.results.exported import Exported, read_exported
 from vlmeter.results.matching import Matched, Pair, match_cells
 from vlmeter.results.study_differences import has_same_samples
 from vlmeter.results.summary_row import SummaryRow
@@ -111,8 +111,8 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     other = [pair for pair in both if pair.a.shape_digest != pair.b.shape_digest]
     if other:
         yield (
-            f"{len(other)} of {len(both)} cells did not get the same tokens in the same shapes in "
-            "both (marked *): their costs are of different work."
+            f"{len(other)} of {len(both)} settings did not get the same tokens in the same shapes "
+            "in both (marked *): their costs are of different work."
         )
     samples = [pair for pair in both if not has_same_samples(pair)]
     if samples:
@@ -122,7 +122,7 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
     renamed = sorted((model_a, model_b) for model_a, model_b in models if model_a != model_b)
     if renamed:
         names = ", ".join(f"{model_a} with {model_b}" for model_a, model_b in renamed)
-        yield f"Cells whose models have different names are compared by their other axes: {names}."
+        yield f"Models with different names are compared by the other axes of a setting: {names}."
     causes = {
         "a GPU was slowed down by heat or its supply": was_slowed,
         "other work ran on the machine": _was_disturbed_otherwise,
@@ -131,8 +131,8 @@ def _list_doubts(a: Exported, b: Exported, matched: Matched) -> Iterator[str]:
         affected = sum(was_affected(pair.a) or was_affected(pair.b) for pair in both)
         if affected:
             yield (
-                f"{affected} of {len(both)} cells were measured while {cause}, in one study or "
-                "both, which puts their costs in doubt."
+                f"{affected} of {len(both)} settings were measured while {cause}, in one study or "
+                "both, so their times and energies are unreliable."
             )
 
 
@@ -148,7 +148,7 @@ def _tabulate_statuses(pairs: Sequence[Pair]) -> Table | None:
     return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair in changed]),
-            TextColumn("Cell", [pair.label for pair in changed]),
+            TextColumn("Setting", [pair.label for pair in changed]),
             TextColumn("A", [_format_status(pair.a) for pair in changed]),
             TextColumn("B", [_format_status(pair.b) for pair in changed]),
         ]
@@ -168,7 +168,7 @@ def _tabulate_unmatched(matched: Matched) -> Table | None:
         [
             TextColumn("Only in", [letter for letter, _ in rows]),
             TextColumn("Data set", [row.dataset for _, row in rows]),
-            TextColumn("Cell", [row.cell for _, row in rows]),
+            TextColumn("Setting", [row.cell for _, row in rows]),
             TextColumn("How it ended", [_format_status(row) for _, row in rows]),
         ]
     )

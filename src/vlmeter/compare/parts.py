@@ -8,7 +8,7 @@ from statistics import fmean
 from vlmeter.metrics.drift import Changed
 from vlmeter.reporting.formats import format_difference
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.export_study import Exported
+from vlmeter.results.exported import Exported
 from vlmeter.results.matching import Pair
 from vlmeter.results.numbers import (
     DASH,
@@ -103,7 +103,9 @@ def _describe_repeatability(cost: Cost, a: Repeats, b: Repeats) -> tuple[str, ..
         for letter, devices in by_study.items()
         for device, repeats in devices.items()
     ]
-    return (f"Cells that repeat a computation vary by {', '.join(texts)} (standard deviation).",)
+    return (
+        f"Measurements that repeat a computation vary by {', '.join(texts)} (standard deviation).",
+    )
 
 
 def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
@@ -152,7 +154,7 @@ def _describe_method(figures: Sequence[Compared]) -> tuple[str, ...]:
     unpaired = sum(figure.how == UNPAIRED for figure in figures)
     if not unpaired:
         return ("Compared sample by sample (paired bootstrap).",)
-    which = "All cells" if unpaired == len(figures) else f"{unpaired} of {len(figures)} cells"
+    which = "All settings" if unpaired == len(figures) else f"{unpaired} of {len(figures)} settings"
     rest = "" if unpaired == len(figures) else "; the others sample by sample"
     return (
         f"{which} without pairing samples, which were not the same or whose scores are not in both "
@@ -171,7 +173,7 @@ def _tabulate(
     return build_table(
         [
             TextColumn("Data set", [pair.dataset for pair, _ in rows]),
-            TextColumn("Cell", [pair.label for pair, _ in rows]),
+            TextColumn("Setting", [pair.label for pair, _ in rows]),
             TextColumn(f"A{unit}", [format_value(figure.a) for _, figure in rows], numeric=True),
             TextColumn(f"B{unit}", [format_value(figure.b) for _, figure in rows], numeric=True),
             TextColumn("B less A [95 %]", differences, numeric=True),
@@ -213,7 +215,7 @@ def _count_verdicts(verdicts: Sequence[str]) -> str:
     words = sorted(dict.fromkeys(verdicts), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
     counts = {word: verdicts.count(word) for word in words}
     counted = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"{len(verdicts)} cell{'' if len(verdicts) == 1 else 's'}: {counted}"
+    return f"{len(verdicts)} setting{'' if len(verdicts) == 1 else 's'}: {counted}"
 
 
 def is_measured_in_both(pair: Pair) -> bool:

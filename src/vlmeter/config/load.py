@@ -28,21 +28,23 @@ RESERVED_NAMES = frozenset(
         "answer_shard",
         "export_study",
         "fetch_model",
+        "forest",
         "gather_shards",
         "judge_gates",
         "layers",
         "measure_control",
         "measure_costs",
         "note_machine",
-        "pareto",
+        "plot_forest",
         "plot_layers",
-        "plot_pareto",
         "plot_section",
+        "plot_tradeoff",
         "preprocess_images",
         "profile_layers",
         "render_report",
         "run_inference",
         "score_predictions",
+        "tradeoff",
     }
 )
 """Names of the workflow's rules, and of its figures that belong to no section.
@@ -145,7 +147,8 @@ def _format_problems(file: str, problems: list[str]) -> str:
 def _is_meant(problem: ErrorDetails) -> bool:
     """Say whether a problem is in the branch of a union that fits the form of the value."""
     branches = [part for part in problem["loc"] if isinstance(part, str)]
-    if any(part.startswith("literal[") for part in branches):
+    # A word or a number, where the union has a table beside it.
+    if any(part.startswith("literal[") or part.endswith(", float]") for part in branches):
         return not isinstance(problem["input"], dict)
     if problem["type"] == "model_type" and branches and _is_branch(branches[-1]):
         return False
@@ -232,6 +235,9 @@ def _find_broken_references(config: StudyConfig) -> Iterator[str]:
         for dataset in section.datasets:
             yield from _check_defined(f"{place}.datasets", dataset, config.datasets)
         yield from _find_broken_axes(config, place, section.datasets, section.fix, section.vary)
+    floors = config.decide.min_quality
+    for dataset in floors if isinstance(floors, dict) else ():
+        yield from _check_defined("decide.min_quality", dataset, config.datasets)
     if config.layers is not None:
         yield from _check_defined("layers.dataset", config.layers.dataset, config.datasets)
         for index, grid in enumerate(config.layers.grids):

@@ -9,6 +9,7 @@ from vlmeter.config.axes import Base, Fixed, Varied
 from vlmeter.config.base import Block, HubId, Name, Revision
 from vlmeter.config.countries import explain_country
 from vlmeter.config.dataset import DatasetConfig
+from vlmeter.config.decide import DecideConfig
 from vlmeter.config.gates import GateConfig
 from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
 
@@ -167,7 +168,14 @@ class MeasureConfig(Block):
         ge=1,
         description="A cell that takes longer is `crashed`; a higher limit tries it alone again.",
     )
-    max_attempts: int = Field(2, ge=1, description="Tries of a cell that crashed or hit a bug.")
+    max_attempts: int = Field(
+        2, ge=1, description="Tries of a cell that crashed, hit a bug or was disturbed."
+    )
+    remeasure_disturbed: bool = Field(
+        True,
+        description="Whether the next run measures a cell again during which other work ran on the "
+        "machine, until it was tried `max_attempts` times.",
+    )
     seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
     energy: EnergyConfig = Field(EnergyConfig(), description="How energy is measured.")
 
@@ -209,6 +217,9 @@ class StudyConfig(Block):
     )
     gates: list[GateConfig] = Field(
         [], description="Limits: where one is broken the run fails, after the report is written."
+    )
+    decide: DecideConfig = Field(
+        DecideConfig(), description="Limits that a recommended setting must keep."
     )
     measure: MeasureConfig = Field(MeasureConfig(), description="How things are measured.")
     report: ReportConfig = Field(ReportConfig(), description="What the report says about itself.")

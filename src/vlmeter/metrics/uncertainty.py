@@ -18,6 +18,8 @@ from vlmeter.metrics.base import Contributions, FloatArray, Statistic
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+_LARGEST_LOG = 600.0
+"""Of a ratio; that of a larger one may be no float."""
 _CHUNK_DRAWS = 1 << 20
 """Draws in memory at once: 8 MiB of indices and twice that of values."""
 
@@ -166,6 +168,33 @@ def compute_resampled_difference(
     return Difference(estimate, low, high)
 
 
+def measure_reach(
+    rounds: Sequence[float], repeat: Repeatability | None, confidence: float = CONFIDENCE
+) -> float | None:
+    """Return how far the mean of rounds may be off, as a natural logarithm.
+
+    It is the half width of a t interval: from the spread of the rounds, which run in one process,
+    or from what varies between processes, such as the memory layout and the clock rate, whichever
+    is wider.
+
+    Args:
+        rounds: positive rounds, at least one.
+        repeat: repeatability of such a mean; None if not estimated.
+        confidence: share of such intervals that contain the true value.
+
+    Returns:
+        None for a single round without repeatability, whose error cannot be estimated.
+    """
+    tail = (1 + confidence) / 2
+    reaches = []
+    if len(rounds) > 1:
+        relative_error = _compute_standard_error(tuple(rounds)) / fmean(rounds)
+        reaches.append(compute_t_quantile(tail, len(rounds) - 1) * relative_error)
+    if repeat is not None:
+        reaches.append(compute_t_quantile(tail, repeat.freedom) * repeat.deviation)
+    return max(reaches, default=None)
+
+
 def compare_rounds(
     a: Sequence[float],
     b: Sequence[float],
@@ -173,16 +202,15 @@ def compare_rounds(
     repeats: tuple[Repeatability, Repeatability] | None = None,
     confidence: float = CONFIDENCE,
 ) -> Difference:
-    """Return by how much the mean of rounds `a` exceeds that of `b`, with a t interval.
+    """Return by how much the mean of rounds `a` exceeds that of `b`, with an interval.
 
-    The interval within processes is Welch's, with its degrees of freedom rounded down. The rounds
-    of a cell run in the same process, so it misses what varies between processes, such as the
-    memory layout and the clock rate. With the repeatability of both cells there is an interval
-    between processes too, and the result has the wider of the two.
+    The interval is of the ratio of both means, so that no saving reaches 100 %: on the log scale
+    the two reaches add up as the legs of a right triangle (method of variance estimates recovery,
+    Zou and Donner, 2008).
 
     Args:
-        a: rounds of a cell.
-        b: rounds of another cell.
+        a: positive rounds of a cell.
+        b: positive rounds of another cell.
         repeats: repeatability of measurements like `a` and like `b`; None if not estimated.
         confidence: share of such intervals that contain the true difference.
 
@@ -191,19 +219,15 @@ def compare_rounds(
     """
     if not a or not b:
         raise ValueError("no round was measured")
-    estimate = fmean(a) - fmean(b)
-    half_widths = []
-    if len(a) > 1 and len(b) > 1:
-        parts = [
-            (_compute_standard_error(tuple(rounds)) ** 2, len(rounds) - 1) for rounds in (a, b)
-        ]
-        half_widths.append(_compute_half_width(parts, confidence))
-    if repeats is not None:
-        means = fmean(a), fmean(b)
-        half_widths.append(_compute_half_width_between_processes(means, repeats, confidence))
-    if not half_widths:
+    estimate, base = fmean(a) - fmean(b), fmean(b)
+    of_a, of_b = repeats or (None, None)
+    reach_a, reach_b = measure_reach(a, of_a, confidence), measure_reach(b, of_b, confidence)
+    if reach_a is None or reach_b is None:
         return Difference(estimate, None, None)
-    return Difference(estimate, estimate - max(half_widths), estimate + max(half_widths))
+    log_ratio, reach = math.log(fmean(a) / base), math.hypot(reach_a, reach_b)
+    low, high = (base * math.expm1(min(log_ratio + end, _LARGEST_LOG)) for end in (-reach, reach))
+    # Rounding must not move an end past the estimate.
+    return Difference(estimate, min(low, estimate), max(high, estimate))
 
 
 def pool_repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | None:
@@ -221,41 +245,6 @@ def pool_repeatability(groups: Sequence[Sequence[float]]) -> Repeatability | Non
         return None
     squares = math.fsum((log - fmean(group)) ** 2 for group in log_groups for log in group)
     return Repeatability(math.sqrt(squares / freedom), freedom)
-
-
-def _compute_half_width_between_processes(
-    means: tuple[float, float], repeats: tuple[Repeatability, Repeatability], confidence: float
-) -> float:
-    variances = [
-        (repeat.deviation * mean) ** 2 for repeat, mean in zip(repeats, means, strict=True)
-    ]
-    if repeats[0] == repeats[1]:
-        # Both share an estimate, so its own uncertainty does not average out.
-        return compute_t_quantile((1 + confidence) / 2, repeats[0].freedom) * math.sqrt(
-            sum(variances)
-        )
-    parts = [
-        (variance, repeat.freedom) for variance, repeat in zip(variances, repeats, strict=True)
-    ]
-    return _compute_half_width(parts, confidence)
-
-
-def _compute_half_width(parts: Sequence[tuple[float, int]], confidence: float) -> float:
-    """Return the half width of the t interval for a sum of independent parts.
-
-    Args:
-        parts: the variance of each part and its degrees of freedom.
-        confidence: as in `compute_difference`.
-    """
-    variance = math.fsum(part for part, _ in parts)
-    if variance == 0:
-        return 0.0
-    # By shares: the square of a tiny variance is none.
-    freedom = 1 / math.fsum((part / variance) ** 2 / degrees for part, degrees in parts)
-    # A value just below an integer, by rounding errors, must not lose a whole degree of freedom.
-    return compute_t_quantile((1 + confidence) / 2, math.floor(freedom + 1e-9)) * math.sqrt(
-        variance
-    )
 
 
 @lru_cache(maxsize=1 << 14)

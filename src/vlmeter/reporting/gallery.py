@@ -1,7 +1,7 @@
 """Builds the report's gallery: samples with the answers of some cells side by side."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +27,13 @@ from vlmeter.storage.typed import from_plain
 class ShownAnswer:
     """An answer and the cells that gave it."""
 
+    settings: tuple[str, ...]
     cells: str
+    """The settings as a text."""
     text: str
     score: str
+    grade: str
+    """right, partly, wrong or unscored."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class ShownDataset:
 
     title: str
     lead: str
+    metric: str
+    settings: tuple[str, ...]
+    """The settings whose answers are shown."""
     changes: tuple[str, ...]
     """A text per other cell on how its answers differ from the first cell's."""
     samples: tuple[ShownSample, ...]
@@ -102,11 +109,18 @@ def _build_dataset(block: CollectedDataset, outline: Outline, rows: Summary) -> 
         for cell in block.cells
     ]
     metric = translate(block.metric)
+    bounded = outline.datasets[block.dataset].task != "caption"
+
+    def grade(score: float | None) -> str:
+        return grade_answer(score, higher=block.higher_is_better, bounded=bounded)
+
     return ShownDataset(
         title=outline.datasets[block.dataset].label,
+        metric=metric,
+        settings=tuple(dict.fromkeys(names)),
         lead=say("gallery.lead", metric=metric, cell=names[0], count=len(block.samples)),
         changes=tuple(_describe_changes(block.cells, names)),
-        samples=tuple(_build_sample(sample, names) for sample in block.samples),
+        samples=tuple(_build_sample(sample, names, grade) for sample in block.samples),
     )
 
 
@@ -137,7 +151,20 @@ def _describe_changes(cells: Sequence[CollectedCell], names: Sequence[str]) -> I
         yield say("gallery.same", cells="; ".join(same), first=names[0], count=len(same))
 
 
-def _build_sample(sample: CollectedSample, names: Sequence[str]) -> ShownSample:
+def grade_answer(score: float | None, *, higher: bool, bounded: bool) -> str:
+    """Return how right an answer is; a score of captions has no upper bound that says so."""
+    if score is None:
+        return "unscored"
+    if higher:
+        best, worst = bounded and score >= 1, score <= 0
+    else:
+        best, worst = score <= 0, score >= 1
+    return "right" if best else "wrong" if worst else "partly"
+
+
+def _build_sample(
+    sample: CollectedSample, names: Sequence[str], grade: Callable[[float | None], str]
+) -> ShownSample:
     cells_by_answer: dict[CollectedAnswer, list[str]] = {}
     for name, answer in zip(names, sample.answers, strict=True):
         cells_by_answer.setdefault(answer, []).append(name)
@@ -149,9 +176,11 @@ def _build_sample(sample: CollectedSample, names: Sequence[str]) -> ShownSample:
         changed=sample.changed,
         answers=tuple(
             ShownAnswer(
+                settings=tuple(cells),
                 cells=_join_cells(cells, names),
                 text=_format_answer(answer.text),
                 score=format_number(answer.score),
+                grade=grade(answer.score),
             )
             for answer, cells in cells_by_answer.items()
         ),

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from vlmeter.errors import UserError, one_line
+from vlmeter.results.numbers import NumberStyle, use_style
 from vlmeter.source_file import CHECKOUT
 
 LANGUAGES = ("en", "ru")
@@ -64,9 +65,23 @@ def use_language(language: str, folder: Path = LOCALES) -> Iterator[None]:
     """Set the language of `say` within a `with` block, with the catalogues in `folder`."""
     token = _current.set((language, folder))
     try:
-        yield
+        with use_style(_read_style(language, folder)):
+            yield
     finally:
         _current.reset(token)
+
+
+def _read_style(language: str, folder: Path) -> NumberStyle:
+    messages = read_catalogue(language, folder).messages
+    return NumberStyle(
+        decimal=str(messages["number.decimal"]),
+        between=str(messages["number.between"]),
+        units={
+            key.removeprefix("unit."): str(text)
+            for key, text in messages.items()
+            if key.startswith("unit.")
+        },
+    )
 
 
 def get_language() -> str:

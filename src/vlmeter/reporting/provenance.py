@@ -12,7 +12,7 @@ from vlmeter.measure.energy.description import CpuSource, GpuSource, RamSource
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.numbers import DASH, format_quantity
+from vlmeter.results.numbers import DASH, format_quantity, write_decimals
 from vlmeter.results.outline import DatasetInfo, ModelInfo
 from vlmeter.results.summary_row import SummaryRow
 
@@ -210,6 +210,39 @@ def _tabulate_differing(apart: Mapping[tuple[str, str], Sequence[str]]) -> Table
     )
 
 
+def tabulate_sources(models: Sequence[ModelSource], datasets: Sequence[DatasetSource]) -> Table:
+    """Return the table of where models and data sets come from."""
+    sources: tuple[ModelSource | DatasetSource, ...] = (*models, *datasets)
+    missing, unstated = say("source.not_recorded"), say("source.not_stated")
+    return build_table(
+        [
+            TextColumn(say("source.name"), [source.label for source in sources]),
+            TextColumn(say("source.what"), [_name_kind(source) for source in sources]),
+            TextColumn(say("source.source"), [source.source for source in sources]),
+            TextColumn(say("source.revision"), [source.revision or missing for source in sources]),
+            TextColumn("SHA-256", [source.digest or missing for source in sources]),
+            TextColumn(say("source.licence"), [source.licence or unstated for source in sources]),
+        ]
+    )
+
+
+def _name_kind(source: ModelSource | DatasetSource) -> str:
+    if isinstance(source, DatasetSource):
+        return say("source.dataset", task=say(f"task.{source.task}"))
+    if source.parameters:
+        return say("source.model_of", parameters=format_quantity(source.parameters, ""))
+    return say("source.model")
+
+
+def describe_processors(machine: Machine) -> str:
+    """Return the machine's GPUs, or its CPU where it has none, in a few words."""
+    names = [gpu.name for gpu in machine.gpus]
+    if not names:
+        return _join_parts(machine.cpu.name, _format_cores(machine.cpu))
+    counts = Counter(names)
+    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())
+
+
 def list_machine_lines(machine: Machine) -> list[tuple[str, str]]:
     """Return the machine and its software as pairs of heading and text."""
     return [(heading, text) for heading, text in _describe_machine(machine) if text]
@@ -233,7 +266,11 @@ def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:
     grid = machine.energy.grid
     yield (
         say("machine.grid"),
-        say("machine.grid_factor", factor=f"{grid.kg_per_kwh:.3g}", source=translate(grid.source)),
+        say(
+            "machine.grid_factor",
+            factor=write_decimals(f"{grid.kg_per_kwh:.3g}"),
+            source=translate(grid.source),
+        ),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
 
 from vlmeter.machine.description import Machine
 from vlmeter.measure.result import SLOWDOWNS
@@ -26,20 +25,23 @@ from vlmeter.storage.files import read_json
 from vlmeter.storage.typed import from_plain
 
 _SHOWN = 3
+"""Machines or commits that are named."""
 _PLAIN_CHANGE = 0.2
 """A change of latency that nobody would call none, whatever the noise."""
-"""Machines or commits that are named."""
 _POWER_CAP = "sw_power_cap"
 """NVML's name for it, as the records have it."""
 _CARD_COUNT = re.compile(r"^\d+ x ")
 
 
-class Remark(NamedTuple):
-    """A sentence at the report's top."""
+@dataclass(frozen=True)
+class Remark:
+    """A sentence on how far the study can be trusted."""
 
     text: str
     warning: bool
-    """Whether figures are in doubt."""
+    """Whether values are in doubt."""
+    anchor: str = ""
+    """By which links of the page name it; empty where none does."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def describe_drift(
         if measurement.status != Status.OK or not measurement.rounds_s:
             status = get_status_label(measurement.status)
             reason = f": {measurement.reason}" if measurement.reason else ""
-            return Remark(say(f"drift.no_{which}", status=f"{status}{reason}"), warning=True)
+            return Remark(
+                say(f"drift.no_{which}", status=f"{status}{reason}"), warning=True, anchor="drift"
+            )
     repeatability = repeats.find("latency", base.cell.device) if base.cell else None
     difference = compare_rounds(
         control.rounds_s,
@@ -145,20 +149,22 @@ def describe_drift(
     )
     share = difference.as_share_of(fmean(base.rounds_s))
     if share.low is None or share.high is None:
-        return Remark(say("drift.one_round", times=times), warning=False)
+        return Remark(say("drift.one_round", times=times), warning=False, anchor="drift")
     ends = format_interval(share.low, share.high, format_signed_percent)
     change = f"{format_signed_percent(share.estimate)} {ends}"
     if difference.significant:
-        return Remark(say("drift.drifted", times=times, change=change), warning=True)
+        return Remark(
+            say("drift.drifted", times=times, change=change), warning=True, anchor="drift"
+        )
     # Noise that could hide such a change says nothing of a machine that stayed the same.
     unclear = abs(share.estimate) > _PLAIN_CHANGE
     key = "drift.unclear" if unclear else "drift.none"
-    return Remark(say(key, times=times, change=change), warning=unclear)
+    return Remark(say(key, times=times, change=change), warning=unclear, anchor="drift")
 
 
 def _describe_repeats(repeats: Repeats) -> Iterator[Remark]:
     """Say how well the same computation repeats, which every comparison allows for."""
-    for device, latency in repeats.latency.items():
+    for place, (device, latency) in enumerate(repeats.latency.items()):
         wrong, pairs = latency.false_differences, latency.pairs
         energy = repeats.find("energy", device)
         text = say(
@@ -171,9 +177,10 @@ def _describe_repeats(repeats: Repeats) -> Iterator[Remark]:
             pairs=pairs,
             wrong=wrong,
         )
-        yield Remark(text, warning=wrong > _count_false_by_chance(pairs))
+        anchor = "" if place else "repeatability"
+        yield Remark(text, warning=wrong > _count_false_by_chance(pairs), anchor=anchor)
     if not repeats.latency:
-        yield Remark(say("repeats.none"), warning=False)
+        yield Remark(say("repeats.none"), warning=False, anchor="repeatability")
 
 
 def _count_false_by_chance(pairs: int) -> int:
@@ -218,9 +225,11 @@ def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
         ),
         "doubt.not_steady": sum(row.latency_steady is False for row in measured),
     }
+    anchor = "disturbed"
     for key, count in counts.items():
         if count:
-            yield Remark(say(key, count=count, cells=len(measured)), warning=True)
+            yield Remark(say(key, count=count, cells=len(measured)), warning=True, anchor=anchor)
+            anchor = ""
 
 
 def was_slowed(row: SummaryRow) -> bool:

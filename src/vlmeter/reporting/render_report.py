@@ -1,8 +1,11 @@
 """Renders the report as Markdown and as a self-contained HTML file with the same content."""
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,9 +14,10 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.data.manifests import read_samples_manifest
-from vlmeter.escaping import markdown, printable
+from vlmeter.escaping import markdown, printable, script_json
 from vlmeter.machine.description import read_machine
-from vlmeter.reporting.figures.inline_svg import inline_svg
+from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
+from vlmeter.reporting.figures.vega_script import read_vega_script
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.gates import describe_gates
@@ -24,16 +28,13 @@ from vlmeter.reporting.language import (
     get_language,
     get_page_path,
     say,
-    translate_parts,
     use_language,
 )
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
-from vlmeter.reporting.provenance import list_machine_lines
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
 from vlmeter.results.gates import Judgement
-from vlmeter.results.numbers import format_percent, format_quantity
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
@@ -42,7 +43,8 @@ from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
 TEMPLATES = CHECKOUT / "report/templates"
-_PROSE = "_prose.md.j2"
+_SCRIPTS = ("charts.js", "decide.js", "page.js")
+"""What runs in the page, in this order."""
 
 
 def render_report(
@@ -76,8 +78,8 @@ def render_report(
         repeatability_json: How well costs repeat between processes.
         layer_records: The JSON beside each layer profile's table.
         machine_json: Hardware and software.
-        figures: SVG files by section name, `layers` and `pareto`; `get_figure_path` gives the
-            paths of those in other languages.
+        figures: SVG files by section name, `layers`, `tradeoff` and `forest`; `get_figure_path`
+            gives the paths of those in other languages.
         report_md: Output; refers to the figures by relative paths.
         study_html: Output; holds the figures.
         templates: Folder of the templates.
@@ -108,6 +110,7 @@ def render_report(
             results = StudyResults(
                 summary=summary,
                 differences=differences,
+                repeats=repeats,
                 profiles=read_profiles(outline.layers, layer_rows, layer_records),
                 manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
@@ -116,59 +119,72 @@ def render_report(
                     *(() if judgement is None else describe_gates(judgement)),
                     *list_remarks(list(summary.values()), machine, repeats, repeated, first),
                 ),
+                machine=machine,
+                summary_csv=summary_csv,
             )
-            content = _Content(build_page(outline, results), list_machine_lines(machine))
+            page = build_page(outline, results)
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
-            _write_markdown(get_page_path(report_md, language), templates, content, drawn, links)
-            _write_page(get_page_path(study_html, language), templates, content, drawn, pictures)
+            _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
+            _write_page(get_page_path(study_html, language), templates, page, drawn, pictures)
     pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What both forms of the report hold."""
-
-    page: Page
-    machine: list[tuple[str, str]]
-    """Headings and texts about the machine."""
-
-
 def _write_markdown(
     report_md: Path,
     templates: Path,
-    content: _Content,
+    page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
     links = {name: _link(path, report_md.parent) for name, path in figures.items()}
     template = make_markdown_environment(templates).get_template("report.md.j2")
-    write_text(report_md, template.render(**vars(content), figures=links, pictures=pictures))
+    write_text(report_md, template.render(page=page, figures=links, pictures=pictures))
 
 
 def _write_page(
     study_html: Path,
     templates: Path,
-    content: _Content,
+    page: Page,
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
-    prose = make_markdown_environment(templates).get_template(_PROSE).render(**vars(content))
     template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(
-            **vars(content),
-            figures=_inline_figures(figures, content.page),
+            page=page,
+            figures=_inline_figures(figures, page),
             pictures=pictures,
-            prose=render_prose(prose),
+            scripts=[_make_script(text) for text in _list_scripts(templates, figures)],
             language=get_language(),
             languages={name: _link_language(study_html, name) for name in LANGUAGES},
         ),
     )
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of the page."""
+
+    text: Markup
+    source: str
+    """By which the page's content security policy allows it, and no other."""
+
+
+def _list_scripts(templates: Path, figures: Mapping[str, Path]) -> Iterator[str]:
+    if figures:
+        yield read_vega_script()
+    for name in _SCRIPTS:
+        yield (templates / name).read_text(encoding="utf-8")
+
+
+def _make_script(text: str) -> Script:
+    digest = b64encode(sha256(text.encode()).digest()).decode()
+    return Script(Markup(text), f"'sha256-{digest}'")  # nosec B704
 
 
 def _link_language(study_html: Path, name: str) -> str:
@@ -181,11 +197,11 @@ def _link(figure: Path, folder: Path) -> str:
     return quote(Path(os.path.relpath(figure, folder)).as_posix())
 
 
-def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup]:
+def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, InlineFigure]:
     titles = {section.name: section.title for section in page.sections}
-    titles |= {"layers": say("layers.title"), "pareto": say("pareto.title")}
+    titles |= {name: say(f"{name}.title") for name in ("layers", "tradeoff", "forest")}
     return {
-        name: inline_svg(path, f"fig-{make_anchor(name)}", printable(titles[name]))
+        name: inline_figure(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
 
@@ -193,6 +209,12 @@ def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Markup
 def render_prose(text: str) -> Markup:
     """Return prose of the templates as HTML; HTML tags in it stay text."""
     rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return Markup(rendered)  # nosec B704
+
+
+def _render_line(text: str) -> Markup:
+    """Return a line of the catalogue's Markdown as HTML; HTML tags in it stay text."""
+    rendered = MarkdownIt("commonmark", {"html": False}).renderInline(text)
     return Markup(rendered)  # nosec B704
 
 
@@ -208,7 +230,7 @@ def make_markdown_environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say, "prose": _say_prose, "recorded_parts": translate_parts}
+    environment.globals |= {"say": say}
     return environment
 
 
@@ -223,23 +245,21 @@ def make_html_environment(templates: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= _FILTERS
+    environment.filters |= {
+        "prose": _render_line,
+        "json": lambda value: json.dumps(value, ensure_ascii=False),
+        "packed": Markup,
+        "script_json": lambda value: Markup(script_json(value)),  # nosec B704
+        **_FILTERS,
+    }
     environment.globals |= {"say": say}
     return environment
 
 
 _FILTERS = {
-    "percent": format_percent,
-    "quantity": format_quantity,
     "anchor": make_anchor,
     "status": get_status_label,
 }
-
-
-def _say_prose(key: str, **values: object) -> Markup:
-    """Return a catalogue text as Markdown, with its values escaped."""
-    text = say(key, **{name: markdown(str(value)) for name, value in values.items()})
-    return Markup(text)  # nosec B704
 
 
 def _escape_markdown(value: object) -> object:

@@ -8,7 +8,7 @@ from vlmeter.reporting.language import say
 from vlmeter.results.outline import Labels
 from vlmeter.results.summary_row import SummaryRow
 
-_WITH_WORD = frozenset(axis.name for axis in AXES if axis.is_number)
+_WITH_WORD = frozenset(axis.name for axis in AXES if axis.is_number) | {"prompt", "image_input"}
 """Axes whose bare values need a word beside them."""
 
 
@@ -21,8 +21,8 @@ def format_axis_value(axis: str, value: object) -> str:
 
 
 def format_values(values: Mapping[str, str | int]) -> str:
-    """Return values of axes, e.g. `batch 4, 224 px`."""
-    return ", ".join(format_axis_value(axis, value) for axis, value in values.items())
+    """Return values of axes, e.g. `batch 4 · 224 px`."""
+    return " · ".join(format_axis_value(axis, value) for axis, value in values.items())
 
 
 def format_axes(cell: Axes | SummaryRow, names: Iterable[str]) -> str:
@@ -42,7 +42,7 @@ def format_group_title(labels: Labels, dataset: str, model: str) -> str:
 
 
 def format_setting(row: SummaryRow, base: Axes) -> str:
-    """Return the axis values that differ from the base config, e.g. `batch 16, 448 px`."""
+    """Return the axis values that differ from the base config, e.g. `batch 16 · 448 px`."""
     axes = [axis for axis in list_changed_axes(row, base) if axis != "model"]
     # The number format follows from the device.
     if "device" in axes and "dtype" in axes:

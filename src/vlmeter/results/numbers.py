@@ -1,14 +1,46 @@
-"""Formats numbers and quantities, in every language alike."""
+"""Formats numbers and quantities, in the style of a language; without one, as in English."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 DASH = "\u2013"
 """Stands where there is no figure."""
 
 _PREFIXES = (("n", 1e-9), ("µ", 1e-6), ("m", 1e-3), ("", 1.0), ("k", 1e3), ("M", 1e6), ("G", 1e9))
 _LARGE = (("T", 1e12), ("P", 1e15), ("E", 1e18))
+
+
+@dataclass(frozen=True)
+class NumberStyle:
+    """How a language writes numbers."""
+
+    decimal: str = "."
+    between: str = ", "
+    """Stands between the ends of an interval."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """Its symbols of units; a unit that is not among them stays as it is."""
+
+
+_ENGLISH = NumberStyle()
+_style: ContextVar[NumberStyle] = ContextVar("number_style", default=_ENGLISH)
+
+
+@contextmanager
+def use_style(style: NumberStyle) -> Iterator[None]:
+    """Write numbers in a style within a `with` block."""
+    token = _style.set(style)
+    try:
+        yield
+    finally:
+        _style.reset(token)
+
+
+def write_decimals(text: str) -> str:
+    """Return a number that Python wrote with the decimal sign of the current style."""
+    return text.replace(".", _style.get().decimal)
 
 
 @dataclass(frozen=True)
@@ -21,16 +53,19 @@ class Scale:
     @classmethod
     def of(cls, values: Iterable[float | None], unit: str) -> "Scale":
         """Choose the prefix by the median of the figures, so that few need many digits."""
+        symbols = _style.get().units
         sizes = sorted(abs(value) for value in values if value)
         if not sizes:
-            return cls(unit, 1.0)
+            return cls(symbols.get(unit, unit), 1.0)
         middle = sizes[(len(sizes) - 1) // 2]
         prefixes = _PREFIXES if unit == "s" else (*_PREFIXES, *_LARGE)
         for prefix, factor in reversed(prefixes):
             # Seconds take no larger prefix: kiloseconds are uncommon.
             if middle >= factor and not (unit == "s" and factor > 1):
-                return cls(f"{prefix}{unit}", factor)
-        return cls(f"{prefixes[0][0]}{unit}", prefixes[0][1])
+                name = f"{prefix}{unit}"
+                return cls(symbols.get(name, name), factor)
+        name = f"{prefixes[0][0]}{unit}"
+        return cls(symbols.get(name, name), prefixes[0][1])
 
     def format(self, value: float | None) -> str:
         """Return a figure in this unit, without it."""
@@ -45,8 +80,8 @@ def format_number(value: float | None) -> str:
         return "0"
     size = math.floor(math.log10(abs(float(f"{value:.3g}"))))
     if size >= 6 or size < -4:
-        return f"{value:.2e}"
-    return f"{value:.{max(0, 2 - size)}f}"
+        return write_decimals(f"{value:.2e}")
+    return write_decimals(f"{value:.{max(0, 2 - size)}f}")
 
 
 def format_quantity(value: float | None, unit: str) -> str:
@@ -68,7 +103,7 @@ def format_interval(
     """Return the ends of an interval in brackets, or nothing where there is none."""
     if low is None or high is None:
         return ""
-    return f"[{format_value(low)}, {format_value(high)}]"
+    return f"[{format_value(low)}{_style.get().between}{format_value(high)}]"
 
 
 def format_with_interval(
@@ -85,7 +120,9 @@ def format_percent(share: float | None) -> str:
     """Return a share as a percentage."""
     if share is None:
         return DASH
-    return "<0.1 %" if 0 < share < 0.001 else f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %"
+    if 0 < share < 0.001:
+        return write_decimals("<0.1 %")
+    return write_decimals(f"{share * 100:.{1 if abs(share) < 0.1 else 0}f} %")
 
 
 def format_signed(value: float) -> str:
@@ -94,6 +131,12 @@ def format_signed(value: float) -> str:
 
 
 def format_signed_percent(share: float) -> str:
-    """Return a share as a percentage with its sign."""
+    """Return a share as a percentage with its sign; from the double on, as a factor: `4.8×`."""
+    if share >= 1:
+        factor = 1 + share
+        form = f".{1 if factor < 10 else 0}f" if factor < 1e6 else ".1e"
+        return write_decimals(f"{factor:{form}}×")
     digits = 1 if abs(share) < 0.1 else 0
-    return f"{share * 100:+.{digits}f} %" if round(share * 100, digits) else "0 %"
+    if not round(share * 100, digits):
+        return "0 %"
+    return write_decimals(f"{share * 100:+.{digits}f} %")

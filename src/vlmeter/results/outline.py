@@ -1,9 +1,10 @@
 """What a study consists of: what its tables, figures and pages need to know of its config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vlmeter.axes import Axes
+from vlmeter.results.limits import StudyLimits
 from vlmeter.storage.layout import CellKey
 
 
@@ -111,6 +112,8 @@ class Outline:
     layers: LayersOutline | None
     measure: dict[str, Any]
     """The settings of the measurement, as the config writes them."""
+    limits: StudyLimits = field(default_factory=StudyLimits)
+    """What the config asks of the setting that is chosen."""
 
     @property
     def labels(self) -> Labels:
@@ -131,12 +134,29 @@ class SectionPlan:
 
 
 @dataclass(frozen=True)
-class ParetoPlan:
-    """What the figure of quality against cost shows."""
+class TradeoffPlan:
+    """What the figure of latency against throughput shows."""
 
     base: Axes
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class ForestPlan:
+    """What the figure of what each knob does shows."""
+
     references: References
     labels: Labels
+
+
+@dataclass(frozen=True)
+class LayersPlan:
+    """What the figure of the layer profiles shows."""
+
+    layers: LayersOutline | None
+    """None where the study has none."""
+    dataset: str
+    """Label of the data set that was profiled, empty without one."""
 
 
 @dataclass(frozen=True)

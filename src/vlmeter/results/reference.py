@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 
 from vlmeter.results.columns import Column
-from vlmeter.results.export_study import KEYS, LAYOUT, TABLES
+from vlmeter.results.exported import KEYS, LAYOUT, TABLES
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import write_text
 

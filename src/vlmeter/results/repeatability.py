@@ -28,6 +28,9 @@ from vlmeter.storage.typed import from_plain
 Cost = Literal["latency", "energy"]
 COSTS: tuple[Cost, ...] = ("latency", "energy")
 """The costs that are measured in rounds."""
+Repeated = Literal["latency", "energy", "generation"]
+REPEATED: tuple[Repeated, ...] = (*COSTS, "generation")
+"""What repeated computations show the repeatability of; a generation has no rounds."""
 
 SAME_COMPUTATION = ("dataset", *(axis.name for axis in AXES if not axis.acts_through_input))
 """Columns that are equal where cells compute the same, beside the shapes that they are fed."""
@@ -62,12 +65,15 @@ class Repeats:
 
     latency: dict[str, DeviceRepeats] = field(default_factory=dict)
     energy: dict[str, DeviceRepeats] = field(default_factory=dict)
+    generation: dict[str, DeviceRepeats] = field(default_factory=dict)
+    """Of the seconds per sample."""
 
-    def of_cost(self, cost: Cost) -> dict[str, DeviceRepeats]:
+    def of_cost(self, cost: Repeated) -> dict[str, DeviceRepeats]:
         """Return how well a cost repeats, by device."""
-        return self.latency if cost == "latency" else self.energy
+        by_device: dict[str, DeviceRepeats] = getattr(self, cost)
+        return by_device
 
-    def find(self, cost: Cost, device: str) -> Repeatability | None:
+    def find(self, cost: Repeated, device: str) -> Repeatability | None:
         """Return how well a cost repeats; None where it was not repeated on the device."""
         repeats = self.of_cost(cost).get(device)
         return None if repeats is None else repeats.repeatability
@@ -99,6 +105,13 @@ def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
         return None
     is_sound = all(isinstance(seconds, int | float) and seconds > 0 for seconds in rounds)
     return rounds if is_sound else None
+
+
+def list_repeated(row: SummaryRow, cost: Repeated) -> list[float] | None:
+    """Return the rounds of a cost; of a generation its single time per sample."""
+    if cost != "generation":
+        return get_rounds(row, cost)
+    return [1 / row.samples_per_s] if row.samples_per_s else None
 
 
 def compute_cost_difference(
@@ -140,15 +153,24 @@ def group_same_computations(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]
 
 
 def describe_repeats(rows: Iterable[SummaryRow]) -> Repeats:
-    """Return how well the costs of a study repeat."""
+    """Return how well the costs of a study repeat on each device.
+
+    Disturbed measurements say nothing about those that were not, so they count only on a device
+    where nothing else was repeated.
+    """
     groups = group_same_computations(rows)
-    return Repeats(**{cost: _describe_cost(groups, cost) for cost in COSTS})
+    calm = [[row for row in group if not row.disturbed] for group in groups]
+    return Repeats(
+        **{cost: _describe_cost(groups, cost) | _describe_cost(calm, cost) for cost in REPEATED}
+    )
 
 
-def _describe_cost(groups: Sequence[Sequence[SummaryRow]], cost: Cost) -> dict[str, DeviceRepeats]:
+def _describe_cost(
+    groups: Sequence[Sequence[SummaryRow]], cost: Repeated
+) -> dict[str, DeviceRepeats]:
     by_device: dict[str, list[list[list[float]]]] = {}
     for group in groups:
-        repeated = [rounds for row in group if (rounds := get_rounds(row, cost))]
+        repeated = [rounds for row in group if (rounds := list_repeated(row, cost))]
         if len(repeated) > 1:
             by_device.setdefault(group[0].device, []).append(repeated)
     return {device: _describe_device(repeated) for device, repeated in by_device.items()}

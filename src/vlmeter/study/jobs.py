@@ -247,6 +247,7 @@ class Jobs:
             self._list_fingerprint(cell.axes.device, compiles=cell.optimization.needs_compiler),
             self._study.config.measure.timeout_s,
             () if self._elsewhere else self._gpus.free,
+            remeasures=self._study.config.measure.remeasure_disturbed,
         )
         note = self._study.folder.attempt(kind, cell.dataset, name)
         return {**params, "attempt": vars(JobAttempt(count, key, str(note)))}

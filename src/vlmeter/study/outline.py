@@ -4,20 +4,24 @@ from dataclasses import fields
 from functools import cache
 
 from vlmeter.config.dataset import DataSourceConfig
-from vlmeter.config.schema import ModelSourceConfig
+from vlmeter.config.schema import ModelSourceConfig, StudyConfig
+from vlmeter.escaping import one_line
+from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
+    ForestPlan,
     GalleryPlan,
     LayersOutline,
+    LayersPlan,
     ModelInfo,
     Outline,
-    ParetoPlan,
     PlacedCell,
     ProfiledCell,
     References,
     SectionGrid,
     SectionOutline,
     SectionPlan,
+    TradeoffPlan,
 )
 from vlmeter.study.study import Section, SectionCell, Study
 
@@ -55,7 +59,17 @@ def build_outline(study: Study) -> Outline:
         sections=tuple(_build_section(section) for section in study.sections),
         layers=_build_layers(study),
         measure=config.measure.model_dump(mode="json"),
+        limits=_list_limits(config),
     )
+
+
+def _list_limits(config: StudyConfig) -> StudyLimits:
+    asked = config.decide
+    floors = asked.min_quality
+    if not isinstance(floors, dict):
+        floors = dict.fromkeys(config.datasets, floors)
+    costs = asked.model_dump(exclude={"min_quality"})
+    return StudyLimits(min_quality=floors, **costs)
 
 
 def plan_section_figure(study: Study, name: str) -> SectionPlan:
@@ -65,10 +79,33 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
     return SectionPlan(SectionGrid(**grid), build_outline(study).labels.datasets)
 
 
-def plan_pareto_figure(study: Study) -> ParetoPlan:
-    """Return what the figure of quality against cost shows."""
+def name_section_figure(study: Study, name: str) -> str:
+    """Return a section's number, title and data sets, as a list of figures names it."""
+    labels = build_outline(study).labels.datasets
+    names = [section.name for section in study.sections]
+    section = study.section(name)
+    datasets = ", ".join(labels[dataset] for dataset in section.datasets)
+    number = str(names.index(name) + 1).zfill(len(str(len(names))))
+    return one_line(f"{number} {section.title} · {datasets}")
+
+
+def plan_tradeoff_figure(study: Study) -> TradeoffPlan:
+    """Return what the figure of latency against throughput shows."""
     outline = build_outline(study)
-    return ParetoPlan(outline.base, outline.references, outline.labels)
+    return TradeoffPlan(outline.base, outline.labels)
+
+
+def plan_forest_figure(study: Study) -> ForestPlan:
+    """Return what the figure of what each knob does shows."""
+    outline = build_outline(study)
+    return ForestPlan(outline.references, outline.labels)
+
+
+def plan_layers_figure(study: Study) -> LayersPlan:
+    """Return what the figure of the layer profiles shows."""
+    outline = build_outline(study)
+    layers = outline.layers
+    return LayersPlan(layers, outline.labels.datasets[layers.dataset] if layers else "")
 
 
 def plan_gallery(study: Study) -> GalleryPlan:

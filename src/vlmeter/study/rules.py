@@ -261,7 +261,7 @@ class Rules:
 
     def list_figures(self) -> dict[str, str]:
         """Return the figures in English by name."""
-        names = ["pareto", *(section.name for section in self._study.sections)]
+        names = ["tradeoff", "forest", *(section.name for section in self._study.sections)]
         if self._study.layer_cells:
             names.append("layers")
         return {name: str(self._folder.figure(name)) for name in names}

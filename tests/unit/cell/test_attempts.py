@@ -8,12 +8,14 @@ from vlmeter.cell.attempts import Attempt, read_attempts, write_attempt
 GPU, OTHER_GPU = "GPU-1", "GPU-2"
 
 
-def tried(status, count=1, key="k", devices=(), taken=()):
-    return Attempt(key, count, status, list(devices), list(taken))
+def tried(status, count=1, key="k", devices=(), taken=(), disturbed=False):
+    return Attempt(key, count, status, list(devices), list(taken), disturbed=disturbed)
 
 
-def choose(last, key, max_attempts, devices, timeout_s=60, free=()):
-    return attempts.choose_attempt_count(last, key, max_attempts, devices, timeout_s, free)
+def choose(last, key, max_attempts, devices, timeout_s=60, free=(), remeasures=True):
+    return attempts.choose_attempt_count(
+        last, key, max_attempts, devices, timeout_s, free, remeasures=remeasures
+    )
 
 
 def test_the_first_try_is_number_one():
@@ -79,6 +81,22 @@ def test_what_others_could_not_spoil_rests(status):
 
 def test_a_crash_does_not_wait_for_devices():
     assert choose(tried("crashed", 2, devices=[GPU]), "k", 2, [GPU, OTHER_GPU]) == 2
+
+
+def test_a_disturbed_cell_is_measured_again_up_to_the_limit_and_then_rests():
+    assert choose(tried("ok", 1, disturbed=True), "k", 2, []) == 2
+    assert choose(tried("ok", 2, disturbed=True), "k", 2, []) == 2
+    assert choose(tried("ok", 2, disturbed=True), "k", 3, None) == 3
+    assert choose(tried("ok", 2, disturbed=False), "k", 3, []) == 2
+
+
+def test_a_disturbed_cell_rests_where_the_config_says_so():
+    assert choose(tried("ok", 1, disturbed=True), "k", 2, [], remeasures=False) == 1
+
+
+@pytest.mark.parametrize("status", ["unsupported", "out_of_memory"])
+def test_what_did_not_end_well_is_not_tried_again_for_having_been_disturbed(status):
+    assert choose(tried(status, 1, disturbed=True), "k", 2, []) == 1
 
 
 def out_of_time(limit_s, count):

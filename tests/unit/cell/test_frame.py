@@ -63,7 +63,21 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
         "devices": [],
         "taken": [],
         "timed_out_s": None,
+        "disturbed": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("conditions", "disturbed"),
+    [
+        ({"disturbed": True}, True),
+        ({"disturbed": False}, False),
+        ({"conditions_reason": "r"}, False),
+    ],
+)
+def test_the_note_says_whether_the_measurement_was_disturbed(cell_job, conditions, disturbed):
+    _, note, _ = cell_job(f"write_json(status, {{'status': 'ok', 'conditions': {conditions}}})")
+    assert note["disturbed"] is disturbed
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.results.export_study import read_exported
+from vlmeter.results.exported import read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.study_differences import compare_cost, compare_quality
@@ -80,7 +80,7 @@ def test_a_latency_beyond_the_noise_is_a_difference(page) -> None:
     assert same["B less A [95 %]"] == "equal"
     assert re.fullmatch(r"\+50 % \[\+4\d %, \+5\d %\]", slow["B less A [95 %]"])
     assert find_part(page, "Latency").verdict.startswith(
-        "19 cells: 16 more in B, 3 equal; together B takes 1.4"
+        "19 settings: 16 more in B, 3 equal; together B takes 1.4"
     )
 
 
@@ -97,7 +97,7 @@ def test_rounds_that_differ_within_their_spread_are_no_difference(
     latency_part = find_part(
         build_compare_page(read_exported(first), read_exported(other)), "Latency"
     )
-    assert latency_part.verdict.startswith("19 cells: 19 within the noise")
+    assert latency_part.verdict.startswith("19 settings: 19 within the noise")
     assert all("no difference [-" in row[4] for row in latency_part.table.rows)
 
 
@@ -154,7 +154,7 @@ def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: P
     report = build_compare_page(a, b)
     assert any("The samples are not the same (textvqa)" in doubt for doubt in report.doubts)
     (note,) = find_part(report, "Word error rate").notes
-    assert note.startswith("8 of 19 cells without pairing samples")
+    assert note.startswith("8 of 19 settings without pairing samples")
     pairs = {(pair.dataset, pair.label): pair for pair in match_cells(a.rows, b.rows).pairs}
     paired = compare_quality(
         pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a.folder, b.folder
@@ -176,8 +176,8 @@ def test_a_study_without_its_cells_is_compared_by_its_intervals(
     shutil.copy(first / "study.json", tmp_path)
     report = build_compare_page(read_exported(first), read_exported(tmp_path))
     (note,) = find_part(report, "Word error rate").notes
-    assert note.startswith("All cells without pairing samples")
-    assert find_part(report, "Latency").verdict == "19 cells: 19 equal"
+    assert note.startswith("All settings without pairing samples")
+    assert find_part(report, "Latency").verdict == "19 settings: 19 equal"
 
 
 def test_damaged_scores_are_named(first: Path, tmp_path: Path, capsys) -> None:
@@ -254,8 +254,8 @@ def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Pa
     other = make_finished(tmp_path / "b", disturb)
     report = build_compare_page(read_exported(first), read_exported(other))
     assert report.doubts == tuple(
-        f"1 of 19 cells were measured while {cause}, in one study or both, which puts their costs "
-        "in doubt."
+        f"1 of 19 settings were measured while {cause}, in one study or both, so their times and "
+        "energies are unreliable."
         for cause in (
             "a GPU was slowed down by heat or its supply",
             "other work ran on the machine",
@@ -272,7 +272,7 @@ def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
         read_exported(first), read_exported(make_finished(tmp_path / "b", lengthen_input))
     )
     assert any(
-        doubt.startswith("1 of 19 cells did not get the same tokens") for doubt in report.doubts
+        doubt.startswith("1 of 19 settings did not get the same tokens") for doubt in report.doubts
     )
     marks = {row[1]: row[-1] for row in find_part(report, "Latency").table.rows}
     assert marks.pop(BASE[1]) == "* other"
@@ -322,7 +322,9 @@ def test_a_study_does_not_differ_from_itself(first: Path) -> None:
     assert report.differing is None
     assert report.statuses is None
     assert report.doubts == ()
-    assert {re.sub(r"^\d+ cells: \d+ ", "", verdict) for _, verdict in report.verdicts} == {"equal"}
+    assert {re.sub(r"^\d+ settings: \d+ ", "", verdict) for _, verdict in report.verdicts} == {
+        "equal"
+    }
 
 
 class _Outline(HTMLParser):

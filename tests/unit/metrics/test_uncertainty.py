@@ -14,6 +14,7 @@ from vlmeter.metrics.uncertainty import (
     bootstrap,
     compare_rounds,
     compute_difference,
+    measure_reach,
     pool_repeatability,
 )
 
@@ -111,14 +112,27 @@ def test_a_difference_is_significant_only_if_its_interval_excludes_zero():
     assert not Difference(1.0, 0.0, 2.0).significant
 
 
-def test_welch_has_the_pooled_freedom_for_equal_spreads():
-    result = compare_rounds([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
-    half_width = compute_t_quantile(0.975, 4) * math.sqrt(2 / 3)
-    assert (result.estimate, result.low, result.high) == pytest.approx(
-        (-1, -1 - half_width, -1 + half_width)
-    )
+def test_the_interval_of_a_ratio_has_the_reaches_of_both_as_legs():
+    rounds = [9.0, 10.0, 11.0], [18.0, 20.0, 22.0]
+    # The standard error of both is 1 / sqrt(3) of 10, and t of two degrees of freedom is 4.303.
+    reach = 4.302653 * 0.1 / math.sqrt(3)
+    assert measure_reach(rounds[0], None) == pytest.approx(reach)
+    result = compare_rounds(*rounds)
+    ends = [20 * (0.5 * math.exp(sign * math.hypot(reach, reach)) - 1) for sign in (-1, 1)]
+    assert (result.estimate, result.low, result.high) == pytest.approx((-10, *ends))
     constant = compare_rounds([1.0, 1.0], [2.0, 2.0])
     assert (constant.low, constant.high, constant.significant) == (-1.0, -1.0, True)
+
+
+def test_no_saving_reaches_the_whole_however_wide_its_interval_is():
+    noisy = Repeatability(3.0, 1)
+    share = compare_rounds([1.0], [3.0], repeats=(noisy, noisy)).as_share_of(3.0)
+    assert -1 <= share.low < share.estimate < share.high
+    assert share.high > 1e6
+    assert not share.significant
+    # So wide that its upper end would be no float.
+    wider = Repeatability(300.0, 1)
+    assert math.isfinite(compare_rounds([1.0], [3.0], repeats=(wider, wider)).high)
 
 
 def test_paired_a_a_runs_show_at_most_five_percent_false_differences():
@@ -188,8 +202,9 @@ def test_repeatability_is_the_pooled_deviation_within_computations():
 def test_each_cell_has_a_repeatability_of_its_own():
     exact, variable = Repeatability(0.0, 10), Repeatability(0.1, 2)
     result = compare_rounds([2.0], [1.0], repeats=(exact, variable))
-    half_width = compute_t_quantile(0.975, 2) * 0.1
-    assert (result.low, result.high) == pytest.approx((1 - half_width, 1 + half_width))
+    reach = compute_t_quantile(0.975, 2) * 0.1
+    ends = [2 * math.exp(sign * reach) - 1 for sign in (-1, 1)]
+    assert (result.low, result.high) == pytest.approx(ends)
 
 
 def test_the_wider_of_the_two_intervals_counts():

@@ -14,6 +14,7 @@ from vlmeter.metrics.uncertainty import (
     bootstrap,
     compare_rounds,
     compute_difference,
+    measure_reach,
     pool_repeatability,
 )
 
@@ -89,14 +90,17 @@ def test_another_unit_of_the_rounds_is_another_unit_of_the_interval(a, b, repeat
 
 @given(ROUNDS, ROUNDS, st.none() | st.tuples(REPEATS, REPEATS), st.randoms())
 @FEW
-def test_the_order_of_rounds_does_not_matter_and_the_order_of_cells_is_the_sign(
+def test_the_order_of_rounds_does_not_matter_and_that_of_cells_inverts_the_ratio(
     a, b, repeats, random
 ):
     plain = compare_rounds(a, b, repeats=repeats)
     shuffled = compare_rounds(random.sample(a, len(a)), random.sample(b, len(b)), repeats=repeats)
     assert shuffled == plain
     swapped = compare_rounds(b, a, repeats=None if repeats is None else repeats[::-1])
-    assert (swapped.low, swapped.high) == (-plain.high, -plain.low)
+    # Of ratios: what is twice as much one way is half as much the other way.
+    ratios = [1 + end / np.mean(b) for end in (plain.low, plain.high)]
+    inverse = [1 + end / np.mean(a) for end in (swapped.high, swapped.low)]
+    assert ratios == pytest.approx([1 / ratio for ratio in inverse], rel=1e-6)
 
 
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=20), KINDS)
@@ -171,30 +175,26 @@ def test_worse_repeatability_of_either_cell_or_of_both_widens_the_interval(cost,
     assert measure_width(worse, steady) < measure_width(worse, worse)
 
 
-@given(ROUNDS | TIGHT_ROUNDS, TIGHT_ROUNDS, REPEATS, REPEATS)
+@given(ROUNDS | TIGHT_ROUNDS, REPEATS)
 @FEW
-def test_the_wider_of_the_spread_of_rounds_and_of_processes_counts(a, b, own, others):
-    within = compare_rounds(a, b)
-    between = compare_rounds([fmean(a)], [fmean(b)], repeats=(own, others))
-    both = compare_rounds(a, b, repeats=(own, others))
-    widths = [result.high - result.estimate for result in (within, between, both)]
-    assert widths[2] == pytest.approx(max(widths[:2]), abs=1e-9)
+def test_the_wider_of_the_spread_of_rounds_and_of_processes_counts(rounds, repeat):
+    within = measure_reach(rounds, None)
+    between = measure_reach([fmean(rounds)], repeat)
+    assert measure_reach(rounds, repeat) == pytest.approx(max(within, between), abs=1e-9)
 
 
-@given(st.floats(0.1, 9.0), st.floats(0.1, 9.0), st.floats(0.01, 1.0))
+@given(ROUNDS, st.none() | REPEATS, st.floats(0.01, 100.0))
 @FEW
-def test_rounds_of_the_same_spread_have_all_their_degrees_of_freedom(first, second, step):
-    """A last digit does not cost one: three and three rounds have four."""
-    result = compare_rounds(*([start + n * step for n in range(3)] for start in (first, second)))
-    half_width = 2.776445 * math.sqrt(2 * step**2 / 3)
-    assert result.high - result.estimate == pytest.approx(half_width, rel=1e-5)
+def test_a_mean_reaches_as_far_in_any_unit(rounds, repeat, factor):
+    scaled = [value * factor for value in rounds]
+    assert measure_reach(scaled, repeat) == pytest.approx(measure_reach(rounds, repeat), abs=1e-9)
 
 
-def test_a_part_of_a_degree_of_freedom_is_none():
-    """Nearly all of the spread is of three rounds, so there are hardly more than two degrees."""
-    result = compare_rounds([1.0, 2.0, 3.0], [5.0, 5.3, 5.6])
-    half_width = 4.302653 * math.sqrt((1 + 0.3**2) / 3)
-    assert result.high - result.estimate == pytest.approx(half_width, rel=1e-5)
+@pytest.mark.parametrize(("count", "quantile"), [(2, 12.7062), (3, 4.302653), (5, 2.776445)])
+def test_a_mean_has_the_degrees_of_freedom_of_its_rounds(count, quantile):
+    rounds = [1.0] * (count - 1) + [1.5]
+    error = np.std(rounds, ddof=1) / math.sqrt(count) / np.mean(rounds)
+    assert measure_reach(rounds, None) == pytest.approx(quantile * error, rel=1e-5)
 
 
 @pytest.mark.parametrize(("count", "quantile"), STUDENTS_T.items())

@@ -1,98 +1,247 @@
-"""The page in a browser without a network: it fits a phone and a desktop, and loads nothing."""
+"""The page in a browser without a network: it fits, loads nothing, and does what it offers."""
 
-import json
-import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browser import CHROMIUM, Tab, start_browser
 from study_files import Files
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DESK, PHONE = 1280, 390
-QUIET = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    # A request for anything but these files fails and is logged.
-    *("--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files"),
-    *("--enable-logging=stderr", "--virtual-time-budget=8000", "--hide-scrollbars"),
-]
-# Opens every page at every width in a frame, and records its layout and its requests.
-HARNESS = """<!doctype html><meta charset="utf-8"><pre id="frames"></pre><script>
-const frames = [], wanted = %s;
-let left = wanted.length;
-for (const [page, width] of wanted) {
-  const frame = document.createElement("iframe");
-  frame.style = `width: ${width}px; height: 900px; border: 0`;
-  frame.onload = () => {
-    const page_ = frame.contentDocument, root = page_.documentElement;
-    for (const box of page_.querySelectorAll("details")) box.open = true;
-    const wide = [...page_.querySelectorAll("main *, header *")].filter((element) =>
-      !element.closest(".scroll, pre, nav, svg, .prose table") &&
-      element.getBoundingClientRect().right > width + 1);
-    frames.push({page, width, scroll: root.scrollWidth,
-      wide: wide.map((element) => element.tagName + "." + element.className),
-      pictures: [...page_.images].map((element) => element.naturalWidth),
-      figures: page_.querySelectorAll("figure svg").length,
-      requests: frame.contentWindow.performance.getEntriesByType("resource")
-        .map((element) => element.name).filter((name) => !name.startsWith("data:"))});
-    if (!--left) document.getElementById("frames").textContent = JSON.stringify(frames);
-  };
-  frame.src = page;
-  document.body.append(frame);
-}
-</script>"""
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
+DESK_PX, PHONE_PX = 1280, 390
+OPEN_ALL = "for (const box of document.querySelectorAll('details')) box.open = true"
+WIDE = """[...document.querySelectorAll("main *, header *")].filter((element) =>
+  !element.closest(".scroll, pre, svg") && element.getBoundingClientRect().right > innerWidth + 1
+).map((element) => element.tagName + "." + element.className)"""
+ROWS = "[...document.querySelectorAll('#all-settings tbody tr[data-keys]')]"
+SHOWN_ROWS = f"{ROWS}.filter((row) => row.checkVisibility()).length"
 
 
-def observe(
-    files: Files, folder: Path, english: int, russian: int
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return what the browser measures of each page at each width, and what it logs."""
-    assert CHROMIUM is not None
-    widths = {"study.html": english, "study.ru.html": russian}
-    wanted = [[(files.folder / name).as_uri(), width] for name, width in widths.items()]
-    harness = folder / "harness.html"
-    harness.write_text(HARNESS % json.dumps(wanted))
-    command = [CHROMIUM, *QUIET, f"--user-data-dir={folder / 'profile'}", "--dump-dom"]
-    done = subprocess.run(
-        [*command, harness.as_uri()], capture_output=True, text=True, timeout=90, check=True
-    )
-    (text,) = re.findall(r'<pre id="frames">(.*?)</pre>', done.stdout, re.DOTALL)
-    complaints = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return json.loads(text.replace("&amp;", "&")), complaints
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+    """An empty page of the one browser of this file."""
+    with start_browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser.open_tab()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
+@pytest.fixture
+def desk(tab: Tab, rendered: Files) -> Tab:
+    """The page of the made-up study in a wide window."""
+    tab.resize(DESK_PX)
+    tab.open((rendered.folder / "study.html").as_uri())
+    return tab
+
+
+def list_faults(tab: Tab, page: Path, width_px: int, colours: str) -> list[str]:
+    """Return all that is wrong with a page whose parts are all open."""
+    tab.resize(width_px)
+    tab.emulate(colours=colours)
+    tab.open(page.as_uri())
+    tab.evaluate(OPEN_ALL)
+    wide = [f"wider than the window: {name}" for name in tab.evaluate(WIDE)]
+    scroll = tab.evaluate("document.documentElement.scrollWidth")
+    return [
+        *tab.list_complaints(),
+        *(f"asks for {address}" for address in tab.list_requests()),
+        *wide,
+        *([] if scroll == width_px else [f"scrolls to {scroll} px"]),
+        *tab.list_violations(),
+    ]
+
+
 @pytest.mark.parametrize(
-    ("which", "english", "russian"), [("rendered", DESK, PHONE), ("hostile", PHONE, DESK)]
+    ("which", "language", "width_px", "colours"),
+    [
+        ("rendered", "en", DESK_PX, "light"),
+        ("rendered", "ru", PHONE_PX, "dark"),
+        ("hostile", "en", PHONE_PX, "light"),
+        ("hostile", "ru", DESK_PX, "dark"),
+    ],
 )
-def test_the_page_fits_the_window_and_loads_nothing(which, english, russian, request, tmp_path):
-    frames, complaints = observe(request.getfixturevalue(which), tmp_path, english, russian)
-    assert complaints == []
-    assert {frame["width"] for frame in frames} == {DESK, PHONE}
-    for frame in frames:
-        assert frame["requests"] == [], frame
-        assert frame["scroll"] == frame["width"], frame
-        assert frame["wide"] == [], frame
-        assert frame["figures"] == 7
-        assert len(frame["pictures"]) == 9
-        assert min(frame["pictures"]) > 0
+def test_the_page_fits_loads_nothing_and_is_accessible(
+    which, language, width_px, colours, tab, request
+):
+    folder = request.getfixturevalue(which).folder
+    page = folder / ("study.html" if language == "en" else "study.ru.html")
+    assert list_faults(tab, page, width_px, colours) == []
+    assert tab.evaluate("document.querySelectorAll('figure svg').length") >= 5
+    assert tab.evaluate("Math.min(...[...document.images].map((each) => each.naturalWidth))") > 0
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
-def test_faults_of_a_page_are_noticed(tmp_path):
-    """Shows that the test above can fail: this page is too wide, loads a file and logs an error."""
-    bad = (
-        '<!doctype html><main><div style="width: 2000px">wide</div></main>'
-        '<img src="http://example.org/a.png"><script>console.error("heard")</script>'
+def test_faults_of_a_page_are_noticed(tab, tmp_path):
+    """Shows that the test above can fail: each part of this page has a fault."""
+    page = tmp_path / "study.html"
+    page.write_text(
+        '<!doctype html><html><main><div style="width: 2000px">wide</div>'
+        '<p style="color: #ccc">pale</p></main><img src="http://example.org/a.png">'
+        '<script>console.error("heard")</script>',
+        encoding="utf-8",
     )
-    for name in ("study.html", "study.ru.html"):
-        (tmp_path / name).write_text(bad)
-    frames, complaints = observe(Files(tmp_path), tmp_path, DESK, PHONE)
-    assert any("heard" in line for line in complaints)
-    for frame in frames:
-        assert frame["requests"] == ["http://example.org/a.png"]
-        assert frame["scroll"] >= 2000
-        assert frame["wide"] == ["DIV."]
+    faults = "\n".join(list_faults(tab, page, DESK_PX, "light"))
+    for words in ("heard", "asks for http://example.org/a.png", "wider than the window: DIV."):
+        assert words in faults
+    for rule in ("scrolls to 20", "color-contrast", "image-alt", "html-has-lang"):
+        assert rule in faults
+
+
+def test_a_heading_sorts_the_settings_both_ways(desk):
+    place = desk.evaluate(
+        "[...document.querySelectorAll('#all-settings thead th')]"
+        ".findIndex((head) => head.dataset.column === 'latency')"
+    )
+    values = f"{ROWS}.map((row) => row.cells[{place}].dataset.value).filter(Boolean).map(Number)"
+    head = f"document.querySelectorAll('#all-settings thead th')[{place}]"
+    unsorted = desk.evaluate(values)
+    for order, reverse in (("ascending", False), ("descending", True)):
+        desk.evaluate(f"{head}.querySelector('button').click()")
+        assert desk.evaluate(values) == sorted(unsorted, reverse=reverse)
+        assert desk.evaluate(f"{head}.getAttribute('aria-sort')") == order
+    assert unsorted not in (sorted(unsorted), sorted(unsorted, reverse=True))
+    # Settings without a value come last either way.
+    assert desk.evaluate(f"{ROWS}.at(-1).cells[{place}].dataset.value") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [("dataset", "COCO", 1), ("state", "unsupported", 1), ("batch_size", "4", 1)],
+)
+def test_a_filter_leaves_what_it_names(name, value, left, desk):
+    every = desk.evaluate(SHOWN_ROWS)
+    desk.choose(f"#settings-filters [name={name}]", value)
+    assert desk.evaluate(SHOWN_ROWS) == left < every
+    count = "document.getElementById('settings-count').textContent"
+    assert desk.evaluate(count) == f"{left} of {every} rows"
+    desk.choose(f"#settings-filters [name={name}]", "")
+    assert desk.evaluate(SHOWN_ROWS) == every
+
+
+def test_a_reader_chooses_the_columns(desk):
+    shown = (
+        "[...new Set([...document.querySelectorAll('#all-settings [data-column]')]"
+        ".filter((cell) => cell.checkVisibility()).map((cell) => cell.dataset.column))]"
+    )
+    before = desk.evaluate(shown)
+    assert {"quality", "latency"} <= set(before)
+    assert "first_token" not in before
+    desk.evaluate(OPEN_ALL)
+    for name in ("first_token", "memory"):
+        desk.evaluate(f"document.querySelector('#settings-columns [value={name}]').click()")
+    assert set(desk.evaluate(shown)) == {*before, "first_token"} - {"memory"}
+
+
+def test_a_row_opens_its_record_by_keyboard_and_closes_it_again(desk):
+    opened = "document.querySelector('#all-settings tr.opened')?.textContent ?? ''"
+    desk.evaluate(f"{ROWS}[1].querySelector('button').focus()")
+    desk.press("Enter")
+    text = desk.evaluate(opened)
+    assert '"wer_value"' in text
+    assert "Attention" in text
+    assert desk.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    desk.press("Enter")
+    assert desk.evaluate(opened) == ""
+    # What was shown in the table is back among all records.
+    assert desk.evaluate("document.querySelectorAll('#records .record').length") == 20
+
+
+def test_the_gallery_is_filtered_by_what_changed_and_by_setting(desk):
+    samples = (
+        "[...document.querySelectorAll('#gallery .sample')].filter((each) => !each.hidden).length"
+    )
+    every = desk.evaluate(samples)
+    desk.choose("#gallery-filters [name=kind]", "changed")
+    changed = desk.evaluate(samples)
+    assert 0 < changed < every
+    desk.choose("#gallery-filters [name=kind]", "")
+    setting = desk.evaluate(
+        "document.querySelector('#gallery-filters [name=setting]').options[2].value"
+    )
+    desk.choose("#gallery-filters [name=setting]", setting)
+    named = desk.evaluate(
+        "[...document.querySelectorAll('#gallery .answer')].filter((each) => !each.hidden)"
+        ".map((each) => JSON.parse(each.dataset.settings))"
+    )
+    assert named
+    assert all(setting in settings for settings in named)
+
+
+def test_the_answer_follows_the_limits_that_a_reader_sets(desk):
+    answer = "document.getElementById('limits-answer').textContent"
+    goals = "[...document.querySelectorAll('#limits-answer b')].map((each) => each.textContent)"
+    desk.choose("#limits [name=contest]", "0")
+    table = desk.evaluate("document.querySelector('.goals tbody td a').textContent")
+    free = desk.evaluate(goals)
+    assert table in free
+    desk.slide("#limits [name=latency]", 10)
+    assert desk.evaluate("document.querySelector('#limits output').value").startswith("≤ ")
+    limited = desk.evaluate(goals)
+    # Only the first setting replies that fast.
+    assert set(limited) == {"base setting"} != set(free)
+    desk.slide("#limits [name=latency]", 0)
+    desk.slide("#limits [name=quality]", 100)
+    assert desk.evaluate(answer)
+
+
+def test_a_best_setting_leads_to_its_row(desk):
+    link = "document.querySelector('.goals a')"
+    cell = desk.evaluate(f"{link}.dataset.cell")
+    desk.evaluate(f"{link}.click()")
+    keys = desk.evaluate("JSON.parse(document.querySelector('tr.chosen').dataset.keys)")
+    assert cell in {name for _, name in keys}
+
+
+def test_a_point_of_the_chart_leads_to_its_row_and_says_its_values(desk):
+    point = "#figure-tradeoff .mark-symbol path"
+    desk.wait_until("document.getElementById('figure-tradeoff').chart")
+    box = desk.evaluate(
+        f"(() => {{ const each = document.querySelector({point!r});"
+        "each.scrollIntoView({block: 'center'}); const box = each.getBoundingClientRect();"
+        "return [box.x + box.width / 2, box.y + box.height / 2] })()"
+    )
+    desk.point_at(*box)
+    desk.wait_until("document.querySelector('#vg-tooltip-element.visible')")
+    words = desk.evaluate("document.querySelector('#vg-tooltip-element').textContent")
+    assert "Latency" in words
+    desk.click_at(*box)
+    assert desk.evaluate("document.querySelectorAll('tr.chosen').length") == 1
+
+
+def test_an_address_opens_the_part_that_it_names(desk):
+    for part in ("s-image_size", "energy", "lost", "changes"):
+        desk.evaluate(f"location.hash = '{part}'")
+        desk.evaluate("new Promise(requestAnimationFrame)")
+        assert desk.evaluate(f"document.getElementById('{part}').checkVisibility()"), part
+        assert desk.evaluate(
+            f"document.getElementById('{part}').closest('details')?.open ?? true"
+        ), part
+
+
+def test_every_part_can_be_read_without_script(tab, rendered):
+    tab.resize(DESK_PX)
+    tab.emulate(script=False)
+    try:
+        tab.open((rendered.folder / "study.html").as_uri())
+        shown = "(each) => each.checkVisibility()"
+        assert not tab.evaluate(f"[...document.querySelectorAll('.script')].some({shown})")
+        assert tab.evaluate(
+            f"[...document.querySelectorAll('#all-settings td, #all-settings th')].every({shown})"
+        )
+        assert tab.evaluate("document.querySelectorAll('button').length") == 0
+        tab.evaluate(OPEN_ALL)
+        assert tab.evaluate(f"[...document.querySelectorAll('.record, .sample')].every({shown})")
+    finally:
+        tab.emulate(script=True)
+
+
+def test_print_opens_every_part_and_cuts_nothing(desk):
+    desk.emulate(media="print")
+    desk.resize(700)
+    assert not desk.evaluate("document.querySelector('details').open")
+    parts = ".record, .sample, #about li, #s-image_size table"
+    heights = f"[...document.querySelectorAll('{parts}')].map((each) => each.offsetHeight)"
+    assert min(desk.evaluate(heights)) > 0
+    cut = (
+        "[...document.querySelectorAll('.scroll, pre')]"
+        ".filter((box) => getComputedStyle(box).overflowX !== 'visible').length"
+    )
+    assert desk.evaluate(cut) == 0
+    assert desk.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"

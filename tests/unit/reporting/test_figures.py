@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from machines import make_machine
 from study_factory import MadeStudy, cell_id, make_outline
-from study_steps import make_pareto_plan, render_all
+from study_steps import make_tradeoff_plan, render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
-from vlmeter.reporting.figures.plot_pareto import plot_pareto
 from vlmeter.reporting.figures.plot_section import plot_section
+from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.roofline import find_peak, list_work
-from vlmeter.results.outline import SectionGrid, SectionPlan
+from vlmeter.results.outline import LayersPlan, SectionGrid, SectionPlan
 from vlmeter.results.tables import read_layers
 from vlmeter.scripting import pack, unpack
 from vlmeter.storage.files import write_json
@@ -61,7 +61,7 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
     shown = read_texts(rendered.figure("layers"))
     for label in ("linear", "convolution", "other", "vision", "prefill", "Time (ms per sample)"):
         assert label in shown
-    assert shown.count("448 px") == 3
+    assert [text for text in shown if text.endswith("448 px")] == ["batch 1448 px"] * 3
     assert [title for title in shown if title.startswith(("Forward", "Decode", "Roofline"))] == [
         "Forward pass by stage",
         "Forward pass by kind of layer",
@@ -71,13 +71,15 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
 
 
 def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
-    assert "no roof: the device's peak is not known" in read_texts(rendered.figure("layers"))
+    assert "Numbers: batch size; the device's peak was not measured" in read_texts(
+        rendered.figure("layers")
+    )
     machine = tmp_path / "machine.json"
     peaks = {"cpu-fp32": 2e14, "cuda-fp16": 1.0}
     write_json(machine, asdict(make_machine(peak_flop_per_s=peaks)))
     tables = (rendered.layers, rendered.layer_records, machine)
-    plot_layers(MadeStudy().outline.layers, *tables, tmp_path / "a.svg")
-    roof = "dashed: peak 200 TFLOP/s, measured; the memory's is not"
+    plot_layers(LayersPlan(MadeStudy().outline.layers, "TextVQA"), *tables, tmp_path / "a.svg")
+    roof = "Numbers: batch size; dashed: measured peak 200 TFLOP/s"
     assert roof in read_texts(tmp_path / "a.svg")
 
 
@@ -97,14 +99,13 @@ def test_the_work_of_a_kind_is_set_against_its_weights(rendered):
     assert find_peak(machine, []) is None
 
 
-def test_quality_stands_over_cost_with_the_front_and_its_labels(rendered):
-    shown = read_texts(rendered.figure("pareto"))
-    for label in ("TextVQA", "COCO", "Latency (ms per batch)", "Energy (J per sample)"):
+def test_samples_per_second_stand_over_latency_with_labels(rendered):
+    shown = read_texts(rendered.figure("tradeoff"))
+    for label in ("TextVQA", "COCO", "↑ Samples per second, generation"):
         assert label in shown
     assert "base config" in shown
-    assert shown.count("VQA accuracy") == 2
-    assert shown.count("(higher is better)") == 6
-    assert list_colours(rendered.figure("pareto")) == {"#0072b2", "#d55e00", "#009e73"}
+    assert shown.count("Latency (ms per batch) →") == 3
+    assert list_colours(rendered.figure("tradeoff")) == {"#0072b2", "#d55e00", "#009e73"}
 
 
 def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
@@ -124,30 +125,15 @@ def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     section = replace(first, cells=(*first.cells, *entries))
     study.edit_outline(sections=(section, *others))
     files = render_all(study, tmp_path, draw=False)
-    plot_pareto(
-        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
-    )
+    plot_tradeoff(make_tradeoff_plan(study.outline), files.summary, tmp_path / "a.svg")
     shown = read_texts(tmp_path / "a.svg")
     assert "base config" in shown
     assert "batch 61" not in shown
 
 
-def test_without_quality_there_is_no_front_to_draw(tmp_path):
-    study = MadeStudy()
-    study.take_weights_away()
-    files = render_all(study, tmp_path, draw=False)
-    plot_pareto(
-        make_pareto_plan(study.outline), files.summary, files.differences, tmp_path / "a.svg"
-    )
-    assert read_texts(tmp_path / "a.svg") == [
-        "Quality was not measured.",
-        "not measured: random weights",
-    ]
-
-
 @pytest.mark.parametrize("name", ["batch_size", "image_size", "device", "layers"])
 def test_nothing_measured_is_a_figure_that_says_so(failed, name):
-    assert read_texts(failed.figure(name))[0] == "Nothing was measured."
+    assert "Nothing was measured." in read_texts(failed.figure(name))
 
 
 def test_no_figure_holds_a_date_or_a_version(rendered):
@@ -184,8 +170,8 @@ def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
 
 
 def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
-    plot_layers(None, rendered.layers, [], rendered.machine, tmp_path / "a.svg")
-    assert read_texts(tmp_path / "a.svg") == ["Nothing was measured."]
+    plot_layers(LayersPlan(None, ""), rendered.layers, [], rendered.machine, tmp_path / "a.svg")
+    assert "Nothing was measured." in read_texts(tmp_path / "a.svg")
 
 
 def test_two_axes_at_once_are_named_at_every_place(rendered, tmp_path):

@@ -18,7 +18,7 @@ from study_steps import collect, parse_page, render_all
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg
 from vlmeter.errors import UserError
 from vlmeter.reporting.collect_answers import choose_cells
-from vlmeter.reporting.gallery import read_pictures
+from vlmeter.reporting.gallery import grade_answer, read_pictures
 from vlmeter.storage.files import read_json
 
 CUT = cell_id({**AXES, "batch_size": 16, "max_input_len": 50})
@@ -112,21 +112,21 @@ def test_where_nothing_was_scored_there_is_no_gallery(tmp_path, failed):
             record["quality"]["scored"] = 0
     assert collect_datasets(study, tmp_path) == []
     for folder in (tmp_path, failed.folder):
-        assert "Look at the answers" not in (folder / "report.md").read_text()
+        assert "Sample answers" not in (folder / "report.md").read_text()
 
 
 def test_a_sample_without_a_picture_says_so(rendered):
     text = (rendered.folder / "report.md").read_text()
-    part = text.split("### Look at the answers")[1]
+    part = text.split("### Sample answers")[1]
     assert part.count("| no picture | What is on sample 3? |") == 3
     assert part.count("![Picture of sample q0](gallery/") == 3
 
 
 def test_equal_answers_are_shown_once(rendered):
-    part = (rendered.folder / "report.md").read_text().split("### Look at the answers")[1]
-    assert "| all cells: **a** (0.549) |" in part
-    assert "batch 16, 50 tokens: **another** (0.610)" in part
-    assert "batch 16, 50 tokens answers 1 of 4 samples otherwise than batch 16: 0 better" in part
+    part = (rendered.folder / "report.md").read_text().split("### Sample answers")[1]
+    assert "| all settings: **a** (0.549) |" in part
+    assert "batch 16 · text ≤ 50 tokens: **another** (0.610)" in part
+    assert "batch 16 · text ≤ 50 tokens: 1 of 4 answers differ from batch 16; 0 better" in part
 
 
 def test_pictures_are_small_and_checked(rendered, tmp_path):
@@ -171,3 +171,20 @@ def test_a_cell_of_another_model_may_stand_in_for_a_failed_reference():
         for name, status in (("base", "crashed"), ("x", "ok"), ("y", "ok"))
     ]
     assert [row.cell for row in choose_cells(rows, {}, {"m": "base"})] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("score", "higher", "bounded", "grade"),
+    [
+        *((1.0, True, True, "right"), (0.3, True, True, "partly"), (0.0, True, True, "wrong")),
+        *((0.0, False, True, "right"), (0.5, False, True, "partly"), (1.4, False, True, "wrong")),
+        # A score of captions has no highest value.
+        *(
+            (3.1, True, False, "partly"),
+            (0.0, True, False, "wrong"),
+            (None, True, True, "unscored"),
+        ),
+    ],
+)
+def test_an_answer_is_graded_by_its_score(score, higher, bounded, grade):
+    assert grade_answer(score, higher=higher, bounded=bounded) == grade

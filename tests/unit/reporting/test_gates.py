@@ -42,7 +42,7 @@ def test_the_report_begins_with_the_gates_in_every_language(tmp_path: Path) -> N
     assert f"**Warning**: latency at most 50.0 ms: textvqa, {cell}: 250 ms" in head
     assert "&lt;b&gt;no&lt;/b&gt; \\| device" in head
     assert "Пороги: нарушены 2 из 4" in russian
-    assert f"latency не больше 50.0 ms: textvqa, {cell}: 250 ms" in russian
+    assert f"latency не больше 50,0 мс: textvqa, {cell}: 250 мс" in russian
     assert "Gates: 2 of 4 limits are broken" in html
     assert "<b>no</b>" not in html + text
 
@@ -86,10 +86,10 @@ def test_the_russian_page_says_the_gates_in_russian(study, multiplied, tmp_path:
         remarks = [remark.text for remark in describe_gates(judgement)]
     assert remarks[0] == "Пороги: нарушены 4 из 4, поэтому запуск завершается с ошибкой."
     assert f"latency не более чем на 10 % выше, чем в {slower}: textvqa" in remarks[1]
-    assert ": 250 ms, +25 % [" in remarks[1]
-    assert remarks[2].endswith("в исследовании для сравнения нет такой ячейки")
+    assert ": 250 мс, +25 % [" in remarks[1]
+    assert remarks[2].endswith("в исследовании для сравнения нет такой настройки")
     assert remarks[3].endswith("не измерено: недоступно: на этой машине нет устройства cuda")
-    assert remarks[4].startswith("latency не меньше 9.00 s: textvqa")
+    assert remarks[4].startswith("latency не меньше 9,00 с: textvqa")
 
 
 def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ from vlmeter.reporting.language import (
     use_language,
 )
 from vlmeter.reporting.provenance import _TRAITS
+from vlmeter.results.numbers import (
+    format_percent,
+    format_quantity,
+    format_signed_percent,
+    format_with_interval,
+)
 from vlmeter.status import Status
 
 REPOSITORY = Path(__file__).parents[3]
@@ -35,10 +41,15 @@ CODE = [*(REPOSITORY / "src/vlmeter").rglob("*.py"), *(REPOSITORY / "report/temp
 FAMILIES = {
     "axis_label": set(AXIS_NAMES),
     "axis_heading": set(AXIS_NAMES),
-    "axis_words": {axis.name for axis in AXES if axis.is_number},
+    "axis_words": {axis.name for axis in AXES if axis.is_number} | {"prompt", "image_input"},
     "status": {*Status, "no_record"},
     "task": set(Task.__args__),
     "trait": set(_TRAITS),
+    "unit": {
+        *(f"{prefix}{unit}" for unit in ("s", "J", "W") for prefix in ("n", "µ", "m", "")),
+        *(f"{prefix}{unit}" for unit in ("J", "W", "B") for prefix in ("k", "M", "G", "T")),
+        "B",
+    },
     "finding.convolutions": set(),
 }
 """Keys that the code composes: a prefix, and all names that may follow its dot."""
@@ -80,8 +91,8 @@ def test_nothing_is_left_in_english():
     same = {key for key, text in russian.items() if text == english[key]}
     latin = {key for key in same if re.search("[A-Za-z]{3,}", str(english[key]))}
     assert {re.sub("{[a-z_]+}", "", str(english[key])).strip("() ") for key in latin} <= {
-        *("WER", "FLOPs", "CPU", "GPU", "CUDA", "Python", "dtype", "px"),
-        *("", "; {}", "{}: {}"),
+        *("WER", "TTFT", "TPOT", "FLOPs", "CPU", "GPU", "CUDA", "Python", "dtype", "px"),
+        *("", ":", "→", "→  (): .", "; {}", "{}: {}"),
         *(str(english[key]) for key in latin if key.startswith("recorded.")),
     }
 
@@ -95,7 +106,8 @@ def test_every_key_is_used_and_every_used_key_is_there():
     starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
     built = {key for key in keys if any(key.startswith(start) for start in starts)}
     assert put_together <= keys
-    assert keys - literal - built - {key for key in keys if key.startswith("recorded.")} == set()
+    looped = {key for key in keys if key.startswith(("recorded.", "unit."))}
+    assert keys - literal - built - looped == set()
     asked = set(re.findall(r'(?:say|prose)\(\s*"([a-z_.]+)"', code))
     assert {key for key in asked if not key.endswith(".")} - keys == set()
 
@@ -116,6 +128,16 @@ def test_a_language_holds_within_its_block_alone():
     with use_language("ru", LOCALES):
         assert say("machine.cores", count=2) == "2 ядра"
     assert say("machine.cores", count=2) == "2 cores"
+
+
+def test_numbers_are_written_as_the_language_writes_them():
+    with use_language("ru", LOCALES):
+        assert format_quantity(0.0268, "s") == "26,8 мс"
+        assert format_quantity(25.3e9, "B") == "25,3 ГБ"
+        assert format_with_interval(0.657, 0.565, 0.75) == "0,657 [0,565; 0,750]"
+        assert format_signed_percent(3.8) == "4,8×"
+        assert format_percent(0.0004) == "<0,1 %"
+    assert format_quantity(0.0268, "s") == "26.8 ms"
 
 
 def test_an_untranslated_text_of_a_record_stays_as_it_is():
@@ -179,10 +201,13 @@ def test_both_reports_have_the_same_parts(which, request):
 
 
 def test_both_reports_have_the_same_figures(rendered):
-    numbers = [
-        re.findall(r"\d+\.\d+", re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL))
-        for path in (rendered.folder / "report.md", rendered.folder / "report.ru.md")
-    ]
+    english, russian = (
+        re.sub(r"```.*?```", "", (rendered.folder / name).read_text(), flags=re.DOTALL)
+        for name in ("report.md", "report.ru.md")
+    )
+    with_points = re.sub(r"(\d),(\d)", r"\1.\2", russian)
+    assert with_points != russian
+    numbers = [re.findall(r"\d+\.\d+", text) for text in (english, with_points)]
     assert sorted(numbers[0]) == sorted(numbers[1])
 
 
@@ -198,6 +223,6 @@ def test_the_pages_lead_to_each_other(rendered):
 
 def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
     text = (rendered.folder / "study.ru.html").read_text()
-    assert "Задержка (ms на батч)" in text
+    assert "Задержка (мс на батч)" in text
     assert "Latency (ms per batch)" not in text
     assert MadeStudy().outline.title in text

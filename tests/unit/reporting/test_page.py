@@ -32,7 +32,10 @@ def test_headings_stand_in_the_sources_order(rendered):
         ("h2", "Salesforce/blip2-opt-2.7b"),
         ("h3", "The answer"),
         *(("h4", name) for name in ("TextVQA", "COCO", "ScienceQA")),
-        *(("h4", name) for name in ("What was not measured, and why", "About this run")),
+        *(
+            ("h4", name)
+            for name in ("What was not measured, and why", "Reliability and provenance")
+        ),
         ("h3", "1) batch_size: 1, 4, 8, 16"),
         *(("h4", value) for value in ("1", "4", "8", "16")),
         ("h3", "2) Image size"),
@@ -43,11 +46,11 @@ def test_headings_stand_in_the_sources_order(rendered):
         *(("h4", value) for value in ("Eager", "Compile", "Flash")),
         ("h3", "5) GPU vs CPU"),
         *(("h4", value) for value in ("GPU", "CPU")),
-        ("h3", "Per layer"),
+        ("h3", "Where the time goes"),
         ("h3", "Do the settings change the answers?"),
-        ("h3", "Look at the answers"),
+        ("h3", "Sample answers"),
         *(("h4", name) for name in ("TextVQA", "COCO", "ScienceQA")),
-        ("h3", "What the figures mean"),
+        ("h3", "What the values mean"),
         ("h3", "What was not measured"),
         ("h3", "Where it comes from"),
     ]
@@ -62,7 +65,7 @@ def test_the_base_config_reads_as_in_the_source(rendered):
         "Quality (3 datasets: COCO, ScienceQA, TextVQA):\n"
         "- img_size - **224**\n- batch_size - **1**\n- max_input_len - **200**\n\n"
         "### The answer\n\n"
-        "19 of 21 cells were measured, 1 unsupported, 1 unavailable."
+        "19 of 21 settings were measured, 1 unsupported, 1 unavailable."
     )
 
 
@@ -130,8 +133,8 @@ def test_each_section_has_a_figure(rendered):
     assert re.findall(r"^!\[.*\]\((.*)\)$", text, re.MULTILINE) == [
         f"figures/{name}.svg"
         for name in (
-            *("pareto", "batch_size", "image_size", "input_length", "optimization", "device"),
-            "layers",
+            *("tradeoff", "forest", "batch_size", "image_size", "input_length"),
+            *("optimization", "device", "layers"),
         )
     ]
 
@@ -146,22 +149,22 @@ def test_what_was_not_measured_is_listed_with_bad_samples(rendered):
 
 def test_provenance_names_sources_and_machine_but_not_the_host(rendered):
     text = (rendered.folder / "report.md").read_text()
-    assert "| Model, 3.74 G parameters | Salesforce/blip2-opt-2.7b | " in text
-    assert "| Data set, caption | COCO | org/coco | not recorded | " in text
+    assert "| Salesforce/blip2-opt-2.7b | Model, 3.74 G parameters | " in text
+    assert "| COCO | Data set, caption | org/coco | not recorded | " in text
     assert "| 59a1ef6c1e51 | 5a5a5a5a5a5a | MIT |" in text
-    assert "| Data set, multiple choice | ScienceQA | org/scienceqa |" in text
+    assert "| ScienceQA | Data set, multiple choice | org/scienceqa |" in text
     assert "Attention of Salesforce/blip2-opt-2.7b: vision: eager; prefill: eager." in text
     assert "| CPU | Example CPU @ 2.50GHz, 2 cores, 4 threads |" in text
     assert "| Idle power | CPU 1.60 W, memory 20.0 W |" in text
     assert text.count("| Commit | 0123abcdef0123abcdef |") == 1
-    assert "Cells that were measured otherwise than most" not in text
+    assert "Settings that were measured otherwise than most" not in text
     for page in ("report.md", "study.html"):
         assert "must-not-be-shown" not in (rendered.folder / page).read_text()
 
 
 def test_a_study_in_which_everything_failed_is_still_a_report(failed):
     text = (failed.folder / "report.md").read_text()
-    assert "0 of 21 cells were measured, 21 crashed." in text
+    assert "0 of 21 settings were measured, 21 crashed." in text
     assert "```" not in text
     assert text.count("**crashed**: killed by SIGKILL") == 4 + 9 + 9 + 3 + 2 + 21 + 5
     assert "Nothing was measured." in text
@@ -170,7 +173,7 @@ def test_a_study_in_which_everything_failed_is_still_a_report(failed):
 def test_a_decode_step_stands_beside_the_forward_pass(tmp_path):
     study = MadeStudy()
     text = (render_all(study, tmp_path / "a", draw=False).folder / "report.md").read_text()
-    part = text.split("A decode step: one further token", 1)[1]
+    part = text.split("Decode step: ", 1)[1]
     assert "| linear | 6.00 (75 %) |" in part
     assert "| linear | 2.60 G | 5.32 GFLOP |" in part
     assert "the hooks added at most 8.1 %" in text
@@ -178,8 +181,8 @@ def test_a_decode_step_stands_beside_the_forward_pass(tmp_path):
         rows[:] = [row for row in rows if row["stage"] != "decode"]
         record |= {"decode": None, "decode_reason": "the difference is below the noise"}
     text = (render_all(study, tmp_path / "b", draw=False).folder / "report.md").read_text()
-    assert "A decode step: one further token" not in text
-    assert "- No decode step was profiled at batch 4, 224 px: the difference is below" in text
+    assert "Decode step: " not in text
+    assert "- No decode step was profiled at batch 4 · 224 px: the difference is below" in text
 
 
 def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):
@@ -195,7 +198,7 @@ def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):
     assert all(
         re.fullmatch(r"(figures|gallery)/[\w-]+\.(svg|jpg)", str(address)) for address in images
     )
-    assert len(images) == 7 + 3 * 3
+    assert len(images) == 8 + 3 * 3
 
 
 def test_hostile_texts_do_not_add_columns(rendered, hostile):

@@ -1,3 +1,4 @@
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def test_a_cell_that_differs_is_named_with_what_differs(tmp_path):
         ),
     )
     text = (tmp_path / "report.md").read_text()
-    assert "Cells that were measured otherwise than most:" in text
+    assert "Settings that were measured otherwise than most:" in text
     assert f"| TextVQA | {cell} | Commit: fedcba;" in text
 
 
@@ -111,7 +112,7 @@ def test_the_revision_of_a_data_set_comes_from_its_manifest(tmp_path):
     manifest = write_manifest(tmp_path, "coco", revision="3bdd5827")
     render_all(MadeStudy(), tmp_path, draw=False, manifests=[manifest])
     text = (tmp_path / "report.md").read_text()
-    assert "| Data set, caption | COCO | org/coco | 3bdd5827 | " in text
+    assert "| COCO | Data set, caption | org/coco | 3bdd5827 | " in text
 
 
 def test_two_samples_of_one_data_set_are_both_named():
@@ -140,9 +141,9 @@ def test_licences_are_the_study_s_own_words_and_else_those_of_the_cards(tmp_path
 
     text = (tmp_path / "report.md").read_text()
     licences = {
-        line.split("|")[2].strip(): line.split("|")[-2].strip()
+        line.split("|")[1].strip(): line.split("|")[-2].strip()
         for line in text.splitlines()
-        if line.startswith(("| Model", "| Data set,"))
+        if re.match(r"\| [^|]+ \| (Model|Data set,)", line)
     }
     assert licences == {
         MODEL.label: "mit",

@@ -150,10 +150,10 @@ def test_counts_without_a_cell_of_that_length_are_not_called_reproduced(architec
     published = read_published(FILE)
     result = reproduce_counts(published, made.outline.base, rows)
     assert result.verdict == (
-        "4 of the 5 published FLOP counts are reproduced, within 0.10 %; for 1 no cell has that "
+        "4 of the 5 published FLOP counts are reproduced, within 0.10 %; for 1 no setting has that "
         "many text tokens."
     )
-    assert result.counts.rows[-1][2:] == ("–", "–", "no cell has that many text tokens")
+    assert result.counts.rows[-1][2:] == ("–", "–", "no setting has that many text tokens")
     assert reproduce_counts(published, made.outline.base, []).verdict.startswith("None of the")
 
 

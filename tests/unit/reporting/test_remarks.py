@@ -9,7 +9,7 @@ import pytest
 from figures_factory import make_gpu_conditions
 from machines import MACHINE
 from study_factory import AXES, MadeStudy, cell_id
-from study_steps import render_all
+from study_steps import aggregate_study, render_all
 
 from vlmeter.machine.description import Gpu, Machine
 from vlmeter.reporting.remarks import (
@@ -52,10 +52,11 @@ def test_a_measurement_which_names_no_cell_is_read_as_the_second_one(tmp_path):
 
 def test_a_machine_that_stayed_the_same_did_not_drift():
     remark = describe_drift(make_timed(0.0202), make_timed(0.02), NO_REPEATS)
-    assert remark == (
-        "No drift of the machine was seen: the base cell took 20.0 ms at the beginning, 20.2 ms "
-        "at the end (+1.0 % [-1.6 %, +3.6 %]), which is within the noise.",
-        False,
+    assert remark == Remark(
+        "The machine did not drift measurably: the base setting took 20.0 ms at the beginning, "
+        "20.2 ms at the end (+1.0 % [-2.5 %, +4.6 %]).",
+        warning=False,
+        anchor="drift",
     )
 
 
@@ -65,7 +66,7 @@ def test_a_change_beyond_the_noise_is_a_warning(second, change):
     assert remark is not None
     assert remark.warning
     assert remark.text.startswith(
-        "The machine drifted: the base cell took 20.0 ms at the beginning"
+        "The machine drifted: the base setting took 20.0 ms at the beginning"
     )
     assert f"({change} [" in remark.text
 
@@ -79,7 +80,7 @@ def test_a_large_change_within_the_noise_is_not_called_none(first, second):
     )
     assert remark is not None
     assert remark.warning
-    assert remark.text.startswith("Whether the machine drifted cannot be told: the base cell took")
+    assert remark.text.startswith("Drift cannot be judged: the base setting took")
 
 
 def test_a_change_that_repeated_computations_show_as_well_is_no_drift():
@@ -87,7 +88,7 @@ def test_a_change_that_repeated_computations_show_as_well_is_no_drift():
     remark = describe_drift(make_timed(0.022), make_timed(0.02), repeats)
     assert remark is not None
     assert not remark.warning
-    assert remark.text.endswith("which is within the noise.")
+    assert remark.text.startswith("The machine did not drift measurably")
 
 
 def make_repeats(**changes: int) -> Repeats:
@@ -99,11 +100,12 @@ def make_repeats(**changes: int) -> Repeats:
 
 def test_how_well_costs_repeat_is_said():
     assert list_remarks([], MACHINE, make_repeats(), None, None) == (
-        (
-            "7 cells on cpu repeat 2 computations, each in a process of its own: their latencies "
-            "vary by 2.1 % (standard deviation), energies by 4.0 %. A difference counts only "
-            "beyond that; of the 9 pairs of such cells 0 would be called different.",
-            False,
+        Remark(
+            "7 measurements on cpu repeat 2 computations, each in its own process: their latencies "
+            "vary by 2.1 % (standard deviation), energies by 4.0 %. Only a larger difference "
+            "counts; of the 9 pairs of such measurements 0 would be called different.",
+            warning=False,
+            anchor="repeatability",
         ),
     )
 
@@ -123,10 +125,11 @@ def test_where_nothing_was_repeated_that_is_said():
 def test_a_measurement_that_failed_is_said(which):
     lost = make_ended("out_of_memory", "1 GB was missing", None)
     pair = {"first": make_timed(0.02), "second": make_timed(0.02), which: lost}
-    assert describe_drift(pair["second"], pair["first"], NO_REPEATS) == (
-        f"Whether the machine drifted cannot be told: the base cell's {which} measurement has no "
-        "latency (out of memory: 1 GB was missing).",
-        True,
+    assert describe_drift(pair["second"], pair["first"], NO_REPEATS) == Remark(
+        f"Drift cannot be judged: the {which} measurement of the base setting has no latency "
+        "(out of memory: 1 GB was missing).",
+        warning=True,
+        anchor="drift",
     )
 
 
@@ -136,7 +139,7 @@ def test_a_single_round_shows_no_drift():
     )
     assert remark is not None
     assert not remark.warning
-    assert "one round is too few to tell" in remark.text
+    assert "one round is too few to judge" in remark.text
 
 
 def test_without_a_second_measurement_nothing_is_said():
@@ -150,7 +153,7 @@ def list_conditions(reasons: list[str] | None, **changes: Any) -> list[dict[str,
 
 
 def list_all(study: MadeStudy, folder: Path, machine: Machine = MACHINE) -> Sequence[Remark]:
-    rows = list(read_summary(render_all(study, folder, draw=False).summary).values())
+    rows = list(read_summary(aggregate_study(study, folder).summary).values())
     return list_remarks(rows, machine, NO_REPEATS, None, None)
 
 
@@ -192,8 +195,8 @@ def test_records_of_two_kinds_of_gpu_are_a_warning(tmp_path):
 def test_a_description_of_another_machine_is_a_warning(tmp_path):
     other = replace(MACHINE, host="e15e", cpu=replace(MACHINE.cpu, name="Another CPU"))
     assert list_warnings(MadeStudy(), tmp_path, other) == [
-        "The cells were measured on another machine (Example CPU @ 2.50GHz) than the one that is "
-        "described below (Another CPU)."
+        "The settings were measured on another machine (Example CPU @ 2.50GHz) than the one that "
+        "is described below (Another CPU)."
     ]
 
 
@@ -226,21 +229,20 @@ def test_disturbed_and_unsettled_cells_are_counted(tmp_path):
     for record in list(study.records.values())[:3]:
         record["latency_detail"]["steady"] = False
     assert list_warnings(study, tmp_path) == [
-        "1 of 19 cells was measured while other work ran on the machine, which puts its costs in "
-        "doubt.",
-        "3 of 19 cells were measured before the times had settled, which puts the latencies in "
-        "doubt.",
+        "1 of 19 measurements was disturbed by other programs: its times and energy are "
+        "unreliable.",
+        "3 of 19 measurements began before the times had settled: their latencies are unreliable.",
     ]
 
 
 @pytest.mark.parametrize(
     ("reasons", "cause"),
     [
-        (["sw_thermal_slowdown"], "while its GPU was slowed down by heat or its supply"),
-        (["hw_power_brake_slowdown", "sw_power_cap"], "slowed down by heat or its supply"),
-        (["hw_slowdown"], "slowed down by heat or its supply"),
-        (["sw_power_cap"], "while other work ran on the machine"),
-        (None, "while other work ran on the machine"),
+        (["sw_thermal_slowdown"], "while heat or the power supply slowed its GPU down"),
+        (["hw_power_brake_slowdown", "sw_power_cap"], "slowed its GPU down"),
+        (["hw_slowdown"], "slowed its GPU down"),
+        (["sw_power_cap"], "was disturbed by other programs"),
+        (None, "was disturbed by other programs"),
     ],
 )
 def test_what_disturbed_a_cell_is_said_by_its_cause(tmp_path, reasons, cause):
@@ -250,7 +252,7 @@ def test_what_disturbed_a_cell_is_said_by_its_cause(tmp_path, reasons, cause):
         "gpus": list_conditions(reasons),
     }
     warnings = [remark.text for remark in list_all(study, tmp_path) if remark.warning]
-    assert [text for text in warnings if "costs in doubt" in text] == [
+    assert [text for text in warnings if "times and energy are unreliable" in text] == [
         text for text in warnings if cause in text
     ]
     assert len(warnings) == 1
@@ -265,8 +267,8 @@ def test_a_power_cap_is_named_and_puts_nothing_in_doubt(tmp_path):
     made = list_all(study, tmp_path)
     (capped,) = [remark for remark in made if "power limit" in remark.text]
     assert capped.text == (
-        "In 1 of 3 cells on a GPU its power limit of 350 W held the clock down: the latency is "
-        "that of the card at this limit."
+        "In 1 of 3 measurements on a GPU its power limit of 350 W held the clock down: the latency "
+        "is that of the card at this limit."
     )
     assert not capped.warning
 
@@ -279,7 +281,9 @@ def test_a_power_cap_on_any_card_of_a_cell_counts(tmp_path):
         *list_conditions(["gpu_idle", "sw_power_cap"]),
     ]
     texts = [remark.text for remark in list_all(study, tmp_path)]
-    assert any(text.startswith("In 1 of 1 cells on a GPU its power limit held") for text in texts)
+    assert any(
+        text.startswith("In 1 of 1 measurements on a GPU its power limit held") for text in texts
+    )
 
 
 def test_warnings_stand_at_the_top_of_both_forms(tmp_path):
@@ -293,8 +297,8 @@ def test_warnings_stand_at_the_top_of_both_forms(tmp_path):
     files = render_all(study, tmp_path, draw=False, control=paths[0], base_record=paths[1])
     text = (files.folder / "report.md").read_text()
     top = text.split("\n### 1)")[0]
-    assert "\n- **Warning**: 1 of 19 cells was measured while" in top
-    assert "\n- No drift of the machine was seen: the base cell took" in top
+    assert "\n- **Warning**: 1 of 19 measurements was disturbed" in top
+    assert "\n- The machine did not drift measurably: the base setting took" in top
     page = (files.folder / "study.html").read_text()
-    assert '<li class="warning">1 of 19 cells was measured while' in page
-    assert "<li>No drift of the machine was seen: the base cell took" in page
+    assert '<li id="disturbed" class="warning">1 of 19 measurements was disturbed' in page
+    assert '<li id="drift">The machine did not drift measurably: the base setting took' in page

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,9 @@ def test_costs_are_compared_by_their_rounds(same):
     row = compare(make_cell(rounds=[1.0, 1.1, 0.9]), make_cell(rounds=[2.0, 2.1, 1.9]), same)
     assert row.latency_base_s == pytest.approx(1.0)
     assert row.latency_difference_s == pytest.approx(1.0)
-    # Welch: standard error 0.1 * sqrt(2 / 3), 4 degrees of freedom.
-    assert row.latency_difference_low_s == pytest.approx(1 - 2.7764451 * 0.0816497, abs=1e-6)
+    # Both means are off by a t of 2 degrees of freedom times 0.1 / sqrt(3), one of 1 s, one of 2 s.
+    reach = math.hypot(4.3026527 * 0.1, 4.3026527 * 0.05) / math.sqrt(3)
+    assert row.latency_difference_low_s == pytest.approx(2 * math.exp(-reach) - 1, abs=1e-6)
     assert row.latency_differs is True
     assert row.energy_difference_j is None
 
@@ -78,9 +80,9 @@ def test_the_time_of_a_sample_is_compared_over_the_batch_of_each_cell(same):
     assert row.latency_difference_s == pytest.approx(0.0)
     assert row.sample_time_base_s == pytest.approx(1.0)
     assert row.sample_time_difference_s == pytest.approx(-0.75)
-    # Welch over 3 and 3 rounds: standard errors 0.1 and 0.025 over sqrt(3), 2 degrees of freedom.
-    reach = 4.3026527 * (0.1**2 / 3 + 0.025**2 / 3) ** 0.5
-    assert row.sample_time_difference_low_s == pytest.approx(-0.75 - reach, abs=1e-6)
+    # Both means are off by a t of 2 degrees of freedom times 10 % / sqrt(3).
+    reach = 4.3026527 * 0.1 * math.sqrt(2 / 3)
+    assert row.sample_time_difference_low_s == pytest.approx(0.25 * math.exp(-reach) - 1, abs=1e-6)
     assert row.sample_time_differs is True
     # The energy is per sample already.
     assert (row.energy_base_j, row.energy_difference_j) == (5.0, 3.0)
@@ -99,8 +101,8 @@ def test_a_difference_that_repeated_computations_show_as_well_is_none(same):
     row = compare(base, cell, same, Repeats(latency={"cpu": on_cpu}))
     assert row.latency_differs is False
     # 2.306 is the t quantile of 8 degrees of freedom.
-    reach = 2.3060041 * 0.04 * (1.0**2 + 1.05**2) ** 0.5
-    assert row.latency_difference_high_s == pytest.approx(0.05 + reach, abs=1e-6)
+    reach = 2.3060041 * 0.04 * math.sqrt(2)
+    assert row.latency_difference_high_s == pytest.approx(1.05 * math.exp(reach) - 1, abs=1e-6)
 
 
 def test_one_round_cannot_tell(same):

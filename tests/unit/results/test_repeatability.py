@@ -122,3 +122,18 @@ def test_each_study_repeats_on_the_device_of_its_own_cell():
     assert differs(Repeats(latency={"cpu": shaky, "cuda": steady}), calm)
     assert differs(Repeats(energy={"cuda": shaky}), Repeats(energy={"cpu": shaky}))
     assert differs(Repeats(latency={"cuda": shaky}), Repeats())
+
+
+def test_disturbed_measurements_say_nothing_about_the_others():
+    calm = [measure("a", 1.0), measure("b", 1.02)]
+    noisy = [measure(name, seconds, disturbed=True) for name, seconds in (("c", 5.0), ("d", 9.0))]
+    assert describe_repeats([*calm, *noisy]).latency == describe_repeats(calm).latency
+    # Where nothing else was repeated they are all there is.
+    only = describe_repeats([calm[0], *noisy]).latency["cpu"]
+    assert (only.cells, only.deviation > 0.5) == (3, True)
+
+
+def test_generations_of_the_same_computation_repeat_too():
+    rows = [measure("a", 1.0, samples_per_s=10.0), measure("b", 1.0, samples_per_s=11.0)]
+    assert describe_repeats(rows).generation["cpu"].deviation == pytest.approx(0.0674, abs=1e-4)
+    assert describe_repeats([measure("a", 1.0), measure("b", 1.0)]).generation == {}

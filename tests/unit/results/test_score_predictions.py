@@ -312,7 +312,7 @@ def test_a_sample_id_that_stands_twice_is_refused(study):
 
 
 def test_scoring_loads_no_model_library():
-    heavy = "{'torch', 'transformers', 'datasets', 'pandas', 'codecarbon', 'matplotlib'}"
+    heavy = "{'torch', 'transformers', 'datasets', 'pandas', 'codecarbon', 'vl_convert'}"
     code = (
         f"import sys, vlmeter.results.score_predictions; print(sorted({heavy} & set(sys.modules)))"
     )

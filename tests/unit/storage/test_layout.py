@@ -30,7 +30,7 @@ KEY = CellKey("photos", "tiny-bs1")
         (FOLDER.shards(KEY).manifest(1, 3), "shards/photos/tiny-bs1/1-of-3.json"),
         (FOLDER.layer_table(KEY), "layers/photos/tiny-bs1.csv"),
         (FOLDER.attempt("shards", "photos", "a.1-of-3"), "attempts/shards/photos/a.1-of-3.json"),
-        (FOLDER.figure("pareto"), "figures/pareto.svg"),
+        (FOLDER.figure("tradeoff"), "figures/tradeoff.svg"),
         (FOLDER.log("machine"), "logs/machine.log"),
         (FOLDER.log("cells", "photos", "a", "score"), "logs/cells/photos/a/score.log"),
     ],

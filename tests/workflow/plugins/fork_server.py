@@ -31,7 +31,7 @@ IMPORTED = (
     "transformers.models.auto.modeling_auto",
     "transformers.video_processing_utils",
     *("codecarbon", "datasets", "fvcore.nn", "httpx2", "jinja2", "jiwer", "markdown_it"),
-    *("matplotlib.pyplot", "pandas", "psutil", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+    *("vl_convert", "pandas", "psutil", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
 )
 """What jobs import besides VLMeter, which each takes from its own tree."""
 FAKED = ("pynvml", "codecarbon", "sitecustomize")

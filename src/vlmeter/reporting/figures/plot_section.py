@@ -1,191 +1,229 @@
 """Draws a section: latency on the left, word error rate on the right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from matplotlib.figure import Figure
-
-from vlmeter.reporting.decision import Interval, get_latency, get_wer
-from vlmeter.reporting.figures.style import (
-    FLAT_PLACES,
+from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
+from vlmeter.reporting.figures.theme import (
     GREY,
-    SIZE_INCHES,
-    Look,
-    choose_look,
+    PANEL_PX,
     describe_status,
-    draw_nothing_measured,
-    save_in_all_languages,
-    scale_values,
-    set_places,
+    list_notes,
+    list_point_layers,
+    make_amounts,
+    make_empty_chart,
+    make_looks,
+    make_positions,
+    make_spec,
     shorten,
 )
-from vlmeter.reporting.formats import get_axis_label, get_status_label, get_value_label
-from vlmeter.reporting.language import (
-    LOCALES,
-    say,
+from vlmeter.reporting.figures.values import Interval, format_measured, read_latency, read_wer
+from vlmeter.reporting.formats import (
+    get_axis_label,
+    get_status_label,
+    get_value_label,
+    join_words,
 )
+from vlmeter.reporting.language import LOCALES, say, translate
 from vlmeter.reporting.sections.selection import describe_left_out, shorten_section
+from vlmeter.results.numbers import format_number
 from vlmeter.results.outline import PlacedCell, SectionGrid, SectionPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Summary, read_summary
 from vlmeter.status import Status
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 SECTION_COLUMNS = (
     *("status", "reason", "batch_size", "latency", "latency_low_s", "latency_high_s"),
-    *("wer_value", "wer_low", "wer_high", "wer_note"),
+    *("wer_value", "wer_low", "wer_high", "wer_note", "disturbed"),
 )
 """The columns of the summary that a section's figure reads."""
-_UPRIGHT_INCHES = 1.4
-"""Height of vertical headings below the figure."""
+_SHIFT = 0.1
+"""Distance between the points of two data sets at a place, in places."""
+_PANELS: Mapping[str, tuple[Callable[[SummaryRow], Interval | None], float]] = {
+    "latency": (read_latency, 1e3),
+    "wer": (read_wer, 1.0),
+}
+"""What each panel shows, and what its axis multiplies that by."""
 
 
-def draw_section(plan: SectionPlan, summary: Summary) -> Figure:
-    """Draw latency and word error rate of each value, a colour and a marker per data set.
+@dataclass(frozen=True)
+class _Places:
+    """Where the cells of a section stand."""
+
+    section: SectionGrid
+    labels: Mapping[str, str]
+    """Label of every data set of the study."""
+    headings: Sequence[str]
+    """A place each."""
+    datasets: Sequence[str]
+    """The data sets of the section in the study's order."""
+    summary: Summary
+
+    def get_x(self, entry: PlacedCell) -> float:
+        """Return where a cell stands: data sets beside each other at each place."""
+        shift = self.datasets.index(entry.dataset) - (len(self.datasets) - 1) / 2
+        return round(self.headings.index(_format_heading(entry)) + shift * _SHIFT, 3)
+
+    @property
+    def rows(self) -> list[SummaryRow]:
+        """The rows of the section's cells."""
+        keys = [entry.key for entry in self.section.cells]
+        return [self.summary[key] for key in keys if key in self.summary]
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether a line from place to place makes sense."""
+        values = [value for values in self.section.varied.values() for value in values]
+        return len(self.section.varied) == 1 and all(isinstance(value, int) for value in values)
+
+
+def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
+    """Return latency and word error rate of each value, a colour and a shape per data set.
 
     Args:
-        plan: The section; of many settings, a selection is drawn, with a note.
+        plan: The section; of many settings, a selection is shown, with a note.
         summary: The rows of `summary.csv`.
     """
-    section, labels = shorten_section(plan.section, summary), plan.labels
-    headings = list(dict.fromkeys(_format_heading(entry) for entry in section.cells))
-    width, height = SIZE_INCHES
-    upright = len(headings) > FLAT_PLACES
-    figure = Figure(figsize=(width, height + upright * _UPRIGHT_INCHES), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    places = {heading: place for place, heading in enumerate(headings)}
-    ordered = len(section.varied) == 1 and all(
-        isinstance(value, int) for values in section.varied.values() for value in values
+    section = shorten_section(plan.section, summary)
+    places = _Places(
+        section,
+        plan.labels,
+        list(dict.fromkeys(map(_format_heading, section.cells))),
+        [name for name in plan.labels if any(cell.dataset == name for cell in section.cells)],
+        summary,
     )
-    names = list(labels)
-    present = [name for name in names if any(entry.dataset == name for entry in section.cells)]
-    for place, name in enumerate(present):
-        shift = (place - (len(present) - 1) / 2) * 0.09
-        entries = [entry for entry in section.cells if entry.dataset == name]
-        rows = [summary.get(entry.key) for entry in entries]
-        positions = [places[_format_heading(entry)] + shift for entry in entries]
-        label = shorten(labels[name], 30)
-        series = _Series(label, choose_look(name, names), ordered, positions)
-        latencies = [None if row is None else get_latency(row) for row in rows]
-        _draw_series(left, series, latencies, 1e3)
-        _draw_series(right, series, [None if row is None else get_wer(row) for row in rows], 1.0)
-    drawn = _list_rows(section, summary)
-    reasons = [row.wer_note for row in drawn if row.status == Status.OK and row.wer_note]
-    for axes, values, absence in (
-        (left, [row.latency for row in drawn if row.latency is not None], []),
-        (right, [row.wer_value for row in drawn if row.wer_value is not None], reasons),
-    ):
-        scale_values(axes, values)
-        if not values:
-            _mark_nothing_measured(axes, absence)
-        set_places(axes, headings, " · ".join(get_axis_label(axis) for axis in section.varied))
-        _mark_missing(axes, headings, section, summary, labels)
-    words = describe_left_out(plan.section, section)
-    if words is not None:
-        figure.supxlabel(words, fontsize=9, color=GREY)
-    left.set_ylabel(say("figure.latency"))
-    right.set_ylabel(say("figure.wer"))
-    if len(present) > 1:
-        handles, texts = left.get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside upper left", ncols=len(present))
-    return figure
+    rows = places.rows
+    if all(row.latency is None and row.wer_value is None for row in rows):
+        return make_empty_chart(say("figure.nothing"), [describe_status(row) for row in rows])
+    panels = {name: _list_points(places, name) for name in _PANELS}
+    title = say("figure.by", axes=_name_axes(section))
+    notes = [join_words([plan.labels[name] for name in places.datasets])]
+    notes += [note for note in [describe_left_out(plan.section, section)] if note]
+    concat = [_make_panel(places, name, points) for name, points in panels.items()]
+    alts = [_describe_points(name, points) for name, points in panels.items()]
+    return Chart(
+        make_spec(
+            title,
+            list_notes(notes, disturbed=any(row.disturbed for row in rows)),
+            {"columns": 2, "concat": concat},
+        ),
+        f"{title}. {' '.join(alts)}",
+    )
 
 
-def _list_rows(section: SectionGrid, summary: Summary) -> list[SummaryRow]:
-    return [summary[entry.key] for entry in section.cells if entry.key in summary]
+def _name_axes(section: SectionGrid) -> str:
+    return " · ".join(get_axis_label(axis) for axis in section.varied)
 
 
 def _format_heading(entry: PlacedCell) -> str:
     return shorten(" · ".join(get_value_label(axis, v) for axis, v in entry.values.items()), 24)
 
 
-@dataclass(frozen=True)
-class _Series:
-    """A data set's figures along the section's values."""
-
-    label: str
-    look: Look
-    is_joined: bool
-    positions: Sequence[float]
-
-
-def _draw_series(
-    axes: "Axes", series: _Series, figures: Sequence[Interval | None], factor: float
-) -> None:
-    """Draw figures, with their intervals if they have any."""
-    measured = [
-        (position, figure)
-        for position, figure in zip(series.positions, figures, strict=True)
-        if figure is not None
-    ]
-    axes.errorbar(
-        [position for position, _ in measured],
-        [figure.value * factor for _, figure in measured],
-        yerr=[
-            [abs(figure.value - figure.low) * factor for _, figure in measured],
-            [abs(figure.value - figure.high) * factor for _, figure in measured],
-        ],
-        color=series.look.colour,
-        marker=series.look.marker,
-        linestyle="-" if series.is_joined else "none",
-        # Matplotlib keeps labels with a leading underscore out of the legend.
-        label=series.label.lstrip("_") or say("figure.no_name"),
-        linewidth=1.4,
-        markersize=6,
-        capsize=3,
-        elinewidth=1.1,
-    )
+def _list_points(places: _Places, name: str) -> list[dict[str, Any]]:
+    """Return what is known of each point of a panel."""
+    read, factor = _PANELS[name]
+    points = []
+    for entry in places.section.cells:
+        row = places.summary.get(entry.key)
+        interval = None if row is None else read(row)
+        if row is None or interval is None:
+            continue
+        value, low, high = (float(f"{end * factor:.5g}") for end in interval)
+        points.append(
+            {
+                "cell": entry.cell,
+                "dataset": entry.dataset,
+                "x": places.get_x(entry),
+                "y": value,
+                "low": low,
+                "high": high,
+                "disturbed": bool(row.disturbed),
+                "words": {
+                    "title": f"{places.labels[entry.dataset]} · {_format_heading(entry)}",
+                    say(f"figure.{name}"): format_measured(Interval(value, low, high)),
+                },
+            }
+        )
+    return points
 
 
-def _mark_nothing_measured(axes: "Axes", reasons: Sequence[str]) -> None:
-    """Write the first reason why there is no figure, or that nothing was measured."""
-    axes.set_yticks([])
-    words = shorten(reasons[0], 60) if reasons else say("figure.not_measured")
-    axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=GREY)
+def _make_panel(places: _Places, name: str, points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    width, height = PANEL_PX
+    x = make_positions(places.headings, _name_axes(places.section)) | {"field": "x"}
+    values = [point["y"] for point in points]
+    y = make_amounts(values, say(f"figure.{name}")) | {"field": "y"}
+    looks = make_looks(places.labels, places.datasets)
+    layers = list_point_layers(x, y, looks, is_joined=places.is_ordered)
+    lost = {
+        "data": {"values": _list_lost(places)},
+        "mark": {"type": "text", "angle": 270, "align": "left", "color": GREY, "fontSize": 10},
+        "encoding": {
+            "x": x,
+            "y": {"value": height - 6},
+            "text": {"field": "words", "type": "nominal"},
+        },
+    }
+    layers.append(lost)
+    if not points:
+        notes = [row.wer_note for row in places.rows if row.wer_note and row.status == Status.OK]
+        reason = translate(notes[0]) if notes and name == "wer" else say("figure.not_measured")
+        layers.append(
+            {
+                "data": {"values": [{"words": shorten(reason, 44)}]},
+                "mark": {"type": "text", "color": GREY},
+                "encoding": {
+                    "x": {"value": width / 2},
+                    "y": {"value": height / 2},
+                    "text": {"field": "words"},
+                },
+            }
+        )
+    return {
+        "width": width,
+        "height": height,
+        "data": {"values": list(points)},
+        "layer": layers,
+    }
 
 
-def _mark_missing(
-    axes: "Axes",
-    headings: Sequence[str],
-    section: SectionGrid,
-    summary: Summary,
-    labels: Mapping[str, str],
-) -> None:
-    """Write the status of each cell without a figure in the figure's place."""
+def _list_lost(places: _Places) -> list[dict[str, Any]]:
+    """Return the status of each cell without values, in the place of its points."""
     by_heading: dict[str, list[PlacedCell]] = {}
-    for entry in section.cells:
+    for entry in places.section.cells:
         by_heading.setdefault(_format_heading(entry), []).append(entry)
-    for place, heading in enumerate(headings):
+    marks = []
+    for place, heading in enumerate(places.headings):
         entries = by_heading[heading]
         lost: dict[str, str] = {}
         for entry in entries:
-            row = summary.get(entry.key)
+            row = places.summary.get(entry.key)
             status = "no_record" if row is None else row.status
             if status != Status.OK:
-                lost[shorten(labels[entry.dataset], 20)] = status
-        alike = len(lost) == len(entries) and len(set(lost.values())) == 1
-        statuses = {label: get_status_label(status) for label, status in lost.items()}
-        words = (
-            list(statuses.values())[:1]
-            if alike
-            else [f"{label}: {status}" for label, status in statuses.items()]
-        )
-        if words:
-            axes.text(
-                place,
-                0.04,
-                "\n".join(words),
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                rotation=90,
-                fontsize=9,
-                color=GREY,
-            )
+                lost[shorten(places.labels[entry.dataset], 20)] = get_status_label(status)
+        if len(lost) == len(entries) and len(set(lost.values())) == 1:
+            marks.append({"x": place, "words": next(iter(lost.values()))})
+        elif lost:
+            words = [f"{label}: {status}" for label, status in lost.items()]
+            marks.append({"x": place, "words": words})
+    return marks
+
+
+def _describe_points(name: str, points: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence on the least and the greatest value of a panel."""
+    label = say(f"figure.{name}")
+    if not points:
+        return say("figure.alt_nothing", measure=label)
+    least, most = (choose(points, key=lambda point: point["y"]) for choose in (min, max))
+    return say(
+        "figure.alt_range",
+        measure=label,
+        low=format_number(least["y"]),
+        lowest=least["words"]["title"],
+        high=format_number(most["y"]),
+        highest=most["words"]["title"],
+    )
 
 
 def plot_section(
@@ -203,11 +241,4 @@ def plot_section(
         UserError: the table is missing or damaged.
     """
     summary = read_summary(summary_csv, SECTION_COLUMNS)
-    rows = _list_rows(plan.section, summary)
-
-    def draw() -> Figure:
-        if all(row.latency is None and row.wer_value is None for row in rows):
-            return draw_nothing_measured([describe_status(row) for row in rows])
-        return draw_section(plan, summary)
-
-    save_in_all_languages(draw, out_svg, locales)
+    save_in_all_languages(lambda: make_section_chart(plan, summary), out_svg, locales)

@@ -16,7 +16,7 @@ from vlmeter.reporting.layers.profiles import (
     list_measured,
     select_batch_series,
 )
-from vlmeter.results.numbers import format_number, format_percent, format_quantity
+from vlmeter.results.numbers import format_number, format_percent, format_quantity, write_decimals
 
 HEAVY_SHARE = 0.1
 """Least share of a forward pass that makes a kind of layer heavy."""
@@ -180,10 +180,10 @@ def _describe_decode_step(profiles: Sequence[Profile]) -> Finding | None:
 def format_fit(fit: Fit) -> str:
     """Return an exponent with its standard error, as text."""
     if fit.standard_error is None:
-        return say("finding.fit_of_two", exponent=f"{fit.exponent:.2f}")
+        return say("finding.fit_of_two", exponent=write_decimals(f"{fit.exponent:.2f}"))
     return say(
         "finding.fit",
-        exponent=f"{fit.exponent:.2f}",
+        exponent=write_decimals(f"{fit.exponent:.2f}"),
         error=format_error(fit.standard_error),
         count=fit.points,
     )
@@ -191,7 +191,7 @@ def format_fit(fit: Fit) -> str:
 
 def format_error(standard_error: float) -> str:
     """Return a standard error as text."""
-    return f"± {standard_error:.2f}" if standard_error >= 0.005 else "± <0.01"
+    return write_decimals(f"± {standard_error:.2f}" if standard_error >= 0.005 else "± <0.01")
 
 
 def _judge_scaling(fit: Fit) -> str:

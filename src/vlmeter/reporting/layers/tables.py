@@ -15,7 +15,13 @@ from vlmeter.reporting.layers.profiles import (
 )
 from vlmeter.reporting.layers.roofline import compute_intensity
 from vlmeter.reporting.table import Table, TextColumn, build_table
-from vlmeter.results.numbers import DASH, format_number, format_percent, format_quantity
+from vlmeter.results.numbers import (
+    DASH,
+    format_number,
+    format_percent,
+    format_quantity,
+    write_decimals,
+)
 
 
 def tabulate_kinds(profiles: Sequence[Profile]) -> Table | None:
@@ -112,7 +118,7 @@ def _format_exponent(series: Sequence[Profile], times: Sequence[float]) -> str:
     if fit is None:
         return DASH
     error = "" if fit.standard_error is None else f" {format_error(fit.standard_error)}"
-    return f"{fit.exponent:.2f}{error}"
+    return f"{write_decimals(f'{fit.exponent:.2f}')}{error}"
 
 
 def tabulate_modules(profile: Profile, rows: int = 12) -> Table:

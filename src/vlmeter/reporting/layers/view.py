@@ -1,7 +1,8 @@
 """What the report says about the layers, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vlmeter.reporting.language import say
 from vlmeter.reporting.layers.findings import Finding, list_findings
@@ -11,19 +12,22 @@ from vlmeter.reporting.table import Table
 from vlmeter.results.outline import Outline
 
 
+class LayerTable(NamedTuple):
+    """A table about the layers."""
+
+    caption: str
+    note: str | None
+    table: Table
+
+
 @dataclass(frozen=True)
 class LayersView:
     """The part about layers."""
 
     dataset: str
     findings: tuple[Finding, ...]
-    kinds: Table | None
-    work: Table | None
-    modules: Table | None
-    modules_of: str
-    decode_kinds: Table | None
-    """Like `kinds`, for a decode step."""
-    decode_work: Table | None
+    tables: tuple[LayerTable, ...]
+    """Of a forward pass, then of a decode step."""
     decode_lost: tuple[tuple[str, str], ...]
     """Label and reason of each profiled forward pass without a decode step."""
     lost: tuple[tuple[str, str, str], ...]
@@ -43,12 +47,7 @@ def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersVi
     return LayersView(
         dataset=outline.datasets[outline.layers.dataset].label,
         findings=tuple(list_findings(profiles)),
-        kinds=tabulate_kinds(profiles),
-        work=tabulate_work(profiles),
-        modules=tabulate_modules(usable[0]) if usable else None,
-        modules_of=usable[0].label if usable else "",
-        decode_kinds=tabulate_kinds(steps),
-        decode_work=tabulate_work(steps),
+        tables=tuple(_list_tables(profiles, usable, steps)),
         decode_lost=tuple(
             (profile.label, profile.decode.reason)
             for profile in usable
@@ -61,3 +60,21 @@ def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersVi
         ),
         overhead=max([0.0, *overheads]) if overheads else None,
     )
+
+
+def _list_tables(
+    profiles: Sequence[Profile], usable: Sequence[Profile], steps: Sequence[Profile]
+) -> Iterator[LayerTable]:
+    kinds, work = say("layers.kinds_caption"), say("layers.work_caption")
+    note = say("layers.work_note")
+    if table := tabulate_kinds(profiles):
+        yield LayerTable(kinds, None, table)
+    if table := tabulate_work(profiles):
+        yield LayerTable(work, note, table)
+    if usable and (table := tabulate_modules(usable[0])):
+        caption = say("layers.modules_caption", profile=usable[0].label)
+        yield LayerTable(caption, say("layers.modules_note"), table)
+    if table := tabulate_kinds(steps):
+        yield LayerTable(say("layers.of_step", caption=kinds), say("layers.decode_note"), table)
+    if table := tabulate_work(steps):
+        yield LayerTable(say("layers.of_step", caption=work), note, table)

@@ -27,8 +27,12 @@ def build_cost_tables(section: SectionRows) -> CostTables | None:
         (say("cost.work_and_memory"), drop_empty_columns(_list_work_and_memory(rows))),
         (say("cost.generation"), drop_empty_columns(_list_generation(rows))),
     )
+    marks = [say("note.disturbed") if row.disturbed else "" for row in rows]
+    notes = drop_empty_columns([TextColumn(say("table.notes"), marks)])
     tables = tuple(
-        (caption, build_table([*lead, *columns])) for caption, columns in captioned if columns
+        (caption, build_table([*lead, *columns, *notes]))
+        for caption, columns in captioned
+        if columns
     )
     return CostTables(tables, tuple(_describe_compilation(section, places))) if tables else None
 

@@ -159,9 +159,16 @@ def _tabulate(section: SectionRows, compared: Sequence[tuple[Place, DifferenceRo
             say("table.answers_changed"), [_format_changed(row) for row in rows], numeric=True
         ),
         *_list_weights(section, places),
-        TextColumn(say("table.notes"), [section.format_marks(place) for place in places]),
+        TextColumn(say("table.notes"), [_format_marks(section, place) for place in places]),
     ]
     return build_table([*section.make_lead(places), *drop_empty_columns(figures)])
+
+
+def _format_marks(section: SectionRows, place: Place) -> str:
+    marks = [section.format_marks(place)]
+    if section.get_first(place).row.disturbed:
+        marks.append(say("note.against_disturbed"))
+    return "; ".join(filter(None, marks))
 
 
 def _list_weights(section: SectionRows, places: Sequence[Place]) -> list[TextColumn]:

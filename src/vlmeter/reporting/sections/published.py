@@ -10,7 +10,7 @@ from vlmeter.reporting.published import Count, Published, PublishedCell, Value
 from vlmeter.reporting.sections.rows import Place, SectionRows
 from vlmeter.reporting.sections.table import get_wer_or_reason
 from vlmeter.reporting.table import Table, TextColumn, build_table, drop_empty_columns
-from vlmeter.results.numbers import DASH, Scale, format_number
+from vlmeter.results.numbers import DASH, Scale, format_number, write_decimals
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
@@ -212,7 +212,7 @@ def _tabulate_counts(counts: Sequence[tuple[Count, float | None]]) -> Table:
                 [
                     say("published.no_such_cell")
                     if total is None
-                    else f"{(total / count.flops - 1) * 100:+.2f} %"
+                    else write_decimals(f"{(total / count.flops - 1) * 100:+.2f} %")
                     for (count, _), total in zip(counts, totals, strict=True)
                 ],
                 numeric=True,
@@ -226,20 +226,20 @@ def _format_exact(flops: float | None) -> str:
     if flops is None:
         return DASH
     scale = Scale.of([flops], "FLOP")
-    return f"{flops / scale.factor:.5g} {scale.unit}"
+    return f"{write_decimals(f'{flops / scale.factor:.5g}')} {scale.unit}"
 
 
 def _describe_verdict(counts: int, shares: Sequence[float]) -> str:
     good = [share for share in shares if abs(share) <= _REPRODUCED]
     if not shares:
         return say("published.none")
-    worst = f"{max(map(abs, good)) * 100:.2f} %" if good else ""
+    worst = write_decimals(f"{max(map(abs, good)) * 100:.2f} %") if good else ""
     if len(good) == counts:
         return say("published.all", counts=counts, worst=worst)
     some = "published.some" if good else "published.not_one"
     rest = [say(some, good=len(good), counts=counts, worst=worst)]
     if len(shares) > len(good):
-        limit = f"{_REPRODUCED * 100:g} %"
+        limit = write_decimals(f"{_REPRODUCED * 100:g} %")
         rest.append(say("published.beyond", off=len(shares) - len(good), limit=limit))
     if counts > len(shares):
         rest.append(say("published.without", without=counts - len(shares)))

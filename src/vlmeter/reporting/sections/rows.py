@@ -110,8 +110,10 @@ class SectionRows:
         return next(other for other in self.places if other.row.dataset == place.row.dataset)
 
     def format_marks(self, place: Place) -> str:
-        """Return `= A` for a cell that runs the same computation as others."""
+        """Return `= A` for a cell that runs the same computation as others, and `disturbed`."""
         marks = [f"= {group.mark}" for group in self.groups if place.key in group.cells]
+        if place.row.disturbed:
+            marks.append(say("note.disturbed"))
         return "; ".join(marks)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, zip_longest
 
-from vlmeter.reporting.decision import get_sample_time
 from vlmeter.reporting.language import say
 from vlmeter.results.outline import PlacedCell, SectionGrid
 from vlmeter.results.summary_row import SummaryRow
@@ -60,7 +59,6 @@ def _list_fastest(
     times: dict[Setting, float] = {}
     for entry in section.cells:
         row = summary.get(entry.key) if entry.dataset == dataset else None
-        seconds = None if row is None else get_sample_time(row)
-        if seconds is not None:
-            times[_get_setting(entry)] = seconds.value
+        if row is not None and row.latency is not None and row.latency > 0:
+            times[_get_setting(entry)] = row.latency / row.batch_size
     yield from sorted(times, key=times.__getitem__)

@@ -208,35 +208,35 @@ def make_sized(
         (
             make_sized(448, 10.2, 1e9, 224),
             "fixed",
-            "The image size does not reach the model: at 224 and 448 px the model gets "
+            "Image size has no effect: at 224 and 448 px the model gets "
             "3 x 224 x 224 pixels both times, the work is 1.00 GFLOP both times and the time is "
             "about the same, 10.0 and 10.2 ms (+2.0 %).",
         ),
         (
             make_sized(448, 41.0, 4e9, 448),
             "reaches",
-            "The image size reaches the model: at 224 and 448 px the model gets 3 x 224 x 224 and "
+            "Image size has an effect: at 224 and 448 px the model gets 3 x 224 x 224 and "
             "3 x 448 x 448 pixels, the work is 1.00 GFLOP and 4.00 GFLOP and the time is "
             "not the same, 10.0 and 41.0 ms (+310.0 %).",
         ),
         (
             make_sized(448, 10.0, 2e9, 224),
             "contradictory",
-            "The image size changes the work, though not the pixels: at 224 and 448 px the model "
+            "Image size changes the work, though not the pixels: at 224 and 448 px the model "
             "gets 3 x 224 x 224 pixels both times, the work is 1.00 GFLOP and 2.00 GFLOP and the "
             "time is about the same, 10.0 and 10.0 ms (+0.0 %).",
         ),
         (
             make_sized(448, 10.2, None, 224),
             "fixed",
-            "The image size does not reach the model: at 224 and 448 px the model gets "
+            "Image size has no effect: at 224 and 448 px the model gets "
             "3 x 224 x 224 pixels both times and the time is about the same, 10.0 and 10.2 ms "
             "(+2.0 %).",
         ),
         (
             make_profile([], image_size=448, status="out_of_memory", pixel_shape=None),
             "unknown",
-            "Whether the image size reaches the model cannot be told for 224 and 448 px: "
+            "Whether image size has an effect cannot be told for 224 and 448 px: "
             "the profile at 448 px is missing (out of memory).",
         ),
     ],

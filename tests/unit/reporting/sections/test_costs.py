@@ -29,7 +29,7 @@ def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path
     assert work.rows[1][:3] == ("4", "32 + 16", "3.15")
     assert work.rows[1][4:] == ("15.8", "15.0")
     assert generation.headings == (
-        *("Batch", "New tokens", "First token (ms)", "Each further (ms)"),
+        *("Batch", "New tokens", "TTFT (ms)", "TPOT (ms)"),
         *("Tokens/s", "Samples/s"),
     )
     assert generation.rows[1][-2:] == ("240", "15.0")
@@ -45,6 +45,15 @@ def test_a_measured_peak_gives_the_utilisation(tmp_path):
     assert work.headings[4:7] == ("Of the peak", "Host peak (GB)", "Device peak (GB)")
     assert work.rows[0][4] == "43 %"
     assert work.rows[0][6] == "8.00"
+
+
+def test_a_disturbed_cell_is_marked_beside_its_costs(tmp_path):
+    study = MadeStudy()
+    section = study.outline.sections[0]
+    study.records[section.cells[1].key]["conditions"]["disturbed"] = True
+    for _, table in build_costs(study, tmp_path, "batch_size").tables:
+        assert table.headings[-1] == "Notes"
+        assert [row[-1] for row in table.rows] == ["", "disturbed", "", ""]
 
 
 def test_cells_without_figures_have_no_row(tmp_path):

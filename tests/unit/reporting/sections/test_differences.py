@@ -42,7 +42,15 @@ def test_a_difference_has_its_interval_or_is_none(difference, words):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0 %"), (1e-5, "0 %"), (0.031, "+3.1 %"), (-0.031, "-3.1 %"), (1.5, "+150 %")],
+    [
+        (0.0, "0 %"),
+        (1e-5, "0 %"),
+        (0.031, "+3.1 %"),
+        (-0.031, "-3.1 %"),
+        (0.99, "+99 %"),
+        (1.5, "2.5×"),
+        (30.0, "31×"),
+    ],
 )
 def test_shares_have_a_sign(share, text):
     assert format_signed_percent(share) == text
@@ -59,7 +67,8 @@ def build_table(study: MadeStudy, folder: Any, name: str) -> Any:
 def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
     table = build_table(MadeStudy(), tmp_path, "input_length")
     assert (
-        table.caption == "Difference from the same data set at 200 tokens, with its 95 % interval"
+        table.caption
+        == "Difference from the same data set at text ≤ 200 tokens, with its 95 % interval"
     )
     assert table.table.headings == (
         *("Input length", "Data set", "Latency", "Energy", "WER", "Task metric"),
@@ -76,23 +85,35 @@ def test_every_cell_but_the_first_of_its_data_set_is_compared(tmp_path):
     assert cut[6] == "1 of 4"
 
 
+@pytest.mark.parametrize(
+    ("place", "marks"),
+    [(1, ["disturbed", "", ""]), (0, ["compared with a disturbed one"] * 3)],
+)
+def test_a_difference_of_a_disturbed_measurement_is_marked(tmp_path, place, marks):
+    study = MadeStudy()
+    key = study.outline.sections[0].cells[place].key
+    study.records[key]["conditions"]["disturbed"] = True
+    table = build_table(study, tmp_path, "batch_size")
+    assert [row[-1] for row in table.table.rows] == marks
+
+
 def test_a_difference_without_a_cause_is_named(tmp_path):
     study = MadeStudy()
     (section,) = [section for section in study.outline.sections if section.name == "image_size"]
     detail = study.records[section.cells[3].key]["latency_detail"]
     detail["rounds_s"] = [seconds * 2 for seconds in detail["rounds_s"]]
     table = build_table(study, tmp_path, "image_size")
-    assert table.table.rows[0][2].startswith("+10")
+    assert table.table.rows[0][2].startswith("2.0×")
     assert table.notes == (
-        "336 (COCO): the same computation as what it is compared with. Such a difference comes "
-        "from the machine, and others of its size may too.",
+        "336 (COCO): the same computation as the setting that it is compared with. Such a "
+        "difference comes from the machine, and others of its size may too.",
     )
 
 
 def test_without_the_first_cell_there_is_nothing_to_compare_with(tmp_path):
     table = build_table(MadeStudy(), tmp_path, "device")
     assert table.table is None
-    assert table.notes == ("Nothing to compare with: GPU has no figures (unavailable).",)
+    assert table.notes == ("Nothing to compare with: GPU has no values (unavailable).",)
 
 
 def build_drift(study: MadeStudy, folder: Any) -> Any:
@@ -104,14 +125,13 @@ def build_drift(study: MadeStudy, folder: Any) -> Any:
 def test_answers_are_compared_with_those_of_the_base(tmp_path):
     drift_table = build_drift(MadeStudy(), tmp_path)
     assert drift_table.text == (
-        "Batch size and optimization are not supposed to change answers. Of the cells that differ "
-        "from the base's values in nothing else, 0 of 3 gave other answers, and in 0 the word "
-        "error rate differs by more than chance. No cell of COCO and ScienceQA has the base's "
-        "values."
+        "Batch size and optimization should not change answers. Of the settings that differ from "
+        "the base in nothing else, 0 of 3 gave other answers, and in 0 the word error rate differs "
+        "measurably. No setting of COCO and ScienceQA has the base's values."
     )
     assert [line[0] for line in drift_table.table.rows] == [
-        *("batch 4", "batch 8", "batch 16", "336 px, batch 16", "448 px, batch 16"),
-        *("batch 16, 100 tokens", "batch 16, 50 tokens"),
+        *("batch 4", "batch 8", "batch 16", "336 px · batch 16", "448 px · batch 16"),
+        *("batch 16 · text ≤ 100 tokens", "batch 16 · text ≤ 50 tokens"),
     ]
     assert drift_table.table.rows[0] == (
         *("batch 4", "TextVQA", "no difference", "no difference", "0 of 4"),
@@ -163,7 +183,9 @@ def test_of_thousands_of_cells_those_whose_answers_changed_most_are_listed():
     drift = build_drift_table(outline, summary, differences)
     assert drift is not None
     assert [row[-1] for row in drift.table.rows] == [f"{n} of {count}" for n in range(5, count)]
-    assert f"Of {count} cells those {MOST_DRIFTED} are shown" in drift.text
+    assert (
+        f"Of {count} settings the {MOST_DRIFTED} whose answers changed most are shown" in drift.text
+    )
 
 
 def test_quantised_parts_stand_beside_the_plain_ones(tmp_path):

@@ -1,10 +1,10 @@
-"""Draw quality against latency and energy."""
+"""Draw what each knob does."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vlmeter.reporting.figures.plot_pareto import plot_pareto
-from vlmeter.results.outline import ParetoPlan
+from vlmeter.reporting.figures.plot_forest import plot_forest
+from vlmeter.results.outline import ForestPlan
 from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 run_job(
     snakemake.log[0],
-    plot_pareto,
-    unpack(ParetoPlan, snakemake.params.plan),
+    plot_forest,
+    unpack(ForestPlan, snakemake.params.plan),
     Path(snakemake.input.summary),
     Path(snakemake.input.differences),
     Path(snakemake.output.figure),

@@ -12,8 +12,9 @@ from study_factory import MadeStudy, make_comparisons
 from study_files import Files
 from study_steps import write_study
 
+from vlmeter.decision.export_study import export_study, read_decided
 from vlmeter.errors import UserError
-from vlmeter.results.export_study import KEYS, TABLES, export_study, read_exported
+from vlmeter.results.exported import KEYS, TABLES, read_exported
 from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
@@ -139,6 +140,21 @@ def test_a_study_is_read_back(exported) -> None:
     assert study_read.repeats.latency
     assert study_read.version == version("vlmeter")
     assert study_read.folder == files.folder
+
+
+def test_the_study_holds_its_decisions_and_what_they_were_made_of(exported) -> None:
+    finished = exported[1].folder
+    decided = read_decided(finished)
+    assert [entry.contest.dataset for entry in decided] == ["textvqa", "coco", "scienceqa"]
+    rows = read_exported(finished).rows
+    members = {
+        (entry.contest.dataset, cell)
+        for entry in decided
+        for candidate in entry.contest.candidates
+        for cell in candidate.members
+    }
+    assert members == {key for key, row in rows.items() if row.status == "ok"}
+    assert all(entry.decision.choices for entry in decided)
 
 
 def test_a_damaged_table_is_named(exported, tmp_path: Path) -> None:

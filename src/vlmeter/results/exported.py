@@ -1,20 +1,19 @@
-"""Writes a whole study as one JSON file for programs: its settings, its tables, their columns."""
+"""What `study.json` holds of a study, for programs, and how it is read back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from vlmeter.errors import UserError
 from vlmeter.machine.description import Machine
-from vlmeter.provenance import software_versions
 from vlmeter.results.columns import Column, restore_row
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
 from vlmeter.results.layer_row import LAYER_COLUMNS
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
-from vlmeter.results.tables import Summary, read_differences, read_layers, read_parquet
-from vlmeter.storage.files import read_json, write_json
+from vlmeter.results.tables import Summary
+from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import CellKey, StudyFolder
 from vlmeter.storage.typed import from_plain
 
@@ -37,6 +36,8 @@ KEYS = {
     "summary": "A row per cell: an object by column, null where there is no value.",
     "layers": "Likewise a row per module of each layer profile.",
     "differences": "Likewise a row per cell and cell that it is compared with.",
+    "decisions": "For each data set and model what may be chosen (`contest`: the computations with "
+    "what each carries), the config's limits, and the best settings under them.",
     "checksum": "SHA-256 of the file's text with this value left empty.",
 }
 """The file's keys, in their order."""
@@ -61,45 +62,6 @@ class Exported:
     rows: Summary
 
 
-def export_study(
-    outline: Outline,
-    summary_parquet: Path,
-    layers_csv: Path,
-    differences_csv: Path,
-    repeatability_json: Path,
-    machine_json: Path,
-    study_json: Path,
-) -> None:
-    """Write `study.json`.
-
-    Args:
-        outline: The study, in the order of its report.
-        summary_parquet: A row per cell.
-        layers_csv: A row per module.
-        differences_csv: A row per pair of cells.
-        repeatability_json: How well costs repeat between processes.
-        machine_json: Hardware and software.
-        study_json: Output.
-
-    Raises:
-        UserError: a file is missing or damaged; the message names it.
-    """
-    write_json(
-        study_json,
-        {
-            "layout": LAYOUT,
-            "vlmeter": software_versions(("vlmeter",))["vlmeter"],
-            "outline": asdict(outline),
-            "machine": read_json(machine_json),
-            "repeatability": read_json(repeatability_json),
-            "columns": {name: list(map(asdict, columns)) for name, columns in TABLES.items()},
-            "summary": [vars(row) for row in read_parquet(summary_parquet)],
-            "layers": [vars(row) for row in read_layers(layers_csv)],
-            "differences": [vars(row) for row in read_differences(differences_csv).values()],
-        },
-    )
-
-
 def read_exported(folder: Path) -> Exported:
     """Return a finished study.
 
@@ -118,7 +80,7 @@ def read_exported(folder: Path) -> Exported:
         )
     content = read_json(path)
     layout = content.get("layout")
-    missing = [key for key in KEYS if key not in content and key != "checksum"]
+    missing = [key for key in KEYS if key not in content and key not in ("checksum", "decisions")]
     if layout != LAYOUT or missing:
         lack = f" without {missing[0]}" if missing else ""
         raise UserError(
