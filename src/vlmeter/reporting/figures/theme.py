@@ -219,7 +219,7 @@ def list_notes(notes: Sequence[str], *, disturbed: bool) -> list[str]:
     return [*notes, *([say("figure.hollow")] if disturbed else [])]
 
 
-def list_ticks(low: float, high: float, most: int = 6) -> list[float]:
+def list_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     """Return 1, 2 and 5 of each decade between the ends of a logarithmic axis.
 
     Of more than `most`, only the powers of ten.

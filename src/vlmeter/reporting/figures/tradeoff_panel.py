@@ -60,10 +60,7 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
                 "mark": "rule",
                 "encoding": {**at, **ends, **colour},
             }
-            for ends in (
-                {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
-                {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
-            )
+            for ends in _list_interval_ends(x, y)
         ),
         {
             "mark": {**mark, "size": 70, "cursor": "pointer"},
@@ -150,4 +147,11 @@ def _list_titles(frame: Frame, chosen: str) -> list[dict[str, Any]]:
             "mark": {"type": "text", "fontSize": 11, "limit": PANEL_PX[0] + 40, **mark},
         }
         for mark in place.values()
+    ]
+
+
+def _list_interval_ends(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
+        {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
     ]
