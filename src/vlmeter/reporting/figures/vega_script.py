@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
@@ -30,5 +31,5 @@ def read_vega_script() -> str:
 
 
 def _locate() -> Path:
-    version = f"{vl_convert.__version__}-{vl_convert.get_vega_embed_version()}"
-    return platformdirs.user_cache_path("vlmeter") / f"vega-{version}.js"
+    versions = f"{version('vl-convert-python')}-{vl_convert.get_vega_embed_version()}"
+    return platformdirs.user_cache_path("vlmeter") / f"vega-{versions}.js"
