@@ -140,7 +140,7 @@ def test_a_row_opens_its_record_by_keyboard_and_closes_it_again(desk):
     desk.press("Enter")
     assert desk.evaluate(opened) == ""
     # What was shown in the table is back among all records.
-    assert desk.evaluate("document.querySelectorAll('#records .record').length") == 20
+    assert desk.evaluate("document.querySelectorAll('#records .record').length") == 21
 
 
 def test_the_gallery_is_filtered_by_what_changed_and_by_setting(desk):
