@@ -47,7 +47,11 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
     faint = {"opacity": {"condition": {"test": "datum.on_front", "value": 1}, "value": 0.35}}
     mark = {"type": "point", "filled": True, "opacity": 1}
     front = [{"filter": "datum.on_front"}]
-    layers = [
+    intervals: list[dict[str, Any]] = [
+        {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
+        {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
+    ]
+    layers: list[dict[str, Any]] = [
         _make_extent(x, y),
         {
             "transform": front,
@@ -60,7 +64,7 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
                 "mark": "rule",
                 "encoding": {**at, **ends, **colour},
             }
-            for ends in _list_interval_ends(x, y)
+            for ends in intervals
         ),
         {
             "mark": {**mark, "size": 70, "cursor": "pointer"},
@@ -147,11 +151,4 @@ def _list_titles(frame: Frame, chosen: str) -> list[dict[str, Any]]:
             "mark": {"type": "text", "fontSize": 11, "limit": PANEL_PX[0] + 40, **mark},
         }
         for mark in place.values()
-    ]
-
-
-def _list_interval_ends(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
-        {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
     ]
