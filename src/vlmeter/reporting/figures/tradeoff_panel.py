@@ -47,9 +47,12 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
     faint = {"opacity": {"condition": {"test": "datum.on_front", "value": 1}, "value": 0.35}}
     mark = {"type": "point", "filled": True, "opacity": 1}
     front = [{"filter": "datum.on_front"}]
-    intervals: list[dict[str, Any]] = [
+    ends = [
         {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
         {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
+    ]
+    intervals: list[dict[str, Any]] = [
+        {"transform": front, "mark": "rule", "encoding": {**at, **each, **colour}} for each in ends
     ]
     layers: list[dict[str, Any]] = [
         _make_extent(x, y),
@@ -58,14 +61,7 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
             "mark": {"type": "line", "interpolate": "step-after", "opacity": 0.4, "size": 1},
             "encoding": {**at, **colour},
         },
-        *(
-            {
-                "transform": front,
-                "mark": "rule",
-                "encoding": {**at, **ends, **colour},
-            }
-            for ends in intervals
-        ),
+        *intervals,
         {
             "mark": {**mark, "size": 70, "cursor": "pointer"},
             "encoding": {**at, **colour, **shape, **faint, "tooltip": {"field": "words"}},
