@@ -31,11 +31,16 @@ class _Pair:
     row: SummaryRow
     base: SummaryRow
     time: Difference | None
-    """Of the time per sample, as a share of the base's."""
+    """Of the time per sample, as a share of the base's; None where other programs disturbed it."""
     quality: Difference | None
     quality_base: float
     is_same: bool
     """Whether both are one candidate."""
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it was compared in anything, or computes the same."""
+        return self.is_same or self.time is not None or self.quality is not None
 
     @property
     def weight(self) -> tuple[int, float]:
@@ -65,7 +70,11 @@ def describe_knobs(
     for pair in _list_pairs(summary, differences.values(), [entry.contest for entry in decided]):
         pairs.setdefault(pair.axis, []).append(pair)
     strongest = {axis: max(group, key=lambda pair: pair.weight) for axis, group in pairs.items()}
-    order = sorted(strongest, key=lambda axis: strongest[axis].weight, reverse=True)
+    order = sorted(
+        (axis for axis in strongest if any(pair.says_something for pair in pairs[axis])),
+        key=lambda axis: strongest[axis].weight,
+        reverse=True,
+    )
     return [
         KnobLine(axis, _describe(strongest[axis], pairs[axis], outline))
         for axis in order[:MOST_KNOBS]
@@ -85,13 +94,15 @@ def _list_pairs(
     for difference in differences:
         row = summary.get(CellKey(difference.dataset, difference.cell))
         base = summary.get(CellKey(difference.dataset, difference.base))
-        if row is None or base is None or row.disturbed or base.disturbed:
+        if row is None or base is None:
             continue
         contest = by_key.get((row.dataset, row.model))
         changed = [name for name in AXIS_NAMES if getattr(row, name) != getattr(base, name)]
         if contest is None or len(changed) != 1 or row.latency is None or base.latency is None:
             continue
-        time = get_difference(difference, "sample_time")
+        # Other programs change what a setting costs, never what it answers.
+        disturbed = row.disturbed or base.disturbed
+        time = None if disturbed else get_difference(difference, "sample_time")
         quality = get_difference(difference, "task") or get_difference(difference, "wer")
         yield _Pair(
             contest=contest,

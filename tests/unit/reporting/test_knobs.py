@@ -91,10 +91,36 @@ def test_an_effect_within_the_noise_is_none():
     ]
 
 
-def test_pairs_that_differ_in_two_axes_or_were_disturbed_say_nothing():
+def test_pairs_that_differ_in_two_axes_say_nothing():
     two = make_cell("b", batch_size=4, image_size=448), compare("b", (-0.6, -0.4), NO_CHANGE)
+    assert describe(two) == []
+
+
+def test_other_programs_put_a_time_in_doubt_but_no_answer():
     noisy = make_cell("c", batch_size=4, disturbed=True), compare("c", (-0.6, -0.4), NO_CHANGE)
-    assert describe(two, noisy) == []
+    assert describe(noisy) == ["Batch 1 → 4 (TextVQA): no measurable change of Accuracy."]
+    cut = (
+        make_cell("cut", max_input_len=20, disturbed=True),
+        compare("cut", (-0.3, -0.1), (-0.4, -0.2)),
+    )
+    assert describe(cut) == ["Input length 200 → 20 (TextVQA): Accuracy 0.600 → 0.300 (-0.300)."]
+
+
+def test_an_axis_that_lost_answers_in_a_disturbed_pair_is_not_without_effect():
+    """An image size that is the same computation elsewhere does not hide it."""
+    lost = (
+        make_cell("lost", image_size=112, disturbed=True),
+        compare("lost", NO_CHANGE, (-0.4, -0.2)),
+    )
+    assert describe(SIZE, lost) == [
+        "Image (px) 224 → 112 (TextVQA): Accuracy 0.600 → 0.300 (-0.300)."
+    ]
+
+
+def test_a_pair_that_was_compared_in_nothing_says_nothing():
+    key = DifferenceKey(DATASET, "c", "base")
+    random = make_cell("c", batch_size=4, disturbed=True), (key, make_difference(key))
+    assert describe(random) == []
 
 
 def test_at_most_four_axes_have_a_sentence():
