@@ -24,7 +24,7 @@ function decide(contest, limits) {
     return misses;
   }
 
-  // A score is less for a better candidate; a reach is null where it is not known.
+  // A score is less for a better candidate; a reach is null where it was not seen.
   function scoreQuality(it) {
     const {value, below, above} = it.quality;
     return contest.higher_is_better
@@ -32,20 +32,21 @@ function decide(contest, limits) {
       : {it, score: value, below, above};
   }
   const scoreCost = (it, cost) => ({it, score: cost.log, below: cost.reach, above: cost.reach});
-  const isWorse = (one, other) =>
-    one.below !== null && other.above !== null &&
-    one.score - other.score > Math.sqrt(one.below * one.below + other.above * other.above);
+  const isWorse = (entry, other) =>
+    entry.below !== null && other.above !== null &&
+    entry.score - other.score > Math.sqrt(entry.below * entry.below + other.above * other.above);
   // Ties of equal scores go to the nearest.
-  const findLeast = (list, measure, near) => list.reduce((best, one) =>
-    measure(one) < measure(best) || (measure(one) === measure(best) && near(one) < near(best))
-      ? one : best);
-  const findBest = (scored) => findLeast(scored, (one) => one.score, (one) => one.it.nearness);
+  const findLeast = (list, measure, near) => list.reduce((best, entry) =>
+    measure(entry) < measure(best) || (measure(entry) === measure(best) && near(entry) < near(best))
+      ? entry : best);
+  const findBest = (scored) =>
+    findLeast(scored, (entry) => entry.score, (entry) => entry.it.nearness);
 
   function findBar(inside) {
     const scored = inside.filter((it) => it.quality !== null).map(scoreQuality);
     if (!scored.length) return null;
-    const start = scored.find((one) => one.it.cell === contest.reference) || findBest(scored);
-    const better = scored.filter((one) => isWorse(start, one));
+    const start = scored.find((entry) => entry.it.cell === contest.reference) || findBest(scored);
+    const better = scored.filter((entry) => isWorse(start, entry));
     return findBest(better.length ? better : [start]).it;
   }
 
@@ -57,13 +58,13 @@ function decide(contest, limits) {
       counted = true;
       const scored = calm.map((it) => scoreCost(it, it[name]));
       const best = findBest(scored);
-      const worst = findLeast(scored, (one) => -one.score, (one) => one.it.nearness);
+      const worst = findLeast(scored, (entry) => -entry.score, (entry) => entry.it.nearness);
       if (!isWorse(worst, best)) continue;
       const span = worst.score - best.score;
-      scored.forEach((one, place) => {
-        const share = (one.score - best.score) / span;
+      scored.forEach((entry, place) => {
+        const share = (entry.score - best.score) / span;
         totals[place] += share * share;
-        reaches[place] += 2 * share * (one.below || 0) / span;
+        reaches[place] += 2 * share * (entry.below || 0) / span;
       });
     }
     return !counted ? [] : calm.map((it, place) =>
@@ -72,7 +73,7 @@ function decide(contest, limits) {
 
   function chooseGoal(goal, scored) {
     const best = findBest(scored);
-    const tied = scored.filter((one) => !isWorse(one, best)).map((one) => one.it);
+    const tied = scored.filter((entry) => !isWorse(entry, best)).map((entry) => entry.it);
     const nearest = findLeast(tied, (it) => it.nearness, () => 0);
     const others = tied.filter((it) => it !== nearest).map((it) => it.cell);
     return {goal, cell: nearest.cell, best: best.it.cell, tied: others};

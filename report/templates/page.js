@@ -82,9 +82,9 @@
         return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
       };
       const lacks = (row) => row.cells[place].dataset.value === "";
-      const sorted = [...rows].sort((one, other) => {
-        if (lacks(one) || lacks(other)) return lacks(one) - lacks(other);
-        const [a, b] = [value(one), value(other)];
+      const sorted = [...rows].sort((row, other) => {
+        if (lacks(row) || lacks(other)) return lacks(row) - lacks(other);
+        const [a, b] = [value(row), value(other)];
         const order = typeof a === "number" ? a - b : a.localeCompare(b, root.lang, { numeric: true });
         return down ? -order : order;
       });

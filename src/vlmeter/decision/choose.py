@@ -138,8 +138,8 @@ def _find_best(scored: Sequence[_Scored]) -> _Scored:
     return min(scored, key=lambda it: (it.score, it.candidate.nearness))
 
 
-def _is_worse(one: _Scored, other: _Scored) -> bool:
-    return is_measurable(one.score - other.score, one.below, other.above)
+def _is_worse(entry: _Scored, other: _Scored) -> bool:
+    return is_measurable(entry.score - other.score, entry.below, other.above)
 
 
 def _score_quality(candidate: Candidate, contest: Contest) -> _Scored:

@@ -44,11 +44,11 @@ def test_what_a_model_took_at_full_size_is_given_with_room() -> None:
 
 
 def test_it_follows_the_weights_their_format_and_the_batch() -> None:
-    one = estimate_memory_mb(MANY, "fp16", "cuda", 1)
-    assert estimate_memory_mb(2 * MANY, "fp16", "cuda", 1) - one == 2 * 2 * 3745
-    assert estimate_memory_mb(MANY, "fp32", "cuda", 1) - one == 2 * 2 * 3745
-    assert estimate_memory_mb(MANY, "fp16", "cuda", 64) == one
-    assert estimate_memory_mb(MANY, "fp16", "cpu", 64) > one
+    fp16_mb = estimate_memory_mb(MANY, "fp16", "cuda", 1)
+    assert estimate_memory_mb(2 * MANY, "fp16", "cuda", 1) - fp16_mb == 2 * 2 * 3745
+    assert estimate_memory_mb(MANY, "fp32", "cuda", 1) - fp16_mb == 2 * 2 * 3745
+    assert estimate_memory_mb(MANY, "fp16", "cuda", 64) == fp16_mb
+    assert estimate_memory_mb(MANY, "fp16", "cpu", 64) > fp16_mb
 
 
 def test_a_cell_and_the_control_ask_for_it_once_the_model_is_stored(memory) -> None:
