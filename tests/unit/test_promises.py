@@ -30,7 +30,7 @@ WITHOUT_PROMISE = {
         "What grows: ",
     ),
     "README.md": (
-        "Which batch size, image size",
+        "VLMeter measures what a vision-language model costs",
         "Copy `config/demo.yaml`",
         "Then",
         "| asks |",
