@@ -107,6 +107,7 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file benchmarks/mypy.ini benchmarks/*.py benchmarks/gpu/*.py
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 	$(BIN)/hadolint containers/*.Dockerfile

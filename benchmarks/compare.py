@@ -148,15 +148,17 @@ def layers(device: str) -> Iterator[Comparison]:
         "pass with hooks / without", profile.whole.hooked_ms, profile.whole.unhooked_ms, "ms", 0.25
     )
 
+    generating: Any = model
+
     def generate(tokens: int) -> object:
         length = {"max_new_tokens": tokens, "min_new_tokens": tokens}
         with torch.inference_mode():
-            return model.generate(**inputs, **length, do_sample=False, pad_token_id=1)
+            return generating.generate(**inputs, **length, do_sample=False, pad_token_id=1)
 
     step, reason = profile_decode(
         model,
         generate,
-        decoder=model.language_model,
+        decoder=model.get_submodule("language_model"),
         new_tokens=16,
         clock=make_clock(device),
         stopwatch=make_stopwatch(device),

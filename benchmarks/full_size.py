@@ -57,7 +57,9 @@ def inputs_of(
 ) -> dict[str, torch.Tensor]:
     """The tensors of some samples: their image positions, some text, random pixels."""
     config = model.config
-    image = torch.full((rows, config.num_query_tokens), image_token_id(config))
+    image_id = image_token_id(config)
+    assert image_id is not None
+    image = torch.full((rows, config.num_query_tokens), image_id)
     ids = torch.cat([image, torch.full((rows, text_tokens), 5)], dim=1)
     side = config.vision_config.image_size
     pixels = torch.randn(rows, 3, side, side, generator=torch.Generator().manual_seed(0))

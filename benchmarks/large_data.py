@@ -99,7 +99,7 @@ def download(folder: Path, samples: int) -> None:
         columns=Columns("image", id="id", question="question", references="answers"),
         sample=Sampling(samples, seed=0),
     )
-    download_dataset(job, *(folder / f"samples.{end}" for end in ("parquet", "json")))
+    download_dataset(job, folder / "samples.parquet", folder / "samples.json")
 
 
 def preprocess(folder: Path, _samples: int) -> None:
@@ -195,9 +195,13 @@ def score(folder: Path, _samples: int) -> None:
 
     cell = make_job().cell
     record_cell = RecordCell(id=cell.id, dataset=cell.dataset, **vars(cell.axes))
-    names = ("measurement.json", "predictions.parquet", "samples.parquet", "record.json")
-    job = ScoreJob(record_cell, TASK, seed=0, resamples=RESAMPLES)
-    score_predictions(*(folder / name for name in names), job)
+    score_predictions(
+        folder / "measurement.json",
+        folder / "predictions.parquet",
+        folder / "samples.parquet",
+        folder / "record.json",
+        ScoreJob(record_cell, TASK, seed=0, resamples=RESAMPLES),
+    )
 
 
 STEPS: dict[str, Callable[[Path, int], None]] = {

@@ -43,6 +43,7 @@ from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.job_keys import write_job_key
 from vlmeter.storage.layout import CellFolder
 from vlmeter.storage.parquet import read_table, write_table
+from vlmeter.storage.typed import from_params
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Cell, Study
 
@@ -186,7 +187,7 @@ def _write_machine(study: Study, jobs: Jobs) -> None:
         threads_of_a_cell=1,
         gpus=(),
         gpus_left_out=(),
-        software=jobs.build_machine()["software"],
+        software={**jobs.build_machine()["software"]},  # type: ignore[dict-item]
         energy=energy,
         git=GitState("0" * 40, dirty=False),
     )
@@ -197,7 +198,7 @@ def _write_machine(study: Study, jobs: Jobs) -> None:
 def _write_data(study: Study, jobs: Jobs, dataset: str) -> None:
     """Read the sample as the workflow does; the images, which no later rule reads, are left out."""
     folder = study.folder.dataset(dataset)
-    job = DatasetJob.from_params(jobs.build_dataset(dataset))
+    job = from_params(DatasetJob, jobs.build_dataset(dataset))
     download_dataset(job, folder.samples, folder.manifest)
     write_job_key(jobs.build_dataset_key(dataset))
     for size in dict.fromkeys(cell.axes.stored_size for cell in study.cells):
@@ -219,10 +220,11 @@ def _scored(study: Study, jobs: Jobs, dataset: str) -> tuple[_Scored, _Scored]:
     """Score right and wrong answers by the real metrics; those of each cell are mixed of both."""
     samples = read_table(study.folder.dataset(dataset).samples)
     cell = next(cell for cell in study.cells if cell.dataset == dataset)
-    return tuple(
+    right, wrong = (
         _scored_answers(study, jobs, cell, list(_answers(samples, offset)), f"aside-{offset}")
         for offset in (0, 1)
     )
+    return right, wrong
 
 
 def _answers(samples: list[dict[str, Any]], offset: int) -> Iterator[dict[str, Any]]:
@@ -241,19 +243,28 @@ def _answers(samples: list[dict[str, Any]], offset: int) -> Iterator[dict[str, A
         }
 
 
+def _measure(study: Study, cell: Cell, chance: random.Random) -> dict[str, Any]:
+    """Return a measurement of the sample as it lies in the study."""
+    measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], chance)
+    if "provenance" in measured:
+        samples = file_sha256(study.folder.dataset(cell.dataset).samples)
+        measured["provenance"]["samples_sha256"] = samples
+    return measured
+
+
 def _scored_answers(
     study: Study, jobs: Jobs, cell: Cell, rows: list[dict[str, Any]], name: str
 ) -> _Scored:
     folder = CellFolder(study.folder.root / name)
     write_table(folder.predictions, rows, PREDICTIONS)
-    measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], random.Random(0))
+    measured = _measure(study, cell, random.Random(0))
     write_json(folder.measurement, measured)
     score_predictions(
         folder.measurement,
         folder.predictions,
         study.folder.dataset(cell.dataset).samples,
         folder.record,
-        ScoreJob.from_params(jobs.build_score(cell)),
+        from_params(ScoreJob, jobs.build_score(cell)),
     )
     scored = _Scored(
         pq.read_table(folder.predictions), pq.read_table(folder.scores), read_json(folder.record)
@@ -270,7 +281,7 @@ def _write_cell(
     chance: random.Random,
 ) -> None:
     folder = study.folder.cell(cell.key)
-    measured = measurement(cell.axes, QUESTION_TOKENS[cell.dataset], chance)
+    measured = _measure(study, cell, chance)
     ok = measured["status"] == Status.OK
     right, wrong = answers
     # Three samples in ten are answered wrong by every cell, some more by each on its own.
@@ -337,12 +348,11 @@ def _value(scores: pa.Table, figure: str) -> float | None:
 def _record(
     cell: Cell, measured: Mapping[str, Any], quality: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    ok = quality is not None
     return {
-        "wer_value": quality["metrics"][0]["value"] if ok else None,
-        "latency": measured["latency_detail"]["latency_s"] if ok else None,
-        "energy": measured["energy_detail"]["energy_j"] if ok else None,
-        "flops": format_flops(measured["flops_detail"]["flops"]) if ok else None,
+        "wer_value": quality["metrics"][0]["value"] if quality else None,
+        "latency": measured["latency_detail"]["latency_s"] if quality else None,
+        "energy": measured["energy_detail"]["energy_j"] if quality else None,
+        "flops": format_flops(measured["flops_detail"]["flops"]) if quality else None,
         **measured,
         "cell": {"id": cell.id, "dataset": cell.dataset, **asdict(cell.axes)},
         "quality": quality,

@@ -19,7 +19,7 @@ from comparison import Comparison
 from PIL import Image
 from transformers import AutoProcessor, Blip2ForConditionalGeneration
 
-from vlmeter.axes import Axes
+from vlmeter.axes import Axes, Device
 from vlmeter.cell.job import CellSetup
 from vlmeter.cell.worker.answers import write_predictions
 from vlmeter.config.dataset import GenerationConfig
@@ -55,7 +55,7 @@ class Setting:
         return Items(self.stored, self.feeder, lambda _: TEMPLATE)
 
 
-def quality_pass(device: str) -> Iterator[Comparison]:
+def quality_pass(device: Device) -> Iterator[Comparison]:
     """Each in turns, so that a drift cancels out; the pass must be at least as fast."""
     # For so small a model a second thread is only waited for, in both loops.
     threads = torch.get_num_threads()
@@ -77,7 +77,7 @@ def quality_pass(device: str) -> Iterator[Comparison]:
     torch.set_num_threads(threads)
 
 
-def set_up(folder: Path, device: str, batch_size: int) -> Setting:
+def set_up(folder: Path, device: Device, batch_size: int) -> Setting:
     """Store the demo's signs and load its model."""
     samples, images = folder / "samples.parquet", folder / "img/images.parquet"
     job = DatasetJob(

@@ -39,6 +39,7 @@ def repeats(device: str) -> Iterator[Comparison]:
         false += compare_rounds(*two, repeats=(repeatability, repeatability)).significant
         blind += compare_rounds(*two).significant
     whole = pool_repeatability([[fmean(process_rounds) for process_rounds in rounds]])
+    assert whole is not None
     print(
         f"{PROCESSES} processes of one computation: repeatability {whole.deviation:.1%}; by the "
         f"spread of rounds alone {blind} of {len(pairs)} pairs would differ"

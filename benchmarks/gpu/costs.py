@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
@@ -27,7 +27,7 @@ from subject import Subject
 from torch.utils.benchmark import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
+    from typing_extensions import Buffer
 
 TURNS = 3
 NEW_TOKENS = 16
@@ -91,7 +91,8 @@ def generation(subject: Subject) -> Iterator[Comparison]:
     """First and further tokens beside the host's clock around whole generations."""
     rows = 4 if subject.on_gpu else 1
     generate = subject.workload(rows).generation
-    lengths = [generate(count).shape[1] for count in (1, 7)]
+    answers: list[Any] = [generate(count) for count in (1, 7)]
+    lengths = [answer.shape[1] for answer in answers]
     yield Comparison("tokens generated of 7 asked for", lengths[1], 7, "tokens", 0)
     ours, first, further = [], [], []
     for _ in range(TURNS):
@@ -209,7 +210,7 @@ def bytes_limit(subject: Subject) -> float:
 def stored_bytes(model: torch.nn.Module) -> int:
     """Return the bytes that a model's state takes where torch saves it, shared storages once."""
     counter = _CountingFile()
-    torch.save(model.state_dict(), counter)
+    torch.save(model.state_dict(), counter)  # type: ignore[arg-type]
     return counter.written_bytes
 
 

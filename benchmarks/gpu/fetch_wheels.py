@@ -81,9 +81,10 @@ def unmet_needs(wheels: Path, present: Mapping[str, str | None], python: str) ->
         present: The packages that will be there.
         python: The version of Python there, such as `3.12`.
     """
-    environment = {**default_environment(), "python_version": python, "extra": ""}
+    environment: dict[str, str] = {**default_environment()}  # type: ignore[dict-item]
+    environment |= {"python_version": python, "extra": ""}
     environment |= {"python_full_version": f"{python}.0", "sys_platform": "linux"}
-    unmet = {}
+    unmet: dict[str, str] = {}
     for file in sorted(wheels.glob("*.whl")):
         for need in _needs(file):
             name = canonicalize_name(need.name)

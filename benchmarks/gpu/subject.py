@@ -105,7 +105,16 @@ class Subject:
         loaded = self.loaded(dtype, optimization)
         batch = inputs_of(loaded.model, rows, TEXT_TOKENS, self.device, loaded.dtype)
         nothing: Any = None
-        return Workload(loaded, nothing, nothing, [batch], nothing, DECODING)
+        return Workload(
+            loaded,
+            feeder=nothing,
+            items=nothing,
+            cost_batches=[batch],
+            cost_samples=rows,
+            tokens_by_image=[],
+            images=nothing,
+            decoding=DECODING,
+        )
 
     def forward(
         self, rows: int, dtype: str | None = None, optimization: Optimization = EAGER
