@@ -168,7 +168,8 @@ class Opened:
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(open_cell, "load_model", lambda *_, **__: None)
-            patched.setattr(open_cell, "Feeder", lambda *_: None)
+            feeder = SimpleNamespace(find_forms=lambda _: ({}, {}))
+            patched.setattr(open_cell, "Feeder", lambda *_: feeder)
             inputs = CellInputs(images=self.images.with_suffix(".json"), model=self.model)
             open_cell.open_cell(make_setup(), inputs)
 

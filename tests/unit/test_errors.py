@@ -56,6 +56,9 @@ FOREIGN = {"answer", "content", "error", "held", "place", "text", "value", "valu
 CHECKED_BEFORE = {
     # Its own words, which were shortened when it was made.
     "config/load.py: error",
+    # A word of the command line, which argparse shows as it is.
+    "cli.py: text",
+    "commands/init.py: text",
     "data/rows.py: error",
     "models/kernels.py: words",
     # A number, of which the row was read.

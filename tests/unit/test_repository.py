@@ -277,8 +277,9 @@ def test_a_process_of_a_test_runs_the_package_that_the_test_runs(repository):
     """A search path that leaves out the test's own runs the installed package in its place."""
     own = {"tests/support/python_path.py", "tests/unit/test_repository.py"}
     # Those put a copy of the package, or the tree of a study, in the place of the test's own.
-    copies = {"tests/support/studytree.py", "tests/support/snakemake_server.py"}
+    copies = {"tests/support/studytree.py", "tests/workflow/plugins/fork_server.py"}
     copies |= {"tests/unit/test_axes.py", "tests/workflow/test_places.py"}
+    copies |= {"tests/workflow/test_fork_server.py"}
     naming = {
         str(file.relative_to(repository))
         for file in (repository / "tests").rglob("*.py")

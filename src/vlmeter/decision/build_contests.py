@@ -242,7 +242,8 @@ def _sort_by_nearness(rows: Sequence[SummaryRow], base: Axes) -> list[SummaryRow
             axis for axis in _SETTING_AXES if getattr(row, axis.name) != _get(base, axis.name)
         ]
         factors = [
-            abs(math.log(getattr(row, axis.name) / int(_get(base, axis.name))))
+            # Of one more, since an axis may be zero.
+            abs(math.log1p(getattr(row, axis.name)) - math.log1p(int(_get(base, axis.name))))
             for axis in changed
             if axis.is_number
         ]

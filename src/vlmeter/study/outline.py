@@ -80,13 +80,17 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
 
 
 def name_section_figure(study: Study, name: str) -> str:
-    """Return a section's number, title and data sets, as a list of figures names it."""
+    """Return a section's number, title and data sets, as a list of figures names it.
+
+    Snakemake's report has names as they are in a script of its own: no tag may stand in them.
+    """
     labels = build_outline(study).labels.datasets
     names = [section.name for section in study.sections]
     section = study.section(name)
     datasets = ", ".join(labels[dataset] for dataset in section.datasets)
     number = str(names.index(name) + 1).zfill(len(str(len(names))))
-    return one_line(f"{number} {section.title} · {datasets}")
+    words = one_line(f"{number} {section.title} · {datasets}")
+    return words.replace("<", "‹").replace(">", "›")
 
 
 def plan_tradeoff_figure(study: Study) -> TradeoffPlan:

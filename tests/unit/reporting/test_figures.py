@@ -61,7 +61,7 @@ def test_the_layers_figure_names_kinds_and_profiles(rendered):
     shown = read_texts(rendered.figure("layers"))
     for label in ("linear", "convolution", "other", "vision", "prefill", "Time (ms per sample)"):
         assert label in shown
-    assert [text for text in shown if text.endswith("448 px")] == ["batch 1448 px"] * 3
+    assert [text for text in shown if text.endswith("448 px")] == ["batch 1 · 448 px"] * 3
     assert [title for title in shown if title.startswith(("Forward", "Decode", "Roofline"))] == [
         "Forward pass by stage",
         "Forward pass by kind of layer",
@@ -103,7 +103,7 @@ def test_samples_per_second_stand_over_latency_with_labels(rendered):
     shown = read_texts(rendered.figure("tradeoff"))
     for label in ("TextVQA", "COCO", "↑ Samples per second, generation"):
         assert label in shown
-    assert "base config" in shown
+    assert "base setting" in shown
     assert shown.count("Latency (ms per batch) →") == 3
     assert list_colours(rendered.figure("tradeoff")) == {"#0072b2", "#d55e00", "#009e73"}
 
@@ -127,7 +127,7 @@ def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     files = render_all(study, tmp_path, draw=False)
     plot_tradeoff(make_tradeoff_plan(study.outline), files.summary, tmp_path / "a.svg")
     shown = read_texts(tmp_path / "a.svg")
-    assert "base config" in shown
+    assert "base setting" in shown
     assert "batch 61" not in shown
 
 
@@ -157,8 +157,9 @@ def make_plan(section: SectionGrid) -> SectionPlan:
 def test_a_plan_as_a_rule_packs_it_draws_the_same(rendered, tmp_path):
     """It holds neither title nor note, so that a new title redraws nothing."""
     packed = pack(make_plan(make_outline().sections[1]))
-    plot_section(unpack(SectionPlan, packed), rendered.summary, tmp_path / "a.svg")
-    assert (tmp_path / "a.svg").read_bytes() == rendered.figure("image_size").read_bytes()
+    drawn = tmp_path / "figures/image_size.svg"
+    plot_section(unpack(SectionPlan, packed), rendered.summary, drawn)
+    assert drawn.read_bytes() == rendered.figure("image_size").read_bytes()
 
 
 def test_a_cell_without_a_record_is_marked(rendered, tmp_path):

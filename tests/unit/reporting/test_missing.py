@@ -14,8 +14,8 @@ def test_cells_without_a_measurement_stand_together_by_their_reason():
     rows = [lose("killed"), lose("killed", batch_size=4), make_row(**AXES), lose("out of time")]
     missing = list_missing(make_outline(), rows)
     assert missing.shown == (
-        Missing(2, "crashed", "killed", "COCO: base config"),
-        Missing(1, "crashed", "out of time", "COCO: base config"),
+        Missing(2, "crashed", "killed", "COCO: base setting"),
+        Missing(1, "crashed", "out of time", "COCO: base setting"),
     )
     assert missing.more == 0
 

@@ -16,7 +16,9 @@ from vlmeter.measure.settings import EnergySettings, MeasureSettings
 from vlmeter.models import optimization
 from vlmeter.study.settings import build_measure_settings, build_optimization
 
-NOT_MEASURED_WITH = {"timeout_s", "max_attempts", "seed", "cpu_threads"}
+NOT_MEASURED_WITH = {
+    *("timeout_s", "max_attempts", "remeasure_disturbed", "seed", "cpu_threads"),
+}
 """How a cell is run: no part of how its costs are measured."""
 
 

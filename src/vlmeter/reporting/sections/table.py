@@ -34,8 +34,10 @@ def build_section_table(section: SectionRows) -> SectionTable:
     if any(row.status != Status.OK for row in section.rows):
         statuses = [str(row.status) for row in section.rows]
         columns.append(TextColumn(say("table.status"), statuses, status=True))
-    columns.extend(make_token_columns(section))
-    columns.extend(_make_figure_columns(section.rows))
+    tokens = make_token_columns(section)
+    columns.extend(tokens)
+    # More columns do not fit on a page; the table of costs has the memory too.
+    columns.extend(_make_figure_columns(section.rows, with_memory=not tokens))
     columns.extend(
         drop_empty_columns(
             [
@@ -74,7 +76,7 @@ def choose_task_heading(rows: Iterable[SummaryRow]) -> str:
     return label if 0 < len(label) <= _SHORT else say("table.task_metric")
 
 
-def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
+def _make_figure_columns(rows: Sequence[SummaryRow], *, with_memory: bool) -> Iterable[TextColumn]:
     yield TextColumn(say("table.wer"), [_format_wer(row) for row in rows], numeric=True)
     task = [format_with_interval(row.task_value, row.task_low, row.task_high) for row in rows]
     yield from drop_empty_columns([TextColumn(choose_task_heading(rows), task, numeric=True)])
@@ -96,6 +98,8 @@ def _make_figure_columns(rows: Sequence[SummaryRow]) -> Iterable[TextColumn]:
         ],
         numeric=True,
     )
+    if not with_memory:
+        return
     memory = [row.peak_memory_bytes for row in rows]
     size = Scale.of(memory, "B")
     yield TextColumn(

@@ -17,6 +17,38 @@ from vlmeter.storage.files import file_sha256, write_json
 PIXELS = "native"
 
 
+SIZES = [(28, 28), (28, 14), (28, 28)]
+
+
+class Stored:
+    """Samples whose images are of two sizes."""
+
+    def __init__(self, samples, images):
+        self.samples, self.images = samples, images
+
+    def __len__(self):
+        return len(SIZES)
+
+    def read_sizes(self, start, stop):
+        return SIZES[start:stop]
+
+
+class Feeding:
+    """Makes a form of an image of its size and of the most tokens that an image may take."""
+
+    most = 0
+
+    def find_form(self, size):
+        return size, self.most
+
+    def find_forms(self, sizes):
+        return {size: self.find_form(size) for size in sizes}, {}
+
+    def limit_image_tokens(self, most, forms):
+        assert list(forms) == SIZES[:2]
+        self.most = most
+
+
 class Opener:
     """Opens a cell whose model is a name, and keeps what it was loaded and fed by."""
 
@@ -30,13 +62,15 @@ class Opener:
         images, samples = map(file_sha256, tables)
         write_json(self.images, asdict(ImagesManifest("photos", 28, samples, 3, [], images)))
         self.calls = []
-        for name in ("load_model", "Feeder", "check_device"):
-            monkeypatch.setattr(opening, name, self.keep(name))
+        monkeypatch.setattr(opening, "StoredSamples", Stored)
+        made = {"load_model": "load_model", "Feeder": Feeding(), "check_device": None}
+        for name, value in made.items():
+            monkeypatch.setattr(opening, name, self.keep(name, value))
 
-    def keep(self, name):
+    def keep(self, name, value):
         def call(*args, **settings):
             self.calls.append((name, args, settings))
-            return name
+            return value
 
         return call
 
@@ -64,9 +98,15 @@ def test_the_model_is_loaded_and_fed_as_the_cell_says(opener, weights, seed, gpu
     assert opener.calls == [
         ("check_device", ("cuda",), {}),
         ("load_model", (folder, "cuda", "bf16", cell.optimization), as_asked),
-        ("Feeder", ("load_model", PIXELS, 9), {}),
+        ("Feeder", ("load_model", PIXELS, 9, setup.axes.image_size), {}),
     ]
     assert opened.template_of(None) == cell.template
+    assert opened.forms == {size: (size, 0) for size in SIZES[:2]}
+
+
+def test_forms_are_those_of_images_that_keep_the_limit_of_tokens(opener):
+    opened = opener.open(make_setup(max_image_tokens=64))
+    assert opened.forms == {size: (size, 64) for size in SIZES[:2]}
 
 
 def test_a_device_that_torch_cannot_use_is_noticed_before_the_model_is_loaded(opener, monkeypatch):
