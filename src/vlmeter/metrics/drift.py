@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from vlmeter.metrics.base import Contributions
 from vlmeter.metrics.scores import read_scores
 from vlmeter.metrics.uncertainty import (
-    RESAMPLES,
     Difference,
     Resampled,
     compute_resampled_difference,
@@ -45,7 +44,7 @@ class Answers:
     figure is resampled once, unless more than `_CACHE_SIZE` others were used in between.
     """
 
-    def __init__(self, *, seed: int, resamples: int = RESAMPLES) -> None:
+    def __init__(self, *, seed: int, resamples: int) -> None:
         """Set the bootstrap; files are read by the comparisons.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from vlmeter.metrics.drift import Answers, Changed
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference
+from vlmeter.metrics.uncertainty import RESAMPLES, Difference
 from vlmeter.results.columns import get_number
 from vlmeter.results.matching import Pair
 from vlmeter.results.repeatability import Cost, Repeats, compute_cost_difference, get_rounds
@@ -73,7 +73,9 @@ def compare_quality(pair: Pair, metric: str, folder_a: Path, folder_b: Path) -> 
     if has_same_samples(pair) and cell_a.scores.exists() and cell_b.scores.exists():
         for cell in (cell_a, cell_b):
             _check_table(cell, cell.scores)
-        paired = Answers(seed=SEED).compare_quality(cell_b.scores, cell_a.scores, metric)
+        paired = Answers(seed=SEED, resamples=RESAMPLES).compare_quality(
+            cell_b.scores, cell_a.scores, metric
+        )
         if paired is not None:
             return Compared(*values, paired.difference, a.value, PAIRED)
     return Compared(*values, _combine_intervals(a, b), a.value, UNPAIRED)
@@ -92,7 +94,7 @@ def count_changed_answers(pair: Pair, folder_a: Path, folder_b: Path) -> Changed
         return None
     for cell in (a, b):
         _check_table(cell, cell.predictions)
-    changed = Answers(seed=SEED).count_changed(b.predictions, a.predictions)
+    changed = Answers(seed=SEED, resamples=RESAMPLES).count_changed(b.predictions, a.predictions)
     return changed if changed.shared else None
 
 

@@ -29,7 +29,10 @@ def test_a_median_is_compared_as_a_median(tmp_path):
     texts = {str(index): "a b c d" for index in range(2)}
     cell = write_scored(tmp_path / "a.parquet", texts | {"2": ""})
     base = write_scored(tmp_path / "b.parquet", texts | {"2": "a b c d e f g h"})
-    assert Answers(seed=0).compare_quality(cell, base, "wer_median").difference.estimate == 0.0
+    assert (
+        Answers(seed=0, resamples=100).compare_quality(cell, base, "wer_median").difference.estimate
+        == 0.0
+    )
 
 
 def test_cells_without_a_common_sample_are_not_compared(tmp_path):
@@ -37,20 +40,22 @@ def test_cells_without_a_common_sample_are_not_compared(tmp_path):
         write_scored(tmp_path / "a.parquet", {"1": "a"}),
         write_scored(tmp_path / "b.parquet", {}),
     )
-    assert Answers(seed=0).compare_quality(cell, base, "wer") is None
+    assert Answers(seed=0, resamples=100).compare_quality(cell, base, "wer") is None
 
 
 def test_a_missing_figure_is_named(tmp_path):
     cell = write_scored(tmp_path / "a.parquet", {"1": "a"})
     with pytest.raises(UserError, match=r"a\.parquet lacks the column anls"):
-        Answers(seed=0).compare_quality(cell, cell, "anls")
+        Answers(seed=0, resamples=100).compare_quality(cell, cell, "anls")
 
 
 def test_changed_predictions_are_counted_over_common_samples(tmp_path):
     for name, texts in {"a": ["x", "y", "z"], "b": ["x", "Y"]}.items():
         table = {"id": [str(index) for index in range(len(texts))], "prediction": texts}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
-    assert Answers(seed=0).count_changed(tmp_path / "a.parquet", tmp_path / "b.parquet") == (
+    assert Answers(seed=0, resamples=100).count_changed(
+        tmp_path / "a.parquet", tmp_path / "b.parquet"
+    ) == (
         1,
         2,
     )
@@ -76,7 +81,7 @@ def test_an_answer_in_another_unicode_form_is_the_same_answer(tmp_path):
         table = {"id": ["1"], "prediction": [text]}
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
     paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    assert Answers(seed=0).count_changed(*paths) == (0, 1)
+    assert Answers(seed=0, resamples=100).count_changed(*paths) == (0, 1)
 
 
 def test_scores_are_paired_by_id_and_not_by_place(tmp_path):
