@@ -112,6 +112,16 @@ def test_the_nearest_to_the_base_changes_the_fewest_axes_and_those_the_least():
     assert [it.cell for it in contest.candidates] == ["far", "two", "near", "base"]
 
 
+def test_an_axis_whose_base_is_zero_has_a_distance_too():
+    """No limit of the image's tokens is written as 0."""
+    contest = build(
+        make_cell("many", max_image_tokens=256),
+        make_cell("few", max_image_tokens=64),
+        make_cell("base"),
+    )
+    assert {it.cell: it.nearness for it in contest.candidates} == {"base": 0, "few": 1, "many": 2}
+
+
 def test_a_cost_reaches_as_far_as_its_rounds_or_as_repeated_processes_do():
     rows = make_cell("base"), make_cell("four", batch_size=4)
     (within, _) = (it.latency for it in build(*rows).candidates)
