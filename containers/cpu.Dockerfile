@@ -19,6 +19,6 @@ COPY . .
 RUN pip install --no-cache-dir --no-deps --editable .
 
 # A study lives in the folder that is mounted here.
-WORKDIR /work
-ENV HF_HOME=/work/.huggingface
+WORKDIR /study
+ENV HF_HOME=/study/.huggingface
 CMD ["snakemake", "--snakefile", "/opt/vlmeter/Snakefile", "--cores", "all"]

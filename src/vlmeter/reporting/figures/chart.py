@@ -10,11 +10,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import vl_convert
 
 from vlmeter.escaping import printable
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.language import LANGUAGES, get_figure_path, use_language
 from vlmeter.storage.svg import write_svg
 
@@ -26,15 +26,15 @@ _FIRST_TAG = re.compile(r"<svg\b[^>]*>")
 class Chart:
     """What a figure shows, before it is drawn."""
 
-    spec: dict[str, Any]
+    spec: Spec
     """The Vega-Lite spec, with its data."""
     alt: str
     """What a person sees in the figure, in a sentence or two, in the current language."""
-    page_spec: dict[str, Any] | None = None
+    page_spec: Spec | None = None
     """The spec that a page with scripts draws instead, where it offers a choice."""
 
 
-def compile_chart(chart: Chart) -> dict[str, Any]:
+def compile_chart(chart: Chart) -> Spec:
     """Return the spec of a chart's page in Vega, which is drawn without compiling.
 
     Raises:
@@ -43,8 +43,8 @@ def compile_chart(chart: Chart) -> dict[str, Any]:
     return _compile(chart.page_spec or chart.spec, chart.alt)
 
 
-def _compile(spec: dict[str, Any], alt: str) -> dict[str, Any]:
-    vega: dict[str, Any] = vl_convert.vegalite_to_vega(spec, vl_version=_VEGA_LITE)
+def _compile(spec: Spec, alt: str) -> Spec:
+    vega: Spec = vl_convert.vegalite_to_vega(spec, vl_version=_VEGA_LITE)
     # What draws it knows its version, and asks no address for a schema.
     vega.pop("$schema", None)
     vega["description"] = alt

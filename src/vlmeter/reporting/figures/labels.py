@@ -4,7 +4,9 @@ The places are computed here, not by Vega: its own labels need a canvas, which o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from vlmeter.reporting.figures.spec import Spec
 
 FONT_PX = 10
 _LETTER_PX = 6.0
@@ -77,9 +79,7 @@ def _list_spots(point: tuple[float, float], text: str) -> Iterator[tuple[Spot, _
         yield Spot(dx, dy), _Box(min(near, far), top, max(near, far), bottom)
 
 
-def list_label_layers(
-    x: Mapping[str, Any], y: Mapping[str, Any], colour: str
-) -> list[dict[str, Any]]:
+def list_label_layers(x: Spec, y: Spec, colour: str) -> list[Spec]:
     """Return the layers of labels and of the lines to their points.
 
     A point with a label has `label`, and the numbers of its spot as `dx` and `dy`.

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     GREY,
     PAPER,
@@ -97,10 +98,10 @@ def _make_panel(
     effects: Sequence[Effect],
     knobs: Sequence[str],
     shown: Sequence[str],
-    looks: Mapping[str, Any],
+    looks: Spec,
     *,
     is_first: bool,
-) -> dict[str, Any]:
+) -> Spec:
     outcome = effects[0].outcome
     is_cost = outcome in _COSTS
     height = _ROW_PX * len(knobs)
@@ -159,7 +160,7 @@ def _make_panel(
     }
 
 
-def _make_scale(effects: Sequence[Effect], *, is_cost: bool) -> dict[str, Any]:
+def _make_scale(effects: Sequence[Effect], *, is_cost: bool) -> Spec:
     """Return a scale with room around its values, and around the place of no effect."""
     ends = [end for effect in effects for end in _list_ends(effect)]
     if is_cost:
@@ -175,7 +176,7 @@ def _list_ends(effect: Effect) -> tuple[float, float]:
     return low, effect.value if effect.high is None else effect.high
 
 
-def _describe(effect: Effect, knobs: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
+def _describe(effect: Effect, knobs: Sequence[str], shown: Sequence[str]) -> Spec:
     shift = (shown.index(effect.dataset) - (len(shown) - 1) / 2) * 0.6 / max(len(shown), 1)
     low, high = _list_ends(effect)
     return {

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.roofline_panel import make_roofline_panel
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     GREY,
     PANEL_PX,
@@ -75,7 +75,7 @@ def _make_stacks(
     profiles: Sequence[Profile],
     times: Sequence[Mapping[str, float]],
     parts: Sequence[str],
-) -> dict[str, Any]:
+) -> Spec:
     """Return a panel with the time per sample of each profile, stacked by part."""
     width, height = PANEL_PX
     bars = []

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     GREY,
     PANEL_PX,
@@ -121,7 +121,7 @@ def _format_heading(entry: PlacedCell) -> str:
     return shorten(" · ".join(get_value_label(axis, v) for axis, v in entry.values.items()), 24)
 
 
-def _list_points(places: _Places, name: str) -> list[dict[str, Any]]:
+def _list_points(places: _Places, name: str) -> list[Spec]:
     """Return what is known of each point of a panel."""
     read, factor = _PANELS[name]
     points = []
@@ -149,7 +149,7 @@ def _list_points(places: _Places, name: str) -> list[dict[str, Any]]:
     return points
 
 
-def _make_panel(places: _Places, name: str, points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _make_panel(places: _Places, name: str, points: Sequence[Spec]) -> Spec:
     width, height = PANEL_PX
     x = make_positions(places.headings, _name_axes(places.section)) | {"field": "x"}
     values = [point["y"] for point in points]
@@ -188,7 +188,7 @@ def _make_panel(places: _Places, name: str, points: Sequence[Mapping[str, Any]])
     }
 
 
-def _list_lost(places: _Places) -> list[dict[str, Any]]:
+def _list_lost(places: _Places) -> list[Spec]:
     """Return the status of each cell without values, in the place of its points."""
     by_heading: dict[str, list[PlacedCell]] = {}
     for entry in places.section.cells:
@@ -210,7 +210,7 @@ def _list_lost(places: _Places) -> list[dict[str, Any]]:
     return marks
 
 
-def _describe_points(name: str, points: Sequence[Mapping[str, Any]]) -> str:
+def _describe_points(name: str, points: Sequence[Spec]) -> str:
     """Return a sentence on the least and the greatest value of a panel."""
     label = say(f"figure.{name}")
     if not points:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.front import place_all
 from vlmeter.reporting.figures.settings import Setting, list_choices, list_settings, name_group
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     PANEL_PX,
     describe_status,
@@ -88,7 +88,7 @@ def _make_page_spec(
     scales: Mapping[str, Scale],
     frame: Frame,
     params: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Spec:
     """Return one panel for all groups, with the words for each choice of its parameters."""
     across, upwards = list_choices(setting for own in drawn.values() for setting in own)
     choices = {
@@ -105,7 +105,7 @@ def _make_data(
     scales: Mapping[str, Scale],
     frame: Frame,
     params: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Spec:
     """Return the data and the parameters of a spec."""
     values = [
         {**_describe(setting, scales, frame.words), "notes": note}
@@ -142,9 +142,7 @@ def _name_quality(setting: Setting) -> str:
     return say(key, metric=shorten(translate(setting.quality_label), 26))
 
 
-def _describe(
-    setting: Setting, scales: Mapping[str, Scale], words: Mapping[str, str]
-) -> dict[str, Any]:
+def _describe(setting: Setting, scales: Mapping[str, Scale], words: Mapping[str, str]) -> Spec:
     """Return a point as the spec holds it, with its values in the units of the axes."""
     values = {
         name: [float(f"{end / scales[name].factor:.5g}") for end in interval]

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from vlmeter.reporting.figures.labels import list_label_layers, place_labels
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     GREY,
     PANEL_PX,
@@ -22,7 +22,7 @@ _MARGIN = 1.5
 _Range = tuple[float, float]
 
 
-def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) -> dict[str, Any]:
+def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) -> Spec:
     """Return the panel; numbers beside points are batch sizes.
 
     Args:
@@ -55,7 +55,7 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
     )
     at = {"x": x, "y": y}
     mark = {"type": "point", "filled": True, "size": 60, "opacity": 1}
-    layers: list[dict[str, Any]] = [
+    layers: list[Spec] = [
         {"mark": {"type": "line", "size": 1}, "encoding": {**at, "color": looks["color"]}},
         {"mark": mark, "encoding": {**at, **looks, "tooltip": {"field": "words"}}},
         *list_label_layers(x, y, GREY),
@@ -72,7 +72,7 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
     return {**panel, "data": {"values": values}, "layer": layers}
 
 
-def _list_points(works: Sequence[Work], across: _Range, upwards: _Range) -> list[dict[str, Any]]:
+def _list_points(works: Sequence[Work], across: _Range, upwards: _Range) -> list[Spec]:
     width, height = PANEL_PX
     places = [
         (
@@ -88,7 +88,7 @@ def _list_points(works: Sequence[Work], across: _Range, upwards: _Range) -> list
     spots = place_labels(places, {index: str(works[index].batch) for index in ends}, PANEL_PX)
     points = []
     for index, work in enumerate(works):
-        point: dict[str, Any] = {
+        point: Spec = {
             "part": work.kind,
             "x": work.intensity,
             "y": work.flop_per_s / 1e9,
@@ -115,7 +115,7 @@ def _find_share(value: float, ends: _Range) -> float:
     return (math.log(value) - low) / (high - low)
 
 
-def _make_axis(field: str, ends: _Range, title: str) -> dict[str, Any]:
+def _make_axis(field: str, ends: _Range, title: str) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
@@ -124,7 +124,7 @@ def _make_axis(field: str, ends: _Range, title: str) -> dict[str, Any]:
     }
 
 
-def _make_note(words: str) -> dict[str, Any]:
+def _make_note(words: str) -> Spec:
     return {
         "data": {"values": [{"words": words}]},
         "mark": {"type": "text", "color": GREY},

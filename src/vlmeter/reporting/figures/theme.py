@@ -3,10 +3,11 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vlmeter.escaping import one_line
 from vlmeter.reporting.figures.chart import Chart
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import say, translate
 from vlmeter.results.summary_row import SummaryRow
@@ -20,7 +21,7 @@ FLAT_PLACES = 6
 _LOG_FROM_RATIO = 15.0
 """Largest ratio of two values on a linear axis."""
 _FONT = "DejaVu Sans, Verdana, Arial, sans-serif"
-_CONFIG: dict[str, Any] = {
+_CONFIG: Spec = {
     "font": _FONT,
     "background": PAPER,
     "view": {"stroke": None},
@@ -90,7 +91,7 @@ def choose_look(name: str, names: Sequence[str]) -> Look:
     return Look(COLOURS[place % len(COLOURS)], SHAPES[place % len(SHAPES)])
 
 
-def make_spec(title: str, notes: Sequence[str], content: Mapping[str, Any]) -> dict[str, Any]:
+def make_spec(title: str, notes: Sequence[str], content: Spec) -> Spec:
     """Return a whole spec: its content below a title and lines of notes, in one style."""
     return {
         "title": {"text": shorten(title, 90), "subtitle": [shorten(note, 110) for note in notes]},
@@ -99,7 +100,7 @@ def make_spec(title: str, notes: Sequence[str], content: Mapping[str, Any]) -> d
     }
 
 
-def make_looks(labels: Mapping[str, str], shown: Sequence[str]) -> dict[str, Any]:
+def make_looks(labels: Mapping[str, str], shown: Sequence[str]) -> Spec:
     """Return the encoding of the field `dataset` by colour and shape, with a legend for several.
 
     Args:
@@ -120,7 +121,7 @@ def make_looks(labels: Mapping[str, str], shown: Sequence[str]) -> dict[str, Any
     }
 
 
-def make_part_colours(parts: Sequence[str]) -> dict[str, Any]:
+def make_part_colours(parts: Sequence[str]) -> Spec:
     """Return the encoding of the field `part`, a kind of layer or a stage, by colour."""
     words = {part: shorten(translate(part), 24) or "?" for part in parts}
     return {
@@ -136,12 +137,12 @@ def make_lookup(words: Mapping[str, str], key: str) -> str:
     return f"({json.dumps(words, ensure_ascii=False)})[{key}]"
 
 
-def make_positions(headings: Sequence[str], label: str) -> dict[str, Any]:
+def make_positions(headings: Sequence[str], label: str) -> Spec:
     """Return an axis with a place of its own for each heading, of one or more lines: 0, 1, ..."""
     longest = max((len(line) for heading in headings for line in heading.split("\n")), default=0)
     upright = len(headings) > FLAT_PLACES or longest > 12
     words = {str(place): heading for place, heading in enumerate(headings)}
-    axis: dict[str, Any] = {
+    axis: Spec = {
         "values": list(range(len(headings))),
         "labelExpr": f"split({make_lookup(words, 'datum.value')}, '\\n')",
         "labelOverlap": False,
@@ -163,12 +164,12 @@ TICK_WORDS = (
 """The labels of a logarithmic axis: plain numbers at 1, 2 and 5 of each decade."""
 
 
-def make_amounts(values: Sequence[float], title: str) -> dict[str, Any]:
+def make_amounts(values: Sequence[float], title: str) -> Spec:
     """Return an axis that starts at zero, or a logarithmic one where values span a wide range."""
     wide = bool(values) and min(values) > 0 and max(values) / min(values) > _LOG_FROM_RATIO
     if not wide:
-        scale: dict[str, Any] = {"zero": True}
-        ticks: dict[str, Any] = {"tickCount": 5}
+        scale: Spec = {"zero": True}
+        ticks: Spec = {"tickCount": 5}
     else:
         ends = [min(values) / 1.5, max(values) * 1.5]
         scale = {"type": "log", "nice": False, "domain": ends, "clamp": True}
@@ -177,12 +178,12 @@ def make_amounts(values: Sequence[float], title: str) -> dict[str, Any]:
 
 
 def list_point_layers(
-    x: Mapping[str, Any],
-    y: Mapping[str, Any],
-    looks: Mapping[str, Any],
+    x: Spec,
+    y: Spec,
+    looks: Spec,
     *,
     is_joined: bool,
-) -> list[dict[str, Any]]:
+) -> list[Spec]:
     """Return the layers of points with their intervals; what was disturbed has a hollow point.
 
     Each point of their data has `dataset`, `y`, `low`, `high`, `disturbed` and `words`, its
@@ -197,7 +198,7 @@ def list_point_layers(
     place = {"x": x, "y": y}
     colour = {"color": looks["color"]}
     ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
-    layers: list[dict[str, Any]] = [{"mark": "rule", "encoding": {"x": x, **ends, **colour}}]
+    layers: list[Spec] = [{"mark": "rule", "encoding": {"x": x, **ends, **colour}}]
     if is_joined:
         layers.append({"mark": "line", "encoding": {**place, **colour}})
     tooltip = {"tooltip": {"field": "words"}}

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from vlmeter.reporting.figures.front import HEADROOM, MARGINS
 from vlmeter.reporting.figures.labels import list_label_layers
+from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import GREY, PANEL_PX, PAPER, TICK_WORDS, make_lookup
 
 ACROSS, UPWARDS, GROUP = "across", "upwards", "group"
@@ -22,11 +22,11 @@ class Frame:
     """Name of the metric, by group."""
     titles: Mapping[str, str]
     """By group."""
-    looks: Mapping[str, Any]
+    looks: Spec
     height: int
 
 
-def make_panel(frame: Frame, group: str) -> dict[str, Any]:
+def make_panel(frame: Frame, group: str) -> Spec:
     """Return a panel; without a group, that of the parameter."""
     chosen = make_lookup({"": group}, "''") if group else GROUP
     x = {
@@ -51,10 +51,10 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
         {"x": {**x, "field": "x_low"}, "x2": {"field": "x_high"}},
         {"y": {**y, "field": "y_low"}, "y2": {"field": "y_high"}},
     ]
-    intervals: list[dict[str, Any]] = [
+    intervals: list[Spec] = [
         {"transform": front, "mark": "rule", "encoding": {**at, **each, **colour}} for each in ends
     ]
-    layers: list[dict[str, Any]] = [
+    layers: list[Spec] = [
         _make_extent(x, y),
         {
             "transform": front,
@@ -87,7 +87,7 @@ def make_panel(frame: Frame, group: str) -> dict[str, Any]:
     }
 
 
-def _make_extent(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
+def _make_extent(x: Spec, y: Spec) -> Spec:
     """Return a layer without anything to see, which decides where the axes begin and end."""
     ends = {"x_from": ("min", "x_low"), "x_to": ("max", "x_high"), "y_to": ("max", "y_high")}
     factors = dict(zip(ends, (*MARGINS, HEADROOM), strict=True))
@@ -108,7 +108,7 @@ def _make_extent(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _list_transforms(chosen: str) -> list[dict[str, Any]]:
+def _list_transforms(chosen: str) -> list[Spec]:
     """Return how the points of a panel follow from the chosen measures."""
     ends = [
         {"calculate": f"datum.values[{axis}][{place}]", "as": f"{letter}{end}"}
@@ -127,7 +127,7 @@ def _list_transforms(chosen: str) -> list[dict[str, Any]]:
     ]
 
 
-def _list_titles(frame: Frame, chosen: str) -> list[dict[str, Any]]:
+def _list_titles(frame: Frame, chosen: str) -> list[Spec]:
     """Return the axes' titles as texts, which follow the parameters as titles of axes cannot."""
     upwards = (
         f"'\u2191 ' + ({UPWARDS} === 'quality' ? {make_lookup(frame.quality, chosen)}"
