@@ -139,13 +139,19 @@ rule plot_tradeoff:
             FOLDER.figure("tradeoff"),
             category=CATEGORIES["choice"],
             caption="../../report/captions/tradeoff.rst",
-            labels={"figure": "1 What each setting costs and buys", "language": "English"},
+            labels={
+                "figure": "1 What each setting costs and buys",
+                "language": "English",
+            },
         ),
         translated=report(
             translate_figures(FOLDER.figure("tradeoff")),
             category=CATEGORIES["choice"],
             caption="../../report/captions/tradeoff_ru.rst",
-            labels={"figure": "1 What each setting costs and buys", "language": "Русский"},
+            labels={
+                "figure": "1 What each setting costs and buys",
+                "language": "Русский",
+            },
         ),
     log:
         FOLDER.log("figures", "tradeoff"),
@@ -207,13 +213,19 @@ rule plot_layers:
             FOLDER.figure("layers"),
             category=CATEGORIES["layers"],
             caption="../../report/captions/layers.rst",
-            labels={"figure": "1 Time by layer, and the roofline", "language": "English"},
+            labels={
+                "figure": "1 Time by layer, and the roofline",
+                "language": "English",
+            },
         ),
         translated=report(
             translate_figures(FOLDER.figure("layers")),
             category=CATEGORIES["layers"],
             caption="../../report/captions/layers_ru.rst",
-            labels={"figure": "1 Time by layer, and the roofline", "language": "Русский"},
+            labels={
+                "figure": "1 Time by layer, and the roofline",
+                "language": "Русский",
+            },
         ),
     log:
         FOLDER.log("figures", "layers"),
