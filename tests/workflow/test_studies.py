@@ -66,6 +66,23 @@ def test_the_first_run_runs_each_job_once(first_run: tuple[Tree, Outcome]) -> No
     assert len(ran) == len(outcome.names)
 
 
+def test_a_run_says_what_each_setting_cost_and_in_the_end_which_to_choose(
+    first_run: tuple[Tree, Outcome],
+) -> None:
+    tree, outcome = first_run
+    lines = [line for line in outcome.text.splitlines() if line.startswith("Setting ")]
+    ended = [line.split(": ")[2] for line in lines]
+
+    assert [line.split(":")[0] for line in lines] == [
+        f"Setting {number} of {len(CELLS)}" for number in range(1, len(CELLS) + 1)
+    ]
+    assert sum(" a batch, " in line for line in lines) == len(CELLS) - 1
+    assert ended.count("unavailable") == 1
+    assert outcome.text.index(lines[-1]) < outcome.text.index(str(tree.result("study.html").name))
+    assert "Host: " not in outcome.text
+    assert "Reason: " not in outcome.text
+
+
 def test_nothing_asks_the_network_of_its_own_accord(finished: Tree) -> None:
     """No setting kept codecarbon, huggingface_hub, transformers or Snakemake off it."""
     asked = finished.path(NETWORK_LOG)

@@ -69,9 +69,20 @@ def hold_study():
         sys.exit(str(error))
 
 
+def say_progress():
+    """Say after each setting what it cost, and how long the rest will take."""
+    from snakemake.logging import logger
+
+    # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
+    from vlmeter.study.progress import ProgressLines
+
+    _, jobs = workflow.dag.stats()
+    logger.addHandler(ProgressLines(STUDY, jobs))
+
+
 def say_verdict():
     """Say which setting to deploy, where the study is finished."""
-    # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
+    # Not at the top, as above.
     from vlmeter.reporting.terminal import describe_end
 
     words = describe_end(FOLDER)

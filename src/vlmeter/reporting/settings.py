@@ -30,9 +30,9 @@ def format_axes(cell: Axes | SummaryRow, names: Iterable[str]) -> str:
     return format_values({name: getattr(cell, name) for name in names}) or cell.model
 
 
-def list_changed_axes(row: SummaryRow, base: Axes) -> list[str]:
+def list_changed_axes(cell: Axes | SummaryRow, base: Axes) -> list[str]:
     """Return the axes on which a cell does not have the base's value."""
-    return [axis for axis, value in base.as_dict().items() if getattr(row, axis) != value]
+    return [axis for axis, value in base.as_dict().items() if getattr(cell, axis) != value]
 
 
 def format_group_title(labels: Labels, dataset: str, model: str) -> str:
@@ -41,10 +41,10 @@ def format_group_title(labels: Labels, dataset: str, model: str) -> str:
     return f"{label} · {labels.models[model]}" if len(labels.models) > 1 else label
 
 
-def format_setting(row: SummaryRow, base: Axes) -> str:
+def format_setting(cell: Axes | SummaryRow, base: Axes) -> str:
     """Return the axis values that differ from the base config, e.g. `batch 16 · 448 px`."""
-    axes = [axis for axis in list_changed_axes(row, base) if axis != "model"]
+    axes = [axis for axis in list_changed_axes(cell, base) if axis != "model"]
     # The number format follows from the device.
     if "device" in axes and "dtype" in axes:
         axes.remove("dtype")
-    return format_values({axis: getattr(row, axis) for axis in axes}) or say("answer.base_config")
+    return format_values({axis: getattr(cell, axis) for axis in axes}) or say("answer.base_config")
