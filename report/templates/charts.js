@@ -13,6 +13,8 @@
     if (spec.layout && spec.layout.columns && figure.clientWidth < PHONE_PX) {
       spec.layout.columns = 1;
     }
+    // A chart stands on the paper of the page, which may be dark.
+    delete spec.background;
     const place = document.createElement("div");
     const {view} = await window.vegaEmbed(place, spec, OPTIONS);
     const svg = place.querySelector("svg");

@@ -10,6 +10,7 @@ from vlmeter.reporting.goals import Words, build_goals, describe_nearest, format
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import say
 from vlmeter.reporting.verdict import Chip, FirstScreen, Verdict
+from vlmeter.reporting.settings import list_changed_axes
 from vlmeter.results.numbers import format_percent
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import Repeats
@@ -61,8 +62,9 @@ def describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Decid
         return where + say("verdict.single", **values)
     tied = next(choice.tied for choice in decision.choices if choice.goal is Goal.BALANCE)
     if tied:
-        alike = words.join([deploy, *map(words.name, tied)])
-        return where + say("verdict.no_winner", setting=deploy, settings=alike)
+        changed = {*list_changed_axes(row, outline.base)} - {"model"}
+        key = "verdict.no_winner" if changed else "verdict.no_winner_base"
+        return where + say(key, setting=deploy, settings=words.join(map(words.name, tied)))
     fast, bulk = settings[Goal.LATENCY], settings[Goal.THROUGHPUT]
     key = f"verdict.deploy{'_fast' if fast != deploy else ''}{'_bulk' if bulk != deploy else ''}"
     return where + say(key, **values, fast=fast, bulk=bulk)

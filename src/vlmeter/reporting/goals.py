@@ -125,14 +125,16 @@ def _list_values(words: Words, goal: Goal, candidate: Candidate) -> Iterator[str
     """Yield a candidate's values, the goal's own first, then its quality."""
     row = words.get_row(candidate.cell)
     if goal is Goal.THROUGHPUT:
-        yield from _list_rates(words, candidate)
+        yield from _list_generation_rates(words, row)
+        if row.latency:
+            yield say("decision.forward", rate=format_number(row.batch_size / row.latency))
         yield format_latency(row)
     elif goal is Goal.ENERGY and candidate.energy:
         yield from _list_energies(row, candidate.energy.value, candidate.quality)
     elif goal is not Goal.QUALITY:
         yield format_latency(row)
         if goal is Goal.BALANCE:
-            yield from _list_rates(words, candidate)
+            yield from _list_generation_rates(words, row)
     if candidate.quality is not None and words.contest.metric is not None:
         is_task = row.task_value is not None
         own = (row.task_low, row.task_high) if is_task else (row.wer_low, row.wer_high)
@@ -150,13 +152,10 @@ def _list_energies(row: SummaryRow, joules: float, quality: Quality | None) -> I
         yield say("decision.tokens_per_joule", rate=format_number(1 / row.energy_per_token_j))
 
 
-def _list_rates(words: Words, candidate: Candidate) -> Iterator[str]:
-    """Yield the samples per second of generation, and of the forward pass beside it."""
-    row = words.get_row(candidate.cell)
+def _list_generation_rates(words: Words, row: SummaryRow) -> Iterator[str]:
+    """Yield the samples per second of generation, where it was timed for every setting."""
     if words.contest.throughput == "generation":
         yield say("decision.generation", rate=format_number(row.samples_per_s))
-    if row.latency:
-        yield say("decision.forward", rate=format_number(row.batch_size / row.latency))
 
 
 def _list_cell_notes(words: Words, choice: Choice, candidate: Candidate) -> Iterator[str]:

@@ -84,9 +84,7 @@ def test_the_verdict_says_what_to_deploy_and_when_not():
 
 def test_settings_that_cannot_be_told_apart_have_no_winner():
     screen = build(make_cell("base", 0.01), make_cell("sdpa", 0.01, optimization="sdpa"))
-    assert screen.verdict.headline == (
-        "No clear winner among base setting; SDPA: take base setting, the nearest to the base."
-    )
+    assert screen.verdict.headline == ("No clear winner: keep the base setting (tied with SDPA).")
     assert get_cell(screen, "latency").notes == ("Tied with: SDPA",)
     assert not get_cell(screen, "latency").clear
 
