@@ -50,7 +50,7 @@ PALE = """(() => {
     const colour = getComputedStyle(element).backgroundColor;
     return read(colour)[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
   };
-  const pale = [...document.querySelectorAll("figure svg text")].filter((text) => text.textContent).filter((text) => {
+  const pale = [...document.querySelectorAll("figure svg text:not(:empty)")].filter((text) => {
     const [ink, paper] = [getComputedStyle(text).fill, behind(text)].map(light);
     return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05) < 4.5;
   });
