@@ -67,6 +67,10 @@ def _make_parser() -> argparse.ArgumentParser:
             metavar=unit,
             help=f"{words}; default: what the study's config asks for",
         )
+    methods = add_command(
+        "methods", _print_methods, "print a methods paragraph for a paper, from a finished study"
+    )
+    methods.add_argument("study", type=Path, help="results of the study")
     compare = add_command("compare", _compare, "report what differs between two finished studies")
     compare.add_argument("a", type=Path, help="results of the study to compare with")
     compare.add_argument("b", type=Path, help="results of the study that is compared")
@@ -159,6 +163,12 @@ def _decide(options: argparse.Namespace) -> None:
         max_energy_j=options.max_energy,
     )
     print(describe_decisions(options.study, limits))
+
+
+def _print_methods(options: argparse.Namespace) -> None:
+    from vlmeter.reporting.methods import write_methods  # noqa: PLC0415
+
+    print(write_methods(options.study))
 
 
 def _compare(options: argparse.Namespace) -> None:

@@ -47,8 +47,9 @@ PALE = """(() => {
     .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
     .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
   const behind = (element) => {
+    if (!element) return "rgb(255, 255, 255)";
     const colour = getComputedStyle(element).backgroundColor;
-    return read(colour)[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
+    return read(colour)[3] === 0 ? behind(element.parentElement) : colour;
   };
   const pale = [...document.querySelectorAll("figure svg text:not(:empty)")].filter((text) => {
     const [ink, paper] = [getComputedStyle(text).fill, behind(text)].map(light);
