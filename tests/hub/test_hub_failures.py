@@ -140,6 +140,14 @@ def test_the_config_has_to_name_a_configuration_if_there_are_several(hub, fetche
     )
 
 
+def test_the_configurations_are_those_of_the_asked_revision(hub, fetcher):
+    repo = add_scienceqa(hub, rows=6)
+    repo.branch = "older"
+
+    message = catch_error(fetcher, fetcher.fetch_dataset, repo, revision="older")
+    assert message.endswith("ScienceQA-FULL, ScienceQA-IMG.")
+
+
 def test_a_data_set_that_is_no_parquet_is_refused_with_where_to_look(hub, name, fetcher):
     repo = hub.add("datasets", name, {"test.csv": b"key,image\n1,a.png\n"})
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from vlmeter.measure.nvml import is_gpu
+
 Call = Callable[[], object]
 """One unit of work, such as a forward pass of one prepared batch."""
 
@@ -118,7 +120,7 @@ class CudaClock:
 
 def make_clock(device: str) -> Clock:
     """Return a device's clock: CUDA events for `cuda` and `cuda:N`, else the host's counter."""
-    if device.split(":", maxsplit=1)[0] == "cuda":
+    if is_gpu(device):
         import torch  # noqa: PLC0415  (a CPU clock must not cost torch's import)
 
         return CudaClock(device, torch.cuda)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from itertools import cycle, islice
 from typing import NamedTuple
 
 from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
+from vlmeter.measure.nvml import is_gpu
 from vlmeter.measure.result import Latency
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.measure.spread import compute_interval_95, compute_quantile
@@ -50,7 +51,7 @@ class LatencyPlan:
 
 def find_least_warmup_s(device: str) -> float:
     """Return how long work on a device, such as `cpu` or `cuda:0`, is warmed up at least."""
-    return _GPU_WARMUP_S if device.split(":", maxsplit=1)[0] == "cuda" else 0.0
+    return _GPU_WARMUP_S if is_gpu(device) else 0.0
 
 
 def plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:

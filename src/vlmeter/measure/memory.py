@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from vlmeter.measure.nvml import Gpu
+from vlmeter.measure.nvml import Gpu, is_gpu
 from vlmeter.measure.result import Memory
 
 _RESET_PEAK = "5"
@@ -190,7 +190,7 @@ def _list_parts(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe 
 
 def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:
     """Return the probe of a device with the real counters behind it."""
-    if device.split(":", maxsplit=1)[0] != "cuda":
+    if not is_gpu(device):
         return MemoryProbe(device)
     import torch  # noqa: PLC0415  (a CPU cell's probe starts before torch is loaded)
 

@@ -10,6 +10,11 @@ import pynvml
 _Value = TypeVar("_Value")
 
 
+def is_gpu(device: str) -> bool:
+    """Say whether torch's name of a device is that of a GPU: `cuda` or `cuda:N`."""
+    return device.partition(":")[0] == "cuda"
+
+
 @dataclass(frozen=True)
 class Gpu:
     """Reads one GPU. A reading that this GPU or driver does not offer is None."""

@@ -11,6 +11,7 @@ import torch
 
 from vlmeter.measure.clock import Clock
 from vlmeter.measure.latency import LatencyPlan, find_least_warmup_s, measure_latency
+from vlmeter.measure.nvml import is_gpu
 
 _CPU_SIZE = 1024
 _CUDA_SIZE = 8192
@@ -43,8 +44,7 @@ def measure_peak(
         window_s: How long to multiply.
         size: Rows and columns; by default 1024 on a CPU, 8192 on a GPU.
     """
-    on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
-    size = size or (_CUDA_SIZE if on_gpu else _CPU_SIZE)
+    size = size or (_CUDA_SIZE if is_gpu(device) else _CPU_SIZE)
     generator = torch.Generator(device).manual_seed(0)
     left, right = (
         torch.randn(size, size, generator=generator, device=device).to(dtype) for _ in range(2)

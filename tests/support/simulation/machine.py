@@ -37,7 +37,7 @@ SEEN_BY_CODECARBON = {"cpu": 0.9, "ram": 1.0, "gpu": 1.02}
 FLOP_PER_S = {"cpu": 2e7, "cuda": 5e7}
 """What a large product of matrices runs at."""
 GRID_KG_PER_KWH = 0.4
-_PRODUCT_SIZE = 64
+PRODUCT_SIZE = 64
 """Rows and columns of a product for the peaks; a real one would keep a processor busy."""
 
 
@@ -143,8 +143,8 @@ class SimulatedMachine:
         patch.setattr(torch.nn.Module, "compile", self._compile)
         patch.setattr(describe_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
-        for name in ("_CPU_SIZE", "_CUDA_SIZE"):
-            patch.setattr(peak, name, _PRODUCT_SIZE)
+        patch.setattr(peak, "_CPU_SIZE", PRODUCT_SIZE // 2)
+        patch.setattr(peak, "_CUDA_SIZE", PRODUCT_SIZE)
 
     def _make_tracker(self, sources: EnergySources, gpu_ids: Sequence[int] = ()) -> Any:
         parts = {
@@ -228,7 +228,7 @@ class _ProductsOnTheCpu(TorchFunctionMode):
             self._device, kwargs["device"] = str(kwargs["device"]), "cpu"
         if function is torch.mm:
             kind, _, index = self._device.partition(":")
-            seconds = 2 * _PRODUCT_SIZE**3 / FLOP_PER_S[kind]
+            seconds = 2 * len(args[0]) ** 3 / FLOP_PER_S[kind]
             if kind == "cuda":
                 self._machine.cuda.cards[int(index or 0)].work(seconds)
             else:

@@ -217,6 +217,7 @@ def test_an_empty_shard_opens_no_model(tmp_path, run_python):
         f"answer_shard(*pickle.loads({call!r}), 60)"
     )
     manifest = read_json(outputs.manifest)
+    assert manifest["shard"] == {"number": 1, "shards": 2}
     assert (manifest["status"], manifest["start"], manifest["stop"], manifest["rows"]) == (
         "ok",
         0,

@@ -15,7 +15,6 @@ from study_steps import write_study
 from vlmeter.decision.export_study import export_study, read_decided
 from vlmeter.errors import UserError
 from vlmeter.results.exported import KEYS, TABLES, read_exported
-from vlmeter.results.reference import COLUMNS, format_columns_page
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
@@ -123,10 +122,6 @@ def test_peak_memory_is_of_the_process_on_a_cpu_and_of_tensors_on_a_gpu(tmp_path
     assert all(
         row.peak_memory_bytes == row.peak_rss_bytes for row in measured if row.device == "cpu"
     )
-
-
-def test_the_page_about_columns_matches_the_code(repository: Path) -> None:
-    assert (repository / COLUMNS).read_text() == format_columns_page()
 
 
 def test_a_study_is_read_back(exported) -> None:

@@ -4,7 +4,21 @@ import torch
 from fake_nvml import LOST, NAMES, FakeNvml
 from pynvml import NVMLLibraryMismatchError
 
-from vlmeter.measure.nvml import find_gpu_of_device, open_device, open_devices, open_gpus
+from vlmeter.measure.nvml import (
+    find_gpu_of_device,
+    is_gpu,
+    open_device,
+    open_devices,
+    open_gpus,
+)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [("cuda", True), ("cuda:0", True), ("cuda:12", True), ("cpu", False), ("cpu:0", False)],
+)
+def test_a_gpu_is_named_with_or_without_its_index(device, expected):
+    assert is_gpu(device) is expected
 
 
 def test_a_machine_without_a_driver_has_no_gpus():

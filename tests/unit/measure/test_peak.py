@@ -1,7 +1,7 @@
 import pytest
 import torch
 from simulation.clock import HostClock, SimulatedTime
-from simulation.machine import FLOP_PER_S, Settings, SimulatedMachine
+from simulation.machine import FLOP_PER_S, PRODUCT_SIZE, Settings, SimulatedMachine
 
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.peak import measure_peak
@@ -35,6 +35,8 @@ def test_a_gpu_that_rested_shows_the_rate_of_its_full_clock():
         machine.time.sleep(5.0)
         peak = measure_peak("cuda:0", torch.float32, make_clock("cuda:0"))
     assert peak.flop_per_s == pytest.approx(FLOP_PER_S["cuda"])
+    # A product that fills a CPU is over on a GPU before its launch is.
+    assert peak.size == PRODUCT_SIZE
     assert peak.steady
 
 

@@ -104,3 +104,13 @@ def test_a_file_is_read_once_however_often_it_is_compared(tmp_path):
         Difference(0.0, 0.0, 0.0),
         3,
     )
+
+
+def test_a_sample_without_a_score_has_no_value_in_the_table(tmp_path):
+    examples = [Example("a", "x", ("x",)), Example("b", "x", ("?!",))]
+    write_scores(
+        tmp_path / "s.parquet", evaluate("vqa", examples, seed=0, resamples=10), ["a", "b"]
+    )
+    table = pq.read_table(tmp_path / "s.parquet")
+    assert table.column("wer").to_pylist() == [0.0, None]
+    assert table.column("wer_weight").to_pylist()[1] is None

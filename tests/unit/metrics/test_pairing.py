@@ -50,6 +50,21 @@ def test_an_option_is_read_whatever_form_its_text_has(tmp_path):
     assert evaluation.value_of("accuracy") == 1
 
 
+def test_references_of_a_sample_with_options_stay_the_references(tmp_path):
+    table = {"id": ["0"], "references": [["a vixen"]], "choices": [["a red fox", "an owl"]]}
+    pq.write_table(pa.table({**table, "answer_index": [1]}), tmp_path / "samples.parquet")
+    pq.write_table(pa.table({"id": ["0"], "prediction": ["x"]}), tmp_path / "predictions.parquet")
+    pairs = read_pairs(tmp_path / "samples.parquet", tmp_path / "predictions.parquet")
+    assert [example.references for example in pairs.examples] == [("a vixen",)]
+
+
+@pytest.mark.parametrize("answer_index", [None, -1, 2])
+def test_without_a_right_option_there_is_no_reference(tmp_path, answer_index):
+    choices = ["a red fox", "an owl"]
+    [example] = write_pair(tmp_path, ["q"], ["a red fox"], choices, answer_index).examples
+    assert example.references == ()
+
+
 def test_of_the_options_the_right_one_alone_is_the_reference(tmp_path):
     choices = ["a red fox", "an owl"]
     [example] = write_pair(tmp_path, ["q"], ["a red fox"], choices, 1).examples
@@ -88,3 +103,16 @@ def test_predictions_in_another_order_meet_their_own_samples(tmp_path):
         ("b", "of b"),
         ("c", "of c"),
     ]
+
+
+def test_what_has_no_partner_is_named_and_lies_with_no_metric(tmp_path):
+    samples = {"id": ["a", "b"], "references": [["x"], ["y"]], "choices": [[], []]}
+    columns = {**samples, "answer_index": pa.array([None, None], pa.int64())}
+    pq.write_table(
+        pa.table({**columns, "choices": pa.array([[], []], pa.list_(pa.string()))}),
+        tmp_path / "samples.parquet",
+    )
+    predictions = pa.table({"id": ["a", "c"], "prediction": ["x", "z"]})
+    pq.write_table(predictions, tmp_path / "predictions.parquet")
+    strays = read_pairs(tmp_path / "samples.parquet", tmp_path / "predictions.parquet").strays
+    assert [(stray.id, stray.metrics) for stray in strays] == [("b", ()), ("c", ())]

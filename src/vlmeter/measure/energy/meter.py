@@ -18,7 +18,7 @@ from vlmeter.measure.energy.counters import EnergyCounter, make_nvml_counter, ma
 from vlmeter.measure.energy.description import MEASURED, EnergySources
 from vlmeter.measure.energy.result import Component, Energy, join_reasons, subtract_idle, sum_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
-from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.nvml import Gpu, is_gpu, open_devices
 from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.spread import compute_interval_95
 
@@ -218,9 +218,8 @@ def make_energy_meter(sources: EnergySources, settings: EnergySettings, device: 
     gpus = open_devices(device)
     if gpus:
         return EnergyMeter(sources, settings, gpus)
-    on_gpu = device.split(":", maxsplit=1)[0] == "cuda"
     missing = Sentence("NVML does not see the GPU that the cell runs on")
-    return EnergyMeter(sources, settings, missing=missing if on_gpu else None)
+    return EnergyMeter(sources, settings, missing=missing if is_gpu(device) else None)
 
 
 def _open_counters(gpus: Sequence[Gpu]) -> list[EnergyCounter]:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from torch import nn
 
 from vlmeter.measure.clock import Call, CudaEvent, CudaRuntime
+from vlmeter.measure.nvml import is_gpu
 
 WHOLE = -1
 """The layer index of the pass itself, whose own time is what no layer accounts for."""
@@ -91,7 +92,7 @@ class CudaStopwatch:
 
 def make_stopwatch(device: str) -> Stopwatch:
     """Return the stopwatch of a device."""
-    if device.split(":", maxsplit=1)[0] == "cuda":
+    if is_gpu(device):
         import torch  # noqa: PLC0415  (named only here)
 
         return CudaStopwatch(device, torch.cuda)  # type: ignore[arg-type]

@@ -207,3 +207,14 @@ def test_the_cell_s_meter_takes_its_sources_from_the_description(machine):
     energy = meter.measure([_spin], CpuClock(), window_s=0.1, samples_per_batch=1, repeats=1)
     methods = {part.device: part.method for part in energy.components}
     assert methods == {"cpu": "as described", "ram": described.ram.method}
+
+
+@pytest.mark.parametrize(("device", "has_reason"), [("cpu", False), ("cuda:0", True)])
+def test_a_gpu_that_nvml_does_not_see_is_missing_in_the_energy(
+    machine, device, has_reason, monkeypatch
+):
+    monkeypatch.setattr("vlmeter.measure.energy.meter.open_devices", lambda device: [])
+    meter = make_energy_meter(machine, replace(ENERGY_SETTINGS, min_window_s=0.05), device)
+    energy = meter.measure([_spin], CpuClock(), window_s=0.1, samples_per_batch=1, repeats=1)
+    assert (energy.energy_j is None) is has_reason
+    assert ("NVML does not see the GPU" in (energy.energy_reason or "")) is has_reason

@@ -151,7 +151,9 @@ def test_a_heavy_operator_without_a_rule_gives_no_total_but_a_reason():
     assert counted.flops is None
     assert counted.per_sample is None
     assert "aten::lstm" in counted.flops_reason
-    assert counted.detail(NO_STEP, latency_s=1.0).achieved_flop_per_s is None
+    written = counted.detail(NO_STEP, latency_s=1.0)
+    assert written.achieved_flop_per_s is None
+    assert written.flops_reason == counted.flops_reason
 
 
 def test_uncounted_operators_are_listed_and_none_of_them_is_heavy():
