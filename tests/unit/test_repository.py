@@ -220,6 +220,7 @@ OF_NO_MODULE = {
     "cell/test_left_out_in_shards.py": "a sample that a whole cell in shards leaves out",
     "compare/test_browser.py": "pages in a browser",
     "config/test_words_of_yaml.py": "what YAML makes of words in a config",
+    "data/test_forms_of_names.py": "names in any form of Unicode, from a config to a sample",
     "decision/test_script.py": "the rules of a decision in the page's script",
     "machine/test_waiting_for_locks.py": "what a job that waits for a lock says",
     "metrics/test_published.py": "every metric beside a published implementation",

@@ -111,7 +111,7 @@ def _check_type(source: ModelSource, folder: Path) -> None:
 
 
 def _find_local_folder(source: ModelSource) -> Path:
-    folder = Path(source.name)
+    folder = source.find_path()
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} has no config.json: check models.*.source.path.")
     choose_files(source.name, list_files(folder), source.allow)
