@@ -31,12 +31,12 @@ def run_job(log: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 def run_keyed_job(
     log: str, key: Mapping[str, str], work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Run `work` as `run_job` does, and note what its outputs were made for.
+    """Run `work` as `run_job` does with its key, and note what its outputs were made for.
 
     Args:
         log: Path of the log.
         key: A `JobKey` as the rule's params hold it.
-        work: The job.
+        work: The job, which takes its `key` besides the others.
         *args: For `work`.
         **kwargs: For `work`.
     """
@@ -46,7 +46,7 @@ def run_keyed_job(
 def _work_and_note(
     key: JobKey, work: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    work(*args, **kwargs)
+    work(*args, **kwargs, key=key.key)
     write_job_key(key)
 
 

@@ -16,8 +16,8 @@ from vlmeter.storage.files import (
     check_whole,
     file_sha256,
     json_digest,
-    name_place,
     read_json,
+    read_key,
     replacing,
     replacing_folder,
     write_bytes,
@@ -26,6 +26,7 @@ from vlmeter.storage.files import (
     write_text,
 )
 from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.places import name_place
 
 
 def test_an_exception_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -293,3 +294,59 @@ def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path):
         (aside / "new").touch()
     assert [path.name for path in folder.iterdir()] == ["new"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+NOTES = {
+    "cells/photos/tiny-2.7b-bs1/measurement.json": "cells/photos/tiny-2.7b-bs1",
+    "cells/photos/tiny-2.7b-bs1/record.json": "cells/photos/tiny-2.7b-bs1",
+    "control/measurement.json": "control/photos/tiny-2.7b-bs1",
+    "shards/photos/tiny-2.7b-bs1/costs.json": "cells/photos/tiny-2.7b-bs1",
+    "shards/photos/tiny-2.7b-bs1/1-of-2.json": "shards/photos/tiny-2.7b-bs1.1-of-2",
+    "layers/photos/tiny-2.7b-bs1.json": "layers/photos/tiny-2.7b-bs1",
+    "data/photos/samples.json": "samples/photos/samples",
+    "data/photos/img28-native/images.json": "images/photos/img28-native",
+    "models/tiny-2.7b-fp32.json": "models/tiny-2.7b/fp32",
+}
+OWN, OTHER = json_digest("own"), json_digest("other")
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_a_file_of_another_study_in_its_place_is_refused(tmp_path, name):
+    note = tmp_path / "small/attempts" / f"{NOTES[name]}.json"
+    for study, key in (("small", OWN), ("other", OTHER)):
+        write_placed_json(tmp_path / study / name, {"latency_s": 0.25}, key)
+    write_json(note, {"key": OWN, "count": 1})
+    path = tmp_path / "small" / name
+    assert (read_json(path), read_key(path)) == ({"latency_s": 0.25}, OWN)
+
+    shutil.copyfile(tmp_path / "other" / name, path)
+
+    assert read_key(path) == OTHER
+    with pytest.raises(UserError) as raised:
+        read_json(path)
+    assert str(raised.value) == (
+        f"{path} was made for another study or config than {note} says: delete it and run again."
+    )
+    # Where nobody knows what it was made for, it is read.
+    note.write_text('{"key": "cut sho', encoding="utf-8")
+    assert read_json(path) == {"latency_s": 0.25}
+    note.unlink()
+    assert read_json(path) == {"latency_s": 0.25}
+
+
+@pytest.mark.parametrize("value", [{}, {"a": f'"made_for": "{OTHER}"'}, {"a": "x" * 10_000}])
+def test_a_key_is_read_from_the_end_of_its_file_alone(tmp_path, value):
+    path = tmp_path / "cells/photos/a/record.json"
+    write_placed_json(path, value, OWN)
+    assert (read_key(path), read_json(path)) == (OWN, value)
+    write_placed_json(path, value)
+    assert (read_key(path), read_json(path)) == (None, value)
+    assert read_key(tmp_path / "absent.json") is None
+
+
+def test_the_key_of_a_file_is_under_its_checksum(tmp_path):
+    path = tmp_path / "cells/photos/a/record.json"
+    write_placed_json(path, {}, OWN)
+    path.write_text(path.read_text(encoding="utf-8").replace(OWN, OTHER), encoding="utf-8")
+    with pytest.raises(UserError, match="is damaged"):
+        read_json(path)
