@@ -226,6 +226,7 @@ OF_NO_MODULE = {
     "metrics/test_published.py": "every metric beside a published implementation",
     "reporting/test_browser.py": "pages in a browser",
     "reporting/test_sample.py": "docs/sample",
+    "results/test_scored_files.py": "files that are scored, damaged or of another",
     "results/test_counted_samples.py": "which samples count, from the scores to the page",
     "test_checksums.py": "every file that has a checksum",
     "test_docs.py": "docs",

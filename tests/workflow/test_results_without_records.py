@@ -3,16 +3,16 @@
 import shutil
 
 import pytest
-from studytree import (
+from small_study import (
     AFTER_MEASURING,
     CELLS,
     CUDA_CELL,
     LAYERS,
     RESULTS,
-    Tree,
     inference,
     scores,
 )
+from studytree import Tree
 
 COCO_CELLS = [cell for cell in CELLS if cell[0] == "coco"]
 COCO_IMAGES = {("preprocess_images", "coco", size) for size in ("224", "336")}

@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vlmeter.errors import UserError
@@ -18,6 +18,7 @@ def write(form: str, text: str) -> str:
     return unicodedata.normalize(form, text)
 
 
+@settings(max_examples=40)
 @given(name=ACCENTED, others=st.lists(ACCENTED), asked=st.sampled_from(FORMS),
        written=st.sampled_from(FORMS))  # fmt: skip
 def test_a_name_is_met_in_either_form_and_given_as_it_is_written(name, others, asked, written):
@@ -27,6 +28,7 @@ def test_a_name_is_met_in_either_form_and_given_as_it_is_written(name, others, a
     assert find_name(write(asked, name), others, "here") is None
 
 
+@settings(max_examples=40)
 @given(name=ACCENTED)
 def test_what_only_looks_alike_is_another_name(name):
     alike = unicodedata.normalize("NFKC", name)
