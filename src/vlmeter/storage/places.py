@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from vlmeter.errors import UserError, shorten
-from vlmeter.storage.layout import StudyFolder
 
 _OWNERS = frozenset({"cells", "control", "data", "figures", "layers", "models", "shards"})
 """The folders of a study below which files of one kind are of many cells, data sets or models."""
@@ -26,29 +25,41 @@ def check_place(path: Path, place: object) -> None:
         raise UserError(f"{path} is that of {shorten(place, 160)}: delete it and run again.")
 
 
+def get_note(root: Path, kind: str, owner: str, name: str) -> Path:
+    """Return the note of a job: of its last try, or of what it made its outputs for.
+
+    Args:
+        root: The folder of the study.
+        kind: What the job makes.
+        owner: The data set or model that it is of.
+        name: Its own among those.
+    """
+    return root.joinpath("attempts", kind, owner, f"{name}.json")
+
+
 def find_note(path: Path) -> Path | None:
     """Return the note of the job that makes a file of a cell, a data set or a model.
 
     None where no job leaves a note of it.
     """
     place = name_place(path).split("/")
-    folder = StudyFolder(path.parents[len(place) - 1])
+    root = path.parents[len(place) - 1]
     match place:
         case ["cells", dataset, cell, _] | ["shards", dataset, cell, "costs.json"]:
-            return folder.attempt("cells", dataset, cell)
+            return get_note(root, "cells", dataset, cell)
         case ["shards", dataset, cell, shard]:
-            return folder.attempt("shards", dataset, f"{cell}.{Path(shard).stem}")
+            return get_note(root, "shards", dataset, f"{cell}.{Path(shard).stem}")
         case ["layers", dataset, profile]:
-            return folder.attempt("layers", dataset, Path(profile).stem)
+            return get_note(root, "layers", dataset, Path(profile).stem)
         case ["control", _]:
             # Those of earlier bases are left.
-            notes = list(folder.attempts_of("control").glob("*/*.json"))
+            notes = list(root.glob("attempts/control/*/*.json"))
             return notes[0] if len(notes) == 1 else None
         case ["data", dataset, "samples.json"]:
-            return folder.job_note("samples", dataset, "samples")
+            return get_note(root, "samples", dataset, "samples")
         case ["data", dataset, size, _]:
-            return folder.job_note("images", dataset, size)
+            return get_note(root, "images", dataset, size)
         case ["models", manifest]:
             model, _, dtype = Path(manifest).stem.rpartition("-")
-            return folder.job_note("models", model, dtype)
+            return get_note(root, "models", model, dtype)
     return None
