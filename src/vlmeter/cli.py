@@ -15,6 +15,7 @@ from vlmeter.commands import init
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.layout import CONFIG, RESULTS
+from vlmeter.storage.texts import find_path
 
 _LIMITS = (
     ("min-quality", "VALUE", "worst value of the metric of each data set"),
@@ -29,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     A `UserError` ends the process with its sentence and no traceback.
     """
-    options = _make_parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = options.run
     try:
+        options = _make_parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], None] = options.run
         run(options)
     except UserError as error:
         sys.exit(str(error))
@@ -59,7 +60,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "--repair", action="store_true", help="make damaged and missing files again by Snakemake"
     )
     decide = add_command("decide", _decide, "say which setting of a finished study to deploy")
-    decide.add_argument("study", type=Path, help="results of the study")
+    decide.add_argument("study", type=_read_path, help="results of the study")
     for name, unit, words in _LIMITS:
         decide.add_argument(
             f"--{name}",
@@ -72,15 +73,19 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     methods.add_argument("study", type=Path, help="results of the study")
     compare = add_command("compare", _compare, "report what differs between two finished studies")
-    compare.add_argument("a", type=Path, help="results of the study to compare with")
-    compare.add_argument("b", type=Path, help="results of the study that is compared")
+    compare.add_argument("a", type=_read_path, help="results of the study to compare with")
+    compare.add_argument("b", type=_read_path, help="results of the study that is compared")
     compare.add_argument(
-        "--into", type=Path, help="folder to write to; default: results/comparisons/<a>--<b>"
+        "--into", type=_read_path, help="folder to write to; default: results/comparisons/<a>--<b>"
     )
     publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
-    publish.add_argument("config", type=Path, help="the study's config file")
-    publish.add_argument("target", type=Path, help="folder; a device and a study get folders in it")
-    publish.add_argument("--beside", type=Path, nargs="+", default=[], help="further files to keep")
+    publish.add_argument("config", type=_read_path, help="the study's config file")
+    publish.add_argument(
+        "target", type=_read_path, help="folder; a device and a study get folders in it"
+    )
+    publish.add_argument(
+        "--beside", type=_read_path, nargs="+", default=[], help="further files to keep"
+    )
     add_command(
         "reference", _write_reference, "write the generated parts of the docs, from the code's root"
     )
@@ -90,7 +95,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config",
-        type=Path,
+        type=_read_path,
         nargs="?",
         default=CONFIG,
         help="the study's config file; default: %(default)s",
@@ -143,6 +148,10 @@ def _run_snakemake(arguments: Sequence[str]) -> int:
     snakefile = ["--snakefile", str(CHECKOUT / "Snakefile")]
     # No shell: paths of the study are arguments, whatever they hold.
     return subprocess.run([*command, *snakefile], check=False).returncode  # nosec B603
+
+
+def _read_path(text: str) -> Path:
+    return find_path(Path(text))
 
 
 def _read_limit(text: str) -> float:

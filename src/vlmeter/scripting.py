@@ -29,14 +29,14 @@ def run_job(log: str, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 
 
 def run_keyed_job(
-    log: str, key: Mapping[str, str], work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+    log: str, key: Mapping[str, str], work: Callable[..., None], *args: object, **kwargs: object
 ) -> None:
-    """Run `work` as `run_job` does, and note what its outputs were made for.
+    """Run `work` as `run_job` does with its key, and note what its outputs were made for.
 
     Args:
         log: Path of the log.
         key: A `JobKey` as the rule's params hold it.
-        work: The job.
+        work: The job, which takes its `key` besides the others.
         *args: For `work`.
         **kwargs: For `work`.
     """
@@ -44,9 +44,9 @@ def run_keyed_job(
 
 
 def _work_and_note(
-    key: JobKey, work: Callable[P, None], /, *args: P.args, **kwargs: P.kwargs
+    key: JobKey, work: Callable[..., None], /, *args: object, **kwargs: object
 ) -> None:
-    work(*args, **kwargs)
+    work(*args, **kwargs, key=key.key)
     write_job_key(key)
 
 

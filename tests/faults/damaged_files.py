@@ -4,6 +4,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from vlmeter.config.load import load_config
 from vlmeter.errors import UserError
 from vlmeter.machine.description import read_machine
 from vlmeter.results.verify import find_damages
+from vlmeter.storage.files import json_digest, read_json, write_placed_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study as Config
 
 ADVICE = re.compile(r"[Dd]elete (\S+) and run again")
+_PLANNED = 0.2
+"""How often Snakemake is asked as well, which takes seconds."""
 OPENING_THE_MODEL = ("run_inference", "measure_control", "profile_layers")
 
 
@@ -145,6 +149,45 @@ def _follow_advice(study: Study, relative: Path, words: str) -> None:
 def _made_with(study: Study, relative: Path) -> tuple[Path, ...]:
     job = study.maker(relative)
     return job.outputs if job else ()
+
+
+def copy_over(study: Study, dice: random.Random) -> str:
+    """All files of one cell, data set or figure, which are whole, in the place of another's."""
+    rules = ("run_inference", "score_predictions", "download_dataset", "plot_section")
+    job, other = dice.sample(study.named(dice.choice(rules)), 2)
+    for path, source in zip(sorted(job.outputs), sorted(other.outputs), strict=True):
+        shutil.copyfile(study.tree.path(str(source)), study.tree.path(str(path)))
+    return _expect_noticed(study, job)
+
+
+def copy_from_elsewhere(study: Study, dice: random.Random) -> str:
+    """A file of another study with the same cells and samples, in the place of one's own."""
+    rules = ("run_inference", "measure_control", "score_predictions", "profile_layers")
+    job = dice.choice(study.named(*rules, "download_dataset", "preprocess_images", "fetch_model"))
+    path = study.tree.path(str(_find_named(job)))
+    write_placed_json(path, read_json(path), json_digest(dice.random()))
+    if dice.random() < _PLANNED:
+        planned = study.tree.plan().names
+        expect(any(name[0] == job.rule for name in planned), f"{path} is one's own for the plan")
+    return _expect_noticed(study, job)
+
+
+def _find_named(job: Job) -> Path:
+    return next(path for path in job.outputs if path.suffix in (".json", ".svg"))
+
+
+def _expect_noticed(study: Study, job: Job) -> str:
+    """Each reader and `vlmeter verify` name the file; following the advice makes it again."""
+    path = _find_named(job)
+    try:
+        by_verify = _reported_by_verify(study, path)
+        expect(by_verify is not None, f"verify takes {path} for what was written")
+        words = _reported_by_readers(study, path) or str(by_verify)
+        expect(str(path) in words, f"{words} does not name {path}")
+        _follow_advice(study, path, str(by_verify))
+    finally:
+        study.restore(job.outputs)
+    return words
 
 
 def damage_a_note(study: Study, dice: random.Random) -> str:

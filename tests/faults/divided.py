@@ -8,8 +8,8 @@ from pathlib import Path
 
 from expectations import expect, expect_gone, expect_status, expect_whole_or_absent, run_again
 from killed import kill_while_it_runs
+from small_study import cell_id
 from study import RESULTS_FOLDER, Job, Study
-from studytree import cell_id
 
 from vlmeter.errors import UserError
 

@@ -5,7 +5,13 @@ and running again ends in the very files of an undisturbed run.
 """
 
 from cells import change_the_clock, end_badly, hang, lose_the_gpu, run_out_of_memory
-from damaged_files import corrupt, corrupt_at_rest, damage_a_note
+from damaged_files import (
+    copy_from_elsewhere,
+    copy_over,
+    corrupt,
+    corrupt_at_rest,
+    damage_a_note,
+)
 from disks import fill_the_disk, make_it_read_only, may_mount
 from divided import (
     copy_a_shard,
@@ -30,6 +36,8 @@ FAULTS = (
     Fault("a byte of a stored file changes", corrupt, 110),
     Fault("a byte changes in a study at rest", corrupt_at_rest, 4),
     Fault("a note of a try is cut short", damage_a_note, 4),
+    Fault("files of another lie in the place of one's own", copy_over, 20),
+    Fault("files of another study lie in the place of one's own", copy_from_elsewhere, 20),
     Fault("a job is killed (SIGKILL)", kill_a_job, 60),
     Fault("a cell's child is killed", kill_a_cell_s_child, 20),
     Fault("a cell hangs", hang, 4),

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from studytree import RESULTS, Tree
+from small_study import RESULTS
+from studytree import Tree
 
 REPLAY = Path(__file__).with_name("replay.py")
 RESULTS_FOLDER = Path(RESULTS)

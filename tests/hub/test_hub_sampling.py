@@ -1,6 +1,7 @@
 """Only the row groups that the seed picks are fetched from a data set on the Hub."""
 
 import io
+import unicodedata
 
 import pyarrow.parquet as pq
 import pytest
@@ -248,3 +249,13 @@ def test_a_class_label_is_its_name_as_a_text_and_its_number_as_an_index(noise, f
         animal = ["cat", "dog"][int(sample["id"]) % 2]
         assert sample["references"] == [animal]
         assert choice["references"] == [f"a {animal}"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_configuration_and_a_split_are_named_in_either_form_of_unicode(hub, name, fetcher, form):
+    repo = add_noise(hub, name, config="français", split="épreuve")
+    source = {"config": "français", "split": "épreuve"}
+    named = {key: unicodedata.normalize(form, value) for key, value in source.items()}
+    assert len(fetcher.fetch_dataset(repo, **named)[0]) == 12
+    with pytest.raises(UserError, match='has no split "epreuve"'):
+        fetcher.fetch_dataset(repo, config=named["config"], split="epreuve")

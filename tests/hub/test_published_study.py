@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from hubcontent import COCO, COMMITS, MODEL, SCIENCEQA, TEXTVQA, add_study
-from studytree import NETWORK_LOG, STUDY, Outcome, Tree
+from small_study import STUDY
+from studytree import NETWORK_LOG, Outcome, Tree
 
 TOKEN = "hf_0123456789abcdefghijklmnopqrstuvwx"
 RESULTS = "results/blip2-opt-2.7b"

@@ -239,7 +239,14 @@ def make_awkward_images() -> dict[str, dict[str, Any]]:
 
 
 def add_noise(
-    hub: Hub, name: str, files: int = 3, groups: int = 4, rows: int = 10, row_bytes: int = 40_000
+    hub: Hub,
+    name: str,
+    files: int = 3,
+    groups: int = 4,
+    rows: int = 10,
+    row_bytes: int = 40_000,
+    config: str = "default",
+    split: str = "test",
 ) -> Repo:
     """Serve rows that cannot be compressed, so that bytes sent show what was fetched."""
     features = Features(
@@ -264,7 +271,7 @@ def add_noise(
         for number in range(count)
     ]
     return _add_dataset(
-        hub, name, {"default": {"test": noise_rows}}, features, files=files, group_rows=rows
+        hub, name, {config: {split: noise_rows}}, features, files=files, group_rows=rows
     )
 
 

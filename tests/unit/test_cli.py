@@ -1,6 +1,7 @@
 """The command line: what it explains, what it hands on, and how a user's mistake ends it."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,23 @@ def test_a_mistake_of_the_user_ends_it_with_a_sentence(command: str, tmp_path: P
     with pytest.raises(SystemExit) as ended:
         cli.main([command, str(tmp_path / "absent.yaml")])
     assert str(ended.value.code).endswith("absent.yaml does not exist: give a config file.")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_file_is_named_in_either_form_of_unicode(form: str, tmp_path: Path) -> None:
+    (tmp_path / unicodedata.normalize("NFD", "étude.yaml")).write_text("- 1", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["plan", str(tmp_path / unicodedata.normalize(form, "étude.yaml"))])
+    assert "does not exist" not in str(ended.value.code)
+
+
+@pytest.mark.parametrize("command", ["decide", "plan"])
+def test_a_name_that_two_files_have_ends_it_with_a_sentence(command: str, tmp_path: Path) -> None:
+    for form in ("NFC", "NFD"):
+        (tmp_path / unicodedata.normalize(form, "été")).mkdir()
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, str(tmp_path / "été")])
+    assert 'two names there are "été"' in str(ended.value.code)
 
 
 def test_publish_takes_the_configs_results_and_what_lies_beside(

@@ -286,6 +286,8 @@ def test_the_closure_holds_packages_on_the_way():
         "vlmeter.storage",
         "vlmeter.storage.files",
         "vlmeter.storage.parquet",
+        "vlmeter.storage.places",
+        "vlmeter.storage.texts",
         "vlmeter.storage.typed",
     ]
 

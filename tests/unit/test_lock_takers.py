@@ -31,7 +31,7 @@ def note(name):
 for name in ("working", "measuring_on_cpu", "measuring_on_gpus"):
     note(name)
 
-def work():
+def work(key=None):
     Path("held").write_text(" and ".join(held))
 """
 

@@ -37,3 +37,8 @@ def test_the_commit_and_whether_it_is_what_ran(tmp_path, monkeypatch):
     assert read_git_state() == clean
     (tmp_path / "a.txt").write_text("b")
     assert read_git_state() == replace(clean, dirty=True)
+
+
+def test_a_machine_without_git_has_no_commit_and_no_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_git_state() is None

@@ -6,7 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from studytree import CONFIG, STUDY, Outcome, Tree, cell_id
+from small_study import CONFIG, STUDY, cell_id
+from studytree import Outcome, Tree
 
 Edit = tuple[str | int, ...]
 """Keys that lead to a place in the config, and what to write there."""

@@ -1,6 +1,12 @@
 """However a cell ends, there is a record and a report; what may pass is tried again, then rests."""
 
-from studytree import AFTER_MEASURING, Tree, cell_id, inference, scores
+from small_study import (
+    AFTER_MEASURING,
+    cell_id,
+    inference,
+    scores,
+)
+from studytree import Tree
 
 NEW_CELL = ("textvqa", cell_id(batch_size=3))
 TRIED_AGAIN = inference([NEW_CELL]) | scores([NEW_CELL]) | AFTER_MEASURING

@@ -4,7 +4,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from studytree import Tree, cell_id
+from small_study import cell_id
+from studytree import Tree
 
 
 def test_a_study_is_compared_with_one_that_has_another_cell(tree: Tree) -> None:

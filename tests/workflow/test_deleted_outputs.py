@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from studytree import CONFIG, LAYERS, RESULTS, Tree, cell_id
+from small_study import (
+    CONFIG,
+    LAYERS,
+    RESULTS,
+    cell_id,
+)
+from studytree import Tree
 
 from vlmeter.config.load import load_config
 from vlmeter.study.outputs import list_outputs

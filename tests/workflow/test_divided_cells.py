@@ -1,6 +1,12 @@
 """A study whose cells answer in shards: the same answers and records, and a shard that fails."""
 
-from studytree import AFTER_MEASURING, RESULTS, Tree, cell_id, scores
+from small_study import (
+    AFTER_MEASURING,
+    RESULTS,
+    cell_id,
+    scores,
+)
+from studytree import Tree
 
 from vlmeter.results.verify import find_damages
 from vlmeter.storage.layout import StudyFolder

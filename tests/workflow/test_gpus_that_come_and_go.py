@@ -3,16 +3,16 @@
 The GPU is a fake that NVML reports and torch does not see.
 """
 
-from studytree import (
+from small_study import (
     AFTER_MEASURING,
     CUDA_CELL,
     MACHINE,
     RESULTS,
-    Tree,
     cell_id,
     inference,
     scores,
 )
+from studytree import Tree
 
 APPEARED = MACHINE | inference([CUDA_CELL]) | scores([CUDA_CELL]) | AFTER_MEASURING
 

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import pytest
 from disks import may_mount
-from studytree import (
+from small_study import (
     CELLS,
     CONFIG,
     LAYERS,
     MACHINE,
-    REPOSITORY,
     RESULTS,
-    Tree,
     inference,
     scores,
 )
+from studytree import REPOSITORY, Tree
 
 EVERYTHING = (
     inference(CELLS)

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from studytree import (
+from small_study import (
     AFTER_MEASURING,
     CELLS,
     CONFIG,
@@ -12,12 +12,11 @@ from studytree import (
     LAYERS,
     MACHINE,
     REPORT,
-    REPOSITORY,
-    Tree,
     cell_id,
     inference,
     scores,
 )
+from studytree import REPOSITORY, Tree
 
 COCO_CELLS = [cell for cell in CELLS if cell[0] == "coco"]
 DESCRIBED_ANEW = {("render_report",), ("export_study",), ("check_study",)}

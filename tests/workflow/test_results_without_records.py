@@ -1,18 +1,23 @@
 """Results whose folder has no records of Snakemake are checked by the keys that lie beside them."""
 
+import os
 import shutil
 
 import pytest
-from studytree import (
+from small_study import (
     AFTER_MEASURING,
     CELLS,
     CUDA_CELL,
     LAYERS,
+    REPORT,
     RESULTS,
-    Tree,
+    cell_id,
     inference,
     scores,
 )
+from studytree import Tree
+
+from vlmeter.storage.files import json_digest, read_json, write_placed_json
 
 COCO_CELLS = [cell for cell in CELLS if cell[0] == "coco"]
 COCO_IMAGES = {("preprocess_images", "coco", size) for size in ("224", "336")}
@@ -95,6 +100,31 @@ def test_results_without_keys_are_made_again_where_nobody_knows_of_them(tree: Tr
         ("preprocess_images", name, size) for name in ("coco", "textvqa") for size in ("224", "336")
     }
     assert tree.plan().names >= DERIVED | EVERYTHING | sources | {("fetch_model", "tiny", "fp32")}
+
+
+CELL = ("textvqa", cell_id(batch_size=2))
+FROM_ELSEWHERE = {
+    f"cells/{'/'.join(CELL)}/measurement.json": inference([CELL])
+    | scores([CELL])
+    | AFTER_MEASURING,
+    f"cells/{'/'.join(CELL)}/record.json": scores([CELL]) | REPORT,
+    "data/coco/samples.json": {("download_dataset", "coco")}
+    | COCO_IMAGES
+    | inference(COCO_CELLS)
+    | scores(COCO_CELLS)
+    | AFTER_MEASURING,
+}
+"""Files that may come from another study with the same cells and samples, and what then runs."""
+
+
+@pytest.mark.parametrize("name", FROM_ELSEWHERE)
+def test_a_file_of_another_study_in_its_place_is_made_again(tree: Tree, name: str) -> None:
+    path = tree.result(name)
+    times = path.stat()
+    write_placed_json(path, read_json(path), json_digest("another study"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert tree.plan().names == FROM_ELSEWHERE[name]
 
 
 def test_another_clone_goes_on_with_them(finished: Tree, fresh: Tree) -> None:

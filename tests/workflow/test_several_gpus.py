@@ -1,6 +1,7 @@
 """Several cells at a time, each on a GPU of its own. The GPUs are fakes that NVML reports."""
 
-from studytree import CUDA_CELL, FAKE_GPUS, RESULTS, Tree, cell_id
+from small_study import CUDA_CELL, RESULTS, cell_id
+from studytree import FAKE_GPUS, Tree
 
 SIZES = (1, 2, 3, 4)
 

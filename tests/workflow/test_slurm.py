@@ -7,7 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from slurmcluster import NODES, Cluster, running_cluster, why_not
-from studytree import CELLS, CUDA_CELL, RESULTS, Tree, cell_id
+from small_study import (
+    CELLS,
+    CUDA_CELL,
+    RESULTS,
+    cell_id,
+)
+from studytree import Tree
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 

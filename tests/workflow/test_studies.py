@@ -10,23 +10,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studytree import (
+from small_study import (
     AFTER_MEASURING,
     CELLS,
     CONFIG,
     CUDA_CELL,
     LAYERS,
     MACHINE,
-    NETWORK_LOG,
     REPORT,
     RESULTS,
-    SECRET,
     STUDY,
-    Outcome,
-    Tree,
     inference,
     scores,
 )
+from studytree import NETWORK_LOG, SECRET, Outcome, Tree
 
 from vlmeter.results.verify import find_damages
 from vlmeter.storage.layout import StudyFolder

@@ -3,7 +3,8 @@
 import re
 import shutil
 
-from studytree import CUDA_CELL, Tree, cell_id
+from small_study import CUDA_CELL, cell_id
+from studytree import Tree
 
 JUDGED = {("judge_gates",), ("render_report",), ("check_study",)}
 

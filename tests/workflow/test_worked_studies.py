@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from studytree import STUDY, Tree
+from small_study import STUDY
+from studytree import Tree
 from tiny_families import write_checkpoint
 
 MEASURE = {

@@ -81,7 +81,7 @@ def answer_shard(
             images_sha256=images.sha256,
             files={outputs.answers.stem: file_sha256(outputs.answers)},
         )
-        write_placed_json(outputs.manifest, result.as_plain())
+        write_placed_json(outputs.manifest, result.as_plain(), attempt.key)
 
     run_cell_job(job, attempt, inputs, outputs.manifest, timeout_s, work, write_failure)
 

@@ -17,7 +17,7 @@ from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.isolation import run_isolated
 from vlmeter.status import Failure, Status, describe_failure
-from vlmeter.storage.files import read_json
+from vlmeter.storage.files import read_fresh_json
 
 
 def run_cell_job(
@@ -65,7 +65,7 @@ def run_cell_job(
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             write_failure(Failure(Status.CRASHED, death.reason))
-    ended = read_json(status_file)
+    ended = read_fresh_json(status_file)
     # Answers and layer profiles have no conditions.
     conditions = ended.get("conditions")
     write_attempt(

@@ -10,7 +10,7 @@ from vlmeter.cell.shard import ShardManifest
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import Sentence, UserError
 from vlmeter.status import Status
-from vlmeter.storage.files import check_whole, file_sha256, read_json, write_placed_json
+from vlmeter.storage.files import check_whole, file_sha256, read_json, read_key, write_placed_json
 from vlmeter.storage.parquet import stream_table, write_table
 from vlmeter.storage.typed import from_plain
 
@@ -50,7 +50,8 @@ def gather_shards(costs: Path, shards: Sequence[Path], outputs: GatheredOutputs)
         "predictions": file_sha256(outputs.predictions),
         "timings": file_sha256(outputs.timings),
     }
-    write_placed_json(outputs.measurement, Measurement(ending, figures, files).as_plain())
+    gathered = Measurement(ending, figures, files).as_plain()
+    write_placed_json(outputs.measurement, gathered, read_key(costs))
 
 
 def _read_manifest(path: Path) -> ShardManifest:

@@ -63,7 +63,7 @@ def profile_layers(
             figures=figures,
             files={"table": file_sha256(outputs.table)},
         )
-        write_placed_json(outputs.record, result.as_plain())
+        write_placed_json(outputs.record, result.as_plain(), attempt.key)
 
     run_cell_job(job, attempt, inputs, outputs.record, timeout_s, work, write_failure)
 

@@ -69,7 +69,7 @@ def run_inference(
         _write_timings(outputs.timings, timings)
         files = {name: file_sha256(path) for name, path in outputs.tables.items()}
         result = Measurement(build_ending(attempt, failure), figures, files)
-        write_placed_json(outputs.measurement, result.as_plain())
+        write_placed_json(outputs.measurement, result.as_plain(), attempt.key)
 
     run_cell_job(job, attempt, inputs, outputs.measurement, timeout_s, work, write_failure)
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vlmeter.config.base import Block, HubId, Name, Revision, suggest_name
 from vlmeter.errors import one_line, shorten
+from vlmeter.storage.texts import compose
 
 Task = Literal["caption", "vqa", "multiple_choice", "ocr"]
 FAMILY_PROMPT = "family"
@@ -59,6 +60,11 @@ class DataSourceConfig(Block):
         None, description="Random images and prompts; `columns` and `prompts` are then given."
     )
 
+    @field_validator("config", "split", "table")
+    @classmethod
+    def _compose(cls, name: str | None) -> str | None:
+        return None if name is None else compose(name)
+
     @model_validator(mode="after")
     def _check_source(self) -> "DataSourceConfig":
         if sum(kind is not None for kind in (self.hub, self.path, self.synthetic)) != 1:
@@ -93,6 +99,11 @@ class ColumnsConfig(Block):
     answer_index: str | None = Field(
         None, description="The right option: its number from 0, or its letter from A."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _compose(cls, name: str | None) -> str | None:
+        return None if name is None else compose(name)
 
 
 class SampleConfig(Block):

@@ -14,9 +14,10 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from vlmeter.data.columns import find_column, list_fields
+from vlmeter.data.columns import find_column
 from vlmeter.data.json_values import Unreadable, parse_json
-from vlmeter.errors import listed, shorten
+from vlmeter.errors import UserError, listed, shorten
+from vlmeter.storage.texts import find_name
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,9})(?:\.0*)?")
@@ -73,11 +74,14 @@ def take_cell(values: Mapping[str, object], path: str) -> Cell:
     Of a list of tables it is the list of their fields.
 
     Raises:
-        CellError: the path names a field, and the column holds no tables.
+        CellError: the path names a field, and the column holds no tables, or tables in which
+            several names are that field's.
     """
-    column = find_column(path, values)
-    value = None if column is None else values[column]
-    for field in [] if column is None else list_fields(path, column):
+    place = find_column(path, values)
+    if place is None:
+        return Cell(path, None)
+    value = values[place.column]
+    for field in place.fields:
         value = _take_field(value, field, path)
     return Cell(path, value)
 
@@ -85,7 +89,7 @@ def take_cell(values: Mapping[str, object], path: str) -> Cell:
 def _take_field(value: object, field: str, path: str) -> object:
     value = parse_brackets(value)
     if isinstance(value, Mapping):
-        return value.get(field)
+        return _get_field(value, field)
     if isinstance(value, list) and not any(isinstance(each, list) for each in value):
         return [_take_field(each, field, path) for each in value]
     if is_missing(value) or value == "":
@@ -94,6 +98,14 @@ def _take_field(value: object, field: str, path: str) -> object:
         f"has {describe_kind(value)} where column {shorten(path)} names a field: give the "
         "column alone"
     )
+
+
+def _get_field(table: Mapping[str, object], field: str) -> object:
+    try:
+        name = find_name(field, table, "its table")
+    except UserError as error:
+        raise CellError(f"cannot be read; {error}") from None
+    return None if name is None else table[name]
 
 
 def parse_brackets(value: object) -> object:

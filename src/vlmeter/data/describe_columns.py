@@ -15,6 +15,7 @@ from vlmeter.data.image_files import Picture, read_image
 from vlmeter.data.parquet_files import Files, list_row_groups
 from vlmeter.data.text_files import describe_text_table, is_text_table, read_text_table
 from vlmeter.errors import UserError
+from vlmeter.storage.texts import compose
 
 _FIRST_ROWS = 32
 
@@ -32,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class DescribedColumn:
-    """A column of a table."""
+    """A column of a table; its name and those of its fields are composed."""
 
     name: str
     kind: Kind
@@ -58,10 +59,10 @@ def describe_columns(files: Files) -> list[DescribedColumn]:
     if not files.is_local:
         with files.filesystem.open(path) as file:
             schema = pq.ParquetFile(file, metadata=group.footer).schema_arrow
-        return [_describe_type(field.name, field.type) for field in schema]
-    names = pq.read_schema(path).names
+        return [_describe_type(compose(field.name), field.type) for field in schema]
+    names = list(pq.read_schema(path).names)
     rows = group.read(files, names, list(range(min(group.rows, _FIRST_ROWS))))
-    return _describe_rows(names, (row.values for row in rows))
+    return _describe_rows(list(map(compose, names)), (row.values for row in rows))
 
 
 def _describe_rows(
@@ -83,7 +84,7 @@ def _list_fields(value: object) -> Iterator[str]:
     held = parse_brackets(value)
     for each in held if isinstance(held, list) else [held]:
         if isinstance(each, Mapping):
-            yield from map(str, each)
+            yield from (compose(str(name)) for name in each)
 
 
 def _join(kinds: set[Kind]) -> Kind:
@@ -121,7 +122,7 @@ def _describe_type(name: str, kind: pa.DataType) -> DescribedColumn:
     is_list = pa.types.is_nested(kind) and not pa.types.is_struct(kind)
     inner = kind.field(0).type if is_list else kind
     if pa.types.is_struct(inner):
-        fields = tuple(inner.field(place).name for place in range(inner.num_fields))
+        fields = tuple(compose(inner.field(place).name) for place in range(inner.num_fields))
         held = Kind.IMAGE if {"bytes", "path"} <= set(fields) else Kind.TABLE
         return DescribedColumn(name, held, fields)
     if pa.types.is_binary(inner) or pa.types.is_large_binary(inner):

@@ -29,6 +29,7 @@ def download_dataset(
     samples: Path,
     manifest: Path,
     retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
+    key: str | None = None,
 ) -> None:
     """Write a sample of a data set.
 
@@ -37,6 +38,7 @@ def download_dataset(
         samples: `samples.parquet`, to write.
         manifest: Its manifest, which is written after it.
         retry_policy: Of requests to the Hub.
+        key: Digest of what the job depends on.
 
     Raises:
         UserError: the source cannot be read, lacks a column, or no sample is usable.
@@ -57,7 +59,7 @@ def download_dataset(
         bad_samples=bad,
         sha256=file_sha256(samples),
     )
-    write_placed_json(manifest, asdict(described))
+    write_placed_json(manifest, asdict(described), key)
 
 
 def _select_usable(

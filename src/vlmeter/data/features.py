@@ -8,6 +8,7 @@ import pyarrow as pa
 from vlmeter.data.cells import Label
 from vlmeter.data.json_values import Unreadable
 from vlmeter.errors import shorten
+from vlmeter.storage.texts import compose
 
 _FEATURES = b"huggingface"
 
@@ -85,7 +86,10 @@ def decode(table: pa.Table, features: Any) -> list[Cells]:  # noqa: ANN401
 
     stored = Features.from_arrow_schema(table.schema)
     declared = stored if features is None else features
-    schema = Features({name: declared.get(name, stored[name]) for name in table.column_names})
+    composed = {compose(name): feature for name, feature in declared.items()}
+    schema = Features(
+        {name: composed.get(compose(name), stored[name]) for name in table.column_names}
+    )
     decodable = Features(
         {name: feature for name, feature in schema.items() if _needs_no_file(feature)}
     )

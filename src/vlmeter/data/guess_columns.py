@@ -7,6 +7,7 @@ from typing import NamedTuple
 from vlmeter.data.cells import Cell, CellError, read_index
 from vlmeter.data.describe_columns import DescribedColumn, Kind
 from vlmeter.errors import UserError, list_names, shorten
+from vlmeter.storage.texts import compose
 
 
 class _Usual(NamedTuple):
@@ -73,7 +74,7 @@ def guess_columns(present: Sequence[DescribedColumn], given: Mapping[str, str]) 
         raise UserError(
             f'--columns: "{shorten(unknown)}" is none of {list_names([*_USUAL, "id"])}.'
         )
-    columns: dict[str, str] = dict(given)
+    columns = {key: compose(name) for key, name in given.items()}
 
     def take(field: str) -> bool:
         if field not in columns:

@@ -25,6 +25,7 @@ from vlmeter.hub.cards import find_licence
 from vlmeter.hub.client import install_client
 from vlmeter.hub.errors import Repository, describe_error, explain_errors
 from vlmeter.hub.retry import RetryPolicy
+from vlmeter.storage.texts import find_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -116,6 +117,9 @@ def _load_builder(
         return load_dataset_builder(location, config, revision=commit)
     except ValueError as error:
         names = get_dataset_config_names(location, revision=commit)
+        stored = find_name(config, names, repository.title) if config else None
+        if stored not in (None, config):
+            return _load_builder(repository, location, stored, commit)
         if config in names or (config is None and len(names) < 2):
             raise
         what = f'it has no configuration "{config}"' if config else "it has several configurations"
@@ -131,12 +135,13 @@ def _list_split_files(
     split: str,
 ) -> tuple[str, ...]:
     files = builder.config.data_files or {}
-    if split not in files:
+    stored = find_name(split, files, repository.title)
+    if stored is None:
         raise UserError(
             f'{repository.title}: it has no split "{split}"; it has: {list_names([*files])}. '
             f"Correct {repository.config_key}.split."
         )
-    paths = tuple(str(path).removeprefix("hf://") for path in files[split])
+    paths = tuple(str(path).removeprefix("hf://") for path in files[stored])
     not_parquet = next((path for path in paths if not path.endswith(".parquet")), None)
     if not_parquet is not None:
         raise UserError(

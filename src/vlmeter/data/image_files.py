@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -14,7 +15,8 @@ from vlmeter.data.cells import (
     parse_brackets,
     read_text,
 )
-from vlmeter.errors import shorten
+from vlmeter.errors import UserError, shorten
+from vlmeter.storage.texts import find_path, list_names
 
 _MAX_BYTES = 1 << 30
 """A larger file is no image that can be decoded safely; it may be a sparse file of any size."""
@@ -43,6 +45,7 @@ class ImageFiles:
     def __init__(self, folder: Path | None) -> None:
         """Take the folder that holds the files; None if no file may be read."""
         self._folder = None if folder is None else folder.resolve()
+        self._list_names = cache(list_names)
 
     def read_picture(self, cell: Cell, table: str) -> Picture | str:
         """Return the image that a cell holds or names, or the reason why there is none.
@@ -63,37 +66,50 @@ class ImageFiles:
         return self._read_file(held, Path(table).parent)
 
     def _read_file(self, name: str, folder: Path) -> Picture | str:
-        def refuse(reason: str) -> str:
-            return f"has no image: {reason}"
+        shown = shorten(name)
+        try:
+            path = self._find_file(name, folder)
+            if isinstance(path, str):
+                return f"has no image: {path}"
+            data = path.read_bytes()
+        except UserError as error:
+            return f"has no image: {shown} may be several files ({shorten(error)})"
+        except (OSError, ValueError, RuntimeError) as error:
+            # A name can be too long or hold a null, and links can form a circle.
+            reason = getattr(error, "strerror", None) or error
+            return f"has no image: the file {shown} cannot be read ({shorten(reason)})"
+        return Picture(data, name) if data else f"has no image: the file {shown} is empty"
 
+    def _find_file(self, name: str, folder: Path) -> Path | str:
+        """Return the file of an image, or the reason why none is read.
+
+        Raises:
+            UserError: several files have this name, in other forms of Unicode.
+        """
         shown = shorten(name)
         if self._folder is None:
-            return refuse(
+            return (
                 f"{shown} is a file's name; datasets.*.source.path has to be the folder that holds "
                 "the table and its images"
             )
         if "://" in name:
-            return refuse(f"{shown} is an address; only files beside the table are read")
+            return f"{shown} is an address; only files beside the table are read"
         if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
-            return refuse(f"{shown} is an absolute path; a file is named relative to the table")
-        try:
-            # Links are resolved before the check, so that none leads out of the folder.
-            path = (folder / name).resolve()
-            if not path.is_relative_to(self._folder):
-                return refuse(f"{shown} lies outside of {shorten(self._folder.name)}/")
-            if not path.exists():
-                return refuse(f"the file {shown} is missing")
-            if not path.is_file():
-                return refuse(f"{shown} is no file")
-            size = path.stat().st_size
-            if size > _MAX_BYTES:
-                return refuse(f"the file {shown} has {size} bytes, more than {_MAX_BYTES}")
-            data = path.read_bytes()
-        except (OSError, ValueError, RuntimeError) as error:
-            # A name can be too long or hold a null, and links can form a circle.
-            reason = getattr(error, "strerror", None) or error
-            return refuse(f"the file {shown} cannot be read ({shorten(reason)})")
-        return Picture(data, name) if data else refuse(f"the file {shown} is empty")
+            return f"{shown} is an absolute path; a file is named relative to the table"
+        # Links are resolved before the check, so that none leads out of the folder.
+        path = (folder / name).resolve()
+        if path.is_relative_to(self._folder):
+            path = find_path(folder / name, self._list_names).resolve()
+        if not path.is_relative_to(self._folder):
+            return f"{shown} lies outside of {shorten(self._folder.name)}/"
+        if not path.exists():
+            return f"the file {shown} is missing"
+        if not path.is_file():
+            return f"{shown} is no file"
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            return f"the file {shown} has {size} bytes, more than {_MAX_BYTES}"
+        return path
 
 
 def read_image(cell: Cell) -> Picture | str | None:

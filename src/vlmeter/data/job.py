@@ -1,6 +1,9 @@
 """What the job of a data set is given: where its rows come from, and which of them are taken."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from vlmeter.storage.texts import find_path
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class DataSource:
     table: str | None = None
     """Which table below `path`: a file name or a pattern; None for all."""
     synthetic: Synthetic | None = None
+
+    def find_path(self) -> Path:
+        """Return where it lies on the disk, as the disk writes that."""
+        return find_path(Path(str(self.path)))
 
 
 @dataclass(frozen=True)

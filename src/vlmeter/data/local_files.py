@@ -1,8 +1,11 @@
 """Finds the tables of a data set on disk."""
 
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 
 from vlmeter.errors import UserError, one_line, shorten
+from vlmeter.storage.texts import check_distinct, compose
 
 CSV_SUFFIXES = (".csv", ".tsv")
 TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
@@ -22,18 +25,20 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
         pattern: A file name or a glob pattern below the folder; None for all tables in it.
 
     Raises:
-        UserError: there is no table, or there are several and no pattern.
+        UserError: there is no table, there are several and no pattern, or the names of two differ
+            in their form of Unicode alone.
     """
     if path.is_file():
         return [_check_parquet(path, pattern)]
     try:
-        tables = sorted(file for file in path.glob(pattern or "**/*") if _is_table(file, path))
+        tables = sorted(file for file in _glob(path, pattern or "**/*") if _is_table(file, path))
     except ValueError as error:
         raise UserError(
             f'"{pattern}" is no pattern for datasets.*.source.table: {one_line(error)}.'
         ) from None
     if not tables:
         raise UserError(_explain_no_table(path, pattern))
+    check_distinct((str(file.relative_to(path)) for file in tables), path)
     names = [shorten(file.relative_to(path), 60) for file in tables]
     if pattern is None and len(tables) > 1 and any(map(_is_text, tables)):
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
@@ -42,6 +47,26 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
             "say which with datasets.*.source.table."
         )
     return tables
+
+
+def _glob(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yield what a pattern matches below a folder, whichever form of Unicode either is in."""
+    parts = PurePath(compose(pattern)).parts
+    broken = next((part for part in parts if "**" in part and part != "**"), None)
+    if broken is not None:
+        raise ValueError(f"** is a part of its own, and {broken} holds it")
+    for file in folder.glob("/".join(part if part == "**" else "*" for part in parts)):
+        if _matches([compose(name) for name in file.relative_to(folder).parts], parts):
+            yield file
+
+
+def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not names
+    first, rest = pattern[0], pattern[1:]
+    if first == "**":
+        return any(_matches(names[start:], rest) for start in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], rest)
 
 
 def _check_parquet(path: Path, pattern: str | None) -> Path:

@@ -18,7 +18,7 @@ def list_named_images(job: DatasetJob) -> list[str]:
     Raises:
         UserError: the source cannot be read.
     """
-    folder = Path(str(job.source.path))
+    folder = job.source.find_path()
     if folder.is_file():
         return []
     files = open_source(job.source)

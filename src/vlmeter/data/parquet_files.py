@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
+from vlmeter.data.columns import find_column, find_columns, index_columns, missing_field
 from vlmeter.data.features import Cells, decode
 from vlmeter.errors import UserError, one_line
+from vlmeter.storage.texts import compose, find_name
 
 # Arrow requests whole column chunks; a read-ahead would fetch the chunks after them too.
 _NO_READ_AHEAD = {"cache_type": "none"}
@@ -118,7 +119,9 @@ def _select_rows(
             # Arrow cannot `take` rows of every type, but cut any.
             rows = [pa.Table.from_batches([batch.slice(offset, 1)]) for offset in offsets]
             table = pa.concat_tables(rows)
-            yield from zip(in_batch, decode(table, features), strict=True)
+            rows_read = decode(table, features)
+            composed = ({compose(name): cell for name, cell in row.items()} for row in rows_read)
+            yield from zip(in_batch, composed, strict=True)
         if not remaining:
             return
         start = end
@@ -156,26 +159,29 @@ def _check_fields(table: str, paths: Sequence[str], schema: pa.Schema) -> None:
     Raises:
         UserError: a struct has no such field.
     """
+    columns = index_columns(table, schema.names)
     for path in paths:
-        column = find_column(path, schema.names)
-        assert column is not None, "all columns were found before"
-        kind = schema.field(column).type
-        for name in list_fields(path, column):
+        place = find_column(path, columns)
+        assert place is not None, "all columns were found before"
+        kind = schema.field(columns[place.column]).type
+        for wanted in place.fields:
             while pa.types.is_nested(kind) and not pa.types.is_struct(kind):
                 kind = kind.field(0).type
             if not pa.types.is_struct(kind):
                 break
             names = [kind.field(place).name for place in range(kind.num_fields)]
-            if name not in names:
+            name = find_name(wanted, names, table)
+            if name is None:
                 raise missing_field(table, path, names)
             kind = kind.field(name).type
 
 
 def _sum_compressed_bytes(group: Any, columns: list[str]) -> int:  # noqa: ANN401 - Arrow has no types
     parts = (group.column(index) for index in range(group.num_columns))
+    composed = set(map(compose, columns))
     # A column of lists or structs is stored in several parts, such as `image.bytes`.
     return sum(
         int(part.total_compressed_size)
         for part in parts
-        if find_column(part.path_in_schema, columns) is not None
+        if find_column(part.path_in_schema, composed) is not None
     )

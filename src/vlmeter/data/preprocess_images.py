@@ -46,6 +46,7 @@ def preprocess_images(
     manifest: Path,
     *,
     keeps_aspect_ratio: bool = False,
+    key: str | None = None,
 ) -> None:
     """Write a data set's images as PNG files of `image_size` x `image_size` pixels, or of no more.
 
@@ -58,6 +59,7 @@ def preprocess_images(
         manifest: Its manifest, which is written after it.
         keeps_aspect_ratio: Keep the form of each image, and make it smaller only where it has more
             pixels than the square.
+        key: Digest of what the job depends on.
 
     Raises:
         UserError: no image can be decoded.
@@ -79,7 +81,7 @@ def preprocess_images(
         sha256=file_sha256(images),
         keeps_aspect_ratio=keeps_aspect_ratio,
     )
-    write_placed_json(manifest, asdict(described))
+    write_placed_json(manifest, asdict(described), key)
 
 
 def _build_rows(

@@ -1,7 +1,6 @@
 """Makes a sample of a row of a table, or says why there is none."""
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from vlmeter.data.cells import (
     LETTERS,
@@ -37,7 +36,7 @@ class UnusableError(ValueError):
 
 def open_image_files(source: DataSource) -> ImageFiles:
     """Return the files that an image column may name: those in the source's folder."""
-    folder = None if source.path is None else Path(source.path)
+    folder = None if source.path is None else source.find_path()
     return ImageFiles(folder if folder is not None and folder.is_dir() else None)
 
 
@@ -141,8 +140,8 @@ def _select_right_choice(choices: list[str], index: int | None) -> list[str]:
 
 def _check_letter(cell: Cell, choices: list[str], right: str) -> None:
     """Check that a letter does not mean one option by its place and another by its text."""
-    answer = read_text(cell)
-    if answer in choices and answer.isalpha() and answer != right:
+    answer = compose(read_text(cell) or "")
+    if answer in map(compose, choices) and answer.isalpha() and answer != compose(right):
         raise UnusableError(
             f'has the answer "{shorten(answer)}", which is one of its choices and the letter of '
             "another: give the number of the right one, from 0"

@@ -5,7 +5,6 @@ Only the row groups that the seed picks are read; from the Hub as byte ranges, n
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import fsspec
@@ -37,7 +36,7 @@ def open_source(
         UserError: the data set, file, configuration or split does not exist or cannot be reached.
     """
     if source.path is not None:
-        tables = find_tables(Path(source.path), source.table)
+        tables = find_tables(source.find_path(), source.table)
         return Files(fsspec.filesystem("file"), tuple(map(str, tables)), None)
     # Imported here: the import takes seconds, and a data set on disk does not need it.
     from vlmeter.data.hub_files import find_split  # noqa: PLC0415

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from vlmeter.data.cells import parse_brackets
-from vlmeter.data.columns import find_column, find_columns, list_fields, missing_field
+from vlmeter.data.columns import find_column, find_columns, missing_field
 from vlmeter.data.features import Cells
 from vlmeter.data.json_values import parse_json
 from vlmeter.data.local_files import CSV_SUFFIXES, TEXT_SUFFIXES
 from vlmeter.data.parquet_files import Files, Row
 from vlmeter.errors import UserError, shorten
+from vlmeter.storage.texts import compose, find_name
 
 _MAX_CELL_CHARS = 1 << 24
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -68,11 +69,11 @@ def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
 
 
 def _read_header(path: Path) -> list[str]:
-    """Return the columns that the first line of a table names."""
+    """Return the columns that the first line of a table names, composed."""
     header = next(_read_csv(path), None)
     if header is None:
         raise UserError(f"{path} is empty: its first line names the columns.")
-    return _check_header(path, [cell.strip() for cell in header])
+    return _check_header(path, [compose(cell.strip()) for cell in header])
 
 
 @contextmanager
@@ -179,10 +180,10 @@ def _read_jsonl(path: Path) -> Iterator[Cells]:
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> Cells:
-    """Return a JSON object as a dict; unlike `json`, refuse a repeated key."""
-    cells = dict(pairs)
+    """Return a JSON object as a dict, its keys composed; unlike `json`, refuse a repeated key."""
+    cells = {compose(name): value for name, value in pairs}
     if len(cells) < len(pairs):
-        counts = Counter(name for name, _ in pairs)
+        counts = Counter(compose(name) for name, _ in pairs)
         repeated = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f'the key "{shorten(repeated)}" stands twice')
     return cells
@@ -234,11 +235,13 @@ def _check_fields(path: str, columns: Sequence[str], rows: Iterator[Cells]) -> N
     present: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
         for name in columns:
-            column = find_column(name, row) or ""
-            for field, keys in _list_keys(row.get(column), list_fields(name, column)):
+            place = find_column(name, row)
+            if place is None:
+                continue
+            for field, keys in _list_keys(row[place.column], place.fields):
                 present.setdefault((name, field), {}).update(dict.fromkeys(keys))
     for (name, field), keys in present.items():
-        if field not in keys:
+        if find_name(field, keys, path) is None:
             raise missing_field(path, name, list(keys))
 
 
@@ -250,4 +253,5 @@ def _list_keys(value: object, fields: Sequence[str]) -> Iterator[tuple[str, Mapp
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, Mapping):
             yield fields[0], each
-            yield from _list_keys(each.get(fields[0]), fields[1:])
+            inner = [value for name, value in each.items() if compose(name) == fields[0]]
+            yield from (pair for value in inner for pair in _list_keys(value, fields[1:]))

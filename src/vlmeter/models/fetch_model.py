@@ -42,7 +42,10 @@ _UNLOADABLE = (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingErr
 
 
 def fetch_model(
-    job: ModelJob, manifest: Path, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY
+    job: ModelJob,
+    manifest: Path,
+    retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
+    key: str | None = None,
 ) -> None:
     """Store a model in the wanted number format, beside `manifest`.
 
@@ -52,6 +55,7 @@ def fetch_model(
         job: The model.
         manifest: To write; the folder has its name without `.json`.
         retry_policy: Of requests to the Hub.
+        key: Digest of what the job depends on.
 
     Raises:
         UserError: the model cannot be found or loaded.
@@ -73,7 +77,7 @@ def fetch_model(
             parameters = _store(job, folder, packed, manifest.with_suffix(""))
     except UnsupportedError as error:
         _LOG.warning("%s", error)
-        write_model_manifest(manifest, replace(described, unsupported=str(error)))
+        write_model_manifest(manifest, replace(described, unsupported=str(error)), key)
         return
     target = manifest.with_suffix("")
     files = sorted(path for path in target.rglob("*") if path.is_file())
@@ -84,7 +88,7 @@ def fetch_model(
         parameters=parameters,
         files={str(path.relative_to(target)): _describe_file(path) for path in files},
     )
-    write_model_manifest(manifest, stored)
+    write_model_manifest(manifest, stored, key)
 
 
 def _store(job: ModelJob, folder: Path, packed: StoredQuantization | None, target: Path) -> int:
@@ -111,7 +115,7 @@ def _check_type(source: ModelSource, folder: Path) -> None:
 
 
 def _find_local_folder(source: ModelSource) -> Path:
-    folder = Path(source.name)
+    folder = source.find_path()
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} has no config.json: check models.*.source.path.")
     choose_files(source.name, list_files(folder), source.allow)

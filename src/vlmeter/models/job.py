@@ -1,6 +1,9 @@
 """What the job of a model is given: where its weights come from, and their number format."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from vlmeter.storage.texts import find_path
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,10 @@ class ModelSource:
     def name(self) -> str:
         """The repository's name or the folder's path."""
         return str(self.hub or self.path)
+
+    def find_path(self) -> Path:
+        """Return the folder where it lies on the disk, as the disk writes that."""
+        return find_path(Path(str(self.path)))
 
 
 @dataclass(frozen=True)

@@ -54,9 +54,9 @@ def read_model_manifest(path: Path) -> ModelManifest:
     return from_plain(ModelManifest, read_json(path), path)
 
 
-def write_model_manifest(path: Path, manifest: ModelManifest) -> None:
+def write_model_manifest(path: Path, manifest: ModelManifest, key: str | None = None) -> None:
     """Write the manifest of a model; only one that is not stored has the key `unsupported`."""
     plain = asdict(manifest)
     if manifest.unsupported is None:
         del plain["unsupported"]
-    write_placed_json(path, plain)
+    write_placed_json(path, plain, key)

@@ -63,7 +63,7 @@ def list_read_files(source: ModelSource, *, is_random: bool) -> list[Path]:
         source: A folder on disk.
         is_random: Its weights are not read.
     """
-    folder = Path(source.name)
+    folder = source.find_path()
     names = list_files(folder)
     try:
         chosen = choose_files(source.name, names, source.allow)

@@ -9,6 +9,7 @@ import yaml
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.reporting.language import LANGUAGES, get_language
+from vlmeter.storage.texts import compose
 
 Value = str | int
 """A value of an axis."""
@@ -75,7 +76,8 @@ def read_published(path: Path) -> Published:
         UserError: the file is missing or malformed; the message names it.
     """
     try:
-        return _parse(yaml.safe_load(path.read_text("utf-8")))
+        # Composed, since cells name notes.
+        return _parse(yaml.safe_load(compose(path.read_text("utf-8"))))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: see report.published in the config.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

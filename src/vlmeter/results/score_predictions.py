@@ -14,7 +14,7 @@ from vlmeter.metrics.scores import write_scores
 from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.status import Status
-from vlmeter.storage.files import check_whole, file_sha256, write_placed_json
+from vlmeter.storage.files import check_whole, file_sha256, read_key, write_placed_json
 
 
 def score_predictions(
@@ -55,7 +55,7 @@ def score_predictions(
         figures=measurement.figures,
         files={**measurement.files, "scores": file_sha256(scores_path)},
     )
-    write_placed_json(record_path, record.as_plain())
+    write_placed_json(record_path, record.as_plain(), read_key(measurement_path))
 
 
 def _check_tables(

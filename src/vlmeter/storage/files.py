@@ -14,13 +14,14 @@ from pathlib import Path
 
 import xxhash
 
-from vlmeter.errors import Sentence, UserError, one_line, shorten
+from vlmeter.errors import Sentence, UserError, one_line
+from vlmeter.storage.places import check_place, find_note, name_place
 
 _CHUNK_BYTES = 1 << 20
 _CHECKSUM_AT_END = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
 """The end of a JSON file as `write_json` leaves it."""
-_OWNERS = frozenset({"cells", "control", "data", "figures", "layers", "models", "shards"})
-"""The folders of a study below which files of one kind are of many cells, data sets or models."""
+_KEY_AT_END = re.compile(rb'"made_for": "([0-9a-f]{64})",\n  "place": "[^\n]*",\n  "checksum"')
+_END_BYTES = 1 << 12
 _ASIDE = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -141,37 +142,62 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
     write_text(path, text[:open_quote] + text_sha256(text) + text[open_quote:])
 
 
-def write_placed_json(path: Path, value: Mapping[str, object]) -> None:
+def write_placed_json(path: Path, value: Mapping[str, object], key: str | None = None) -> None:
     """Write a file of a cell, a data set or a model as `write_json` does, with its own place.
 
     Copied over another's, with all that its checksums are of, it would pass for that one's.
+
+    Args:
+        path: The file.
+        value: Its content.
+        key: Digest of what it is made for, by which a file of another study is noticed.
     """
-    write_json(path, {**value, "place": name_place(path)})
+    made_for = {} if key is None else {"made_for": key}
+    write_json(path, {**value, **made_for, "place": name_place(path)})
 
 
-def name_place(path: Path) -> str:
-    """Return the path of a file below its study's folder, which may move; else its name."""
-    parts = path.parts
-    tops = [place for place, part in enumerate(parts[:-1]) if part in _OWNERS]
-    return "/".join(parts[tops[-1] if tops else -1 :])
+def read_key(path: Path) -> str | None:
+    """Return the key of what a placed file was made for; None where there is none.
 
-
-def check_place(path: Path, place: object) -> None:
-    """Check that a file lies at the place that it states, if it states one.
-
-    Raises:
-        UserError: it is a copy of another's.
+    Of the file only the end is read: a large study has thousands.
     """
-    if place is not None and not f"{path.absolute()}".endswith(f"/{place}"):
-        raise UserError(f"{path} is that of {shorten(place, 160)}: delete it and run again.")
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _END_BYTES))
+            match = _KEY_AT_END.search(file.read())
+    except OSError:
+        return None
+    return None if match is None else match[1].decode()
 
 
 def read_json(path: Path) -> dict[str, object]:
     """Read a JSON object from `path`; its checksum and its place are not part of it.
 
     Raises:
-        UserError: the file is missing, damaged, a copy of another's or holds something else.
+        UserError: the file is missing, damaged, a copy of another's, of another study, or holds
+            something else.
     """
+    value = read_fresh_json(path)
+    key = value.pop("made_for", None)
+    note = None if key is None else find_note(path)
+    if note is not None and _read_noted_key(note) not in (None, key):
+        raise UserError(
+            f"{path} was made for another study or config than {note} says: delete it and run "
+            "again."
+        )
+    return value
+
+
+def _read_noted_key(note: Path) -> object:
+    try:
+        return read_fresh_json(note).get("key")
+    except UserError:
+        # It is missing or damaged, which costs at most one more try.
+        return None
+
+
+def read_fresh_json(path: Path) -> dict[str, object]:
+    """Read as `read_json` does what a job has just written, whose note is not there yet."""
     try:
         # As it is: reading as text would take one end of a line for another.
         text = path.read_bytes().decode()

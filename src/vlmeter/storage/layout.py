@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vlmeter.source_file import CHECKOUT
+from vlmeter.storage.places import get_note
 
 CONFIG = Path("config/config.yaml")
 """The config that is taken where none is named, from the working directory."""
@@ -203,11 +204,11 @@ class StudyFolder:
 
     def attempt(self, kind: AttemptKind, dataset: str, name: str) -> Path:
         """Return the note of a job's last attempt."""
-        return self.root.joinpath("attempts", kind, dataset, f"{name}.json")
+        return get_note(self.root, kind, dataset, name)
 
     def job_note(self, kind: PreparedKind, owner: str, name: str) -> Path:
         """Return what the samples or images of a data set, or a model, were made for."""
-        return self.root.joinpath("attempts", kind, owner, f"{name}.json")
+        return get_note(self.root, kind, owner, name)
 
     @property
     def running(self) -> Path:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from vlmeter.storage.files import check_place, damaged, name_place, text_sha256, write_text
+from vlmeter.storage.files import damaged, text_sha256, write_text
+from vlmeter.storage.places import check_place, name_place
 
 _MARK = "<!-- checksum: "
 _SEAL = re.compile(r"[0-9a-f]{64} of (.+) -->\n")

@@ -9,6 +9,7 @@ from vlmeter.config.gates import GateConfig
 from vlmeter.errors import UserError
 from vlmeter.results.gates import GatePlan
 from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.texts import find_path
 from vlmeter.study.study import Cell, Study
 
 
@@ -34,7 +35,7 @@ def plan_gates(study: Study) -> tuple[GatePlan, ...]:
             is_column=gate.metric in _list_units(),
             max=gate.max,
             min=gate.min,
-            baseline=gate.baseline,
+            baseline=_find_baseline(gate),
             max_increase_percent=gate.max_increase_percent,
             max_decrease_percent=gate.max_decrease_percent,
             cells=tuple(CellKey(cell.dataset, cell.id) for cell in _select_cells(study, gate)),
@@ -45,7 +46,7 @@ def plan_gates(study: Study) -> tuple[GatePlan, ...]:
 
 def list_baseline_files(study: Study) -> list[str]:
     """Return the files that relative gates read: each baseline, and how well it repeats."""
-    summaries = dict.fromkeys(gate.baseline for gate in study.config.gates if gate.baseline)
+    summaries = dict.fromkeys(filter(None, map(_find_baseline, study.config.gates)))
     beside = [str(StudyFolder(Path(summary).parent).repeatability) for summary in summaries]
     return [*summaries, *(path for path in beside if Path(path).exists())]
 
@@ -79,8 +80,14 @@ def _list_problems(study: Study, gate: GateConfig) -> Iterator[str]:
     yield from mistakes
     if not mistakes and not _select_cells(study, gate):
         yield f" ({gate.metric}): no cell is meant; see `sections`, `datasets` and `cells`"
-    if gate.baseline is not None:
-        yield from _find_baseline_problems(study, Path(gate.baseline))
+    baseline = _find_baseline(gate)
+    if baseline is not None:
+        yield from _find_baseline_problems(study, Path(baseline))
+
+
+def _find_baseline(gate: GateConfig) -> str | None:
+    """Return the path of a gate's baseline as the disk writes it."""
+    return None if gate.baseline is None else str(find_path(Path(gate.baseline)))
 
 
 def _find_undefined_names(study: Study, gate: GateConfig) -> Iterator[str]:

@@ -19,6 +19,7 @@ from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
 from vlmeter.storage.files import write_bytes
 from vlmeter.storage.layout import CONFIG
+from vlmeter.storage.texts import find_path
 
 _SPLITS = ("validation", "val", "dev", "test", "train")
 """Which split is taken, the first of these that there is."""
@@ -95,22 +96,22 @@ def find_data(data: str, details: DataSource = NO_DETAILS) -> DataSource:
     Raises:
         UserError: it is neither.
     """
-    path = Path(data)
+    path = find_path(Path(data))
     if path.is_file() and is_text_table(data) and details.table is None:
         # Its images lie beside it.
         return replace(details, path=str(path.parent), table=path.name)
     if path.exists():
-        return replace(details, path=data)
+        return replace(details, path=str(path))
     return replace(details, hub=_check_hub_name(data, "--data"))
 
 
 def _find_model(model: str, folder: Path) -> dict[str, str]:
-    path = Path(model)
+    path = find_path(Path(model))
     if not path.exists():
         return {"hub": _check_hub_name(model, "--model")}
     if not (path / "config.json").is_file():
         raise UserError(f"--model: {path} holds no config.json: give the folder of a model.")
-    return {"path": _name_path(model, folder)}
+    return {"path": _name_path(str(path), folder)}
 
 
 def _check_hub_name(word: str, option: str) -> str:

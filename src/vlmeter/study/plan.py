@@ -210,7 +210,7 @@ def _estimate_model_need(
         return Need(name, 0, 0, note="random weights, made in memory at full size")
     else:
         try:
-            numbers = sum(map(_count_parameters, Path(str(source.path)).glob("*.safetensors")))
+            numbers = sum(map(_count_parameters, source.find_path().glob("*.safetensors")))
         except (OSError, SafetensorError) as error:
             return Need(name, None, None, problem=f"its weights cannot be read: {one_line(error)}")
         fetch = 0
@@ -219,8 +219,9 @@ def _estimate_model_need(
 
 
 def _check_local_config(source: ModelSource) -> None:
-    if source.path is not None and (Path(source.path) / "config.json").is_file():
-        _check_type(source, read_config(source.name, Path(source.path)).get("model_type"))
+    folder = None if source.path is None else source.find_path()
+    if folder is not None and (folder / "config.json").is_file():
+        _check_type(source, read_config(source.name, folder).get("model_type"))
 
 
 def _check_type(source: ModelSource, model_type: str | None) -> None:

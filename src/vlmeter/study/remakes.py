@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from vlmeter.storage.files import read_key
 from vlmeter.storage.job_keys import JobKey, read_job_key
-from vlmeter.storage.layout import AttemptKind
+from vlmeter.storage.layout import AttemptKind, CellFolder
 from vlmeter.study.jobs import Jobs, Params, get_attempt_key
 from vlmeter.study.outputs import (
     list_cell_outputs,
@@ -63,8 +64,11 @@ class Remakes:
         yield from self._list_of_model(axes.model, axes.dtype)
         if job.output.exists():
             noted_key = self._jobs.find_noted_key(job.kind, job.cell, job.name)
-            if _is_stale(job.output, get_attempt_key(job.build_params()), noted_key):
+            key = get_attempt_key(job.build_params())
+            if _is_stale(job.output, key, noted_key):
                 yield job.output
+            elif job.kind == "cells":
+                yield from _select_of_others(self._study.folder.cell(job.cell.key), key)
         if self._was_finished:
             yield from _select_missing(self._list_outputs(job.kind, job.cell))
 
@@ -121,11 +125,19 @@ def is_current(output: Path, job: JobKey) -> bool:
     return not _is_stale(output, job.key, read_job_key(Path(job.note)))
 
 
+def _select_of_others(cell: CellFolder, key: str) -> Iterator[Path]:
+    """Yield what was gathered or scored of another measurement than that of this key."""
+    return (path for path in (cell.measurement, cell.record) if read_key(path) not in (None, key))
+
+
 def _select_missing(outputs: Iterable[Path]) -> Iterator[Path]:
     return (output for output in outputs if not output.exists())
 
 
 def _is_stale(output: Path, key: str, noted_key: str | None) -> bool:
+    if read_key(output) not in (None, key):
+        # It was copied from another study, whatever this one noted.
+        return True
     if noted_key == key:
         return False
     # Where nothing is noted Snakemake may know; what nobody knows is made again.

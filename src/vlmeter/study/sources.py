@@ -7,6 +7,7 @@ is noticed. Uses no network.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from vlmeter.data.job import DatasetJob
@@ -16,6 +17,7 @@ from vlmeter.machine import devices
 from vlmeter.models.job import ModelJob
 from vlmeter.models.weight_files import list_read_files
 from vlmeter.storage.files import json_digest
+from vlmeter.storage.texts import find_path, list_names
 from vlmeter.study.content import ContentDigests
 from vlmeter.study.study import Study
 
@@ -35,8 +37,8 @@ class SourceDigests:
 
         None where the source is not there.
         """
-        folder = Path(str(job.source.path))
         with suppress(UserError, OSError):
+            folder = job.source.find_path()
             return self._digests.digest(
                 self._list_dataset_files(job), folder.parent if folder.is_file() else folder
             )
@@ -44,8 +46,8 @@ class SourceDigests:
 
     def digest_model(self, job: ModelJob) -> str | None:
         """Return a digest of the files of a model that are read; None where it is not there."""
-        folder = Path(job.source.name)
-        with suppress(OSError):
+        with suppress(UserError, OSError):
+            folder = job.source.find_path()
             files = list_read_files(job.source, is_random=job.weights == "random")
             return self._digests.digest(files, folder)
         return None
@@ -61,7 +63,7 @@ class SourceDigests:
         for model, dtype in study.stored_models:
             stored = study.model_job(model, dtype)
             if stored.source.path is not None:
-                with suppress(OSError):
+                with suppress(UserError, OSError):
                     files |= dict.fromkeys(
                         list_read_files(stored.source, is_random=stored.weights == "random")
                     )
@@ -72,7 +74,7 @@ class SourceDigests:
         self._digests.save()
 
     def _list_dataset_files(self, job: DatasetJob) -> list[Path]:
-        folder = Path(str(job.source.path))
+        folder = job.source.find_path()
         tables = find_tables(folder, job.source.table)
         if folder.is_file():
             return tables
@@ -94,11 +96,13 @@ class SourceDigests:
 
 
 def _select_present(folder: Path, names: list[str]) -> Iterator[Path]:
+    list_once = cache(list_names)
     for name in names:
-        # A name can be too long or hold a null.
-        with suppress(OSError, ValueError):
-            if (folder / name).is_file():
-                yield folder / name
+        # A name can be too long, hold a null or be that of several files.
+        with suppress(OSError, ValueError, UserError):
+            file = find_path(folder / name, list_once)
+            if file.is_file():
+                yield file
 
 
 def check_sources(study: Study, file: str) -> None:
@@ -142,5 +146,5 @@ def _find_model_problems(study: Study) -> Iterator[str]:
     }
     for name in sorted(missing):
         path = study.config.models[name].source.path
-        if path is not None and not (Path(path) / "config.json").is_file():
+        if path is not None and not (find_path(Path(path)) / "config.json").is_file():
             yield f"models.{name}.source.path: {path} is no folder with a config.json."

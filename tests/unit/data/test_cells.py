@@ -1,92 +1,20 @@
-"""A cell of any kind is a text, a list of texts, an image, or refused by column and kind."""
+"""A cell of any kind is a text, a list of texts, or refused by column and kind."""
 
-import base64
-import csv
-import io
-import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from cell_tables import PNG, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from stored_data import make_dataset_job
 
 from vlmeter.data.download_dataset import download_dataset
-from vlmeter.data.job import Columns, DataSource
+from vlmeter.data.job import DataSource
 from vlmeter.data.manifests import read_samples_manifest
-from vlmeter.data.source import check_source
 from vlmeter.errors import UserError
 from vlmeter.storage.parquet import read_table
-
-
-def encode(side=8, form="PNG"):
-    out = io.BytesIO()
-    Image.effect_noise((side, side), 80).convert("RGB").save(out, format=form)
-    return out.getvalue()
-
-
-PNG = encode()
-
-
-def write(folder, rows, form):
-    """Write rows as a table of this format, the only one in the folder."""
-    folder.mkdir(exist_ok=True)
-    for old in folder.glob("table.*"):
-        old.unlink()
-    path = folder / f"table.{form}"
-    if form == "parquet":
-        pq.write_table(rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows), path)
-    elif form == "jsonl":
-        path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    else:
-        out = io.StringIO(newline="")
-        writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",")
-        writer.writerow(rows[0])
-        for row in rows:
-            cells = (json.dumps(each) if isinstance(each, list | dict) else each
-                     for each in row.values())  # fmt: skip
-            writer.writerow("" if each is None else each for each in cells)
-        path.write_bytes(out.getvalue().encode())
-    return path
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cells") / "set"
-    folder.mkdir()
-    (folder / "a.png").write_bytes(PNG)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def read(folder):
-    """Download rows from a table of a format; return samples and the reasons of the others."""
-
-    def run(rows, form="parquet", task="vqa", **columns):
-        path = write(folder, rows, form)
-        job = make_dataset_job(DataSource(path=str(folder), table=path.name), task, **columns)
-        samples, manifest = folder.parent / "samples.parquet", folder.parent / "samples.json"
-        download_dataset(job, samples, manifest)
-        bad = {each.id: each.reason for each in read_samples_manifest(manifest).bad_samples}
-        return read_table(samples), bad
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def check(folder):
-    """Look at the first rows of a table, as the study does before anything runs."""
-
-    def run(rows, form="parquet", **columns):
-        path = write(folder, rows, form)
-        columns = {"image": "image", **columns}
-        check_source(DataSource(path=str(folder), table=path.name), Columns(**columns))
-
-    return run
 
 
 def make_column(values, kind=None):
@@ -336,120 +264,3 @@ def test_what_is_missing_is_no_text(read):
         ("row-0", "", ["a"])
     ]
     assert bad == {"3": "has no reference: every expected text is empty", "x": "has no image"}
-
-
-VQA = [{"answer": "lunch", "answer_id": 1}, {"answer": "brunch", "answer_id": 2}]
-
-
-@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv", "tsv"])
-@pytest.mark.parametrize(
-    ("value", "path", "kept"),
-    [
-        (VQA, "answers.answer", ["lunch", "brunch"]),
-        (VQA, "answers.answer_id", ["1", "2"]),
-        ({"text": ["a", "b"], "start": [1, 2]}, "answers.text", ["a", "b"]),
-        ({"en": {"short": "a"}}, "answers.en.short", ["a"]),
-    ],
-)
-def test_a_field_of_a_struct_is_named_by_its_path(read, check, form, value, path, kept):
-    rows = [{"image": "a.png", "answers": value}]
-    check(rows, form, references=path)
-    assert read(rows, form, references=path)[0][0]["references"] == kept
-
-
-@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv"])
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("answers.anser", 'has no field "answers.anser"; there are: answer, answer_id.'),
-        ("answers.answer.text", "has a text where column answers.answer.text names a field"),
-        ("anser.answer", 'has no column "anser.answer"; it has: image, answers.'),
-    ],
-)
-def test_a_field_that_is_not_there_is_refused_before_the_run(check, form, path, words):
-    with pytest.raises(UserError) as raised:
-        check([{"image": "a.png", "answers": VQA}], form, references=path)
-    assert words in str(raised.value)
-
-
-@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv"])
-def test_a_column_with_a_dot_in_its_name_is_no_field(read, form):
-    rows = [{"image": "a.png", "a.b": "column", "a": {"b": "field"}}]
-    assert read(rows, form, references="a.b")[0][0]["references"] == ["column"]
-
-
-def test_a_field_that_one_object_lacks_is_missing_there(read):
-    rows = [{"image": "a.png", "it": each} for each in ({"text": "a"}, {}, {"other": "b"})]
-    samples, bad = read(rows, "jsonl", references="it.text")
-    assert [each["references"] for each in samples] == [["a"]]
-    assert list(bad) == ["row-1", "row-2"]
-
-
-PLAIN = base64.b64encode(PNG).decode()
-IMAGES = {
-    "plain": PLAIN,
-    "an address": f"data:image/png;base64,{PLAIN}",
-    "an address in capitals": f" DATA:IMAGE/PNG;charset=utf-8;base64, {PLAIN}",
-    "lines": "\n".join(PLAIN[at : at + 76] for at in range(0, len(PLAIN), 76)),
-    "no padding": PLAIN.rstrip("="),
-    "for an address": base64.urlsafe_b64encode(PNG).decode(),
-    "one in a list": [PLAIN],
-    "a struct": {"bytes": PLAIN, "path": None},
-    "a name in a list": ["a.png"],
-    "a name in a struct": {"path": "a.png"},
-}
-
-
-@pytest.mark.parametrize("form", ["parquet", "jsonl", "csv", "tsv"])
-@pytest.mark.parametrize("name", IMAGES)
-def test_base64_and_a_list_of_one_are_an_image(read, check, form, name):
-    rows = [{"image": IMAGES[name], "answer": "a"}]
-    check(rows, form, references="answer")
-    assert read(rows, form, references="answer")[0][0]["image"] == PNG
-
-
-@pytest.mark.parametrize("form", ["JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"])
-def test_base64_of_every_format_is_an_image(read, form):
-    data = encode(40, form)
-    rows = [{"image": base64.b64encode(data).decode(), "answer": "a"}]
-    assert read(rows, "jsonl", references="answer")[0][0]["image"] == data
-
-
-def test_bytes_that_are_base64_are_an_image(read):
-    rows = [{"image": PLAIN.encode(), "answer": "a"}]
-    assert read(rows, references="answer")[0][0]["image"] == PNG
-
-
-def test_a_list_of_structs_of_one_image_is_an_image(read):
-    rows = [{"image": [{"bytes": PNG, "path": "b.png"}], "answer": "a"}]
-    sample = read(rows, references="answer")[0][0]
-    assert (sample["image"], sample["file"]) == (PNG, "b.png")
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (["a.png", "b.png"], "has a list of 2 images in column image, where one is needed"),
-        ([PLAIN] * 3, "has a list of 3 images in column image"),
-        ([[0, 255], [3, 4]], "has a list of 2 images in column image"),
-        ([["a.png"]], "has a list of texts in column image, where an image is needed"),
-        (7, "has a number in column image, where an image is needed"),
-        ({"url": "x"}, "has a table with the keys 'url' in column image"),
-        ("data:image/png;base64,@@@@", "has a text in Base64 in column image that is damaged"),
-        ("A" * 1001, "has a text in Base64 in column image that is damaged"),
-        ([], "has no image"),
-    ],
-)
-def test_what_is_no_image_is_refused_in_a_short_sentence(read, value, words):
-    rows = [{"image": value, "answer": "a"}]
-    with pytest.raises(UserError) as raised:
-        read(rows, "jsonl", references="answer")
-    assert words in str(raised.value)
-    assert len(str(raised.value)) < 400
-
-
-def test_a_name_in_letters_of_base64_is_a_name(read, folder):
-    name = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-    (folder / name).write_bytes(PNG)
-    rows = [{"image": name, "answer": "a"}]
-    assert read(rows, "jsonl", references="answer")[0][0]["file"] == name

@@ -229,6 +229,15 @@ def test_a_letter_that_is_also_the_text_of_another_option_is_ambiguous(download)
     assert 'the answer "A", which is one of its choices' in list_reasons(manifest)["row-0"]
 
 
+@pytest.mark.parametrize("text", ["K", "\N{KELVIN SIGN}"])
+def test_a_letter_is_also_the_text_that_unicode_composes_to_it(download, text):
+    options = [*"0123456789", "y", text]
+    rows = [make_row(0, answer="K", options=options), make_row(1, answer="B", options=options)]
+    samples, manifest = download(rows, "multiple_choice", choices="options", answer_index="answer")
+    assert [sample["references"] for sample in samples] == [["1"]]
+    assert 'the answer "K", which is one of its choices' in list_reasons(manifest)["row-0"]
+
+
 def test_a_text_is_no_list_of_choices(download):
     texts = [make_row(0, answer=0, options="cat or dog")]
     with pytest.raises(UserError, match="has one value as its choices, not a list: cat or dog"):

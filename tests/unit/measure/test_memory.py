@@ -24,6 +24,39 @@ def test_weights_count_parameters_and_buffers_and_tied_ones_once():
     assert compute_weights_bytes(model) == 100 * 2 + 5 * 4
 
 
+def test_what_two_modules_store_in_one_place_counts_once():
+    model = torch.nn.Sequential(torch.nn.Linear(10, 10, bias=False), torch.nn.Linear(10, 10))
+    model[1].weight = torch.nn.Parameter(model[0].weight.detach())
+    assert model[1].weight is not model[0].weight
+    assert compute_weights_bytes(model) == 100 * 4 + 10 * 4
+
+
+@pytest.fixture
+def proc(tmp_path):
+    """The process's folder in procfs, with sizes in the units of the kernel: kB is 1024 bytes."""
+    (tmp_path / "status").write_text("VmHWM:\t  300 kB\nVmRSS:\t  200 kB\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_kernel_s_kilobytes_are_of_1024_bytes(proc):
+    probe = MemoryProbe("cpu", proc=proc)
+    probe.start()
+    probe.begin_workload()
+    memory = probe.stop(MODEL)
+    assert memory.rss_before_load_bytes == 200 * 1024
+    assert (memory.setup_peak_rss_bytes, memory.peak_rss_bytes) == (300 * 1024, 300 * 1024)
+    assert memory.peak_rss_method == "VmHWM"
+
+
+def test_a_peak_that_cannot_be_reset_is_that_of_the_whole_process(proc):
+    (proc / "clear_refs").mkdir()
+    probe = MemoryProbe("cpu", proc=proc)
+    probe.start()
+    memory = probe.stop(MODEL)
+    assert memory.peak_rss_bytes > 300 * 1024
+    assert memory.peak_rss_method == "ru_maxrss"
+
+
 def test_scales_that_stand_beside_packed_numbers_count():
     model = torch.nn.Module()
     model.weight = torch.nn.Parameter(torch.zeros(8, 1, dtype=torch.uint8), requires_grad=False)

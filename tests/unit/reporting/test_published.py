@@ -1,3 +1,4 @@
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,19 @@ def test_cells_of_another_model_reproduce_nothing(architecture):
     rows = [replace(row, model="another") for row in read_summary(files.summary).values()]
     result = reproduce_counts(read_published(FILE), made.outline.base, rows)
     assert result.verdict.startswith("None of the published FLOPs can be computed")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_note_is_named_in_either_form_of_unicode(tmp_path, form):
+    path, named = tmp_path / "own.yaml", unicodedata.normalize(form, "écart")
+    lines = [
+        "label: x",
+        "notes: {écart: words}",
+        f"sections: {{s: {{cells: [], notes: [{named}]}}}}",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    published = read_published(path)
+    assert [published.notes[name] for name in published.sections["s"].notes] == ["words"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ import shutil
 import pytest
 
 from vlmeter.results.verify import Damage, find_damages, list_remakes
-from vlmeter.storage.files import file_sha256, write_json, write_placed_json
+from vlmeter.storage.files import (
+    file_sha256,
+    json_digest,
+    read_json,
+    write_json,
+    write_placed_json,
+)
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import write_svg
 
@@ -136,3 +142,22 @@ def test_each_file_is_made_again_once_and_no_note_of_a_try(results):
     ]
     assert list_remakes(folder, damaged) == [f"{results}/a.json", f"{results}/b.csv"]
     assert list_remakes(folder, damaged[1:2]) == []
+
+
+def test_files_of_another_study_in_the_place_of_one_s_own_are_noticed(results):
+    """The other study has the same cells and samples: each of its files is whole, and they fit."""
+    path, note = (
+        results / "cells/photos/a/measurement.json",
+        results / "attempts/cells/photos/a.json",
+    )
+    write_json(note, {"key": json_digest("own")})
+    write_placed_json(path, read_json(path), json_digest("own"))
+    assert list(find_damages(StudyFolder(results))) == []
+
+    write_placed_json(path, read_json(path), json_digest("other"))
+
+    (damage,) = find_damages(StudyFolder(results))
+    words = (
+        f"{path} was made for another study or config than {note} says: delete it and run again."
+    )
+    assert damage == Damage(words, path)

@@ -3,9 +3,7 @@
 import hashlib
 import math
 import os
-import shutil
 import stat
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,16 +14,13 @@ from vlmeter.storage.files import (
     check_whole,
     file_sha256,
     json_digest,
-    name_place,
     read_json,
     replacing,
     replacing_folder,
     write_bytes,
     write_json,
-    write_placed_json,
     write_text,
 )
-from vlmeter.storage.layout import CellKey, StudyFolder
 
 
 def test_an_exception_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -176,57 +171,6 @@ def test_a_changed_figure_is_refused_with_what_to_delete(written):
 
 def test_the_checksum_is_no_part_of_what_is_read(written):
     assert list(read_json(written)) == ["latency_s", "note", "rows"]
-
-
-def list_owned(root):
-    """A file of each kind that many cells, data sets or models of a study have."""
-    study = StudyFolder(Path(root))
-    key, data = CellKey("photos", "tiny-bs1"), study.dataset("photos")
-    return [
-        *(study.cell(key).measurement, study.cell(key).record, study.control.measurement),
-        *(study.shards(key).costs, study.shards(key).manifest(1, 2), study.layer_record(key)),
-        *(data.manifest, data.images_manifest(28), study.model_manifest("tiny", "fp32")),
-    ]
-
-
-@pytest.mark.parametrize("root", ["small", "/data/results/models", "cells/results/control"])
-def test_a_place_is_that_below_the_study_wherever_that_lies(root):
-    for path in list_owned(root):
-        assert name_place(path) == str(path.relative_to(root))
-
-
-COPIES = {
-    "of another cell": ("cells/photos/a/record.json", "cells/photos/b/record.json"),
-    "of a cell on other data": ("cells/photos/a/record.json", "cells/exams/a/record.json"),
-    "of the control": ("control/measurement.json", "cells/photos/a/measurement.json"),
-    "of a cell's costs": ("shards/photos/a/1-of-2.json", "shards/photos/a/2-of-2.json"),
-    "of another cell's shard": ("shards/photos/a/1-of-2.json", "shards/photos/b/1-of-2.json"),
-    "of another profile": ("layers/photos/a.json", "layers/photos/b.json"),
-    "of another data set": ("data/photos/samples.json", "data/exams/samples.json"),
-    "of another size": ("data/photos/img28/images.json", "data/photos/img56/images.json"),
-    "of another model": ("models/tiny-fp32.json", "models/tiny-fp16.json"),
-}
-
-
-@pytest.mark.parametrize("name", COPIES)
-def test_a_file_in_another_s_place_is_refused(tmp_path, name):
-    source, target = COPIES[name]
-    for path in (source, target):
-        write_placed_json(tmp_path / path, {"latency_s": 0.25})
-    shutil.copyfile(tmp_path / source, tmp_path / target)
-    with pytest.raises(UserError) as raised:
-        read_json(tmp_path / target)
-    assert str(raised.value) == f"{tmp_path / target} is that of {source}: delete it and run again."
-
-
-def test_the_place_moves_with_its_study_and_is_no_part_of_what_is_read(tmp_path, monkeypatch):
-    for path in list_owned(tmp_path / "small"):
-        write_placed_json(path, {"a": 1})
-    shutil.move(tmp_path / "small", tmp_path / "moved")
-    for path in list_owned(tmp_path / "moved"):
-        assert read_json(path) == {"a": 1}
-    monkeypatch.chdir(tmp_path / "moved/cells/photos")
-    assert read_json(Path("tiny-bs1/record.json")) == {"a": 1}
 
 
 def test_json_that_somebody_wrote_by_hand_is_read(tmp_path):

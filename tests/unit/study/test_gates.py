@@ -1,5 +1,6 @@
 """Which cells a gate holds, and which gates are refused."""
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,18 @@ def test_a_baseline_is_read_with_what_lies_beside_it(study, tmp_path: Path) -> N
     assert list_baseline_files(study(gate, gate)) == [str(kept)]
     (tmp_path / "repeatability.json").touch()
     assert list_baseline_files(study(gate)) == [str(kept), str(tmp_path / "repeatability.json")]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_baseline_is_named_in_either_form_of_unicode(study, tmp_path: Path, form) -> None:
+    kept = tmp_path / unicodedata.normalize("NFD", "été/kept.csv")
+    kept.parent.mkdir()
+    kept.touch()
+    named = str(tmp_path / unicodedata.normalize(form, "été/kept.csv"))
+    gated = study({"metric": "latency", "baseline": named, "max_increase_percent": 1})
+    check_gates(gated, "my.yaml")
+    assert list_baseline_files(gated) == [str(kept)]
+    assert [gate.baseline for gate in plan_gates(gated)] == [str(kept)]
 
 
 def test_vlmeter_plan_refuses_it_too(values, tmp_path: Path) -> None:

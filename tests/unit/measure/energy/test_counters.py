@@ -84,6 +84,9 @@ def test_nvml_s_counter_is_read_in_joules():
     counter = make_nvml_counter(gpu)
     assert counter.device == "gpu0"
     assert (counter.read_j(), counter.read_j()) == (2.5, 4.0)
+    # As docs/measuring.md says of it: its ticks have to be timed.
+    assert counter.update_s == 0.1
+    assert not CounterWindow(counter).is_prompt
 
 
 def test_a_gpu_without_the_counter_has_none():

@@ -195,6 +195,12 @@ def test_a_window_that_is_too_short_gives_no_figure():
     assert energy.energy_reason == "cpu, ram: the window was 0.5 s and 1 s are needed"
 
 
+def test_a_counter_with_enough_updates_gives_none_either():
+    settings = replace(ENERGY_SETTINGS, min_counter_updates=1)
+    energy = measure(gpu_watts=300.0, window_s=0.5, cost_s=0.25, settings=settings)
+    assert part(energy, "gpu0").reason == "the window was 0.5 s and 1 s are needed"
+
+
 def test_a_gpu_window_with_too_few_updates_gives_no_figure():
     settings = replace(ENERGY_SETTINGS, min_window_s=0.1, min_counter_updates=20)
     energy = measure(gpu_watts=300.0, window_s=1.0, cost_s=0.1, settings=settings)

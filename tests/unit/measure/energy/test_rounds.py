@@ -121,6 +121,29 @@ def test_least_updates_hold_for_each_round():
     )
 
 
+class QueueingDevice:
+    """A device that works through what calls leave it, and the clock that waits for it."""
+
+    def __init__(self, time):
+        self.time, self.busy_until_s = time, 0.0
+        self.now = lambda: time.now_s
+
+    def step(self):
+        self.busy_until_s = max(self.busy_until_s, self.time.now_s) + 0.1
+
+    def synchronize(self):
+        self.time.wait_until(self.busy_until_s)
+
+
+def test_a_call_that_only_queues_work_is_timed_to_the_end_of_that_work():
+    device = QueueingDevice(SimulatedTime())
+    energy = meter_of([], make_tracker(device.time, WATTS)).measure(
+        [device.step], device, window_s=3.0, samples_per_batch=1, repeats=3
+    )
+    # Ten in each round, or one more where the sum of their times falls short of a second.
+    assert 30 <= energy.batches <= 33
+
+
 @pytest.mark.parametrize("poll_every_s", [0.02, 0.05])
 def test_ticks_that_are_seen_too_late_to_be_timed_give_no_figure(poll_every_s):
     time = SimulatedTime(poll_every_s=poll_every_s)
