@@ -68,8 +68,11 @@ def _kind(path: Path) -> str:
     return top if path.parent == RESULTS_FOLDER else f"{top}/…/{path.name}"
 
 
-def _reported_by_readers(study: Study, relative: Path) -> str | None:
-    """What the jobs that read the file report; they must not take another figure from it."""
+def _reported_by_readers(study: Study, relative: Path, *beside: Path) -> str | None:
+    """What the jobs that read the file report; they must not take another figure from it.
+
+    They name it, or a file that was put there with it.
+    """
     message = None
     for job in _readers(study, relative):
         try:
@@ -79,7 +82,8 @@ def _reported_by_readers(study: Study, relative: Path) -> str | None:
                 study.call(job)
         except UserError as error:
             message = message or str(error)
-            expect(relative.name in str(error), f"{job.name} says only: {error}")
+            names = [path.name for path in (relative, *beside)]
+            expect(any(map(str(error).count, names)), f"{job.name} says only: {error}")
         else:
             changed = study.differences(job.outputs)
             expect(not changed, f"{job.name} took other figures from {relative}: {changed}")
@@ -182,8 +186,7 @@ def _expect_noticed(study: Study, job: Job) -> str:
     try:
         by_verify = _reported_by_verify(study, path)
         expect(by_verify is not None, f"verify takes {path} for what was written")
-        words = _reported_by_readers(study, path) or str(by_verify)
-        expect(str(path) in words, f"{words} does not name {path}")
+        words = _reported_by_readers(study, path, *job.outputs) or str(by_verify)
         _follow_advice(study, path, str(by_verify))
     finally:
         study.restore(job.outputs)
