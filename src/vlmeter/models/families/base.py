@@ -40,10 +40,12 @@ def _list_stages() -> dict[str, str]:
 
 def image_token_id(config: Any) -> int | None:  # noqa: ANN401
     """Return the id that marks an image's places in the text; None where a family has none."""
-    for name in ("image_token_id", "image_token_index"):
-        value = getattr(config, name, None)
-        if value is not None:
-            return int(value)
+    # Phi-4 multimodal names it in the config of what sees.
+    for holder in (config, getattr(config, "vision_config", None)):
+        for name in ("image_token_id", "image_token_index"):
+            value = getattr(holder, name, None)
+            if value is not None:
+                return int(value)
     return None
 
 
