@@ -341,6 +341,7 @@ def test_blip_answers_as_its_own_generation_does(workload):
     ids, tokenizer = inputs["input_ids"], cell.loaded.tokenizer
     own = torch.cat([ids, torch.tensor([[tokenizer.sep_token_id]])], dim=1)
     own[0, 0] = tokenizer.cls_token_id
+    assert cell.loaded.eos_token_ids == (tokenizer.sep_token_id,)
     answered = cell.loaded.model.generate(
         pixel_values=inputs["pixel_values"],
         input_ids=own,

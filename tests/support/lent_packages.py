@@ -10,6 +10,9 @@ from pathlib import Path
 import torch
 
 ASIDE = [Path(sys.prefix, folder) for folder in ("video", "bitsandbytes")]
+for _folder in ASIDE:
+    if not _folder.is_dir():
+        raise FileNotFoundError(f"{_folder} is not there: run `make setup-dev`")
 _SCHEMAS = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):
     _SCHEMAS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
