@@ -15,13 +15,14 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-video setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-video setup-bitsandbytes setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
 	@echo "make setup    install the pinned environment into $(VENV)"
 	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
 	@echo "make setup-video  with torchvision, which the processors of some models need"
+	@echo "make setup-bitsandbytes  with what loads checkpoints in NF4 and int8 of bitsandbytes"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
 	@echo "make test     unit and workflow tests"
@@ -64,13 +65,20 @@ $(VENV)/.installed-video: envs/requirements-video.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-video.lock
 	touch $@
 
-# torchvision lies aside: most tests are of an environment without it, and some lend it to themselves.
+$(VENV)/.installed-bitsandbytes: envs/requirements-bitsandbytes.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-bitsandbytes.lock
+	touch $@
+
+# torchvision and bitsandbytes lie aside: most tests are of an environment without them, and some lend
+# them to themselves.
 # So does axe-core, of whose package only the script is wanted, without what drives a browser.
 $(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock \
-		envs/requirements-axe.lock $(VENV)/.installed-slurm
+		envs/requirements-bitsandbytes.lock envs/requirements-axe.lock $(VENV)/.installed-slurm
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/video -r envs/requirements-video.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(VENV)/bitsandbytes -r envs/requirements-bitsandbytes.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/axe -r envs/requirements-axe.lock
 	touch $@
@@ -80,6 +88,8 @@ setup: $(VENV)/.installed
 setup-slurm: $(VENV)/.installed-slurm
 
 setup-video: $(VENV)/.installed-video
+
+setup-bitsandbytes: $(VENV)/.installed-bitsandbytes
 
 setup-dev: $(VENV)/.installed-dev
 

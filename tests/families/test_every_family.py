@@ -18,7 +18,7 @@ from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.metrics.drift import Answers
 from vlmeter.models import load
 from vlmeter.models.fetch_model import fetch_model
-from vlmeter.models.generate import generate_answers
+from vlmeter.models.generate import generate, generate_answers
 from vlmeter.models.items import split_into_batches
 from vlmeter.models.option_scores import append_tokens, score_options
 from vlmeter.status import UnsupportedError
@@ -32,6 +32,8 @@ STAGES = {
     "blip2-opt": QFORMER,
     "blip2-flan-t5": QFORMER,
     "instructblip": QFORMER,
+    "blip": MERGED,
+    "kosmos-2": CONNECTOR,
     "llava": CONNECTOR,
     "idefics3": CONNECTOR,
     "paligemma": CONNECTOR,
@@ -43,6 +45,8 @@ STAGES = {
     "qwen3-5": MERGED,
     "qwen2-5-vl": MERGED,
     "qwen2-vl": MERGED,
+    "qwen2-5-omni": MERGED,
+    "qwen3-omni": MERGED,
     "gemma4": CONNECTOR,
     "glm-4v": MERGED,
     "glm-4-6v": MERGED,
@@ -62,6 +66,9 @@ IMAGE_TOKENS = {
     "blip2-opt": 4,
     "blip2-flan-t5": 4,
     "instructblip": 4,
+    # Inside the model, not in the text.
+    "blip": 17,
+    "kosmos-2": 64,
     "llava": 16,
     # The image in four tiles and once whole, four tokens each.
     "idefics3": 20,
@@ -76,6 +83,8 @@ IMAGE_TOKENS = {
     "qwen3-5": 4,
     "qwen2-5-vl": 4,
     "qwen2-vl": 4,
+    "qwen2-5-omni": 4,
+    "qwen3-omni": 4,
     "glm-4v": 4,
     "glm-4-6v": 4,
     "paddleocr-vl": 4,
@@ -96,10 +105,12 @@ IMAGE_TOKENS = {
 MORE_FOR_LARGER = {
     *("qwen3-vl", "qwen3-vl-moe", "qwen3-5", "qwen2-5-vl", "qwen2-vl", "glm-4v", "glm-4-6v"),
     *("paddleocr-vl", "gemma4", "internvl", "llava-next", "llava-onevision", "mllama"),
+    *("qwen2-5-omni", "qwen3-omni"),
     *("mistral3", "llama4", "lfm2-vl", "molmo2", "minicpm-v-4-6", "idefics3", "smolvlm"),
 }
 """Where an image of another size or form takes another number of tokens."""
 PLAIN = {"blip2-opt", "blip2-flan-t5", "instructblip", "paligemma", "git", "florence2"}
+PLAIN |= {"blip", "kosmos-2"}
 UNTRACED = {"gemma3", "llava", "llava-next", "llava-onevision", "minicpm-v-4-6", "qwen3-5"}
 """fvcore's tracer cannot follow Gemma 3's mask, the tiles of LLaVA-NeXT and MiniCPM-V or linear
 attention; and it leaves out the last layer of LLaVA's vision tower, which nothing reads."""
@@ -122,7 +133,9 @@ def test_a_cell_is_measured_whole(measured, name):
 @EVERY
 def test_every_parameter_has_its_stage_and_every_stage_its_work(measured, workload, name):
     loaded = workload(name).loaded
-    stages = {loaded.family.stage_of(parameter) for parameter, _ in loaded.model.named_parameters()}
+    names = [parameter for parameter, _ in loaded.model.named_parameters()]
+    # What hears belongs to no stage: it has nothing to do with an image.
+    stages = {loaded.family.stage_of(parameter) for parameter in names if "audio" not in parameter}
     assert stages == STAGES[name]
     counted = measured(name).figures.flops_detail
     assert set(counted.by_stage) == STAGES[name]
@@ -163,8 +176,8 @@ def test_the_work_is_what_torch_counts_too(measured, workload, name):
 @EVERY
 def test_every_stage_with_attention_names_its_kernels(measured, name):
     model = measured(name).figures.model
-    # Molmo 2's connector pools patches by attention.
-    expected = STAGES[name] - ({"connector"} if name != "molmo2" else set())
+    # The connectors of Kosmos-2 and Molmo 2 pool patches by attention.
+    expected = STAGES[name] - (set() if name in {"kosmos-2", "molmo2"} else {"connector"})
     assert model.kernels == {stage: ["eager matmul and softmax"] for stage in expected}
     assert model.not_as_asked == []
     assert model.decode_kernels == ["eager matmul and softmax"]
@@ -319,6 +332,26 @@ def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp
     assert not alone.loaded.answers_mean_something
     assert torch.isfinite(alone.forwards()[0]().logits.float()).all()
     assert alone.check_image_is_seen().image_changes_logits
+
+
+@pytest.mark.skipif("blip" not in HERE, reason="another process builds it")
+def test_blip_answers_as_its_own_generation_does(workload):
+    cell = workload("blip")
+    inputs = cell.feeder.batch(list(cell.items.read(0, 1)))
+    ids, tokenizer = inputs["input_ids"], cell.loaded.tokenizer
+    own = torch.cat([ids, torch.tensor([[tokenizer.sep_token_id]])], dim=1)
+    own[0, 0] = tokenizer.cls_token_id
+    assert cell.loaded.eos_token_ids == (tokenizer.sep_token_id,)
+    answered = cell.loaded.model.generate(
+        pixel_values=inputs["pixel_values"],
+        input_ids=own,
+        attention_mask=torch.ones_like(own),
+        max_new_tokens=cell.decoding.max_new_tokens,
+        do_sample=False,
+    )
+    with cell.loaded.inference():
+        new = generate(cell.loaded, inputs, cell.decoding)
+    assert new.tolist() == answered[:, ids.shape[1] :].tolist()
 
 
 class PadsOnTheRight:

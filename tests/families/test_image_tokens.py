@@ -5,6 +5,7 @@ import statistics
 import pytest
 import torch
 from tiny_families import HERE
+from transformers.models.mllama.image_processing_pil_mllama import convert_aspect_ratios_to_ids_np
 
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.models.batches import Feeder
@@ -18,6 +19,7 @@ LIMITS = {
     **dict.fromkeys(("qwen3-vl", "qwen3-vl-moe", "qwen3-5", "qwen2-5-vl", "qwen2-vl"), (4, 16)),
     **dict.fromkeys(("paddleocr-vl", "glm-4v", "glm-4-6v", "mistral3"), (4, 16)),
     **dict.fromkeys(("llava-next", "llava-onevision"), (60, 100)),
+    **dict.fromkeys(("qwen2-5-omni", "qwen3-omni"), (4, 16)),
     "gemma4": (70, 140),
     "minicpm-v-4-6": (4, 24),
     "lfm2-vl": (2, 24),
@@ -28,6 +30,7 @@ that both have an effect on these sizes."""
 CROPS = {"gemma3"}
 """Crops of 256 px a side: none of these images has room for one."""
 FIXED = {*("blip2-opt", "blip2-flan-t5", "instructblip", "llava", "paligemma", "git", "florence2")}
+FIXED |= {"blip", "kosmos-2"}
 KINDS = {
     *("qwen2-5-vl", "glm-4v", "gemma4", "internvl", "smolvlm", "llava-next", "mllama"),
     *("minicpm-v-4-6", "mistral3", "lfm2-vl", "llama4", "molmo2"),
@@ -69,8 +72,14 @@ def test_a_limit_below_the_fewest_tokens_names_them(workload, monkeypatch, name)
 
 @pytest.mark.parametrize("name", [name for name in HERE if name in FIXED | {"mllama"}])
 def test_a_family_without_a_setting_for_it_is_unsupported(workload, name):
-    with pytest.raises(UnsupportedError, match="no setting that is known here decides how many"):
+    reason = "with fewer tiles its processor" if name == "mllama" else "no setting that is known"
+    with pytest.raises(UnsupportedError, match=f"takes for an image cannot be set: {reason}"):
         Feeder(workload(name).loaded, "processor", 30).limit_image_tokens(4, SIZES_PX)
+
+
+def test_a_form_of_mllama_has_another_number_with_fewer_tiles():
+    four, two = (convert_aspect_ratios_to_ids_np([[(2, 1)]], tiles)[0, 0] for tiles in (4, 2))
+    assert four != two
 
 
 def test_every_family_has_a_setting_or_none():

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import tiny_grids
+import tiny_omni
 import tiny_tiles
 import tiny_video
 import torch
@@ -25,6 +26,7 @@ from tiny_parts import (
     SPECIAL,
     SQUARE,
     T5,
+    UNKNOWN,
     VISION,
     VOCABULARY,
     WIDTH,
@@ -51,6 +53,36 @@ def _blip2(text: dict[str, Any]) -> Built:
         BlipImageProcessorPil(size=SQUARE), tokenizer(), num_query_tokens=QUERIES
     )
     return transformers.Blip2ForConditionalGeneration(config), processor
+
+
+def _blip() -> Built:
+    """Its text begins with a token that its tokenizer has not, as in the published checkpoints."""
+    text = {**LAYERS, **ENDS, "vocab_size": VOCABULARY + 1, "bos_token_id": VOCABULARY}
+    config = transformers.BlipConfig(
+        vision_config=VISION,
+        text_config={
+            **text,
+            "eos_token_id": UNKNOWN,
+            "sep_token_id": END,
+            "encoder_hidden_size": WIDTH,
+            "projection_dim": WIDTH,
+        },
+    )
+    words = tokenizer(start=False)
+    words.add_special_tokens({"cls_token": "<s>", "sep_token": "</s>"})
+    processor = transformers.BlipProcessor(BlipImageProcessorPil(size=SQUARE), words)
+    return transformers.BlipForConditionalGeneration(config), processor
+
+
+def _kosmos2() -> Built:
+    text = {"layers": 2, "attention_heads": 2, "embed_dim": WIDTH, "ffn_dim": 2 * WIDTH}
+    words = tokenizer()
+    processor = transformers.Kosmos2Processor(_clip(), words, num_patch_index_tokens=32)
+    config = transformers.Kosmos2Config(
+        vision_config=VISION,
+        text_config={**text, **ENDS, "vocab_size": len(words), "max_position_embeddings": 512},
+    )
+    return transformers.Kosmos2ForConditionalGeneration(config), processor
 
 
 def _instructblip() -> Built:
@@ -202,6 +234,8 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "blip2-opt": lambda: _blip2(OPT),
     "blip2-flan-t5": lambda: _blip2(T5),
     "instructblip": _instructblip,
+    "blip": _blip,
+    "kosmos-2": _kosmos2,
     "llava": _llava,
     "idefics3": _idefics3,
     "paligemma": _paligemma,
@@ -209,6 +243,7 @@ FAMILIES: dict[str, Callable[[], Built]] = {
     "git": _git,
     "florence2": _florence2,
     **tiny_grids.FAMILIES,
+    **tiny_omni.FAMILIES,
     **tiny_tiles.FAMILIES,
     **tiny_video.FAMILIES,
 }

@@ -54,7 +54,7 @@ MODEL_TOKENS = {
 FRAMED = CHAT.replace("<image>", "<vision_start><image><vision_end>")
 
 
-def _build_files(name: str, images: Any, **extra: str) -> ProcessorFiles:
+def build_files(name: str, images: Any, **extra: str) -> ProcessorFiles:
     tokenizer = make_tokenizer(start=False, **MODEL_TOKENS, **extra)
     return ProcessorFiles(name, images, tokenizer, FRAMED)
 
@@ -76,7 +76,7 @@ def _build_qwen(prefix: str, positions: dict[str, Any], **options: Any) -> Built
     )
     model = getattr(transformers, f"{prefix}ForConditionalGeneration")(config)
     name = options.pop("processor", f"{prefix}Processor")
-    return model, _build_files(name, Qwen2VLImageProcessorPil(**_list_pixels()))
+    return model, build_files(name, Qwen2VLImageProcessorPil(**_list_pixels()))
 
 
 def _qwen3_vl(prefix: str, **text: Any) -> Built:
@@ -146,7 +146,7 @@ def _build_glm(prefix: str, images: Any) -> Built:
         vision_config=vision, text_config=text, **tokens, **ENDS
     )
     model = getattr(transformers, f"{prefix}ForConditionalGeneration")(config)
-    return model, _build_files(f"{prefix}Processor", images(**_list_pixels()))
+    return model, build_files(f"{prefix}Processor", images(**_list_pixels()))
 
 
 def _paddleocr_vl() -> Built:
@@ -155,7 +155,7 @@ def _paddleocr_vl() -> Built:
         text_config={**DECODER, "head_dim": WIDTH // 2, "rope_parameters": POSITIONS},
         **TOKENS,
     )
-    files = _build_files("PaddleOCRVLProcessor", PaddleOCRVLImageProcessorPil(**_list_pixels()))
+    files = build_files("PaddleOCRVLProcessor", PaddleOCRVLImageProcessorPil(**_list_pixels()))
     return transformers.PaddleOCRVLForConditionalGeneration(config), files
 
 
@@ -190,7 +190,7 @@ def _gemma4() -> Built:
     audio = {"audio_token": "<audio>", "boa_token": "<audio>", "eoa_token": "<audio>"}
     # The fewest tokens that its processor makes.
     images = Gemma4ImageProcessorPil(patch_size=4, pooling_kernel_size=2, max_soft_tokens=70)
-    files = _build_files("Gemma4Processor", images, **frame, **audio)
+    files = build_files("Gemma4Processor", images, **frame, **audio)
     return transformers.Gemma4ForConditionalGeneration(config), files
 
 

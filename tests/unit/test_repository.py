@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = [f"requirements{part}.lock" for part in ("", "-slurm", "-video", "-dev")]
+LOCKS = [f"requirements{part}.lock" for part in ("", "-slurm", "-video", "-bitsandbytes", "-dev")]
 """Each is installed on top of those before it."""
 
 
@@ -51,6 +51,7 @@ def test_the_conda_environment_is_the_lock(repository, lock):
         ("requirements.lock", "main"),
         ("requirements-slurm.lock", "slurm"),
         ("requirements-video.lock", "video"),
+        ("requirements-bitsandbytes.lock", "bitsandbytes"),
         ("requirements-dev.lock", "dev"),
         ("requirements-axe.lock", "axe"),
     ],
@@ -86,7 +87,8 @@ def needs_of(name, extras):
     """Return what an installed distribution needs on this machine: names with their extras."""
     needs = set()
     # What single tests lend themselves lies aside.
-    places = [*sys.path, str(Path(sys.prefix, "video"))]
+    aside = [str(Path(sys.prefix, folder)) for folder in ("video", "bitsandbytes")]
+    places = [*sys.path, *aside]
     distribution = next(iter(metadata.distributions(name=name, path=places)))
     for needed in map(Requirement, distribution.requires or []):
         applies = not needed.marker or any(

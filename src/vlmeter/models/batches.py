@@ -10,7 +10,7 @@ from PIL import Image
 from vlmeter.data.prompts import Fit, Prompt, fit_prompt
 from vlmeter.data.samples import Size, Text
 from vlmeter.errors import one_line
-from vlmeter.models.families import expected_image_tokens, image_token_id, is_encoder_decoder
+from vlmeter.models.families import expected_image_tokens, is_encoder_decoder
 from vlmeter.models.image_forms import ImageForm
 from vlmeter.models.image_tokens import Settings, list_settings
 from vlmeter.models.inputs import Inputs, digests, list_text_inputs
@@ -103,6 +103,7 @@ class Feeder:
         inputs: Inputs = dict(processed.to(loaded.device, loaded.dtype))
         # Made for training: with labels the forward would compute a loss.
         inputs.pop("labels", None)
+        loaded.family.finish_inputs(loaded.processor, loaded.model.config, inputs)
         if self._decodes_apart:
             start = loaded.decoder_start_token_id
             inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
@@ -169,9 +170,10 @@ class Feeder:
         model_type = self._loaded.model.config.model_type
         settings = list_settings(self._loaded.processor, most)
         if not settings:
+            reason = self._loaded.family.no_image_limit or "no setting that is known here does it"
             raise UnsupportedError(
-                "max_image_tokens: no setting that is known here decides how many tokens "
-                f"{model_type} takes for an image: leave it at 0"
+                f"max_image_tokens: how many tokens {model_type} takes for an image cannot be set: "
+                f"{reason}: leave it at 0"
             )
         # Crops may keep the form of an image that is brought to one form without them.
         interpolates, self._interpolates = self._interpolates, False
@@ -239,10 +241,10 @@ class Feeder:
         """
         config = self._loaded.model.config
         outside = self._loaded.family.count_image_positions_outside_text(config, inputs)
-        token = image_token_id(config)
-        if token is None:
+        places = self._loaded.family.find_image_places(config, inputs)
+        if places is None:
             return outside
-        counts = (inputs["input_ids"] == token).sum(dim=1).tolist()
+        counts = places.sum(dim=1).tolist()
         expected = expected_image_tokens(config)
         if min(counts) == 0 or (expected is not None and set(counts) != {expected}):
             raise ValueError(

@@ -13,14 +13,13 @@ from typing import Any
 import torch
 from huggingface_hub import metadata_load
 from safetensors import SafetensorError
-from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line, shorten
 from vlmeter.hub.cards import find_licence
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.models.config_file import read_config
-from vlmeter.models.doors import find_door
+from vlmeter.models.doors import find_door, load_config
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.manifest import ModelManifest, StoredFile, write_model_manifest
 from vlmeter.models.packages import explaining_lacks
@@ -99,7 +98,8 @@ def _store(job: ModelJob, folder: Path, packed: StoredQuantization | None, targe
             return store_architecture(folder, aside)
         if packed is not None:
             chosen = choose_files(source.name, list_files(folder), source.allow)
-            return store_as_it_is(folder, chosen, aside)
+            own_code = runs_own_code(source.name, folder, source.allow)
+            return store_as_it_is(folder, chosen, aside, own_code=own_code)
         return _store_weights(source, folder, DTYPES[job.dtype], aside)
 
 
@@ -159,9 +159,7 @@ def _store_weights(source: ModelSource, folder: Path, dtype: torch.dtype, target
         # First what is quick, and may lack a package.
         with explaining_lacks(name):
             processor = load_processor(folder, own_code=own_code)
-        config: Any = AutoConfig.from_pretrained(
-            folder, trust_remote_code=own_code, local_files_only=True
-        )
+        config = load_config(folder, own_code=own_code)
         # It may name kernels of a repository on the Hub, which would be fetched and run.
         config._attn_implementation = "eager"
         loaded: Any = find_door(config).from_pretrained(

@@ -61,9 +61,10 @@ def _decode(
     *,
     cache_too: bool = False,
 ) -> Any:  # noqa: ANN401
-    return loaded.model.generate(
+    return loaded.family.generate(
+        loaded.model,
         # An encoder-decoder's generation makes the decoder's start by itself.
-        **{name: value for name, value in inputs.items() if name != "decoder_input_ids"},
+        {name: value for name, value in inputs.items() if name != "decoder_input_ids"},
         **_list_options(decoding, loaded.own_generation, forced_tokens),
         pad_token_id=loaded.pad_token_id,
         eos_token_id=list(loaded.eos_token_ids) or None,

@@ -14,9 +14,12 @@ Texts come batch first; images may come as tiles or patches of the whole batch t
 
 _QFORMER_TEXT = ("qformer_input_ids", "qformer_attention_mask")
 """A second text of the same prompt, of a length of its own."""
-_PIXELS = ("pixel_values", "flattened_patches")
+_PIXELS = ("pixel_values", "flattened_patches", "image_pixel_values")
 """What models call their images, as the processor makes them."""
-_OF_IMAGES = ("pixel_", "image_sizes", "image_grid", "image_position_ids", "spatial_shapes")
+_OF_IMAGES = (
+    *("pixel_", "image_pixel_", "image_attention_", "image_sizes", "image_grid"),
+    *("image_position_ids", "spatial_shapes"),
+)
 """How the names of inputs begin that have a place for each image, tile or patch."""
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device, list_capabilities
 from vlmeter.models.config_file import read_config
 from vlmeter.models.decoding import Settings
-from vlmeter.models.doors import find_door
+from vlmeter.models.doors import find_door, load_config
 from vlmeter.models.families import Family, find_family, is_encoder_decoder
 from vlmeter.models.generation_config import replace_generation_config
 from vlmeter.models.kernels import limit_sdpa
@@ -141,7 +140,7 @@ def load_model(
     check_not_twice(stored, optimization)
     # `fetch_model` stores a model's own code only where the config allows it.
     own_code = any(folder.glob("*.py"))
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=own_code)
+    config = load_config(folder, own_code=own_code)
     attention = optimization.attention_for(config)
     try:
         if random:
@@ -150,6 +149,7 @@ def load_model(
             # By name: "auto" goes by the first parameter, which may be kept in fp32.
             model = find_door(config).from_pretrained(
                 folder,
+                config=config,
                 dtype=torch_dtype,
                 attn_implementation=attention,
                 use_safetensors=True,
@@ -181,6 +181,7 @@ def load_model(
     # absolute positions.
     side = "right" if is_encoder_decoder(model.config) else "left"
     processor.tokenizer.padding_side = side
+    family.prepare_model(model)
     generator = model.get_submodule(family.generator)
     generation = generator.generation_config
     own_generation = replace_generation_config(model, generator)

@@ -8,9 +8,24 @@ from importlib.util import find_spec
 from vlmeter.errors import Sentence, one_line, shorten
 from vlmeter.status import UnsupportedError
 
-VIDEO = ("timm", "torchvision")
-"""What the extra `video` installs."""
-OPTIONAL = (*VIDEO, "einops", "mistral_common", "num2words", "sentencepiece", "tiktoken")
+_SETUPS = {
+    "timm": "make setup-video",
+    "torchvision": "make setup-video",
+    "bitsandbytes": "make setup-bitsandbytes",
+}
+"""What installs a package of our extras."""
+QUANTIZERS = {
+    "awq": ("gptqmodel",),
+    "bitsandbytes": ("bitsandbytes",),
+    "compressed-tensors": ("compressed-tensors",),
+    "gptq": ("optimum", "gptqmodel"),
+}
+"""What loads a checkpoint that comes quantised, by its method."""
+OPTIONAL = (
+    *_SETUPS,
+    *("compressed-tensors", "gptqmodel", "optimum"),
+    *("einops", "mistral_common", "num2words", "sentencepiece", "tiktoken"),
+)
 """Those that decide whether a model can be stored: another one installed, and it is tried again."""
 TORCHVISION_ALONE = (
     *("cohere2_vision", "gemma4_unified", "inkling2", "inkling_mm_model", "kimi_k25", "lfm2_vl"),
@@ -32,7 +47,7 @@ _NEEDS = {
 }
 """What models of a type need beside what VLMeter installs by itself."""
 _NAMED = (
-    re.compile(r"pip\s+install\s+([\w.-]+)"),
+    re.compile(r"pip\s+install\s+(?:-\S+\s+)*['\"]?([\w.-]+)"),
     re.compile(r"(?:No module named|[Pp]ackage) [`']([\w-]+)"),
     re.compile(r"requires (?:the )?([\w-]+) library"),
     re.compile(r"Missing optional dependencies: ([\w-]+)"),
@@ -64,13 +79,15 @@ def list_packages(model_type: str) -> tuple[str, ...]:
 
 def list_missing(packages: Iterable[str]) -> list[str]:
     """Return those of the packages that are not installed."""
-    return [package for package in packages if find_spec(package) is None]
+    return [package for package in packages if find_spec(package.replace("-", "_")) is None]
 
 
 def describe_missing(packages: Iterable[str]) -> Sentence:
     """Say that a model needs packages which are not installed, and how to install them."""
     names = list(packages)
-    theirs = "make setup-video" if set(names) <= set(VIDEO) else f"pip install {' '.join(names)}"
+    ours = {_SETUPS.get(name) for name in names}
+    plain = f"pip install {' '.join(names)}"
+    theirs = (ours.pop() if len(ours) == 1 else None) or plain
     verb = "is" if len(names) == 1 else "are"
     return Sentence(
         f"it needs {' and '.join(names)}, which {verb} not installed: run `{theirs}` and run again"
@@ -90,12 +107,18 @@ def explaining_lacks(name: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, ValueError) as error:
-        package = _find_package(error)
-        if package is not None:
-            raise UnsupportedError(f"model {name}: {describe_missing([package])}") from error
+        lack = explain_lack(error)
+        if lack is not None:
+            raise UnsupportedError(f"model {name}: {lack}") from error
         if isinstance(error, ImportError):
             raise UnsupportedError(f"model {name} cannot be imported: {one_line(error)}") from error
         raise
+
+
+def explain_lack(error: Exception) -> Sentence | None:
+    """Say which package an error misses, and how to install it; None where it names none."""
+    package = _find_package(error)
+    return None if package is None else describe_missing([package])
 
 
 def _find_package(error: Exception) -> str | None:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.quantizers.auto import AutoHfQuantizer
 
 from vlmeter.errors import Sentence, one_line
+from vlmeter.models.doors import find_door, load_config
 from vlmeter.models.families import Family
 from vlmeter.models.optimization import Optimization
+from vlmeter.models.packages import (
+    QUANTIZERS,
+    describe_missing,
+    explain_lack,
+    list_missing,
+)
 from vlmeter.models.quantization import (
     OTHER,
     is_quantized,
@@ -22,9 +28,6 @@ from vlmeter.models.quantization import (
 )
 from vlmeter.models.result import Quantization, StageWeights
 from vlmeter.status import UnsupportedError
-
-_PACKAGES = {"awq": "gptqmodel", "gptq": "gptqmodel"}
-"""The package that loads a method, where it has not the method's name."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +95,22 @@ def check_loadable(name: str, stored: StoredQuantization | None) -> None:
         stored: How its weights are stored; None where they are plain.
 
     Raises:
-        UnsupportedError: transformers cannot load it here; in its words, which name the package.
+        UnsupportedError: a package is missing, or transformers cannot load it here, in its words.
     """
     if stored is None:
         return
+    missing = list_missing(QUANTIZERS.get(stored.method, ()))
+    if missing:
+        raise UnsupportedError(
+            f"model {name} comes quantised ({stored.form}): {describe_missing(missing)}"
+        )
     try:
         quantizer = AutoHfQuantizer.from_config(dict(stored.settings), pre_quantized=True)
         quantizer.validate_environment(device_map=None)
     except (ImportError, ValueError, RuntimeError, TypeError, KeyError) as error:
         raise UnsupportedError(
-            f"model {name} comes quantised ({stored.form}): {one_line(error)}"
+            f"model {name} comes quantised ({stored.form}): "
+            f"{explain_lack(error) or one_line(error)}"
         ) from error
 
 
@@ -118,20 +127,24 @@ def check_not_twice(stored: StoredQuantization | None, optimization: Optimizatio
         )
 
 
-def store_as_it_is(folder: Path, files: Iterable[str], target: Path) -> int:
+def store_as_it_is(
+    folder: Path, files: Iterable[str], target: Path, *, own_code: bool = False
+) -> int:
     """Copy a quantised checkpoint, which no cast may touch; return its number of parameters.
 
     Args:
         folder: The checkpoint.
         files: Paths below it.
         target: The folder to write.
+        own_code: Whether code that lies there may run.
     """
     for name in files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, target / name)
     # Packed weights have fewer elements than they stand for: the plain architecture is counted.
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(AutoConfig.from_pretrained(folder))
+        config = load_config(folder, own_code=own_code)
+        model = find_door(config).from_config(config, trust_remote_code=own_code)
     model.tie_weights()
     return sum(parameter.numel() for parameter in model.parameters())
 
@@ -158,7 +171,7 @@ def describe_stored(model: Any, family: Family, stored: StoredQuantization) -> Q
 
 
 def _name_library(method: str) -> str:
-    package = _PACKAGES.get(method, method)
+    package = QUANTIZERS.get(method, (method,))[-1]
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:

@@ -13,7 +13,6 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import (
-    AutoConfig,
     Blip2Processor,
     BlipImageProcessorPil,
     PreTrainedTokenizerFast,
@@ -22,7 +21,7 @@ from transformers.initialization import no_init_weights
 
 from vlmeter.data.words import COMMON
 from vlmeter.errors import UserError
-from vlmeter.models.doors import find_door
+from vlmeter.models.doors import find_door, load_config
 from vlmeter.models.families import image_token_id
 from vlmeter.models.processors import load_processor
 
@@ -42,7 +41,7 @@ def build_random_model(
     Raises:
         ValueError: transformers refuses the architecture or the attention.
     """
-    config = AutoConfig.from_pretrained(folder)
+    config = load_config(folder)
     with no_init_weights(), torch.device(device):
         model = find_door(config).from_config(config, dtype=dtype, attn_implementation=attention)
     model.tie_weights()
@@ -82,7 +81,7 @@ def store_architecture(folder: Path, target: Path) -> int:
     Raises:
         UserError: the folder has no processor, and none can be made for its family.
     """
-    config = AutoConfig.from_pretrained(folder)
+    config = load_config(folder)
     config.save_pretrained(target)
     if (folder / "tokenizer.json").is_file():
         load_processor(folder).save_pretrained(target)

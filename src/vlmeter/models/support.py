@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from torch import nn
 from transformers.models.auto.auto_mappings import IMAGE_PROCESSOR_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 from transformers.models.auto.processing_auto import (  # type: ignore[attr-defined]
@@ -15,11 +14,12 @@ from transformers.models.auto.processing_auto import (  # type: ignore[attr-defi
 
 from vlmeter.errors import Sentence, UserError, shorten
 from vlmeter.models.config_file import read_config
-from vlmeter.models.doors import MODEL_CLASSES
+from vlmeter.models.doors import ANSWERING_PARTS, MODEL_CLASSES
 from vlmeter.models.packages import check_packages, list_packages
 from vlmeter.status import UnsupportedError
 
 PROVED = (
+    "blip",
     "blip-2",
     "florence2",
     "gemma3",
@@ -30,6 +30,7 @@ PROVED = (
     "idefics3",
     "instructblip",
     "internvl",
+    "kosmos-2",
     "lfm2_vl",
     "llama4",
     "llava",
@@ -41,23 +42,16 @@ PROVED = (
     "molmo2",
     "paddleocr_vl",
     "paligemma",
+    "qwen2_5_omni",
     "qwen2_5_vl",
     "qwen2_vl",
     "qwen3_5",
+    "qwen3_omni_moe",
     "qwen3_vl",
     "qwen3_vl_moe",
     "smolvlm",
 )
 """Those that were measured whole, from files to report; the others are tried as they come."""
-_WHY_NOT = {
-    "blip": Sentence(
-        "its generation drops the last token of a prompt and sets by itself what ends an answer"
-    ),
-    "kosmos-2": Sentence(
-        "no token of its own stands for an image in its text: that it is there cannot be checked"
-    ),
-}
-"""Types whose parts are all here and that do not fit, with the reason."""
 
 
 def check_model_type(name: str, model_type: str | None, *, own_code: bool = False) -> None:
@@ -91,15 +85,12 @@ def explain_refusal(model_type: str) -> Sentence | None:
     takes_images = model_type in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     if not takes_images and model_type not in IMAGE_PROCESSOR_MAPPING_NAMES:
         return Sentence("its processor takes no images")
-    model: Any = getattr(transformers, MODEL_CLASSES[model_type])
+    answering = ANSWERING_PARTS.get(model_type, model_type)
+    model: Any = getattr(transformers, MODEL_CLASSES[answering])
     if not issubclass(model, transformers.GenerationMixin):
         return Sentence("its model does not generate text token by token")
-    if model.forward is nn.Module.forward:
-        return Sentence("it answers by several models in turn, without a forward pass of its own")
     if "input_ids" not in inspect.signature(model.forward).parameters:
-        return Sentence("its model reads no prompt beside the image")
-    if model_type in _WHY_NOT:
-        return _WHY_NOT[model_type]
+        return Sentence("its model takes no text but what its answer begins with")
     processor: Any = getattr(transformers, PROCESSOR_MAPPING_NAMES.get(model_type) or "", None)
     # Without an entry its files name the processor; without its packages it shows no parts.
     if processor is None or list_packages(model_type):

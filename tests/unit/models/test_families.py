@@ -41,5 +41,8 @@ def test_the_image_token_goes_by_either_name():
     assert image_token_id(SimpleNamespace(image_token_id=7)) == 7
     assert image_token_id(SimpleNamespace(image_token_index=8)) == 8
     assert image_token_id(SimpleNamespace(image_token_index=None)) is None
+    of_sight = SimpleNamespace(image_token_id=9)
+    assert image_token_id(SimpleNamespace(vision_config=of_sight)) == 9
+    assert image_token_id(SimpleNamespace(image_token_id=7, vision_config=of_sight)) == 7
     assert expected_image_tokens(SimpleNamespace()) is None
     assert expected_image_tokens(SimpleNamespace(num_query_tokens=32)) == 32

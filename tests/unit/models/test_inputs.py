@@ -22,6 +22,7 @@ def make_inputs(rows, length, **more):
         # As many patches as tokens.
         ({"pixel_position_ids": (2, 7, 2), "image_position_ids": (2, 7, 2)}, set()),
         ({"image_grid_thw": (2, 3), "image_sizes": (2, 2)}, set()),
+        ({"image_pixel_values": (2, 7, 3, 8, 8), "image_attention_mask": (2, 7, 4, 4)}, set()),
         ({"qformer_input_ids": (2, 5)}, {"qformer_input_ids"}),
     ],
 )
@@ -37,6 +38,7 @@ def test_an_input_is_a_texts_where_it_has_a_place_for_each_token(more, texts):
 def test_the_shape_of_an_image_is_apart_from_that_of_a_batch(pixels, of_an_image):
     assert describe_pixels(make_inputs(2, 7, pixel_values=pixels)) == of_an_image
     assert describe_pixels(make_inputs(2, 7, flattened_patches=pixels)) == of_an_image
+    assert describe_pixels(make_inputs(2, 7, image_pixel_values=pixels)) == of_an_image
 
 
 def test_equal_batches_have_equal_digests(feeder, items):

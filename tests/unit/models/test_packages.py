@@ -16,6 +16,7 @@ TIMM = (
 )
 UNAVAILABLE = "None of these classes could be imported. Missing optional dependencies: torchvision."
 SMOLVLM = "Package `num2words` is required to run SmolVLM processor."
+BITSANDBYTES = "4-bit quantization requires bitsandbytes: `pip install -U bitsandbytes>=0.46.1`"
 OWN = (
     "This modeling file requires the following packages that were not found in your environment: "
     "einops. Run `pip install einops`"
@@ -28,6 +29,7 @@ OWN = (
         (ImportError(TIMM), "timm", "make setup-video"),
         (ImportError("X requires the Torchvision library"), "torchvision", "make setup-video"),
         (ImportError(SMOLVLM), "num2words", "pip install num2words"),
+        (ImportError(BITSANDBYTES), "bitsandbytes", "make setup-bitsandbytes"),
         (ValueError(UNAVAILABLE), "torchvision", "make setup-video"),
         (ImportError(OWN), "einops", "pip install einops"),
         (ModuleNotFoundError("No module named 'a.b'", name="a.b"), "a", "pip install a"),

@@ -163,18 +163,20 @@ MISSING = [
     (
         {"quant_method": "bitsandbytes", "load_in_4bit": True},
         "bitsandbytes, 4 bits",
-        "bitsandbytes",
+        "run `make setup-bitsandbytes` and run again",
     ),
-    ({"quant_method": "awq", "bits": 4}, "awq, 4 bits", "pip install gptqmodel"),
-    ({"quant_method": "gptq", "bits": 3}, "gptq, 3 bits", "pip install optimum"),
+    ({"quant_method": "awq", "bits": 4}, "awq, 4 bits", "run `pip install gptqmodel`"),
+    ({"quant_method": "gptq", "bits": 3}, "gptq, 3 bits", "run `pip install optimum gptqmodel`"),
     (
         {
             "quant_method": "compressed-tensors",
             "config_groups": {"group_0": {"weights": {"num_bits": 8}}},
         },
         "compressed-tensors, 8 bits",
-        "pip install compressed-tensors",
+        "run `pip install compressed-tensors`",
     ),
+    # Not in a table of ours: by the words of transformers.
+    ({"quant_method": "quanto"}, "quanto", "run `pip install optimum-quanto`"),
     ({"quant_method": "later"}, "later", "Unknown quantization type, got later"),
 ]
 

@@ -101,10 +101,13 @@ HEAVY_PREFIXES = (
 """Families of such operators; a Python function or a custom kernel may hold any amount of work."""
 
 
-_LIGHT = frozenset({"aten::linalg_solve_triangular"})
+_LIGHT = frozenset(
+    f"aten::linalg_{name}" for name in ("cross", "diagonal", "solve_triangular", "vector_norm")
+)
 """Left out by the convention, as element-wise operators are, and by torch's own counter.
 
 Linear attention solves a triangle for each chunk of 64 positions: half of one of its many products.
+Of the others each number is read a few times, as in a sum.
 """
 
 

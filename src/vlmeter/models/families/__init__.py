@@ -7,10 +7,19 @@ models in transformers share.
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from vlmeter.models.families.base import CONNECTOR, PREFILL, QFORMER, VISION, Family
+from vlmeter.models.families.base import (
+    CONNECTOR,
+    PREFILL,
+    QFORMER,
+    VISION,
+    Family,
+    image_token_id,
+)
+from vlmeter.models.families.blip import Blip
 from vlmeter.models.families.blip2 import Blip2, InstructBlip
 from vlmeter.models.families.florence2 import Florence2
 from vlmeter.models.families.git import Git
+from vlmeter.models.families.kosmos2 import Kosmos2
 from vlmeter.models.families.mllama import Mllama
 from vlmeter.models.families.paligemma import PaliGemma
 from vlmeter.software.plugins import load_tables
@@ -28,11 +37,13 @@ __all__ = [
     "is_encoder_decoder",
 ]
 
-_OWN: dict[str, Family] = {
+OWN_FAMILIES: dict[str, Family] = {
+    "blip": Blip(),
     "blip-2": Blip2(),
     "florence2": Florence2(),
     "git": Git(),
     "instructblip": InstructBlip(),
+    "kosmos-2": Kosmos2(),
     "mllama": Mllama(),
     "paligemma": PaliGemma(),
 }
@@ -45,7 +56,7 @@ def _is_family(value: object) -> bool:
 
 def _add(others: Iterable[Mapping[str, object]]) -> dict[str, Family]:
     """Return our families with those of others, which go before ours of the same type."""
-    families = dict(_OWN)
+    families = dict(OWN_FAMILIES)
     for table in others:
         families |= cast(Mapping[str, Family], table)
     return families
@@ -64,15 +75,6 @@ def is_encoder_decoder(config: Any) -> bool:  # noqa: ANN401
     """Say whether a prompt is read by an encoder and answered by a decoder of its own."""
     text = getattr(config, "text_config", None) or config
     return any(bool(getattr(part, "is_encoder_decoder", False)) for part in (config, text))
-
-
-def image_token_id(config: Any) -> int | None:  # noqa: ANN401
-    """Return the id that marks an image's places in the text; None where a family has none."""
-    for name in ("image_token_id", "image_token_index"):
-        value = getattr(config, name, None)
-        if value is not None:
-            return int(value)
-    return None
 
 
 def expected_image_tokens(config: Any) -> int | None:  # noqa: ANN401

@@ -38,6 +38,17 @@ def _list_stages() -> dict[str, str]:
     }
 
 
+def image_token_id(config: Any) -> int | None:  # noqa: ANN401
+    """Return the id that marks an image's places in the text; None where a family has none."""
+    # Phi-4 multimodal names it in the config of what sees.
+    for holder in (config, getattr(config, "vision_config", None)):
+        for name in ("image_token_id", "image_token_index"):
+            value = getattr(holder, name, None)
+            if value is not None:
+                return int(value)
+    return None
+
+
 class Family:
     """A family as most models in transformers are built; a file of its own says what is different.
 
@@ -57,6 +68,8 @@ class Family:
     """Inputs as long as the text in which an answer's tokens have what the prompt's last has."""
     generator: ClassVar[str] = ""
     """The module that decodes, from token ids to logits with a key-value cache; "" is the model."""
+    no_image_limit: ClassVar[str] = ""
+    """Why no setting of the processor limits an image's tokens, where one seems to."""
     takes_positions: ClassVar[bool] = False
     """Whether a forward of a padded row needs `position_ids`, as generation passes them.
 
@@ -100,6 +113,39 @@ class Family:
     def images(self, pictures: Sequence[Image]) -> list[Any]:
         """Return a batch's pictures as the processor wants them: those of each sample together."""
         return [[picture] for picture in pictures]
+
+    def prepare_model(self, model: Any) -> None:  # noqa: ANN401 - any transformers model
+        """Bring a loaded model to what transformers does with most others."""
+
+    def finish_inputs(
+        self,
+        processor: Any,  # noqa: ANN401
+        config: Any,  # noqa: ANN401
+        inputs: dict[str, Any],
+    ) -> None:
+        """Put into a batch what generation would change in it, so that every pass has the same."""
+
+    def generate(
+        self,
+        model: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Return what `generate` returns for a batch, the prompt's tokens among it."""
+        return model.generate(**inputs, **options)
+
+    def find_image_places(
+        self,
+        config: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+    ) -> Any:  # noqa: ANN401 - a tensor: families are read before torch is loaded
+        """Return where in `input_ids` an image stands: true or false, of shape (batch, tokens).
+
+        Returns:
+            None where a family shows no image in the text.
+        """
+        token = image_token_id(config)
+        return None if token is None else inputs["input_ids"] == token
 
     def count_image_positions_outside_text(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vlmeter.errors import Sentence
 from vlmeter.models.families.base import Family
 
 
@@ -11,6 +12,10 @@ class Mllama(Family):
 
     name = "Llama 3.2 Vision"
     inputs_kept_by_answers = frozenset({"cross_attention_mask"})
+    no_image_limit = Sentence(
+        "with fewer tiles its processor numbers the forms of images anew, so that a number means "
+        "another form than the one that the model learnt it for"
+    )
 
     def count_image_positions_outside_text(
         self,
