@@ -17,6 +17,23 @@ them, since a card at full load works at its limit."""
 
 
 @dataclass(frozen=True)
+class WindowEnd:
+    """What ended a window, and how narrow its interval was then."""
+
+    ended_by: str
+    """`target`: its interval was as narrow as asked for; `cap`: it was not, and the window had
+    lasted as long as it may; `fixed`: the number of its rounds was given."""
+    rounds: int
+    looks: int
+    """How often the interval was to be looked at: its level is 95 % for all looks together."""
+    half_width: float | None
+    """Half the width of the 95 % interval over rounds as a share of their mean; of several figures
+    the widest. None with a single round."""
+    target: float | None
+    """The half-width that was asked for; None where the number of rounds was given."""
+
+
+@dataclass(frozen=True)
 class Latency:
     """The time of one call, which is one forward pass of one full batch."""
 
