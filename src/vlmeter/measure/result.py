@@ -59,6 +59,7 @@ class Latency:
     """False when the warm-up ended at its cap, before its times had settled."""
     window_s: float
     """The sum of the timed calls."""
+    end: WindowEnd
     clock: str
     threads: int | None
     """Threads that the framework computes with."""
@@ -80,6 +81,8 @@ class Generation:
     tokens_per_s: float
     """New tokens of the whole batch over `generation_s`."""
     samples_per_s: float
+    end: WindowEnd
+    """Its half-width is that of T(1) or of T(n), whichever is wider."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class GpuConditions:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the machine was like during a measurement."""
+    """What the machine was like in the windows of a measurement whose figures count."""
 
     load_start: float
     load_end: float
@@ -160,6 +163,9 @@ class Conditions:
     foreign_cpu_share: float | None
     """Share of the machine's processor time that other processes took."""
     window_s: float
+    """All windows together."""
+    windows_repeated: int
+    """How often a window was measured again because it was disturbed."""
     disturbed: bool
     """Other processes took part of the machine, or a GPU was slowed down to protect it: times and
     energies are not those of the machine by itself."""

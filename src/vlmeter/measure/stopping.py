@@ -65,9 +65,9 @@ def run_rounds(
         if not is_last and count not in rule.looks:
             continue
         half_width = _find_widest(rounds, len(rule.looks))
-        reached = None not in (rule.target, half_width) and half_width <= rule.target
-        if reached or is_last:
-            ended_by = "fixed" if rule.target is None else "target" if reached else "cap"
+        is_narrow = _is_within(half_width, rule.target)
+        if is_narrow or is_last:
+            ended_by = "fixed" if rule.target is None else "target" if is_narrow else "cap"
             return WindowEnd(ended_by, count, len(rule.looks), half_width, rule.target)
 
 
@@ -76,3 +76,7 @@ def _find_widest(rounds: Sequence[Sequence[float]], looks: int) -> float | None:
     widths = [compute_relative_half_width_95(values, looks) for values in zip(*rounds, strict=True)]
     measured = [width for width in widths if width is not None]
     return max(measured) if measured and len(measured) == len(widths) else None
+
+
+def _is_within(half_width: float | None, target: float | None) -> bool:
+    return half_width is not None and target is not None and half_width <= target
