@@ -222,6 +222,7 @@ OF_NO_MODULE = {
     "config/test_words_of_yaml.py": "what YAML makes of words in a config",
     "decision/test_script.py": "the rules of a decision in the page's script",
     "machine/test_waiting_for_locks.py": "what a job that waits for a lock says",
+    "measure/test_measuring_time.py": "the time of a cell's windows together",
     "metrics/test_published.py": "every metric beside a published implementation",
     "reporting/test_browser.py": "pages in a browser",
     "reporting/test_sample.py": "docs/sample",
