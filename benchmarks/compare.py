@@ -37,6 +37,7 @@ from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.stopping import fix_rounds
 from vlmeter.study.settings import build_energy_settings
 
 ENERGY_SETTINGS = build_energy_settings(EnergyConfig())
@@ -96,7 +97,7 @@ def latency(device: str) -> Iterator[Comparison]:
     """The same callable in short turns, compared pair by pair, so that a drift cancels out."""
     call = forward_call(*model_and_inputs(device, "eager"))
     clock = make_clock(device)
-    plan = LatencyPlan(window_s=TURN_S, min_iterations=3, repeats=1, max_warmup_s=0)
+    plan = LatencyPlan(window_s=TURN_S, min_iterations=3, rule=fix_rounds(1), max_warmup_s=0)
     timer = Timer("call()", globals={"call": call}, num_threads=torch.get_num_threads())
     theirs_s, ratios = [], []
     for _ in range(TURNS):
@@ -110,7 +111,7 @@ def latency(device: str) -> Iterator[Comparison]:
 
 def known_cost(device: str) -> Iterator[Comparison]:
     """A call that takes 20 ms by the host's clock, whatever the processor does."""
-    plan = LatencyPlan(window_s=1.0, min_iterations=10, repeats=2)
+    plan = LatencyPlan(window_s=1.0, min_iterations=10, rule=fix_rounds(2))
     measured, _ = measure_latency([partial(_busy, 0.02)], CpuClock(), plan)
     yield Comparison("latency / a call of 20 ms", measured.latency_s * 1e3, 20.0, "ms", 0.02)
 
@@ -193,7 +194,7 @@ def energy(device: str) -> Iterator[Comparison]:
     if device != "cpu":
         call = forward_call(*model_and_inputs(device, "eager"))
         window = make_energy_meter(machine, ENERGY_SETTINGS, device).measure(
-            [call], make_clock(device), window_s=10.0, samples_per_batch=4, repeats=5
+            [call], make_clock(device), window_s=10.0, samples_per_batch=4, rule=fix_rounds(5)
         )
         gpu = window.components[-1]
         yield Comparison(
@@ -207,14 +208,14 @@ def nothing_else_runs(device: str) -> Iterator[Comparison]:
     The steps only sleep, so a monitor that is busy beside them would show.
     """
     meter = EnergyMeter(describe_energy_sources(ENERGY_SETTINGS), ENERGY_SETTINGS)
-    plan = LatencyPlan(window_s=3.0, repeats=1)
+    plan = LatencyPlan(window_s=3.0, rule=fix_rounds(1))
     for name in ("latency", "energy"):
         marks: list[tuple[float, float]] = []
         step = partial(_rest, marks)
         if name == "latency":
             measure_latency([step], CpuClock(), plan)
         else:
-            meter.measure([step], CpuClock(), window_s=3.0, samples_per_batch=1, repeats=1)
+            meter.measure([step], CpuClock(), window_s=3.0, samples_per_batch=1, rule=fix_rounds(1))
         seconds, busy = (end - start for start, end in zip(marks[0], marks[-1], strict=True))
         yield Comparison(f"wall less own CPU, {name}", seconds - busy, seconds, "s", 0.01)
 

@@ -7,6 +7,7 @@ from vlmeter.axes import Axes
 from vlmeter.status import Status
 
 ROUNDS = 3
+_END = {"ended_by": "fixed", "rounds": ROUNDS, "looks": 1, "half_width": 0.025, "target": None}
 _IMAGE_TOKENS = 32
 _MODEL_PX = 224
 _FAST = {"compile": 0.7, "sdpa": 0.85, "flex_attention": 0.9, "int8": 0.8, "int4": 0.75}
@@ -154,6 +155,7 @@ def _conditions() -> dict[str, Any]:
         "gpus": [],
         "foreign_cpu_share": 0.0,
         "window_s": 30.0,
+        "windows_repeated": 0,
         "disturbed": False,
         "disturbance": None,
     }
@@ -180,6 +182,7 @@ def _latency(latency_s: float, chance: random.Random) -> dict[str, Any]:
         "warmup_iterations": 9,
         "steady": True,
         "window_s": 10.2,
+        "end": _END,
         "clock": "perf_counter_ns",
         "threads": 1,
     }
@@ -194,6 +197,7 @@ def _generation(latency_s: float, batch: int) -> dict[str, Any]:
         "generation_s": latency_s * 1.1 + 0.014,
         "tokens_per_s": batch * 240.0,
         "samples_per_s": batch * 30.0,
+        "end": _END,
     }
 
 
@@ -231,6 +235,8 @@ def _energy(energy_j: float, batch: int, chance: random.Random) -> dict[str, Any
         "rounds_j": _spread(energy_j, chance),
         "low_j": energy_j * 0.96,
         "high_j": energy_j * 1.04,
+        "end": _END,
+        "token_end": _END,
     }
 
 

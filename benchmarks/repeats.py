@@ -18,9 +18,10 @@ import json, torch
 from compare import forward_call, model_and_inputs
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.latency import LatencyPlan, measure_latency
+from vlmeter.measure.stopping import fix_rounds
 
 call = forward_call(*model_and_inputs({device!r}, "eager"))
-plan = LatencyPlan(window_s=1.5, min_iterations=6, repeats=3, max_warmup_s=1.5)
+plan = LatencyPlan(window_s=1.5, min_iterations=6, rule=fix_rounds(3), max_warmup_s=1.5)
 latency, _ = measure_latency([call], make_clock({device!r}), plan)
 print(json.dumps(latency.rounds_s))
 """

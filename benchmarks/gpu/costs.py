@@ -15,6 +15,7 @@ from comparison import Comparison
 from ours import (
     LatencyPlan,
     compute_weights_bytes,
+    fix_rounds,
     make_memory_probe,
     make_stopwatch,
     measure_generation,
@@ -41,7 +42,7 @@ def latency(subject: Subject, rows: int) -> Iterator[Comparison]:
     call = subject.forward(rows)
     benchmark_timer = timer(call)
     turn_s = subject.turn_s
-    plan = LatencyPlan(window_s=turn_s, min_iterations=3, repeats=1, max_warmup_s=turn_s)
+    plan = LatencyPlan(window_s=turn_s, min_iterations=3, rule=fix_rounds(1), max_warmup_s=turn_s)
     ours, benchmark, loop = [], [], []
     for _ in range(TURNS):
         timed, _ = measure_latency([call], subject.clock, plan)
@@ -96,7 +97,7 @@ def generation(subject: Subject) -> Iterator[Comparison]:
     yield Comparison("tokens generated of 7 asked for", lengths[1], 7, "tokens", 0)
     ours, first, further = [], [], []
     for _ in range(TURNS):
-        timed, _ = measure_generation(generate, subject.clock, NEW_TOKENS, rows, repeats=3)
+        timed, _ = measure_generation(generate, subject.clock, NEW_TOKENS, rows, rule=fix_rounds(3))
         ours.append((timed.time_to_first_token_s, timed.generation_s))
         first.append(_host_s(subject, partial(generate, 1)))
         further.append(_host_s(subject, partial(generate, NEW_TOKENS)))

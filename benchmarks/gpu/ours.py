@@ -15,6 +15,7 @@ from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.memory import compute_weights_bytes, make_memory_probe
 from vlmeter.measure.nvml import open_devices
 from vlmeter.measure.peak import measure_peak
+from vlmeter.measure.stopping import fix_rounds
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use
@@ -50,6 +51,7 @@ __all__ = [
     "expose_matmuls",
     "find_cache_in_use",
     "find_kernels_by_stage",
+    "fix_rounds",
     "load_model",
     "make_clock",
     "make_energy_meter",

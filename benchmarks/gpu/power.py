@@ -14,6 +14,7 @@ from comparison import Comparison
 from ours import (
     ENERGY_SETTINGS,
     describe_energy_sources,
+    fix_rounds,
     make_energy_meter,
     measure_idle_watts,
     open_devices,
@@ -113,7 +114,7 @@ def energy(subject: Subject) -> Iterator[Comparison]:
             subject.clock,
             window_s=6.0 if subject.on_gpu else 1.2,
             samples_per_batch=subject.rows,
-            repeats=3 if subject.on_gpu else 1,
+            rule=fix_rounds(3 if subject.on_gpu else 1),
         )
         theirs = alone.stop_task()
     joules = {"cpu": theirs.cpu_energy, "ram": theirs.ram_energy, "gpu": theirs.gpu_energy}

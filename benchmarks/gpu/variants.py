@@ -21,6 +21,7 @@ from ours import (
     expose_matmuls,
     find_cache_in_use,
     find_kernels_by_stage,
+    fix_rounds,
     measure_latency,
 )
 from subject import DECODING, Subject, logits_of
@@ -117,7 +118,7 @@ def _likeness(what: str, call: Call, expected: torch.Tensor, limit: float) -> Co
 def timed(subject: Subject, name: str, call: Call) -> Comparison:
     """The time of a pass beside torch's own timer."""
     seconds = subject.turn_s
-    plan = LatencyPlan(window_s=seconds, min_iterations=3, repeats=1, max_warmup_s=seconds)
+    plan = LatencyPlan(window_s=seconds, min_iterations=3, rule=fix_rounds(1), max_warmup_s=seconds)
     latency, _ = measure_latency([call], subject.clock, plan)
     ours_ms = 1e3 * latency.latency_s
     theirs_ms = 1e3 * timer(call).blocked_autorange(min_run_time=seconds).median

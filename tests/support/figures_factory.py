@@ -24,6 +24,7 @@ from vlmeter.measure.result import (
     Latency,
     Memory,
     TorchSettings,
+    WindowEnd,
 )
 from vlmeter.provenance import GitState
 from vlmeter.results.cell import RecordCell
@@ -167,9 +168,14 @@ def make_latency(seconds: float) -> Latency:
         warmup_iterations=9,
         steady=True,
         window_s=10.2,
+        end=make_end(3),
         clock="perf_counter_ns",
         threads=2,
     )
+
+
+def make_end(rounds: int) -> WindowEnd:
+    return WindowEnd("fixed", rounds, looks=1, half_width=0.025, target=None)
 
 
 def make_generation(seconds: float, batch: int) -> Generation:
@@ -181,6 +187,7 @@ def make_generation(seconds: float, batch: int) -> Generation:
         generation_s=seconds * 1.1 + 0.18,
         tokens_per_s=batch * 60.0,
         samples_per_s=batch * 3.75,
+        end=make_end(3),
     )
 
 
@@ -206,6 +213,7 @@ def make_energy(joules: float, batch: int) -> Energy:
         rounds_j=[joules * 0.98, joules, joules * 1.02],
         low_j=joules * 0.96,
         high_j=joules * 1.04,
+        end=make_end(3),
     )
 
 
@@ -262,6 +270,7 @@ def make_conditions() -> Conditions:
         gpus=[],
         foreign_cpu_share=None,
         window_s=20.0,
+        windows_repeated=0,
         disturbed=False,
         disturbance=None,
     )

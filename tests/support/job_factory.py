@@ -35,6 +35,7 @@ MEASURE = MeasureSettings(
     window_s=0.02,
     min_iterations=2,
     repeats=2,
+    target_interval=0.02,
     max_warmup_s=0.02,
     batches=2,
     new_tokens=3,

@@ -225,6 +225,7 @@ OF_NO_MODULE = {
     "data/test_forms_of_names.py": "names in any form of Unicode, from a config to a sample",
     "decision/test_script.py": "the rules of a decision in the page's script",
     "machine/test_waiting_for_locks.py": "what a job that waits for a lock says",
+    "measure/test_measuring_time.py": "the time of a cell's windows together",
     "metrics/test_published.py": "every metric beside a published implementation",
     "reporting/test_browser.py": "pages in a browser",
     "reporting/test_sample.py": "docs/sample",

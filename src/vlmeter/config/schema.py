@@ -117,8 +117,8 @@ class EnergyConfig(Block):
     window_s: float = Field(
         10.0,
         gt=0,
-        description="Seconds of work in one energy window, which is split into "
-        "`measure.repeats` rounds.",
+        description="Most seconds of work in one energy window, which may end as "
+        "`measure.target_interval` says.",
     )
     min_window_s: float = Field(1.0, gt=0, description="Shorter windows are `not measured`.")
     min_counter_updates: int = Field(
@@ -154,9 +154,28 @@ class EnergyConfig(Block):
 class MeasureConfig(Block):
     """How long and how often things are measured."""
 
-    window_s: float = Field(10.0, gt=0, description="Least seconds of timed forwards.")
-    min_iterations: int = Field(10, ge=1, description="Least number of timed forwards.")
-    repeats: int = Field(3, ge=1, description="Rounds that the window is split into.")
+    window_s: float = Field(
+        10.0,
+        gt=0,
+        description="Seconds of timed forwards after which their window ends, once there are "
+        "`min_iterations`, whether `target_interval` is reached or not; the same of generations.",
+    )
+    min_iterations: int = Field(
+        10, ge=1, description="Timed forwards without which only `target_interval` ends a window."
+    )
+    target_interval: float = Field(
+        0.02,
+        gt=0,
+        lt=1,
+        description="Half the width of the 95 % interval, as a share of the figure, at which a "
+        "window of latency, generation or energy ends: after 3, 5 or at most 10 rounds.",
+    )
+    repeats: int | None = Field(
+        None,
+        ge=1,
+        description="Rounds that each window is split into. With a number every window takes its "
+        "whole time, or as many pairs of generations, and `target_interval` ends none.",
+    )
     max_warmup_s: float = Field(30.0, ge=0, description="Cap of the warm-up.")
     batches: int = Field(4, ge=1, description="Distinct batches of samples in the timed windows.")
     new_tokens: int = Field(16, ge=2, description="Forced new tokens in the generation timing.")
@@ -173,8 +192,8 @@ class MeasureConfig(Block):
     )
     remeasure_disturbed: bool = Field(
         True,
-        description="Whether the next run measures a cell again during which other work ran on the "
-        "machine, until it was tried `max_attempts` times.",
+        description="Whether the next run measures a cell again of which no run of a window went "
+        "undisturbed by other work, until the cell was tried `max_attempts` times.",
     )
     seed: int = Field(0, ge=0, description="Seed of everything random in a cell.")
     energy: EnergyConfig = Field(EnergyConfig(), description="How energy is measured.")

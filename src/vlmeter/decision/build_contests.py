@@ -12,7 +12,13 @@ from vlmeter.decision.metric import choose_metric
 from vlmeter.metrics.uncertainty import Repeatability, measure_reach
 from vlmeter.results.difference_row import DifferenceRow, get_difference
 from vlmeter.results.outline import Outline
-from vlmeter.results.repeatability import Repeated, Repeats, get_rounds, group_same_computations
+from vlmeter.results.repeatability import (
+    Repeated,
+    Repeats,
+    get_looks,
+    get_rounds,
+    group_same_computations,
+)
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
 from vlmeter.status import Status
@@ -170,7 +176,7 @@ class _Builder:
             for seconds in get_rounds(row, cost) or [value]
         ]
         repeat = self._find_repeat(cells, cost)
-        reach = measure_reach(rounds, repeat)
+        reach = measure_reach(rounds, repeat, looks=max(get_looks(row, cost) for row in cells))
         return Cost(fmean(values), math.log(fmean(rounds)), reach)
 
     def _build_sample_time(self, cells: Sequence[SummaryRow], latency: Cost) -> Cost:
@@ -184,7 +190,8 @@ class _Builder:
             return replace(latency, value=latency.value / size, log=latency.log - math.log(size))
         seconds = fmean(1 / row.samples_per_s for row in cells if row.samples_per_s)
         rounds = [second for row in cells for second in get_rounds(row, "latency") or ()]
-        within = measure_reach(rounds, None) if rounds else None
+        looks = max(get_looks(row, "latency") for row in cells)
+        within = measure_reach(rounds, None, looks=looks) if rounds else None
         repeat = self._find_repeat(cells, "generation")
         between = None if repeat is None else measure_reach([seconds], repeat)
         reaches = [reach for reach in (within, between) if reach is not None]

@@ -1,14 +1,16 @@
 """What the machine was like during a measurement, and who else used it meanwhile."""
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import psutil
 
 from vlmeter.errors import Sentence
-from vlmeter.measure.gpu_conditions import GpuWatch
+from vlmeter.measure.gpu_conditions import GpuWatch, join_watches
 from vlmeter.measure.nvml import Gpu
 from vlmeter.measure.result import Conditions, GpuConditions
 
@@ -47,8 +49,23 @@ class Host(Protocol):
         """The host now."""
 
 
+@dataclass(frozen=True)
+class _Moment:
+    at_s: float
+    host: HostReading
+
+
+class _Window:
+    """What was read of one window."""
+
+    def __init__(self, start: _Moment, gpus: Sequence[Gpu]) -> None:
+        self.start = self.end = start
+        self.gpus = [GpuWatch(gpu) for gpu in gpus]
+        self.foreign_pids: set[int] = set()
+
+
 class ConditionsProbe:
-    """Reads the host at the start and the end of a measurement, and its GPUs meanwhile as well."""
+    """Reads the host at both ends of each window of a measurement, and its GPUs meanwhile too."""
 
     def __init__(
         self,
@@ -65,47 +82,78 @@ class ConditionsProbe:
             now: Seconds of a monotonic clock.
             own_pid: This process's id, by default the real one.
         """
-        self._gpus = [GpuWatch(gpu) for gpu in gpus]
+        self._gpus = gpus
         self._host = host or read_host
         self._now = now
         self._own_pids = {os.getpid() if own_pid is None else own_pid}
-        self._foreign_pids: set[int] = set()
-        self._start: tuple[float, HostReading] | None = None
+        self._meets_others = False
+        self._windows: list[_Window] = []
+        self._dropped = 0
 
     def start(self) -> None:
-        """Read the start."""
-        self._start = self._now(), self._host()
+        """Begin a window."""
+        self._windows.append(_Window(self._read_host(), self._gpus))
         self._look_for_others()
 
     def sample(self) -> None:
         """Read the GPUs while they work."""
-        for watch in self._gpus:
+        for watch in self._windows[-1].gpus:
             watch.sample()
         self._look_for_others()
 
     def stop(self) -> Conditions:
-        """Read the end and compare."""
-        if self._start is None:
+        """End the window and return what it was like."""
+        if not self._windows:
             raise RuntimeError("stop was called before start")
-        (start_s, start), (end_s, end) = self._start, (self._now(), self._host())
+        self._windows[-1].end = self._read_host()
         self._look_for_others()
-        share = compute_foreign_share(start.cpu, end.cpu)
-        room = bool(self._gpus) and not _is_full(start.cpu, end.cpu)
-        gpus = [watch.summarise() for watch in self._gpus]
-        disturbance = _describe_disturbance(None if room else share, self._foreign_pids, gpus)
+        return self._describe(self._windows[-1:])
+
+    def drop(self) -> None:
+        """Forget the last window, which is measured again."""
+        self._windows.pop()
+        self._dropped += 1
+
+    def summarise(self) -> Conditions:
+        """Return what all windows were like together."""
+        if not self._windows:
+            raise RuntimeError("no window was measured")
+        return self._describe(self._windows)
+
+    def _read_host(self) -> _Moment:
+        return _Moment(self._now(), self._host())
+
+    def _describe(self, windows: Sequence[_Window]) -> Conditions:
+        first, last = windows[0].start, windows[-1].end
+        gpus = [join_watches(watches) for watches in zip(*(it.gpus for it in windows), strict=True)]
+        disturbance = _describe_disturbance(
+            max(self._find_disturbing_share(window) for window in windows),
+            set().union(*(window.foreign_pids for window in windows)),
+            gpus,
+        )
         return Conditions(
-            load_start=start.load,
-            load_end=end.load,
-            clock_mhz_start=start.clock_mhz,
-            clock_mhz_end=end.clock_mhz,
-            temperature_c_start=start.temperature_c,
-            temperature_c_end=end.temperature_c,
+            load_start=first.host.load,
+            load_end=last.host.load,
+            clock_mhz_start=first.host.clock_mhz,
+            clock_mhz_end=last.host.clock_mhz,
+            temperature_c_start=first.host.temperature_c,
+            temperature_c_end=last.host.temperature_c,
             gpus=gpus,
-            foreign_cpu_share=share,
-            window_s=end_s - start_s,
+            foreign_cpu_share=compute_foreign_share(
+                [(window.start.host.cpu, window.end.host.cpu) for window in windows]
+            ),
+            window_s=math.fsum(window.end.at_s - window.start.at_s for window in windows),
+            windows_repeated=self._dropped,
             disturbed=disturbance is not None,
             disturbance=disturbance,
         )
+
+    def _find_disturbing_share(self, window: _Window) -> float:
+        """Return the share of others that slows the work; none where a GPU does it and has room."""
+        start, end = window.start.host.cpu, window.end.host.cpu
+        if self._gpus and not _is_full(start, end):
+            return 0.0
+        return compute_foreign_share([(start, end)]) or 0.0
 
     def _look_for_others(self) -> None:
         """Note other processes with a context on one of the GPUs.
@@ -113,23 +161,29 @@ class ConditionsProbe:
         In a container NVML shows the host's process ids, where this process has another id. Then
         a single process is taken to be this one.
         """
-        pids = {pid for watch in self._gpus for pid in watch.gpu.compute_pids() or ()}
-        if len(pids) == 1 and not self._foreign_pids:
+        window = self._windows[-1]
+        pids = {pid for watch in window.gpus for pid in watch.gpu.compute_pids() or ()}
+        if len(pids) == 1 and not self._meets_others:
             self._own_pids |= pids
-        self._foreign_pids |= pids - self._own_pids
+        window.foreign_pids |= pids - self._own_pids
+        self._meets_others |= bool(window.foreign_pids)
 
 
-def compute_foreign_share(start: CpuSeconds, end: CpuSeconds) -> float | None:
-    """Return the share of the machine's processor time between two readings that others took.
+def compute_foreign_share(windows: Sequence[tuple[CpuSeconds, CpuSeconds]]) -> float | None:
+    """Return the share of the machine's processor time in some windows that others took.
+
+    Args:
+        windows: The readings at the start and the end of each.
 
     Returns:
         From 0 to 1, or None when no time has passed by the system's count.
     """
-    total = end.total_s - start.total_s
+    total = math.fsum(end.total_s - start.total_s for start, end in windows)
     if total <= 0:
         return None
-    foreign = (end.busy_s - start.busy_s) - (end.own_s - start.own_s)
-    return min(1.0, max(0.0, foreign / total))
+    busy = math.fsum(end.busy_s - start.busy_s for start, end in windows)
+    own = math.fsum(end.own_s - start.own_s for start, end in windows)
+    return min(1.0, max(0.0, (busy - own) / total))
 
 
 def _is_full(start: CpuSeconds, end: CpuSeconds) -> bool:
@@ -137,10 +191,10 @@ def _is_full(start: CpuSeconds, end: CpuSeconds) -> bool:
 
 
 def _describe_disturbance(
-    share: float | None, foreign_pids: set[int], gpus: Sequence[GpuConditions]
+    share: float, foreign_pids: set[int], gpus: Sequence[GpuConditions]
 ) -> str | None:
     words: list[str] = []
-    if share is not None and share > FOREIGN_SHARE:
+    if share > FOREIGN_SHARE:
         words.append(Sentence(f"other processes took {share:.0%} of the machine's processor time"))
     if foreign_pids:
         ids = ", ".join(str(pid) for pid in sorted(foreign_pids))

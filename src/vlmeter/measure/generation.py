@@ -1,5 +1,6 @@
 """The time of a generation of forced length: its first token, each further one, the whole."""
 
+import math
 import statistics
 from collections.abc import Callable
 from functools import partial
@@ -8,6 +9,7 @@ from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock, pause_garbage_collection
 from vlmeter.measure.latency import Timing, number_timings
 from vlmeter.measure.result import Generation
+from vlmeter.measure.stopping import StoppingRule, run_rounds
 
 
 def measure_generation(
@@ -15,7 +17,8 @@ def measure_generation(
     clock: Clock,
     new_tokens: int,
     batch_size: int,
-    repeats: int,
+    rule: StoppingRule,
+    window_s: float = math.inf,
 ) -> tuple[Generation, list[Timing]]:
     """Time generations of one token and of `new_tokens`, in turn.
 
@@ -26,7 +29,8 @@ def measure_generation(
         clock: The clock of the device.
         new_tokens: Length of the whole generation, at least 1.
         batch_size: Samples in the batch.
-        repeats: Timed pairs, after one that is thrown away.
+        rule: When the timed pairs are enough, after one that is thrown away.
+        window_s: Seconds after which they are enough in any case, if the rule gives no number.
 
     Returns:
         The figures, and every timed call, kinds `generate_first` and `generate_all`.
@@ -34,7 +38,13 @@ def measure_generation(
     calls = [partial(generate, 1), partial(generate, new_tokens)]
     with pause_garbage_collection():
         clock.time_calls(calls)
-        pairs = [clock.time_calls(calls) for _ in range(repeats)]
+        pairs: list[list[float]] = []
+
+        def time_pair() -> list[float]:
+            pairs.append(clock.time_calls(calls))
+            return pairs[-1]
+
+        end = run_rounds(time_pair, rule, lambda: math.fsum(map(math.fsum, pairs)) >= window_s)
     first = statistics.median(pair[0] for pair in pairs)
     whole = statistics.median(pair[1] for pair in pairs)
     per_token, reason = compute_time_per_output_token(first, whole, new_tokens)
@@ -50,6 +60,7 @@ def measure_generation(
         generation_s=whole,
         tokens_per_s=batch_size * new_tokens / whole,
         samples_per_s=batch_size / whole,
+        end=end,
     )
     return generation, rows
 

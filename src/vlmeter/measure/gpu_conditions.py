@@ -4,7 +4,9 @@ Read again and again while the device works. A reading before or after the work 
 that idles leaves its clocks low, and cools within a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from statistics import median
 
 from vlmeter.measure.nvml import Gpu
@@ -30,39 +32,47 @@ class GpuWatch:
     def __init__(self, gpu: Gpu) -> None:
         """Watch this GPU; nothing is read yet."""
         self.gpu = gpu
-        self._series: list[tuple[Callable[[], float | None], list[float]]] = [
-            (read, [])
-            for read in (gpu.sm_clock_mhz, gpu.memory_clock_mhz, gpu.power_w, gpu.temperature_c)
-        ]
-        self._samples = 0
-        self._reasons: int | None = None
+        self.readings: dict[str, list[float]] = {name: [] for name in _READINGS}
+        """What it reported, by the name of the method that asks for it."""
+        self.samples = 0
+        self.reasons: int | None = None
+        """Bits of what held the clocks down in any sample."""
 
     def sample(self) -> None:
         """Read it once."""
-        self._samples += 1
-        for read, values in self._series:
-            value = read()
+        self.samples += 1
+        for name, values in self.readings.items():
+            value = getattr(self.gpu, name)()
             if value is not None:
                 values.append(value)
         reasons = self.gpu.clock_event_reasons()
         if reasons is not None:
-            self._reasons = (self._reasons or 0) | reasons
+            self.reasons = (self.reasons or 0) | reasons
 
-    def summarise(self) -> GpuConditions:
-        """Return the medians of all readings so far and the union of the reasons."""
-        sm_clock, memory_clock, power, temperature = (
-            median(values) if values else None for _, values in self._series
-        )
-        return GpuConditions(
-            device=f"gpu{self.gpu.index}",
-            samples=self._samples,
-            sm_clock_mhz=sm_clock,
-            memory_clock_mhz=memory_clock,
-            power_w=power,
-            temperature_c=temperature,
-            power_limit_w=self.gpu.power_limit_w(),
-            throttle_reasons=None if self._reasons is None else _name_reasons(self._reasons),
-        )
+
+_READINGS = ("sm_clock_mhz", "memory_clock_mhz", "power_w", "temperature_c")
+
+
+def join_watches(watches: Sequence[GpuWatch]) -> GpuConditions:
+    """Return the medians of all readings of one GPU in some windows, and the union of the reasons.
+
+    Args:
+        watches: Its watch in each window, at least one.
+    """
+    gpu = watches[0].gpu
+    medians = {
+        name: median(values) if values else None
+        for name in _READINGS
+        for values in [[value for watch in watches for value in watch.readings[name]]]
+    }
+    reasons = [watch.reasons for watch in watches if watch.reasons is not None]
+    return GpuConditions(
+        device=f"gpu{gpu.index}",
+        samples=sum(watch.samples for watch in watches),
+        **medians,
+        power_limit_w=gpu.power_limit_w(),
+        throttle_reasons=_name_reasons(reduce(or_, reasons)) if reasons else None,
+    )
 
 
 def _name_reasons(bits: int) -> list[str]:

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.nvml import is_gpu
-from vlmeter.measure.result import Latency
+from vlmeter.measure.result import Latency, WindowEnd
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.measure.spread import compute_interval_95, compute_quantile
+from vlmeter.measure.stopping import StoppingRule, aim_at, fix_rounds, run_rounds
 
 _MAX_CHUNK = 1000
+_FIVE_ROUNDS = fix_rounds(5)
 _GPU_WARMUP_S = 1.0
 """A GPU takes 0.1 to 1 s to leave its idle clock."""
 
@@ -34,11 +36,11 @@ class LatencyPlan:
     """How long to warm up and how long to measure."""
 
     window_s: float = 10.0
-    """The timed calls together take at least this long ..."""
+    """The timed calls of all rounds together take at least this long ..."""
     min_iterations: int = 10
-    """... and are at least this many."""
-    repeats: int = 5
-    """Rounds that the window is divided into; their spread gives the interval."""
+    """... and are at least this many, unless the window ends earlier."""
+    rule: StoppingRule = _FIVE_ROUNDS
+    """Rounds that the window is divided into, and when it ends; their spread gives the interval."""
     min_warmup_s: float = 0.0
     """The warm-up lasts at least this long, steady or not; see `find_least_warmup_s`."""
     max_warmup_s: float = 60.0
@@ -54,12 +56,19 @@ def find_least_warmup_s(device: str) -> float:
     return _GPU_WARMUP_S if is_gpu(device) else 0.0
 
 
+def plan_rounds(measure: MeasureSettings) -> StoppingRule:
+    """Return when a window ends: after given rounds, or else when its interval is narrow enough."""
+    if measure.repeats is not None:
+        return fix_rounds(measure.repeats)
+    return aim_at(measure.target_interval)
+
+
 def plan_latency(measure: MeasureSettings, device: str) -> LatencyPlan:
     """Return the plan of a cell on a device."""
     return LatencyPlan(
         window_s=measure.window_s,
         min_iterations=measure.min_iterations,
-        repeats=measure.repeats,
+        rule=plan_rounds(measure),
         min_warmup_s=find_least_warmup_s(device),
         max_warmup_s=measure.max_warmup_s,
     )
@@ -93,8 +102,8 @@ def measure_latency(
     calls = cycle(steps)
     with pause_garbage_collection():
         warmup = warm_up(calls, clock, plan)
-        rounds = _time_rounds(calls, clock, plan, warmup.per_call_s)
-    return _summarise(rounds, warmup, clock.name, threads), number_timings("forward", rounds)
+        rounds, end = _time_rounds(calls, clock, plan, warmup.per_call_s)
+    return _summarise(rounds, end, warmup, clock.name, threads), number_timings("forward", rounds)
 
 
 def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
@@ -118,18 +127,30 @@ def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
 
 def _time_rounds(
     calls: Iterator[Call], clock: Clock, plan: LatencyPlan, per_call_s: float
-) -> list[list[float]]:
-    round_s = plan.window_s / plan.repeats
-    round_iterations = math.ceil(plan.min_iterations / plan.repeats)
-    rounds = []
-    for _ in range(plan.repeats):
+) -> tuple[list[list[float]], WindowEnd]:
+    round_s = plan.window_s / plan.rule.most_rounds
+    round_iterations = math.ceil(plan.min_iterations / plan.rule.most_rounds)
+    rounds: list[list[float]] = []
+
+    def time_round() -> tuple[float]:
+        nonlocal per_call_s
         seconds: list[float] = []
         while (missing_s := round_s - math.fsum(seconds)) > 0 or len(seconds) < round_iterations:
             count = _chunk(missing_s, round_iterations - len(seconds), per_call_s)
             seconds += clock.time_calls(list(islice(calls, count)))
             per_call_s = statistics.median(seconds)
         rounds.append(seconds)
-    return rounds
+        return (per_call_s,)
+
+    def is_at_cap() -> bool:
+        iterations = sum(map(len, rounds))
+        return iterations >= plan.min_iterations and _sum_seconds(rounds) >= plan.window_s
+
+    return rounds, run_rounds(time_round, plan.rule, is_at_cap)
+
+
+def _sum_seconds(rounds: Sequence[Sequence[float]]) -> float:
+    return math.fsum(second for seconds in rounds for second in seconds)
 
 
 def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
@@ -144,13 +165,13 @@ def _chunk(missing_s: float, missing_iterations: int, per_call_s: float) -> int:
 
 
 def _summarise(
-    rounds: list[list[float]], warmup: Warmup, clock: str, threads: int | None
+    rounds: list[list[float]], end: WindowEnd, warmup: Warmup, clock: str, threads: int | None
 ) -> Latency:
     seconds = [value for times in rounds for value in times]
     ordered = sorted(seconds)
     median = statistics.median(ordered)
     medians = [statistics.median(times) for times in rounds]
-    low, high = compute_interval_95(median, medians)
+    low, high = compute_interval_95(median, medians, end.looks)
     return Latency(
         latency_s=median,
         mean_s=statistics.fmean(seconds),
@@ -166,7 +187,8 @@ def _summarise(
         high_s=high,
         warmup_iterations=warmup.iterations,
         steady=warmup.steady,
-        window_s=math.fsum(seconds),
+        window_s=_sum_seconds(rounds),
+        end=end,
         clock=clock,
         threads=threads,
     )

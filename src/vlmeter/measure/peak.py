@@ -12,6 +12,7 @@ import torch
 from vlmeter.measure.clock import Clock
 from vlmeter.measure.latency import LatencyPlan, find_least_warmup_s, measure_latency
 from vlmeter.measure.nvml import is_gpu
+from vlmeter.measure.stopping import fix_rounds
 
 _CPU_SIZE = 1024
 _CUDA_SIZE = 8192
@@ -55,7 +56,7 @@ def measure_peak(
     plan = LatencyPlan(
         window_s=window_s,
         min_iterations=3,
-        repeats=1,
+        rule=fix_rounds(1),
         min_warmup_s=least_s,
         max_warmup_s=least_s + window_s,
     )

@@ -17,6 +17,23 @@ them, since a card at full load works at its limit."""
 
 
 @dataclass(frozen=True)
+class WindowEnd:
+    """What ended a window, and how narrow its interval was then."""
+
+    ended_by: str
+    """`target`: its interval was as narrow as asked for; `cap`: it was not, and the window had
+    lasted as long as it may; `fixed`: the number of its rounds was given."""
+    rounds: int
+    looks: int
+    """How often the interval was to be looked at: its level is 95 % for all looks together."""
+    half_width: float | None
+    """Half the width of the 95 % interval over rounds as a share of their mean; of several figures
+    the widest. None with a single round."""
+    target: float | None
+    """The half-width that was asked for; None where the number of rounds was given."""
+
+
+@dataclass(frozen=True)
 class Latency:
     """The time of one call, which is one forward pass of one full batch."""
 
@@ -42,6 +59,7 @@ class Latency:
     """False when the warm-up ended at its cap, before its times had settled."""
     window_s: float
     """The sum of the timed calls."""
+    end: WindowEnd
     clock: str
     threads: int | None
     """Threads that the framework computes with."""
@@ -63,6 +81,8 @@ class Generation:
     tokens_per_s: float
     """New tokens of the whole batch over `generation_s`."""
     samples_per_s: float
+    end: WindowEnd
+    """Its half-width is that of T(1) or of T(n), whichever is wider."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +148,7 @@ class GpuConditions:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the machine was like during a measurement."""
+    """What the machine was like in the windows of a measurement whose figures count."""
 
     load_start: float
     load_end: float
@@ -143,6 +163,9 @@ class Conditions:
     foreign_cpu_share: float | None
     """Share of the machine's processor time that other processes took."""
     window_s: float
+    """All windows together."""
+    windows_repeated: int
+    """How often a window was measured again because it was disturbed."""
     disturbed: bool
     """Other processes took part of the machine, or a GPU was slowed down to protect it: times and
     energies are not those of the machine by itself."""

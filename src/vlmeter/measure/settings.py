@@ -8,7 +8,7 @@ class EnergySettings:
     """What the user knows better than the machine, and what a valid figure needs."""
 
     window_s: float
-    """Seconds of work in one energy window, all rounds together."""
+    """Seconds of work in one energy window, all rounds together, unless it ends earlier."""
     min_window_s: float
     """Shorter windows give no figure."""
     min_counter_updates: int
@@ -28,11 +28,13 @@ class MeasureSettings:
     """How long and how often a cell's costs are measured."""
 
     window_s: float
-    """Least seconds of timed forward passes."""
+    """Seconds of timed forward passes, unless the window ends earlier."""
     min_iterations: int
-    """Least number of timed forward passes."""
-    repeats: int
-    """Rounds that each window is split into."""
+    """Number of timed forward passes, unless the window ends earlier."""
+    repeats: int | None
+    """Rounds that each window is split into; None where each ends by `target_interval`."""
+    target_interval: float
+    """Half the width of the 95 % interval, as a share of the figure, at which a window ends."""
     max_warmup_s: float
     batches: int
     """Most distinct batches of samples in the timed windows."""

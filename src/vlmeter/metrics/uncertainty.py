@@ -169,7 +169,10 @@ def compute_resampled_difference(
 
 
 def measure_reach(
-    rounds: Sequence[float], repeat: Repeatability | None, confidence: float = CONFIDENCE
+    rounds: Sequence[float],
+    repeat: Repeatability | None,
+    confidence: float = CONFIDENCE,
+    looks: int = 1,
 ) -> float | None:
     """Return how far the mean of rounds may be off, as a natural logarithm.
 
@@ -181,6 +184,8 @@ def measure_reach(
         rounds: positive rounds, at least one.
         repeat: repeatability of such a mean; None if not estimated.
         confidence: share of such intervals that contain the true value.
+        looks: how often the spread of the rounds was looked at to end their window; each look has
+            an equal part of the error (`vlmeter.measure.stopping`).
 
     Returns:
         None for a single round without repeatability, whose error cannot be estimated.
@@ -189,7 +194,8 @@ def measure_reach(
     reaches = []
     if len(rounds) > 1:
         relative_error = _compute_standard_error(tuple(rounds)) / fmean(rounds)
-        reaches.append(compute_t_quantile(tail, len(rounds) - 1) * relative_error)
+        shared_tail = 1 - (1 - tail) / looks
+        reaches.append(compute_t_quantile(shared_tail, len(rounds) - 1) * relative_error)
     if repeat is not None:
         reaches.append(compute_t_quantile(tail, repeat.freedom) * repeat.deviation)
     return max(reaches, default=None)
@@ -200,6 +206,7 @@ def compare_rounds(
     b: Sequence[float],
     *,
     repeats: tuple[Repeatability, Repeatability] | None = None,
+    looks: tuple[int, int] = (1, 1),
     confidence: float = CONFIDENCE,
 ) -> Difference:
     """Return by how much the mean of rounds `a` exceeds that of `b`, with an interval.
@@ -212,6 +219,7 @@ def compare_rounds(
         a: positive rounds of a cell.
         b: positive rounds of another cell.
         repeats: repeatability of measurements like `a` and like `b`; None if not estimated.
+        looks: how often the window of each was looked at, as for `measure_reach`.
         confidence: share of such intervals that contain the true difference.
 
     Raises:
@@ -221,7 +229,8 @@ def compare_rounds(
         raise ValueError("no round was measured")
     estimate, base = fmean(a) - fmean(b), fmean(b)
     of_a, of_b = repeats or (None, None)
-    reach_a, reach_b = measure_reach(a, of_a, confidence), measure_reach(b, of_b, confidence)
+    reach_a = measure_reach(a, of_a, confidence, looks[0])
+    reach_b = measure_reach(b, of_b, confidence, looks[1])
     if reach_a is None or reach_b is None:
         return Difference(estimate, None, None)
     log_ratio, reach = math.log(fmean(a) / base), math.hypot(reach_a, reach_b)

@@ -21,7 +21,8 @@ class Definition(NamedTuple):
 
 
 def list_definitions(
-    rounds: int,
+    rounds: int | None,
+    target: float | None,
     window_s: float,
     qualities: Sequence[tuple[str, str]],
     prompts: Sequence[tuple[str, str]],
@@ -33,15 +34,21 @@ def list_definitions(
     """Yield the definitions that a study needs, each once.
 
     Args:
-        rounds: Rounds of a measured window.
-        window_s: Least seconds of timed forward passes.
+        rounds: Rounds of a measured window; None where each ends by its interval ...
+        target: ... of this half-width, as a share of the figure.
+        window_s: Seconds of timed forward passes, where the interval does not end them earlier.
         qualities: Data set, and the definitions of its metrics.
         prompts: Data set with prompt name, and the template.
         decodings: Data set, and how its answers are decoded.
         overhead: Largest share of time that the timing of layers added; None where none is known.
         has_layers: Whether the study profiles layers.
     """
-    yield Definition("latency", _define("latency", repeats=rounds, window=window_s))
+    interval = (
+        _define("fixed_window", repeats=rounds, window=window_s)
+        if rounds is not None or target is None
+        else _define("target_window", target=format_percent(target), window=window_s)
+    )
+    yield Definition("latency", f"{_define('latency')} {interval}")
     for name in (*_PLAIN, "identical"):
         yield Definition(name, _define(name))
     for dataset, words in qualities:

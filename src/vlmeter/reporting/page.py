@@ -183,6 +183,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         definitions=tuple(
             list_definitions(
                 rounds=outline.measure["repeats"],
+                target=outline.measure.get("target_interval"),
                 window_s=outline.measure["window_s"],
                 qualities=_list_distinct(rows, labels, lambda row: row.quality_definition),
                 prompts=list_prompts((_get_label(labels, row), row) for row in rows),

@@ -50,9 +50,15 @@ class _CellOnDevice:
 
 
 @dataclass(frozen=True)
+class _End:
+    looks: int = 1
+
+
+@dataclass(frozen=True)
 class _Rounds:
     latency_s: float | None = None
     rounds_s: tuple[float | None, ...] = ()
+    end: _End | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,12 @@ class TimedCell:
         """The latency of each round."""
         rounds = self.latency_detail.rounds_s if self.latency_detail else ()
         return [seconds for seconds in rounds if seconds is not None]
+
+    @property
+    def looks(self) -> int:
+        """How often the interval over the rounds was to be looked at."""
+        end = self.latency_detail.end if self.latency_detail else None
+        return 1 if end is None else end.looks
 
 
 def read_timed_cell(path: Path) -> TimedCell:
@@ -108,6 +120,7 @@ def list_remarks(
         *_describe_doubts(rows),
         *_describe_substitutions(rows),
         *_describe_power_cap(rows),
+        *_describe_missed_targets(rows),
         *([drift] if drift else []),
         *_describe_repeats(repeats),
     ]
@@ -141,6 +154,7 @@ def describe_drift(
         control.rounds_s,
         base.rounds_s,
         repeats=(repeatability, repeatability) if repeatability else None,
+        looks=(control.looks, base.looks),
     )
     times = say(
         "drift.times",
@@ -230,6 +244,27 @@ def _describe_doubts(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
         if count:
             yield Remark(say(key, count=count, cells=len(measured)), warning=True, anchor=anchor)
             anchor = ""
+
+
+def _describe_missed_targets(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
+    """Say how many cells ran out of time before their intervals were narrow: those say so too."""
+    missed = [row for row in rows if row.target_missed]
+    if missed:
+        widths = [
+            width
+            for row in missed
+            for width, ended_by in (
+                (row.latency_half_width, row.latency_ended_by),
+                (row.energy_half_width, row.energy_ended_by),
+                (row.generation_half_width, row.generation_ended_by),
+                (row.energy_per_token_half_width, row.energy_per_token_ended_by),
+            )
+            if width is not None and ended_by == "cap"
+        ]
+        measured = sum(row.status == Status.OK for row in rows)
+        widest = format_percent(max(widths))
+        text = say("doubt.wide", count=len(missed), cells=measured, widest=widest)
+        yield Remark(text, warning=False, anchor="wide")
 
 
 def was_slowed(row: SummaryRow) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vlmeter.axes import AXES
 from vlmeter.metrics.uncertainty import (
@@ -107,6 +107,11 @@ def get_rounds(row: SummaryRow, cost: Cost) -> list[float] | None:
     return rounds if is_sound else None
 
 
+def get_looks(row: SummaryRow, cost: Cost) -> int:
+    """Return how often the window of a cost was to be looked at; once in a study that is older."""
+    return (row.latency_looks if cost == "latency" else row.energy_looks) or 1
+
+
 def list_repeated(row: SummaryRow, cost: Repeated) -> list[float] | None:
     """Return the rounds of a cost; of a generation its single time per sample."""
     if cost != "generation":
@@ -135,7 +140,8 @@ def compute_cost_difference(
         study.find(cost, cell.device) for study, cell in zip(repeats, (row, base), strict=True)
     )
     both = (deviation, base_deviation) if deviation and base_deviation else None
-    return compare_rounds(*rounds, repeats=both)
+    looks = get_looks(row, cost), get_looks(base, cost)
+    return compare_rounds(*rounds, repeats=both, looks=looks)
 
 
 def group_same_computations(rows: Iterable[SummaryRow]) -> list[list[SummaryRow]]:
@@ -165,22 +171,36 @@ def describe_repeats(rows: Iterable[SummaryRow]) -> Repeats:
     )
 
 
+class _Repeated(NamedTuple):
+    rounds: list[float]
+    looks: int
+
+
 def _describe_cost(
     groups: Sequence[Sequence[SummaryRow]], cost: Repeated
 ) -> dict[str, DeviceRepeats]:
-    by_device: dict[str, list[list[list[float]]]] = {}
+    by_device: dict[str, list[list[_Repeated]]] = {}
     for group in groups:
-        repeated = [rounds for row in group if (rounds := list_repeated(row, cost))]
+        repeated = [
+            _Repeated(rounds, 1 if cost == "generation" else get_looks(row, cost))
+            for row in group
+            if (rounds := list_repeated(row, cost))
+        ]
         if len(repeated) > 1:
             by_device.setdefault(group[0].device, []).append(repeated)
     return {device: _describe_device(repeated) for device, repeated in by_device.items()}
 
 
-def _describe_device(groups: Sequence[Sequence[Sequence[float]]]) -> DeviceRepeats:
-    pooled = pool_repeatability([[fmean(rounds) for rounds in group] for group in groups])
+def _describe_device(groups: Sequence[Sequence[_Repeated]]) -> DeviceRepeats:
+    pooled = pool_repeatability([[fmean(each.rounds) for each in group] for group in groups])
     assert pooled is not None, "only computations that were repeated are described"
     pairs = [pair for group in groups for pair in combinations(group, 2)]
-    differ = sum(compare_rounds(*pair, repeats=(pooled, pooled)).significant for pair in pairs)
+    differ = sum(
+        compare_rounds(
+            a.rounds, b.rounds, repeats=(pooled, pooled), looks=(a.looks, b.looks)
+        ).significant
+        for a, b in pairs
+    )
     return DeviceRepeats(
         deviation=pooled.deviation,
         freedom=pooled.freedom,

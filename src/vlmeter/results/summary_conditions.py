@@ -9,6 +9,7 @@ from vlmeter.results.summary_values import (
     choose_peak_memory,
     count_connector_bytes,
     describe_kernels,
+    describe_missed_target,
     describe_quantization,
     find_highest,
     find_lowest,
@@ -287,6 +288,16 @@ class ConditionColumns(MachineColumns):
     )
     disturbance: str | None = _conditions.column(
         "", "What was seen.", lambda conditions: conditions.disturbance
+    )
+    windows_repeated: int | None = _conditions.column(
+        "",
+        "How often a window was measured again because it was disturbed.",
+        lambda conditions: conditions.windows_repeated,
+    )
+    target_missed: str | None = record_column(
+        "",
+        "Costs whose interval stayed wider than `measure.target_interval`, with the half-width.",
+        describe_missed_target,
     )
     conditions_reason: str | None = _no_conditions.column(
         "",

@@ -19,11 +19,18 @@ _latency = cost_block(lambda figures: figures.latency_detail)
 _generation = cost_block(lambda figures: keep(figures.generation, Generation))
 _no_generation = cost_block(lambda figures: keep(figures.generation, MissingGeneration))
 _energy = cost_block(lambda figures: figures.energy_detail)
+_token_energy = cost_block(lambda figures: figures.energy_detail.token_end)
 _flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 _counted = cost_block(lambda figures: keep(figures.flops_detail, FlopsDetail))
 
 _KIND = "How known: measured, modelled or constant."
 _METHOD = "By what it was read or modelled."
+_HALF_WIDTH = "Half the width of the 95 % interval over rounds, as a share of their mean."
+_ENDED_BY = (
+    "What ended the window: `target`, its interval was narrow enough; `cap`, its time was up; "
+    "`fixed`, `measure.repeats`."
+)
+_LOOKS = "How often the interval was to be looked at; it is a 95 % interval for all looks together."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +69,11 @@ class LatencyColumns(InputColumns):
         "Median of each round, as a JSON list.",
         lambda latency: format_json(latency.rounds_s),
     )
+    latency_half_width: float | None = _latency.column(
+        "", _HALF_WIDTH, lambda it: it.end.half_width
+    )
+    latency_ended_by: str | None = _latency.column("", _ENDED_BY, lambda it: it.end.ended_by)
+    latency_looks: int | None = _latency.column("", _LOOKS, lambda it: it.end.looks)
     latency_iterations: int | None = _latency.column(
         "", "Timed passes.", lambda latency: latency.iterations
     )
@@ -99,6 +111,15 @@ class LatencyColumns(InputColumns):
     samples_per_s: float | None = _generation.column(
         "samples/s", "Generation: throughput.", lambda generation: generation.samples_per_s
     )
+    generation_rounds: int | None = _generation.column(
+        "", "Timed pairs of generations, of one token and of all.", lambda it: it.end.rounds
+    )
+    generation_half_width: float | None = _generation.column(
+        "",
+        "As `latency_half_width`, of the first token or of the whole, whichever is wider.",
+        lambda generation: generation.end.half_width,
+    )
+    generation_ended_by: str | None = _generation.column("", _ENDED_BY, lambda it: it.end.ended_by)
     generation_reason: str | None = _no_generation.column(
         "", "Why the generation was not timed.", lambda missing: missing.generation_reason
     )
@@ -120,11 +141,25 @@ class EnergyColumns(LatencyColumns):
     energy_rounds_j: str | None = _energy.column(
         "J", "Of each round, as a JSON list.", lambda energy: format_json(energy.rounds_j)
     )
+    energy_half_width: float | None = _energy.column(
+        "", _HALF_WIDTH, lambda energy: energy.end.half_width
+    )
+    energy_ended_by: str | None = _energy.column("", _ENDED_BY, lambda it: it.end.ended_by)
+    energy_looks: int | None = _energy.column("", _LOOKS, lambda it: it.end.looks)
     energy_reason: str | None = _energy.column(
         "", "Why energy was not measured.", lambda energy: energy.energy_reason
     )
     energy_per_token_j: float | None = _energy.column(
         "J", "Energy per generated token.", lambda energy: energy.energy_per_token_j
+    )
+    energy_per_token_rounds: int | None = _token_energy.column(
+        "", "Rounds of the window of generations.", lambda end: end.rounds
+    )
+    energy_per_token_half_width: float | None = _token_energy.column(
+        "", _HALF_WIDTH, lambda end: end.half_width
+    )
+    energy_per_token_ended_by: str | None = _token_energy.column(
+        "", _ENDED_BY, lambda end: end.ended_by
     )
     energy_net_reason: str | None = _energy.column(
         "", "Why there is no net energy.", lambda energy: energy.energy_net_reason

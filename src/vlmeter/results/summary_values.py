@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from vlmeter.cell.measurement import DecodingBlock, ModelBlock, Provenance
+from vlmeter.errors import Sentence
 from vlmeter.measure.energy.result import Component, Energy
-from vlmeter.measure.result import Conditions, CudaSettings, GpuConditions, Memory, TorchSettings
+from vlmeter.measure.result import (
+    Conditions,
+    CudaSettings,
+    Generation,
+    GpuConditions,
+    Memory,
+    TorchSettings,
+)
 from vlmeter.metrics.figure import Figure
 from vlmeter.results.record import Quality, Record
 
@@ -62,6 +70,25 @@ def describe_bad_samples(quality: Quality) -> str | None:
     """Return the first reason for each sample that was not scored, by its id."""
     reasons = {sample.id: sample.reason for sample in reversed(quality.bad_samples)}
     return format_pairs(dict(reversed(reasons.items())))
+
+
+def describe_missed_target(record: Record) -> str | None:
+    """Return the costs whose windows ended with a wider interval than was asked for, in words."""
+    if record.figures is None:
+        return None
+    figures, generation = record.figures, record.figures.generation
+    ends = {
+        "latency": figures.latency_detail.end,
+        "energy": figures.energy_detail.end,
+        "generation": generation.end if isinstance(generation, Generation) else None,
+        "energy per token": figures.energy_detail.token_end,
+    }
+    missed = {
+        cost: Sentence(f"± {end.half_width:.2g} instead of ± {end.target:g}")
+        for cost, end in ends.items()
+        if end is not None and end.ended_by == "cap" and end.half_width is not None
+    }
+    return format_pairs(missed)
 
 
 def compute_device_energy(energy: Energy, device: DeviceKind) -> float | None:

@@ -34,6 +34,7 @@ def build_measure_settings(block: MeasureConfig) -> MeasureSettings:
         window_s=block.window_s,
         min_iterations=block.min_iterations,
         repeats=block.repeats,
+        target_interval=block.target_interval,
         max_warmup_s=block.max_warmup_s,
         batches=block.batches,
         new_tokens=block.new_tokens,

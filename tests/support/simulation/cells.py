@@ -37,6 +37,7 @@ MEASURE = MeasureSettings(
     window_s=6.0,
     min_iterations=30,
     repeats=5,
+    target_interval=0.02,
     max_warmup_s=5.0,
     batches=2,
     new_tokens=NEW_TOKENS,

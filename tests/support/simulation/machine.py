@@ -56,6 +56,8 @@ class Settings:
     others: tuple[int, int] | None = None
     """Ids of other processes on the cell's cards while no pass is timed: of one that leaves before
     the first such pass, and of one that comes after it."""
+    is_passed_by: bool = False
+    """Whether another process is on the cell's cards until the first timed passes are over."""
 
 
 class SimulatedMachine:
@@ -80,6 +82,8 @@ class SimulatedMachine:
         self.model: CostedModel | None = None
 
     def _list_others(self) -> list[tuple[int, Callable[[], bool]]]:
+        if self.settings.is_passed_by:
+            return [(4444, lambda: not self._has_timed)]
         if self.settings.others is None:
             return []
         first, last = self.settings.others

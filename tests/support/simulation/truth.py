@@ -17,6 +17,9 @@ from simulation.reference import ROWS, Reference
 
 T_4 = 2.7764451
 """Student's t for a 95 % interval over five rounds."""
+LOOKS_T = {3: 7.648812, 5: 3.960827, 10: 2.933324}
+"""Student's t for the interval of a window that is looked at after so many rounds: of the 5 % of
+error each of three looks has a third."""
 SHARE = 0.004
 """What an energy over a window may be off: the docs give 10 ms of a round, and there are five."""
 
@@ -40,25 +43,53 @@ class Windows:
 
 
 def part_passes(cell: SimulatedCell) -> Windows:
-    """Part the passes of a cell by the plan of its job."""
+    """Part the passes of a cell by the plan of its job; of a window the run that counts."""
     # The first of its kind is the one whose kernels are looked at.
     forwards = [it for it in cell.list_passes("forward") if it.rows == ROWS][1:]
     if cell.job.cell.optimization.compile is not None:
         forwards = forwards[1:]
-    warmup = count_warmup(forwards, 1.0 if cell.job.cell.gpus else 0.0)
+    least_s = 1.0 if cell.job.cell.gpus else 0.0
+    for _ in range(cell.machine.settings.is_passed_by):
+        # Of the run that was disturbed nothing is left.
+        skipped = count_warmup(forwards, least_s)
+        forwards = forwards[skipped + sum(count_iterations(cell, forwards[skipped:])) :]
+    warmup = count_warmup(forwards, least_s)
     iterations = count_iterations(cell, forwards[warmup:])
-    pairs = 1 + MEASURE.repeats
-    whole = cell.list_passes("generate", NEW_TOKENS)
+    first, whole = (cell.list_passes("generate", tokens) for tokens in (1, NEW_TOKENS))
+    pairs = zip(first[1:], whole[1:], strict=False)
+    rounds = count_rounds(
+        cell, [(a.seconds, b.seconds) for a, b in pairs], cell.job.measure.window_s
+    )
     begun_s = whole[0].begun_s
     forwards = [it for it in forwards if it.begun_s < begun_s]
     return Windows(
         forwards[:warmup],
         forwards[warmup : warmup + sum(iterations)],
         forwards[warmup + sum(iterations) :],
-        cell.list_passes("generate", 1)[1:],
-        whole[1:pairs],
-        whole[pairs:],
+        first[1 : 1 + rounds],
+        whole[1 : 1 + rounds],
+        whole[1 + rounds :],
     )
+
+
+def measure_width(rounds: Sequence[float], cell: SimulatedCell) -> float:
+    """Return the half-width of the interval over rounds, as a share of their mean."""
+    t = T_4 if cell.job.measure.repeats else LOOKS_T[len(rounds)]
+    return float(t * np.std(rounds, ddof=1) / np.sqrt(len(rounds)) / np.mean(rounds))
+
+
+def count_rounds(
+    cell: SimulatedCell, rounds: Sequence[Sequence[float]], cap_s: float = np.inf
+) -> int:
+    """Return after how many rounds a window ends, by the figures of each."""
+    if cell.job.measure.repeats:
+        return cell.job.measure.repeats
+    for count in LOOKS_T:
+        figures = list(zip(*rounds[:count], strict=True))
+        assert np.sum(figures) < cap_s, "no window here is ended by its time"
+        if max(measure_width(it, cell) for it in figures) <= cell.job.measure.target_interval:
+            return count
+    return max(LOOKS_T)
 
 
 def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
@@ -75,16 +106,17 @@ def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
 
 def count_iterations(cell: SimulatedCell, passes: Sequence[Pass]) -> list[int]:
     """Return the passes of each round: so many and no fewer seconds than the plan says."""
-    plan, counts, index = cell.job.measure, [], 0
-    for _ in range(plan.repeats):
-        begun, seconds = index, 0.0
-        while (
-            seconds < plan.window_s / plan.repeats
-            or index - begun < plan.min_iterations / plan.repeats
-        ):
-            seconds += passes[index].seconds
+    plan, counts, index, medians = cell.job.measure, [], 0, []
+    most = plan.repeats or max(LOOKS_T)
+    for _ in range(most):
+        begun, seconds = index, []
+        while sum(seconds) < plan.window_s / most or index - begun < plan.min_iterations / most:
+            seconds.append(passes[index].seconds)
             index += 1
         counts.append(index - begun)
+        medians.append((float(np.median(seconds)),))
+        if len(counts) in LOOKS_T and len(counts) == count_rounds(cell, medians):
+            break
     return counts
 
 
@@ -105,7 +137,8 @@ def _list_latencies(cell: SimulatedCell, windows: Windows, reference: Reference)
     seconds = np.array([it.seconds for it in windows.latency])
     lengths = count_iterations(cell, windows.latency)
     rounds = [float(np.median(each)) for each in np.split(seconds, np.cumsum(lengths)[:-1])]
-    half = T_4 * np.std(rounds, ddof=1) / np.sqrt(len(rounds))
+    width = measure_width(rounds, cell)
+    half = width * np.mean(rounds)
     median = np.median(seconds)
     turns = [it.batch for it in (*windows.warmup, *windows.latency)]
     assert len(set(turns[:2])) == 2, "the batches are distinct"
@@ -128,6 +161,8 @@ def _list_latencies(cell: SimulatedCell, windows: Windows, reference: Reference)
         "latency_low_s": about(median - half, rel=5e-4),
         "latency_high_s": about(median + half, rel=5e-4),
         "latency_rounds_s": AsJson(about(rounds, **near)),
+        "latency_half_width": about(width, rel=0.01),
+        **_list_end(cell, "latency", width, with_looks=True),
         "latency_iterations": len(seconds),
         "latency_warmup_iterations": len(windows.warmup),
         "latency_steady": True,
@@ -135,6 +170,19 @@ def _list_latencies(cell: SimulatedCell, windows: Windows, reference: Reference)
         "latency_clock": "cuda_events" if cell.job.cell.gpus else "perf_counter_ns",
         "threads": 1,
     }
+
+
+def _list_end(
+    cell: SimulatedCell, cost: str, width: float, *, with_looks: bool = False
+) -> dict[str, Any]:
+    """Return what says how a window ended."""
+    target = cell.job.measure.target_interval
+    if cell.job.measure.repeats:
+        ended_by, looks = "fixed", 1
+    else:
+        ended_by, looks = "target" if width <= target else "cap", len(LOOKS_T)
+    of_looks = {f"{cost}_looks": looks} if with_looks else {}
+    return {f"{cost}_ended_by": ended_by, **of_looks}
 
 
 @dataclass(frozen=True)
@@ -145,6 +193,19 @@ class Begins:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and other.startswith(self.words)
+
+    __hash__ = None
+
+
+@dataclass(frozen=True)
+class Within:
+    """A number between two."""
+
+    low: float
+    high: float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int | float) and self.low < other + 1e-9 <= self.high + 1e-9
 
     __hash__ = None
 
@@ -171,9 +232,15 @@ def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference
         # On two cards some transfers are on top.
         longest_s = stated_s * (1 + NOISE) + 0.004
         assert all(stated_s < it.seconds + 1e-9 < longest_s for it in passes), (stated_s, passes)
-        assert len(passes) == MEASURE.repeats, passes
+    widths = [
+        measure_width([it.seconds for it in passes], cell)
+        for passes in (windows.first, windows.whole)
+    ]
     near = {"rel": 1e-3}
     return {
+        "generation_rounds": len(windows.whole),
+        "generation_half_width": about(max(widths), rel=0.02),
+        **_list_end(cell, "generation", max(widths)),
         "new_tokens": NEW_TOKENS,
         "time_to_first_token_s": about(first, **near),
         "time_per_output_token_s": about((whole - first) / (NEW_TOKENS - 1), rel=4e-3),
@@ -212,13 +279,15 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     cards = [cell.machine.cards[index] for index in settings.shown]
     idle = host.REST_W * cpu_seen + power_w["ram"] + sum(card.rest_w for card in cards)
     rounds = json.loads(row.energy_rounds_j)
-    half = T_4 * np.std(rounds, ddof=1) / np.sqrt(MEASURE.repeats)
-    assert len(rounds) == MEASURE.repeats
+    assert len(rounds) == count_rounds(cell, [(joules,) for joules in rounds])
+    width = measure_width(rounds, cell)
+    half = width * np.mean(rounds)
     # The passes of a round are few, and their noise is in its energy.
-    true_rounds = about([energy] * MEASURE.repeats, rel=0.03)
+    true_rounds = about([energy] * len(rounds), rel=0.03)
     assert rounds == true_rounds
     generations_s = [it.seconds for it in windows.generation_energy]
-    assert sum(generations_s) >= MEASURE.energy.window_s
+    least_s = MEASURE.energy.window_s * (1.0 if cell.job.measure.repeats else 0.3)
+    assert sum(generations_s) >= least_s
     whole_s = np.mean(generations_s)
     token_w = power_w["ram"] + sum(
         _measure_power(cell, windows.generation_energy, device)
@@ -244,6 +313,7 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         }.items()
     }
     batches = row.energy_batches
+    planned_s = MEASURE.energy.window_s * len(rounds) / (cell.job.measure.repeats or max(LOOKS_T))
     return {
         **by_device,
         "energy": about(energy, rel=SHARE + 0.002),
@@ -251,6 +321,12 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         "energy_low_j": about(row.energy - half),
         "energy_high_j": about(row.energy + half),
         "energy_rounds_j": AsJson(true_rounds),
+        "energy_half_width": about(width, rel=1e-4),
+        **_list_end(cell, "energy", width, with_looks=True),
+        # Of a generation's energy a record has the sum, and how sharp it is.
+        "energy_per_token_rounds": cell.job.measure.repeats or Within(3, max(LOOKS_T)),
+        "energy_per_token_half_width": Within(0.0, cell.job.measure.target_interval),
+        **_list_end(cell, "energy_per_token", 0.0),
         "energy_per_token_j": about(token_w * whole_s / (ROWS * NEW_TOKENS), rel=SHARE + 0.004),
         "energy_reason": None,
         "energy_net_reason": None,
@@ -258,7 +334,7 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         "power_w": about(power, rel=SHARE),
         # Whole passes one after another, with nothing between.
         "energy_window_s": about(batches * pass_s, rel=0.004),
-        "energy_batches": about(MEASURE.energy.window_s / pass_s, abs=MEASURE.repeats),
+        "energy_batches": about(planned_s / pass_s, abs=len(rounds)),
         "energy_samples": batches * ROWS,
         "idle_w": about(idle, rel=0.002),
         "co2e_g": about(row.energy / 3.6e6 * GRID_KG_PER_KWH * 1e3),
@@ -321,8 +397,11 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
 
 
 def _list_conditions(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
-    machine = cell.machine
+    machine, settings = cell.machine, cell.machine.settings
     start_s = machine.host.resets_s[1]
+    if settings.is_passed_by:
+        # A window begins with a collection of what was left before.
+        start_s = windows.warmup[0].begun_s - host.GC_S
     end_s = windows.generation_energy[-1].ended_s
     cards = [machine.cards[index] for index in machine.settings.shown]
     ends = {"start": start_s, "end": end_s}
@@ -344,6 +423,8 @@ def _list_conditions(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         "gpu_temperature_c": 68 + max(indices) if cards else None,
         "gpu_power_limit_w": 450 + min(indices) if cards else None,
         "gpu_throttle_reasons": "sw_power_cap" if cards else None,
+        "windows_repeated": int(machine.settings.is_passed_by),
+        "target_missed": None,
         "foreign_cpu_share": about(machine.settings.foreign_share, rel=0.01),
         "disturbed": False,
         "disturbance": None,

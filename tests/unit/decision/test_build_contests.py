@@ -134,6 +134,13 @@ def test_a_cost_reaches_as_far_as_its_rounds_or_as_repeated_processes_do():
     assert between.reach == pytest.approx(2.3060041 * 0.2)
 
 
+def test_a_cost_whose_window_was_looked_at_more_often_reaches_farther():
+    it = get_candidate(build(make_cell("base", latency_looks=3)), "base")
+    # The printed quantile of Student's t for 2 degrees of freedom and 1 - 0.025 / 3.
+    assert it.latency.reach == pytest.approx(7.6488 * 0.1 / math.sqrt(3), rel=1e-4)
+    assert it.sample_time.reach == it.latency.reach
+
+
 def test_a_computation_that_was_measured_more_often_reaches_less_far():
     same = {"shape_digest": "a", "content_digest": "b"}
     rows = [make_cell(name, image_size=size, **same) for name, size in (("base", 224), ("b", 448))]

@@ -96,7 +96,7 @@ def test_a_gpu_that_does_not_list_processes_is_not_called_disturbed():
 def test_the_foreign_share_stays_within_its_bounds(busy_s, own_s, total_s, share):
     start = CpuSeconds(50.0, 500.0, 5.0)
     end = CpuSeconds(50.0 + busy_s, 500.0 + total_s, 5.0 + own_s)
-    assert compute_foreign_share(start, end) == share
+    assert compute_foreign_share([(start, end)]) == share
 
 
 def test_stopping_what_was_not_started_is_refused():

@@ -1,7 +1,10 @@
+from itertools import cycle
+
 import pytest
 from simulation.clock import HostClock, SimulatedTime
 
 from vlmeter.measure.generation import measure_generation
+from vlmeter.measure.stopping import aim_at, fix_rounds
 
 
 def generation(first_s, further_s, new_tokens=5, repeats=3):
@@ -13,7 +16,7 @@ def generation(first_s, further_s, new_tokens=5, repeats=3):
         time.spend(first_s + further_s * (count - 1))
 
     figures, timings = measure_generation(
-        generate, HostClock(time), new_tokens=new_tokens, batch_size=4, repeats=repeats
+        generate, HostClock(time), new_tokens=new_tokens, batch_size=4, rule=fix_rounds(repeats)
     )
     return figures, asked, timings
 
@@ -44,6 +47,22 @@ def test_the_two_lengths_alternate_after_a_pair_that_is_thrown_away():
         ("generate_all", 1, 1),
         ("generate_all", 2, 2),
     ]
+
+
+def test_pairs_are_enough_when_both_intervals_are_narrow_or_their_time_is_up():
+    time = SimulatedTime()
+    for factors, ended_by, rounds in (([1.0], "target", 3), ([1.0, 1.5], "cap", 5)):
+        turns = cycle(factors)
+
+        def generate(count, turns=turns):
+            # The first token alone varies, from pair to pair.
+            time.spend(next(turns) if count == 1 else 2.0)
+
+        figures, timings = measure_generation(
+            generate, HostClock(time), 5, 4, aim_at(0.02), window_s=14.0
+        )
+        assert (figures.end.ended_by, figures.end.rounds) == (ended_by, rounds)
+        assert len(timings) == 2 * rounds
 
 
 @pytest.mark.parametrize("further_s", [0.0, -0.01])

@@ -18,6 +18,7 @@ from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.gpu_conditions import _REASONS
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.measure.result import SLOWDOWNS
+from vlmeter.measure.stopping import fix_rounds
 
 POWER_CAP, IDLE = 0x04, 0x01
 
@@ -151,7 +152,7 @@ def test_an_energy_window_samples_four_times_a_second_while_the_device_works():
         clock,
         window_s=3.0,
         samples_per_batch=1,
-        repeats=3,
+        rule=fix_rounds(3),
         watch=lambda: works.append(card.is_busy),
     )
     assert 12 <= len(works) <= 15

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, measure_latency, warm_up
+from vlmeter.measure.stopping import fix_rounds
 
 GROUP = LatencyPlan.warmup_group
 STUDENTS_T = {2: 12.706205, 3: 4.302653, 4: 3.182446, 5: 2.776445}
@@ -65,7 +66,9 @@ def test_the_first_call_is_in_no_group():
 @settings(max_examples=30)
 def test_the_figure_is_the_median_and_its_interval_is_student_s_over_the_rounds(rounds_s):
     """Whatever the spread: neither the least nor the mean, and as wide as few rounds ask."""
-    plan = LatencyPlan(window_s=1e-6, min_iterations=3 * len(rounds_s), repeats=len(rounds_s))
+    plan = LatencyPlan(
+        window_s=1e-6, min_iterations=3 * len(rounds_s), rule=fix_rounds(len(rounds_s))
+    )
     clock = ListedClock(1.0, 1.0)
     clock._times = chain([1.0] * (1 + 2 * GROUP), *rounds_s)
     latency, timings = measure_latency([lambda: None], clock, plan)
@@ -94,10 +97,10 @@ def test_the_garbage_collector_is_off_in_every_timed_call_and_then_as_before(ena
     before = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
     try:
-        plan = LatencyPlan(window_s=1e-4, min_iterations=3, repeats=3, max_warmup_s=1e-4)
+        plan = LatencyPlan(window_s=1e-4, min_iterations=3, rule=fix_rounds(3), max_warmup_s=1e-4)
         measure_latency([call], CpuClock(), plan)
         timed = len(states)
-        measure_generation(call, CpuClock(), new_tokens=4, batch_size=2, repeats=3)
+        measure_generation(call, CpuClock(), new_tokens=4, batch_size=2, rule=fix_rounds(3))
         after = gc.isenabled()
     finally:
         (gc.enable if before else gc.disable)()

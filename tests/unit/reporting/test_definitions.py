@@ -8,6 +8,7 @@ from vlmeter.reporting.definitions import Definition, list_definitions
 def make(**changes: Any) -> list[Definition]:
     study = {
         "rounds": 3,
+        "target": 0.02,
         "window_s": 0.5,
         "qualities": (("COCO", "CIDEr"),),
         "prompts": (("COCO, bare", "<b>*{question}*</b>"),),
@@ -30,6 +31,12 @@ def test_values_of_the_study_are_no_markup():
     latency = next(it.words for it in make() if it.name == "latency")
     assert "over 3 rounds" in latency
     assert "at least 0.5 s" in latency
+
+
+def test_what_ends_a_window_is_said_where_no_number_of_rounds_does():
+    latency = next(it.words for it in make(rounds=None) if it.name == "latency")
+    assert "within ± 2.0 % of the figure" in latency
+    assert "0.5 s" in latency
 
 
 def test_layers_are_defined_where_a_study_profiles_them():

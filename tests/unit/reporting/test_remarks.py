@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from figures_factory import make_gpu_conditions
 from machines import MACHINE
+from row_factory import make_row
 from study_factory import AXES, MadeStudy, cell_id
 from study_steps import aggregate_study, render_all
 
@@ -119,6 +120,39 @@ def test_more_false_differences_than_chance_gives_are_a_warning(wrong, warning):
 def test_where_nothing_was_repeated_that_is_said():
     (remark,) = list_remarks([], MACHINE, NO_REPEATS, None, None)
     assert remark.text.startswith("No computation was measured in two processes")
+
+
+def test_intervals_that_stayed_wide_are_counted_with_the_widest():
+    ends = {"latency_ended_by": "cap", "energy_ended_by": "target", "energy_half_width": 0.9}
+    wide = {"target_missed": "latency: ± 0.07 instead of ± 0.02", **ends}
+    rows = [
+        make_row(cell="a", latency_half_width=0.07, **wide),
+        make_row(cell="b", latency_half_width=0.03, **wide),
+        make_row(cell="c", latency_half_width=0.01, latency_ended_by="target"),
+    ]
+    remarks = list_remarks(rows, MACHINE, NO_REPEATS, None, None)
+    texts = [(remark.text, remark.warning) for remark in remarks]
+    assert (
+        "2 of 3 measurements ran out of time before their intervals were as narrow as asked for; "
+        "the widest is ± 7.0 %. The column `target_missed` says which.",
+        False,
+    ) in texts
+    sharp = list_remarks(rows[2:], MACHINE, NO_REPEATS, None, None)
+    assert "narrow" not in " ".join(remark.text for remark in sharp)
+
+
+def test_drift_is_judged_by_an_interval_of_all_looks():
+    first, second = [1.0, 1.001, 0.999], [1.006, 1.007, 1.005]
+    texts = []
+    for looks in (1, 3):
+        base, control = (
+            make_ended(
+                "ok", None, {"latency_s": rounds[0], "rounds_s": rounds, "end": {"looks": looks}}
+            )
+            for rounds in (first, second)
+        )
+        texts.append(describe_drift(control, base, NO_REPEATS).warning)
+    assert texts == [True, False]
 
 
 @pytest.mark.parametrize("which", ["first", "second"])

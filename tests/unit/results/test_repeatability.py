@@ -49,6 +49,21 @@ def test_cells_that_compute_something_else_show_nothing(difference):
     assert describe_repeats(rows).latency == {}
 
 
+def test_an_interval_that_was_looked_at_more_often_is_wider():
+    rounds = ([1.006, 1.007, 1.005], [1.0, 1.001, 0.999])
+    significant = [
+        compute_cost_difference(
+            measure("a", *rounds[0], latency_looks=looks),
+            measure("b", *rounds[1], latency_looks=looks),
+            "latency",
+            repeats=(Repeats(), Repeats()),
+            rounds=rounds,
+        ).significant
+        for looks in (None, 1, 3)
+    ]
+    assert significant == [True, True, False], "a study that is older looked once"
+
+
 def test_a_cell_that_is_listed_twice_is_no_group():
     assert group_same_computations([measure("a", 1.0), measure("a", 1.0)]) == []
 

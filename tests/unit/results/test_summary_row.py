@@ -20,6 +20,7 @@ from vlmeter.measure.result import (
     MissingConditions,
     MissingGeneration,
     MissingMemory,
+    WindowEnd,
 )
 from vlmeter.models.result import CompileResult, Quantization, StageWeights
 from vlmeter.results.record import Record
@@ -103,6 +104,8 @@ def make_full_record() -> Record:
             energy_detail=replace(
                 figures.energy_detail,
                 **reasons,
+                end=WindowEnd("cap", 10, 3, 0.05, 0.02),
+                token_end=WindowEnd("target", 5, 3, 0.01, 0.02),
                 energy_per_token_j=1.0,
                 energy_per_token_reason="a reason",
                 power_w=1.0,
@@ -170,6 +173,44 @@ def test_no_column_of_a_full_record_is_empty():
     row = build_summary_row(make_full_record())
     empty = {column.name for column in SUMMARY_COLUMNS if getattr(row, column.name) is None}
     assert empty == NOT_READ
+
+
+def test_each_window_s_end_is_in_its_own_columns_and_those_that_stayed_wide_in_words():
+    full = make_full_record()
+    figures = replace(
+        full.figures,
+        latency_detail=replace(
+            full.figures.latency_detail, end=WindowEnd("target", 3, 3, 0.01, 0.02)
+        ),
+        energy_detail=replace(
+            full.figures.energy_detail,
+            end=WindowEnd("cap", 10, 4, 0.035, 0.02),
+            token_end=WindowEnd("fixed", 6, 1, 0.5, None),
+        ),
+        generation=replace(full.figures.generation, end=WindowEnd("cap", 7, 3, 0.12, 0.02)),
+    )
+    row = build_summary_row(replace(full, figures=figures))
+    shown = {
+        cost: tuple(getattr(row, f"{cost}_{name}") for name in ("ended_by", "half_width"))
+        for cost in ("latency", "energy", "generation", "energy_per_token")
+    }
+    assert shown == {
+        "latency": ("target", 0.01),
+        "energy": ("cap", 0.035),
+        "generation": ("cap", 0.12),
+        "energy_per_token": ("fixed", 0.5),
+    }
+    assert (row.latency_looks, row.energy_looks) == (3, 4)
+    assert (row.generation_rounds, row.energy_per_token_rounds) == (7, 6)
+    words = "energy: ± 0.035 instead of ± 0.02; generation: ± 0.12 instead of ± 0.02"
+    assert row.target_missed == words
+
+
+def test_a_window_without_a_figure_missed_no_target():
+    full = make_full_record()
+    nothing = replace(full.figures.energy_detail, end=WindowEnd("cap", 10, 3, None, 0.02))
+    row = build_summary_row(replace(full, figures=replace(full.figures, energy_detail=nothing)))
+    assert row.target_missed is None
 
 
 def make_distinct(record: Record) -> Record:

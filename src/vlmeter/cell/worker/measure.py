@@ -21,16 +21,17 @@ from vlmeter.cell.worker.blocks import (
 )
 from vlmeter.cell.worker.guarding import try_to_read
 from vlmeter.cell.worker.time_spent import TimeSpent
+from vlmeter.cell.worker.windows import Windows
 from vlmeter.cell.worker.workload import Workload, prepare_workload
 from vlmeter.machine.description import Machine
-from vlmeter.measure.clock import Clock, make_clock
+from vlmeter.measure.clock import Call, Clock, make_clock
 from vlmeter.measure.conditions import ConditionsProbe
 from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
 from vlmeter.measure.energy.result import Energy, add_generation
 from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
-from vlmeter.measure.latency import Timing, measure_latency, plan_latency
+from vlmeter.measure.latency import Timing, measure_latency, plan_latency, plan_rounds
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.result import (
@@ -149,75 +150,77 @@ def _measure_costs(
     compilation: Compilation | None,
 ) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
-    axes, measure = job.cell.axes, job.measure
-    clock = make_clock(axes.device)
-    conditions = ConditionsProbe(gpus)
-    conditions.start()
-    plan = plan_latency(measure, axes.device)
-    threads = torch.get_num_threads()
-    latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
-    meter = make_energy_meter(machine.energy, measure.energy, axes.device)
-    energy = meter.measure(
-        workload.forwards(),
-        clock,
-        window_s=measure.energy.window_s,
-        samples_per_batch=axes.batch_size,
-        repeats=measure.repeats,
-        watch=conditions.sample,
-    )
+    clock, probe = make_clock(job.cell.axes.device), ConditionsProbe(gpus)
+    meter = make_energy_meter(machine.energy, job.measure.energy, job.cell.axes.device)
+    costs = _CostWindows(workload, job, clock, meter, probe, Windows(probe, clock.now))
+    latency, forward_times = costs.time_forwards()
+    energy = costs.measure_energy(workload.forwards())
     compiled = None if compilation is None else compilation.stop()
     # Memory that runs out in a generation, or one that ends too early, leaves the forward pass.
-    generated, why = try_to_read(
-        lambda: _measure_generation(workload, job, clock, meter, conditions)
-    )
+    generated, why = try_to_read(costs.measure_generations)
     generation, generation_times, decoding = generated or (MissingGeneration(str(why)), [], None)
-    read, reason = try_to_read(conditions.stop)
     return _Costs(
         latency=latency,
         generation=generation,
         energy=add_generation(energy, decoding, why),
         compilation=compiled,
-        conditions=read or MissingConditions(str(reason)),
+        conditions=costs.windows.summarise(),
         timings=[*forward_times, *generation_times],
     )
 
 
-def _measure_generation(
-    workload: Workload,
-    job: CellJob,
-    clock: Clock,
-    meter: EnergyMeter,
-    conditions: ConditionsProbe,
-) -> tuple[Generation, list[Timing], Energy]:
-    """Time generations of forced lengths, then measure their energy."""
-    generation, timings = measure_generation(
-        workload.generation,
-        clock,
-        new_tokens=job.measure.new_tokens,
-        batch_size=job.cell.axes.batch_size,
-        repeats=job.measure.repeats,
-    )
-    return generation, timings, _measure_decoding_energy(workload, job, clock, meter, conditions)
+@dataclass(frozen=True)
+class _CostWindows:
+    """The windows of the fixed workload."""
 
+    workload: Workload
+    job: CellJob
+    clock: Clock
+    meter: EnergyMeter
+    probe: ConditionsProbe
+    windows: Windows
 
-def _measure_decoding_energy(
-    workload: Workload,
-    job: CellJob,
-    clock: Clock,
-    meter: EnergyMeter,
-    conditions: ConditionsProbe,
-) -> Energy:
-    """Measure the energy of generations of the forced length."""
-    batch_size, measure = job.cell.axes.batch_size, job.measure
-    return meter.measure(
-        [partial(workload.generation, measure.new_tokens)],
-        clock,
-        window_s=measure.energy.window_s,
-        samples_per_batch=batch_size,
-        repeats=measure.repeats,
-        tokens_per_batch=batch_size * measure.new_tokens,
-        watch=conditions.sample,
-    )
+    def time_forwards(self) -> tuple[Latency, list[Timing]]:
+        """Time forward passes."""
+        plan = plan_latency(self.job.measure, self.job.cell.axes.device)
+        threads = torch.get_num_threads()
+        return self.windows.measure(
+            lambda: measure_latency(self.workload.forwards(), self.clock, plan, threads),
+            lambda timed: max(plan.window_s, plan.min_iterations * timed[0].latency_s),
+        )
+
+    def measure_energy(self, steps: Sequence[Call], tokens_per_batch: int | None = None) -> Energy:
+        """Measure the energy of forward passes, or of generations of so many tokens a batch."""
+        measure = self.job.measure
+        return self.windows.measure(
+            lambda: self.meter.measure(
+                steps,
+                self.clock,
+                window_s=measure.energy.window_s,
+                samples_per_batch=self.job.cell.axes.batch_size,
+                rule=plan_rounds(measure),
+                tokens_per_batch=tokens_per_batch,
+                watch=self.probe.sample,
+            ),
+            lambda _: measure.energy.window_s,
+        )
+
+    def measure_generations(self) -> tuple[Generation, list[Timing], Energy]:
+        """Time generations of forced lengths, then measure their energy."""
+        measure, batch_size = self.job.measure, self.job.cell.axes.batch_size
+        generation, timings = self.windows.measure(
+            lambda: measure_generation(
+                self.workload.generation,
+                self.clock,
+                new_tokens=measure.new_tokens,
+                batch_size=batch_size,
+                rule=plan_rounds(measure),
+                window_s=measure.window_s,
+            ),
+            lambda _: measure.window_s,
+        )
+        whole = partial(self.workload.generation, measure.new_tokens)
+        return generation, timings, self.measure_energy([whole], batch_size * measure.new_tokens)
 
 
 def _count_flops(

@@ -11,6 +11,7 @@ from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.result import Component
 from vlmeter.measure.nvml import Gpu
 from vlmeter.measure.settings import EnergySettings
+from vlmeter.measure.stopping import fix_rounds
 
 
 def measure_idle_watts(
@@ -38,9 +39,11 @@ def measure_idle_watts(
     """
     meter = EnergyMeter(sources, settings, gpus)
     start = host()
-    energy = meter.measure([_rest], CpuClock(), window_s=window_s, samples_per_batch=1, repeats=1)
+    energy = meter.measure(
+        [_rest], CpuClock(), window_s=window_s, samples_per_batch=1, rule=fix_rounds(1)
+    )
     end = host()
-    share = compute_foreign_share(start.cpu, end.cpu)
+    share = compute_foreign_share([(start.cpu, end.cpu)])
     reasons = {
         part.device: reason
         for part in energy.components

@@ -8,6 +8,7 @@ and the reason in words: never zero, never nothing.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle
 
 from vlmeter.errors import Sentence
@@ -19,8 +20,10 @@ from vlmeter.measure.energy.description import MEASURED, EnergySources
 from vlmeter.measure.energy.result import Component, Energy, join_reasons, subtract_idle, sum_idle_w
 from vlmeter.measure.energy.rounds import Follow, Rounds, Runner
 from vlmeter.measure.nvml import Gpu, is_gpu, open_devices
+from vlmeter.measure.result import WindowEnd
 from vlmeter.measure.settings import EnergySettings
 from vlmeter.measure.spread import compute_interval_95
+from vlmeter.measure.stopping import StoppingRule
 
 _POWER_SAMPLE_S = 1.0
 """How often codecarbon samples the power of a GPU that has no counter."""
@@ -67,7 +70,7 @@ class EnergyMeter:
         *,
         window_s: float,
         samples_per_batch: int,
-        repeats: int,
+        rule: StoppingRule,
         tokens_per_batch: int | None = None,
         watch: Callable[[], None] = lambda: None,
     ) -> Energy:
@@ -76,18 +79,33 @@ class EnergyMeter:
         Args:
             steps: One call per prepared batch, already warmed up.
             clock: The clock of the device that they work on.
-            window_s: Length of all rounds together; whole batches are run, so it may be longer.
+            window_s: Length of all rounds together, unless the rule ends them earlier; whole
+                batches are run, so it may be longer.
             samples_per_batch: Samples that one step works on.
-            repeats: Rounds that the window is divided into.
+            rule: Rounds that the window is divided into, and when it ends.
             tokens_per_batch: Tokens that one step generates, for the energy per token.
             watch: Called about every 0.25 s, while the device works on the steps.
         """
         windows = [CounterWindow(counter) for counter in self._counters]
         runner = Runner(cycle(steps), clock, self._tracker, windows, watch)
+        least_round_s = self._find_least_round_s(rule.looks[0])
+
+        def judge(rounds: Rounds) -> float:
+            return self._sum_round_j(rounds, -1) / rounds.batches[-1]
+
         with pause_garbage_collection():
-            window = runner.run(window_s / repeats, repeats, self._follow)
+            window, end = runner.run(window_s, least_round_s, rule, judge, self._follow)
         components = [self._measure_component(device, window) for device in self._list_devices()]
-        return self._summarise(components, window, samples_per_batch, tokens_per_batch)
+        return self._summarise(components, window, end, samples_per_batch, tokens_per_batch)
+
+    def _find_least_round_s(self, rounds: int) -> float:
+        """Return how long a round must be for a valid figure of so many."""
+        updates = self._settings.min_counter_updates
+        counted = {counter.device for counter in self._counters}
+        sampled = any(f"gpu{gpu.index}" not in counted for gpu in self._gpus)
+        window_s = max(self._settings.min_window_s, updates * _POWER_SAMPLE_S if sampled else 0.0)
+        update_s = max((counter.update_s for counter in self._counters), default=0.0)
+        return max(window_s / rounds, updates * update_s)
 
     def _list_devices(self) -> list[str]:
         return ["cpu", "ram", *(f"gpu{gpu.index}" for gpu in self._gpus)]
@@ -156,6 +174,7 @@ class EnergyMeter:
         self,
         components: list[Component],
         window: Rounds,
+        end: WindowEnd,
         samples_per_batch: int,
         tokens_per_batch: int | None,
     ) -> Energy:
@@ -164,14 +183,12 @@ class EnergyMeter:
         reason = self._missing or join_reasons(components)
         total = None if reason else math.fsum(part.energy_j or 0.0 for part in components)
         per_sample = None if total is None else total / samples
-        rounds = (
-            [] if total is None else self._split_by_round(components, window, samples_per_batch)
-        )
+        rounds = [] if total is None else self._split_by_round(window, samples_per_batch)
         idle = sum_idle_w(components)
         why_no_idle = self._sources.explain_idle([part.device for part in components])
         net, net_reason = subtract_idle(total, idle, seconds, reason, why_no_idle)
         grid = self._sources.grid.kg_per_kwh
-        low, high = (None, None) if per_sample is None else compute_interval_95(per_sample, rounds)
+        low, high = compute_interval_95(per_sample or 0.0, rounds, end.looks)
         tokens = batches * (tokens_per_batch or 0)
         return Energy(
             energy_j=per_sample,
@@ -191,26 +208,26 @@ class EnergyMeter:
             rounds_j=rounds,
             low_j=low,
             high_j=high,
+            end=end if rounds else replace(end, half_width=None),
         )
 
-    def _split_by_round(
-        self, components: Sequence[Component], window: Rounds, samples_per_batch: int
-    ) -> list[float]:
-        counted = {counter.counter.device for counter in window.counters}
-        by_round = []
-        for index, batches in enumerate(window.batches):
-            joules = math.fsum(
-                counter.rounds_j[index]
-                for counter in window.counters
-                if counter.counter.device in self._list_devices()
-            )
-            joules += math.fsum(
-                self._get_tracked_j(part.device, window.tracked_j[index]) or 0.0
-                for part in components
-                if part.device not in counted
-            )
-            by_round.append(joules / (batches * samples_per_batch))
-        return by_round
+    def _split_by_round(self, window: Rounds, samples_per_batch: int) -> list[float]:
+        return [
+            self._sum_round_j(window, index) / (batches * samples_per_batch)
+            for index, batches in enumerate(window.batches)
+        ]
+
+    def _sum_round_j(self, window: Rounds, index: int) -> float:
+        """Return the joules of all devices in a round; what is not known counts as none."""
+        devices = self._list_devices()
+        own = [counter for counter in window.counters if counter.counter.device in devices]
+        counted = {counter.counter.device for counter in own}
+        tracked = (
+            self._get_tracked_j(device, window.tracked_j[index]) or 0.0
+            for device in devices
+            if device not in counted
+        )
+        return math.fsum((*(counter.rounds_j[index] for counter in own), *tracked))
 
 
 def make_energy_meter(sources: EnergySources, settings: EnergySettings, device: str) -> EnergyMeter:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from vlmeter.errors import Sentence
+from vlmeter.measure.result import WindowEnd
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ class Energy:
     low_j: float | None
     """Lower end of the 95 % interval from the spread of the rounds."""
     high_j: float | None
+    end: WindowEnd
+    token_end: WindowEnd | None = None
+    """Of the window of generations."""
 
 
 def add_generation(forward: Energy, generation: Energy | None, reason: str | None = None) -> Energy:
@@ -75,6 +79,7 @@ def add_generation(forward: Energy, generation: Energy | None, reason: str | Non
         forward,
         energy_per_token_j=generation.energy_per_token_j,
         energy_per_token_reason=generation.energy_per_token_reason,
+        token_end=generation.end,
     )
 
 

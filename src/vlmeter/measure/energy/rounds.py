@@ -1,5 +1,6 @@
 """The rounds of an energy window: whole batches, with every counter read around them."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from itertools import islice
 from vlmeter.measure.clock import Call, Clock
 from vlmeter.measure.energy.codecarbon import PowerTracker
 from vlmeter.measure.energy.counter_window import CounterWindow
+from vlmeter.measure.result import WindowEnd
+from vlmeter.measure.stopping import StoppingRule, run_rounds
 
 Follow = Callable[[Sequence[CounterWindow], Callable[[], float]], AbstractContextManager[None]]
 """Times the ticks of counters meanwhile: `counter_window.follow`, or a fake of it."""
@@ -30,6 +33,10 @@ class Rounds:
     counters: list[CounterWindow]
 
 
+Judge = Callable[[Rounds], float]
+"""Returns what the last round gave per sample."""
+
+
 @dataclass(frozen=True)
 class Runner:
     """Runs calls in rounds."""
@@ -41,20 +48,40 @@ class Runner:
     watch: Callable[[], None]
     """Called about every 0.25 s, while the device still works."""
 
-    def run(self, round_s: float, repeats: int, follow: Follow) -> Rounds:
-        """Run so many rounds of at least so many seconds.
+    def run(
+        self,
+        window_s: float,
+        least_round_s: float,
+        rule: StoppingRule,
+        judge: Judge,
+        follow: Follow,
+    ) -> tuple[Rounds, WindowEnd]:
+        """Run rounds of at least so many seconds until they are enough.
 
         Around every round the same work goes on until each counter has moved, so that the power at
         both ends is that of the work; these calls are in no round.
+
+        Args:
+            window_s: Seconds after which the rounds are enough in any case.
+            least_round_s: What a round needs for a valid figure, as far as the window is that long.
+            rule: When they are enough before that.
+            judge: Gives the rule what it looks at.
+            follow: Times the ticks of counters meanwhile.
         """
         rounds = Rounds([], [], [], list(self.counters))
         per_call_s = self._time_one()
+        longest_s = window_s / rule.looks[0]
+        round_s = min(longest_s, max(window_s / rule.most_rounds, least_round_s))
+
+        def run_round() -> tuple[float]:
+            self._run_round(rounds, round_s, per_call_s)
+            self._work_until_ticks()
+            return (judge(rounds),)
+
         with follow(self._ticking(), self.clock.now):
             self._work_until_ticks()
-            for _ in range(repeats):
-                self._run_round(rounds, round_s, per_call_s)
-                self._work_until_ticks()
-        return rounds
+            end = run_rounds(run_round, rule, lambda: math.fsum(rounds.seconds) >= window_s)
+        return rounds, end
 
     def _run_round(self, rounds: Rounds, round_s: float, per_call_s: float) -> None:
         # Whatever came before has been waited for, so nothing of it is in the round.

@@ -121,6 +121,8 @@ def _format_row_notes(section: SectionRows, place: Place) -> str:
     notes = [section.format_marks(place)]
     if row.latency_steady is False:
         notes.append(say("note.not_steady"))
+    if row.target_missed:
+        notes.append(say("note.wide"))
     if row.truncated_samples:
         notes.append(say("note.cut", count=row.truncated_samples))
     if row.batch_repeats:

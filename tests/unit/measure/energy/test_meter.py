@@ -2,6 +2,7 @@ import json
 import statistics
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import cycle
 
 import pytest
 from fake_nvml import FakeNvml
@@ -17,6 +18,7 @@ from vlmeter.measure.energy.description import Grid, IdlePower
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.energy.result import add_generation
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.stopping import aim_at, fix_rounds
 
 SOURCES = replace(
     ENERGY,
@@ -54,7 +56,7 @@ def measure(
         counters=counters or [],
         follow=time.follow,
     )
-    options = {"window_s": 10.0, "samples_per_batch": 4, "repeats": 2, **window}
+    options = {"window_s": 10.0, "samples_per_batch": 4, "rule": fix_rounds(2), **window}
     return meter.measure([time.call(cost_s)], HostClock(time), **options)
 
 
@@ -129,11 +131,59 @@ def test_a_gpu_without_a_counter_needs_a_longer_window():
     meter = EnergyMeter(
         SOURCES, ENERGY_SETTINGS, gpus, tracker=make_tracker(time, WATTS), counters=[]
     )
-    options = {"samples_per_batch": 1, "repeats": 1}
+    options = {"samples_per_batch": 1, "rule": fix_rounds(1)}
     short = meter.measure([time.call(0.5)], HostClock(time), window_s=5.0, **options)
     assert "no energy counter" in short.energy_reason
     long = meter.measure([time.call(0.5)], HostClock(time), window_s=12.0, **options)
     assert part(long, "gpu0").energy_j == pytest.approx(310.0 * 12)
+
+
+def test_a_window_of_a_target_ends_early_and_is_valid():
+    energy = measure(gpu_watts=400.0, cost_s=0.3, rule=aim_at(0.02))
+    assert (energy.energy_reason, energy.end.ended_by, energy.end.rounds) == (None, "target", 3)
+    # Ten updates of the GPU's counter, which are a tenth of the window here, in whole steps.
+    assert energy.window_s == pytest.approx(3 * 4 * 0.3)
+    assert energy.energy_j == pytest.approx(470.0 * 0.3 / 4)
+    assert energy.low_j <= energy.energy_j <= energy.high_j
+
+
+@pytest.mark.parametrize(("window_s", "rounds_s"), [(3.0, 1.0), (10.0, 1.0), (40.0, 4.0)])
+def test_a_round_is_as_long_as_its_counter_needs_and_three_are_no_longer_than_the_window(
+    window_s, rounds_s
+):
+    energy = measure(gpu_watts=400.0, cost_s=0.25, window_s=window_s, rule=aim_at(0.02))
+    assert energy.energy_reason is None
+    assert energy.window_s == pytest.approx(3 * rounds_s)
+
+
+def test_a_window_that_is_too_short_for_its_counter_gives_no_figure_whatever_the_rule():
+    energy = measure(gpu_watts=400.0, cost_s=0.1, window_s=1.5, rule=aim_at(0.02))
+    assert "10 are needed" in energy.energy_reason
+    assert energy.end.half_width is None
+    assert energy.window_s == pytest.approx(1.5, abs=0.3)
+
+
+def test_power_samples_need_the_whole_window_in_its_first_three_rounds():
+    time = SimulatedTime()
+    tracker = make_tracker(time, WATTS)
+    gpus = open_gpus(FakeNvml({}))
+    meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, gpus, tracker=tracker, counters=[])
+    window = {"window_s": 12.0, "samples_per_batch": 1, "rule": aim_at(0.02)}
+    energy = meter.measure([time.call(0.25)], HostClock(time), **window)
+    assert energy.energy_reason is None
+    assert (energy.end.rounds, energy.window_s) == (3, pytest.approx(10.5))
+
+
+def test_rounds_whose_energy_differs_go_on_to_the_cap():
+    time = SimulatedTime()
+    draw = cycle([1.0, 0.6])
+    meter = EnergyMeter(
+        SOURCES, ENERGY_SETTINGS, tracker=make_tracker(time, WATTS), counters=[], follow=time.follow
+    )
+    window = {"window_s": 5.0, "samples_per_batch": 1, "rule": aim_at(0.02)}
+    energy = meter.measure([lambda: time.spend(next(draw))], HostClock(time), **window)
+    assert (energy.end.ended_by, energy.window_s) == ("cap", pytest.approx(5.4))
+    assert energy.end.half_width > 0.02
 
 
 def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not_measured():
@@ -146,7 +196,7 @@ def test_several_gpus_without_counters_give_no_figure_since_their_shares_are_not
         counters=[],
     )
     energy = meter.measure(
-        [time.call(0.5)], HostClock(time), window_s=12.0, samples_per_batch=1, repeats=1
+        [time.call(0.5)], HostClock(time), window_s=12.0, samples_per_batch=1, rule=fix_rounds(1)
     )
     assert energy.energy_j is None
     assert "codecarbon counts all GPUs as one" in energy.energy_reason
@@ -168,7 +218,7 @@ def measure_on_cards(*indices):
         follow=time.follow,
     )
     return meter.measure(
-        [time.call(0.5)], HostClock(time), window_s=10.0, samples_per_batch=1, repeats=2
+        [time.call(0.5)], HostClock(time), window_s=10.0, samples_per_batch=1, rule=fix_rounds(2)
     )
 
 
@@ -276,7 +326,7 @@ def test_less_than_idle_is_no_negative_energy():
 
 
 def test_whole_batches_are_run_even_when_one_is_longer_than_the_window():
-    energy = measure(cost_s=30.0, window_s=10.0, repeats=2)
+    energy = measure(cost_s=30.0, window_s=10.0, rule=fix_rounds(2))
     assert energy.batches == 2
     assert energy.window_s == pytest.approx(60.0)
     assert energy.energy_j == pytest.approx(70.0 * 60 / 8)
@@ -287,7 +337,11 @@ def test_codecarbon_s_tasks_are_the_rounds_and_the_step_before_them_is_in_none()
     tracker = make_tracker(time, WATTS)
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
-        [time.call(100.0, 0.5)], HostClock(time), window_s=3.0, samples_per_batch=1, repeats=3
+        [time.call(100.0, 0.5)],
+        HostClock(time),
+        window_s=3.0,
+        samples_per_batch=1,
+        rule=fix_rounds(3),
     )
     assert tracker.windows == 3
     assert energy.window_s == pytest.approx(3.0)
@@ -312,7 +366,7 @@ def rounds_on_a_card(work_w=400.0, ends_s=(0.2, 0.1)):
     )
     clock = make_card_clock(SimulatedCuda(time, lambda: [card]))
     step = partial(card.work, 0.05, work_w)
-    return meter.measure([step], clock, window_s=6.0, samples_per_batch=1, repeats=3)
+    return meter.measure([step], clock, window_s=6.0, samples_per_batch=1, rule=fix_rounds(3))
 
 
 def watts(power):
@@ -343,7 +397,7 @@ def test_of_several_counters_the_problem_of_any_is_named():
             follow=time.follow,
         )
         energy = meter.measure(
-            [time.call(0.5)], HostClock(time), window_s=4.0, samples_per_batch=1, repeats=2
+            [time.call(0.5)], HostClock(time), window_s=4.0, samples_per_batch=1, rule=fix_rounds(2)
         )
         assert energy.energy_reason == "cpu: the counter did not move for a whole round"
 
@@ -356,7 +410,7 @@ def test_one_round_that_codecarbon_saw_nothing_in_is_enough_for_no_figure(dead):
     tracker.stop = lambda: {**plain(), **({"cpu": 0.0} if next(rounds) == dead else {})}
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
-        [time.call(0.5)], HostClock(time), window_s=6.0, samples_per_batch=1, repeats=3
+        [time.call(0.5)], HostClock(time), window_s=6.0, samples_per_batch=1, rule=fix_rounds(3)
     )
     assert energy.energy_reason == "cpu: codecarbon gave no energy, or zero, for a round"
 
@@ -378,7 +432,11 @@ def test_the_interval_widens_with_the_rounds_spread():
     tracker = make_tracker(time, {"cpu": 10.0, "ram": 10.0})
     meter = EnergyMeter(SOURCES, ENERGY_SETTINGS, tracker=tracker, counters=[])
     energy = meter.measure(
-        [time.call(1.0, 1.0, 1.2)], HostClock(time), window_s=2.0, samples_per_batch=1, repeats=2
+        [time.call(1.0, 1.0, 1.2)],
+        HostClock(time),
+        window_s=2.0,
+        samples_per_batch=1,
+        rule=fix_rounds(2),
     )
     half = 12.7062 * statistics.stdev(energy.rounds_j) / 2**0.5
     assert energy.high_j - energy.energy_j == pytest.approx(half)
@@ -394,7 +452,9 @@ def test_each_round_has_its_own_energy_of_every_device():
     )
     # The first is in no round; of the last there are two in a round.
     steps = [time.call(1.0, 1.0, 1.2, 0.9)]
-    energy = meter.measure(steps, HostClock(time), window_s=3.0, samples_per_batch=1, repeats=3)
+    energy = meter.measure(
+        steps, HostClock(time), window_s=3.0, samples_per_batch=1, rule=fix_rounds(3)
+    )
     assert energy.rounds_j == pytest.approx([70.0, 84.0, 63.0])
 
 

@@ -16,6 +16,7 @@ from simulation.tracker import make_tracker
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.stopping import fix_rounds
 
 WATTS = {"cpu": 50.0, "ram": 20.0}
 WORK_W, REST_W = 500.0, 100.0
@@ -56,7 +57,9 @@ def energy_of(parts, phases_s=(0.0,), *, window_s, repeats=3):
 
     energy = meter_of(
         readings, make_tracker(time, WATTS, cost_s=0.0007), follow=time.follow
-    ).measure([step], HostClock(time), window_s=window_s, samples_per_batch=1, repeats=repeats)
+    ).measure(
+        [step], HostClock(time), window_s=window_s, samples_per_batch=1, rule=fix_rounds(repeats)
+    )
     return energy, sum(seconds * watts for seconds, watts in parts), calls
 
 
@@ -153,7 +156,7 @@ def test_ticks_that_are_seen_too_late_to_be_timed_give_no_figure(poll_every_s):
         HostClock(time),
         window_s=2.0,
         samples_per_batch=1,
-        repeats=1,
+        rule=fix_rounds(1),
     )
     assert "could not be timed" in energy.components[2].reason
 
@@ -163,6 +166,6 @@ def test_a_thread_follows_a_counter_while_a_call_blocks():
         return WORK_W * (perf_counter() // 0.1) * 0.1
 
     energy = meter_of([read_j], make_tracker(SimulatedTime(), WATTS)).measure(
-        [lambda: sleep(0.27)], CpuClock(), window_s=1.1, samples_per_batch=1, repeats=1
+        [lambda: sleep(0.27)], CpuClock(), window_s=1.1, samples_per_batch=1, rule=fix_rounds(1)
     )
     assert energy.components[2].power_w == pytest.approx(WORK_W, rel=0.02)

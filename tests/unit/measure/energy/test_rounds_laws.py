@@ -7,6 +7,7 @@ import pytest
 from vlmeter.measure.energy.counter_window import CounterWindow
 from vlmeter.measure.energy.counters import EnergyCounter
 from vlmeter.measure.energy.rounds import Runner
+from vlmeter.measure.stopping import fix_rounds
 
 POWER_W, CALL_S, HOST_S = 50.0, 0.1, 1e-3
 
@@ -59,7 +60,8 @@ def rounds(device):
     windows = [CounterWindow(counter)]
     calls = iter(lambda: device.call, None)
     runner = Runner(calls, device, device, windows, watch=lambda: None)
-    return runner.run(1.0, 3, lambda *_: nullcontext())
+    rounds, _ = runner.run(3.0, 0.0, fix_rounds(3), lambda _: 1.0, lambda *_: nullcontext())
+    return rounds
 
 
 def test_at_both_ends_of_a_round_the_device_is_waited_for_before_anything_is_read(device, rounds):

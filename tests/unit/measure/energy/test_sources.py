@@ -20,6 +20,7 @@ from vlmeter.measure.energy.description import CpuSource, EnergySources
 from vlmeter.measure.energy.meter import EnergyMeter, make_energy_meter
 from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.nvml import open_gpus
+from vlmeter.measure.stopping import fix_rounds
 from vlmeter.storage.typed import from_plain
 
 CONNECTIONS = []
@@ -188,7 +189,12 @@ def test_a_given_constant_comes_out_as_that_many_watts(machine):
         replace(machine, cpu=LOAD_MODEL), replace(ENERGY_SETTINGS, min_window_s=0.1)
     )
     energy = meter.measure(
-        [_spin], CpuClock(), window_s=0.3, samples_per_batch=2, repeats=1, tokens_per_batch=None
+        [_spin],
+        CpuClock(),
+        window_s=0.3,
+        samples_per_batch=2,
+        rule=fix_rounds(1),
+        tokens_per_batch=None,
     )
     ram = next(part for part in energy.components if part.device == "ram")
     cpu = next(part for part in energy.components if part.device == "cpu")
@@ -204,7 +210,9 @@ def test_the_cell_s_meter_takes_its_sources_from_the_description(machine):
     described = replace(machine, cpu=replace(LOAD_MODEL, method="as described"))
     settings = replace(ENERGY_SETTINGS, min_window_s=0.05)
     meter = make_energy_meter(described, settings, "cpu")
-    energy = meter.measure([_spin], CpuClock(), window_s=0.1, samples_per_batch=1, repeats=1)
+    energy = meter.measure(
+        [_spin], CpuClock(), window_s=0.1, samples_per_batch=1, rule=fix_rounds(1)
+    )
     methods = {part.device: part.method for part in energy.components}
     assert methods == {"cpu": "as described", "ram": described.ram.method}
 

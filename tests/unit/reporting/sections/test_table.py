@@ -165,6 +165,7 @@ def test_the_peak_is_that_of_the_cell_s_device():
     [
         ({"disturbed": True}, "disturbed"),
         ({"latency_steady": False}, "times not steady"),
+        ({"target_missed": "latency: ± 0.1 instead of ± 0.02"}, "interval wider than asked for"),
         ({"truncated_samples": 3}, "3 texts cut"),
         ({"batch_repeats": True}, "samples repeat in a batch"),
     ],
