@@ -40,7 +40,7 @@ WITHOUT_TORCH = [
     "study.plan",
     "study.study",
 ]
-FIGURES = ("section", "tradeoff", "forest", "layers")
+FIGURES = ("section", "tradeoff", "forest", "requests", "layers")
 HEAVY = {"torch", "transformers", "codecarbon", "fvcore"}
 
 

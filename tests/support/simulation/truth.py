@@ -48,7 +48,7 @@ def part_passes(cell: SimulatedCell) -> Windows:
     warmup = count_warmup(forwards, 1.0 if cell.job.cell.gpus else 0.0)
     iterations = count_iterations(cell, forwards[warmup:])
     pairs = 1 + MEASURE.repeats
-    whole = cell.list_passes("generate", NEW_TOKENS)
+    whole = [it for it in cell.list_passes("generate", NEW_TOKENS) if not is_request(cell, it)]
     begun_s = whole[0].begun_s
     forwards = [it for it in forwards if it.begun_s < begun_s]
     return Windows(
@@ -59,6 +59,11 @@ def part_passes(cell: SimulatedCell) -> Windows:
         whole[1:pairs],
         whole[pairs:],
     )
+
+
+def is_request(cell: SimulatedCell, it: Pass) -> bool:
+    """Say whether a generation is a request's, which has inputs of its own."""
+    return it.batch != cell.list_passes("generate", 1)[0].batch
 
 
 def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
@@ -323,7 +328,7 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
 def _list_conditions(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     machine = cell.machine
     start_s = machine.host.resets_s[1]
-    end_s = windows.generation_energy[-1].ended_s
+    end_s = cell.list_passes("generate", NEW_TOKENS)[-1].ended_s
     cards = [machine.cards[index] for index in machine.settings.shown]
     ends = {"start": start_s, "end": end_s}
     near = {"rel": 0.0, "abs": 0.02}

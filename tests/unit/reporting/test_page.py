@@ -134,7 +134,7 @@ def test_each_section_has_a_figure(rendered):
         f"figures/{name}.svg"
         for name in (
             *("tradeoff", "forest", "batch_size", "image_size", "input_length"),
-            *("optimization", "device", "layers"),
+            *("optimization", "device", "requests", "layers"),
         )
     ]
 

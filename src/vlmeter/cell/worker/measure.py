@@ -20,8 +20,10 @@ from vlmeter.cell.worker.blocks import (
     describe_provenance,
 )
 from vlmeter.cell.worker.guarding import try_to_read
+from vlmeter.cell.worker.request import measure_requests
 from vlmeter.cell.worker.time_spent import TimeSpent
 from vlmeter.cell.worker.workload import Workload, prepare_workload
+from vlmeter.errors import Sentence
 from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Clock, make_clock
 from vlmeter.measure.conditions import ConditionsProbe
@@ -31,10 +33,12 @@ from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import Timing, measure_latency, plan_latency
+from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.request.result import MissingRequest, Request
+from vlmeter.measure.request.rounds import RequestPlan
 from vlmeter.measure.result import (
-    Conditions,
     Generation,
     Latency,
     MissingConditions,
@@ -44,6 +48,10 @@ from vlmeter.measure.result import (
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
 from vlmeter.models.tracing import expose_matmuls
+
+_REQUEST_SHARE = 0.1
+"""Of the time that the other costs took: requests are timed no longer, but for their least rounds.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,9 +97,17 @@ def measure_cell(
     with spent.on("checks" if compilation is None else "compile"):
         model = _compile_and_check(workload, model, compilation, make_clock(device))
     memory.begin_workload()
+    conditions = ConditionsProbe(gpus)
+    conditions.start()
     with spent.on("costs"):
-        costs = _measure_costs(workload, job, machine, gpus, compilation)
+        costs = _measure_costs(workload, job, machine, compilation, conditions)
+    # A request holds the original images as well, which no other cost is of.
     peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
+    with spent.on("request"):
+        budget_s = _REQUEST_SHARE * spent.as_dict()["costs"]
+        timed, why = try_to_read(lambda: _measure_request(workload, job, budget_s))
+    request, request_times = timed or (MissingRequest(str(why)), [])
+    read, unread = try_to_read(conditions.stop)
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -101,15 +117,16 @@ def measure_cell(
         provenance=provenance,
         latency_detail=costs.latency,
         generation=costs.generation,
+        request=request,
         energy_detail=costs.energy,
         compile=costs.compilation,
-        conditions=costs.conditions,
+        conditions=read or MissingConditions(str(unread)),
         flops_detail=flops,
         memory=peaks or MissingMemory(str(reason)),
         checks=checks,
         time_spent_s=spent.as_dict(),
     )
-    return MeasuredCell(figures, costs.timings)
+    return MeasuredCell(figures, [*costs.timings, *request_times])
 
 
 def _compile_and_check(
@@ -137,7 +154,6 @@ class _Costs:
     generation: Generation | MissingGeneration
     energy: Energy
     compilation: CompileResult | None
-    conditions: Conditions | MissingConditions
     timings: list[Timing]
 
 
@@ -145,14 +161,12 @@ def _measure_costs(
     workload: Workload,
     job: CellJob,
     machine: Machine,
-    gpus: Sequence[Gpu],
     compilation: Compilation | None,
+    conditions: ConditionsProbe,
 ) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
     axes, measure = job.cell.axes, job.measure
     clock = make_clock(axes.device)
-    conditions = ConditionsProbe(gpus)
-    conditions.start()
     plan = plan_latency(measure, axes.device)
     threads = torch.get_num_threads()
     latency, forward_times = measure_latency(workload.forwards(), clock, plan, threads)
@@ -171,13 +185,11 @@ def _measure_costs(
         lambda: _measure_generation(workload, job, clock, meter, conditions)
     )
     generation, generation_times, decoding = generated or (MissingGeneration(str(why)), [], None)
-    read, reason = try_to_read(conditions.stop)
     return _Costs(
         latency=latency,
         generation=generation,
         energy=add_generation(energy, decoding, why),
         compilation=compiled,
-        conditions=read or MissingConditions(str(reason)),
         timings=[*forward_times, *generation_times],
     )
 
@@ -217,6 +229,24 @@ def _measure_decoding_energy(
         repeats=measure.repeats,
         tokens_per_batch=batch_size * measure.new_tokens,
         watch=conditions.sample,
+    )
+
+
+def _measure_request(
+    workload: Workload, job: CellJob, budget_s: float
+) -> tuple[Request | MissingRequest, list[Timing]]:
+    """Time whole requests, where the study asks for it."""
+    axes, measure = job.cell.axes, job.measure
+    if not measure.request:
+        return MissingRequest(Sentence("measure.request is off")), []
+    return measure_requests(
+        workload,
+        make_clock(axes.device),
+        make_stopwatch(axes.device),
+        RequestPlan(measure.repeats, budget_s),
+        measure.new_tokens,
+        gpus=job.cell.gpus,
+        ranks_options=job.cell.task == "multiple_choice",
     )
 
 

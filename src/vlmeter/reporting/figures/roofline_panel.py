@@ -42,9 +42,9 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
     y = _make_axis("y", upwards, say("layer_figure.rate"))
     shapes = [SHAPES[place % len(SHAPES)] for place in range(len(kinds))]
     looks = {
-        "color": make_part_colours(kinds),
+        "color": make_part_colours({kind: translate(kind) for kind in kinds}),
         "shape": {
-            **make_part_colours(kinds),
+            **make_part_colours({kind: translate(kind) for kind in kinds}),
             "scale": {"domain": kinds, "range": shapes},
         },
     }

@@ -12,6 +12,7 @@ from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.machine.description import Cpu, read_machine
 from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
+from vlmeter.measure.request.result import PARTS
 from vlmeter.measure.result import MissingConditions, MissingGeneration, MissingMemory
 from vlmeter.models.decoding import WrongLengthError
 from vlmeter.models.load import load_model
@@ -20,8 +21,8 @@ from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.parquet import read_table
 
 BLOCKS = [
-    "input", "model", "decoding", "provenance", "latency_detail", "generation", "energy_detail",
-    "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
+    "input", "model", "decoding", "provenance", "latency_detail", "generation", "request",
+    "energy_detail", "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
 ]  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def test_the_raw_times_stand_behind_the_median(measured):
     assert latency.iterations == len(forwards) >= 2
     assert min(forwards) <= latency.latency_s <= max(forwards)
     kinds = {row.kind for row in measured.timings}
-    assert kinds == {"forward", "generate_first", "generate_all"}
+    requests = {"request", *(f"request_{part}" for part in PARTS)}
+    assert kinds == {"forward", "generate_first", "generate_all", *requests}
 
 
 def test_figures_are_of_the_batch_and_the_forced_length(figures):
