@@ -28,7 +28,7 @@ from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.measure.clock import make_clock
 from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.request.result import PARTS
-from vlmeter.measure.request.rounds import LARGEST_DEVIATION, RequestPlan
+from vlmeter.measure.request.timing import LARGEST_DEVIATION, RequestPlan
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob, ModelSource

@@ -37,7 +37,7 @@ from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.request.result import MissingRequest, Request
-from vlmeter.measure.request.rounds import RequestPlan
+from vlmeter.measure.request.timing import RequestPlan
 from vlmeter.measure.result import (
     Generation,
     Latency,

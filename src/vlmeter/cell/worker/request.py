@@ -29,9 +29,9 @@ from vlmeter.measure.request.result import (
     VISION,
     Request,
 )
-from vlmeter.measure.request.rounds import Load, MarkedRequest, RequestPlan, measure_request
 from vlmeter.measure.request.stage_marks import StageModules, find_stage_modules
 from vlmeter.measure.request.timeline import Enter, Timeline
+from vlmeter.measure.request.timing import Load, MarkedRequest, RequestPlan, measure_request
 from vlmeter.models.families.base import QFORMER
 from vlmeter.models.generate import generate
 from vlmeter.models.inputs import list_text_inputs

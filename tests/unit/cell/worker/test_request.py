@@ -16,7 +16,7 @@ from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.clock import CpuClock
 from vlmeter.measure.layers.stopwatch import HostStopwatch
 from vlmeter.measure.request.result import OTHER, PARTS
-from vlmeter.measure.request.rounds import RequestPlan
+from vlmeter.measure.request.timing import RequestPlan
 from vlmeter.models.families.base import Family
 
 NEW_TOKENS = 3

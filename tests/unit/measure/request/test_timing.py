@@ -5,8 +5,8 @@ from simulation.clock import HostClock, HostStopwatch, SimulatedTime
 from simulation.cuda import make_card_clock, make_cuda
 
 from vlmeter.measure.request.result import PARTS
-from vlmeter.measure.request.rounds import Load, MarkedRequest, RequestPlan, measure_request
 from vlmeter.measure.request.timeline import Timeline
+from vlmeter.measure.request.timing import Load, MarkedRequest, RequestPlan, measure_request
 
 T_2 = 4.30265273
 """Student's t for a 95 % interval over three rounds."""
