@@ -203,7 +203,8 @@ def find_column(block: str, name: str) -> str | None:
     if (block, name) in OF_ANOTHER:
         return None
     names = {column.name for column in SUMMARY_COLUMNS}
-    return next(iter({BEGINNINGS.get(block, "") + name, name} & names), None)
+    own = (BEGINNINGS.get(block, "") + name, name)
+    return next((column for column in own if column in names), None)
 
 
 def test_a_column_shows_the_value_of_its_name_and_no_other():

@@ -4,6 +4,7 @@ import pytest
 from simulation.clock import HostClock, HostStopwatch, SimulatedTime
 from simulation.cuda import make_card_clock, make_cuda
 
+from vlmeter.measure.layers.stopwatch import CudaStopwatch
 from vlmeter.measure.request.result import PARTS
 from vlmeter.measure.request.timeline import Timeline
 from vlmeter.measure.request.timing import Load, MarkedRequest, RequestPlan, measure_request
@@ -129,12 +130,17 @@ def test_without_parts_there_is_the_whole_alone():
 def test_the_whole_waits_for_the_device_at_both_ends():
     time = SimulatedTime()
     cuda = make_cuda(time)
-    # Work of before, which is no part of a request.
-    cuda.current.work(5.0)
 
     def run(_enter):
         time.spend(0.25)
         cuda.current.work(1.0)
 
-    request, _ = measure_request(run, None, make_card_clock(cuda), RequestPlan(3, 100.0), LOAD)
+    @contextmanager
+    def mark(_timeline):
+        yield
+        # Work that is no part of the next request.
+        cuda.current.work(5.0)
+
+    marked = MarkedRequest(Timeline(CudaStopwatch("cuda:0", cuda)), mark, {})
+    request, _ = measure_request(run, marked, make_card_clock(cuda), RequestPlan(3, 100.0), LOAD)
     assert request.rounds_s == pytest.approx([1.25] * 3)
