@@ -90,15 +90,15 @@ def _list_parts(
     stated = _state_generation(reference)
     # What made each pass longer than stated, made all its layers longer alike.
     factors = np.array([it.seconds / sum(stated.values()) for it in passes])
-    seconds = {
+    seconds: dict[str, Any] = {
         **{part: np.full(len(passes), value) for part, value in BEFORE_S.items()},
         "transfer": np.full(len(passes), TRANSFER_S * cell.machine.settings.slowdown),
         **{part: value * factors for part, value in stated.items()},
         "detokenize": np.full(len(passes), DETOKENIZE_S * ROWS),
         "other": np.zeros(len(passes)),
     }
-    whole = sum(seconds.values())
-    shares = sum(seconds[part] for part in BEFORE_S) / whole
+    whole: Any = sum(seconds.values())
+    shares: Any = sum(seconds[part] for part in BEFORE_S) / whole
     share = float(np.median(shares))
     half = T_4 * np.std(shares, ddof=1) / np.sqrt(len(shares))
     shown = json.loads(cell.row.request_parts)

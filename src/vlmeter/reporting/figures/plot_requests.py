@@ -103,7 +103,8 @@ def _make_panel(title: str, group: Sequence[TimedRequest], parts: Sequence[str])
 def _stack(request: TimedRequest, parts: Sequence[str]) -> list[tuple[str, float, float, float]]:
     """Return each part with its begin, its end and the whole, in ms per sample."""
     seconds = {part.name: part.seconds for part in request.parts}
-    whole, left, stacked = 1e3 * request.parts_s, 0.0, []
+    whole, left = 1e3 * request.parts_s, 0.0
+    stacked: list[tuple[str, float, float, float]] = []
     for part in parts:
         if part in seconds:
             right = left + 1e3 * seconds[part]
