@@ -23,6 +23,7 @@ WITHOUT_TORCH = [
     "provenance",
     "reporting.figures.plot_forest",
     "reporting.figures.plot_layers",
+    "reporting.figures.plot_requests",
     "reporting.figures.plot_tradeoff",
     "reporting.figures.plot_section",
     "reporting.render_report",
