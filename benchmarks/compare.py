@@ -22,6 +22,7 @@ from load import load
 from preprocessing import preprocessing
 from quality_pass import quality_pass
 from repeats import repeats
+from request import request
 from torch import nn
 from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
@@ -235,7 +236,7 @@ SECTIONS = {
     section.__name__: section
     for section in (
         *(known_cost, latency, flops, layers, energy, nothing_else_runs, repeats),
-        *(imports, load, preprocessing, quality_pass, full_size),
+        *(imports, load, preprocessing, quality_pass, request, full_size),
     )
 }
 

@@ -35,6 +35,7 @@ def measurement(axes: Axes, question_tokens: int, chance: random.Random) -> dict
         "input": _input(axes, text),
         "latency_detail": _latency(latency_s, chance),
         "generation": _generation(latency_s, batch),
+        "request": {"request_reason": "made up"},
         "energy_detail": _energy(latency_s * 28 / batch, batch, chance),
         "flops_detail": _flops(flops, batch, latency_s),
         "memory": {

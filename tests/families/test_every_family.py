@@ -184,6 +184,15 @@ def test_every_stage_with_attention_names_its_kernels(measured, name):
 
 
 @EVERY
+def test_a_request_is_told_apart_into_the_stages_of_the_family(measured, name):
+    parts = {part.name: part.seconds for part in measured(name).figures.request.parts}
+    missing = {part for part, seconds in parts.items() if seconds is None}
+    has_connector = STAGES[name] & {"connector", "qformer"}
+    assert missing == (set() if has_connector else {"connector"})
+    assert min(seconds for seconds in parts.values() if seconds is not None) > 0.0
+
+
+@EVERY
 def test_the_decode_step_is_what_a_second_token_costs(measured, workload, name):
     cell = workload(name)
 

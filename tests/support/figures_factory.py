@@ -16,6 +16,7 @@ from vlmeter.data.manifests import UnusableSample
 from vlmeter.machine.description import Cpu
 from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.flops.result import FlopsDetail
+from vlmeter.measure.request.result import Request, RequestPart
 from vlmeter.measure.result import (
     Conditions,
     CudaSettings,
@@ -50,6 +51,7 @@ def make_figures(cell: RecordCell, seconds: float, tokens: int = 9) -> Figures:
         provenance=make_provenance(cell.dataset),
         latency_detail=make_latency(seconds),
         generation=make_generation(seconds, batch),
+        request=make_request(seconds, batch),
         energy_detail=make_energy(seconds * 115 / batch, batch),
         compile=None,
         conditions=make_conditions(),
@@ -188,6 +190,44 @@ def make_generation(seconds: float, batch: int) -> Generation:
         tokens_per_s=batch * 60.0,
         samples_per_s=batch * 3.75,
         end=make_end(3),
+    )
+
+
+def make_request(seconds: float, batch: int) -> Request:
+    """Return a request whose preprocessing takes a fifth as long as a forward pass."""
+    parts_s = {
+        "decode_image": 0.08,
+        "resize": 0.02,
+        "processor": 0.08,
+        "tokenize": 0.02,
+        "transfer": 0.01,
+        "vision": 0.6,
+        "connector": 0.05,
+        "prefill": 0.4,
+        "decode": 0.5,
+        "detokenize": 0.01,
+        "other": 0.01,
+    }
+    whole = sum(parts_s.values())
+    return Request(
+        request_s=seconds * whole,
+        low_s=seconds * whole * 0.98,
+        high_s=seconds * whole * 1.02,
+        rounds_s=[seconds * whole * 0.99, seconds * whole, seconds * whole * 1.01],
+        samples_per_s=batch / (seconds * whole),
+        tokens_in=43,
+        tokens_out=16,
+        overlap="none",
+        parts=[
+            RequestPart(name, seconds * it, seconds * it * 0.97, seconds * it * 1.03, None)
+            for name, it in parts_s.items()
+        ],
+        parts_sum_s=seconds * whole,
+        preprocessing_share=0.2 / whole,
+        preprocessing_low=0.19 / whole,
+        preprocessing_high=0.21 / whole,
+        vision_share=0.6 / whole,
+        notes=[],
     )
 
 

@@ -39,6 +39,7 @@ MEASURE = MeasureSettings(
     max_warmup_s=0.02,
     batches=2,
     new_tokens=3,
+    request=True,
     energy=EnergySettings(
         window_s=0.02,
         min_window_s=0.01,

@@ -114,6 +114,7 @@ REPORT: frozenset[Job] = frozenset(
         ("plot_layers",),
         ("plot_tradeoff",),
         ("plot_forest",),
+        ("plot_requests",),
         ("collect_answers",),
         ("render_report",),
         ("check_study",),

@@ -16,7 +16,7 @@ from vlmeter.results.outline import (
     LayersPlan,
     Outline,
     SectionPlan,
-    TradeoffPlan,
+    SettingsPlan,
 )
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
@@ -52,17 +52,22 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     """Run all steps from the records to the pages, with figures or without."""
     from vlmeter.reporting.figures.plot_forest import plot_forest
     from vlmeter.reporting.figures.plot_layers import plot_layers
+    from vlmeter.reporting.figures.plot_requests import plot_requests
     from vlmeter.reporting.figures.plot_section import plot_section
     from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
     from vlmeter.reporting.render_report import render_report
 
     files = aggregate_study(study, folder)
     outline = study.outline
-    figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
+    figures = (
+        {name: files.figure(name) for name in ("tradeoff", "forest", "requests")} if draw else {}
+    )
     if draw:
         forest = ForestPlan(outline.references, outline.labels)
         plot_forest(forest, files.summary, files.differences, files.figure("forest"))
-        plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
+        settings = make_settings_plan(outline)
+        plot_tradeoff(settings, files.summary, files.figure("tradeoff"))
+        plot_requests(settings, files.summary, files.figure("requests"))
         collect(study, files)
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
@@ -91,8 +96,8 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
     return files
 
 
-def make_tradeoff_plan(outline: Outline) -> TradeoffPlan:
-    return TradeoffPlan(outline.base, outline.labels)
+def make_settings_plan(outline: Outline) -> SettingsPlan:
+    return SettingsPlan(outline.base, outline.labels)
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

@@ -23,6 +23,7 @@ WITHOUT_TORCH = [
     "provenance",
     "reporting.figures.plot_forest",
     "reporting.figures.plot_layers",
+    "reporting.figures.plot_requests",
     "reporting.figures.plot_tradeoff",
     "reporting.figures.plot_section",
     "reporting.render_report",
@@ -40,7 +41,7 @@ WITHOUT_TORCH = [
     "study.plan",
     "study.study",
 ]
-FIGURES = ("section", "tradeoff", "forest", "layers")
+FIGURES = ("section", "tradeoff", "forest", "requests", "layers")
 HEAVY = {"torch", "transformers", "codecarbon", "fvcore"}
 
 

@@ -104,7 +104,7 @@ def test_a_rule_of_the_workflow_cannot_be_a_section(fresh: Tree) -> None:
     names = [line for line in rules if line.replace("_", "").isalpha()]
     assert {"all", "aggregate", "run_inference", "batch"} <= set(names)
     sections = {section["name"] for section in STUDY["sections"]}
-    reserved = sorted({*names, "forest", "layers", "tradeoff"} - sections)
+    reserved = sorted({*names, "forest", "layers", "requests", "tradeoff"} - sections)
     write_edited(
         fresh,
         ("sections", [{**STUDY["sections"][0], "name": name} for name in reserved]),

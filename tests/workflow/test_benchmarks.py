@@ -30,7 +30,7 @@ def test_a_study_of_a_hundred_made_up_cells_goes_through_every_rule_after_its_re
     assert jobs == dict.fromkeys(
         (
             *("aggregate", "plot_tradeoff", "plot_forest", "plot_section", "collect_answers"),
-            *("export_study", "render_report", "check_study"),
+            *("plot_requests", "export_study", "render_report", "check_study"),
         ),
         "1",
     )

@@ -40,6 +40,7 @@ DELETED = {
     "figures/ru/size.svg": ("plot_section", "size"),
     "figures/tradeoff.svg": ("plot_tradeoff",),
     "figures/forest.svg": ("plot_forest",),
+    "figures/requests.svg": ("plot_requests",),
     "figures/layers.svg": ("plot_layers",),
     "gallery/answers.json": ("collect_answers",),
     "report.md": ("render_report",),

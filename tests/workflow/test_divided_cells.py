@@ -15,7 +15,7 @@ CELL = ("textvqa", cell_id())
 OTHER = ("textvqa", cell_id(batch_size=2))
 SHARDS = 3
 MEASURED = (
-    *("latency", "energy", "latency_detail", "energy_detail", "generation", "memory"),
+    *("latency", "energy", "latency_detail", "energy_detail", "generation", "request", "memory"),
     *("conditions", "time_spent_s", "flops_detail", "checksum"),
 )
 """What no two measurements of a cell have in common."""

@@ -17,7 +17,7 @@ from vlmeter.study.outline import (
     plan_gallery,
     plan_layers_figure,
     plan_section_figure,
-    plan_tradeoff_figure,
+    plan_settings_figure,
 )
 from vlmeter.study.host_memory import Memory
 from vlmeter.study.comparisons import plan_comparisons

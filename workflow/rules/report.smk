@@ -159,7 +159,7 @@ rule plot_tradeoff:
     conda:
         ENVIRONMENT
     params:
-        plan=lambda _: pack(plan_tradeoff_figure(STUDY)),
+        plan=lambda _: pack(plan_settings_figure(STUDY)),
         code=get_script_digest("plot_tradeoff"),
     message:
         "Drawing what each setting costs and what it buys"
@@ -200,6 +200,44 @@ rule plot_forest:
         "../scripts/plot_forest.py"
 
 
+rule plot_requests:
+    input:
+        summary=FOLDER.summary,
+        tables=FOLDER.tables,
+        locales=list_catalogues(),
+    output:
+        figure=report(
+            FOLDER.figure("requests"),
+            category=CATEGORIES["layers"],
+            caption="../../report/captions/requests.rst",
+            labels={
+                "figure": "1 Time of a request, part by part",
+                "language": "English",
+            },
+        ),
+        translated=report(
+            translate_figures(FOLDER.figure("requests")),
+            category=CATEGORIES["layers"],
+            caption="../../report/captions/requests_ru.rst",
+            labels={
+                "figure": "1 Time of a request, part by part",
+                "language": "Русский",
+            },
+        ),
+    log:
+        FOLDER.log("figures", "requests"),
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        plan=lambda _: pack(plan_settings_figure(STUDY)),
+        code=get_script_digest("plot_requests"),
+    message:
+        "Drawing where the time of a request goes"
+    script:
+        "../scripts/plot_requests.py"
+
+
 rule plot_layers:
     input:
         layers=FOLDER.layers,
@@ -214,7 +252,7 @@ rule plot_layers:
             category=CATEGORIES["layers"],
             caption="../../report/captions/layers.rst",
             labels={
-                "figure": "1 Time by layer, and the roofline",
+                "figure": "2 Time by layer, and the roofline",
                 "language": "English",
             },
         ),
@@ -223,7 +261,7 @@ rule plot_layers:
             category=CATEGORIES["layers"],
             caption="../../report/captions/layers_ru.rst",
             labels={
-                "figure": "1 Time by layer, and the roofline",
+                "figure": "2 Time by layer, and the roofline",
                 "language": "Русский",
             },
         ),
@@ -243,6 +281,7 @@ rule plot_layers:
 
 ruleorder: plot_forest > plot_section
 ruleorder: plot_layers > plot_section
+ruleorder: plot_requests > plot_section
 ruleorder: plot_tradeoff > plot_section
 
 

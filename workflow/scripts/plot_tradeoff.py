@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
-from vlmeter.results.outline import TradeoffPlan
+from vlmeter.results.outline import SettingsPlan
 from vlmeter.scripting import run_job, unpack
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 run_job(
     snakemake.log[0],
     plot_tradeoff,
-    unpack(TradeoffPlan, snakemake.params.plan),
+    unpack(SettingsPlan, snakemake.params.plan),
     Path(snakemake.input.summary),
     Path(snakemake.output.figure),
     Path(snakemake.input.locales[0]).parent,

@@ -12,6 +12,7 @@ from vlmeter.errors import UserError, listed, shorten
 from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
+from vlmeter.measure.request.result import MissingRequest, Request
 from vlmeter.measure.result import (
     Conditions,
     CudaSettings,
@@ -157,6 +158,7 @@ class Figures:
     provenance: Provenance
     latency_detail: Latency
     generation: Generation | MissingGeneration
+    request: Request | MissingRequest
     energy_detail: Energy
     compile: CompileResult | None
     """None where nothing was compiled."""

@@ -179,6 +179,9 @@ class MeasureConfig(Block):
     max_warmup_s: float = Field(30.0, ge=0, description="Cap of the warm-up.")
     batches: int = Field(4, ge=1, description="Distinct batches of samples in the timed windows.")
     new_tokens: int = Field(16, ge=2, description="Forced new tokens in the generation timing.")
+    request: bool = Field(
+        True, description="Whether whole requests are timed, from an image's file to the answer."
+    )
     cpu_threads: int | None = Field(
         None, ge=1, description="Threads of a cell on the CPU; default: the physical cores."
     )

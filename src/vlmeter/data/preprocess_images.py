@@ -2,39 +2,26 @@
 
 import io
 import logging
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from vlmeter.data.manifests import ImagesManifest, UnusableSample, read_samples_manifest
-from vlmeter.data.png_chunks import drop_metadata
-from vlmeter.data.samples import IMAGES, Size
+from vlmeter.data.pixels import decode_rgb, resize_rgb
+from vlmeter.data.samples import IMAGES
 from vlmeter.errors import UserError, shorten
 from vlmeter.storage.files import check_whole, file_sha256, write_placed_json
 from vlmeter.storage.parquet import count_rows, stream_table, write_table
 
 _LOG = logging.getLogger(__name__)
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""Formats of pixels only: for an EPS, which is a program, Pillow would start Ghostscript."""
-_BITS_PER_SAMPLE = 258
-"""TIFF's number for the bits of a value (TIFF 6.0, section 8)."""
-_LARGE_PIXELS = 10_000_000
-_LARGE_IMAGE_LOCK = Lock()
-"""Held while a large image is decoded: one on each core at once would take gigabytes."""
-_MAX_PIXELS = 100_000_000
-"""A larger image is refused before decoding: a small file can expand to gigabytes."""
 _QUEUED_PER_CORE = 4
 """Images that are read before the first of them is written."""
 
@@ -148,28 +135,10 @@ def encode_resized_png(data: bytes, image_size: int, *, keeps_aspect_ratio: bool
         OSError: the data is no image, or is cut short.
         ValueError: the image has too many pixels to be decoded safely.
     """
-    with _open_image(data) as image:
-        rgb = _convert_to_rgb(image)
-    size = (image_size, image_size)
-    if keeps_aspect_ratio:
-        size = _fit_area(rgb.size, image_size**2)
-    if rgb.size != size:
-        rgb = rgb.resize(size, Image.Resampling.BICUBIC)
+    rgb = resize_rgb(decode_rgb(data), image_size, keeps_aspect_ratio=keeps_aspect_ratio)
     out = io.BytesIO()
     rgb.save(out, format="PNG", compress_level=1)
     return out.getvalue()
-
-
-def _fit_area(size: Size, most_pixels: int) -> Size:
-    """Return the largest size of the same form that has no more pixels and is not enlarged."""
-    width, height = size
-    if width * height <= most_pixels:
-        return size
-    short, long = sorted(size)
-    less = max(1, math.isqrt(most_pixels * short // long))
-    # A side of one pixel cannot shrink: the other gives way.
-    more = min(math.isqrt(most_pixels * long // short), most_pixels // less)
-    return (more, less) if width >= height else (less, more)
 
 
 def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
@@ -179,75 +148,8 @@ def encode_thumbnail_jpeg(data: bytes, side: int) -> bytes:
         OSError: the data is no image, or is cut short.
         ValueError: the image has too many pixels to be decoded safely.
     """
-    with _open_image(data) as image:
-        small = _convert_to_rgb(image)
+    small = decode_rgb(data)
     small.thumbnail((side, side), Image.Resampling.BICUBIC)
     out = io.BytesIO()
     small.save(out, format="JPEG", quality=80)
     return out.getvalue()
-
-
-@contextmanager
-def _open_image(data: bytes) -> Iterator[Image.Image]:
-    with Image.open(io.BytesIO(drop_metadata(data)), formats=FORMATS) as image:
-        pixels = image.width * image.height
-        if pixels > _MAX_PIXELS:
-            raise ValueError(f"{image.width} x {image.height} pixels are more than {_MAX_PIXELS}")
-        with _LARGE_IMAGE_LOCK if pixels > _LARGE_PIXELS else nullcontext():
-            yield image
-
-
-def _convert_to_rgb(image: Image.Image) -> Image.Image:
-    # Before anything is made of it: what cannot be decoded is no matter of orientation.
-    image.load()
-    stated_bits = _read_stated_bits(image)
-    return _place_on_white(_reduce_to_8_bits(_turn_upright(image), stated_bits))
-
-
-def _turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the orientation of an image's EXIF; one that cannot be read is none."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # Each format's reader of EXIF raises exceptions of its own.
-        return image
-
-
-def _reduce_to_8_bits(image: Image.Image, stated_bits: int) -> Image.Image:
-    """Scale 16 bits of grey to 8: Pillow itself would clip everything above 255 to white.
-
-    A TIFF states how many bits are used. Where none are stated and only the lowest 12 hold
-    anything, as cameras and scanners of 10 or 12 bits leave them, the picture would come out black.
-
-    Raises:
-        ValueError: the format does not define which numbers are black and white, or no value is
-            bright enough to tell.
-    """
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        bits = min(stated_bits, 16)
-        brightest = int(values.max(initial=0))
-        if bits == 16 and 0 < brightest < 1 << 12:
-            raise ValueError(
-                f"its grey values end at {brightest} of 65535: {brightest.bit_length()} bits are "
-                "stored in 16, and it would be black; save it in 8 bits"
-            )
-        return Image.fromarray((values >> max(bits - 8, 0)).clip(0, 255).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(f"mode {image.mode} says nothing about what is white; save it in 8 bits")
-    return image
-
-
-def _read_stated_bits(image: Image.Image) -> int:
-    """Return the bits of a grey value as the file states them: TIFF does, in `BitsPerSample`."""
-    bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 16)
-    return int(bits[0] if isinstance(bits, tuple) else bits)
-
-
-def _place_on_white(image: Image.Image) -> Image.Image:
-    """Return an RGB image in which transparent pixels are white, as on a page, not black."""
-    if "A" not in image.getbands() and "transparency" not in image.info:
-        return image.convert("RGB")
-    rgba = image.convert("RGBA")
-    page = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(page, rgba).convert("RGB")

@@ -1,6 +1,6 @@
 """The tables of samples, images, predictions and timings: their columns, rows and readers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -135,14 +135,31 @@ class StoredSamples:
         for text, row in zip(self.read_texts(start, stop), images, strict=True):
             yield text, row["image"]
 
+    def read_originals(self, ids: Collection[str]) -> dict[str, bytes]:
+        """Return the images of these samples by id, encoded as the source holds them.
+
+        Raises:
+            UserError: a sample is missing.
+        """
+        originals: dict[str, bytes] = {}
+        for row in stream_table(self.samples, ["id", "image"]):
+            if row["id"] in ids:
+                originals[row["id"]] = row["image"]
+            if len(originals) == len(set(ids)):
+                return originals
+        raise self._refuse(next(id_ for id_ in ids if id_ not in originals))
+
     def _find_texts(self, ids: Iterator[str]) -> Iterator[Text]:
         """Yield the texts of these ids, in one pass: both tables have the same order."""
         texts = read_texts(self.samples)
         for id_ in ids:
             match = next((text for text in texts if text.id == id_), None)
             if match is None:
-                raise UserError(
-                    f"{self.samples} has no sample {id_}, of which {self.images} has the image: "
-                    f"delete {self.images.with_suffix('.json')} and run again."
-                )
+                raise self._refuse(id_)
             yield match
+
+    def _refuse(self, id_: str) -> UserError:
+        return UserError(
+            f"{self.samples} has no sample {id_}, of which {self.images} has the image: "
+            f"delete {self.images.with_suffix('.json')} and run again."
+        )

@@ -24,7 +24,7 @@ class Timing(NamedTuple):
     """One raw time, a row of `timings.parquet`."""
 
     kind: str
-    """`forward`, `generate_first` or `generate_all`."""
+    """`forward`, `generate_first`, `generate_all`, `request` or `request_<part>`."""
     round: int
     iteration: int
     """Counts from 0 within its kind, over all rounds."""

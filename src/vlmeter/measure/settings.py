@@ -39,5 +39,7 @@ class MeasureSettings:
     batches: int
     """Most distinct batches of samples in the timed windows."""
     new_tokens: int
-    """Forced length of a timed generation."""
+    """Forced length of a timed generation, and of a request's answer."""
+    request: bool
+    """Whether whole requests are timed."""
     energy: EnergySettings

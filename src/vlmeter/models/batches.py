@@ -3,6 +3,7 @@
 import io
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -85,28 +86,49 @@ class Feeder:
         Raises:
             UnsupportedError: the model takes images of its own size alone.
         """
+        pictures = self.resize([decode_image(item) for item in items])
+        return self.transfer(self.process(pictures, self.write_texts(items)))
+
+    def resize(self, pictures: Sequence[Image.Image]) -> Sequence[Image.Image]:
+        """Return a batch's pictures, as squares where a model of fixed form gets them natively."""
+        if not self._interpolates or self._image_size is None:
+            return pictures
+        square = (self._image_size, self._image_size)
+        return [each.resize(square, Image.Resampling.BICUBIC) for each in pictures]
+
+    def write_texts(self, items: Sequence[Item]) -> list[str]:
+        """Return what the processor is given for the prompts: chat templates filled."""
+        loaded = self._loaded
+        return [loaded.family.text(loaded.processor, item.prompt.text) for item in items]
+
+    def process(self, pictures: Sequence[Image.Image], texts: Sequence[str]) -> Any:  # noqa: ANN401
+        """Return what the processor makes of a batch, in the host's memory."""
         loaded = self._loaded
         options = {**loaded.family.processor_options, **self.image_settings}
         if self._interpolates:
             options |= {"do_resize": False, "do_center_crop": False}
-        pictures = [decode_image(item) for item in items]
-        if self._interpolates and self._image_size is not None:
-            square = (self._image_size, self._image_size)
-            pictures = [each.resize(square, Image.Resampling.BICUBIC) for each in pictures]
-        processed = loaded.processor(
+        return loaded.processor(
             images=loaded.family.images(pictures),
-            text=[loaded.family.text(loaded.processor, item.prompt.text) for item in items],
+            text=list(texts),
             padding=True,
             return_tensors="pt",
             **options,
         )
+
+    def transfer(self, processed: Any) -> Inputs:  # noqa: ANN401 - a BatchFeature of transformers
+        """Return a processed batch on the model's device, as its forward takes it.
+
+        Raises:
+            UnsupportedError: the model takes images of its own size alone.
+        """
+        loaded = self._loaded
         inputs: Inputs = dict(processed.to(loaded.device, loaded.dtype))
         # Made for training: with labels the forward would compute a loss.
         inputs.pop("labels", None)
         loaded.family.finish_inputs(loaded.processor, loaded.model.config, inputs)
         if self._decodes_apart:
-            start = loaded.decoder_start_token_id
-            inputs["decoder_input_ids"] = inputs["input_ids"].new_full((len(items), 1), start)
+            ids = inputs["input_ids"]
+            inputs["decoder_input_ids"] = ids.new_full((len(ids), 1), loaded.decoder_start_token_id)
         if self._interpolates:
             if not loaded.interpolates_positions:
                 raise UnsupportedError(
@@ -218,9 +240,9 @@ class Feeder:
             name: max(inputs[name].shape[1] for inputs in (of_longest, *batches))
             for name in list_text_inputs(of_longest)
         }
-        return [self._pad(inputs, widths) for inputs in batches]
+        return [self.pad(inputs, widths) for inputs in batches]
 
-    def _pad(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
+    def pad(self, inputs: Inputs, widths: Mapping[str, int]) -> Inputs:
         """Pad every row to these lengths with masked tokens, on the tokenizer's side."""
         padded = dict(inputs)
         for name, width in widths.items():

@@ -44,6 +44,7 @@ _READ: dict[str, Callable[[SummaryRow], float | None]] = {
     "latency": lambda row: row.latency,
     "generated": lambda row: row.samples_per_s,
     "passed": lambda row: row.batch_size / row.latency if row.latency else None,
+    "requested": lambda row: row.request_samples_per_s,
     "energy": lambda row: row.energy,
     "energy_per_right": _get_energy_per_right,
     "memory": lambda row: row.peak_memory_bytes,

@@ -7,7 +7,17 @@ from vlmeter.escaping import markdown
 from vlmeter.reporting.language import say, translate_parts
 from vlmeter.results.numbers import format_percent
 
-_PLAIN = ("energy", "flops", "wer", "difference", "batch", "memory", "generation", "length")
+_PLAIN = (
+    "energy",
+    "flops",
+    "wer",
+    "difference",
+    "batch",
+    "memory",
+    "generation",
+    "request",
+    "length",
+)
 """Definitions that no study changes."""
 
 

@@ -28,13 +28,14 @@ from vlmeter.reporting.provenance import (
 )
 from vlmeter.reporting.published import Published
 from vlmeter.reporting.remarks import Remark
+from vlmeter.reporting.requests.view import RequestsView, build_requests_view
 from vlmeter.reporting.sections.differences import DriftTable, build_drift_table
 from vlmeter.reporting.sections.published import Reproduction, reproduce_counts
 from vlmeter.reporting.sections.table import list_prompts
 from vlmeter.reporting.sections.view import SectionView, build_sections
 from vlmeter.reporting.table import Table
 from vlmeter.reporting.verdict import FirstScreen
-from vlmeter.results.outline import Outline
+from vlmeter.results.outline import Outline, SettingsPlan
 from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
@@ -74,6 +75,7 @@ class Page:
     sources: Table
     """Where models and data sets come from."""
     sections: tuple[SectionView, ...]
+    requests: RequestsView | None
     layers: LayersView | None
     published: Reproduction | None
     drift: DriftTable | None
@@ -171,6 +173,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         models=models,
         sources=tabulate_sources(models, datasets),
         sections=tuple(build_sections(outline, results.summary, results.differences, published)),
+        requests=build_requests_view(SettingsPlan(base, outline.labels), rows, results.differences),
         layers=layers,
         published=None if published is None else reproduce_counts(published, base, rows),
         answers=tuple(read_shown_answers(results.answers, outline, results.summary)),

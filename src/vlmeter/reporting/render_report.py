@@ -199,7 +199,7 @@ def _link(figure: Path, folder: Path) -> str:
 
 def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, InlineFigure]:
     titles = {section.name: section.title for section in page.sections}
-    titles |= {name: say(f"{name}.title") for name in ("layers", "tradeoff", "forest")}
+    titles |= {name: say(f"{name}.title") for name in ("requests", "layers", "tradeoff", "forest")}
     return {
         name: inline_figure(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()

@@ -134,8 +134,8 @@ class SectionPlan:
 
 
 @dataclass(frozen=True)
-class TradeoffPlan:
-    """What the figure of latency against throughput shows."""
+class SettingsPlan:
+    """What a figure of all settings shows."""
 
     base: Axes
     labels: Labels

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from vlmeter.measure.result import Conditions, Memory, MissingConditions, MissingMemory
-from vlmeter.results.summary_costs import CostColumns
 from vlmeter.results.summary_fields import cost_block, keep, record_column
+from vlmeter.results.summary_request import RequestColumns
 from vlmeter.results.summary_values import (
     choose_peak_memory,
     count_connector_bytes,
@@ -33,7 +33,7 @@ _no_conditions = cost_block(lambda figures: keep(figures.conditions, MissingCond
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryColumns(CostColumns):
+class MemoryColumns(RequestColumns):
     """Peak memory, and what compilation did."""
 
     peak_memory_bytes: int | None = record_column(

@@ -21,7 +21,7 @@ from vlmeter.results.outline import (
     SectionGrid,
     SectionOutline,
     SectionPlan,
-    TradeoffPlan,
+    SettingsPlan,
 )
 from vlmeter.study.study import Section, SectionCell, Study
 
@@ -93,10 +93,10 @@ def name_section_figure(study: Study, name: str) -> str:
     return words.replace("<", "‹").replace(">", "›")
 
 
-def plan_tradeoff_figure(study: Study) -> TradeoffPlan:
-    """Return what the figure of latency against throughput shows."""
+def plan_settings_figure(study: Study) -> SettingsPlan:
+    """Return what a figure of all settings shows."""
     outline = build_outline(study)
-    return TradeoffPlan(outline.base, outline.labels)
+    return SettingsPlan(outline.base, outline.labels)
 
 
 def plan_forest_figure(study: Study) -> ForestPlan:

@@ -69,7 +69,7 @@ def list_derived_outputs(study: Study) -> Iterator[Path]:
     yield from (folder.repeatability, folder.tables, folder.study)
     if study.config.gates:
         yield folder.gates
-    figures = ["tradeoff", "forest", *(section.name for section in study.sections)]
+    figures = ["tradeoff", "forest", *(section.name for section in study.sections), "requests"]
     if study.layer_cells:
         figures.append("layers")
     for language in LANGUAGES:

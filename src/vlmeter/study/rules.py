@@ -261,7 +261,8 @@ class Rules:
 
     def list_figures(self) -> dict[str, str]:
         """Return the figures in English by name."""
-        names = ["tradeoff", "forest", *(section.name for section in self._study.sections)]
+        sections = [section.name for section in self._study.sections]
+        names = ["tradeoff", "forest", *sections, "requests"]
         if self._study.layer_cells:
             names.append("layers")
         return {name: str(self._folder.figure(name)) for name in names}

@@ -38,6 +38,7 @@ def build_measure_settings(block: MeasureConfig) -> MeasureSettings:
         max_warmup_s=block.max_warmup_s,
         batches=block.batches,
         new_tokens=block.new_tokens,
+        request=block.request,
         energy=build_energy_settings(block.energy),
     )
 

@@ -41,6 +41,7 @@ MEASURE = MeasureSettings(
     max_warmup_s=5.0,
     batches=2,
     new_tokens=NEW_TOKENS,
+    request=True,
     energy=ENERGY_SETTINGS,
 )
 TIMEOUT_S = 600.0

@@ -21,6 +21,7 @@ from simulation.clock import SimulatedTime
 from simulation.cuda import SimulatedCuda
 from simulation.host import RAM_W, Host
 from simulation.model import CostedModel
+from simulation.request import RequestStages
 from simulation.tracker import SimulatedTracker
 from vlmeter.cell.worker import open_cell
 from vlmeter.machine import describe_machine, devices, host
@@ -80,6 +81,15 @@ class SimulatedMachine:
         self.time.sleep(1.0)
         self.cuda = SimulatedCuda(self.time, self._list_shown)
         self.model: CostedModel | None = None
+        self.stages = RequestStages(self.time, self._transfer)
+
+    def _transfer(self, seconds: float) -> None:
+        """Bring a batch to the first card, behind the host, or to where the host computes."""
+        cards = self._list_shown()
+        if cards:
+            cards[0].work(seconds)
+        else:
+            self.time.spend(seconds)
 
     def _list_others(self) -> list[tuple[int, Callable[[], bool]]]:
         if self.settings.is_passed_by:
@@ -144,6 +154,7 @@ class SimulatedMachine:
             if hasattr(torch.cuda, name):
                 patch.setattr(torch.cuda, name, getattr(self.cuda, name))
         patch.setattr(open_cell, "load_model", self.load)
+        self.stages.install(patch)
         patch.setattr(torch.nn.Module, "compile", self._compile)
         patch.setattr(describe_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
@@ -187,6 +198,7 @@ class SimulatedMachine:
         seed = self.settings.seed
         noise = None if seed is None else random.Random(seed)
         self.model = CostedModel(loaded, self.host, cards, noise)
+        self.stages.put_on(loaded.processor)
         self.time.sleep(LOAD_S)
         weights = self.model.weights_bytes
         # They go through the host's memory to the cards.

@@ -77,6 +77,10 @@ class Reference:
             if all_.calls > first[name].calls
         }
 
+    def count_generation(self, new_tokens: int) -> "dict[str, LayerTruth]":
+        """Return what each layer does in a generation of such a length."""
+        return self._watch(lambda: self.run(new_tokens))
+
     def _watch(self, run: Any) -> "dict[str, LayerTruth]":
         """Note what the layers do in a pass, by hooks of its own."""
         seen: dict[str, LayerTruth] = {}

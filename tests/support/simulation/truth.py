@@ -55,7 +55,8 @@ def part_passes(cell: SimulatedCell) -> Windows:
         forwards = forwards[skipped + sum(count_iterations(cell, forwards[skipped:])) :]
     warmup = count_warmup(forwards, least_s)
     iterations = count_iterations(cell, forwards[warmup:])
-    first, whole = (cell.list_passes("generate", tokens) for tokens in (1, NEW_TOKENS))
+    first = cell.list_passes("generate", 1)
+    whole = [it for it in cell.list_passes("generate", NEW_TOKENS) if not is_request(cell, it)]
     pairs = zip(first[1:], whole[1:], strict=False)
     rounds = count_rounds(
         cell, [(a.seconds, b.seconds) for a, b in pairs], cell.job.measure.window_s
@@ -90,6 +91,11 @@ def count_rounds(
         if max(measure_width(it, cell) for it in figures) <= cell.job.measure.target_interval:
             return count
     return max(LOOKS_T)
+
+
+def is_request(cell: SimulatedCell, it: Pass) -> bool:
+    """Say whether a generation is a request's, which has inputs of its own."""
+    return it.batch != cell.list_passes("generate", 1)[0].batch
 
 
 def count_warmup(passes: Sequence[Pass], least_s: float) -> int:
@@ -402,7 +408,7 @@ def _list_conditions(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     if settings.is_passed_by:
         # A window begins with a collection of what was left before.
         start_s = windows.warmup[0].begun_s - host.GC_S
-    end_s = windows.generation_energy[-1].ended_s
+    end_s = cell.list_passes("generate", NEW_TOKENS)[-1].ended_s
     cards = [machine.cards[index] for index in machine.settings.shown]
     ends = {"start": start_s, "end": end_s}
     near = {"rel": 0.0, "abs": 0.02}

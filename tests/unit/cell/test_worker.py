@@ -14,6 +14,7 @@ from simulation.reference import make_reference
 from simulation.truth import SHARE, about, list_truths, part_passes
 from simulation.truth_layers import find_forward, find_step, list_rows
 from simulation.truth_record import list_record_truths
+from simulation.truth_request import list_request_truths
 from tiny_model import _one_thread, checkpoint, pictures
 
 from vlmeter.results.layer_row import LayerRow
@@ -60,6 +61,7 @@ ELSEWHERE = {
     "test_uncounted_operators_are_listed_and_none_of_them_is_heavy",
     "generation_reason": NOT_READ,
     "memory_reason": NOT_READ,
+    "request_reason": NOT_READ,
     "shape_digest": "models/test_inputs.py::test_another_token_or_mask_is_another_computation",
     "unparsed_rate": "results/test_score_predictions.py::"
     "test_option_scores_are_ranked_where_predictions_carry_them",
@@ -93,7 +95,11 @@ def cell(request, study, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def truths(cell, study, reference):
-    truths = {**list_truths(cell, reference), **list_record_truths(cell, study, reference)}
+    truths = {
+        **list_truths(cell, reference),
+        **list_request_truths(cell, reference),
+        **list_record_truths(cell, study, reference),
+    }
     return truths | (DISTURBED if cell.machine.settings.others else {})
 
 

@@ -136,7 +136,7 @@ def test_a_section_cannot_have_the_name_of_a_rule(repository):
         for line in file.read_text().splitlines()
         if line.startswith("rule ")
     }
-    assert rules | {"forest", "layers", "tradeoff"} == RESERVED_NAMES
+    assert rules | {"forest", "layers", "requests", "tradeoff"} == RESERVED_NAMES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 from stored_data import write_samples
 
 from vlmeter.data.manifests import UnusableSample, read_images_manifest
-from vlmeter.data.preprocess_images import FORMATS, encode_resized_png, preprocess_images
+from vlmeter.data.pixels import FORMATS
+from vlmeter.data.preprocess_images import encode_resized_png, preprocess_images
 from vlmeter.data.samples import IMAGES
 from vlmeter.errors import UserError
 from vlmeter.storage.files import file_sha256

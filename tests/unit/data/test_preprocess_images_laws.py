@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from stored_data import write_samples
 
+from vlmeter.data import pixels
 from vlmeter.data import preprocess_images as module
 from vlmeter.data.preprocess_images import encode_thumbnail_jpeg, preprocess_images
 from vlmeter.storage.parquet import read_table
@@ -48,14 +49,14 @@ def encode(size):
 def decoding(monkeypatch):
     """Four cores, on which an image of 1,000 pixels is large."""
     noted = Decoding(at_once=2)
-    convert = module._convert_to_rgb
+    convert = pixels._convert_to_rgb
 
     def convert_and_note(image):
         with noted.note(image.size):
             return convert(image)
 
-    monkeypatch.setattr(module, "_convert_to_rgb", convert_and_note)
-    monkeypatch.setattr(module, "_LARGE_PIXELS", 1000)
+    monkeypatch.setattr(pixels, "_convert_to_rgb", convert_and_note)
+    monkeypatch.setattr(pixels, "_LARGE_PIXELS", 1000)
     monkeypatch.setattr(module.os, "cpu_count", lambda: 4)
     return noted
 

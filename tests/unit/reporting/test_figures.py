@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from machines import make_machine
 from study_factory import MadeStudy, cell_id, make_outline
-from study_steps import make_tradeoff_plan, render_all
+from study_steps import make_settings_plan, render_all
 
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_section import plot_section
@@ -125,7 +125,7 @@ def test_more_cells_than_labels_have_room_label_the_front_alone(tmp_path):
     section = replace(first, cells=(*first.cells, *entries))
     study.edit_outline(sections=(section, *others))
     files = render_all(study, tmp_path, draw=False)
-    plot_tradeoff(make_tradeoff_plan(study.outline), files.summary, tmp_path / "a.svg")
+    plot_tradeoff(make_settings_plan(study.outline), files.summary, tmp_path / "a.svg")
     shown = read_texts(tmp_path / "a.svg")
     assert "base setting" in shown
     assert "batch 61" not in shown

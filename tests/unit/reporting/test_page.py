@@ -46,6 +46,7 @@ def test_headings_stand_in_the_sources_order(rendered):
         *(("h4", value) for value in ("Eager", "Compile", "Flash")),
         ("h3", "5) GPU vs CPU"),
         *(("h4", value) for value in ("GPU", "CPU")),
+        ("h3", "Where a request's time goes"),
         ("h3", "Where the time goes"),
         ("h3", "Do the settings change the answers?"),
         ("h3", "Sample answers"),
@@ -134,7 +135,7 @@ def test_each_section_has_a_figure(rendered):
         f"figures/{name}.svg"
         for name in (
             *("tradeoff", "forest", "batch_size", "image_size", "input_length"),
-            *("optimization", "device", "layers"),
+            *("optimization", "device", "requests", "layers"),
         )
     ]
 
@@ -198,7 +199,7 @@ def test_hostile_texts_do_not_change_the_reports_structure(rendered, hostile):
     assert all(
         re.fullmatch(r"(figures|gallery)/[\w-]+\.(svg|jpg)", str(address)) for address in images
     )
-    assert len(images) == 8 + 3 * 3
+    assert len(images) == 9 + 3 * 3
 
 
 def test_hostile_texts_do_not_add_columns(rendered, hostile):

@@ -15,6 +15,7 @@ from record_factory import make_cell, make_failed_record, make_metric, make_qual
 from vlmeter.axes import Axes
 from vlmeter.machine.devices import Gpu
 from vlmeter.measure.flops.result import MissingFlops
+from vlmeter.measure.request.result import MissingRequest
 from vlmeter.measure.result import (
     GpuConditions,
     MissingConditions,
@@ -43,11 +44,12 @@ CELL = make_cell(
         "optimization": "mixed",
     },
 )
-NOT_READ = {"generation_reason", "memory_reason", "conditions_reason"}
+NOT_READ = {"generation_reason", "memory_reason", "conditions_reason", "request_reason"}
 """Columns that are filled where another block is not."""
 BEGINNINGS = {
     "latency_detail": "latency_",
     "energy_detail": "energy_",
+    "request": "request_",
     "flops_detail": "flops_",
     "model": "model_",
     "provenance": "machine_",
@@ -101,6 +103,7 @@ def make_full_record() -> Record:
                 container="docker",
                 gpus=[Gpu(0, "Card", "GPU-0", 1, "550.1")],
             ),
+            request=replace(figures.request, notes=["a note"]),
             energy_detail=replace(
                 figures.energy_detail,
                 **reasons,
@@ -241,7 +244,8 @@ def find_column(block: str, name: str) -> str | None:
     if (block, name) in OF_ANOTHER:
         return None
     names = {column.name for column in SUMMARY_COLUMNS}
-    return next(iter({BEGINNINGS.get(block, "") + name, name} & names), None)
+    own = (BEGINNINGS.get(block, "") + name, name)
+    return next((column for column in own if column in names), None)
 
 
 def test_a_column_shows_the_value_of_its_name_and_no_other():
@@ -376,6 +380,7 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
             figures=replace(
                 record.figures,
                 generation=MissingGeneration("too short"),
+                request=MissingRequest("out of memory"),
                 memory=MissingMemory("no procfs"),
                 conditions=MissingConditions("no sensors"),
                 flops_detail=MissingFlops(None, "no trace", 5.0, None),
@@ -389,6 +394,7 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
     )
     assert (row.conditions_reason, row.disturbed) == ("no sensors", None)
     assert (row.generation_reason, row.tokens_per_s) == ("too short", None)
+    assert (row.request_reason, row.request_s, row.request_parts) == ("out of memory", None, None)
     assert (row.flops_reason, row.flops, row.flops_decode_step) == ("no trace", None, 5.0)
     assert row.flops_vision is None
 

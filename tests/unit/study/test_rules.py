@@ -114,7 +114,14 @@ def test_the_report_reads_what_the_study_has(config):
         "data/photos/samples.json",
         "data/exams/samples.json",
     ]
-    assert list(rules.list_figures()) == ["tradeoff", "forest", "batches", "sizes", "layers"]
+    assert list(rules.list_figures()) == [
+        "tradeoff",
+        "forest",
+        "batches",
+        "sizes",
+        "requests",
+        "layers",
+    ]
     assert (rules.list_gates(), rules.list_published()) == ([], [])
     assert (
         list_names(translate_figures(*rules.list_figures().values()))[0]

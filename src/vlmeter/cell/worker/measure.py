@@ -20,9 +20,11 @@ from vlmeter.cell.worker.blocks import (
     describe_provenance,
 )
 from vlmeter.cell.worker.guarding import try_to_read
+from vlmeter.cell.worker.request import measure_requests
 from vlmeter.cell.worker.time_spent import TimeSpent
 from vlmeter.cell.worker.windows import Windows
 from vlmeter.cell.worker.workload import Workload, prepare_workload
+from vlmeter.errors import Sentence
 from vlmeter.machine.description import Machine
 from vlmeter.measure.clock import Call, Clock, make_clock
 from vlmeter.measure.conditions import ConditionsProbe
@@ -32,19 +34,24 @@ from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import Timing, measure_latency, plan_latency, plan_rounds
+from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
+from vlmeter.measure.request.result import MissingRequest, Request
+from vlmeter.measure.request.timing import RequestPlan
 from vlmeter.measure.result import (
-    Conditions,
     Generation,
     Latency,
-    MissingConditions,
     MissingGeneration,
     MissingMemory,
 )
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
 from vlmeter.models.tracing import expose_matmuls
+
+_REQUEST_SHARE = 0.1
+"""Of the time that the other costs took: requests are timed no longer, but for their least rounds.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,15 @@ def measure_cell(
     with spent.on("checks" if compilation is None else "compile"):
         model = _compile_and_check(workload, model, compilation, make_clock(device))
     memory.begin_workload()
+    windows = _make_windows(workload, job, machine, gpus)
     with spent.on("costs"):
-        costs = _measure_costs(workload, job, machine, gpus, compilation)
+        costs = _measure_costs(windows, compilation)
+    # A request holds the original images as well, which no other cost is of.
     peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
+    with spent.on("request"):
+        budget_s = _REQUEST_SHARE * spent.as_dict()["costs"]
+        timed, why = try_to_read(lambda: windows.time_requests(budget_s))
+    request, request_times = timed or (MissingRequest(str(why)), [])
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -102,15 +115,16 @@ def measure_cell(
         provenance=provenance,
         latency_detail=costs.latency,
         generation=costs.generation,
+        request=request,
         energy_detail=costs.energy,
         compile=costs.compilation,
-        conditions=costs.conditions,
+        conditions=windows.watched.summarise(),
         flops_detail=flops,
         memory=peaks or MissingMemory(str(reason)),
         checks=checks,
         time_spent_s=spent.as_dict(),
     )
-    return MeasuredCell(figures, costs.timings)
+    return MeasuredCell(figures, [*costs.timings, *request_times])
 
 
 def _compile_and_check(
@@ -138,53 +152,42 @@ class _Costs:
     generation: Generation | MissingGeneration
     energy: Energy
     compilation: CompileResult | None
-    conditions: Conditions | MissingConditions
     timings: list[Timing]
 
 
-def _measure_costs(
-    workload: Workload,
-    job: CellJob,
-    machine: Machine,
-    gpus: Sequence[Gpu],
-    compilation: Compilation | None,
-) -> _Costs:
+def _measure_costs(windows: "_CellWindows", compilation: Compilation | None) -> _Costs:
     """Run the fixed workload: forward passes, compiled or not, then forced generations."""
-    clock, probe = make_clock(job.cell.axes.device), ConditionsProbe(gpus)
-    meter = make_energy_meter(machine.energy, job.measure.energy, job.cell.axes.device)
-    costs = _CostWindows(workload, job, clock, meter, probe, Windows(probe, clock.now))
-    latency, forward_times = costs.time_forwards()
-    energy = costs.measure_energy(workload.forwards())
+    latency, forward_times = windows.time_forwards()
+    energy = windows.measure_energy(windows.workload.forwards())
     compiled = None if compilation is None else compilation.stop()
     # Memory that runs out in a generation, or one that ends too early, leaves the forward pass.
-    generated, why = try_to_read(costs.measure_generations)
+    generated, why = try_to_read(windows.measure_generations)
     generation, generation_times, decoding = generated or (MissingGeneration(str(why)), [], None)
     return _Costs(
         latency=latency,
         generation=generation,
         energy=add_generation(energy, decoding, why),
         compilation=compiled,
-        conditions=costs.windows.summarise(),
         timings=[*forward_times, *generation_times],
     )
 
 
 @dataclass(frozen=True)
-class _CostWindows:
-    """The windows of the fixed workload."""
+class _CellWindows:
+    """The windows of a cell, whose workload is fixed."""
 
     workload: Workload
     job: CellJob
     clock: Clock
     meter: EnergyMeter
     probe: ConditionsProbe
-    windows: Windows
+    watched: Windows
 
     def time_forwards(self) -> tuple[Latency, list[Timing]]:
         """Time forward passes."""
         plan = plan_latency(self.job.measure, self.job.cell.axes.device)
         threads = torch.get_num_threads()
-        return self.windows.measure(
+        return self.watched.measure(
             lambda: measure_latency(self.workload.forwards(), self.clock, plan, threads),
             lambda timed: max(plan.window_s, plan.min_iterations * timed[0].latency_s),
         )
@@ -192,7 +195,7 @@ class _CostWindows:
     def measure_energy(self, steps: Sequence[Call], tokens_per_batch: int | None = None) -> Energy:
         """Measure the energy of forward passes, or of generations of so many tokens a batch."""
         measure = self.job.measure
-        return self.windows.measure(
+        return self.watched.measure(
             lambda: self.meter.measure(
                 steps,
                 self.clock,
@@ -208,7 +211,7 @@ class _CostWindows:
     def measure_generations(self) -> tuple[Generation, list[Timing], Energy]:
         """Time generations of forced lengths, then measure their energy."""
         measure, batch_size = self.job.measure, self.job.cell.axes.batch_size
-        generation, timings = self.windows.measure(
+        generation, timings = self.watched.measure(
             lambda: measure_generation(
                 self.workload.generation,
                 self.clock,
@@ -221,6 +224,34 @@ class _CostWindows:
         )
         whole = partial(self.workload.generation, measure.new_tokens)
         return generation, timings, self.measure_energy([whole], batch_size * measure.new_tokens)
+
+    def time_requests(self, budget_s: float) -> tuple[Request | MissingRequest, list[Timing]]:
+        """Time whole requests, where the study asks for it."""
+        axes, measure = self.job.cell.axes, self.job.measure
+        if not measure.request:
+            return MissingRequest(Sentence("measure.request is off")), []
+        plan = RequestPlan(plan_rounds(measure).most_rounds, budget_s)
+        return self.watched.measure(
+            lambda: measure_requests(
+                self.workload,
+                self.clock,
+                make_stopwatch(axes.device),
+                plan,
+                measure.new_tokens,
+                gpus=self.job.cell.gpus,
+                ranks_options=self.job.cell.task == "multiple_choice",
+            ),
+            lambda _: budget_s,
+        )
+
+
+def _make_windows(
+    workload: Workload, job: CellJob, machine: Machine, gpus: Sequence[Gpu]
+) -> _CellWindows:
+    device = job.cell.axes.device
+    clock, probe = make_clock(device), ConditionsProbe(gpus)
+    meter = make_energy_meter(machine.energy, job.measure.energy, device)
+    return _CellWindows(workload, job, clock, meter, probe, Windows(probe, clock.now))
 
 
 def _count_flops(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import psutil
 
-MEASURED = ("answers", "costs", "flops")
+MEASURED = ("answers", "costs", "request", "flops")
 """What a cell is run for."""
 
 

@@ -11,6 +11,7 @@ from vlmeter.cell.job import CellInputs, CellSetup
 from vlmeter.cell.measurement import Checks, InputBlock
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.data.manifests import ImagesManifest
+from vlmeter.data.samples import StoredSamples
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
 from vlmeter.models.batches import Feeder
@@ -19,6 +20,7 @@ from vlmeter.models.decoding import Decoding
 from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
 from vlmeter.models.image_forms import choose_median_form, list_tokens
 from vlmeter.models.inputs import Inputs, describe_pixels, digests
+from vlmeter.models.items import Item, make_full_batches
 from vlmeter.models.kernels import DECODE, check_attention, find_kernels_by_stage
 from vlmeter.models.load import LoadedModel
 from vlmeter.models.result import Quantization
@@ -54,6 +56,9 @@ class Workload:
     """Distinct full batches of one shape: the workload whose cost is measured."""
     cost_samples: int
     """How many samples they are made of."""
+    first_items: Sequence[Item]
+    """The samples of the first of them, a row each."""
+    stored: StoredSamples
     tokens_by_image: Sequence[int]
     """Tokens of the image of each sample, in ascending order."""
     images: ImagesManifest
@@ -64,6 +69,12 @@ class Workload:
         compiled = self.loaded.optimization.compile
         marks_step = compiled is not None and captures_cuda_graphs(compiled)
         return [_Forward(self.loaded, inputs, marks_step) for inputs in self.cost_batches]
+
+    def read_originals(self) -> list[bytes]:
+        """Return the images of the first cost batch, encoded as the data set holds them."""
+        ids = [item.id for item in self.first_items]
+        originals = self.stored.read_originals(ids)
+        return [originals[id_] for id_ in ids]
 
     def generation(self, new_tokens: int) -> object:
         """Generate exactly as many tokens for the first cost batch."""
@@ -202,12 +213,14 @@ def prepare_workload(cell: CellSetup, inputs: CellInputs, most_batches: int) -> 
     with torch.inference_mode():
         batches = opened.feeder.workload(samples, longest, size, most_batches)
     return Workload(
-        opened.loaded,
-        opened.feeder,
-        items,
-        batches,
-        len(samples),
-        list_tokens(counts, opened.forms),
-        opened.images,
-        cell.decoding,
+        loaded=opened.loaded,
+        feeder=opened.feeder,
+        items=items,
+        cost_batches=batches,
+        cost_samples=len(samples),
+        first_items=make_full_batches(samples, size, most_batches)[0],
+        stored=opened.stored,
+        tokens_by_image=list_tokens(counts, opened.forms),
+        images=opened.images,
+        decoding=cell.decoding,
     )

@@ -123,7 +123,7 @@ def _make_stacks(
                         "axis": {"title": say("layer_figure.per_sample"), "tickCount": 5},
                     },
                     "y2": {"field": "top"},
-                    "color": make_part_colours(parts),
+                    "color": make_part_colours({part: translate(part) for part in parts}),
                     "tooltip": {"field": "words"},
                 },
             },

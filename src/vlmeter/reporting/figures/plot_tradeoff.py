@@ -22,7 +22,7 @@ from vlmeter.reporting.figures.values import MEASURES, Interval, format_measured
 from vlmeter.reporting.language import LOCALES, say, translate
 from vlmeter.reporting.settings import format_group_title
 from vlmeter.results.numbers import Scale
-from vlmeter.results.outline import TradeoffPlan
+from vlmeter.results.outline import SettingsPlan
 from vlmeter.results.tables import read_summary
 
 MOST_GROUPS = 12
@@ -191,7 +191,7 @@ def _describe_ends(settings: Sequence[Setting], frame: Frame, scales: Mapping[st
 
 
 def plot_tradeoff(
-    plan: TradeoffPlan, summary_csv: Path, out_svg: Path, locales: Path = LOCALES
+    plan: SettingsPlan, summary_csv: Path, out_svg: Path, locales: Path = LOCALES
 ) -> None:
     """Draw latency against samples per second in every language, for each data set and model.
 

@@ -41,12 +41,10 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
     x = _make_axis("x", across, say("layer_figure.intensity"))
     y = _make_axis("y", upwards, say("layer_figure.rate"))
     shapes = [SHAPES[place % len(SHAPES)] for place in range(len(kinds))]
+    colours = make_part_colours({kind: translate(kind) for kind in kinds})
     looks = {
-        "color": make_part_colours(kinds),
-        "shape": {
-            **make_part_colours(kinds),
-            "scale": {"domain": kinds, "range": shapes},
-        },
+        "color": colours,
+        "shape": {**colours, "scale": {"domain": kinds, "range": shapes}},
     }
     words = (
         say("layer_figure.no_peak")

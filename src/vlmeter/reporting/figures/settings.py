@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vlmeter.reporting.figures.values import MEASURES, Interval, choose_direction
 from vlmeter.reporting.settings import format_setting
-from vlmeter.results.outline import TradeoffPlan
+from vlmeter.results.outline import SettingsPlan
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
 
@@ -40,7 +40,7 @@ def list_choices(settings: Iterable[Setting]) -> tuple[list[str], list[str]]:
     )
 
 
-def list_settings(rows: Iterable[SummaryRow], plan: TradeoffPlan) -> list[Setting]:
+def list_settings(rows: Iterable[SummaryRow], plan: SettingsPlan) -> list[Setting]:
     """Return what was measured of each cell that has status ok."""
     settings = []
     for row in rows:

@@ -9,7 +9,7 @@ from vlmeter.escaping import one_line
 from vlmeter.reporting.figures.chart import Chart
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.formats import get_status_label
-from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.language import say
 from vlmeter.results.summary_row import SummaryRow
 
 INK, GREY, GRID, PAPER = "#1f2933", "#5b6470", "#e3e7ec", "#ffffff"
@@ -73,9 +73,16 @@ _PARTS: Mapping[str, str] = {
     "qformer": "#ddcc77",
     "connector": "#ddcc77",
     "prefill": "#332288",
+    "decode_image": "#882255",
+    "resize": "#aa4499",
+    "processor": "#cc6677",
+    "tokenize": "#e69f00",
+    "transfer": "#56b4e9",
+    "decode": "#0072b2",
+    "detokenize": "#999933",
     "other": "#bbbbbb",
 }
-"""Colour of each kind of layer and each stage; of any other, black."""
+"""Colour of each kind of layer, each stage and each part of a request; of any other, black."""
 
 
 class Look(NamedTuple):
@@ -121,13 +128,14 @@ def make_looks(labels: Mapping[str, str], shown: Sequence[str]) -> Spec:
     }
 
 
-def make_part_colours(parts: Sequence[str]) -> Spec:
-    """Return the encoding of the field `part`, a kind of layer or a stage, by colour."""
-    words = {part: shorten(translate(part), 24) or "?" for part in parts}
+def make_part_colours(labels: Mapping[str, str]) -> Spec:
+    """Return the encoding of the field `part`, whose values have these labels, by colour."""
+    words = {part: shorten(label, 24) or "?" for part, label in labels.items()}
+    parts = list(labels)
     return {
         "field": "part",
         "type": "nominal",
-        "scale": {"domain": list(parts), "range": [_PARTS.get(part, "#000000") for part in parts]},
+        "scale": {"domain": parts, "range": [_PARTS.get(part, "#000000") for part in parts]},
         "legend": {"columns": 3, "labelExpr": make_lookup(words, "datum.label"), "labelLimit": 100},
     }
 

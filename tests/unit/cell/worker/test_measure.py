@@ -12,6 +12,7 @@ from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.machine.description import Cpu, read_machine
 from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
+from vlmeter.measure.request.result import PARTS, MissingRequest
 from vlmeter.measure.result import MissingConditions, MissingGeneration, MissingMemory
 from vlmeter.models.decoding import WrongLengthError
 from vlmeter.models.load import load_model
@@ -20,8 +21,8 @@ from vlmeter.storage.files import read_json, write_json
 from vlmeter.storage.parquet import read_table
 
 BLOCKS = [
-    "input", "model", "decoding", "provenance", "latency_detail", "generation", "energy_detail",
-    "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
+    "input", "model", "decoding", "provenance", "latency_detail", "generation", "request",
+    "energy_detail", "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
 ]  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def test_the_raw_times_stand_behind_the_median(measured):
     assert latency.iterations == len(forwards) >= 2
     assert min(forwards) <= latency.latency_s <= max(forwards)
     kinds = {row.kind for row in measured.timings}
-    assert kinds == {"forward", "generate_first", "generate_all"}
+    requests = {"request", *(f"request_{part}" for part in PARTS)}
+    assert kinds == {"forward", "generate_first", "generate_all", *requests}
 
 
 def test_figures_are_of_the_batch_and_the_forced_length(figures):
@@ -256,6 +258,26 @@ def test_a_generation_that_fails_leaves_the_forward_pass(
     assert left.energy_detail.energy_j > 0
     assert left.latency_detail.latency_s > 0
     assert left.flops_detail.flops == figures.flops_detail.flops
+
+
+def test_a_request_that_fails_leaves_all_other_costs(
+    inputs, machine, tmp_path, monkeypatch, figures
+):
+    monkeypatch.setattr("vlmeter.cell.worker.measure.measure_requests", run_out_of_memory)
+    left = measure_cell(make_cell_job(cost_only=True), inputs, machine, tmp_path / "p.parquet")
+    assert isinstance(left.figures.request, MissingRequest)
+    assert LOST in left.figures.request.request_reason
+    assert left.figures.generation.generation_s > 0
+    assert left.figures.memory.peak_rss_bytes > 0
+    assert left.figures.conditions.window_s > 0
+    assert not any(row.kind.startswith("request") for row in left.timings)
+
+
+def test_a_study_may_leave_requests_out(inputs, machine, tmp_path):
+    job = make_cell_job(cost_only=True)
+    job = replace(job, measure=replace(job.measure, request=False))
+    left = measure_cell(job, inputs, machine, tmp_path / "p.parquet").figures
+    assert left.request == MissingRequest("measure.request is off")
 
 
 def test_a_decode_step_that_cannot_be_counted_leaves_the_count_of_the_pass(

@@ -1,0 +1,1 @@
+"""Where the time of a whole request goes, as the report says it."""
