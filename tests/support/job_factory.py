@@ -22,6 +22,7 @@ AXES = Axes(
     batch_size=2,
     max_input_len=20,
     optimization="eager",
+    new_tokens=3,
 )
 DECODING = Decoding(
     max_new_tokens=4,
@@ -37,7 +38,6 @@ MEASURE = MeasureSettings(
     repeats=2,
     max_warmup_s=0.02,
     batches=2,
-    new_tokens=3,
     energy=EnergySettings(
         window_s=0.02,
         min_window_s=0.01,

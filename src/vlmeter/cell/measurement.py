@@ -13,6 +13,7 @@ from vlmeter.machine.description import Cpu, Gpu
 from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.measure.result import (
+    CacheMemory,
     Conditions,
     CudaSettings,
     Generation,
@@ -163,6 +164,7 @@ class Figures:
     conditions: Conditions | MissingConditions
     flops_detail: FlopsDetail | MissingFlops
     memory: Memory | MissingMemory
+    kv_cache: CacheMemory
     checks: Checks
     time_spent_s: dict[str, float]
     """Seconds of the process by what they were spent on, as `TimeSpent` names it."""

@@ -36,6 +36,4 @@ class MeasureSettings:
     max_warmup_s: float
     batches: int
     """Most distinct batches of samples in the timed windows."""
-    new_tokens: int
-    """Forced length of a timed generation."""
     energy: EnergySettings

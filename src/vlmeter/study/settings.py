@@ -36,7 +36,6 @@ def build_measure_settings(block: MeasureConfig) -> MeasureSettings:
         repeats=block.repeats,
         max_warmup_s=block.max_warmup_s,
         batches=block.batches,
-        new_tokens=block.new_tokens,
         energy=build_energy_settings(block.energy),
     )
 

@@ -13,7 +13,7 @@ from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB, WORK_MHZ
 from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
 from simulation.machine import FLOP_PER_S, GRID_KG_PER_KWH, LOAD_BYTES, SEEN_BY_CODECARBON
 from simulation.model import ACTIVATION_BYTES, NOISE, Pass
-from simulation.reference import ROWS, Reference
+from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 
 T_4 = 2.7764451
 """Student's t for a 95 % interval over five rounds."""
@@ -57,7 +57,8 @@ def part_passes(cell: SimulatedCell) -> Windows:
         forwards[warmup + sum(iterations) :],
         cell.list_passes("generate", 1)[1:],
         whole[1:pairs],
-        whole[pairs:],
+        # The last is the one whose cache is counted.
+        whole[pairs:-1],
     )
 
 
@@ -165,6 +166,7 @@ def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference
     first, whole = (
         float(np.median([it.seconds for it in passes])) for passes in (windows.first, windows.whole)
     )
+    half = T_4 * np.std([it.seconds for it in windows.whole], ddof=1) / np.sqrt(MEASURE.repeats)
     slowdown = cell.machine.settings.slowdown
     for passes, tokens in ((windows.first, 1), (windows.whole, NEW_TOKENS)):
         stated_s = slowdown * reference.run(tokens).seconds
@@ -174,7 +176,9 @@ def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference
         assert len(passes) == MEASURE.repeats, passes
     near = {"rel": 1e-3}
     return {
-        "new_tokens": NEW_TOKENS,
+        "generation_s": about(whole, **near),
+        "generation_low_s": about(whole - half, rel=2e-3),
+        "generation_high_s": about(whole + half, rel=2e-3),
         "time_to_first_token_s": about(first, **near),
         "time_per_output_token_s": about((whole - first) / (NEW_TOKENS - 1), rel=4e-3),
         "tokens_per_s": about(ROWS * NEW_TOKENS / whole, **near),
@@ -244,8 +248,17 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
         }.items()
     }
     batches = row.energy_batches
+    generation_j = token_w * whole_s / ROWS
+    # The interval is that of the rounds, whose spread is the noise of few passes.
+    reach = (row.energy_generation_high_j - row.energy_generation_low_j) / 2
+    assert 0 < reach < 0.1 * generation_j
     return {
         **by_device,
+        "energy_generation_j": about(generation_j, rel=SHARE + 0.004),
+        "energy_generation_low_j": about(row.energy_generation_j - reach),
+        "energy_generation_high_j": about(row.energy_generation_j + reach),
+        "tokens_per_j": about(NEW_TOKENS / generation_j, rel=SHARE + 0.004),
+        "energy_idle_share": about(idle / power, rel=SHARE + 0.004),
         "energy": about(energy, rel=SHARE + 0.002),
         "energy_net_j": about(energy - idle * sample_s, rel=SHARE + 0.004),
         "energy_low_j": about(row.energy - half),
@@ -305,6 +318,10 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
     rss = host.INTERPRETER_BYTES + (held if not cards else 0)
     setup = host.INTERPRETER_BYTES + weights + LOAD_BYTES
     used = cards * (DRIVER_BYTES + CONTEXT_BYTES + reserved)
+    text = reference.model.model.config.text_config
+    # Keys and values of each layer; the last token that is generated is not fed again.
+    positions = IMAGE_TOKENS + TEXT_TOKENS + NEW_TOKENS - 1
+    cache = 2 * text.num_hidden_layers * ROWS * positions * text.hidden_size * 4
     kib = {"rel": 0.0, "abs": 1024}
     return {
         "peak_memory_bytes": cards * held if cards else about(rss, **kib),
@@ -316,6 +333,9 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
         "device_used_bytes": used if cards else None,
         "device_used_before_bytes": cards * DRIVER_BYTES if cards else None,
         "weights_bytes": weights,
+        "kv_cache_bytes": cache,
+        "activations_bytes": cards * held - weights - cache if cards else None,
+        "kv_cache_reason": None,
         "memory_reason": None,
     }
 

@@ -271,7 +271,6 @@ def test_what_is_no_part_of_a_measurement_leaves_it_alone(config, key, value):
         ("datasets.photos.prompts.bare", "{question}?"),
         ("datasets.photos.max_new_tokens", 3),
         ("datasets.photos.generation", {"num_beams": 5}),
-        ("measure", {"new_tokens": 4}),
         ("measure", {"energy": {"cpu_power_w": 65.0}}),
     ],
 )

@@ -34,6 +34,7 @@ from vlmeter.measure.latency import Timing, measure_latency, plan_latency
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.result import (
+    CacheMemory,
     Conditions,
     Generation,
     Latency,
@@ -92,6 +93,9 @@ def measure_cell(
     with spent.on("costs"):
         costs = _measure_costs(workload, job, machine, gpus, compilation)
     peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
+    with spent.on("checks"):
+        # After the peaks are read: it holds a cache that no timed generation holds at its end.
+        cache_bytes, why = try_to_read(lambda: workload.count_cache_bytes(job.cell.axes.new_tokens))
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -106,6 +110,7 @@ def measure_cell(
         conditions=costs.conditions,
         flops_detail=flops,
         memory=peaks or MissingMemory(str(reason)),
+        kv_cache=CacheMemory(cache_bytes, why),
         checks=checks,
         time_spent_s=spent.as_dict(),
     )
@@ -193,7 +198,7 @@ def _measure_generation(
     generation, timings = measure_generation(
         workload.generation,
         clock,
-        new_tokens=job.measure.new_tokens,
+        new_tokens=job.cell.axes.new_tokens,
         batch_size=job.cell.axes.batch_size,
         repeats=job.measure.repeats,
     )
@@ -208,14 +213,14 @@ def _measure_decoding_energy(
     conditions: ConditionsProbe,
 ) -> Energy:
     """Measure the energy of generations of the forced length."""
-    batch_size, measure = job.cell.axes.batch_size, job.measure
+    axes, measure = job.cell.axes, job.measure
     return meter.measure(
-        [partial(workload.generation, measure.new_tokens)],
+        [partial(workload.generation, axes.new_tokens)],
         clock,
         window_s=measure.energy.window_s,
-        samples_per_batch=batch_size,
+        samples_per_batch=axes.batch_size,
         repeats=measure.repeats,
-        tokens_per_batch=batch_size * measure.new_tokens,
+        tokens_per_batch=axes.batch_size * axes.new_tokens,
         watch=conditions.sample,
     )
 
