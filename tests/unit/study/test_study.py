@@ -53,6 +53,7 @@ DEMO_CELLS = [
     "textvqa/tiny-blip2-bs16-img224-len200-fp32-eager-cpu-prompt_family",
     "lettering/tiny-blip2-bs16-img448-len200-fp32-eager-cpu",
     "lettering/tiny-blip2-bs16-img448-len200-fp32-eager-cpu-native",
+    "textvqa/tiny-blip2-bs16-img224-len200-fp32-eager-cpu-new32",
 ]
 
 
@@ -79,7 +80,7 @@ def names(cells):
         ),
     ],
 )
-def test_the_published_study_has_exactly_its_cells_and_the_demo_three_more(
+def test_the_published_study_has_exactly_its_cells_and_the_demo_four_more(
     repository, file, cells, layers
 ):
     study = Study(load_config(repository / "config" / file))
