@@ -3,12 +3,10 @@
 import json
 from dataclasses import asdict, replace
 
-import pytest
 from row_factory import make_row
 from study_factory import make_outline
 
 from vlmeter.metrics.figure import Figure
-from vlmeter.reporting.answer_costs import count_tokens_to_outweigh
 from vlmeter.reporting.budget import build_budget_view
 from vlmeter.reporting.language import use_language
 from vlmeter.results.wishes import MemorySize, Prices
@@ -105,15 +103,6 @@ def test_of_many_settings_the_cheapest_are_shown():
     (_, table), *_ = view({}, *cells).tables
     assert len(table.rows) == 24
     assert [row[1] for row in table.rows] == [f"batch {n + 1}" for n in range(1, 25)]
-
-
-@pytest.mark.parametrize(
-    ("first_s", "further_s", "tokens"), [(0.1, 0.02, 7), (0.099, 0.02, 6), (0.01, 0.02, 2)]
-)
-def test_the_length_from_which_decoding_takes_longer(first_s, further_s, tokens):
-    assert count_tokens_to_outweigh(first_s, further_s) == tokens
-    assert (tokens - 1) * further_s > first_s
-    assert (tokens - 2) * further_s <= first_s or tokens == 2
 
 
 def test_the_reference_s_time_is_told_apart_by_length():
