@@ -202,8 +202,8 @@ def compute_cache_bytes(name, cell):
         # The second layer has a window of 16: the newest position comes from outside the cache.
         return WIDE * (length + min(length, 15))
     if name == "mllama":
-        # Two layers of text, one that looks at four tiles of the image, most of them empty.
-        return WIDE * (2 * length + 4 * IMAGE_TOKENS[name])
+        # Two layers of text alone; one that looks at four tiles of the image, most of them empty.
+        return WIDE * (2 * (ids + NEW_TOKENS - 1) + 4 * IMAGE_TOKENS[name])
     if name in ("qwen3-5", "minicpm-v-4-6"):
         # Linear attention: four states of 8 x 8, and four inputs of a convolution of 64 channels.
         return WIDE * length + 4 * (4 * 8 * 8 + 4 * 64)
