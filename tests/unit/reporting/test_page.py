@@ -46,6 +46,7 @@ def test_headings_stand_in_the_sources_order(rendered):
         *(("h4", value) for value in ("Eager", "Compile", "Flash")),
         ("h3", "5) GPU vs CPU"),
         *(("h4", value) for value in ("GPU", "CPU")),
+        ("h3", "What answers cost, and what fits"),
         ("h3", "Where the time goes"),
         ("h3", "Do the settings change the answers?"),
         ("h3", "Sample answers"),
