@@ -169,16 +169,17 @@ def count_tokens_to_outweigh(first_s: float, further_s: float) -> int:
 
 
 def describe_lengths(outline: Outline, summary: Summary) -> Iterator[str]:
-    """Say of each reference, and of it at other lengths, how its time follows from the length."""
+    """Say of each reference how the time of an answer follows from its length."""
     for dataset, by_model in outline.references.items():
         for cell in by_model.values():
             row = summary.get(CellKey(dataset, cell))
             if row is None or not row.time_per_output_token_s or not row.time_to_first_token_s:
                 continue
+            mark = f" ({say('note.disturbed')})" if row.disturbed else ""
             yield say(
                 "budget.length",
                 group=format_group_title(outline.labels, row.dataset, row.model),
-                setting=format_setting(row, outline.base),
+                setting=f"{format_setting(row, outline.base)}{mark}",
                 first=format_quantity(row.time_to_first_token_s, "s"),
                 further=format_quantity(row.time_per_output_token_s, "s"),
                 tokens=count_tokens_to_outweigh(

@@ -111,6 +111,8 @@ def test_the_reference_s_time_is_told_apart_by_length():
         "TextVQA, base setting: the first token comes after 100 ms, each further one after "
         "20.0 ms. From 7 new tokens on, those after the first take longer than the first."
     )
+    disturbed = view({"disturbed": True})
+    assert disturbed.findings[-1].startswith("TextVQA, base setting (disturbed): the first token")
     short = view({"time_per_output_token_s": None})
     assert not any("first token" in finding for finding in short.findings)
 
