@@ -76,7 +76,8 @@ def _list_of_setting(
     ]
     beside = None if reason else max(map(_count_beside_bytes, ordered))
     for memory in memories:
-        batch, why = (None, reason)
+        batch: int | None = None
+        why: str | None = reason
         if beside is not None:
             batch, why = find_largest_batch(peaks, memory.size_bytes - beside)
         yield FitRow(

@@ -51,7 +51,8 @@ def list_money(rows: Iterable[SummaryRow], prices: Prices | None) -> list[MoneyR
 
 def _build_row(row: SummaryRow, prices: Prices) -> MoneyRow:
     request, reason = _price_request(row, prices)
-    right, right_reason = None, reason
+    right: Estimate | None = None
+    right_reason = reason
     if request is not None:
         share, right_reason = find_share_right(read_metrics(row.metrics).get(row.task_metric or ""))
         if share is not None and request.value > 0:
@@ -63,13 +64,13 @@ def _build_row(row: SummaryRow, prices: Prices) -> MoneyRow:
         dataset=row.dataset,
         cell=row.cell,
         currency=prices.currency,
-        per_1000_requests=request and request.value,
-        per_1000_requests_low=request and request.low,
-        per_1000_requests_high=request and request.high,
+        per_1000_requests=None if request is None else request.value,
+        per_1000_requests_low=None if request is None else request.low,
+        per_1000_requests_high=None if request is None else request.high,
         per_1000_requests_reason=reason,
-        per_1000_right=right and right.value,
-        per_1000_right_low=right and right.low,
-        per_1000_right_high=right and right.high,
+        per_1000_right=None if right is None else right.value,
+        per_1000_right_low=None if right is None else right.low,
+        per_1000_right_high=None if right is None else right.high,
         per_1000_right_reason=right_reason,
     )
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from vlmeter.measure.result import Generation
+from vlmeter.metrics.estimates import Estimate
+from vlmeter.results.record import Record
 from vlmeter.results.right_answers import compute_energy_per_right
 from vlmeter.results.summary_costs import CostColumns
 from vlmeter.results.summary_fields import Block, cost_block, keep
@@ -10,7 +12,14 @@ from vlmeter.results.summary_fields import Block, cost_block, keep
 _generation = cost_block(lambda figures: keep(figures.generation, Generation))
 _energy = cost_block(lambda figures: figures.energy_detail)
 _right = Block(compute_energy_per_right)
-_joules = Block(lambda record: (it := compute_energy_per_right(record)) and it.joules)
+
+
+def _find_joules(record: Record) -> Estimate | None:
+    right = compute_energy_per_right(record)
+    return None if right is None else right.joules
+
+
+_joules = Block(_find_joules)
 
 
 @dataclass(frozen=True, kw_only=True)
