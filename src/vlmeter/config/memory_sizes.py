@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from vlmeter.errors import shorten
+from vlmeter.errors import list_names, shorten
 
 _FACTORS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_FACTORS)})", re.ASCII)
@@ -22,7 +22,7 @@ def read_memory_size(text: str) -> int:
     if size_bytes <= 0:
         raise ValueError(
             f'"{shorten(text)}" is no size of memory: give a number above 0 and a unit, '
-            f"one of {', '.join(_FACTORS)}, such as 24GB"
+            f"one of {list_names(list(_FACTORS))}, such as 24GB"
         )
     return size_bytes
 

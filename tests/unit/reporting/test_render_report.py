@@ -100,9 +100,10 @@ def test_the_page_holds_the_same_text_as_the_markdown(rendered):
 
 def test_a_part_of_the_page_is_reached_from_the_top(rendered):
     targets = [attrs.get("href") for tag, attrs in parse_page(rendered).elements if tag == "a"]
-    assert targets[:11] == [
+    assert targets[:12] == [
         *("study.ru.html", "summary.csv", "study.json", "report.md"),
-        *("#answer", "#settings", "#knobs", "#gallery", "#layers", "#reliability", "#about"),
+        *("#answer", "#settings", "#knobs", "#budget", "#gallery", "#layers"),
+        *("#reliability", "#about"),
     ]
 
 
