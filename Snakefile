@@ -27,7 +27,7 @@ include: "workflow/rules/preprocess.smk"
 include: "workflow/rules/inference.smk"
 
 
-if RULES.jobs.divided:
+if RULES.has_costs_apart:
 
     include: "workflow/rules/shards.smk"
 

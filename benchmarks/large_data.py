@@ -158,7 +158,7 @@ def make_job() -> "CellJob":
     from vlmeter.study.settings import build_measure_settings
 
     energy = {"window_s": 0.2, "cpu_power_w": 65.0, "ram_power_w": 5.0}
-    measure = MeasureConfig(window_s=0.2, max_warmup_s=0.2, new_tokens=2, batches=2, energy=energy)
+    measure = MeasureConfig(window_s=0.2, max_warmup_s=0.2, batches=2, energy=energy)
     cell = CellSetup(
         id="tiny",
         dataset="photos",
@@ -173,6 +173,7 @@ def make_job() -> "CellJob":
             batch_size=128,
             max_input_len=60,
             optimization="eager",
+            new_tokens=2,
         ),
         gpus=0,
         optimization=EAGER,

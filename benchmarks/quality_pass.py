@@ -101,6 +101,7 @@ def set_up(folder: Path, device: Device, batch_size: int) -> Setting:
         batch_size=batch_size,
         max_input_len=60,
         optimization="eager",
+        new_tokens=2,
     )
     loaded = load_model(DEMO / "model", axes.device, axes.dtype, random=False, seed=0)
     cell = CellSetup(

@@ -30,14 +30,13 @@ _SMOKE: dict[str, Any] = {
             "max_new_tokens": 8,
         },
     },
-    "base": {"model": "tiny", "prompt": "bare", "batch_size": 4},
+    "base": {"model": "tiny", "prompt": "bare", "batch_size": 4, "new_tokens": 4},
     "measure": {
         "window_s": 0.5,
         "min_iterations": 5,
         "repeats": 2,
         "max_warmup_s": 1.0,
         "batches": 2,
-        "new_tokens": 4,
         "timeout_s": 90,
         "max_attempts": 1,
         "energy": {"window_s": 1.2, "idle_window_s": 2.0},
@@ -50,7 +49,6 @@ _CORE_MEASURE: dict[str, Any] = {
     "repeats": 3,
     "max_warmup_s": 4.0,
     "batches": 2,
-    "new_tokens": 16,
     "timeout_s": 150,
     "max_attempts": 1,
     "energy": {"window_s": 3.0, "idle_window_s": 3.0},
@@ -60,7 +58,6 @@ _CPU_MEASURE: dict[str, Any] = {
     "min_iterations": 2,
     "repeats": 2,
     "max_warmup_s": 0.1,
-    "new_tokens": 2,
     "cpu_threads": 1,
     "energy": {"window_s": 1.1, "idle_window_s": 1.0},
 }
@@ -104,7 +101,7 @@ def core_study(device: str) -> dict[str, Any]:
     if device == "cpu":
         (model,) = config["models"].values()
         model |= {"source": {"path": str(TINY)}, "label": "tiny stand-in (random weights)"}
-        config["base"] |= {"device": "cpu", "dtype": "fp32"}
+        config["base"] |= {"device": "cpu", "dtype": "fp32", "new_tokens": 2}
     return config
 
 

@@ -41,6 +41,7 @@ def study(iterations: int) -> dict[str, Any]:
             "image_size": IMAGE_SIZE,
             "batch_size": BATCH_SIZE,
             "max_input_len": 200,
+            "new_tokens": NEW_TOKENS,
         },
         "sections": [
             {"name": "one", "datasets": ["textvqa"], "vary": {"batch_size": [BATCH_SIZE]}}
@@ -50,7 +51,6 @@ def study(iterations: int) -> dict[str, Any]:
             "min_iterations": iterations,
             "repeats": iterations,
             "batches": 1,
-            "new_tokens": NEW_TOKENS,
             "cpu_threads": THREADS,
             # As many iterations as the peer's. Any other study says "not measured" of so short a
             # window.

@@ -35,6 +35,9 @@ class Entry:
     at_most: int | None = None
     acts_through_input: bool = False
     """Whether it acts only through the input of the model, whose shapes a record holds."""
+    acts_on_generation_alone: bool = False
+    """Whether it acts on the timed generation alone: cells that differ in nothing else share their
+    answers, which are computed once."""
     may_change_answers: bool = True
     """Whether another value is meant to change what a model answers."""
     unit: str = ""
@@ -188,6 +191,25 @@ class Axes:
             ),
         ),
     ]
+    new_tokens: Annotated[
+        int,
+        Entry(
+            id_place=11,
+            id_form="new{}",
+            id_omits="base",
+            default=16,
+            at_least=2,
+            at_most=65536,
+            acts_on_generation_alone=True,
+            may_change_answers=False,
+            unit="tokens",
+            description=Sentence("Forced length of the timed generation."),
+            key_description=Sentence(
+                "Forced length of the timed generation. It changes no answer: cells that differ in "
+                "it alone are answered once."
+            ),
+        ),
+    ]
 
     @property
     def stored_size(self) -> str:
@@ -229,6 +251,8 @@ def _list_axes() -> tuple[Axis, ...]:
 
 AXES = _list_axes()
 AXIS_NAMES = tuple(axis.name for axis in AXES)
+GENERATION_AXES = frozenset(axis.name for axis in AXES if axis.acts_on_generation_alone)
+"""They change neither a forward pass nor an answer, but how long a timed generation is."""
 _BY_PLACE_IN_ID = sorted(AXES, key=lambda axis: axis.id_place)
 
 

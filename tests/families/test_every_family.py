@@ -7,6 +7,7 @@ import torch
 from job_factory import make_layers_job
 from stored_data import make_model_job
 from tiny_families import HERE
+from tiny_parts import WIDTH
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -204,6 +205,43 @@ def test_the_decode_step_is_what_a_second_token_costs(measured, workload, name):
     counted = measured(name).figures.flops_detail
     assert counted.decode_step_reason is None
     assert counted.decode_step == work(2) - work(1)
+
+
+WIDE = 2 * 4 * WIDTH
+"""Bytes of a position's keys and values in a layer, whose heads are as wide as the model."""
+NEW_TOKENS = 7
+
+
+def compute_cache_bytes(name, cell):
+    """Return the bytes of a cache by its layers' forms, for a row."""
+    ids = cell.cost_batches[0]["input_ids"].shape[1]
+    # The last token that is generated is not fed again.
+    length = cell.sequence_length + NEW_TOKENS - 1
+    if name in ("blip2-flan-t5", "florence2"):
+        # Two layers of a decoder of its own, each with a look at what was encoded.
+        return 2 * WIDE * (NEW_TOKENS + ids)
+    if name == "gemma4":
+        # The second layer has a window of 16: the newest position comes from outside the cache.
+        return WIDE * (length + min(length, 15))
+    if name == "mllama":
+        # Two layers of text alone; one that looks at four tiles of the image, most of them empty.
+        return WIDE * (2 * (ids + NEW_TOKENS - 1) + 4 * IMAGE_TOKENS[name])
+    if name in ("qwen3-5", "minicpm-v-4-6"):
+        # Linear attention: four states of 8 x 8, and four inputs of a convolution of 64 channels.
+        return WIDE * length + 4 * (4 * 8 * 8 + 4 * 64)
+    if name == "lfm2-vl":
+        # Three inputs of a convolution that is as wide as the model.
+        return WIDE * length + 4 * 3 * WIDTH
+    return 2 * WIDE * length
+
+
+@EVERY
+def test_the_cache_is_as_large_as_its_layers_say(measured, workload, name):
+    cell = workload(name)
+    rows = len(cell.cost_batches[0]["input_ids"])
+    assert cell.count_cache_bytes(NEW_TOKENS) == rows * compute_cache_bytes(name, cell)
+    counted = measured(name).figures.kv_cache
+    assert (counted.kv_cache_reason, counted.kv_cache_bytes) == (None, cell.count_cache_bytes(3))
 
 
 @EVERY

@@ -18,6 +18,7 @@ from vlmeter.measure.energy.result import Component, Energy
 from vlmeter.measure.flops.result import FlopsDetail
 from vlmeter.measure.request.result import Request, RequestPart
 from vlmeter.measure.result import (
+    CacheMemory,
     Conditions,
     CudaSettings,
     Generation,
@@ -57,6 +58,7 @@ def make_figures(cell: RecordCell, seconds: float, tokens: int = 9) -> Figures:
         conditions=make_conditions(),
         flops_detail=make_flops(batch * (703.2e9 + 5.32e9 * text), batch, seconds),
         memory=make_memory(batch),
+        kv_cache=CacheMemory(batch * 3_000_000, None),
         checks=Checks(image_tokens_present=True, image_changes_logits=True),
         time_spent_s={"costs": 10.0, "whole": 20.0, "share_measured": 0.5},
     )
@@ -187,6 +189,8 @@ def make_generation(seconds: float, batch: int) -> Generation:
         time_per_output_token_s=0.012,
         time_per_output_token_reason=None,
         generation_s=seconds * 1.1 + 0.18,
+        low_s=seconds * 1.08 + 0.18,
+        high_s=seconds * 1.12 + 0.18,
         tokens_per_s=batch * 60.0,
         samples_per_s=batch * 3.75,
         end=make_end(3),

@@ -22,6 +22,7 @@ AXES = Axes(
     batch_size=2,
     max_input_len=20,
     optimization="eager",
+    new_tokens=3,
 )
 DECODING = Decoding(
     max_new_tokens=4,
@@ -38,7 +39,6 @@ MEASURE = MeasureSettings(
     target_interval=0.02,
     max_warmup_s=0.02,
     batches=2,
-    new_tokens=3,
     request=True,
     energy=EnergySettings(
         window_s=0.02,

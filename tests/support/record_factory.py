@@ -24,6 +24,7 @@ AXES: dict[str, Any] = {
     "batch_size": 1,
     "max_input_len": 200,
     "optimization": "eager",
+    "new_tokens": 16,
 }
 """Of a cell like any other."""
 TASK_METRICS = {

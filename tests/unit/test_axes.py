@@ -27,6 +27,7 @@ CELL = Axes(
     batch_size=4,
     max_input_len=200,
     optimization="eager",
+    new_tokens=16,
 )
 PAGE = (REPOSITORY / "docs/extending.md").read_text("utf-8")
 PART = PAGE.split("\n## An axis\n")[1].split("\n## ")[0]
@@ -119,7 +120,7 @@ def test_an_axis_follows_the_device_where_its_default_does():
 def test_numbers_have_bounds():
     numbers = [axis for axis in AXES if axis.is_number]
     assert [axis.name for axis in numbers] == [
-        *("image_size", "max_image_tokens", "batch_size", "max_input_len")
+        *("image_size", "max_image_tokens", "batch_size", "max_input_len", "new_tokens")
     ]
     assert all(axis.at_least is not None and axis.at_most is not None for axis in numbers)
 

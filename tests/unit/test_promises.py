@@ -24,6 +24,7 @@ WITHOUT_PROMISE = {
     "docs/measuring.md": (
         "What a figure means, how it is got",
         "- *The sensor itself* is NVIDIA's.",
+        "- *Limits*: costs are of forced lengths",
         "| figure | tasks |",
         "Samples, images and answers are read and written in groups of rows",
         "| largest resident memory of |",

@@ -81,6 +81,27 @@ def test_a_study_in_shards_answers_as_one_that_is_not(tree: Tree) -> None:
     assert tree.plan("batch").names == cells | shard_jobs(CELL, 2) | shard_jobs(OTHER, 2)
 
 
+def test_a_longer_generation_answers_nothing_anew(tree: Tree) -> None:
+    longer = ("textvqa", f"{CELL[1]}-new5")
+    with tree.config() as config:
+        config["sections"][0]["vary"] = {"batch_size": [1, 2], "new_tokens": [2, 5]}
+        config["sections"][0]["datasets"] = ["textvqa"]
+    both = [longer, ("textvqa", f"{OTHER[1]}-new5")]
+    jobs = {(rule, *cell) for cell in both for rule in ("measure_costs", "gather_shards")}
+    assert tree.plan("batch").names == jobs | scores(both)
+
+    run = tree.run("batch")
+
+    assert run.code == 0, run.text
+    assert run.names == jobs | scores(both)
+    record = tree.record(longer)
+    assert (record["status"], record["generation"]["new_tokens"]) == ("ok", 5)
+    assert compared(tree, longer)["answers"] == compared(tree, CELL)["answers"]
+    assert record["quality"] == tree.record(CELL)["quality"]
+    assert tree.plan("batch").names == set()
+    assert list(find_damages(StudyFolder(tree.path(RESULTS)))) == []
+
+
 def test_other_data_sets_are_measured_as_before(tree: Tree) -> None:
     with tree.config() as config:
         config["datasets"]["coco"]["shards"] = SHARDS

@@ -31,7 +31,6 @@ STANDIN: dict[str, Any] = {
         "repeats": 2,
         "max_warmup_s": 3.0,
         "batches": 2,
-        "new_tokens": 3,
         "cpu_threads": 1,
         "energy": {"window_s": 1.1, "min_counter_updates": 5, "idle_window_s": 1.1},
     },

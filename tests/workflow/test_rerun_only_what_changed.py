@@ -93,6 +93,14 @@ def test_a_section_with_another_title_renders_the_report(tree: Tree) -> None:
     assert tree.plan().names == DESCRIBED_ANEW
 
 
+def test_prices_and_memories_measure_nothing(tree: Tree) -> None:
+    with tree.config() as config:
+        config["money"] = {"currency": "EUR", "per_kwh": 0.3}
+        config["fits"] = ["24GB"]
+
+    assert tree.plan().names == DESCRIBED_ANEW
+
+
 def test_sections_in_another_order_render_the_report(tree: Tree) -> None:
     with tree.config() as config:
         config["sections"].append(config["sections"].pop(1))

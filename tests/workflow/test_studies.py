@@ -143,24 +143,25 @@ def test_the_published_study_has_its_cells_and_is_the_default(fresh: Tree) -> No
     assert default.names == fresh.plan(configfile="config/config.yaml").names
 
 
-def test_the_demo_has_the_published_sections_and_two_of_its_own(fresh: Tree) -> None:
+def test_the_demo_has_the_published_sections_and_three_of_its_own(fresh: Tree) -> None:
     published, demo = (
         yaml.safe_load(fresh.path(f"config/{name}.yaml").read_text()) for name in ("config", "demo")
     )
 
-    assert demo["sections"][:-2] == published["sections"]
+    assert demo["sections"][:-3] == published["sections"]
     assert demo["layers"].items() >= published["layers"].items()
-    own = {section["name"]: section["vary"] for section in demo["sections"][-2:]}
+    own = {section["name"]: section["vary"] for section in demo["sections"][-3:]}
     assert own == {
         "prompt": {"prompt": ["bare", "family"]},
         "image_input": {"image_input": ["processor", "native"]},
+        "answer_length": {"new_tokens": [8, 32]},
     }
 
 
-def test_the_demo_study_has_three_cells_more_and_needs_a_gpu_for_one(fresh: Tree) -> None:
+def test_the_demo_study_has_four_cells_more_and_needs_a_gpu_for_one(fresh: Tree) -> None:
     demo = fresh.plan(configfile="config/demo.yaml")
 
-    assert cells_of(demo) == (24, 24, 5)
+    assert cells_of(demo) == (24, 25, 5)
     own = [
         (job["wildcards"]["dataset"], job["wildcards"]["cell"].partition("-cpu")[2])
         for job in demo.jobs
@@ -172,6 +173,8 @@ def test_the_demo_study_has_three_cells_more_and_needs_a_gpu_for_one(fresh: Tree
         ("lettering", "-native"),
         ("textvqa", "-prompt_family"),
     ]
+    (longer,) = (job["wildcards"] for job in demo.jobs if job["rule"] == "measure_costs")
+    assert longer["cell"].endswith("-cpu-new32")
     assert [job["wildcards"]["dataset"] for job in demo.jobs if job["gpu"]] == ["textvqa"]
 
 

@@ -18,7 +18,7 @@ rule run_inference:
     log:
         FOLDER.log("cells", "{dataset}", "{cell}", "inference"),
     wildcard_constraints:
-        dataset=RULES.undivided,
+        dataset=RULES.whole,
     priority: MEASURING
     conda:
         ENVIRONMENT

@@ -2,7 +2,7 @@
 
 Reads: every record and layer profile of the study.
 Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
-their checksums in tables.json, all of them in study.json; gates.json; figures/*.svg, report.md and
+their checksums in tables.json, all of them in study.json with fits.csv and money.csv; gates.json; figures/*.svg, report.md and
 study.html in each language with their checksums in report.json; gallery/answers.json with pictures;
 check.json.
 """
@@ -61,6 +61,8 @@ rule export_study:
         machine_noted=FOLDER.machine_noted,
     output:
         study=FOLDER.study,
+        fits=FOLDER.fits,
+        money=FOLDER.money,
     log:
         FOLDER.log("export"),
     localrule: True

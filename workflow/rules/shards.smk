@@ -1,8 +1,8 @@
-"""Cells whose quality pass is split: their costs, each shard of their answers, and all of it gathered.
+"""Cells that other jobs answer: their costs, each shard of their answers, and all of it gathered.
 
-Read only where a data set has shards.
+Read only where a data set has shards, or cells differ in nothing that changes an answer.
 
-Reads: the images and texts of a data set, a stored model, machine.json.
+Reads: the images and texts of a data set, a stored model, machine.json; what another cell answered.
 Writes: shards/<dataset>/<cell>/ with costs.json and a table and manifest per shard, and from them
 what an undivided cell has below cells/.
 """
@@ -62,7 +62,7 @@ rule answer_shard:
 rule gather_shards:
     input:
         costs=SHARDS.costs,
-        shards=RULES.list_shard_manifests,
+        answers=RULES.list_answers,
     output:
         measurement=CELL.measurement,
         predictions=CELL.predictions,
@@ -70,12 +70,12 @@ rule gather_shards:
     log:
         FOLDER.log("cells", "{dataset}", "{cell}", "gather"),
     wildcard_constraints:
-        dataset=RULES.divided,
+        dataset=RULES.gathered,
     conda:
         ENVIRONMENT
     params:
         gather=RULES.jobs.build_gathering(),
     message:
-        "Gathering the shards of {wildcards.cell} on {wildcards.dataset}"
+        "Gathering the answers of {wildcards.cell} on {wildcards.dataset}"
     script:
         "../scripts/gather_shards.py"

@@ -13,6 +13,6 @@ run_job(
     snakemake.log[0],
     gather_shards,
     Path(snakemake.input.costs),
-    [Path(manifest) for manifest in snakemake.input.shards],
+    [Path(manifest) for manifest in snakemake.input.answers],
     GatheredOutputs(**{name: Path(path) for name, path in snakemake.output.items()}),
 )

@@ -1,4 +1,7 @@
-"""The job of `gather_shards`: a cell's costs and its shards' answers become one measurement."""
+"""The job of `gather_shards`: a cell's costs and its answers become one measurement.
+
+The answers are those of its shards, or of a cell that differs in nothing that changes an answer.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +14,7 @@ from vlmeter.data.samples import PREDICTIONS, TIMINGS
 from vlmeter.errors import Sentence, UserError
 from vlmeter.status import Status
 from vlmeter.storage.files import check_whole, file_sha256, read_json, read_key, write_placed_json
+from vlmeter.storage.layout import CellFolder
 from vlmeter.storage.parquet import stream_table, write_table
 from vlmeter.storage.typed import from_plain
 
@@ -24,27 +28,27 @@ class GatheredOutputs:
     timings: Path
 
 
-def gather_shards(costs: Path, shards: Sequence[Path], outputs: GatheredOutputs) -> None:
+def gather_shards(costs: Path, answers: Sequence[Path], outputs: GatheredOutputs) -> None:
     """Write what a cell leaves that was not divided: the same files with the same answers.
 
-    Where the costs or a shard did not end well, the cell ends as they did.
+    Where the costs or a part of the answers did not end well, the cell ends as they did.
 
     Args:
         costs: What `measure_costs` left; `timings.parquet` lies beside it.
-        shards: The manifests of all shards, in their order.
+        answers: The manifests of all shards, in their order, or the measurement of another cell.
         outputs: The files to write.
 
     Raises:
-        UserError: a file is missing or damaged, or the shards are not those of one cell.
+        UserError: a file is missing or damaged, or the answers are not those of one cell.
     """
-    cost, manifests = read_measurement(costs), [_read_manifest(path) for path in shards]
-    ending = _find_failure(cost.ending, manifests) or cost.ending
+    cost, parts = read_measurement(costs), [_read_part(path) for path in answers]
+    ending = _find_failure(cost.ending, parts) or cost.ending
     figures = cost.figures if ending.status == Status.OK else None
     timings = costs.with_name("timings.parquet")
     if figures is not None:
         check_whole(timings, cost.files["timings"], remake=costs)
-        _check_shards(figures, shards, manifests)
-    write_table(outputs.predictions, [] if figures is None else _read_answers(shards), PREDICTIONS)
+        _check_parts(figures, parts)
+    write_table(outputs.predictions, [] if figures is None else _read_answers(parts), PREDICTIONS)
     write_table(outputs.timings, [] if figures is None else stream_table(timings), TIMINGS)
     files = {
         "predictions": file_sha256(outputs.predictions),
@@ -54,49 +58,97 @@ def gather_shards(costs: Path, shards: Sequence[Path], outputs: GatheredOutputs)
     write_placed_json(outputs.measurement, gathered, read_key(costs))
 
 
-def _read_manifest(path: Path) -> ShardManifest:
+@dataclass(frozen=True)
+class _Part:
+    """A part of a cell's answers."""
+
+    path: Path
+    """What says of them how they ended."""
+    name: str
+    ending: Ending
+    start: int
+    """The first sample's place."""
+    stop: int
+    """The place after the last sample's."""
+    rows: int
+    left_out: int
+    images_sha256: str | None
+    """None where the answers did not end well."""
+    table: Path
+    sha256: str
+
+
+def _read_part(path: Path) -> _Part:
+    """Read a shard's manifest, or the measurement of a cell that has the same answers."""
+    if path == CellFolder(path.parent).measurement:
+        return _read_cell(path)
     plain = read_json(path)
-    return from_plain(ShardManifest, {"ending": plain, **plain}, path)
+    manifest = from_plain(ShardManifest, {"ending": plain, **plain}, path)
+    return _Part(
+        path,
+        f"shard {manifest.shard.number} of {manifest.shard.shards}",
+        manifest.ending,
+        manifest.start,
+        manifest.stop,
+        manifest.rows,
+        manifest.left_out,
+        manifest.images_sha256,
+        path.with_suffix(".parquet"),
+        manifest.files[path.stem],
+    )
 
 
-def _find_failure(cost: Ending, manifests: Sequence[ShardManifest]) -> Ending | None:
+def _read_cell(path: Path) -> _Part:
+    measurement = read_measurement(path)
+    figures = measurement.figures
+    samples = 0 if figures is None else figures.input.samples
+    return _Part(
+        path,
+        f"cell {path.parent.name}, which has the same answers",
+        measurement.ending,
+        start=0,
+        stop=samples,
+        rows=samples,
+        left_out=0,
+        images_sha256=None if figures is None else figures.provenance.images_sha256,
+        table=CellFolder(path.parent).predictions,
+        sha256=measurement.files["predictions"],
+    )
+
+
+def _find_failure(cost: Ending, parts: Sequence[_Part]) -> Ending | None:
     """Return how a cell ended that did not end well."""
     if cost.status != Status.OK:
         return cost
-    for manifest in manifests:
-        ending, shard = manifest.ending, manifest.shard
-        if ending.status != Status.OK:
-            reason = Sentence(f"shard {shard.number} of {shard.shards}: {ending.reason}")
-            return replace(ending, reason=reason)
+    for part in parts:
+        if part.ending.status != Status.OK:
+            reason = Sentence(f"{part.name}: {part.ending.reason}")
+            return replace(part.ending, reason=reason)
     return None
 
 
-def _check_shards(
-    figures: Figures, paths: Sequence[Path], manifests: Sequence[ShardManifest]
-) -> None:
-    """Check that every sample is answered by one shard, over the images whose cost was measured."""
+def _check_parts(figures: Figures, parts: Sequence[_Part]) -> None:
+    """Check that every sample is answered once, over the images whose cost was measured."""
     reached = 0
-    for path, manifest in zip(paths, manifests, strict=True):
-        if manifest.images_sha256 != figures.provenance.images_sha256:
-            raise UserError(f"{path} is of other images than the costs: delete it and run again.")
-        asked = manifest.stop - manifest.start - manifest.left_out
-        if manifest.start != reached or manifest.rows not in (0, asked):
+    for part in parts:
+        if part.images_sha256 != figures.provenance.images_sha256:
             raise UserError(
-                f"{path} does not go on where the shard before ended: delete it and run again."
+                f"{part.path} is of other images than the costs: delete it and run again."
             )
-        check_whole(_answers(path), manifest.files[path.stem], remake=path)
-        reached = manifest.stop
-    samples = figures.input.samples + sum(manifest.left_out for manifest in manifests)
+        asked = part.stop - part.start - part.left_out
+        if part.start != reached or part.rows not in (0, asked):
+            raise UserError(
+                f"{part.path} does not go on where the shard before ended: delete it and run again."
+            )
+        check_whole(part.table, part.sha256, remake=part.path)
+        reached = part.stop
+    samples = figures.input.samples + sum(part.left_out for part in parts)
     if reached != samples:
         raise UserError(
-            f"{paths[-1]} ends at sample {reached} of {samples}: delete it and run again."
+            f"{parts[-1].path} ends at sample {reached} of {samples}: delete it and run again."
         )
 
 
-def _read_answers(manifests: Sequence[Path]) -> Iterator[Mapping[str, object]]:
-    for path in manifests:
-        yield from stream_table(_answers(path))
-
-
-def _answers(manifest: Path) -> Path:
-    return manifest.with_suffix(".parquet")
+def _read_answers(parts: Sequence[_Part]) -> Iterator[Mapping[str, object]]:
+    for part in parts:
+        yield from stream_table(part.table)

@@ -14,6 +14,7 @@ from vlmeter.measure.energy.result import Energy
 from vlmeter.measure.flops.result import FlopsDetail, MissingFlops
 from vlmeter.measure.request.result import MissingRequest, Request
 from vlmeter.measure.result import (
+    CacheMemory,
     Conditions,
     CudaSettings,
     Generation,
@@ -165,6 +166,7 @@ class Figures:
     conditions: Conditions | MissingConditions
     flops_detail: FlopsDetail | MissingFlops
     memory: Memory | MissingMemory
+    kv_cache: CacheMemory
     checks: Checks
     time_spent_s: dict[str, float]
     """Seconds of the process by what they were spent on, as `TimeSpent` names it."""

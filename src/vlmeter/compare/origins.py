@@ -22,6 +22,7 @@ _OF_ALL_CELLS = {
     "machine_container": "Container",
     "machine_python": "Python",
     "threads": "Threads of a cell",
+    "new_tokens": "New tokens of the timed generation",
     "latency_clock": "Clock",
     "energy_cpu_method": "Energy of the CPU",
     "energy_gpu_method": "Energy of the GPUs",

@@ -11,6 +11,8 @@ from vlmeter.config.countries import explain_country
 from vlmeter.config.dataset import DatasetConfig
 from vlmeter.config.decide import DecideConfig
 from vlmeter.config.gates import GateConfig
+from vlmeter.config.memory_sizes import MemorySizes
+from vlmeter.config.money import MoneyConfig
 from vlmeter.config.optimizations import BUILT_IN, OptimizationConfig
 
 Allowance = Literal["pickle", "remote_code"]
@@ -178,7 +180,6 @@ class MeasureConfig(Block):
     )
     max_warmup_s: float = Field(30.0, ge=0, description="Cap of the warm-up.")
     batches: int = Field(4, ge=1, description="Distinct batches of samples in the timed windows.")
-    new_tokens: int = Field(16, ge=2, description="Forced new tokens in the generation timing.")
     request: bool = Field(
         True, description="Whether whole requests are timed, from an image's file to the answer."
     )
@@ -242,6 +243,14 @@ class StudyConfig(Block):
     )
     decide: DecideConfig = Field(
         DecideConfig(), description="Limits that a recommended setting must keep."
+    )
+    fits: MemorySizes = Field(
+        [],
+        description="Memories of devices, such as `24GB` or `80GiB`: the report says which batch "
+        "fits each.",
+    )
+    money: MoneyConfig | None = Field(
+        None, description="Prices, from which the report works out what answers cost."
     )
     measure: MeasureConfig = Field(MeasureConfig(), description="How things are measured.")
     report: ReportConfig = Field(ReportConfig(), description="What the report says about itself.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Literal
 
-from vlmeter.axes import AXES, Axes
+from vlmeter.axes import AXES, GENERATION_AXES, Axes
 from vlmeter.decision.candidates import Candidate, Contest, Cost, Quality, is_measurable
 from vlmeter.decision.metric import choose_metric
 from vlmeter.metrics.uncertainty import Repeatability, measure_reach
@@ -44,10 +44,20 @@ def build_contests(
     groups: dict[tuple[str, str], list[SummaryRow]] = {}
     for row in measured:
         groups.setdefault((row.dataset, row.model), []).append(row)
-    return [
-        _Builder(group, differences, repeats, outline).build(_list_varied(measured))
-        for group in groups.values()
-    ]
+    contested = [_select_one_length(group, outline.base) for group in groups.values()]
+    varied = _list_varied(row for group in contested for row in group)
+    return [_Builder(group, differences, repeats, outline).build(varied) for group in contested]
+
+
+def _select_one_length(rows: Sequence[SummaryRow], base: Axes) -> list[SummaryRow]:
+    """Return the cells that generate as much as the base, or where none does, as the first.
+
+    How much is generated is the work to be done, which nobody chooses by its cost.
+    """
+    lengths = [[getattr(row, name) for name in GENERATION_AXES] for row in rows]
+    asked = [getattr(base, name) for name in GENERATION_AXES]
+    chosen = asked if asked in lengths else lengths[0]
+    return [row for row, length in zip(rows, lengths, strict=True) if length == chosen]
 
 
 def is_metered(row: SummaryRow) -> bool:

@@ -7,10 +7,12 @@ from vlmeter.decision.decide_study import Decided, decide_study
 from vlmeter.errors import UserError
 from vlmeter.provenance import software_versions
 from vlmeter.results.exported import LAYOUT, TABLES
+from vlmeter.results.fits import FitRow, list_fits
+from vlmeter.results.money import MoneyRow, list_money
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
-from vlmeter.results.tables import read_differences, read_layers, read_parquet
-from vlmeter.storage.files import read_json, write_json
+from vlmeter.results.tables import read_differences, read_layers, read_parquet, write_csv
+from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.typed import from_plain
 
@@ -24,7 +26,7 @@ def export_study(
     machine_json: Path,
     study_json: Path,
 ) -> None:
-    """Write `study.json`.
+    """Write `study.json`, with `fits.csv` and `money.csv` beside it.
 
     Args:
         outline: The study, in the order of its report.
@@ -40,6 +42,11 @@ def export_study(
     """
     rows = read_parquet(summary_parquet)
     differences = read_differences(differences_csv)
+    fits = list_fits(rows, outline.memories)
+    money = list_money(rows, outline.prices)
+    folder = StudyFolder(study_json.parent)
+    write_csv(fits, FitRow, folder.fits)
+    write_csv(money, MoneyRow, folder.money)
     decided = decide_study(outline, rows, differences, read_repeats(repeatability_json))
     write_json(
         study_json,
@@ -53,6 +60,9 @@ def export_study(
             "summary": [vars(row) for row in rows],
             "layers": [vars(row) for row in read_layers(layers_csv)],
             "differences": [vars(row) for row in differences.values()],
+            "fits": [vars(row) for row in fits],
+            "money": [vars(row) for row in money],
+            "files": {path.name: file_sha256(path) for path in (folder.fits, folder.money)},
             "decisions": [asdict(entry) for entry in decided],
         },
     )

@@ -9,6 +9,7 @@ from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock, pause_garbage_collection
 from vlmeter.measure.latency import Timing, number_timings
 from vlmeter.measure.result import Generation
+from vlmeter.measure.spread import compute_interval_95
 from vlmeter.measure.stopping import StoppingRule, run_rounds
 
 
@@ -47,6 +48,7 @@ def measure_generation(
         end = run_rounds(time_pair, rule, lambda: math.fsum(map(math.fsum, pairs)) >= window_s)
     first = statistics.median(pair[0] for pair in pairs)
     whole = statistics.median(pair[1] for pair in pairs)
+    low_s, high_s = compute_interval_95(whole, [pair[1] for pair in pairs], end.looks)
     per_token, reason = compute_time_per_output_token(first, whole, new_tokens)
     rows = [
         *number_timings("generate_first", [pair[:1] for pair in pairs]),
@@ -58,6 +60,8 @@ def measure_generation(
         time_per_output_token_s=per_token,
         time_per_output_token_reason=reason,
         generation_s=whole,
+        low_s=low_s,
+        high_s=high_s,
         tokens_per_s=batch_size * new_tokens / whole,
         samples_per_s=batch_size / whole,
         end=end,

@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -186,6 +186,31 @@ def _list_parts(weight: Any) -> list[Weight]:  # noqa: ANN401 - a tensor, maybe 
     state = getattr(weight, "quant_state", None)
     beside = [] if state is None else state.as_dict(packed=False).values()
     return [weight, *(part for part in beside if hasattr(part, "element_size"))]
+
+
+def compute_cache_bytes(cache: object) -> int:
+    """Return the bytes of all tensors that a cache holds, whatever its class.
+
+    They lie in layers of many forms: keys and values, those of cross attention, windows, states of
+    linear attention. What layers share counts once, and a counter of one element does not.
+    """
+    return compute_bytes(tensor for tensor in _list_tensors(cache, set()) if tensor.numel() > 1)
+
+
+def _list_tensors(block: object, seen: set[int]) -> Iterator[Any]:
+    """Yield the tensors in an object's attributes, tables and lists; a model's weights are none."""
+    if id(block) in seen or hasattr(block, "parameters"):
+        return
+    seen.add(id(block))
+    if hasattr(block, "element_size"):
+        yield block
+    elif isinstance(block, list | tuple):
+        for part in block:
+            yield from _list_tensors(part, seen)
+    else:
+        parts = block if isinstance(block, Mapping) else getattr(block, "__dict__", {})
+        for part in list(parts.values()):
+            yield from _list_tensors(part, seen)
 
 
 def make_memory_probe(device: str, gpus: Sequence[Gpu] = ()) -> MemoryProbe:

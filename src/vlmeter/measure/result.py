@@ -78,6 +78,9 @@ class Generation:
     """Why there is none."""
     generation_s: float
     """Median time T(n) of the whole generation."""
+    low_s: float | None
+    """Lower end of the 95 % interval of `generation_s`, from the spread of the repeats."""
+    high_s: float | None
     tokens_per_s: float
     """New tokens of the whole batch over `generation_s`."""
     samples_per_s: float
@@ -122,6 +125,16 @@ class MissingMemory:
     """Stands for `Memory` that could not be read."""
 
     memory_reason: str
+
+
+@dataclass(frozen=True)
+class CacheMemory:
+    """What the key-value cache of a batch takes at the end of a generation of the timed length."""
+
+    kv_cache_bytes: int | None
+    """Of all tensors that it holds: keys and values, of cross attention too, windows, states."""
+    kv_cache_reason: str | None
+    """Why they could not be counted."""
 
 
 @dataclass(frozen=True)

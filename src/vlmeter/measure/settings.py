@@ -38,8 +38,6 @@ class MeasureSettings:
     max_warmup_s: float
     batches: int
     """Most distinct batches of samples in the timed windows."""
-    new_tokens: int
-    """Forced length of a timed generation, and of a request's answer."""
     request: bool
     """Whether whole requests are timed."""
     energy: EnergySettings

@@ -99,6 +99,8 @@ class Score:
     higher_is_better: bool | None
     """None for a figure that does not rate the model, such as the random baseline."""
     note: str | None = None
+    counts_right: bool = False
+    """Whether a sample scores 1 for a right answer, 0 for a wrong one, and parts of 1 between."""
 
 
 def accept_any(_examples: Collection[Example]) -> None:

@@ -148,7 +148,17 @@ def _build_figure(score: Score, unsuited: str | None, *, seed: int, resamples: i
     contributions = score.contributions
     if not len(contributions):
         note = unsuited or "no sample could be scored"
-        return Figure(score.name, score.label, None, None, None, score.higher_is_better, 0, note)
+        return Figure(
+            score.name,
+            score.label,
+            None,
+            None,
+            None,
+            score.higher_is_better,
+            0,
+            note,
+            score.counts_right,
+        )
     interval = bootstrap(contributions, seed=seed, resamples=resamples)
     notes = [score.note, _note_missing_uncertainty(contributions)]
     return Figure(
@@ -160,6 +170,7 @@ def _build_figure(score: Score, unsuited: str | None, *, seed: int, resamples: i
         score.higher_is_better,
         len(contributions),
         "; ".join(note for note in notes if note) or None,
+        score.counts_right,
     )
 
 

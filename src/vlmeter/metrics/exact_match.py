@@ -17,7 +17,9 @@ def scores(examples: Collection[Example]) -> list[Score]:
         float(any(matches(example.prediction, text) for text in select_filled_references(example)))
         for example in examples
     ]
-    return [Score("exact_match", "Exact match", mean(values), higher_is_better=True)]
+    return [
+        Score("exact_match", "Exact match", mean(values), higher_is_better=True, counts_right=True)
+    ]
 
 
 METRIC = Metric(

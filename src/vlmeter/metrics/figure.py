@@ -16,6 +16,8 @@ class Figure:
     scored: int
     """Number of samples that were scored."""
     note: str | None = None
+    counts_right: bool = False
+    """Whether it is the share of answers that are right."""
 
 
 @dataclass(frozen=True)

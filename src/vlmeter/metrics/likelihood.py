@@ -47,7 +47,9 @@ def scores(examples: Collection[Example]) -> list[Score]:
         if example.option_scores is not None and example.answer_index is not None
     ]
     label = "Accuracy, likeliest option"
-    return [Score("accuracy_likelihood", label, mean(values), higher_is_better=True)]
+    return [
+        Score("accuracy_likelihood", label, mean(values), higher_is_better=True, counts_right=True)
+    ]
 
 
 METRIC = Metric(

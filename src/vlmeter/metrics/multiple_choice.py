@@ -164,7 +164,7 @@ def scores(examples: Collection[Example]) -> list[Score]:
         unparsed.append(float(options[0] is None))
         baseline.append(1 / len(example.choices))
     accuracies = [
-        Score(name, label, mean(values), higher_is_better=True)
+        Score(name, label, mean(values), higher_is_better=True, counts_right=True)
         for (name, label, _), values in zip(_READINGS, right, strict=True)
     ]
     return [

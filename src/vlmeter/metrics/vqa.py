@@ -103,7 +103,16 @@ def scores(examples: Collection[Example]) -> list[Score]:
         unusual += len(example.references) != OFFICIAL_ANSWERS
         values.append(compute_accuracy(example.prediction, example.references))
     note = f"{unusual} samples do not have {OFFICIAL_ANSWERS} answers" if unusual else None
-    return [Score("vqa_accuracy", "VQA accuracy", mean(values), higher_is_better=True, note=note)]
+    return [
+        Score(
+            "vqa_accuracy",
+            "VQA accuracy",
+            mean(values),
+            higher_is_better=True,
+            note=note,
+            counts_right=True,
+        )
+    ]
 
 
 METRIC = Metric(

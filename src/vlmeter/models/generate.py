@@ -75,14 +75,21 @@ def _decode(
     )
 
 
+def generate_cache(
+    loaded: LoadedModel, inputs: Inputs, decoding: Decoding, forced_tokens: int
+) -> object:
+    """Return the key-value cache as a generation of a forced length leaves it."""
+    with loaded.inference():
+        return _decode(loaded, inputs, decoding, forced_tokens, cache_too=True).past_key_values
+
+
 def find_cache_in_use(loaded: LoadedModel, inputs: Inputs, decoding: Decoding) -> str:
     """Return the class of the key-value cache that a generation really uses.
 
     Raises:
         UnsupportedError: a static one was asked for and another was used.
     """
-    with loaded.inference():
-        cache = _decode(loaded, inputs, decoding, 2, cache_too=True).past_key_values
+    cache = generate_cache(loaded, inputs, decoding, 2)
     used = type(getattr(cache, "self_attention_cache", cache)).__name__
     if loaded.optimization.has_static_cache and "Static" not in used:
         raise UnsupportedError(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vlmeter.axes import AXIS_NAMES
+from vlmeter.axes import AXIS_NAMES, GENERATION_AXES
 from vlmeter.decision.candidates import Contest
 from vlmeter.decision.decide_study import Decided
 from vlmeter.metrics.uncertainty import Difference
@@ -99,6 +99,8 @@ def _list_pairs(
         contest = by_key.get((row.dataset, row.model))
         changed = [name for name in AXIS_NAMES if getattr(row, name) != getattr(base, name)]
         if contest is None or len(changed) != 1 or row.latency is None or base.latency is None:
+            continue
+        if not GENERATION_AXES.isdisjoint(changed):
             continue
         # Other programs change what a setting costs, never what it answers.
         disturbed = row.disturbed or base.disturbed

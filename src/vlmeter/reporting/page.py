@@ -8,6 +8,7 @@ from pathlib import Path
 from vlmeter.data.manifests import SamplesManifest
 from vlmeter.machine.description import Machine
 from vlmeter.reporting.all_settings import SettingsTable, build_settings_table
+from vlmeter.reporting.budget import BudgetView, build_budget_view
 from vlmeter.reporting.definitions import Definition, list_definitions
 from vlmeter.reporting.first_screen import build_first_screen
 from vlmeter.reporting.formats import get_status_label
@@ -76,6 +77,8 @@ class Page:
     """Where models and data sets come from."""
     sections: tuple[SectionView, ...]
     requests: RequestsView | None
+    budget: BudgetView | None
+    """What answers cost, and what fits."""
     layers: LayersView | None
     published: Reproduction | None
     drift: DriftTable | None
@@ -174,6 +177,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         sources=tabulate_sources(models, datasets),
         sections=tuple(build_sections(outline, results.summary, results.differences, published)),
         requests=build_requests_view(SettingsPlan(base, outline.labels), rows, results.differences),
+        budget=build_budget_view(outline, results.summary),
         layers=layers,
         published=None if published is None else reproduce_counts(published, base, rows),
         answers=tuple(read_shown_answers(results.answers, outline, results.summary)),

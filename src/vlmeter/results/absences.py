@@ -9,7 +9,9 @@ import re
 from vlmeter.errors import Sentence
 from vlmeter.results.summary_row import SummaryRow
 
-_ON_A_GPU = re.compile(r"gpu_.*|(energy|power)_gpu_.*|peak_(allocated|reserved)_.*|device_used_.*")
+_ON_A_GPU = re.compile(
+    r"gpu_.*|(energy|power)_gpu_.*|peak_(allocated|reserved)_.*|activations_bytes|device_used_.*"
+)
 _NO_GPU = Sentence("the cell has no GPU")
 
 _ABSENCES: list[tuple[str, list[str], Sentence]] = [
@@ -25,7 +27,27 @@ _ABSENCES: list[tuple[str, list[str], Sentence]] = [
         Sentence("further tokens took no longer than the first"),
     ),
     (
-        "new_tokens|time_to_.*|(tokens|samples)_per_s",
+        "energy_per_right_.*",
+        ["energy_per_right_reason"],
+        Sentence("there are too few samples or rounds for an interval"),
+    ),
+    (
+        "energy_generation_.*|tokens_per_j",
+        ["energy_per_token_reason", "energy_reason"],
+        Sentence("the energy of a generation was not measured"),
+    ),
+    (
+        "energy_idle_share",
+        ["energy_net_reason", "energy_reason"],
+        Sentence("the idle power of its devices is not known"),
+    ),
+    (
+        "kv_cache_bytes|activations_bytes",
+        ["kv_cache_reason", "memory_reason"],
+        Sentence("the peak was in a forward pass, which keeps no cache"),
+    ),
+    (
+        "time_to_.*|(tokens|samples)_per_s|generation_.*",
         ["generation_reason"],
         Sentence("no generation was timed"),
     ),

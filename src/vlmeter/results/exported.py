@@ -8,7 +8,9 @@ from vlmeter.errors import UserError
 from vlmeter.machine.description import Machine
 from vlmeter.results.columns import Column, restore_row
 from vlmeter.results.difference_row import DIFFERENCE_COLUMNS
+from vlmeter.results.fits import FIT_COLUMNS
 from vlmeter.results.layer_row import LAYER_COLUMNS
+from vlmeter.results.money import MONEY_COLUMNS
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS, SummaryRow
@@ -20,6 +22,8 @@ from vlmeter.storage.typed import from_plain
 Value = str | float | int | bool | None
 """A value of a table."""
 
+_LATER = {"checksum", "decisions", "fits", "money", "files"}
+"""Keys that a study of an earlier version does without."""
 LAYOUT = 1
 """Counts up whenever a key or a column changes its meaning or goes; a new one changes nothing."""
 
@@ -36,6 +40,9 @@ KEYS = {
     "summary": "A row per cell: an object by column, null where there is no value.",
     "layers": "Likewise a row per module of each layer profile.",
     "differences": "Likewise a row per cell and cell that it is compared with.",
+    "fits": "Likewise a row per setting and memory of the config's `fits`.",
+    "money": "Likewise a row per cell, where the config has prices.",
+    "files": "SHA-256 of `fits.csv` and `money.csv`, which are written with this file.",
     "decisions": "For each data set and model what may be chosen (`contest`: the computations with "
     "what each carries), the config's limits, and the best settings under them.",
     "checksum": "SHA-256 of the file's text with this value left empty.",
@@ -46,6 +53,8 @@ TABLES: dict[str, Sequence[Column]] = {
     "summary": SUMMARY_COLUMNS,
     "layers": LAYER_COLUMNS,
     "differences": DIFFERENCE_COLUMNS,
+    "fits": FIT_COLUMNS,
+    "money": MONEY_COLUMNS,
 }
 
 
@@ -80,7 +89,7 @@ def read_exported(folder: Path) -> Exported:
         )
     content = read_json(path)
     layout = content.get("layout")
-    missing = [key for key in KEYS if key not in content and key not in ("checksum", "decisions")]
+    missing = [key for key in KEYS if key not in content and key not in _LATER]
     if layout != LAYOUT or missing:
         lack = f" without {missing[0]}" if missing else ""
         raise UserError(

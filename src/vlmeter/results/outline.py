@@ -5,6 +5,7 @@ from typing import Any
 
 from vlmeter.axes import Axes
 from vlmeter.results.limits import StudyLimits
+from vlmeter.results.wishes import MemorySize, Prices
 from vlmeter.storage.layout import CellKey
 
 
@@ -114,6 +115,10 @@ class Outline:
     """The settings of the measurement, as the config writes them."""
     limits: StudyLimits = field(default_factory=StudyLimits)
     """What the config asks of the setting that is chosen."""
+    memories: tuple[MemorySize, ...] = ()
+    """The memories that settings are to fit."""
+    prices: Prices | None = None
+    """What electricity and devices cost."""
 
     @property
     def labels(self) -> Labels:

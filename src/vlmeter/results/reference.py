@@ -44,6 +44,12 @@ _HEADINGS = {
         "decode step, the others to one forward pass.",
     ),
     "differences": ("differences.csv", "A row per cell and cell that it is compared with."),
+    "fits": ("fits.csv", "A row per measured setting and memory of the config's `fits`."),
+    "money": (
+        "money.csv",
+        "A row per measured cell, where the config has prices. A request is a generation of the "
+        "forced length for a sample.",
+    ),
 }
 
 

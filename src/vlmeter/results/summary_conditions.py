@@ -7,6 +7,7 @@ from vlmeter.results.summary_fields import cost_block, keep, record_column
 from vlmeter.results.summary_request import RequestColumns
 from vlmeter.results.summary_values import (
     choose_peak_memory,
+    compute_activation_bytes,
     count_connector_bytes,
     describe_kernels,
     describe_missed_target,
@@ -22,6 +23,7 @@ from vlmeter.results.summary_values import (
 )
 
 _memory = cost_block(lambda figures: keep(figures.memory, Memory))
+_kv_cache = cost_block(lambda figures: figures.kv_cache)
 _no_memory = cost_block(lambda figures: keep(figures.memory, MissingMemory))
 _compile = cost_block(lambda figures: figures.compile)
 _checks = cost_block(lambda figures: figures.checks)
@@ -74,6 +76,19 @@ class MemoryColumns(RequestColumns):
     )
     weights_bytes: int | None = _memory.column(
         "B", "Parameters and buffers.", lambda memory: memory.weights_bytes
+    )
+    kv_cache_bytes: int | None = _kv_cache.column(
+        "B",
+        "Key-value cache of a batch at the end of a generation of the forced length.",
+        lambda cache: cache.kv_cache_bytes,
+    )
+    activations_bytes: int | None = record_column(
+        "B",
+        "What weights and key-value cache leave of the peak of tensors on the GPU.",
+        compute_activation_bytes,
+    )
+    kv_cache_reason: str | None = _kv_cache.column(
+        "", "Why the key-value cache was not counted.", lambda cache: cache.kv_cache_reason
     )
     memory_reason: str | None = _no_memory.column(
         "", "Why no memory was read.", lambda missing: missing.memory_reason
@@ -213,6 +228,11 @@ class MachineColumns(ModelColumns):
         "", "Processor of the machine.", lambda origin: origin.cpu.name
     )
     machine_gpus: str | None = _provenance.column("", "GPUs that the cell had.", name_gpus)
+    device_count: int | None = _provenance.column(
+        "",
+        "Devices that the cell had: its GPUs, or the one machine of a cell on the CPU.",
+        lambda origin: len(origin.gpus) or 1,
+    )
     machine_driver: str | None = _provenance.column("", "Version of their driver.", name_drivers)
     machine_os: str | None = _provenance.column("", "Operating system.", lambda origin: origin.os)
     machine_container: str | None = _provenance.column(

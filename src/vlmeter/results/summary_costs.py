@@ -92,9 +92,6 @@ class LatencyColumns(InputColumns):
     threads: int | None = _latency.column(
         "", "Threads that the framework computed with.", lambda latency: latency.threads
     )
-    new_tokens: int | None = _generation.column(
-        "tokens", "Forced length of a generation.", lambda generation: generation.new_tokens
-    )
     time_to_first_token_s: float | None = _generation.column(
         "s",
         "Generation: time to the first token of a batch.",

@@ -18,8 +18,8 @@ from vlmeter.measure.request.result import (
     MissingRequest,
     Request,
 )
-from vlmeter.results.summary_costs import CostColumns
 from vlmeter.results.summary_fields import cost_block, keep
+from vlmeter.results.summary_generation import GenerationColumns
 from vlmeter.results.summary_values import format_json
 
 _request = cost_block(lambda figures: keep(figures.request, Request))
@@ -31,7 +31,7 @@ def _read_part(name: str) -> Callable[[Request], float | None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestColumns(CostColumns):
+class RequestColumns(GenerationColumns):
     """The time of a full batch of requests, whole and in parts."""
 
     request_s: float | None = _request.column(

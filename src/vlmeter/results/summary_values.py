@@ -136,6 +136,21 @@ def choose_peak_memory(record: Record) -> int | None:
     return memory.peak_allocated_bytes if on_gpu else memory.peak_rss_bytes
 
 
+def compute_activation_bytes(record: Record) -> int | None:
+    """Return what is left of the peak of tensors on the GPU; None where that is not to be said.
+
+    On a CPU the peak is of the process, with interpreter, libraries and files. A peak that is less
+    than weights and cache together was in a forward pass, which keeps no cache.
+    """
+    if record.figures is None or not isinstance(record.figures.memory, Memory):
+        return None
+    memory, cache_bytes = record.figures.memory, record.figures.kv_cache.kv_cache_bytes
+    if memory.peak_allocated_bytes is None or cache_bytes is None:
+        return None
+    rest = memory.peak_allocated_bytes - memory.weights_bytes - cache_bytes
+    return rest if rest >= 0 else None
+
+
 def describe_kernels(model: ModelBlock) -> str | None:
     """Return the kernels that ran, by stage."""
     kernels = {**model.kernels, "decode": model.decode_kernels}

@@ -246,6 +246,16 @@ class StudyFolder:
         return self.root / "tables.json"
 
     @property
+    def fits(self) -> Path:
+        """A row per setting and memory that it is to fit."""
+        return self.root / "fits.csv"
+
+    @property
+    def money(self) -> Path:
+        """A row per cell: what its answers cost."""
+        return self.root / "money.csv"
+
+    @property
     def study(self) -> Path:
         """The whole study in one file."""
         return self.root / "study.json"

@@ -67,16 +67,6 @@ class Jobs:
         """Return how many jobs answer a cell of a data set."""
         return self._study.config.datasets[dataset].shards
 
-    @property
-    def divided(self) -> tuple[str, ...]:
-        """The data sets whose cells answer in shards."""
-        return tuple(name for name in self._study.config.datasets if self.count_shards(name) > 1)
-
-    @property
-    def undivided(self) -> tuple[str, ...]:
-        """The data sets whose cells answer in the job that measures them."""
-        return tuple(name for name in self._study.config.datasets if self.count_shards(name) == 1)
-
     def build_machine(self) -> Params:
         """Return what `machine.json` depends on.
 
@@ -156,7 +146,7 @@ class Jobs:
         return self._add_attempt("cells", self._build_cell_job(cell, cost_only=False))
 
     def build_costs(self, cell: Cell) -> Params:
-        """Return what the costs of a cell depend on that is answered in shards."""
+        """Return what the costs of a cell depend on that other jobs answer."""
         return self._add_attempt("cells", self._build_cell_job(cell, cost_only=True))
 
     def build_control(self, cell: Cell) -> Params:
@@ -184,7 +174,7 @@ class Jobs:
         return self._add_attempt("shards", job, name_shard(cell, number, shards))
 
     def build_gathering(self) -> Params:
-        """Return what gathering shards depends on, besides them."""
+        """Return what gathering answers depends on, besides them."""
         return {"code": get_script_digest("gather_shards")}
 
     def build_layers(self, cell: Cell) -> Params:

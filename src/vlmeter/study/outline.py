@@ -4,6 +4,7 @@ from dataclasses import fields
 from functools import cache
 
 from vlmeter.config.dataset import DataSourceConfig
+from vlmeter.config.memory_sizes import read_memory_size
 from vlmeter.config.schema import ModelSourceConfig, StudyConfig
 from vlmeter.escaping import one_line
 from vlmeter.results.limits import StudyLimits
@@ -23,6 +24,7 @@ from vlmeter.results.outline import (
     SectionPlan,
     SettingsPlan,
 )
+from vlmeter.results.wishes import MemorySize, Prices
 from vlmeter.study.study import Section, SectionCell, Study
 
 
@@ -60,6 +62,8 @@ def build_outline(study: Study) -> Outline:
         layers=_build_layers(study),
         measure=config.measure.model_dump(mode="json"),
         limits=_list_limits(config),
+        memories=tuple(MemorySize(size, read_memory_size(size)) for size in config.fits),
+        prices=None if config.money is None else Prices(**dict(config.money)),
     )
 
 

@@ -43,8 +43,9 @@ def list_cell_outputs(study: Study, cell: Cell) -> Iterator[Path]:
     yield from (folder.record, folder.scores)
     shards = study.folder.shards(cell.key)
     count = study.config.datasets[cell.dataset].shards
-    if count > 1:
+    if study.has_costs_apart(cell):
         yield from (shards.costs, shards.timings)
+    if count > 1 and study.find_answering_cell(cell) == cell:
         for number in range(1, count + 1):
             yield from (shards.answers(number, count), shards.manifest(number, count))
 
@@ -67,6 +68,7 @@ def list_derived_outputs(study: Study) -> Iterator[Path]:
     folder = study.folder
     yield from (folder.summary, folder.summary_parquet, folder.layers, folder.differences)
     yield from (folder.repeatability, folder.tables, folder.study)
+    yield from (folder.fits, folder.money)
     if study.config.gates:
         yield folder.gates
     figures = ["tradeoff", "forest", *(section.name for section in study.sections), "requests"]

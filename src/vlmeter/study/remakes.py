@@ -86,7 +86,7 @@ class Remakes:
         yield from list_derived_outputs(self._study)
         for cell in self._study.cells:
             yield folder.cell(cell.key).record
-            if self._jobs.count_shards(cell.dataset) > 1:
+            if self._study.has_costs_apart(cell):
                 yield folder.cell(cell.key).measurement
 
     def _list_outputs(self, kind: AttemptKind, cell: Cell) -> Iterator[Path]:

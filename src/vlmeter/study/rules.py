@@ -4,7 +4,7 @@ Snakemake calls the methods that take wildcards once for each job of a study.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -57,14 +57,34 @@ class Rules:
         self._derived = self._remakes.list_derived()
 
     @property
-    def divided(self) -> str:
-        """A pattern of the data sets whose cells answer in shards."""
-        return _match_any(self.jobs.divided)
+    def has_costs_apart(self) -> bool:
+        """Whether the costs of some cells are measured by jobs of their own."""
+        return any(map(self._study.has_costs_apart, self._study.cells))
 
-    @property
-    def undivided(self) -> str:
-        """A pattern of the data sets whose cells answer in the job that measures them."""
-        return _match_any(self.jobs.undivided)
+    @cached_property
+    def gathered(self) -> str:
+        """A pattern of the data sets, each before those of its cells that other jobs answer."""
+        return _match_any(
+            _match_before(name, self._list_gathered(name)) for name in self._study.config.datasets
+        )
+
+    @cached_property
+    def whole(self) -> str:
+        """A pattern of the data sets, each before the cells that answer where they are measured."""
+        return _match_any(
+            _match_before(name, self._list_gathered(name), negate=True)
+            for name in self._study.config.datasets
+        )
+
+    def _list_gathered(self, dataset: str) -> list[str] | None:
+        """Return the ids of the cells that other jobs answer; None where those are all."""
+        if self.jobs.count_shards(dataset) > 1:
+            return None
+        return [
+            cell.id
+            for cell in self._study.cells
+            if cell.dataset == dataset and self._study.has_costs_apart(cell)
+        ]
 
     def _find_cell(self, wildcards: CellWildcards) -> Cell:
         return self._study.cell(CellKey(wildcards.dataset, wildcards.cell))
@@ -80,7 +100,7 @@ class Rules:
     def list_cell_inputs(self, wildcards: CellWildcards) -> dict[str, Path]:
         """Return what the measurement of a cell reads."""
         cell = self._find_cell(wildcards)
-        if self.jobs.count_shards(cell.dataset) > 1:
+        if self._study.has_costs_apart(cell):
             build, output = self.jobs.build_costs, self._folder.shards(cell.key).costs
         else:
             build, output = self.jobs.build_measurement, self._folder.cell(cell.key).measurement
@@ -123,10 +143,13 @@ class Rules:
             return {"images": images}
         return {"images": images, "model": self._folder.model_manifest(axes.model, axes.dtype)}
 
-    def list_shard_manifests(self, wildcards: CellWildcards) -> list[Path]:
-        """Return the manifests of all shards of a cell."""
-        folder = self._folder.shards(self._find_cell(wildcards).key)
+    def list_answers(self, wildcards: CellWildcards) -> list[Path]:
+        """Return what a cell's answers are gathered by: shards, or a cell with equal answers."""
+        answering = self._study.find_answering_cell(self._find_cell(wildcards))
         count = self.jobs.count_shards(wildcards.dataset)
+        if count == 1:
+            return [self._folder.cell(answering.key).measurement]
+        folder = self._folder.shards(answering.key)
         return [folder.manifest(number + 1, count) for number in range(count)]
 
     # Params.
@@ -136,7 +159,7 @@ class Rules:
         return self.jobs.build_measurement(self._find_cell(wildcards))
 
     def build_costs_params(self, wildcards: CellWildcards) -> Params:
-        """Return what the costs of a cell depend on that answers in shards."""
+        """Return what the costs of a cell depend on that other jobs answer."""
         return self.jobs.build_costs(self._find_cell(wildcards))
 
     def build_shard_params(self, wildcards: ShardWildcards) -> Params:
@@ -294,5 +317,21 @@ def list_catalogues() -> list[Path]:
     return [locate(f"report/locales/{language}.yaml") for language in LANGUAGES]
 
 
-def _match_any(names: Iterable[str]) -> str:
-    return "|".join(map(re.escape, names)) or _NO_NAME
+def _match_any(patterns: Iterable[str | None]) -> str:
+    return "|".join(filter(None, patterns)) or _NO_NAME
+
+
+def _match_before(dataset: str, cells: Sequence[str] | None, *, negate: bool = False) -> str | None:
+    """Return a pattern of a data set before certain cells, or before the others.
+
+    A cell's folder lies in its data set's. So a constraint of one wildcard can depend on both.
+
+    Args:
+        dataset: Its name.
+        cells: Their ids; None for all.
+        negate: Match before the others.
+    """
+    if not cells:
+        return re.escape(dataset) if (cells is None) != negate else None
+    sign = "!" if negate else "="
+    return f"{re.escape(dataset)}(?{sign}/(?:{'|'.join(map(re.escape, cells))})/)"

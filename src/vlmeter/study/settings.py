@@ -37,7 +37,6 @@ def build_measure_settings(block: MeasureConfig) -> MeasureSettings:
         target_interval=block.target_interval,
         max_warmup_s=block.max_warmup_s,
         batches=block.batches,
-        new_tokens=block.new_tokens,
         request=block.request,
         energy=build_energy_settings(block.energy),
     )

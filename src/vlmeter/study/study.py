@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from vlmeter.axes import AXES, Axes, write_cell_id
+from vlmeter.axes import AXES, AXIS_NAMES, GENERATION_AXES, Axes, write_cell_id
 from vlmeter.cell.job import CellSetup
 from vlmeter.config.axes import Fixed, Varied
 from vlmeter.config.schema import StudyConfig
@@ -25,6 +25,7 @@ from vlmeter.study.settings import build_decoding, build_measure_settings, build
 
 Values = dict[str, str | int]
 """A value on some axes."""
+_ANSWER_AXES = tuple(name for name in AXIS_NAMES if name not in GENERATION_AXES)
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,25 @@ class Study:
         cells = (*self.cells, *self.layer_cells)
         return sorted({(cell.axes.model, cell.axes.dtype) for cell in cells})
 
+    def find_answering_cell(self, cell: Cell) -> Cell:
+        """Return the cell whose answers a cell has: its own, or those of one with equal answers."""
+        return self._answering_cells.get(_get_answer_key(cell), cell)
+
+    @cached_property
+    def _answering_cells(self) -> dict[tuple[object, ...], Cell]:
+        """The cells that answer: of those with equal answers the base's length, else the first."""
+        base, answering = self.base_axes, dict[tuple[object, ...], Cell]()
+        for cell in self.cells:
+            first = answering.setdefault(_get_answer_key(cell), cell)
+            if first != cell and _get_generation(cell.axes) == _get_generation(base):
+                answering[_get_answer_key(cell)] = cell
+        return answering
+
+    def has_costs_apart(self, cell: Cell) -> bool:
+        """Say whether a job of its own measures a cell's costs, and other jobs answer."""
+        in_shards = self.config.datasets[cell.dataset].shards > 1
+        return in_shards or self.find_answering_cell(cell) != cell
+
     def cell(self, key: CellKey) -> Cell:
         """Return the cell with this key.
 
@@ -246,6 +266,16 @@ class Study:
     @cached_property
     def _decodings(self) -> dict[str, Decoding]:
         return {name: build_decoding(block) for name, block in self.config.datasets.items()}
+
+
+def _get_answer_key(cell: Cell) -> tuple[object, ...]:
+    """Return what decides a cell's answers."""
+    return (cell.dataset, *(getattr(cell.axes, name) for name in _ANSWER_AXES))
+
+
+def _get_generation(axes: Axes) -> tuple[object, ...]:
+    """Return the values that act on the timed generation alone."""
+    return tuple(getattr(axes, name) for name in GENERATION_AXES)
 
 
 def _list_fixed(block: Fixed) -> Values:

@@ -40,7 +40,6 @@ MEASURE = MeasureSettings(
     target_interval=0.02,
     max_warmup_s=5.0,
     batches=2,
-    new_tokens=NEW_TOKENS,
     request=True,
     energy=ENERGY_SETTINGS,
 )
@@ -114,7 +113,7 @@ class SimulatedCell:
 def make_job(device: str, gpus: int = 0, optimization: str = "eager", **settings: Any) -> CellJob:
     """Return the job of a cell."""
     job = make_cell_job(device=device, gpus=gpus, optimization=get_optimization(optimization))
-    axes = replace(job.cell.axes, optimization=optimization)
+    axes = replace(job.cell.axes, optimization=optimization, new_tokens=NEW_TOKENS)
     cell = replace(job.cell, axes=axes)
     return replace(job, cell=cell, measure=replace(MEASURE, **settings))
 
@@ -173,7 +172,9 @@ def run_profile(
     machine = SimulatedMachine(settings)
     gpus = len(settings.shown)
     device = "cuda" if gpus else "cpu"
-    job = make_layers_job(device=device, gpus=gpus, measure=MEASURE, iterations=iterations)
+    job = make_layers_job(
+        device=device, gpus=gpus, measure=MEASURE, iterations=iterations, new_tokens=NEW_TOKENS
+    )
     outputs = LayersOutputs(folder / "layers/c.csv", folder / "layers/c.json")
     with machine.installed(), _in_this_process():
         attempt = replace(FIRST_ATTEMPT, note=str(folder / "note.json"))

@@ -13,7 +13,7 @@ from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB, WORK_MHZ
 from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
 from simulation.machine import FLOP_PER_S, GRID_KG_PER_KWH, LOAD_BYTES, SEEN_BY_CODECARBON
 from simulation.model import ACTIVATION_BYTES, NOISE, Pass
-from simulation.reference import ROWS, Reference
+from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 
 T_4 = 2.7764451
 """Student's t for a 95 % interval over five rounds."""
@@ -69,7 +69,8 @@ def part_passes(cell: SimulatedCell) -> Windows:
         forwards[warmup + sum(iterations) :],
         first[1 : 1 + rounds],
         whole[1 : 1 + rounds],
-        whole[1 + rounds :],
+        # The last is the one whose cache is counted.
+        whole[1 + rounds : -1],
     )
 
 
@@ -242,12 +243,15 @@ def _list_generation(cell: SimulatedCell, windows: Windows, reference: Reference
         measure_width([it.seconds for it in passes], cell)
         for passes in (windows.first, windows.whole)
     ]
+    half = widths[1] * np.mean([it.seconds for it in windows.whole])
     near = {"rel": 1e-3}
     return {
         "generation_rounds": len(windows.whole),
         "generation_half_width": about(max(widths), rel=0.02),
         **_list_end(cell, "generation", max(widths)),
-        "new_tokens": NEW_TOKENS,
+        "generation_s": about(whole, **near),
+        "generation_low_s": about(whole - half, rel=2e-3),
+        "generation_high_s": about(whole + half, rel=2e-3),
         "time_to_first_token_s": about(first, **near),
         "time_per_output_token_s": about((whole - first) / (NEW_TOKENS - 1), rel=4e-3),
         "tokens_per_s": about(ROWS * NEW_TOKENS / whole, **near),
@@ -320,8 +324,17 @@ def _list_energies(cell: SimulatedCell, windows: Windows) -> dict[str, Any]:
     }
     batches = row.energy_batches
     planned_s = MEASURE.energy.window_s * len(rounds) / (cell.job.measure.repeats or max(LOOKS_T))
+    generation_j = token_w * whole_s / ROWS
+    # The interval is that of the rounds, whose spread is the noise of few passes.
+    reach = (row.energy_generation_high_j - row.energy_generation_low_j) / 2
+    assert 0 < reach < 0.1 * generation_j
     return {
         **by_device,
+        "energy_generation_j": about(generation_j, rel=SHARE + 0.004),
+        "energy_generation_low_j": about(row.energy_generation_j - reach),
+        "energy_generation_high_j": about(row.energy_generation_j + reach),
+        "tokens_per_j": about(NEW_TOKENS / generation_j, rel=SHARE + 0.004),
+        "energy_idle_share": about(idle / power, rel=SHARE + 0.004),
         "energy": about(energy, rel=SHARE + 0.002),
         "energy_net_j": about(energy - idle * sample_s, rel=SHARE + 0.004),
         "energy_low_j": about(row.energy - half),
@@ -387,6 +400,10 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
     rss = host.INTERPRETER_BYTES + (held if not cards else 0)
     setup = host.INTERPRETER_BYTES + weights + LOAD_BYTES
     used = cards * (DRIVER_BYTES + CONTEXT_BYTES + reserved)
+    text = reference.model.model.config.text_config
+    # Keys and values of each layer; the last token that is generated is not fed again.
+    positions = IMAGE_TOKENS + TEXT_TOKENS + NEW_TOKENS - 1
+    cache = 2 * text.num_hidden_layers * ROWS * positions * text.hidden_size * 4
     kib = {"rel": 0.0, "abs": 1024}
     return {
         "peak_memory_bytes": cards * held if cards else about(rss, **kib),
@@ -398,6 +415,9 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
         "device_used_bytes": used if cards else None,
         "device_used_before_bytes": cards * DRIVER_BYTES if cards else None,
         "weights_bytes": weights,
+        "kv_cache_bytes": cache,
+        "activations_bytes": cards * held - weights - cache if cards else None,
+        "kv_cache_reason": None,
         "memory_reason": None,
     }
 

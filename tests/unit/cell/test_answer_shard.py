@@ -131,6 +131,48 @@ def test_a_cell_ends_as_its_shard_did(divided, status):
     assert read_table(divided.outputs.predictions) == read_table(divided.outputs.timings) == []
 
 
+@pytest.fixture
+def answered(divided):
+    """A cell with the answers of another, which was measured whole."""
+    folder = divided.folder / "cells/photos/other"
+    answers, measurement = folder / "predictions.parquet", folder / "measurement.json"
+    write_table(answers, map(row, range(SAMPLES)), PREDICTIONS)
+    files = {"predictions": file_sha256(answers)}
+    write_placed_json(measurement, Measurement(OK, divided.figures, files).as_plain())
+    divided.shards = [measurement]
+    return divided
+
+
+def test_the_answers_of_another_cell_are_as_good_as_shards(answered, gathered):
+    assert answered.gather() == gathered[1]
+    answers = answered.shards[0].with_name("predictions.parquet")
+    assert answered.outputs.predictions.read_bytes() == answers.read_bytes()
+
+
+def test_a_cell_ends_as_the_one_did_that_answered(answered):
+    failure = Measurement(Ending(Status.CRASHED, "why", None, 2), None, {"predictions": "x"})
+    write_placed_json(answered.shards[0], failure.as_plain())
+    measurement = answered.gather()
+    reason = "cell other, which has the same answers: why"
+    assert (measurement["status"], measurement["reason"]) == ("crashed", reason)
+    assert read_table(answered.outputs.predictions) == []
+
+
+@pytest.mark.parametrize("fault", ["images", "samples", "answers"])
+def test_the_answers_to_something_else_are_refused(answered, fault):
+    answers = answered.shards[0].with_name("predictions.parquet")
+    figures, files = answered.figures, {"predictions": file_sha256(answers)}
+    if fault == "images":
+        figures = replace(figures, provenance=replace(figures.provenance, images_sha256="others"))
+    elif fault == "samples":
+        figures = replace(figures, input=replace(figures.input, samples=SAMPLES - 1))
+    else:
+        answers.write_bytes(answers.read_bytes()[:-1])
+    write_placed_json(answered.shards[0], Measurement(OK, figures, files).as_plain())
+    with pytest.raises(UserError, match=r"cells/photos/other/\w+\.\w+ (is|ends) .*[dD]elete"):
+        answered.gather()
+
+
 def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
     failure = Ending(Status.ERROR, "a bug", "Traceback", attempt=1)
     divided.write_costs(failure, None, {})

@@ -48,18 +48,27 @@ DISTURBED = {
 }
 UNIT = Path(__file__).parents[1]
 NOT_READ = "results/test_summary_row.py::test_a_block_that_could_not_be_read_has_its_reason_alone"
+PER_RIGHT = "results/test_right_answers.py::test_a_right_answer_takes_the_energy_of_all_answers"
+WHY_NOT_RIGHT = (
+    "results/test_right_answers.py::test_why_there_is_no_energy_per_right_answer_is_in_the_row"
+)
 OWN_REASON = "cell/test_worker.py::test_each_reason_of_an_energy_is_in_its_own_column"
 ELSEWHERE = {
     "conditions_reason": NOT_READ,
     "content_digest": "models/test_inputs.py::"
     "test_other_pixels_are_the_same_computation_on_another_input",
     "energy_net_reason": OWN_REASON,
+    "energy_per_right_high_j": PER_RIGHT,
+    "energy_per_right_j": PER_RIGHT,
+    "energy_per_right_low_j": PER_RIGHT,
+    "energy_per_right_reason": WHY_NOT_RIGHT,
     "energy_per_token_reason": OWN_REASON,
     "energy_reason": OWN_REASON,
     "flops_reason": NOT_READ,
     "flops_uncounted": "measure/flops/test_count.py::"
     "test_uncounted_operators_are_listed_and_none_of_them_is_heavy",
     "generation_reason": NOT_READ,
+    "kv_cache_reason": NOT_READ,
     "memory_reason": NOT_READ,
     "request_reason": NOT_READ,
     "shape_digest": "models/test_inputs.py::test_another_token_or_mask_is_another_computation",

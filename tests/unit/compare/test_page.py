@@ -244,6 +244,20 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
     assert (same["cuda.cudnn_benchmark"], same["cuda.matmul_fp32"]) == ("no", "ieee")
 
 
+def test_generations_of_another_length_are_named_under_equal_ids(
+    first: Path, tmp_path: Path
+) -> None:
+    def lengthen(study: MadeStudy) -> None:
+        for record in study.records.values():
+            record["cell"]["new_tokens"] = 64
+
+    b = make_finished(tmp_path / "b", lengthen)
+    page = build_compare_page(read_exported(first), read_exported(b))
+    assert {tuple(row) for row in page.differing.rows} == {
+        ("New tokens of the timed generation", "16", "64")
+    }
+
+
 def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Path) -> None:
     def disturb(study: MadeStudy) -> None:
         slowed, busy = list_measured(study)[:2]

@@ -112,6 +112,17 @@ def test_the_nearest_to_the_base_changes_the_fewest_axes_and_those_the_least():
     assert [it.cell for it in contest.candidates] == ["far", "two", "near", "base"]
 
 
+def test_how_much_is_generated_is_no_choice():
+    longer = [
+        make_cell(f"{cell}-new64", new_tokens=64, batch_size=n) for n, cell in enumerate("ab", 1)
+    ]
+    contest = build(make_cell("base"), make_cell("four", batch_size=4), *longer)
+    assert [it.cell for it in contest.candidates] == ["base", "four"]
+    assert "new_tokens" not in contest.not_varied
+    others = build(*longer, make_cell("longest", new_tokens=99))
+    assert [it.cell for it in others.candidates] == ["a-new64", "b-new64"]
+
+
 def test_an_axis_whose_base_is_zero_has_a_distance_too():
     """No limit of the image's tokens is written as 0."""
     contest = build(

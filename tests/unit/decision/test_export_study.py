@@ -1,10 +1,12 @@
 """The exports for programs: unchanged figures and texts, with a description of each column."""
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from machines import MACHINE
@@ -18,7 +20,10 @@ from vlmeter.results.exported import KEYS, TABLES, read_exported
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.summary_row import SUMMARY_COLUMNS
 from vlmeter.results.tables import read_summary
-from vlmeter.storage.files import read_json, write_json
+from vlmeter.results.verify import find_damages
+from vlmeter.results.wishes import MemorySize, Prices
+from vlmeter.storage.files import file_sha256, read_json, write_json
+from vlmeter.storage.layout import StudyFolder
 
 HOSTILE = '=cmd|"/C calc"!A0 <script>\n\r\x1b\u202e'
 
@@ -40,6 +45,8 @@ def export(study: MadeStudy, files: Files) -> Path:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[MadeStudy, Files, dict[str, Any]]:
     study = MadeStudy()
+    asked = {"prices": Prices("EUR", per_kwh=0.3), "memories": (MemorySize("24GB", 24 * 10**9),)}
+    study.outline = replace(study.outline, **asked)
     lost = next(record for record in study.records.values() if record["status"] == "unsupported")
     lost["reason"] = HOSTILE
     plan = make_comparisons(study.outline)
@@ -61,6 +68,31 @@ def test_every_row_has_every_described_column(exported) -> None:
             tuple(column["name"] for column in described)
         }
     assert len(content["summary"]) == len(study.records)
+
+
+def test_what_is_worked_out_of_prices_and_memories_stands_in_tables_of_its_own(exported) -> None:
+    _, files, content = exported
+    keys = {
+        name: {(row["dataset"], row["cell"]) for row in content[name] if row.get("status") != "ok"}
+        for name in ("fits", "money", "summary")
+    }
+    measured = {(row["dataset"], row["cell"]) for row in content["summary"]} - keys["summary"]
+    assert keys["fits"] < measured == keys["money"]
+    for name in ("fits", "money"):
+        frame = pd.read_csv(files.folder / f"{name}.csv", keep_default_na=False)
+        assert frame["cell"].tolist() == [row["cell"] for row in content[name]]
+        assert content["files"][f"{name}.csv"] == file_sha256(files.folder / f"{name}.csv")
+
+
+def test_a_damaged_table_beside_the_study_is_noticed(exported) -> None:
+    _, files, _ = exported
+    table = files.folder / "money.csv"
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-2])
+    try:
+        assert [it.remake for it in find_damages(StudyFolder(files.folder))] == [table]
+    finally:
+        table.write_bytes(whole)
 
 
 def test_the_figures_are_those_of_the_csv_to_the_last_digit(exported) -> None:

@@ -31,6 +31,19 @@ def test_first_and_further_tokens_are_timed_apart():
     assert figures.time_per_output_token_reason is None
 
 
+def test_the_interval_is_student_s_over_the_repeats():
+    time, seconds = SimulatedTime(), iter([9.0, 9.0, 0.1, 0.9, 0.1, 1.0, 0.1, 1.3])
+    figures, _ = measure_generation(
+        lambda _: time.spend(next(seconds)), HostClock(time), 5, batch_size=4, repeats=3
+    )
+    # The standard deviation of 0.9, 1.0 and 1.3, by Student's t of two degrees of freedom.
+    half = 4.30265 * 0.208167 / 3**0.5
+    assert figures.generation_s == pytest.approx(1.0)
+    assert (figures.low_s, figures.high_s) == pytest.approx((1.0 - half, 1.0 + half), rel=1e-5)
+    single, _, _ = generation(first_s=0.3, further_s=0.02, repeats=1)
+    assert (single.low_s, single.high_s) == (None, None)
+
+
 def test_tokens_and_samples_are_not_mixed_up():
     figures, _, _ = generation(first_s=0.3, further_s=0.02)
     assert figures.tokens_per_s == pytest.approx(5 * figures.samples_per_s)

@@ -8,7 +8,12 @@ from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB
 from simulation.clock import SimulatedTime
 from simulation.cuda import make_cuda
 
-from vlmeter.measure.memory import MemoryProbe, compute_weights_bytes, make_memory_probe
+from vlmeter.measure.memory import (
+    MemoryProbe,
+    compute_cache_bytes,
+    compute_weights_bytes,
+    make_memory_probe,
+)
 from vlmeter.measure.nvml import open_gpus
 
 MODEL = torch.nn.Linear(2, 2)
@@ -63,6 +68,37 @@ def test_scales_that_stand_beside_packed_numbers_count():
     scales = {"absmax": torch.zeros(4), "blocksize": 64, "nested": None}
     model.weight.quant_state = SimpleNamespace(as_dict=lambda packed: scales)
     assert compute_weights_bytes(model) == 8 + 4 * 4
+
+
+class Layer:
+    """A layer of a cache, with its keys and values and what else it has."""
+
+    def __init__(self, positions, **more):
+        self.keys = torch.zeros(2, 3, positions, 4)
+        self.values = torch.zeros(2, 3, positions, 4)
+        self.length = torch.tensor(positions)
+        self.config = torch.nn.Linear(9, 9)
+        self.dtype = torch.float32
+        vars(self).update(more)
+
+
+def test_a_cache_counts_by_its_tensors_whatever_its_class():
+    full = 2 * 2 * 3 * 4 * 4
+    layer = Layer(10)
+    assert compute_cache_bytes(layer) == 10 * full
+    assert compute_cache_bytes(SimpleNamespace(layers=[layer, Layer(5)])) == 15 * full
+    both = SimpleNamespace(self_attention_cache=[Layer(3)], cross_attention_cache=(Layer(7),))
+    assert compute_cache_bytes(both) == 10 * full
+    states = Layer(1, states={0: torch.zeros(6, dtype=torch.float16), 1: None})
+    assert compute_cache_bytes([states]) == full + 12
+    shared = SimpleNamespace(layers=[layer, layer], by_name={"of it": layer.keys}, whole=None)
+    shared.own = shared
+    assert compute_cache_bytes(shared) == 10 * full, "what is shared counts once"
+    window = Layer(10)
+    window.keys, window.values = window.keys[:, :, -4:], window.values[:, :, -4:]
+    assert compute_cache_bytes(window) == 4 * full
+    assert compute_cache_bytes(((torch.zeros(8), torch.zeros(8)),)) == 64, "as older models give it"
+    assert compute_cache_bytes(None) == 0
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_headings_stand_in_the_sources_order(rendered):
         ("h3", "5) GPU vs CPU"),
         *(("h4", value) for value in ("GPU", "CPU")),
         ("h3", "Where a request's time goes"),
+        ("h3", "What answers cost, and what fits"),
         ("h3", "Where the time goes"),
         ("h3", "Do the settings change the answers?"),
         ("h3", "Sample answers"),

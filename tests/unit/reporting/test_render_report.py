@@ -102,8 +102,8 @@ def test_a_part_of_the_page_is_reached_from_the_top(rendered):
     targets = [attrs.get("href") for tag, attrs in parse_page(rendered).elements if tag == "a"]
     assert targets[:12] == [
         *("study.ru.html", "summary.csv", "study.json", "report.md"),
-        *("#answer", "#settings", "#knobs", "#gallery"),
-        *("#requests", "#layers", "#reliability", "#about"),
+        *("#answer", "#settings", "#knobs", "#budget", "#gallery"),
+        *("#requests", "#layers", "#reliability"),
     ]
 
 

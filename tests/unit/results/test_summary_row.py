@@ -17,6 +17,7 @@ from vlmeter.machine.devices import Gpu
 from vlmeter.measure.flops.result import MissingFlops
 from vlmeter.measure.request.result import MissingRequest
 from vlmeter.measure.result import (
+    CacheMemory,
     GpuConditions,
     MissingConditions,
     MissingGeneration,
@@ -42,20 +43,29 @@ CELL = make_cell(
         "batch_size": 2,
         "max_input_len": 200,
         "optimization": "mixed",
+        "new_tokens": 32,
     },
 )
-NOT_READ = {"generation_reason", "memory_reason", "conditions_reason", "request_reason"}
+NOT_READ = {
+    *("generation_reason", "memory_reason", "conditions_reason", "energy_per_right_reason"),
+    "request_reason",
+}
 """Columns that are filled where another block is not."""
 BEGINNINGS = {
     "latency_detail": "latency_",
     "energy_detail": "energy_",
     "request": "request_",
+    "generation": "generation_",
     "flops_detail": "flops_",
     "model": "model_",
     "provenance": "machine_",
 }
 """How the columns of a block begin whose values have shorter names."""
-OF_ANOTHER = {("flops_detail", "batch_size"), ("provenance", "threads")}
+OF_ANOTHER = {
+    ("flops_detail", "batch_size"),
+    ("provenance", "threads"),
+    ("generation", "new_tokens"),
+}
 """Values of a block whose name is that of another's column."""
 OTHERWISE_NAMED = {
     "cost_samples": ("input", "samples"),
@@ -80,7 +90,9 @@ def make_full_record() -> Record:
     figures = make_figures(CELL, 1.0)
     quality = make_quality(CELL)
     note, rate = "a note", make_metric("unparsed_rate", "Rate", 0.1, 0.1, higher_is_better=False)
-    metrics = tuple(replace(metric, note=note) for metric in (*quality.metrics, rate))
+    metrics = tuple(
+        replace(metric, note=note, counts_right=True) for metric in (*quality.metrics, rate)
+    )
     reasons = {f"energy_{name}": "a reason" for name in ("reason", "net_reason")}
     record = make_record(
         CELL,
@@ -110,6 +122,9 @@ def make_full_record() -> Record:
                 end=WindowEnd("cap", 10, 3, 0.05, 0.02),
                 token_end=WindowEnd("target", 5, 3, 0.01, 0.02),
                 energy_per_token_j=1.0,
+                generation_j=3.0,
+                generation_low_j=2.0,
+                generation_high_j=4.0,
                 energy_per_token_reason="a reason",
                 power_w=1.0,
                 idle_w=1.0,
@@ -149,9 +164,10 @@ def make_full_record() -> Record:
                 utilisation=0.5,
                 decode_step=1.0,
             ),
+            kv_cache=CacheMemory(6_000_000, "a reason"),
             memory=replace(
                 figures.memory,
-                peak_allocated_bytes=7,
+                peak_allocated_bytes=15_000_000_000,
                 peak_reserved_bytes=8,
                 device_used_bytes=9,
                 device_used_before_bytes=1,
@@ -381,6 +397,7 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
                 record.figures,
                 generation=MissingGeneration("too short"),
                 request=MissingRequest("out of memory"),
+                kv_cache=CacheMemory(None, "no cache"),
                 memory=MissingMemory("no procfs"),
                 conditions=MissingConditions("no sensors"),
                 flops_detail=MissingFlops(None, "no trace", 5.0, None),
@@ -395,15 +412,44 @@ def test_a_block_that_could_not_be_read_has_its_reason_alone():
     assert (row.conditions_reason, row.disturbed) == ("no sensors", None)
     assert (row.generation_reason, row.tokens_per_s) == ("too short", None)
     assert (row.request_reason, row.request_s, row.request_parts) == ("out of memory", None, None)
+    assert (row.kv_cache_reason, row.kv_cache_bytes) == ("no cache", None)
     assert (row.flops_reason, row.flops, row.flops_decode_step) == ("no trace", None, 5.0)
     assert row.flops_vision is None
 
 
-@pytest.mark.parametrize(("device", "peak_bytes"), [("cuda", 7), ("cpu", 15_580_000_000)])
+@pytest.mark.parametrize(
+    ("device", "peak_bytes"), [("cuda", 15_000_000_000), ("cpu", 15_580_000_000)]
+)
 def test_the_peak_is_the_gpus_or_the_processs(device, peak_bytes):
     record = make_full_record()
     row = build_summary_row(replace(record, cell=replace(record.cell, device=device)))
     assert row.peak_memory_bytes == peak_bytes
+
+
+def test_activations_are_what_weights_and_cache_leave_of_a_gpu_s_peak():
+    record = make_full_record()
+    row = build_summary_row(record)
+    assert row.activations_bytes == 15_000_000_000 - 14_976_000_000 - 6_000_000
+    # A forward pass keeps no cache: a peak there says less than nothing of what is beside it.
+    for changes in (
+        {"memory": replace(record.figures.memory, peak_allocated_bytes=14_980_000_000)},
+        {"memory": replace(record.figures.memory, peak_allocated_bytes=None)},
+        {"kv_cache": CacheMemory(None, "why")},
+    ):
+        other = replace(record, figures=replace(record.figures, **changes))
+        assert build_summary_row(other).activations_bytes is None
+
+
+def test_what_a_joule_gives_and_what_of_it_is_idle():
+    record = make_full_record()
+    detail = replace(
+        record.figures.energy_detail, energy_j=8.0, energy_net_j=6.0, energy_per_token_j=0.5
+    )
+    row = build_summary_row(replace(record, figures=replace(record.figures, energy_detail=detail)))
+    assert (row.tokens_per_j, row.energy_idle_share) == (2.0, 0.25)
+    none = replace(detail, energy_net_j=None, energy_per_token_j=None)
+    row = build_summary_row(replace(record, figures=replace(record.figures, energy_detail=none)))
+    assert (row.tokens_per_j, row.energy_idle_share) == (None, None)
 
 
 def test_of_several_gpus_the_slowest_and_the_hottest_is_shown():

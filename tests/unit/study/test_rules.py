@@ -88,14 +88,57 @@ def test_on_a_cluster_the_machine_is_described_where_the_largest_cell_runs(confi
 
 def test_a_data_set_has_one_of_two_rules(config):
     rules = make_rules(config.set("datasets.photos.shards", 2).study())
-    assert (rules.divided, rules.undivided) == ("photos", "exams")
-    assert list_names(rules.list_shard_manifests(WILDCARDS)) == [
+    assert (rules.gathered, rules.whole) == ("photos", "exams")
+    assert list_names(rules.list_answers(WILDCARDS)) == [
         f"shards/photos/{CELL}/{number}-of-2.json" for number in (1, 2)
     ]
 
 
 def test_no_name_matches_where_no_data_set_is_divided(config):
-    assert re.fullmatch(make_rules(config.study()).divided, "") is None
+    assert re.fullmatch(make_rules(config.study()).gathered, "") is None
+
+
+LENGTHS = {"name": "lengths", "datasets": ["photos"], "vary": {"new_tokens": [8, 16, 64]}}
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_cells_that_differ_in_the_length_of_a_generation_alone_are_answered_once(config, shards):
+    config.set("datasets.photos.shards", shards)
+    rules = make_rules(config.set("sections.0", LENGTHS).study())
+    ids = {8: f"{CELL}-new8", 16: CELL, 64: f"{CELL}-new64"}
+    by_rule = {
+        name: [
+            length
+            for length, cell in ids.items()
+            if re.fullmatch(
+                f"cells/(?P<dataset>{pattern})/(?P<cell>[A-Za-z0-9_.-]+)/measurement.json",
+                f"cells/photos/{cell}/measurement.json",
+            )
+        ]
+        for name, pattern in (("whole", rules.whole), ("gathered", rules.gathered))
+    }
+    whole = [16] if shards == 1 else []
+    assert by_rule == {"whole": whole, "gathered": [it for it in ids if it not in whole]}
+    assert rules.has_costs_apart
+    other = SimpleNamespace(dataset="photos", cell=ids[64])
+    assert rules.list_answers(other) == rules.list_answers(WILDCARDS)
+    assert list_names(rules.list_answers(other)) == (
+        [f"cells/photos/{CELL}/measurement.json"]
+        if shards == 1
+        else [f"shards/photos/{CELL}/{number}-of-2.json" for number in (1, 2)]
+    )
+    params = rules.build_costs_params(other)
+    assert (params["cost_only"], params["cell"]["axes"]["new_tokens"]) == (True, 64)
+
+
+def test_without_the_base_s_length_the_first_cell_answers(config):
+    lengths = {**LENGTHS, "vary": {"new_tokens": [32, 8]}, "fix": {"batch_size": 3}}
+    study = config.set("sections.0", lengths).study()
+    first, second = (cell for cell in study.cells if cell.axes.batch_size == 3)
+    assert study.find_answering_cell(second) == study.find_answering_cell(first) == first
+    assert [study.has_costs_apart(cell) for cell in (first, second)] == [False, True]
+    exams = next(cell for cell in study.cells if cell.dataset == "exams")
+    assert study.find_answering_cell(exams) == exams
 
 
 def test_a_section_makes_its_records_and_describes_the_machine(config):

@@ -84,7 +84,7 @@ def _profile_forward(
 
 def _profile_decode(workload: Workload, job: LayersJob) -> tuple[LayerProfile | None, str | None]:
     name, decoder = workload.loaded.family.generator, workload.loaded.generator
-    axes, new_tokens = job.cell.axes, job.measure.new_tokens
+    axes, new_tokens = job.cell.axes, job.cell.axes.new_tokens
 
     def count() -> DecodeStep:
         with expose_matmuls(workload.loaded):

@@ -40,6 +40,7 @@ from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.request.result import MissingRequest, Request
 from vlmeter.measure.request.timing import RequestPlan
 from vlmeter.measure.result import (
+    CacheMemory,
     Generation,
     Latency,
     MissingGeneration,
@@ -102,6 +103,10 @@ def measure_cell(
         costs = _measure_costs(windows, compilation)
     # A request holds the original images as well, which no other cost is of.
     peaks, reason = try_to_read(lambda: memory.stop(workload.loaded.model))
+    with spent.on("checks"):
+        # After the peaks are read: it holds a cache that no timed generation holds at its end.
+        tokens = job.cell.axes.new_tokens
+        cache_bytes, uncounted = try_to_read(lambda: workload.count_cache_bytes(tokens))
     with spent.on("request"):
         budget_s = _REQUEST_SHARE * spent.as_dict()["costs"]
         timed, why = try_to_read(lambda: windows.time_requests(budget_s))
@@ -121,6 +126,7 @@ def measure_cell(
         conditions=windows.watched.summarise(),
         flops_detail=flops,
         memory=peaks or MissingMemory(str(reason)),
+        kv_cache=CacheMemory(cache_bytes, uncounted),
         checks=checks,
         time_spent_s=spent.as_dict(),
     )
@@ -210,20 +216,21 @@ class _CellWindows:
 
     def measure_generations(self) -> tuple[Generation, list[Timing], Energy]:
         """Time generations of forced lengths, then measure their energy."""
-        measure, batch_size = self.job.measure, self.job.cell.axes.batch_size
+        measure, axes = self.job.measure, self.job.cell.axes
         generation, timings = self.watched.measure(
             lambda: measure_generation(
                 self.workload.generation,
                 self.clock,
-                new_tokens=measure.new_tokens,
-                batch_size=batch_size,
+                new_tokens=axes.new_tokens,
+                batch_size=axes.batch_size,
                 rule=plan_rounds(measure),
                 window_s=measure.window_s,
             ),
             lambda _: measure.window_s,
         )
-        whole = partial(self.workload.generation, measure.new_tokens)
-        return generation, timings, self.measure_energy([whole], batch_size * measure.new_tokens)
+        whole = partial(self.workload.generation, axes.new_tokens)
+        energy = self.measure_energy([whole], axes.batch_size * axes.new_tokens)
+        return generation, timings, energy
 
     def time_requests(self, budget_s: float) -> tuple[Request | MissingRequest, list[Timing]]:
         """Time whole requests, where the study asks for it."""
@@ -237,7 +244,7 @@ class _CellWindows:
                 self.clock,
                 make_stopwatch(axes.device),
                 plan,
-                measure.new_tokens,
+                axes.new_tokens,
                 gpus=self.job.cell.gpus,
                 ranks_options=self.job.cell.task == "multiple_choice",
             ),

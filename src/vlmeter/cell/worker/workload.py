@@ -14,10 +14,16 @@ from vlmeter.data.manifests import ImagesManifest
 from vlmeter.data.samples import StoredSamples
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
+from vlmeter.measure.memory import compute_cache_bytes
 from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
-from vlmeter.models.generate import find_cache_in_use, generate, image_changes_logits
+from vlmeter.models.generate import (
+    find_cache_in_use,
+    generate,
+    generate_cache,
+    image_changes_logits,
+)
 from vlmeter.models.image_forms import choose_median_form, list_tokens
 from vlmeter.models.inputs import Inputs, describe_pixels, digests
 from vlmeter.models.items import Item, make_full_batches
@@ -80,6 +86,18 @@ class Workload:
         """Generate exactly as many tokens for the first cost batch."""
         with self.loaded.inference():
             return generate(self.loaded, self.cost_batches[0], self.decoding, new_tokens)
+
+    def count_cache_bytes(self, new_tokens: int) -> int:
+        """Return the bytes of the cache at the end of such a generation, in one that is not timed.
+
+        Raises:
+            UnsupportedError: the model gives no cache out.
+        """
+        loaded = self.loaded
+        cache = generate_cache(loaded, self.cost_batches[0], self.decoding, new_tokens)
+        if cache is None:
+            raise UnsupportedError("its generation gives no cache out")
+        return compute_cache_bytes(cache)
 
     def generate_plainly(self, new_tokens: int) -> object:
         """Generate as `generation` does, greedily over a growing cache: that decoding is counted.

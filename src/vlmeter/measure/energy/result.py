@@ -63,10 +63,16 @@ class Energy:
     end: WindowEnd
     token_end: WindowEnd | None = None
     """Of the window of generations."""
+    generation_j: float | None = None
+    """Joules of a sample's generation of the timed length, gross; of another window than
+    `energy_j`."""
+    generation_low_j: float | None = None
+    """Lower end of its 95 % interval from the spread of the rounds."""
+    generation_high_j: float | None = None
 
 
 def add_generation(forward: Energy, generation: Energy | None, reason: str | None = None) -> Energy:
-    """Return the forward pass's energy with the energy per token of a window of generations.
+    """Return the forward pass's energy with that of a window of generations.
 
     Args:
         forward: Energy of forward passes.
@@ -80,6 +86,9 @@ def add_generation(forward: Energy, generation: Energy | None, reason: str | Non
         energy_per_token_j=generation.energy_per_token_j,
         energy_per_token_reason=generation.energy_per_token_reason,
         token_end=generation.end,
+        generation_j=generation.energy_j,
+        generation_low_j=generation.low_j,
+        generation_high_j=generation.high_j,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from vlmeter.axes import AXIS_NAMES
+from vlmeter.axes import AXIS_NAMES, GENERATION_AXES
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
@@ -241,7 +241,7 @@ def list_effects(
             continue
         changed = _list_changed(row, reference)
         difference = differences.get(DifferenceKey(row.dataset, row.cell, reference.cell))
-        if len(changed) == 1 and difference is not None:
+        if len(changed) == 1 and GENERATION_AXES.isdisjoint(changed) and difference is not None:
             knob = format_values(changed)
             disturbed = bool(row.disturbed or reference.disturbed)
             effects += [

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmeter.axes import AXES, Axes
+from vlmeter.axes import AXES, GENERATION_AXES, Axes
 from vlmeter.reporting.formats import format_difference, get_status_label, join_words
 from vlmeter.reporting.language import say
 from vlmeter.reporting.sections.rows import Place, SectionRows
@@ -17,8 +17,8 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences
 from vlmeter.storage.layout import CellKey, DifferenceKey
 
-_HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers}
-"""Axes that should not change an answer."""
+_HARMLESS = {axis.name for axis in AXES if not axis.may_change_answers} - GENERATION_AXES
+"""Axes that should not change an answer, of those under which answers are computed anew."""
 Compared = tuple[SummaryRow, DifferenceRow]
 """A cell, and its difference from the base cell."""
 _PARTS: dict[str, Callable[[SummaryRow], int | None]] = {

@@ -1,11 +1,10 @@
 """A cell profiled layer by layer, its forward pass and a decode step."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
-from job_factory import MEASURE, make_layers_job
+from job_factory import make_layers_job
 
 from vlmeter.cell.worker.layers import profile_cell
 from vlmeter.status import UnavailableError, UnsupportedError
@@ -14,7 +13,7 @@ from vlmeter.status import UnavailableError, UnsupportedError
 @pytest.fixture(scope="module")
 def profiled(inputs):
     """A generation long enough for its steps to stand out of the noise of a busy machine."""
-    return profile_cell(make_layers_job(measure=replace(MEASURE, new_tokens=24)), inputs)
+    return profile_cell(make_layers_job(new_tokens=24), inputs)
 
 
 def test_layers_add_up_to_the_whole_forward_and_the_whole_decode_step(profiled):
