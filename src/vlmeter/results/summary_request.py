@@ -86,10 +86,10 @@ class RequestColumns(GenerationColumns):
         "s", "Part: the Q-Former, or another connector.", _read_part(CONNECTOR)
     )
     request_prefill_s: float | None = _request.column(
-        "s", "Part: else up to the second decode step.", _read_part(PREFILL)
+        "s", "Part: all else up to the first decode step.", _read_part(PREFILL)
     )
     request_decode_s: float | None = _request.column(
-        "s", "Part: all further decode steps.", _read_part(DECODE)
+        "s", "Part: the decode steps, which give all tokens but the first.", _read_part(DECODE)
     )
     request_detokenize_s: float | None = _request.column(
         "s", "Part: tokens to words.", _read_part(DETOKENIZE)

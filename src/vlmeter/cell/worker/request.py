@@ -78,7 +78,7 @@ class Requests:
 
     def _answer(self, inputs: Mapping[str, Any], enter: Enter) -> list[str]:
         loaded = self.workload.loaded
-        # What a generation does before its second step is the prefill's, but for the stages inside.
+        # What a generation does before its first decode step is the prefill's, but for the stages.
         with enter(PREFILL), loaded.inference():
             new = generate(loaded, dict(inputs), self.workload.decoding, self.new_tokens)
             # The host waits here until the device has chosen the last token.
