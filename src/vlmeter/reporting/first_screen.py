@@ -64,7 +64,7 @@ def describe_verdict(outline: Outline, summary: Summary, decided: Sequence[Decid
     if tied:
         changed = {*list_changed_axes(row, outline.base)} - {"model"}
         key = "verdict.no_winner" if changed else "verdict.no_winner_base"
-        return where + say(key, setting=deploy, settings=words.join(map(words.name, tied)))
+        return where + say(key, setting=deploy, settings=words.join([*map(words.name, tied)]))
     fast, bulk = settings[Goal.LATENCY], settings[Goal.THROUGHPUT]
     key = f"verdict.deploy{'_fast' if fast != deploy else ''}{'_bulk' if bulk != deploy else ''}"
     return where + say(key, **values, fast=fast, bulk=bulk)

@@ -34,7 +34,7 @@ def test_first_and_further_tokens_are_timed_apart():
 def test_the_interval_is_student_s_over_the_repeats():
     time, seconds = SimulatedTime(), iter([9.0, 9.0, 0.1, 0.9, 0.1, 1.0, 0.1, 1.3])
     figures, _ = measure_generation(
-        lambda _: time.spend(next(seconds)), HostClock(time), 5, batch_size=4, repeats=3
+        lambda _: time.spend(next(seconds)), HostClock(time), 5, batch_size=4, rule=fix_rounds(3)
     )
     # The standard deviation of 0.9, 1.0 and 1.3, by Student's t of two degrees of freedom.
     half = 4.30265 * 0.208167 / 3**0.5

@@ -9,6 +9,7 @@ from simulation.clock import HostClock, SimulatedTime
 from simulation.power import make_counter
 from simulation.tracker import make_tracker
 
+from vlmeter.axes import AXES
 from vlmeter.config.schema import MeasureConfig
 from vlmeter.measure.energy.meter import EnergyMeter
 from vlmeter.measure.generation import measure_generation
@@ -16,6 +17,7 @@ from vlmeter.measure.latency import LatencyPlan, measure_latency, plan_rounds
 from vlmeter.study.settings import build_measure_settings
 
 DEFAULTS = build_measure_settings(MeasureConfig())
+NEW_TOKENS = next(axis.default for axis in AXES if axis.name == "new_tokens")
 """Those of the published study, which sets none of them."""
 THREE_ROUNDS = replace(DEFAULTS, repeats=3)
 """What every window had before it could end by its interval."""
@@ -60,9 +62,9 @@ def measure_windows(measure):
     latency, _ = measure_latency([lambda: machine.work(PASS_S)], machine.clock, plan)
     energy = machine.measure_energy(lambda: machine.work(PASS_S), measure)
     generation, _ = measure_generation(
-        machine.generate, machine.clock, measure.new_tokens, 1, rule, measure.window_s
+        machine.generate, machine.clock, NEW_TOKENS, 1, rule, measure.window_s
     )
-    decoding = machine.measure_energy(lambda: machine.generate(measure.new_tokens), measure)
+    decoding = machine.measure_energy(lambda: machine.generate(NEW_TOKENS), measure)
     ends = [it.end for it in (latency, energy, generation, decoding)]
     return ends, machine.time.now_s
 

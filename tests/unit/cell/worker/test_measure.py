@@ -22,7 +22,8 @@ from vlmeter.storage.parquet import read_table
 
 BLOCKS = [
     "input", "model", "decoding", "provenance", "latency_detail", "generation", "request",
-    "energy_detail", "compile", "conditions", "flops_detail", "memory", "checks", "time_spent_s",
+    "energy_detail", "compile", "conditions", "flops_detail", "memory", "kv_cache", "checks",
+    "time_spent_s",
 ]  # fmt: skip
 
 

@@ -141,7 +141,7 @@ class QueueingDevice:
 def test_a_call_that_only_queues_work_is_timed_to_the_end_of_that_work():
     device = QueueingDevice(SimulatedTime())
     energy = meter_of([], make_tracker(device.time, WATTS)).measure(
-        [device.step], device, window_s=3.0, samples_per_batch=1, repeats=3
+        [device.step], device, window_s=3.0, samples_per_batch=1, rule=fix_rounds(3)
     )
     # Ten in each round, or one more where the sum of their times falls short of a second.
     assert 30 <= energy.batches <= 33
