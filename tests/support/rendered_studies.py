@@ -8,11 +8,18 @@ from study_factory import MadeStudy
 from study_files import Files
 from study_steps import render_all
 
+TEXTS = {
+    "en": {"sections.image_size.title": "Image size", "sections.device.title": "GPU vs CPU"},
+    "ru": {"sections.image_size.title": "Размер картинки", "datasets.textvqa.label": "Надписи"},
+}
+
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The made-up study, rendered once."""
-    return make_once(tmp_path_factory, "study", partial(render_all, MadeStudy()))
+    """The made-up study, with some texts in two languages, rendered once."""
+    study = MadeStudy()
+    study.edit_outline(texts=TEXTS)
+    return make_once(tmp_path_factory, "study", partial(render_all, study))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
 from vlmeter.decision.export_study import export_study
+from vlmeter.reporting.language import LANGUAGES
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.outline import (
@@ -17,6 +18,7 @@ from vlmeter.results.outline import (
     Outline,
     SectionPlan,
     TradeoffPlan,
+    translate_labels,
 )
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
@@ -58,22 +60,22 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
 
     files = aggregate_study(study, folder)
     outline = study.outline
+    labels = translate_labels(outline, LANGUAGES)
     figures = {name: files.figure(name) for name in ("tradeoff", "forest")} if draw else {}
     if draw:
-        forest = ForestPlan(outline.references, outline.labels)
+        forest = ForestPlan(outline.references, labels)
         plot_forest(forest, files.summary, files.differences, files.figure("forest"))
         plot_tradeoff(make_tradeoff_plan(outline), files.summary, files.figure("tradeoff"))
         collect(study, files)
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
         figures[section.name] = files.figure(section.name)
-        plan = SectionPlan(section, outline.labels.datasets)
+        plan = SectionPlan(section, labels)
         plot_section(plan, files.summary, files.figure(section.name))
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        label = outline.labels.datasets[outline.layers.dataset]
-        plot_layers(LayersPlan(outline.layers, label), *tables, files.figure("layers"))
+        plot_layers(LayersPlan(outline.layers, labels), *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,
@@ -92,7 +94,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
 
 
 def make_tradeoff_plan(outline: Outline) -> TradeoffPlan:
-    return TradeoffPlan(outline.base, outline.labels)
+    return TradeoffPlan(outline.base, translate_labels(outline, LANGUAGES))
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

@@ -197,7 +197,7 @@ def compare(a: Path, b: Path, into: Path, templates: Path = TEMPLATES) -> list[P
         UserError: a study is not finished, or is damaged; the message names it.
     """
     page = build_compare_page(read_exported(a), read_exported(b))
-    text, html = make_markdown_environment(templates), make_html_environment(templates)
+    text, html = make_markdown_environment(templates), make_html_environment(templates, {})
     method = render_prose(text.get_template("_compare_method.md.j2").render())
     files = {
         into / "compare.md": text.get_template("compare.md.j2").render(page=page),

@@ -60,6 +60,8 @@ class Page:
 
     study: str
     title: str
+    foreign: Mapping[str, str]
+    """Texts that the config lacks in the page's language, with their own language."""
     header: Header
     remarks: tuple[Remark, ...]
     """What a reader must know before reading the first value."""
@@ -153,6 +155,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
     return Page(
         study=outline.study,
         title=outline.title,
+        foreign=outline.foreign,
         header=build_header(outline, results.machine, results.summary_csv),
         remarks=results.remarks,
         first=build_first_screen(outline, results.summary, results.differences, results.repeats),

@@ -221,6 +221,30 @@ def test_the_pages_lead_to_each_other(rendered):
     assert 'href="study.html"' in russian
 
 
+def test_each_page_and_figure_has_the_texts_of_its_language(rendered):
+    english, russian = (
+        [
+            (rendered.folder / name).read_text(encoding="utf-8")
+            for name in (f"report{end}.md", f"study{end}.html", f"figures/{folder}batch_size.svg")
+        ]
+        for end, folder in (("", ""), (".ru", "ru/"))
+    )
+    assert all("Размер картинки" in text for text in russian[:2])
+    assert not any("Размер картинки" in text for text in english)
+    assert all("Надписи" in text and "TextVQA" not in text for text in russian)
+
+
+def test_a_text_that_is_left_in_another_language_says_so(rendered):
+    english, russian = (
+        (rendered.folder / name).read_text(encoding="utf-8")
+        for name in ("study.html", "study.ru.html")
+    )
+    assert '<span lang="en">GPU vs CPU</span>' in russian
+    assert "<span>Размер картинки</span>" in russian
+    assert '<span lang="ru">Надписи</span>' in english
+    assert "<span>GPU vs CPU</span>" in english
+
+
 def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
     text = (rendered.folder / "study.ru.html").read_text()
     assert "Задержка (мс на батч)" in text

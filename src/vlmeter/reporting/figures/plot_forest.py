@@ -19,7 +19,7 @@ from vlmeter.reporting.figures.theme import (
     make_spec,
     shorten,
 )
-from vlmeter.reporting.language import LOCALES, say
+from vlmeter.reporting.language import LOCALES, get_language, say
 from vlmeter.reporting.settings import format_values
 from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
 from vlmeter.results.numbers import format_interval, format_number, format_signed
@@ -306,8 +306,9 @@ def plot_forest(
     """
     rows = list(read_summary(summary_csv).values())
     differences = read_differences(differences_csv)
-    save_in_all_languages(
-        lambda: make_forest_chart(list_effects(rows, differences, plan), plan.labels.datasets),
-        out_svg,
-        locales,
-    )
+
+    def make() -> Chart:
+        labels = plan.labels[get_language()].datasets
+        return make_forest_chart(list_effects(rows, differences, plan), labels)
+
+    save_in_all_languages(make, out_svg, locales)

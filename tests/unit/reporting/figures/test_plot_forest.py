@@ -12,10 +12,11 @@ from vlmeter.reporting.figures.plot_forest import (
     list_effects,
     make_forest_chart,
 )
-from vlmeter.results.outline import ForestPlan
+from vlmeter.reporting.language import LANGUAGES
+from vlmeter.results.outline import ForestPlan, translate_labels
 from vlmeter.storage.layout import DifferenceKey
 
-PLAN = ForestPlan({"coco": {"m": "base"}}, make_outline().labels)
+PLAN = ForestPlan({"coco": {"m": "base"}}, translate_labels(make_outline(), LANGUAGES))
 BASE = make_row(cell="base", dataset="coco", model="m", batch_size=1)
 
 
