@@ -23,7 +23,7 @@ help:
 	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
 	@echo "make setup-video  with torchvision, which the processors of some models need"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
-	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
+	@echo "make compare  what differs between finished studies: STUDIES=\"results/x results/y\""
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
@@ -98,8 +98,7 @@ plan: setup
 	@$(BIN)/vlmeter plan $(CONFIG)
 
 compare: setup
-	@test -n "$(A)" -a -n "$(B)" || { echo "Say which: make compare A=results/x B=results/y"; exit 1; }
-	@$(BIN)/vlmeter compare "$(A)" "$(B)" $(if $(INTO),--into "$(INTO)")
+	@$(BIN)/vlmeter compare $(STUDIES) $(if $(INTO),--into "$(INTO)")
 
 lint: setup-dev
 	$(BIN)/snakemake --lint

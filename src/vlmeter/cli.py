@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vlmeter.commands import init
+from vlmeter.commands import compare, init
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
-from vlmeter.storage.layout import CONFIG, RESULTS
+from vlmeter.storage.layout import CONFIG
 
 _LIMITS = (
     ("min-quality", "VALUE", "worst value of the metric of each data set"),
@@ -67,12 +67,7 @@ def _make_parser() -> argparse.ArgumentParser:
             metavar=unit,
             help=f"{words}; default: what the study's config asks for",
         )
-    compare = add_command("compare", _compare, "report what differs between two finished studies")
-    compare.add_argument("a", type=Path, help="results of the study to compare with")
-    compare.add_argument("b", type=Path, help="results of the study that is compared")
-    compare.add_argument(
-        "--into", type=Path, help="folder to write to; default: results/comparisons/<a>--<b>"
-    )
+    compare.add_arguments(add_command("compare", compare.run, compare.DESCRIPTION))
     publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
     publish.add_argument("config", type=Path, help="the study's config file")
     publish.add_argument("target", type=Path, help="folder; a device and a study get folders in it")
@@ -159,15 +154,6 @@ def _decide(options: argparse.Namespace) -> None:
         max_energy_j=options.max_energy,
     )
     print(describe_decisions(options.study, limits))
-
-
-def _compare(options: argparse.Namespace) -> None:
-    from vlmeter.compare.page import compare  # noqa: PLC0415
-
-    names = f"{options.a.resolve().name}--{options.b.resolve().name}"
-    into = options.into or RESULTS / "comparisons" / names
-    for path in compare(options.a, options.b, into):
-        print(path)
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -39,7 +39,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changed = MadeStudy(seed=1)
     slow_down(changed)
     before, after = write_study(MadeStudy(), folder / "a"), write_study(changed, folder / "b")
-    return compare(before, after, folder / "out", TEMPLATES)[1]
+    return compare([before, after], folder / "out", TEMPLATES)[1]
 
 
 @pytest.fixture(scope="module")

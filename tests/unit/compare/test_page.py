@@ -16,8 +16,9 @@ from study_factory import AXES, FLASH, MadeStudy, cell_id, list_measured, slow_d
 from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
+from vlmeter.compare.figures import compare_studies
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.results.exported import read_exported
+from vlmeter.results.exported import Exported, read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.study_differences import compare_cost, compare_quality
@@ -52,15 +53,26 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_finished(tmp_path_factory.mktemp("studies") / "b", slow_down, odd_answers={BASE})
 
 
+def build_page(*studies: Path | Exported) -> ComparePage:
+    base, *others = (
+        study if isinstance(study, Exported) else read_exported(study) for study in studies
+    )
+    compared = [
+        compare_studies(base, study, letter)
+        for study, letter in zip(others, "BCDEFGH", strict=False)
+    ]
+    return build_compare_page(base, compared)
+
+
 @pytest.fixture(scope="module")
 def page(first: Path, second: Path) -> ComparePage:
-    return build_compare_page(read_exported(first), read_exported(second))
+    return build_page(first, second)
 
 
 @pytest.fixture(scope="module")
 def reports(first: Path, second: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     folder = tmp_path_factory.mktemp("compared")
-    text, html = compare(first, second, folder, TEMPLATES)
+    text, html, *_ = compare([first, second], folder, TEMPLATES)
     return text.read_text(), html.read_text()
 
 
@@ -94,9 +106,7 @@ def test_rounds_that_differ_within_their_spread_are_no_difference(
             record["latency"] *= 1.002
 
     other = make_finished(tmp_path / "b", slow_down_slightly)
-    latency_part = find_part(
-        build_compare_page(read_exported(first), read_exported(other)), "Latency"
-    )
+    latency_part = find_part(build_page(first, other), "Latency")
     assert latency_part.verdict.startswith("19 settings: 19 within the noise")
     assert all("no difference [-" in row[4] for row in latency_part.table.rows)
 
@@ -128,7 +138,7 @@ def test_a_study_that_repeats_nothing_says_that_its_intervals_are_too_narrow(
     shutil.copytree(first, other)
     study = read_exported(other)
     without = replace(study, repeats=Repeats())
-    latency_part = find_part(build_compare_page(read_exported(first), without), "Latency")
+    latency_part = find_part(build_page(first, without), "Latency")
     assert "In B no computation was measured in two processes" in latency_part.notes[0]
 
 
@@ -151,7 +161,7 @@ def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: P
 
     other = make_finished(tmp_path / "b", change_samples)
     a, b = read_exported(first), read_exported(other)
-    report = build_compare_page(a, b)
+    report = build_page(a, b)
     assert any("The samples are not the same (textvqa)" in doubt for doubt in report.doubts)
     (note,) = find_part(report, "Word error rate").notes
     assert note.startswith("8 of 19 settings without pairing samples")
@@ -174,7 +184,7 @@ def test_a_study_without_its_cells_is_compared_by_its_intervals(
     first: Path, tmp_path: Path
 ) -> None:
     shutil.copy(first / "study.json", tmp_path)
-    report = build_compare_page(read_exported(first), read_exported(tmp_path))
+    report = build_page(first, tmp_path)
     (note,) = find_part(report, "Word error rate").notes
     assert note.startswith("All settings without pairing samples")
     assert find_part(report, "Latency").verdict == "19 settings: 19 equal"
@@ -231,7 +241,7 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
         tmp_path / "b",
         on_gpu("2.13.0+cu126", version="12.6", convolution_fp32="ieee", environment=other),
     )
-    page = build_compare_page(read_exported(a), read_exported(b))
+    page = build_page(a, b)
     assert {tuple(row) for row in page.differing.rows} == {
         ("torch.version", "2.13.0+cu130", "2.13.0+cu126"),
         ("cuda.version", "13.0", "12.6"),
@@ -252,7 +262,7 @@ def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Pa
         busy["conditions"]["disturbed"] = True
 
     other = make_finished(tmp_path / "b", disturb)
-    report = build_compare_page(read_exported(first), read_exported(other))
+    report = build_page(first, other)
     assert report.doubts == tuple(
         f"1 of 19 settings were measured while {cause}, in one study or both, so their times and "
         "energies are unreliable."
@@ -268,9 +278,7 @@ def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
         study.records[BASE]["input"]["shape_digest"] = "another"
         study.records[BASE]["latency"] *= 1.001
 
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", lengthen_input))
-    )
+    report = build_page(first, make_finished(tmp_path / "b", lengthen_input))
     assert any(
         doubt.startswith("1 of 19 settings did not get the same tokens") for doubt in report.doubts
     )
@@ -283,17 +291,13 @@ def test_cells_of_one_study_alone_are_named(first: Path, tmp_path: Path) -> None
     def drop_cell(study: MadeStudy) -> None:
         del study.records[FLASH]
 
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", drop_cell))
-    )
+    report = build_page(first, make_finished(tmp_path / "b", drop_cell))
     assert report.matched == 20
     assert find_row(report.only, FLASH[1])["Only in"] == "A"
 
 
 def test_a_model_of_another_name_is_matched_by_the_other_axes(first: Path, tmp_path: Path) -> None:
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", rename_model))
-    )
+    report = build_page(first, make_finished(tmp_path / "b", rename_model))
     assert report.matched == 21
     assert report.only is None
     assert any("blip2-opt-2.7b with mine" in doubt for doubt in report.doubts)
@@ -318,7 +322,7 @@ def test_two_models_at_the_same_setting_match_nothing() -> None:
 
 
 def test_a_study_does_not_differ_from_itself(first: Path) -> None:
-    report = build_compare_page(read_exported(first), read_exported(first))
+    report = build_page(first, first)
     assert report.differing is None
     assert report.statuses is None
     assert report.doubts == ()
@@ -359,7 +363,7 @@ def test_markdown_and_html_hold_the_same_text_and_the_page_loads_nothing(reports
 
 def test_the_report_is_the_same_every_time(first: Path, second: Path, tmp_path: Path) -> None:
     runs = [
-        [path.read_text() for path in compare(first, second, tmp_path / name, TEMPLATES)]
+        [path.read_text() for path in compare([first, second], tmp_path / name, TEMPLATES)]
         for name in ("first", "second")
     ]
     assert runs[0] == runs[1]
@@ -377,7 +381,9 @@ def test_hostile_texts_cannot_break_the_page(first: Path, tmp_path: Path) -> Non
             record["quality"]["metrics"][3]["label"] = bad
 
     hostile = make_finished(tmp_path / "b", spoil)
-    text, html = (path.read_text() for path in compare(first, hostile, tmp_path / "out", TEMPLATES))
+    text, html = (
+        path.read_text() for path in compare([first, hostile], tmp_path / "out", TEMPLATES)
+    )
     _Outline().feed(html)
     assert "<script" not in text + html
     assert "<img" not in text + html

@@ -51,6 +51,10 @@ FAMILIES = {
         "B",
     },
     "finding.convolutions": set(),
+    "compare_figure": {"latency", "energy", "peak_memory_bytes", "flops", "wer"},
+    "compare_judged": {
+        f"{word}{end}" for word in ("less", "more", "better", "worse") for end in ("", "_unsure")
+    },
 }
 """Keys that the code composes: a prefix, and all names that may follow its dot."""
 
