@@ -67,6 +67,10 @@ def _make_parser() -> argparse.ArgumentParser:
             metavar=unit,
             help=f"{words}; default: what the study's config asks for",
         )
+    methods = add_command(
+        "methods", _print_methods, "print a methods paragraph for a paper, from a finished study"
+    )
+    methods.add_argument("study", type=Path, help="results of the study")
     compare.add_arguments(add_command("compare", compare.run, compare.DESCRIPTION))
     publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
     publish.add_argument("config", type=Path, help="the study's config file")
@@ -154,6 +158,12 @@ def _decide(options: argparse.Namespace) -> None:
         max_energy_j=options.max_energy,
     )
     print(describe_decisions(options.study, limits))
+
+
+def _print_methods(options: argparse.Namespace) -> None:
+    from vlmeter.reporting.methods import write_methods  # noqa: PLC0415
+
+    print(write_methods(options.study))
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from vlmeter.results import publish as publishing
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.plan import Plan
 
-COMMANDS = ("init", "plan", "verify", "decide", "compare", "publish", "reference")
+COMMANDS = ("init", "plan", "verify", "decide", "methods", "compare", "publish", "reference")
 
 
 def test_help_explains_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -186,8 +186,7 @@ def _name_rows(outline: Outline, cells: Sequence[ComparedCell]) -> list[TextColu
 
 
 def _list_differences(letter: str, texts: Sequence[str]) -> TextColumn:
-    heading = say("compare.difference", letter=letter, base=BASE)
-    return TextColumn(heading, texts, numeric=True)
+    return TextColumn(f"{letter} − {BASE} [95 %]", texts, numeric=True)
 
 
 def _has_other_input(cell: ComparedCell) -> bool:

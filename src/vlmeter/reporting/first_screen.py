@@ -9,8 +9,8 @@ from vlmeter.escaping import script_json
 from vlmeter.reporting.goals import Words, build_goals, describe_nearest, format_latency
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import say
-from vlmeter.reporting.verdict import Chip, FirstScreen, Verdict
 from vlmeter.reporting.settings import list_changed_axes
+from vlmeter.reporting.verdict import Chip, FirstScreen, Verdict
 from vlmeter.results.numbers import format_percent
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import Repeats

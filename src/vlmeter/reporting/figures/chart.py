@@ -16,6 +16,7 @@ import vl_convert
 from vlmeter.escaping import printable
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.language import LANGUAGES, get_figure_path, use_language
+from vlmeter.results.numbers import write_decimals
 from vlmeter.storage.svg import write_svg
 
 _VEGA_LITE = "6.4"
@@ -48,6 +49,10 @@ def _compile(spec: Spec, alt: str) -> Spec:
     # What draws it knows its version, and asks no address for a schema.
     vega.pop("$schema", None)
     vega["description"] = alt
+    # Vega formats the labels of axes itself.
+    decimal = write_decimals(".")
+    number = {"decimal": decimal, "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
+    vega["config"] = {**vega.get("config", {}), "locale": {"number": number}}
     return vega
 
 
