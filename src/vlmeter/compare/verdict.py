@@ -48,8 +48,6 @@ def describe_verdict(comparison: Comparison) -> str:
 
 
 def _describe_changes(figure: ComparedFigure) -> Iterator[str]:
-    if figure.kind == "count":
-        return
     cells = _select_judged(figure)
     sure = [cell for cell in cells if is_sure(_get_difference(cell), len(cells))]
     for sign, word in ((-1, "less"), (1, "more")):
