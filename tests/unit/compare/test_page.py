@@ -365,7 +365,8 @@ def test_markdown_and_html_hold_the_same_text_and_the_page_loads_nothing(reports
     text, html = reports
     parser = _Outline()
     parser.feed(html)
-    of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    glance, *of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert f'aria-label="{glance}"' in html
     assert [heading for heading in parser.headings if heading in of_text] == of_text
     assert {address for address in parser.outside if not address.startswith("#")} == {
         *("data:,", "compare.md", "compare.ru.html")
@@ -395,14 +396,17 @@ def test_hostile_texts_cannot_break_the_page(first: Path, tmp_path: Path) -> Non
             record["quality"]["metrics"][3]["label"] = bad
 
     hostile = make_finished(tmp_path / "b", spoil)
-    text, html = (
-        path.read_text() for path in compare([first, hostile], tmp_path / "out", TEMPLATES)
-    )
-    _Outline().feed(html)
-    assert "<script" not in text + html
-    assert "<img" not in text + html
-    assert "](http://evil" not in text
-    assert "\x1b" not in text + html
+    pages = [
+        path.read_text(encoding="utf-8")
+        for path in compare([first, hostile], tmp_path / "out", TEMPLATES)
+    ]
+    for page in pages[1::2]:
+        _Outline().feed(page)
+    everything = "".join(pages)
+    assert "<script" not in everything
+    assert "<img" not in everything
+    assert "](http://evil" not in "".join(pages[::2])
+    assert "\x1b" not in everything
 
 
 def test_the_command_writes_to_the_folder_that_is_named(
@@ -470,6 +474,9 @@ def test_too_few_studies_or_one_of_them_twice_are_refused(
     assert_refused([str(first), *into], "give the results folders of two or more")
     again = str(second / ".." / second.name)
     assert_refused([str(first), str(second), again, *into], again, "stands twice")
+    assert_refused([f"{'x' * 80}{number}" for number in range(3)], "3 studies", "--into")
+    many = [f"{first}-{number}" for number in range(27)]
+    assert_refused([*many, *into], "27 studies are too many")
     assert not (tmp_path / "out").exists()
 
 
