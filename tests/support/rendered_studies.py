@@ -9,8 +9,16 @@ from study_files import Files
 from study_steps import render_all
 
 TEXTS = {
-    "en": {"sections.image_size.title": "Image size", "sections.device.title": "GPU vs CPU"},
-    "ru": {"sections.image_size.title": "Размер картинки", "datasets.textvqa.label": "Надписи"},
+    "en": {
+        "sections.image_size.title": "Image size",
+        "sections.device.title": "GPU vs CPU",
+        "datasets.scienceqa.label": "ScienceQA",
+    },
+    "ru": {
+        "sections.image_size.title": "Размер картинки",
+        "sections.device.note": "Одна модель",
+        "datasets.scienceqa.label": "Задачи",
+    },
 }
 
 

@@ -229,13 +229,14 @@ def test_each_page_and_figure_has_the_texts_of_its_language(rendered):
     english, russian = (
         [
             (rendered.folder / name).read_text(encoding="utf-8")
-            for name in (f"report{end}.md", f"study{end}.html", f"figures/{folder}batch_size.svg")
+            for name in (f"report{end}.md", f"study{end}.html", f"figures/{folder}image_size.svg")
         ]
         for end, folder in (("", ""), (".ru", "ru/"))
     )
     assert all("Размер картинки" in text for text in russian[:2])
     assert not any("Размер картинки" in text for text in english)
-    assert all("Надписи" in text and "TextVQA" not in text for text in russian)
+    assert all("Задачи" in text and "ScienceQA" not in text for text in russian)
+    assert not any("Задачи" in text for text in english)
 
 
 def test_a_text_that_is_left_in_another_language_says_so(rendered):
@@ -245,7 +246,8 @@ def test_a_text_that_is_left_in_another_language_says_so(rendered):
     )
     assert '<span lang="en">GPU vs CPU</span>' in russian
     assert "<span>Размер картинки</span>" in russian
-    assert '<span lang="ru">Надписи</span>' in english
+    assert '<p lang="ru">Одна модель</p>' in english
+    assert "<p>Одна модель</p>" in russian
     assert "<span>GPU vs CPU</span>" in english
 
 
