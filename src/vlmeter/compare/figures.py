@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from vlmeter.metrics.drift import Changed
@@ -61,7 +62,7 @@ class Comparison:
     matched: Matched
     figures: tuple[ComparedFigure, ...]
 
-    @property
+    @cached_property
     def keys(self) -> set[CellKey]:
         """The keys of the base's settings that both studies have."""
         return {pair.key for pair in self.matched.pairs}
@@ -109,8 +110,11 @@ def _compare_qualities(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterat
     for pair in both:
         name = pair.a.task_metric
         if name and name == pair.b.task_metric:
-            entry = (str(pair.a.task_metric_label), bool(pair.a.task_higher_is_better), [])
-            metrics.setdefault(name, entry)[2].append(pair)
+            label, higher_is_better = (
+                str(pair.a.task_metric_label),
+                bool(pair.a.task_higher_higher_is_better),
+            )
+            metrics.setdefault(name, (label, higher_is_better, []))[2].append(pair)
     for name, (label, higher_is_better, pairs) in metrics.items():
         cells = [
             ComparedCell(

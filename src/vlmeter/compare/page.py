@@ -83,8 +83,8 @@ def build_compare_page(base: Exported, others: Sequence[Comparison]) -> CompareP
     }
     outline = translated[BASE]
     doubts = tuple(doubt for other in others for doubt in list_doubts(base, outline, other))
-    in_all = set.intersection(*(other.keys for other in others))
-    matched = say("compare_chip.matched", count=len(in_all))
+    in_all = sum(all(key in other.keys for other in others) for key in base.rows)
+    matched = say("compare_chip.matched", count=in_all)
     traits = compare_origins(list(studies.values()))
     return ComparePage(
         title=" · ".join(f"{letter}: {study.outline.study}" for letter, study in studies.items()),

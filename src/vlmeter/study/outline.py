@@ -75,8 +75,9 @@ def _collect_texts(config: StudyConfig, base_model: str) -> dict[str, dict[str, 
     """Return the texts of a config by language and key."""
     by_language: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
     for key, texts in _list_texts(config, base_model):
-        for language, text in texts.by_language.items() if texts else ():
-            by_language[language][key] = text
+        if texts is not None:
+            for language, text in texts.by_language.items():
+                by_language[language][key] = text
     return by_language
 
 

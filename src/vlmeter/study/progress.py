@@ -73,7 +73,7 @@ class ProgressLines(logging.Handler):
         cell = self._study.cell(key)
         setting = format_setting(cell.axes, self._study.base_axes)
         label = self._study.config.datasets[key.dataset].label
-        dataset = (label and label.first) or key.dataset
+        dataset = (label.first if label else None) or key.dataset
         try:
             ended = describe_measurement(read_measurement(self._study.folder.cell(key).measurement))
         except UserError as error:
