@@ -22,12 +22,16 @@ TEXTS = {
 }
 
 
+def make_translated_study() -> MadeStudy:
+    study = MadeStudy()
+    study.edit_outline(texts=TEXTS)
+    return study
+
+
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The made-up study, with some texts in two languages, rendered once."""
-    study = MadeStudy()
-    study.edit_outline(texts=TEXTS)
-    return make_once(tmp_path_factory, "study", partial(render_all, study))
+    return make_once(tmp_path_factory, "study", partial(render_all, make_translated_study()))
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,7 @@ def _compare_qualities(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterat
         if name and name == pair.b.task_metric:
             label, higher_is_better = (
                 str(pair.a.task_metric_label),
-                bool(pair.a.task_higher_higher_is_better),
+                bool(pair.a.task_higher_is_better),
             )
             metrics.setdefault(name, (label, higher_is_better, []))[2].append(pair)
     for name, (label, higher_is_better, pairs) in metrics.items():

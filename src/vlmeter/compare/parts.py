@@ -197,10 +197,6 @@ def _mark_input(cell: ComparedCell) -> str:
     return "* " if _has_other_input(cell) else ""
 
 
-def _mark_input(cell: ComparedCell) -> str:
-    return "* " if _has_other_input(cell) else ""
-
-
 def _format_change(figure: ComparedFigure, cell: ComparedCell) -> str:
     difference, base = cell.figures.difference, cell.figures.base
     assert difference is not None, "only figures with a difference have a row"

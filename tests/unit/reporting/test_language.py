@@ -244,11 +244,11 @@ def test_a_text_that_is_left_in_another_language_says_so(rendered):
         (rendered.folder / name).read_text(encoding="utf-8")
         for name in ("study.html", "study.ru.html")
     )
-    assert '<span lang="en">GPU vs CPU</span>' in russian
-    assert "<span>Размер картинки</span>" in russian
+    assert '<h3 lang="en">5) GPU vs CPU</h3>' in russian
+    assert "<h3>2) Размер картинки</h3>" in russian
     assert '<p lang="ru">Одна модель</p>' in english
     assert "<p>Одна модель</p>" in russian
-    assert "<span>GPU vs CPU</span>" in english
+    assert "<h3>5) GPU vs CPU</h3>" in english
 
 
 def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):
