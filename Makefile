@@ -24,7 +24,7 @@ help:
 	@echo "make setup-video  with torchvision, which the processors of some models need"
 	@echo "make setup-bitsandbytes  with what loads checkpoints in NF4 and int8 of bitsandbytes"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
-	@echo "make compare  what differs between two finished studies: A=results/x B=results/y"
+	@echo "make compare  what differs between finished studies: STUDIES=\"results/x results/y\""
 	@echo "make test     unit and workflow tests"
 	@echo "make lint     linters and type checks"
 	@echo "make faults   let many things go wrong in a small study, and see that nothing is lost"
@@ -108,8 +108,7 @@ plan: setup
 	@$(BIN)/vlmeter plan $(CONFIG)
 
 compare: setup
-	@test -n "$(A)" -a -n "$(B)" || { echo "Say which: make compare A=results/x B=results/y"; exit 1; }
-	@$(BIN)/vlmeter compare "$(A)" "$(B)" $(if $(INTO),--into "$(INTO)")
+	@$(BIN)/vlmeter compare $(STUDIES) $(if $(INTO),--into "$(INTO)")
 
 lint: setup-dev
 	$(BIN)/snakemake --lint

@@ -9,13 +9,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from vlmeter.commands import init
+from vlmeter.commands import compare, init
+from vlmeter.commands.paths import read_path
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
-from vlmeter.storage.layout import CONFIG, RESULTS
-from vlmeter.storage.texts import find_path
+from vlmeter.storage.layout import CONFIG
 
 _LIMITS = (
     ("min-quality", "VALUE", "worst value of the metric of each data set"),
@@ -60,7 +59,7 @@ def _make_parser() -> argparse.ArgumentParser:
         "--repair", action="store_true", help="make damaged and missing files again by Snakemake"
     )
     decide = add_command("decide", _decide, "say which setting of a finished study to deploy")
-    decide.add_argument("study", type=_read_path, help="results of the study")
+    decide.add_argument("study", type=read_path, help="results of the study")
     for name, unit, words in _LIMITS:
         decide.add_argument(
             f"--{name}",
@@ -71,20 +70,15 @@ def _make_parser() -> argparse.ArgumentParser:
     methods = add_command(
         "methods", _print_methods, "print a methods paragraph for a paper, from a finished study"
     )
-    methods.add_argument("study", type=Path, help="results of the study")
-    compare = add_command("compare", _compare, "report what differs between two finished studies")
-    compare.add_argument("a", type=_read_path, help="results of the study to compare with")
-    compare.add_argument("b", type=_read_path, help="results of the study that is compared")
-    compare.add_argument(
-        "--into", type=_read_path, help="folder to write to; default: results/comparisons/<a>--<b>"
-    )
+    methods.add_argument("study", type=read_path, help="results of the study")
+    compare.add_arguments(add_command("compare", compare.run, compare.DESCRIPTION))
     publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
-    publish.add_argument("config", type=_read_path, help="the study's config file")
+    publish.add_argument("config", type=read_path, help="the study's config file")
     publish.add_argument(
-        "target", type=_read_path, help="folder; a device and a study get folders in it"
+        "target", type=read_path, help="folder; a device and a study get folders in it"
     )
     publish.add_argument(
-        "--beside", type=_read_path, nargs="+", default=[], help="further files to keep"
+        "--beside", type=read_path, nargs="+", default=[], help="further files to keep"
     )
     add_command(
         "reference", _write_reference, "write the generated parts of the docs, from the code's root"
@@ -95,7 +89,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config",
-        type=_read_path,
+        type=read_path,
         nargs="?",
         default=CONFIG,
         help="the study's config file; default: %(default)s",
@@ -150,10 +144,6 @@ def _run_snakemake(arguments: Sequence[str]) -> int:
     return subprocess.run([*command, *snakefile], check=False).returncode  # nosec B603
 
 
-def _read_path(text: str) -> Path:
-    return find_path(Path(text))
-
-
 def _read_limit(text: str) -> float:
     limit = float(text)
     if not math.isfinite(limit):
@@ -178,15 +168,6 @@ def _print_methods(options: argparse.Namespace) -> None:
     from vlmeter.reporting.methods import write_methods  # noqa: PLC0415
 
     print(write_methods(options.study))
-
-
-def _compare(options: argparse.Namespace) -> None:
-    from vlmeter.compare.page import compare  # noqa: PLC0415
-
-    names = f"{options.a.resolve().name}--{options.b.resolve().name}"
-    into = options.into or RESULTS / "comparisons" / names
-    for path in compare(options.a, options.b, into):
-        print(path)
 
 
 def _publish(options: argparse.Namespace) -> None:

@@ -8,11 +8,30 @@ from study_factory import MadeStudy
 from study_files import Files
 from study_steps import render_all
 
+TEXTS = {
+    "en": {
+        "sections.image_size.title": "Image size",
+        "sections.device.title": "GPU vs CPU",
+        "datasets.scienceqa.label": "ScienceQA",
+    },
+    "ru": {
+        "sections.image_size.title": "Размер картинки",
+        "sections.device.note": "Одна модель",
+        "datasets.scienceqa.label": "Задачи",
+    },
+}
+
+
+def make_translated_study() -> MadeStudy:
+    study = MadeStudy()
+    study.edit_outline(texts=TEXTS)
+    return study
+
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The made-up study, rendered once."""
-    return make_once(tmp_path_factory, "study", partial(render_all, MadeStudy()))
+    """The made-up study, with some texts in two languages, rendered once."""
+    return make_once(tmp_path_factory, "study", partial(render_all, make_translated_study()))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from study_factory import NO_PAIRS, MadeStudy, make_comparisons
 from study_files import Files
 
 from vlmeter.decision.export_study import export_study
+from vlmeter.reporting.language import LANGUAGES
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.outline import (
@@ -17,6 +18,7 @@ from vlmeter.results.outline import (
     Outline,
     SectionPlan,
     SettingsPlan,
+    translate_labels,
 )
 
 TEMPLATES = Path(__file__).parents[2] / "report" / "templates"
@@ -59,11 +61,12 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
 
     files = aggregate_study(study, folder)
     outline = study.outline
+    labels = translate_labels(outline, LANGUAGES)
     figures = (
         {name: files.figure(name) for name in ("tradeoff", "forest", "requests")} if draw else {}
     )
     if draw:
-        forest = ForestPlan(outline.references, outline.labels)
+        forest = ForestPlan(outline.references, labels)
         plot_forest(forest, files.summary, files.differences, files.figure("forest"))
         settings = make_settings_plan(outline)
         plot_tradeoff(settings, files.summary, files.figure("tradeoff"))
@@ -72,13 +75,12 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
         figures[section.name] = files.figure(section.name)
-        plan = SectionPlan(section, outline.labels.datasets)
+        plan = SectionPlan(section, labels)
         plot_section(plan, files.summary, files.figure(section.name))
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")
         tables = (files.layers, files.layer_records, files.machine)
-        label = outline.labels.datasets[outline.layers.dataset]
-        plot_layers(LayersPlan(outline.layers, label), *tables, files.figure("layers"))
+        plot_layers(LayersPlan(outline.layers, labels), *tables, files.figure("layers"))
     render_report(
         outline,
         files.summary,
@@ -97,7 +99,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
 
 
 def make_settings_plan(outline: Outline) -> SettingsPlan:
-    return SettingsPlan(outline.base, outline.labels)
+    return SettingsPlan(outline.base, translate_labels(outline, LANGUAGES))
 
 
 def write_study(study: MadeStudy, folder: Path, comparisons: Comparisons = NO_PAIRS) -> Path:

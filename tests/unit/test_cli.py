@@ -33,7 +33,7 @@ def test_every_command_has_a_help_of_its_own(
     assert f"vlmeter {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["measure"], ["compare", "results/a"]])
+@pytest.mark.parametrize("arguments", [[], ["measure"], ["decide"]])
 def test_what_is_no_command_ends_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

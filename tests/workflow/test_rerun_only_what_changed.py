@@ -101,6 +101,22 @@ def test_prices_and_memories_measure_nothing(tree: Tree) -> None:
     assert tree.plan().names == DESCRIBED_ANEW
 
 
+def test_other_titles_notes_and_labels_measure_nothing_again(tree: Tree) -> None:
+    """A label stands in the figures; titles and notes do not."""
+    texts = {"en": "Another", "ru": "Другой"}
+    with tree.config() as config:
+        config["report"]["title"] = texts
+        config["sections"][1] |= {"title": texts, "note": texts}
+
+    assert tree.plan().names == DESCRIBED_ANEW
+
+    with tree.config() as config:
+        config["datasets"]["coco"]["label"] = config["models"]["tiny"]["label"] = texts
+
+    drawn = {name for name in REPORT if name[0].startswith("plot_")}
+    assert tree.plan().names == DESCRIBED_ANEW | drawn
+
+
 def test_sections_in_another_order_render_the_report(tree: Tree) -> None:
     with tree.config() as config:
         config["sections"].append(config["sections"].pop(1))

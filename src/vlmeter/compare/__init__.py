@@ -1,1 +1,1 @@
-"""Compares two finished studies: two machines, two versions, two dates."""
+"""Compares finished studies: machines, versions, dates."""

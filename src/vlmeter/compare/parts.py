@@ -1,15 +1,16 @@
-"""Compares each figure over all cells that two studies share: verdict, table and notes."""
+"""Says for each figure what differs: verdicts, tables and notes."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from vlmeter.metrics.drift import Changed
-from vlmeter.reporting.formats import format_difference
+from vlmeter.compare.figures import WER, ComparedCell, ComparedFigure, Comparison
+from vlmeter.compare.words import BASE, divide_by_table, name_dataset, name_setting
+from vlmeter.reporting.formats import format_difference, join_words
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.table import Table, TextColumn, build_table
 from vlmeter.results.exported import Exported
-from vlmeter.results.matching import Pair
 from vlmeter.results.numbers import (
     DASH,
     Scale,
@@ -18,206 +19,232 @@ from vlmeter.results.numbers import (
     format_signed,
     format_signed_percent,
 )
-from vlmeter.results.repeatability import Cost, Repeats
-from vlmeter.results.study_differences import (
-    UNPAIRED,
-    Compared,
-    compare_column,
-    compare_cost,
-    compare_quality,
-    count_changed_answers,
-)
-from vlmeter.status import Status
+from vlmeter.results.outline import Outline
+from vlmeter.results.repeatability import COSTS, Cost
+from vlmeter.results.study_differences import UNPAIRED
 
-_WITHIN_NOISE = "within the noise"
-EQUAL = "equal"
-_BETTER, _WORSE = "better in B", "worse in B"
-_LESS, _MORE = "less in B", "more in B"
+_UNITS = {"latency": "s", "energy": "J", "peak_memory_bytes": "B", "flops": "FLOP"}
+_UNSURE = ("noise", "equal")
 
 
 @dataclass(frozen=True)
 class Part:
-    """The comparison of a figure over all cells that have it in both studies."""
+    """The comparison of a figure over all settings that have it in both studies."""
 
     title: str
-    verdict: str
-    table: Table | None
-    """None where every cell has exactly the same figure in both studies."""
+    verdicts: tuple[str, ...]
+    """One for each study that has the figure."""
+    changes: tuple[str, ...]
+    """Those of them in which a setting differs."""
+    tables: tuple[Table, ...]
+    """None for studies in which every setting has exactly the base's figure."""
     notes: tuple[str, ...]
 
 
-def build_parts(a: Exported, b: Exported, pairs: Sequence[Pair]) -> Iterator[Part]:
-    """Yield a part per figure that cells have in both studies: costs first, then quality."""
-    both = [pair for pair in pairs if is_measured_in_both(pair)]
-    costs: tuple[tuple[str, Cost, str], ...] = (
-        ("Latency", "latency", "s"),
-        ("Energy per sample", "energy", "J"),
-    )
-    for title, cost, unit in costs:
-        figures = [(pair, compare_cost(pair, cost, a.repeats, b.repeats)) for pair in both]
-        notes = _describe_repeatability(cost, a.repeats, b.repeats)
-        yield from _build_cost_part(title, unit, figures, notes)
-    for title, column, unit in (
-        ("Peak memory", "peak_memory_bytes", "B"),
-        ("Work of a batch", "flops", "FLOP"),
-    ):
-        figures = [(pair, compare_column(pair, column)) for pair in both]
-        yield from _build_cost_part(title, unit, figures, ())
-    yield from _build_quality_parts(a, b, both)
+def build_parts(base: Exported, outline: Outline, others: Sequence[Comparison]) -> Iterator[Part]:
+    """Yield a part per figure that settings have in both studies: costs first, then quality.
 
-
-def _build_cost_part(
-    title: str, unit: str, figures: Sequence[tuple[Pair, Compared]], notes: tuple[str, ...]
-) -> Iterator[Part]:
-    rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
-    if not rows:
-        return
-    scale = Scale.of([figure.a for _, figure in rows], unit)
-    ratios = [figure.b / figure.a for _, figure in rows if figure.a and figure.b]
-    together = math.exp(fmean(map(math.log, ratios))) if ratios else None
-    verdict = _count_verdicts([_judge(figure, _LESS, _MORE) for _, figure in rows])
-    alike = all(figure.a == figure.b for _, figure in rows)
-    if together is not None and not alike:
-        verdict += f"; together B takes {format_number(together)} times as much (geometric mean)"
-    yield Part(
-        title=title,
-        verdict=verdict,
-        table=None
-        if alike
-        else _tabulate(rows, f" ({scale.unit})", scale.format, _format_cost_difference),
-        notes=notes,
-    )
-
-
-def _describe_repeatability(cost: Cost, a: Repeats, b: Repeats) -> tuple[str, ...]:
-    """Describe how well the machines repeat a cost, which the intervals allow for."""
-    by_study = {"A": a.of_cost(cost), "B": b.of_cost(cost)}
-    if not all(by_study.values()):
-        lacking = [letter for letter, devices in by_study.items() if not devices]
-        return (
-            f"In {' and '.join(lacking)} no computation was measured in two processes, so these "
-            "intervals rest on the rounds within a process alone and are too narrow.",
-        )
-    texts = [
-        f"{format_percent(repeats.deviation)} on {device} ({letter})"
-        for letter, devices in by_study.items()
-        for device, repeats in devices.items()
-    ]
-    return (
-        f"Measurements that repeat a computation vary by {', '.join(texts)} (standard deviation).",
-    )
-
-
-def _build_quality_parts(a: Exported, b: Exported, both: Sequence[Pair]) -> Iterator[Part]:
-    answers = {id(pair): count_changed_answers(pair, a.folder, b.folder) for pair in both}
-    labels = {"wer": "Word error rate"}
-    pairs_by_metric: dict[str, list[Pair]] = {"wer": list(both)}
-    for pair in both:
-        name = pair.a.task_metric
-        if name and name == pair.b.task_metric:
-            pairs_by_metric.setdefault(name, []).append(pair)
-            labels.setdefault(name, str(pair.a.task_metric_label))
-    for name, pairs in pairs_by_metric.items():
-        figures = [(pair, compare_quality(pair, name, a.folder, b.folder)) for pair in pairs]
-        rows = [(pair, figure) for pair, figure in figures if figure.difference is not None]
-        if not rows:
-            continue
-        better = -1 if name == "wer" else (1 if rows[0][0].a.task_higher_is_better else -1)
-        words = (_WORSE, _BETTER) if better > 0 else (_BETTER, _WORSE)
-        yield Part(
-            title=labels[name],
-            verdict=_count_verdicts([_judge(figure, *words) for _, figure in rows]),
-            table=_tabulate_quality(rows, answers if name == "wer" else {}),
-            notes=_describe_method([figure for _, figure in rows]),
-        )
-
-
-def _tabulate_quality(
-    rows: Sequence[tuple[Pair, Compared]], answers: Mapping[int, Changed | None]
-) -> Table | None:
-    """Tabulate a figure, with a column for the changed answers where `answers` holds any."""
-    changed = [answers.get(id(pair)) for pair, _ in rows]
-    if all(figure.a == figure.b for _, figure in rows) and not any(
-        count and count.changed for count in changed
-    ):
-        return None
-    column = TextColumn(
-        "Answers changed",
-        [DASH if count is None else f"{count.changed} of {count.shared}" for count in changed],
-        numeric=True,
-    )
-    more = [column] if answers else []
-    return _tabulate(rows, "", format_number, _format_quality_difference, more)
-
-
-def _describe_method(figures: Sequence[Compared]) -> tuple[str, ...]:
-    unpaired = sum(figure.how == UNPAIRED for figure in figures)
-    if not unpaired:
-        return ("Compared sample by sample (paired bootstrap).",)
-    which = "All settings" if unpaired == len(figures) else f"{unpaired} of {len(figures)} settings"
-    rest = "" if unpaired == len(figures) else "; the others sample by sample"
-    return (
-        f"{which} without pairing samples, which were not the same or whose scores are not in both "
-        f"folders: the two intervals are combined, which is wider{rest}.",
-    )
-
-
-def _tabulate(
-    rows: Sequence[tuple[Pair, Compared]],
-    unit: str,
-    format_value: Callable[[float | None], str],
-    format_change: Callable[[Compared], str],
-    more: Sequence[TextColumn] = (),
-) -> Table:
-    differences = [EQUAL if figure.a == figure.b else format_change(figure) for _, figure in rows]
-    return build_table(
-        [
-            TextColumn("Data set", [pair.dataset for pair, _ in rows]),
-            TextColumn("Setting", [pair.label for pair, _ in rows]),
-            TextColumn(f"A{unit}", [format_value(figure.a) for _, figure in rows], numeric=True),
-            TextColumn(f"B{unit}", [format_value(figure.b) for _, figure in rows], numeric=True),
-            TextColumn("B less A [95 %]", differences, numeric=True),
-            *more,
-            TextColumn("Input", [_format_input(pair) for pair, _ in rows]),
+    Args:
+        base: The study that the others are compared with.
+        outline: Its outline in the current language.
+        others: The other studies.
+    """
+    for name in dict.fromkeys(figure.name for other in others for figure in other.figures):
+        figures = [
+            (other, figure) for other in others if (figure := other.get_figure(name)) is not None
         ]
+        yield Part(
+            title=name_figure(figures[0][1]),
+            verdicts=tuple(_describe_figure(other.letter, figure) for other, figure in figures),
+            changes=tuple(
+                _describe_figure(other.letter, figure)
+                for other, figure in figures
+                if any(_judge(figure, cell) not in _UNSURE for cell in figure.cells)
+            ),
+            tables=tuple(_tabulate_groups(outline, figures)),
+            notes=tuple(_list_notes(base, figures)),
+        )
+
+
+def name_figure(figure: ComparedFigure) -> str:
+    """Return the name of a figure."""
+    return translate(figure.label) if figure.label else say(f"compare_figure.{figure.name}")
+
+
+def average_ratios(cells: Sequence[ComparedCell]) -> float | None:
+    """Return the geometric mean of how many times the base's figures a study has."""
+    values = [(cell.figures.a, cell.figures.b) for cell in cells]
+    logarithms = [math.log(b / a) for a, b in values if a and b and a > 0 and b > 0]
+    return math.exp(fmean(logarithms)) if logarithms else None
+
+
+def _describe_figure(letter: str, figure: ComparedFigure) -> str:
+    words = [_judge(figure, cell) for cell in figure.cells]
+    # What differs comes first.
+    ordered = sorted(dict.fromkeys(words), key=lambda word: word in _UNSURE)
+    counts = [
+        say(f"compare_judged.{word}", letter=letter, number=words.count(word)) for word in ordered
+    ]
+    text = say("compare.counts", count=len(words), letter=letter, counts=", ".join(counts))
+    ratio = average_ratios(figure.cells)
+    if figure.kind == "quality" or ratio is None or all(cell.is_equal for cell in figure.cells):
+        return text
+    return f"{text}; {say('compare.together', letter=letter, factor=format_number(ratio))}"
+
+
+def _judge(figure: ComparedFigure, cell: ComparedCell) -> str:
+    difference = cell.figures.difference
+    assert difference is not None, "only figures with a difference are judged"
+    if cell.is_equal:
+        return "equal"
+    if difference.within_noise:
+        return "noise"
+    is_more = difference.estimate > 0
+    if figure.kind == "quality":
+        word = "better" if is_more == figure.higher_is_better else "worse"
+    else:
+        word = "more" if is_more else "less"
+    return word if difference.significant else f"{word}_unsure"
+
+
+def _tabulate_groups(
+    outline: Outline, figures: Sequence[tuple[Comparison, ComparedFigure]]
+) -> Iterator[Table]:
+    shown = [(other, figure) for other, figure in figures if not _is_alike(figure)]
+    by_letter = {other.letter: figure for other, figure in shown}
+    for group in divide_by_table([other for other, _ in shown]) if shown else ():
+        if len(group) == 1:
+            yield _tabulate_pair(outline, group[0].letter, by_letter[group[0].letter])
+        else:
+            yield _tabulate_several(
+                outline, {other.letter: by_letter[other.letter] for other in group}
+            )
+
+
+def _is_alike(figure: ComparedFigure) -> bool:
+    return all(
+        cell.is_equal and not (cell.changed and cell.changed.changed) for cell in figure.cells
     )
 
 
-def _format_input(pair: Pair) -> str:
-    return "same" if pair.a.shape_digest == pair.b.shape_digest else "* other"
+def _tabulate_pair(outline: Outline, letter: str, figure: ComparedFigure) -> Table:
+    cells = figure.cells
+    scale, unit = _choose_scale(figure)
+    columns = [
+        *_name_rows(outline, cells),
+        TextColumn(f"{BASE}{unit}", [scale.format(cell.figures.a) for cell in cells], numeric=True),
+        TextColumn(
+            f"{letter}{unit}", [scale.format(cell.figures.b) for cell in cells], numeric=True
+        ),
+        _list_differences(letter, [_format_change(figure, cell) for cell in cells]),
+    ]
+    if figure.name == WER:
+        changed = [
+            DASH
+            if cell.changed is None
+            else say("difference.changed", changed=cell.changed.changed, shared=cell.changed.shared)
+            for cell in cells
+        ]
+        columns.append(TextColumn(say("table.answers_changed"), changed, numeric=True))
+    inputs = [say("compare.other" if _has_other_input(cell) else "compare.same") for cell in cells]
+    return build_table([*columns, TextColumn(say("compare.input"), inputs)])
 
 
-def _format_cost_difference(figure: Compared) -> str:
-    assert figure.difference is not None, "only figures with a difference have a row"
-    if not figure.base:
-        return format_difference(figure.difference, format_signed)
-    return format_difference(figure.difference.as_share_of(figure.base), format_signed_percent)
+def _tabulate_several(outline: Outline, figures: dict[str, ComparedFigure]) -> Table:
+    """Tabulate the base's figures, and each study's differences from them."""
+    rows = {cell.pair.key: cell for figure in figures.values() for cell in figure.cells}
+    scale, unit = _choose_scale(next(iter(figures.values())))
+    columns = [
+        *_name_rows(outline, list(rows.values())),
+        TextColumn(
+            f"{BASE}{unit}", [scale.format(cell.figures.a) for cell in rows.values()], numeric=True
+        ),
+    ]
+    for letter, figure in figures.items():
+        own = {
+            cell.pair.key: f"{_mark_input(cell)}{_format_change(figure, cell)}"
+            for cell in figure.cells
+        }
+        columns.append(_list_differences(letter, [own.get(row, DASH) for row in rows]))
+    return build_table(columns)
 
 
-def _format_quality_difference(figure: Compared) -> str:
-    assert figure.difference is not None, "only figures with a difference have a row"
-    return format_difference(figure.difference, format_signed)
+def _choose_scale(figure: ComparedFigure) -> tuple[Scale, str]:
+    if figure.name not in _UNITS:
+        return Scale("", 1.0), ""
+    scale = Scale.of([cell.figures.a for cell in figure.cells], _UNITS[figure.name])
+    return scale, f" ({scale.unit})"
 
 
-def _judge(figure: Compared, less: str, more: str) -> str:
-    difference = figure.difference
-    assert difference is not None, "only figures with a difference are judged"
-    if figure.a == figure.b:
-        return EQUAL
-    if difference.within_noise:
-        return _WITHIN_NOISE
-    word = more if difference.estimate > 0 else less
-    return word if difference.significant else f"{word} (no interval)"
+def _name_rows(outline: Outline, cells: Sequence[ComparedCell]) -> list[TextColumn]:
+    return [
+        TextColumn(
+            say("table.dataset"), [name_dataset(outline, cell.pair.dataset) for cell in cells]
+        ),
+        TextColumn(say("table.setting"), [name_setting(outline, cell.pair.a) for cell in cells]),
+    ]
 
 
-def _count_verdicts(verdicts: Sequence[str]) -> str:
-    # What differs comes first.
-    words = sorted(dict.fromkeys(verdicts), key=lambda word: word in (_WITHIN_NOISE, EQUAL))
-    counts = {word: verdicts.count(word) for word in words}
-    counted = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return f"{len(verdicts)} setting{'' if len(verdicts) == 1 else 's'}: {counted}"
+def _list_differences(letter: str, texts: Sequence[str]) -> TextColumn:
+    return TextColumn(f"{letter} − {BASE} [95 %]", texts, numeric=True)
 
 
-def is_measured_in_both(pair: Pair) -> bool:
-    """Say whether the cell has status ok in both studies."""
-    return all(row.status == Status.OK for row in (pair.a, pair.b))
+def _has_other_input(cell: ComparedCell) -> bool:
+    return cell.pair.a.shape_digest != cell.pair.b.shape_digest
+
+
+def _mark_input(cell: ComparedCell) -> str:
+    return "* " if _has_other_input(cell) else ""
+
+
+def _format_change(figure: ComparedFigure, cell: ComparedCell) -> str:
+    difference, base = cell.figures.difference, cell.figures.base
+    assert difference is not None, "only figures with a difference have a row"
+    if cell.is_equal:
+        return say("compare.equal")
+    if figure.kind == "quality" or not base:
+        return format_difference(difference, format_signed)
+    return format_difference(difference.as_share_of(base), format_signed_percent)
+
+
+def _list_notes(
+    base: Exported, figures: Sequence[tuple[Comparison, ComparedFigure]]
+) -> Iterator[str]:
+    figure = figures[0][1]
+    for cost in COSTS:
+        if figure.name == cost:
+            studies = {BASE: base, **{other.letter: other.study for other, _ in figures}}
+            yield from _describe_repeatability(cost, studies)
+    if figure.kind == "quality":
+        yield from (_describe_method(other.letter, own) for other, own in figures)
+
+
+def _describe_repeatability(cost: Cost, studies: dict[str, Exported]) -> Iterator[str]:
+    """Describe how well the machines repeat a cost, which the intervals allow for."""
+    lacking = [letter for letter, study in studies.items() if not study.repeats.of_cost(cost)]
+    if lacking:
+        yield say("compare.no_repeats", letters=join_words(lacking))
+    texts = [
+        say(
+            "compare.repeat",
+            deviation=format_percent(repeats.deviation),
+            device=device,
+            letter=letter,
+        )
+        for letter, study in studies.items()
+        for device, repeats in study.repeats.of_cost(cost).items()
+    ]
+    if texts:
+        yield say("compare.repeats", texts=", ".join(texts))
+
+
+def _describe_method(letter: str, figure: ComparedFigure) -> str:
+    count, unpaired = (
+        len(figure.cells),
+        sum(cell.figures.how == UNPAIRED for cell in figure.cells),
+    )
+    if not unpaired:
+        return say("compare.paired", letter=letter)
+    if unpaired == count:
+        return say("compare.unpaired", letter=letter)
+    return say("compare.partly_paired", letter=letter, unpaired=unpaired, cells=count)

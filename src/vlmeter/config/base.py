@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from vlmeter.errors import list_names, shorten
 
@@ -45,3 +46,42 @@ class Block(BaseModel):
             if problems:
                 raise ValueError("; ".join(problems))
         return data
+
+
+def _accept_plain_text(schema: dict[str, Any]) -> None:
+    table = dict(schema)
+    schema.clear()
+    schema |= {"anyOf": [{"type": "string"}, table]}
+
+
+class Texts(Block):
+    """A text in each of some languages; a plain text is taken to be English."""
+
+    model_config = ConfigDict(json_schema_extra=_accept_plain_text)
+
+    en: str | None = Field(None, description="The text in English.")
+    ru: str | None = Field(None, description="The text in Russian.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_plain_text(cls, data: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+        if isinstance(data, str):
+            return {"en": data}
+        if not isinstance(data, dict | Texts):
+            languages = ", ".join(cls.model_fields)
+            raise PydanticCustomError(
+                "string_type",
+                "give a text, or a table of a text per language ({languages})",
+                {"languages": languages},
+            )
+        return data
+
+    @property
+    def by_language(self) -> dict[str, str]:
+        """The texts that are not empty, by language."""
+        return {name: text for name, text in self if text}
+
+    @property
+    def first(self) -> str | None:
+        """The first of the texts; None where all are empty."""
+        return next(iter(self.by_language.values()), None)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from vlmeter.config.base import Block, HubId, Name, Revision, suggest_name
+from vlmeter.config.base import Block, HubId, Name, Revision, Texts, suggest_name
 from vlmeter.errors import one_line, shorten
 from vlmeter.storage.texts import compose
 
@@ -172,7 +172,7 @@ class DatasetConfig(Block):
         le=1000,
         description="Jobs that the quality pass of each cell is split into, with the same answers.",
     )
-    label: str | None = Field(None, description="Its name in the report; default: its key.")
+    label: Texts | None = Field(None, description="Its name in the report; default: its key.")
     licence: str | None = Field(None, description="Licence of the data, for the report.")
 
     @model_validator(mode="before")

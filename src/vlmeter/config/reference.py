@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vlmeter.config.axes import Base, Fixed, Varied
+from vlmeter.config.base import Texts
 from vlmeter.config.schema import StudyConfig
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import write_text
@@ -55,7 +56,7 @@ def _walk_keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Field
         yield key, field
         block, suffix = _find_block(field.annotation)
         # `fix` and `vary` hold the axes of `base`, whose rows describe them.
-        if block is not None and block not in (Fixed, Varied):
+        if block is not None and block not in (Fixed, Varied, Texts):
             yield from _walk_keys(block, f"{key}{suffix}.")
 
 
@@ -82,6 +83,8 @@ def _format_type(annotation: Any) -> str:  # noqa: ANN401
         return f"list of {_format_type(arguments[0])}"
     if origin is dict:
         return f"table of {_format_type(arguments[1])}"
+    if annotation is Texts:
+        return f"text, or text by language ({', '.join(Texts.model_fields)})"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "axes and values" if annotation in (Fixed, Varied, Base) else "block"
     return {str: "text", int: "whole number", float: "number"}.get(annotation, "value")

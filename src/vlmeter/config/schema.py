@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.config.axes import Base, Fixed, Varied
-from vlmeter.config.base import Block, HubId, Name, Revision
+from vlmeter.config.base import Block, HubId, Name, Revision, Texts
 from vlmeter.config.countries import explain_country
 from vlmeter.config.dataset import DatasetConfig
 from vlmeter.config.decide import DecideConfig
@@ -57,7 +57,7 @@ class ModelConfig(Block):
         description="GPUs that each of its cells on `cuda` has to itself; more than one for a "
         "model that one cannot hold: its layers are spread over them.",
     )
-    label: str | None = Field(None, description="Its name in the report; default: its source.")
+    label: Texts | None = Field(None, description="Its name in the report; default: its key.")
     licence: str | None = Field(None, description="Licence of the weights, for the report.")
 
     @model_validator(mode="after")
@@ -79,11 +79,11 @@ class SectionConfig(Block):
     """A table of the report: what is fixed, what is varied, over which data sets."""
 
     name: Name = Field(description="Its name; also a target: `snakemake <name>`.")
-    title: str | None = Field(None, description="Heading in the report; default: the name.")
+    title: Texts | None = Field(None, description="Heading in the report; default: the name.")
     datasets: list[Name] = Field(min_length=1, description="Names below `datasets`.")
     fix: Fixed = Field(Fixed(), description="Values of axes for this section.")
     vary: Varied = Field(description="Lists of values of the axes under study.")
-    note: str | None = Field(None, description="A sentence below the heading.")
+    note: Texts | None = Field(None, description="A sentence below the heading.")
 
     @model_validator(mode="after")
     def _check_section(self) -> "SectionConfig":
@@ -206,7 +206,7 @@ class MeasureConfig(Block):
 class ReportConfig(Block):
     """What the report says about itself."""
 
-    title: str | None = Field(None, description="Heading; default: the base model's label.")
+    title: Texts | None = Field(None, description="Heading; default: the base model's label.")
     bootstrap_resamples: int = Field(
         1000, ge=100, description="Resamples behind the intervals of the metrics."
     )

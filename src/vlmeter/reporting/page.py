@@ -14,7 +14,7 @@ from vlmeter.reporting.first_screen import build_first_screen
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import ShownDataset, read_shown_answers
 from vlmeter.reporting.header import Header, build_header
-from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.language import get_language, say, translate
 from vlmeter.reporting.layers.profiles import Profile
 from vlmeter.reporting.layers.view import LayersView, build_layers_view
 from vlmeter.reporting.missing import AllMissing, list_missing
@@ -62,6 +62,8 @@ class Page:
 
     study: str
     title: str
+    foreign: Mapping[str, str]
+    """Texts that the config lacks in the page's language, with their own language."""
     header: Header
     remarks: tuple[Remark, ...]
     """What a reader must know before reading the first value."""
@@ -158,6 +160,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
     return Page(
         study=outline.study,
         title=outline.title,
+        foreign=outline.foreign,
         header=build_header(outline, results.machine, results.summary_csv),
         remarks=results.remarks,
         first=build_first_screen(outline, results.summary, results.differences, results.repeats),
@@ -176,7 +179,9 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         models=models,
         sources=tabulate_sources(models, datasets),
         sections=tuple(build_sections(outline, results.summary, results.differences, published)),
-        requests=build_requests_view(SettingsPlan(base, outline.labels), rows, results.differences),
+        requests=build_requests_view(
+            SettingsPlan(base, {get_language(): outline.labels}), rows, results.differences
+        ),
         budget=build_budget_view(outline, results.summary),
         layers=layers,
         published=None if published is None else reproduce_counts(published, base, rows),

@@ -5,6 +5,7 @@ import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -35,7 +36,7 @@ from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
 from vlmeter.results.gates import Judgement
-from vlmeter.results.outline import Outline
+from vlmeter.results.outline import Outline, translate_outline
 from vlmeter.results.repeatability import read_repeats
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.source_file import CHECKOUT
@@ -107,11 +108,12 @@ def render_report(
     gallery = Path() if answers is None else answers.parent
     for language in LANGUAGES:
         with use_language(language, locales):
+            shown = translate_outline(outline, language)
             results = StudyResults(
                 summary=summary,
                 differences=differences,
                 repeats=repeats,
-                profiles=read_profiles(outline.layers, layer_rows, layer_records),
+                profiles=read_profiles(shown.layers, layer_rows, layer_records),
                 manifests=manifests_by_dataset,
                 published=None if published is None else read_published(published),
                 answers=answers,
@@ -122,7 +124,7 @@ def render_report(
                 machine=machine,
                 summary_csv=summary_csv,
             )
-            page = build_page(outline, results)
+            page = build_page(shown, results)
             links = {name: _link(gallery / name, report_md.parent) for name in pictures}
             drawn = {name: get_figure_path(path, language) for name, path in figures.items()}
             _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
@@ -152,7 +154,7 @@ def _write_page(
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
-    template = make_html_environment(templates).get_template("study.html.j2")
+    template = make_html_environment(templates, page.foreign).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(
@@ -234,8 +236,14 @@ def make_markdown_environment(templates: Path) -> Environment:
     return environment
 
 
-def make_html_environment(templates: Path) -> Environment:
-    """Return an environment that escapes every value for HTML."""
+def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Environment:
+    """Return an environment that escapes every value for HTML.
+
+    Args:
+        templates: Folder of the templates.
+        foreign: Texts that are not in the page's language, with their own language, which `lang`
+            states in the tag of their element.
+    """
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
@@ -247,6 +255,7 @@ def make_html_environment(templates: Path) -> Environment:
     )
     environment.filters |= {
         "prose": _render_line,
+        "lang": partial(_state_language, foreign),
         "json": lambda value: json.dumps(value, ensure_ascii=False),
         "packed": Markup,
         "script_json": lambda value: Markup(script_json(value)),  # nosec B704
@@ -254,6 +263,10 @@ def make_html_environment(templates: Path) -> Environment:
     }
     environment.globals |= {"say": say}
     return environment
+
+
+def _state_language(foreign: Mapping[str, str], text: str) -> Markup:
+    return Markup(' lang="{}"').format(foreign[text]) if text in foreign else Markup("")
 
 
 _FILTERS = {

@@ -26,6 +26,11 @@ class Pair:
         return self.a.dataset
 
     @property
+    def key(self) -> CellKey:
+        """The key of A's cell."""
+        return CellKey(self.a.dataset, self.a.cell)
+
+    @property
     def label(self) -> str:
         """The cell's id, or both ids where they differ."""
         a, b = self.a.cell, self.b.cell

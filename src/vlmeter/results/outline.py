@@ -1,6 +1,7 @@
 """What a study consists of: what its tables, figures and pages need to know of its config."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vlmeter.axes import Axes
@@ -92,6 +93,8 @@ class Labels:
     models: dict[str, str]
 
 
+LabelsByLanguage = dict[str, Labels]
+"""The labels in every language of the figures."""
 References = dict[str, dict[str, str]]
 """Id of the cell that others are compared with, by data set and model."""
 
@@ -119,6 +122,9 @@ class Outline:
     """The memories that settings are to fit."""
     prices: Prices | None = None
     """What electricity and devices cost."""
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Titles, notes and labels as the config gives them, by language and key, such as
+    `sections.batch_size.title`."""
 
     @property
     def labels(self) -> Labels:
@@ -128,14 +134,61 @@ class Outline:
             {name: model.label for name, model in self.models.items()},
         )
 
+    @property
+    def foreign(self) -> dict[str, str]:
+        """Texts that the config lacks in the outline's language, with their own language."""
+        own = self.texts.get(self.language, {})
+        return {
+            text: language
+            for language, texts in reversed(self.texts.items())
+            for place, text in texts.items()
+            if place not in own and text not in own.values()
+        }
+
+
+def translate_outline(outline: Outline, language: str) -> Outline:
+    """Return an outline with the config's texts in a language.
+
+    A text that the config lacks in it stays in the first language that has it.
+    """
+    chosen: dict[str, str] = {}
+    for name in (*reversed(outline.texts), language):
+        chosen |= outline.texts.get(name, {})
+    return replace(
+        outline,
+        language=language,
+        title=chosen.get("report.title", outline.title),
+        models={
+            name: replace(model, label=chosen.get(f"models.{name}.label", model.label))
+            for name, model in outline.models.items()
+        },
+        datasets={
+            name: replace(dataset, label=chosen.get(f"datasets.{name}.label", dataset.label))
+            for name, dataset in outline.datasets.items()
+        },
+        sections=tuple(
+            replace(
+                section,
+                title=chosen.get(f"sections.{section.name}.title", section.title),
+                note=chosen.get(f"sections.{section.name}.note", section.note),
+            )
+            for section in outline.sections
+        ),
+    )
+
+
+def translate_labels(outline: Outline, languages: Iterable[str]) -> LabelsByLanguage:
+    """Return the labels of an outline in each of some languages."""
+    return {language: translate_outline(outline, language).labels for language in languages}
+
 
 @dataclass(frozen=True)
 class SectionPlan:
     """What the figure of a section shows."""
 
     section: SectionGrid
-    labels: dict[str, str]
-    """Label of every data set of the study, in the study's order, which decides the colours."""
+    labels: LabelsByLanguage
+    """Of every data set of the study, in the study's order, which decides the colours."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +196,7 @@ class SettingsPlan:
     """What a figure of all settings shows."""
 
     base: Axes
-    labels: Labels
+    labels: LabelsByLanguage
 
 
 @dataclass(frozen=True)
@@ -151,7 +204,7 @@ class ForestPlan:
     """What the figure of what each knob does shows."""
 
     references: References
-    labels: Labels
+    labels: LabelsByLanguage
 
 
 @dataclass(frozen=True)
@@ -160,8 +213,7 @@ class LayersPlan:
 
     layers: LayersOutline | None
     """None where the study has none."""
-    dataset: str
-    """Label of the data set that was profiled, empty without one."""
+    labels: LabelsByLanguage
 
 
 @dataclass(frozen=True)

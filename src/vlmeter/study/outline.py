@@ -1,17 +1,21 @@
 """Builds what tables, figures and pages need to know of a study."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import cache
 
+from vlmeter.config.base import Texts
 from vlmeter.config.dataset import DataSourceConfig
 from vlmeter.config.memory_sizes import read_memory_size
 from vlmeter.config.schema import ModelSourceConfig, StudyConfig
 from vlmeter.escaping import one_line
+from vlmeter.reporting.language import LANGUAGES
 from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
     ForestPlan,
     GalleryPlan,
+    LabelsByLanguage,
     LayersOutline,
     LayersPlan,
     ModelInfo,
@@ -23,6 +27,8 @@ from vlmeter.results.outline import (
     SectionOutline,
     SectionPlan,
     SettingsPlan,
+    translate_labels,
+    translate_outline,
 )
 from vlmeter.results.wishes import MemorySize, Prices
 from vlmeter.study.study import Section, SectionCell, Study
@@ -30,16 +36,16 @@ from vlmeter.study.study import Section, SectionCell, Study
 
 @cache
 def build_outline(study: Study) -> Outline:
-    """Return the whole study, in the order of its report."""
+    """Return the whole study, in the order of its report and in its first language."""
     config = study.config
     base_model = config.models[study.base_axes.model]
-    return Outline(
+    outline = Outline(
         study=config.study,
-        title=config.report.title or base_model.label or _describe_source(base_model.source),
-        language="en",
+        title=_describe_source(base_model.source),
+        language=LANGUAGES[0],
         models={
             name: ModelInfo(
-                label=model.label or name,
+                label=name,
                 source=_describe_source(model.source),
                 revision=model.source.revision,
                 licence=model.licence,
@@ -48,7 +54,7 @@ def build_outline(study: Study) -> Outline:
         },
         datasets={
             name: DatasetInfo(
-                label=block.label or name,
+                label=name,
                 task=block.task,
                 source=_describe_source(block.source),
                 licence=block.licence,
@@ -64,7 +70,31 @@ def build_outline(study: Study) -> Outline:
         limits=_list_limits(config),
         memories=tuple(MemorySize(size, read_memory_size(size)) for size in config.fits),
         prices=None if config.money is None else Prices(**dict(config.money)),
+        texts=_collect_texts(config, study.base_axes.model),
     )
+    return translate_outline(outline, LANGUAGES[0])
+
+
+def _collect_texts(config: StudyConfig, base_model: str) -> dict[str, dict[str, str]]:
+    """Return the texts of a config by language and key."""
+    by_language: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+    for key, texts in _list_texts(config, base_model):
+        if texts is not None:
+            for language, text in texts.by_language.items():
+                by_language[language][key] = text
+    return by_language
+
+
+def _list_texts(config: StudyConfig, base_model: str) -> Iterator[tuple[str, Texts | None]]:
+    title = config.report.title
+    yield "report.title", title if title and title.first else config.models[base_model].label
+    for name, model in config.models.items():
+        yield f"models.{name}.label", model.label
+    for name, dataset in config.datasets.items():
+        yield f"datasets.{name}.label", dataset.label
+    for section in config.sections:
+        yield f"sections.{section.name}.title", section.title
+        yield f"sections.{section.name}.note", section.note
 
 
 def _list_limits(config: StudyConfig) -> StudyLimits:
@@ -80,40 +110,48 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
     """Return what the figure of a section shows."""
     section = _build_section(study.section(name))
     grid = {field.name: getattr(section, field.name) for field in fields(SectionGrid)}
-    return SectionPlan(SectionGrid(**grid), build_outline(study).labels.datasets)
+    return SectionPlan(SectionGrid(**grid), _list_labels(study))
 
 
 def name_section_figure(study: Study, name: str) -> str:
     """Return a section's number, title and data sets, as a list of figures names it.
 
     Snakemake's report has names as they are in a script of its own: no tag may stand in them.
+    It shows both languages of a figure as one item with a switch, so the name holds both titles.
     """
-    labels = build_outline(study).labels.datasets
     names = [section.name for section in study.sections]
-    section = study.section(name)
-    datasets = ", ".join(labels[dataset] for dataset in section.datasets)
     number = str(names.index(name) + 1).zfill(len(str(len(names))))
-    words = one_line(f"{number} {section.title} · {datasets}")
+    outlines = [translate_outline(build_outline(study), language) for language in LANGUAGES]
+    titles = [outline.sections[names.index(name)].title for outline in outlines]
+    labels = [outline.labels.datasets for outline in outlines]
+    datasets = ", ".join(
+        _join_languages(own[dataset] for own in labels) for dataset in study.section(name).datasets
+    )
+    words = one_line(f"{number} {_join_languages(titles)} · {datasets}")
     return words.replace("<", "‹").replace(">", "›")
+
+
+def _join_languages(texts: Iterable[str]) -> str:
+    return " / ".join(dict.fromkeys(texts))
+
+
+def _list_labels(study: Study) -> LabelsByLanguage:
+    return translate_labels(build_outline(study), LANGUAGES)
 
 
 def plan_settings_figure(study: Study) -> SettingsPlan:
     """Return what a figure of all settings shows."""
-    outline = build_outline(study)
-    return SettingsPlan(outline.base, outline.labels)
+    return SettingsPlan(study.base_axes, _list_labels(study))
 
 
 def plan_forest_figure(study: Study) -> ForestPlan:
     """Return what the figure of what each knob does shows."""
-    outline = build_outline(study)
-    return ForestPlan(outline.references, outline.labels)
+    return ForestPlan(_list_references(study), _list_labels(study))
 
 
 def plan_layers_figure(study: Study) -> LayersPlan:
     """Return what the figure of the layer profiles shows."""
-    outline = build_outline(study)
-    layers = outline.layers
-    return LayersPlan(layers, outline.labels.datasets[layers.dataset] if layers else "")
+    return LayersPlan(_build_layers(study), _list_labels(study))
 
 
 def plan_gallery(study: Study) -> GalleryPlan:
@@ -128,8 +166,8 @@ def _build_section(section: Section) -> SectionOutline:
         varied={axis: tuple(values) for axis, values in section.varied.items()},
         datasets=section.datasets,
         cells=tuple(_place_cell(entry) for entry in section.cells),
-        title=section.title,
-        note=section.note,
+        title=section.name,
+        note=None,
     )
 
 

@@ -72,7 +72,8 @@ class ProgressLines(logging.Handler):
     def _describe(self, key: CellKey) -> str:
         cell = self._study.cell(key)
         setting = format_setting(cell.axes, self._study.base_axes)
-        dataset = self._study.config.datasets[key.dataset].label or key.dataset
+        label = self._study.config.datasets[key.dataset].label
+        dataset = (label.first if label else None) or key.dataset
         try:
             ended = describe_measurement(read_measurement(self._study.folder.cell(key).measurement))
         except UserError as error:

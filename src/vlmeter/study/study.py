@@ -61,8 +61,6 @@ class Section:
     """A table of the report."""
 
     name: str
-    title: str
-    note: str | None
     fixed: Values
     varied: dict[str, list[str | int]]
     datasets: tuple[str, ...]
@@ -175,8 +173,6 @@ class Study:
             fixed, varied = _list_fixed(block.fix), _list_varied(block.vary)
             yield Section(
                 name=block.name,
-                title=block.title or block.name,
-                note=block.note,
                 fixed=fixed,
                 varied=varied,
                 datasets=tuple(block.datasets),

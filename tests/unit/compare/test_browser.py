@@ -1,10 +1,11 @@
-"""The comparison's page in a browser: it fits the window, loads nothing and logs no error."""
+"""The comparison's pages in a browser: they fit the window, load nothing and are accessible."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Tab, start_browser
+from page_faults import list_faults
 from study_factory import MadeStudy, slow_down
 from study_steps import TEMPLATES, write_study
 
@@ -14,28 +15,32 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which 
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report on three studies."""
     folder = tmp_path_factory.mktemp("compared")
     changed = MadeStudy(seed=1)
     slow_down(changed)
-    before, after = write_study(MadeStudy(), folder / "a"), write_study(changed, folder / "b")
-    return compare(before, after, folder / "out", TEMPLATES)[1]
+    studies = {"a": MadeStudy(), "b": changed, "c": MadeStudy(seed=2)}
+    written = [write_study(study, folder / name) for name, study in studies.items()]
+    compare(written, folder / "out", TEMPLATES)
+    return folder / "out"
 
 
 @pytest.fixture(scope="module")
 def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """An empty page of the one browser of this file."""
     with start_browser(tmp_path_factory.mktemp("profile")) as browser:
         yield browser.open_tab()
 
 
-@pytest.mark.parametrize("width_px", [1280, 390])
-def test_the_page_fits_the_window_loads_nothing_and_logs_no_error(
-    page: Path, tab: Tab, width_px: int
+@pytest.mark.parametrize(
+    ("name", "width_px", "colours"),
+    [("compare.html", 1280, "light"), ("compare.ru.html", 390, "dark")],
+)
+def test_the_page_fits_loads_nothing_and_is_accessible(
+    folder: Path, tab: Tab, name: str, width_px: int, colours: str
 ) -> None:
-    tab.resize(width_px)
-    tab.open(page.as_uri())
-    assert tab.evaluate("document.documentElement.scrollWidth") == width_px
-    assert tab.evaluate("document.documentElement.scrollHeight") > 2000
-    assert tab.list_requests() == []
-    assert tab.list_complaints() == []
+    assert list_faults(tab, folder / name, width_px, colours) == []
+    assert tab.evaluate("document.querySelectorAll('figure svg').length") == 2
+    assert tab.evaluate("document.scripts.length") == 0
+    fold = tab.evaluate("document.querySelector('.verdict h2').getBoundingClientRect().bottom")
+    assert 0 < fold < 900

@@ -1,4 +1,4 @@
-"""The comparison of two finished studies: what differs beyond noise, and what may cause it."""
+"""The comparison of finished studies: what differs beyond noise, and what may cause it."""
 
 import re
 import shutil
@@ -16,14 +16,16 @@ from study_factory import AXES, FLASH, MadeStudy, cell_id, list_measured, slow_d
 from study_steps import TEMPLATES, write_study
 
 from vlmeter.cli import main
+from vlmeter.compare.figures import compare_studies
 from vlmeter.compare.page import ComparePage, build_compare_page, compare
-from vlmeter.results.exported import read_exported
+from vlmeter.results.exported import Exported, read_exported
 from vlmeter.results.matching import Rows, match_cells
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.study_differences import compare_cost, compare_quality
 from vlmeter.storage.layout import CellKey
 
 BASE = ("textvqa", cell_id(AXES))
+PAGES = ("compare.md", "compare.html", "compare.ru.md", "compare.ru.html")
 Edit = Callable[[MadeStudy], None]
 
 
@@ -52,16 +54,33 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_finished(tmp_path_factory.mktemp("studies") / "b", slow_down, odd_answers={BASE})
 
 
+def build_page(*studies: Path | Exported) -> ComparePage:
+    base, *others = (
+        study if isinstance(study, Exported) else read_exported(study) for study in studies
+    )
+    compared = [
+        compare_studies(base, study, letter)
+        for study, letter in zip(others, "BCDEFGH", strict=False)
+    ]
+    return build_compare_page(base, compared)
+
+
 @pytest.fixture(scope="module")
 def page(first: Path, second: Path) -> ComparePage:
-    return build_compare_page(read_exported(first), read_exported(second))
+    return build_page(first, second)
 
 
 @pytest.fixture(scope="module")
-def reports(first: Path, second: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    folder = tmp_path_factory.mktemp("compared")
-    text, html = compare(first, second, folder, TEMPLATES)
-    return text.read_text(), html.read_text()
+def folder(first: Path, second: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report on both studies, in every language."""
+    into = tmp_path_factory.mktemp("compared")
+    compare([first, second], into, TEMPLATES)
+    return into
+
+
+@pytest.fixture(scope="module")
+def reports(folder: Path) -> tuple[str, str]:
+    return (folder / PAGES[0]).read_text("utf-8"), (folder / PAGES[1]).read_text("utf-8")
 
 
 def find_row(table: Any, *wanted: str) -> dict[str, str]:
@@ -73,15 +92,19 @@ def find_part(page: ComparePage, title: str) -> Any:
     return next(part for part in page.parts if part.title == title)
 
 
+def list_doubts(page: ComparePage) -> list[str]:
+    return [doubt.text for doubt in page.doubts]
+
+
 def test_a_latency_beyond_the_noise_is_a_difference(page) -> None:
-    table = find_part(page, "Latency").table
-    same = find_row(table, BASE[1])
-    slow = find_row(table, "textvqa", cell_id({**AXES, "batch_size": 16}))
-    assert same["B less A [95 %]"] == "equal"
-    assert re.fullmatch(r"\+50 % \[\+4\d %, \+5\d %\]", slow["B less A [95 %]"])
-    assert find_part(page, "Latency").verdict.startswith(
-        "19 settings: 16 more in B, 3 equal; together B takes 1.4"
-    )
+    (table,) = find_part(page, "Latency").tables
+    same = find_row(table, "TextVQA", "base setting")
+    slow = find_row(table, "TextVQA", "batch 16")
+    assert same["B − A [95 %]"] == "equal"
+    assert re.fullmatch(r"\+50 % \[\+4\d %, \+5\d %\]", slow["B − A [95 %]"])
+    (verdict,) = find_part(page, "Latency").verdicts
+    assert verdict.startswith("B, 19 settings: 16 more in B, 3 equal; together B takes 1.4")
+    assert page.verdicts == ("B against A: slower in 16 of 19 settings (1.50× the time).",)
 
 
 def test_rounds_that_differ_within_their_spread_are_no_difference(
@@ -94,11 +117,9 @@ def test_rounds_that_differ_within_their_spread_are_no_difference(
             record["latency"] *= 1.002
 
     other = make_finished(tmp_path / "b", slow_down_slightly)
-    latency_part = find_part(
-        build_compare_page(read_exported(first), read_exported(other)), "Latency"
-    )
-    assert latency_part.verdict.startswith("19 settings: 19 within the noise")
-    assert all("no difference [-" in row[4] for row in latency_part.table.rows)
+    latency_part = find_part(build_page(first, other), "Latency")
+    assert latency_part.verdicts[0].startswith("B, 19 settings: 19 within the noise")
+    assert all("no difference [-" in row[4] for row in latency_part.tables[0].rows)
 
 
 def test_the_interval_of_a_cost_contains_how_well_both_machines_repeat(
@@ -128,15 +149,15 @@ def test_a_study_that_repeats_nothing_says_that_its_intervals_are_too_narrow(
     shutil.copytree(first, other)
     study = read_exported(other)
     without = replace(study, repeats=Repeats())
-    latency_part = find_part(build_compare_page(read_exported(first), without), "Latency")
+    latency_part = find_part(build_page(first, without), "Latency")
     assert "In B no computation was measured in two processes" in latency_part.notes[0]
 
 
 def test_answers_that_changed_are_counted(page) -> None:
-    table = find_part(page, "Word error rate").table
-    assert find_row(table, BASE[1])["Answers changed"] == "1 of 4"
+    (table,) = find_part(page, "Word error rate").tables
+    assert find_row(table, "TextVQA", "base setting")["Answers changed"] == "1 of 4"
     assert find_part(page, "Word error rate").notes == (
-        "Compared sample by sample (paired bootstrap).",
+        "B: compared sample by sample (paired bootstrap).",
     )
 
 
@@ -151,10 +172,10 @@ def test_the_same_samples_are_paired_and_others_are_not(first: Path, tmp_path: P
 
     other = make_finished(tmp_path / "b", change_samples)
     a, b = read_exported(first), read_exported(other)
-    report = build_compare_page(a, b)
-    assert any("The samples are not the same (textvqa)" in doubt for doubt in report.doubts)
+    report = build_page(a, b)
+    assert "The samples of A and B are not the same (TextVQA)" in list_doubts(report)[0]
     (note,) = find_part(report, "Word error rate").notes
-    assert note.startswith("8 of 19 settings without pairing samples")
+    assert note.startswith("B: 8 of 19 settings without pairing samples")
     pairs = {(pair.dataset, pair.label): pair for pair in match_cells(a.rows, b.rows).pairs}
     paired = compare_quality(
         pairs["coco", cell_id({**AXES, "batch_size": 16})], "wer", a.folder, b.folder
@@ -174,10 +195,10 @@ def test_a_study_without_its_cells_is_compared_by_its_intervals(
     first: Path, tmp_path: Path
 ) -> None:
     shutil.copy(first / "study.json", tmp_path)
-    report = build_compare_page(read_exported(first), read_exported(tmp_path))
+    report = build_page(first, tmp_path)
     (note,) = find_part(report, "Word error rate").notes
-    assert note.startswith("All settings without pairing samples")
-    assert find_part(report, "Latency").verdict == "19 settings: 19 equal"
+    assert note.startswith("B: all settings without pairing samples")
+    assert find_part(report, "Latency").verdicts == ("B, 19 settings: 19 equal",)
 
 
 def test_damaged_scores_are_named(first: Path, tmp_path: Path, capsys) -> None:
@@ -190,27 +211,29 @@ def test_damaged_scores_are_named(first: Path, tmp_path: Path, capsys) -> None:
 
 
 def test_a_cell_with_another_status_shows_both_reasons(page) -> None:
-    row = find_row(page.statuses, FLASH[1])
+    (table,) = page.statuses
+    row = find_row(table, "batch 16 · Flash")
     assert row["A"].startswith("unsupported: Blip2ForConditionalGeneration")
     assert row["B"] == "out of memory: full"
-    assert len(page.statuses.rows) == 1
+    assert len(table.rows) == 1
 
 
 def test_origins_that_differ_stand_apart_from_origins_in_common(page) -> None:
-    assert find_row(page.differing, "Library torch")["B"] == "2.14.0"
-    assert find_row(page.differing, "CPU") == {
+    (differing,) = page.differing
+    assert find_row(differing, "Library torch")["B"] == "2.14.0"
+    assert find_row(differing, "CPU") == {
         "What": "CPU",
         "A": "Example CPU @ 2.50GHz",
         "B": "Another CPU",
     }
-    assert {row[0] for row in page.differing.rows} == {"Library torch", "CPU"}
+    assert {row[0] for row in differing.rows} == {"Library torch", "CPU"}
     same = {row[0]: row[1] for row in page.shared.rows}
     assert same["Library transformers"] == "5.23.0"
     assert same["Commit"] == "0123abcdef0123abcdef"
     assert (same["Cores"], same["Memory"]) == ("2", "22 GiB")
     assert same["measure.window_s"] == "10.0"
     assert "Data set coco: SHA-256 of its samples" in same
-    assert any("machines of different hardware" in doubt for doubt in page.doubts)
+    assert "machines of different hardware" in list_doubts(page)[0]
 
 
 def on_gpu(torch: str, **settings: Any) -> Edit:
@@ -231,8 +254,8 @@ def test_settings_that_differ_between_two_gpus_are_named(tmp_path: Path) -> None
         tmp_path / "b",
         on_gpu("2.13.0+cu126", version="12.6", convolution_fp32="ieee", environment=other),
     )
-    page = build_compare_page(read_exported(a), read_exported(b))
-    assert {tuple(row) for row in page.differing.rows} == {
+    page = build_page(a, b)
+    assert {tuple(row) for row in page.differing[0].rows} == {
         ("torch.version", "2.13.0+cu130", "2.13.0+cu126"),
         ("cuda.version", "13.0", "12.6"),
         ("cuda.convolution_fp32", "tf32", "ieee"),
@@ -266,15 +289,17 @@ def test_what_puts_costs_in_doubt_is_said_by_its_cause(first: Path, tmp_path: Pa
         busy["conditions"]["disturbed"] = True
 
     other = make_finished(tmp_path / "b", disturb)
-    report = build_compare_page(read_exported(first), read_exported(other))
-    assert report.doubts == tuple(
-        f"1 of 19 settings were measured while {cause}, in one study or both, so their times and "
+    report = build_page(first, other)
+    assert list_doubts(report) == [
+        f"1 of 19 settings were measured while {cause}, in A, B or both, so their times and "
         "energies are unreliable."
         for cause in (
             "a GPU was slowed down by heat or its supply",
             "other work ran on the machine",
         )
-    )
+    ]
+    chips = [chip.text for chip in report.chips]
+    assert chips[1:] == ["B: 1 of 19 slowed by heat or supply", "B: 1 of 19 disturbed"]
 
 
 def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
@@ -282,14 +307,11 @@ def test_a_cell_of_other_shapes_is_marked(first: Path, tmp_path: Path) -> None:
         study.records[BASE]["input"]["shape_digest"] = "another"
         study.records[BASE]["latency"] *= 1.001
 
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", lengthen_input))
-    )
-    assert any(
-        doubt.startswith("1 of 19 settings did not get the same tokens") for doubt in report.doubts
-    )
-    marks = {row[1]: row[-1] for row in find_part(report, "Latency").table.rows}
-    assert marks.pop(BASE[1]) == "* other"
+    report = build_page(first, make_finished(tmp_path / "b", lengthen_input))
+    assert list_doubts(report)[0].startswith("1 of 19 settings did not get the same tokens")
+    rows = find_part(report, "Latency").tables[0].rows
+    marks = {row[:2]: row[-1] for row in rows}
+    assert marks.pop(("TextVQA", "base setting")) == "* other"
     assert set(marks.values()) == {"same"}
 
 
@@ -297,23 +319,18 @@ def test_cells_of_one_study_alone_are_named(first: Path, tmp_path: Path) -> None
     def drop_cell(study: MadeStudy) -> None:
         del study.records[FLASH]
 
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", drop_cell))
-    )
-    assert report.matched == 20
-    assert find_row(report.only, FLASH[1])["Only in"] == "A"
+    report = build_page(first, make_finished(tmp_path / "b", drop_cell))
+    assert report.chips[0].text == "20 settings in all studies"
+    row = find_row(report.only, "batch 16 · Flash")
+    assert (row["Only in"], row["Not in"]) == ("A", "B")
 
 
 def test_a_model_of_another_name_is_matched_by_the_other_axes(first: Path, tmp_path: Path) -> None:
-    report = build_compare_page(
-        read_exported(first), read_exported(make_finished(tmp_path / "b", rename_model))
-    )
-    assert report.matched == 21
+    report = build_page(first, make_finished(tmp_path / "b", rename_model))
+    assert report.chips[0].text == "21 settings in all studies"
     assert report.only is None
-    assert any("blip2-opt-2.7b with mine" in doubt for doubt in report.doubts)
-    assert f"{BASE[1]} / {BASE[1].replace('blip2-opt-2.7b', 'mine')}" in {
-        row[1] for row in find_part(report, "Latency").table.rows
-    }
+    assert "blip2-opt-2.7b → mine" in list_doubts(report)[0]
+    assert find_row(find_part(report, "Latency").tables[0], "TextVQA", "base setting")
 
 
 def test_two_models_at_the_same_setting_match_nothing() -> None:
@@ -332,13 +349,12 @@ def test_two_models_at_the_same_setting_match_nothing() -> None:
 
 
 def test_a_study_does_not_differ_from_itself(first: Path) -> None:
-    report = build_compare_page(read_exported(first), read_exported(first))
-    assert report.differing is None
-    assert report.statuses is None
+    report = build_page(first, first)
+    assert report.differing == ()
+    assert report.statuses == ()
     assert report.doubts == ()
-    assert {re.sub(r"^\d+ settings: \d+ ", "", verdict) for _, verdict in report.verdicts} == {
-        "equal"
-    }
+    assert all(verdict.endswith(" equal") for part in report.parts for verdict in part.verdicts)
+    assert report.verdicts == ("No measurable difference between A and B, in 19 settings.",)
 
 
 class _Outline(HTMLParser):
@@ -363,17 +379,20 @@ def test_markdown_and_html_hold_the_same_text_and_the_page_loads_nothing(reports
     text, html = reports
     parser = _Outline()
     parser.feed(html)
-    of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    glance, *of_text = re.findall(r"^### (.*)$", text, re.MULTILINE)
+    assert f'aria-label="{glance}"' in html
     assert [heading for heading in parser.headings if heading in of_text] == of_text
-    assert {address for address in parser.outside if not address.startswith("#")} == {"data:,"}
-    for verdict in ("16 more in B, 3 equal", "19 equal", "Another CPU", "out of memory"):
+    assert {address for address in parser.outside if not address.startswith("#")} == {
+        *("data:,", "compare.md", "compare.ru.html")
+    }
+    for verdict in ("16 more in B, 3 equal", "B, 19 settings", "Another CPU", "out of memory"):
         assert verdict in text.replace("\\", "")
         assert verdict in html
 
 
 def test_the_report_is_the_same_every_time(first: Path, second: Path, tmp_path: Path) -> None:
     runs = [
-        [path.read_text() for path in compare(first, second, tmp_path / name, TEMPLATES)]
+        [path.read_text() for path in compare([first, second], tmp_path / name, TEMPLATES)]
         for name in ("first", "second")
     ]
     assert runs[0] == runs[1]
@@ -391,12 +410,17 @@ def test_hostile_texts_cannot_break_the_page(first: Path, tmp_path: Path) -> Non
             record["quality"]["metrics"][3]["label"] = bad
 
     hostile = make_finished(tmp_path / "b", spoil)
-    text, html = (path.read_text() for path in compare(first, hostile, tmp_path / "out", TEMPLATES))
-    _Outline().feed(html)
-    assert "<script" not in text + html
-    assert "<img" not in text + html
-    assert "](http://evil" not in text
-    assert "\x1b" not in text + html
+    pages = [
+        path.read_text(encoding="utf-8")
+        for path in compare([first, hostile], tmp_path / "out", TEMPLATES)
+    ]
+    for page in pages[1::2]:
+        _Outline().feed(page)
+    everything = "".join(pages)
+    assert "<script" not in everything
+    assert "<img" not in everything
+    assert "](http://evil" not in "".join(pages[::2])
+    assert "\x1b" not in everything
 
 
 def test_the_command_writes_to_the_folder_that_is_named(
@@ -405,7 +429,7 @@ def test_the_command_writes_to_the_folder_that_is_named(
     monkeypatch.chdir(repository)
     main(["compare", str(first), str(second), "--into", str(tmp_path / "out")])
     paths = capsys.readouterr().out.splitlines()
-    assert paths == [str(tmp_path / "out" / name) for name in ("compare.md", "compare.html")]
+    assert paths == [str(tmp_path / "out" / name) for name in PAGES]
     assert all(Path(name).stat().st_size > 1000 for name in paths)
 
 
@@ -439,9 +463,11 @@ def test_an_unfinished_study_is_refused_in_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_works_from_any_folder(first: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_command_works_from_any_folder(
+    first: Path, second: Path, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    main(["compare", str(first), str(first), "--into", "report"])
+    main(["compare", str(first), str(second), "--into", "report"])
     assert (tmp_path / "report/compare.html").exists()
 
 
@@ -450,8 +476,59 @@ def test_make_passes_its_arguments_on(repository: Path) -> None:
         command = ["make", "--no-print-directory", "-o", "setup", "compare", *words]
         return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
 
-    command = run_make("-n", "A=results/x", "B=results/y", "INTO=there").stdout
-    assert 'vlmeter compare "results/x" "results/y" --into "there"' in command
-    refused = run_make("A=results/x")
-    assert refused.returncode != 0
-    assert refused.stdout.strip() == "Say which: make compare A=results/x B=results/y"
+    command = run_make("-n", "STUDIES=results/x results/y results/z", "INTO=there").stdout
+    assert 'vlmeter compare results/x results/y results/z --into "there"' in command
+
+
+def test_too_few_studies_or_one_of_them_twice_are_refused(
+    first: Path, second: Path, tmp_path: Path
+) -> None:
+    into = ["--into", str(tmp_path / "out")]
+    assert_refused(into, "give the results folders of two or more")
+    assert_refused([str(first), *into], "give the results folders of two or more")
+    again = str(second / ".." / second.name)
+    assert_refused([str(first), str(second), again, *into], again, "stands twice")
+    assert_refused([f"{'x' * 80}{number}" for number in range(3)], "3 studies", "--into")
+    many = [f"{first}-{number}" for number in range(27)]
+    assert_refused([*many, *into], "27 studies are too many")
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_further_study_is_a_column_of_differences(first: Path, second: Path, tmp_path) -> None:
+    def lose(study: MadeStudy) -> None:
+        del study.records[FLASH]
+        study.records[BASE]["input"]["shape_digest"] = "another"
+        study.records[BASE]["latency"] *= 1.001
+
+    report = build_page(first, second, make_finished(tmp_path / "c", lose))
+    (table,) = find_part(report, "Latency").tables
+    assert table.headings == ("Data set", "Setting", "A (ms)", "B − A [95 %]", "C − A [95 %]")
+    assert find_row(table, "TextVQA", "batch 16")["C − A [95 %]"] == "equal"
+    assert find_row(table, "TextVQA", "base setting")["C − A [95 %]"].startswith("* ")
+    assert len(report.verdicts) == len(report.forests) == 2
+    assert report.verdicts[1] == "No measurable difference between A and C, in 19 settings."
+    assert report.chips[0].text == "20 settings in all studies"
+    (statuses,) = report.statuses
+    assert find_row(statuses, "batch 16 · Flash")["C"] == "no record"
+
+
+def test_many_studies_have_a_table_each(first: Path, second: Path) -> None:
+    report = build_page(first, *[second] * 7)
+    tables = [
+        *(table for part in report.parts for table in part.tables),
+        *(*report.statuses, *report.differing, report.studies),
+    ]
+    assert len(find_part(report, "Latency").tables) == 7
+    assert max(len(table.headings) for table in tables) <= 8
+
+
+def test_every_page_is_in_its_language_and_leads_to_the_other(folder: Path) -> None:
+    russian = (folder / "compare.ru.html").read_text(encoding="utf-8")
+    assert '<html lang="ru">' in russian
+    assert 'href="compare.html"' in russian
+    assert "медленнее, настроек 16 из 19 (время 1,50×)" in russian
+    assert "Что B меняет относительно A" in russian
+    text = (folder / "compare.ru.md").read_text(encoding="utf-8")
+    assert "figures/ru/B.svg" in text
+    words = {word for word in re.findall(r"[A-Za-z]{4,}", text)}
+    assert not words & {"settings", "difference", "measured", "equal", "Latency", "same", "Setting"}

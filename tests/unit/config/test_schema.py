@@ -24,6 +24,31 @@ MISTAKES = [
         {"energy": {"window": 2}},
         'measure.energy: unknown key "window"; did you mean "window_s"?',
     ),
+    (
+        "sections.0.title",
+        {"en": "x", "rus": "y"},
+        'sections[0].title: unknown key "rus"; did you mean "ru"?',
+    ),
+    (
+        "datasets.photos.label",
+        {"fr": "x"},
+        'datasets.photos.label: unknown key "fr"; known here: en, ru',
+    ),
+    (
+        "report",
+        {"title": ["x"]},
+        "report.title: give a text, or a table of a text per language (en, ru)",
+    ),
+    (
+        "models.tiny.label",
+        3,
+        "models.tiny.label: is a number for YAML (3), and a text is needed: put it in quotes",
+    ),
+    (
+        "sections.0.note",
+        {"ru": 3},
+        "sections[0].note.ru: is a number for YAML (3), and a text is needed: put it in quotes",
+    ),
     ("report", {"titel": "x"}, 'report: unknown key "titel"; did you mean "title"?'),
     (
         "sections.0.datasets",

@@ -11,13 +11,15 @@ from study_steps import make_settings_plan, render_all
 from vlmeter.reporting.figures.plot_layers import plot_layers
 from vlmeter.reporting.figures.plot_section import plot_section
 from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
+from vlmeter.reporting.language import LANGUAGES
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.roofline import find_peak, list_work
-from vlmeter.results.outline import LayersPlan, SectionGrid, SectionPlan
+from vlmeter.results.outline import LayersPlan, SectionGrid, SectionPlan, translate_labels
 from vlmeter.results.tables import read_layers
 from vlmeter.scripting import pack, unpack
 from vlmeter.storage.files import write_json
 
+LABELS = translate_labels(make_outline(), LANGUAGES)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -78,7 +80,7 @@ def test_the_roof_is_drawn_where_the_peak_was_measured(rendered, tmp_path):
     peaks = {"cpu-fp32": 2e14, "cuda-fp16": 1.0}
     write_json(machine, asdict(make_machine(peak_flop_per_s=peaks)))
     tables = (rendered.layers, rendered.layer_records, machine)
-    plot_layers(LayersPlan(MadeStudy().outline.layers, "TextVQA"), *tables, tmp_path / "a.svg")
+    plot_layers(LayersPlan(MadeStudy().outline.layers, LABELS), *tables, tmp_path / "a.svg")
     roof = "Numbers: batch size; dashed: measured peak 200 TFLOP/s"
     assert roof in read_texts(tmp_path / "a.svg")
 
@@ -151,7 +153,7 @@ def test_hostile_labels_stay_text(hostile):
 
 
 def make_plan(section: SectionGrid) -> SectionPlan:
-    return SectionPlan(section, make_outline().labels.datasets)
+    return SectionPlan(section, LABELS)
 
 
 def test_a_plan_as_a_rule_packs_it_draws_the_same(rendered, tmp_path):
@@ -171,7 +173,7 @@ def test_a_cell_without_a_record_is_marked(rendered, tmp_path):
 
 
 def test_a_study_without_layers_has_a_figure_that_says_so(rendered, tmp_path):
-    plot_layers(LayersPlan(None, ""), rendered.layers, [], rendered.machine, tmp_path / "a.svg")
+    plot_layers(LayersPlan(None, LABELS), rendered.layers, [], rendered.machine, tmp_path / "a.svg")
     assert "Nothing was measured." in read_texts(tmp_path / "a.svg")
 
 

@@ -51,6 +51,10 @@ FAMILIES = {
         "B",
     },
     "finding.convolutions": set(),
+    "compare_figure": {"latency", "energy", "peak_memory_bytes", "flops", "wer"},
+    "compare_judged": {
+        f"{word}{end}" for word in ("less", "more", "better", "worse") for end in ("", "_unsure")
+    },
 }
 """Keys that the code composes: a prefix, and all names that may follow its dot."""
 
@@ -219,6 +223,32 @@ def test_the_pages_lead_to_each_other(rendered):
     assert '<html lang="ru">' in russian
     assert 'href="study.ru.html"' in english
     assert 'href="study.html"' in russian
+
+
+def test_each_page_and_figure_has_the_texts_of_its_language(rendered):
+    english, russian = (
+        [
+            (rendered.folder / name).read_text(encoding="utf-8")
+            for name in (f"report{end}.md", f"study{end}.html", f"figures/{folder}image_size.svg")
+        ]
+        for end, folder in (("", ""), (".ru", "ru/"))
+    )
+    assert all("Размер картинки" in text for text in russian[:2])
+    assert not any("Размер картинки" in text for text in english)
+    assert all("Задачи" in text and "ScienceQA" not in text for text in russian)
+    assert not any("Задачи" in text for text in english)
+
+
+def test_a_text_that_is_left_in_another_language_says_so(rendered):
+    english, russian = (
+        (rendered.folder / name).read_text(encoding="utf-8")
+        for name in ("study.html", "study.ru.html")
+    )
+    assert '<h3 lang="en">5) GPU vs CPU</h3>' in russian
+    assert "<h3>2) Размер картинки</h3>" in russian
+    assert '<p lang="ru">Одна модель</p>' in english
+    assert "<p>Одна модель</p>" in russian
+    assert "<h3>5) GPU vs CPU</h3>" in english
 
 
 def test_the_russian_page_has_russian_figures_and_its_base_in_russian(rendered):

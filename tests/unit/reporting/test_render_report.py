@@ -4,6 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from rendered_studies import make_translated_study
 from study_factory import MadeStudy
 from study_steps import TEMPLATES, parse_page, render_all
 
@@ -108,7 +109,7 @@ def test_a_part_of_the_page_is_reached_from_the_top(rendered):
 
 
 def test_rendering_twice_gives_the_same_bytes(rendered, tmp_path):
-    again = render_all(MadeStudy(), tmp_path)
+    again = render_all(make_translated_study(), tmp_path)
     names = [
         "report.md",
         "report.ru.md",

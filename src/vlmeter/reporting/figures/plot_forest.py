@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from vlmeter.axes import AXIS_NAMES, GENERATION_AXES
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
@@ -19,7 +20,7 @@ from vlmeter.reporting.figures.theme import (
     make_spec,
     shorten,
 )
-from vlmeter.reporting.language import LOCALES, say
+from vlmeter.reporting.language import LOCALES, get_language, say
 from vlmeter.reporting.settings import format_values
 from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
 from vlmeter.results.numbers import format_interval, format_number, format_signed
@@ -30,11 +31,23 @@ from vlmeter.storage.layout import DifferenceKey
 
 Outcome = Literal["time", "energy", "quality"]
 """What a knob acts on: a panel."""
+Numbers = tuple[float, float | None, float | None]
+"""A value and the ends of its interval."""
 MOST_KNOBS = 24
 """Most knobs that are drawn: of more, those with the greatest effect on the time."""
 _PANEL_PX = 150
 _ROW_PX = 24
 _COSTS: Mapping[Outcome, Figure] = {"time": "sample_time", "energy": "energy"}
+
+
+@dataclass(frozen=True)
+class ForestWords:
+    """What a forest plot is about, in the current language."""
+
+    title: str
+    note: str
+    nothing: str
+    """What stands in its place where nothing has an effect to show."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +69,19 @@ class Effect:
     disturbed: bool
 
 
-def make_forest_chart(effects: Sequence[Effect], labels: Mapping[str, str]) -> Chart:
+def make_forest_chart(
+    effects: Sequence[Effect], labels: Mapping[str, str], words: ForestWords
+) -> Chart:
     """Return a row per knob, and a panel per outcome: what crosses the line has no sure effect.
 
     Args:
         effects: What the knobs do; of very many, those with the greatest effect are drawn.
         labels: Label of every data set of the study, in the study's order.
+        words: What the figure is about.
     """
-    title = say("forest.title")
     drawn = _select_strongest(effects)
     if not drawn:
-        return make_empty_chart(say("forest.nothing"), [])
+        return make_empty_chart(words.nothing, [])
     knobs = list(dict.fromkeys(effect.knob for effect in drawn))
     shown = [name for name in labels if any(effect.dataset == name for effect in drawn)]
     outcomes = [name for name in get_args(Outcome) if any(e.outcome == name for e in drawn)]
@@ -80,17 +95,17 @@ def make_forest_chart(effects: Sequence[Effect], labels: Mapping[str, str]) -> C
         )
         for place, outcome in enumerate(outcomes)
     ]
-    notes = [say("forest.note")]
+    notes = [words.note]
     count = len({effect.knob for effect in effects})
     if count > len(knobs):
         notes.append(say("forest.left_out", count=count, shown=len(knobs)))
     return Chart(
         make_spec(
-            title,
+            words.title,
             list_notes(notes, disturbed=any(effect.disturbed for effect in drawn)),
             {"columns": 3, "concat": panels, "spacing": 12},
         ),
-        " ".join([f"{title}.", *(_describe_extremes(drawn, name) for name in outcomes)]),
+        " ".join([f"{words.title}.", *(_describe_extremes(drawn, name) for name in outcomes)]),
     )
 
 
@@ -263,21 +278,22 @@ def _list_changed(row: SummaryRow, reference: SummaryRow) -> dict[str, str | int
     return axes
 
 
-def _compare(row: DifferenceRow) -> dict[Outcome, tuple[float, float | None, float | None]]:
+def make_multiple(difference: Difference, base: float) -> Numbers:
+    """Return a difference of cost as a multiple of a positive base, with its interval."""
+    share = difference.as_share_of(base)
+    low, high = (None if end is None else 1 + end for end in (share.low, share.high))
+    # A multiple is positive, and so is its interval.
+    is_usable = low is not None and low > 0
+    return 1 + share.estimate, low if is_usable else None, high if is_usable else None
+
+
+def _compare(row: DifferenceRow) -> dict[Outcome, Numbers]:
     """Return the effects of a pair of cells by outcome."""
-    effects: dict[Outcome, tuple[float, float | None, float | None]] = {}
+    effects: dict[Outcome, Numbers] = {}
     for outcome, figure in _COSTS.items():
         compared = get_difference(row, figure)
         if compared is not None and compared.base > 0:
-            share = compared.difference.as_share_of(compared.base)
-            low, high = (None if end is None else 1 + end for end in (share.low, share.high))
-            # A multiple is positive, and so is its interval.
-            usable = low is not None and low > 0
-            effects[outcome] = (
-                1 + share.estimate,
-                low if usable else None,
-                high if usable else None,
-            )
+            effects[outcome] = make_multiple(compared.difference, compared.base)
     quality = get_difference(row, "task") or get_difference(row, "wer")
     if quality is not None:
         difference = quality.difference
@@ -306,8 +322,10 @@ def plot_forest(
     """
     rows = list(read_summary(summary_csv).values())
     differences = read_differences(differences_csv)
-    save_in_all_languages(
-        lambda: make_forest_chart(list_effects(rows, differences, plan), plan.labels.datasets),
-        out_svg,
-        locales,
-    )
+
+    def make() -> Chart:
+        labels = plan.labels[get_language()].datasets
+        words = ForestWords(*(say(f"forest.{name}") for name in ("title", "note", "nothing")))
+        return make_forest_chart(list_effects(rows, differences, plan), labels, words)
+
+    save_in_all_languages(make, out_svg, locales)

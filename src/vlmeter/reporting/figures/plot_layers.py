@@ -17,7 +17,7 @@ from vlmeter.reporting.figures.theme import (
     shorten,
 )
 from vlmeter.reporting.formats import get_status_label
-from vlmeter.reporting.language import LOCALES, say, translate
+from vlmeter.reporting.language import LOCALES, get_language, say, translate
 from vlmeter.reporting.layers.profiles import (
     Profile,
     get_batch_size,
@@ -176,6 +176,8 @@ def plot_layers(
     def make() -> Chart:
         profiles = read_profiles(plan.layers, rows, layer_records)
         peak = find_peak(machine, list_measured(profiles))
-        return make_layers_chart(profiles, peak, plan.dataset)
+        labels = plan.labels[get_language()].datasets
+        dataset = labels[plan.layers.dataset] if plan.layers else ""
+        return make_layers_chart(profiles, peak, dataset)
 
     save_in_all_languages(make, out_svg, locales)

@@ -26,7 +26,7 @@ from vlmeter.reporting.formats import (
     get_value_label,
     join_words,
 )
-from vlmeter.reporting.language import LOCALES, say, translate
+from vlmeter.reporting.language import LOCALES, get_language, say, translate
 from vlmeter.reporting.sections.selection import describe_left_out, shorten_section
 from vlmeter.results.numbers import format_number
 from vlmeter.results.outline import PlacedCell, SectionGrid, SectionPlan
@@ -87,11 +87,12 @@ def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
         summary: The rows of `summary.csv`.
     """
     section = shorten_section(plan.section, summary)
+    labels = plan.labels[get_language()].datasets
     places = _Places(
         section,
-        plan.labels,
+        labels,
         list(dict.fromkeys(map(_format_heading, section.cells))),
-        [name for name in plan.labels if any(cell.dataset == name for cell in section.cells)],
+        [name for name in labels if any(cell.dataset == name for cell in section.cells)],
         summary,
     )
     rows = places.rows
@@ -99,7 +100,7 @@ def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
         return make_empty_chart(say("figure.nothing"), [describe_status(row) for row in rows])
     panels = {name: _list_points(places, name) for name in _PANELS}
     title = say("figure.by", axes=_name_axes(section))
-    notes = [join_words([plan.labels[name] for name in places.datasets])]
+    notes = [join_words([labels[name] for name in places.datasets])]
     notes += [note for note in [describe_left_out(plan.section, section)] if note]
     concat = [_make_panel(places, name, points) for name, points in panels.items()]
     alts = [_describe_points(name, points) for name, points in panels.items()]

@@ -19,7 +19,7 @@ from vlmeter.reporting.figures.theme import (
 )
 from vlmeter.reporting.figures.tradeoff_panel import ACROSS, GROUP, UPWARDS, Frame, make_panel
 from vlmeter.reporting.figures.values import MEASURES, Interval, format_measured
-from vlmeter.reporting.language import LOCALES, say, translate
+from vlmeter.reporting.language import LOCALES, get_language, say, translate
 from vlmeter.reporting.settings import format_group_title
 from vlmeter.results.numbers import Scale
 from vlmeter.results.outline import SettingsPlan
@@ -205,15 +205,16 @@ def plot_tradeoff(
         UserError: the table is missing or damaged.
     """
     rows = list(read_summary(summary_csv).values())
-    groups = {
-        name_group(row.dataset, row.model): format_group_title(plan.labels, row.dataset, row.model)
-        for row in rows
-    }
 
     def make() -> Chart:
+        labels = plan.labels[get_language()]
+        groups = {
+            name_group(row.dataset, row.model): format_group_title(labels, row.dataset, row.model)
+            for row in rows
+        }
         settings = list_settings(rows, plan)
         if settings:
-            return make_tradeoff_chart(settings, groups, plan.labels.datasets)
+            return make_tradeoff_chart(settings, groups, labels.datasets)
         return make_empty_chart(say("figure.nothing"), [describe_status(row) for row in rows])
 
     save_in_all_languages(make, out_svg, locales)

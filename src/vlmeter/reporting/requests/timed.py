@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vlmeter.reporting.language import get_language
 from vlmeter.reporting.settings import format_group_title, format_setting
 from vlmeter.results.outline import SettingsPlan
 from vlmeter.results.summary_row import SummaryRow
@@ -47,7 +48,7 @@ def list_requests(rows: Iterable[SummaryRow], plan: SettingsPlan) -> Iterator[Ti
         parts = json.loads(row.request_parts or "[]")
         samples = row.batch_size
         yield TimedRequest(
-            group=format_group_title(plan.labels, row.dataset, row.model),
+            group=format_group_title(plan.labels[get_language()], row.dataset, row.model),
             setting=format_setting(row, plan.base),
             row=row,
             request_s=row.request_s / samples,

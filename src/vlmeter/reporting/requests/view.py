@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vlmeter.measure.request.result import DECODE
-from vlmeter.reporting.language import say, translate
+from vlmeter.reporting.language import get_language, say, translate
 from vlmeter.reporting.requests.findings import list_request_findings
 from vlmeter.reporting.requests.timed import TimedRequest, list_requests
 from vlmeter.reporting.settings import format_group_title, format_setting
@@ -121,7 +121,7 @@ def _list_notes(
             settings.setdefault(text, []).append(f"{request.group} · {request.setting}")
     for row in rows:
         if row.request_reason:
-            group = format_group_title(plan.labels, row.dataset, row.model)
+            group = format_group_title(plan.labels[get_language()], row.dataset, row.model)
             name = f"{group} · {format_setting(row, plan.base)}"
             settings.setdefault(row.request_reason, []).append(name)
     for text, names in settings.items():

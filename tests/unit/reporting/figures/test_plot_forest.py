@@ -9,13 +9,16 @@ from study_factory import make_outline
 from vlmeter.reporting.figures.plot_forest import (
     MOST_KNOBS,
     Effect,
+    ForestWords,
     list_effects,
     make_forest_chart,
 )
-from vlmeter.results.outline import ForestPlan
+from vlmeter.reporting.language import LANGUAGES
+from vlmeter.results.outline import ForestPlan, translate_labels
 from vlmeter.storage.layout import DifferenceKey
 
-PLAN = ForestPlan({"coco": {"m": "base"}}, make_outline().labels)
+PLAN = ForestPlan({"coco": {"m": "base"}}, translate_labels(make_outline(), LANGUAGES))
+WORDS = ForestWords("What it does", "Against the base", "Nothing to show.")
 BASE = make_row(cell="base", dataset="coco", model="m", batch_size=1)
 
 
@@ -66,7 +69,7 @@ def make_effect(knob, value):
 
 def test_of_many_knobs_the_strongest_are_drawn_and_counted():
     effects = [make_effect(f"knob {n}", 1 + n / 10) for n in range(MOST_KNOBS + 5)]
-    chart = make_forest_chart(effects, {"coco": "COCO"})
+    chart = make_forest_chart(effects, {"coco": "COCO"}, WORDS)
     (panel,) = chart.spec["concat"]
     drawn = {point["words"]["title"] for point in panel["data"]["values"]}
     assert drawn == {f"knob {n}" for n in range(5, MOST_KNOBS + 5)}
@@ -77,10 +80,10 @@ def test_of_many_knobs_the_strongest_are_drawn_and_counted():
 
 def test_what_is_seen_is_said():
     effects = [make_effect("batch 4", 0.5), make_effect("448 px", 2.5)]
-    alt = make_forest_chart(effects, {"coco": "COCO"}).alt
+    alt = make_forest_chart(effects, {"coco": "COCO"}, WORDS).alt
     assert "Time per sample: from 0.500× (batch 4) to 2.50× (448 px)." in alt
 
 
 def test_without_a_knob_the_chart_says_so():
-    chart = make_forest_chart([], {"coco": "COCO"})
-    assert chart.alt == "No setting differs from its reference by one knob alone."
+    chart = make_forest_chart([], {"coco": "COCO"}, WORDS)
+    assert chart.alt == "Nothing to show."
