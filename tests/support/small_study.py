@@ -42,6 +42,7 @@ STUDY: dict[str, Any] = {
         "image_size": 224,
         "batch_size": 1,
         "max_input_len": 20,
+        "new_tokens": 2,
     },
     "sections": [
         {
@@ -74,7 +75,6 @@ STUDY: dict[str, Any] = {
         "repeats": 2,
         "max_warmup_s": 0.1,
         "batches": 2,
-        "new_tokens": 2,
         "cpu_threads": 1,
         "timeout_s": 120,
         # Tests disturb each other, and what runs again must not depend on that.

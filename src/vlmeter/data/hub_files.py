@@ -135,7 +135,8 @@ def _list_split_files(
     split: str,
 ) -> tuple[str, ...]:
     files = builder.config.data_files or {}
-    stored = find_name(split, files, repository.title)
+    # `datasets` names splits by a class of its own.
+    stored = find_name(split, map(str, files), repository.title)
     if stored is None:
         raise UserError(
             f'{repository.title}: it has no split "{split}"; it has: {list_names([*files])}. '
