@@ -301,6 +301,12 @@ def test_the_path_of_a_csv_and_a_saved_data_set_are_refused_with_what_to_do(fold
         read()
 
 
+def test_the_path_of_a_file_goes_with_no_pattern_of_tables(tmp_path, read):
+    pq.write_table(pa.Table.from_pylist([{"answer": "x"}]), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match=r"t\.parquet is a file: datasets\.\*\.source\.table goes"):
+        read("caption", path=tmp_path / "t.parquet", table="*.parquet", references="answer")
+
+
 def test_a_parquet_file_without_its_folder_has_no_image_files(tmp_path, read):
     pq.write_table(
         pa.Table.from_pylist([{"image": "a.png", "answer": "x"}]), tmp_path / "t.parquet"
