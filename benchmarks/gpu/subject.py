@@ -111,6 +111,8 @@ class Subject:
             items=nothing,
             cost_batches=[batch],
             cost_samples=rows,
+            first_items=[],
+            stored=nothing,
             tokens_by_image=[],
             images=nothing,
             decoding=DECODING,

@@ -17,6 +17,8 @@ SHARDS = 3
 MEASURED = (
     *("latency", "energy", "latency_detail", "energy_detail", "generation", "request", "memory"),
     *("conditions", "time_spent_s", "flops_detail", "checksum"),
+    # Of the job that measured its costs.
+    "made_for",
 )
 """What no two measurements of a cell have in common."""
 

@@ -177,7 +177,8 @@ def test_an_installed_package_brings_the_workflow_with_it(
 
     outcome = user.snakemake(*snakefile, "--cores", "2")
     main = ("-c", "from vlmeter.cli import main; main()")
-    compared = user.execute(sys.executable, *main, "compare", RESULTS, RESULTS, "--into", "both")
+    shutil.copytree(user.result(""), user.path("earlier"))
+    compared = user.execute(sys.executable, *main, "compare", "earlier", RESULTS, "--into", "both")
     planned = user.execute(sys.executable, *main, "plan", CONFIG)
     refused = user.execute(sys.executable, *main, "reference")
 
