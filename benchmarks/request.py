@@ -126,6 +126,7 @@ def make_cell(model: ModelJob, device: Device, batch_size: int) -> CellSetup:
         batch_size=batch_size,
         max_input_len=60,
         optimization="eager",
+        new_tokens=NEW_TOKENS,
     )
     return CellSetup(
         id="signs",
