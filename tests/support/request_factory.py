@@ -8,10 +8,12 @@ from row_factory import make_row
 
 from vlmeter.axes import Axes
 from vlmeter.measure.request.result import PARTS, PREPROCESSING
+from vlmeter.reporting.language import LANGUAGES
 from vlmeter.results.outline import Labels, SettingsPlan
 from vlmeter.results.summary_row import SummaryRow
 
-PLAN = SettingsPlan(Axes(**AXES), Labels({"coco": "COCO"}, {AXES["model"]: "M"}))
+LABELS = Labels({"coco": "COCO"}, {AXES["model"]: "M"})
+PLAN = SettingsPlan(Axes(**AXES), dict.fromkeys(LANGUAGES, LABELS))
 
 SECONDS = {
     **{"decode_image": 0.02, "resize": 0.01, "processor": 0.05, "tokenize": 0.02},
