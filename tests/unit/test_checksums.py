@@ -202,7 +202,7 @@ CASES = {
     "cell.gather_shards.gather_shards": [
         lambda it: (it.divided.timings, lambda: it.divided.gather(it.out)),
     ],
-    "cell.gather_shards._check_shards": [
+    "cell.gather_shards._check_parts": [
         lambda it: (it.divided.answers, lambda: it.divided.gather(it.out)),
     ],
     "cell.worker.open_cell.open_cell": [

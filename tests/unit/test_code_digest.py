@@ -279,6 +279,7 @@ def test_the_closure_holds_packages_on_the_way():
         "vlmeter.data",
         "vlmeter.data.job",
         "vlmeter.data.manifests",
+        "vlmeter.data.pixels",
         "vlmeter.data.png_chunks",
         "vlmeter.data.preprocess_images",
         "vlmeter.data.samples",

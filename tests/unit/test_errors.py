@@ -65,6 +65,8 @@ CHECKED_BEFORE = {
     "results/columns.py: value",
     # Names that the package gives, of the few kinds of thing that it knows.
     "data/cells.py: held",
+    # The sentence of two names that differ in their form alone, which shortens them.
+    "data/cells.py: error",
     "models/doors.py: ', '.join(OWN_CODE)",
     "models/packages.py: ' and '.join(names)",
     "models/support.py: ', '.join(PROVED)",

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from stored_data import make_dataset_job
 
-from vlmeter.config.load import check_config
 from vlmeter.data.describe_columns import describe_columns
 from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.guess_columns import guess_columns
@@ -22,7 +21,6 @@ from vlmeter.data.source import check_source, open_source
 from vlmeter.errors import UserError
 from vlmeter.storage.parquet import read_table
 from vlmeter.study.sources import SourceDigests
-from vlmeter.study.study import Study
 
 FORMS = ("NFC", "NFD")
 TABLES = ("parquet", "jsonl", "csv", "tsv")
@@ -187,13 +185,13 @@ def test_a_guess_takes_a_column_that_is_given_in_either_form(folder, form, asked
     assert guess.unused == ()
 
 
-def test_another_form_in_the_config_is_no_other_data_set(values, tmp_path):
+def test_another_form_in_the_config_is_no_other_data_set(config):
     def make_job(form):
         columns = {"image": "é", "question": "q.é", "references": "réponses"}
         source = {"hub": "org/set", "split": "épreuve", "config": "français"}
-        block = values["datasets"]["photos"]
+        block = config.values["datasets"]["photos"]
         block["columns"] = {key: write(form, name) for key, name in columns.items()}
         block["source"] = {key: write(form, name) for key, name in source.items()}
-        return asdict(Study(check_config(values, "my.yaml")).dataset_job("photos"))
+        return asdict(config.study().dataset_job("photos"))
 
     assert make_job("NFD") == make_job("NFC")

@@ -44,7 +44,7 @@ def test_every_column_is_described_and_stands_once():
 def test_a_unit_and_the_end_of_a_name_say_the_same():
     ends = {"_j": "J", "_s": "s", "_ms": "ms", "_w": "W", "_bytes": "B", "_g": "g", "_mhz": "MHz"}
     bare = {"latency": "s", "energy": "J"}  # the source's own keys
-    rates = {"_per_s": "/s", "_per_kwh": "/kWh"}
+    rates = {"_per_s": "/s", "_per_kwh": "/kWh", "_per_j": "/J"}
     for described in (*SUMMARY_COLUMNS, *LAYER_COLUMNS, *DIFFERENCE_COLUMNS):
         assert isinstance(described.unit, str), described
         name = described.name.removesuffix("_start").removesuffix("_end")

@@ -67,6 +67,7 @@ def test_quality_has_figures_counts_and_a_definition(study):
         "higher_is_better",
         "scored",
         "note",
+        "counts_right",
     ]
     assert wer["low"] <= wer["value"] <= wer["high"]
 
