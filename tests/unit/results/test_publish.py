@@ -134,8 +134,8 @@ def test_the_processors_study_has_the_model_and_the_prompts_of_the_gpus() -> Non
         {name: block["source"] for name, block in study["datasets"].items()} for study in (cpu, gpu)
     ]
     assert sources[0] == sources[1]
-    # Few processors have instructions for bf16, which the GPU's study gives to its one CPU cell, and
-    # generate as fast.
+    # Few processors have instructions for bf16, which the GPU's study gives to its one CPU cell;
+    # none generates as fast.
     base = {**gpu["base"], "device": "cpu", "dtype": "fp32", "batch_size": 8, "new_tokens": 4}
     assert cpu["base"] == base
     assert json.dumps(cpu["report"]) == json.dumps(gpu["report"])
