@@ -11,8 +11,12 @@ from vlmeter.reporting.language import read_catalogue
 REPOSITORY = Path(__file__).parents[3]
 SAMPLE = REPOSITORY / "docs/sample"
 HINT = "docs/sample is of another form: run `make demo sample pictures`"
-OF_SOME_STUDIES = {"What differs", "Of the peak"}
-"""Columns that some studies lack: differences between cells, and a measured peak."""
+OF_SOME_STUDIES = {
+    *("What differs", "Of the peak"),
+    *("Per right answer", "Tokens per J", "Of it idle", "1,000 requests", "1,000 right answers"),
+}
+"""Columns that some studies lack: differences between cells, a measured peak, the energy of
+generations and prices."""
 
 
 def strip_unit(text: str) -> str | None:
