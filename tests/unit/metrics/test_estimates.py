@@ -45,8 +45,8 @@ def test_a_share_that_may_be_nothing_leaves_the_ratio_without_an_interval():
 
 @pytest.mark.parametrize("zero", [0.0, -1.0])
 def test_nothing_is_divided_by_nothing(zero):
-    one = Estimate(1.0, 1.0, 1.0)
-    for pair in ((Estimate(zero, zero, zero), one), (one, Estimate(zero, zero, zero))):
+    unit = Estimate(1.0, 1.0, 1.0)
+    for pair in ((Estimate(zero, zero, zero), unit), (unit, Estimate(zero, zero, zero))):
         with pytest.raises(ValueError, match="only positive estimates have a ratio"):
             divide_estimates(*pair)
 

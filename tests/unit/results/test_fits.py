@@ -34,8 +34,8 @@ def make_rows(peaks, **values):
 
 
 def fit(peaks, memory=SIXTEEN, **values):
-    (found,) = list_fits(make_rows(peaks, **values), [memory])
-    return found
+    (fit,) = list_fits(make_rows(peaks, **values), [memory])
+    return fit
 
 
 class RefusingAllocator:

@@ -180,3 +180,17 @@ class SelfPlacing(Family):
 def uses_chat_template(processor: Any) -> bool:  # noqa: ANN401
     """Say whether prompts go through the processor's chat template."""
     return getattr(processor, "chat_template", None) is not None
+
+
+class PatchesOutsideText(SelfPlacing):
+    """A family whose image takes positions of its own, none of them in the text."""
+
+    def count_image_positions_outside_text(
+        self,
+        config: Any,  # noqa: ANN401
+        inputs: Mapping[str, Any],
+    ) -> list[int]:
+        """Return the patches of an image and the one position that stands for all of it."""
+        rows, *_, height, width = inputs["pixel_values"].shape
+        patch = config.vision_config.patch_size
+        return [(height // patch) * (width // patch) + 1] * rows

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vlmeter.models.families.base import PREFILL, VISION, SelfPlacing
+from vlmeter.models.families.base import PREFILL, VISION, PatchesOutsideText
 
 
-class Blip(SelfPlacing):
+class Blip(PatchesOutsideText):
     """Generation is the decoder's own.
 
     The model's `generate` wants the end of a prompt to cut it off, begins each row that is not
@@ -53,16 +53,6 @@ class Blip(SelfPlacing):
         image = model.vision_model(**vision).last_hidden_state
         text = {name: inputs[name] for name in _OF_TEXT}
         return model.text_decoder.generate(**text, encoder_hidden_states=image, **options)
-
-    def count_image_positions_outside_text(
-        self,
-        config: Any,  # noqa: ANN401
-        inputs: Mapping[str, Any],
-    ) -> list[int]:
-        """Return the patches of an image and the one position that stands for all of it."""
-        rows, *_, height, width = inputs["pixel_values"].shape
-        patch = config.vision_config.patch_size
-        return [(height // patch) * (width // patch) + 1] * rows
 
 
 _OF_TEXT = ("input_ids", "attention_mask")

@@ -1,12 +1,11 @@
 """GIT: one decoder over the image's tokens and the text, no place for the image in the text."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from vlmeter.models.families.base import CONNECTOR, PREFILL, VISION, SelfPlacing
+from vlmeter.models.families.base import CONNECTOR, PREFILL, VISION, PatchesOutsideText
 
 
-class Git(SelfPlacing):
+class Git(PatchesOutsideText):
     """The image goes before the text inside the model; answers go on from an open prompt.
 
     Its tokenizer would end the prompt as if the answer were over, so only the start is kept.
@@ -33,13 +32,3 @@ class Git(SelfPlacing):
         """Return the tokens of a prompt, its start included."""
         text = self.text(processor, prompt)
         return len(processor.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def count_image_positions_outside_text(
-        self,
-        config: Any,  # noqa: ANN401
-        inputs: Mapping[str, Any],
-    ) -> list[int]:
-        """Return the patches of an image and the one position that stands for all of it."""
-        rows, *_, height, width = inputs["pixel_values"].shape
-        patch = config.vision_config.patch_size
-        return [(height // patch) * (width // patch) + 1] * rows
