@@ -13,7 +13,7 @@ from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_layers
 from vlmeter.measure.layers.stopwatch import make_stopwatch
 from vlmeter.measure.memory import compute_weights_bytes, make_memory_probe
-from vlmeter.measure.nvml import open_devices
+from vlmeter.measure.nvml import open_devices, read_memory
 from vlmeter.measure.peak import measure_peak
 from vlmeter.measure.stopping import fix_rounds
 from vlmeter.models.compilation import Compilation
@@ -63,6 +63,7 @@ __all__ = [
     "measure_peak",
     "open_devices",
     "profile_layers",
+    "read_memory",
     "store_architecture",
     "visible_gpus",
 ]

@@ -18,6 +18,7 @@ from ours import (
     make_energy_meter,
     measure_idle_watts,
     open_devices,
+    read_memory,
 )
 from subject import Subject
 
@@ -96,7 +97,7 @@ def _used_bytes() -> int:
     """Return what is used of all cards: which card is measured is not known before the look."""
     pynvml.nvmlInit()
     gpus = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-    return sum(pynvml.nvmlDeviceGetMemoryInfo(gpu).used for gpu in gpus)
+    return sum(read_memory(pynvml, gpu).used for gpu in gpus)
 
 
 def energy(subject: Subject) -> Iterator[Comparison]:

@@ -27,7 +27,6 @@ LOST = {"lost": True}
 READINGS = {
     "nvmlDeviceGetName": "name",
     "nvmlDeviceGetUUID": "uuid",
-    "nvmlDeviceGetMemoryInfo": "memory",
     "nvmlDeviceGetMigMode": "mig",
     "nvmlDeviceGetComputeMode": "mode",
     "nvmlDeviceGetComputeRunningProcesses": "pids",
@@ -46,6 +45,7 @@ FORMS = {
 }
 NAMES = (
     *READINGS,
+    "nvmlDeviceGetMemoryInfo",
     "nvmlInit",
     "nvmlShutdown",
     "nvmlDeviceGetCount",
@@ -63,6 +63,7 @@ class FakeNvml:
     """Answers NVML's calls for `gpus`, whose readings are values, exceptions, or return either."""
 
     def __init__(self, *gpus, driver="580.65", cuda=13000, refusal=None):
+        self.is_before_510 = int(driver.partition(".")[0]) < 510
         self.gpus, self.open = list(gpus), 0
         self.driver, self.cuda, self.refusal = driver, cuda, refusal
 
@@ -88,6 +89,15 @@ class FakeNvml:
         if "lost" in self.gpus[index]:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
         return self.gpus[index]
+
+    def nvmlDeviceGetMemoryInfo(self, handle, version=None):
+        """The older form counts what the driver keeps for itself as used."""
+        if version is not None and self.is_before_510:
+            raise pynvml.NVMLLibraryMismatchError("function not found")
+        memory = self.read(handle, "memory")
+        if version is None:
+            memory.used += getattr(memory, "reserved", 0)
+        return memory
 
     def nvmlDeviceGetClockInfo(self, handle, clock):
         return self.read(handle, CLOCKS[clock])

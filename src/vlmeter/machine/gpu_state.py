@@ -10,6 +10,7 @@ from vlmeter.errors import Sentence
 from vlmeter.machine import devices
 from vlmeter.machine.description import Gpu
 from vlmeter.machine.devices import read_nvml
+from vlmeter.measure.nvml import read_memory
 
 _TAKEN_SHARE = 0.1
 """Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""
@@ -63,7 +64,7 @@ def _describe_occupation(gpu: Gpu, handle: Any) -> Sentence | None:  # noqa: ANN
             f"{gpu} is in compute mode Exclusive Process and process {processes[0].pid} has it: "
             "end that process"
         )
-    memory = read_nvml(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    memory = read_memory(pynvml, handle)
     if memory is None or not memory.total or memory.used <= _TAKEN_SHARE * memory.total:
         return None
     return Sentence(

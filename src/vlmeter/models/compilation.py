@@ -1,7 +1,8 @@
 """Compilation apart from the steady state: what it cost, and whether it happened at all."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ class Compilation:
         self._modules = 0
         self._first_call_s = 0.0
         self._graphs = 0
+        self._calls: Mapping[Any, Any] = {}
 
     def start(self, forwards: Sequence[Call], clock: Clock) -> None:
         """Compile, and run the forward for the first time.
@@ -44,7 +46,7 @@ class Compilation:
     def stop(self) -> CompileResult:
         """Return what came of it, and make the model eager again."""
         graphs = int(counters["stats"]["unique_graphs"])
-        uncompile(self._model)
+        self._calls = uncompile(self._model)
         return CompileResult(
             form="whole model" if self._model_is_whole() else "regional",
             mode=self._how.mode,
@@ -57,6 +59,16 @@ class Compilation:
             quality_pass_compiled=False,
             decode_compiled=False,
         )
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Run compiled again until the end of the block, with what was compiled before `stop`."""
+        for module, call in self._calls.items():
+            module._compiled_call_impl = call
+        try:
+            yield
+        finally:
+            uncompile(self._model)
 
     def _model_is_whole(self) -> bool:
         return self._how.is_whole or not find_repeated_layers(self._model)
@@ -91,7 +103,13 @@ def find_repeated_layers(model: Any) -> list[Any]:  # noqa: ANN401
     return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
-def uncompile(model: Any) -> None:  # noqa: ANN401
-    """Undo `compile_model`: forwards are eager again."""
-    for module in model.modules():
+def uncompile(model: Any) -> dict[Any, Any]:  # noqa: ANN401
+    """Undo `compile_model`: forwards are eager again. Return the compiled calls by module."""
+    calls = {
+        module: module._compiled_call_impl
+        for module in model.modules()
+        if module._compiled_call_impl is not None
+    }
+    for module in calls:
         module._compiled_call_impl = None
+    return calls

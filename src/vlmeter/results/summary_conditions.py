@@ -66,12 +66,12 @@ class MemoryColumns(RequestColumns):
     )
     device_used_bytes: int | None = _memory.column(
         "B",
-        "Device memory in use according to the driver.",
+        "Device memory in use according to the driver, as `nvidia-smi` shows it.",
         lambda memory: memory.device_used_bytes,
     )
     device_used_before_bytes: int | None = _memory.column(
         "B",
-        "The same before the model was loaded: what the driver reserves and others hold.",
+        "The same before the model was loaded: what others hold.",
         lambda memory: memory.device_used_before_bytes,
     )
     weights_bytes: int | None = _memory.column(

@@ -8,7 +8,9 @@ from simulation.power import Counter, Supply
 
 MIB = 2**20
 DRIVER_BYTES = 500 * MIB
-"""What the driver reserves on every card."""
+"""What the driver keeps of every card for itself; no process can have it."""
+HELD_BYTES = 4 * MIB
+"""What is in use of a card that no process is on."""
 CONTEXT_BYTES = 300 * MIB
 """What a process's context takes."""
 _BLOCK_BYTES = 2 * MIB
@@ -108,7 +110,8 @@ class Card:
             "uuid": self.uuid,
             "memory": lambda: {
                 "total": 8 * 2**30,
-                "used": DRIVER_BYTES + CONTEXT_BYTES * self.has_context + self.memory.reserved,
+                "used": HELD_BYTES + CONTEXT_BYTES * self.has_context + self.memory.reserved,
+                "reserved": DRIVER_BYTES,
             },
             "mig": [0, 0],
             "mode": 0,

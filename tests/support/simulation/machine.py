@@ -12,6 +12,7 @@ import pytest
 import torch
 from fake_nvml import FakeNvml
 from torch.overrides import TorchFunctionMode
+from torch.profiler import profile
 
 import vlmeter.cell.worker.time_spent
 import vlmeter.measure.layers.stopwatch
@@ -28,6 +29,7 @@ from vlmeter.machine import describe_machine, devices, host
 from vlmeter.measure import clock, conditions, memory, peak, settling
 from vlmeter.measure.energy import counter_window, counters, idle, meter
 from vlmeter.measure.energy.description import CpuSource, EnergySources, Grid, RamSource
+from vlmeter.models import kernels
 from vlmeter.models.load import load_model
 
 LOAD_S = 3.0
@@ -38,6 +40,8 @@ SEEN_BY_CODECARBON = {"cpu": 0.9, "ram": 1.0, "gpu": 1.02}
 FLOP_PER_S = {"cpu": 2e7, "cuda": 5e7}
 """What a large product of matrices runs at."""
 GRID_KG_PER_KWH = 0.4
+PROFILED_SLOWDOWN = 1.3
+"""How much longer work takes once torch's profiler was on a card: so on an H100 at batch 1."""
 PRODUCT_SIZE = 64
 """Rows and columns of a product for the peaks; a real one would keep a processor busy."""
 
@@ -156,6 +160,7 @@ class SimulatedMachine:
         patch.setattr(open_cell, "load_model", self.load)
         self.stages.install(patch)
         patch.setattr(torch.nn.Module, "compile", self._compile)
+        patch.setattr(kernels, "profile", self._profile)
         patch.setattr(describe_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
         patch.setattr(peak, "_CPU_SIZE", PRODUCT_SIZE // 2)
@@ -207,6 +212,14 @@ class SimulatedMachine:
             place.hold(weights + LOAD_BYTES)
             place.keep(weights)
         return loaded
+
+    @contextmanager
+    def _profile(self, **options: Any) -> Iterator[Any]:
+        """Profile as torch does, which leaves something on the cards that slows all later work."""
+        with profile(**options) as profiler:
+            yield profiler
+        for card in self.cards:
+            card.slowdown *= PROFILED_SLOWDOWN
 
     @property
     def _compile(self) -> Any:

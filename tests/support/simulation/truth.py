@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simulation import host
-from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB, WORK_MHZ
+from simulation.card import CONTEXT_BYTES, HELD_BYTES, MIB, WORK_MHZ
 from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
 from simulation.machine import FLOP_PER_S, GRID_KG_PER_KWH, LOAD_BYTES, SEEN_BY_CODECARBON
 from simulation.model import ACTIVATION_BYTES, NOISE, Pass
@@ -44,8 +44,7 @@ class Windows:
 
 def part_passes(cell: SimulatedCell) -> Windows:
     """Part the passes of a cell by the plan of its job; of a window the run that counts."""
-    # The first of its kind is the one whose kernels are looked at.
-    forwards = [it for it in cell.list_passes("forward") if it.rows == ROWS][1:]
+    forwards = [it for it in cell.list_passes("forward") if it.rows == ROWS]
     if cell.job.cell.optimization.compile is not None:
         forwards = forwards[1:]
     least_s = 1.0 if cell.job.cell.gpus else 0.0
@@ -399,7 +398,7 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
     reserved = -(-held // (2 * MIB)) * 2 * MIB
     rss = host.INTERPRETER_BYTES + (held if not cards else 0)
     setup = host.INTERPRETER_BYTES + weights + LOAD_BYTES
-    used = cards * (DRIVER_BYTES + CONTEXT_BYTES + reserved)
+    used = cards * (HELD_BYTES + CONTEXT_BYTES + reserved)
     text = reference.model.model.config.text_config
     # Keys and values of each layer; the last token that is generated is not fed again.
     positions = IMAGE_TOKENS + TEXT_TOKENS + NEW_TOKENS - 1
@@ -413,7 +412,7 @@ def _list_memory(cell: SimulatedCell, reference: Reference) -> dict[str, Any]:
         "peak_allocated_bytes": cards * held if cards else None,
         "peak_reserved_bytes": cards * reserved if cards else None,
         "device_used_bytes": used if cards else None,
-        "device_used_before_bytes": cards * DRIVER_BYTES if cards else None,
+        "device_used_before_bytes": cards * HELD_BYTES if cards else None,
         "weights_bytes": weights,
         "kv_cache_bytes": cache,
         "activations_bytes": cards * held - weights - cache if cards else None,

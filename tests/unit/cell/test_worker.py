@@ -97,7 +97,7 @@ def cell(request, study, tmp_path_factory):
     changes = {"min_iterations": 60} if gpus > 1 else {}
     if settings.is_passed_by:
         # Windows that end by their interval leave time to measure one of them again.
-        changes = {"repeats": None, "target_interval": 0.08, "window_s": 12.0}
+        changes = {"repeats": None, "target_interval": 0.12, "window_s": 12.0}
     job = make_job("cuda" if gpus else "cpu", gpus, optimization, **changes)
     return run_cell(study, settings, job, tmp_path_factory.mktemp("cell") / "cells/photos/c")
 

@@ -40,6 +40,11 @@ def test_a_driver_older_than_a_call_hides_nothing_else(machine):
     assert list(gpu_state.describe_occupations()) == ["GPU-a"]
 
 
+def test_what_the_driver_keeps_of_a_small_gpu_is_no_other_process(machine):
+    machine(gpu("a", memory={"total": 4 * GIB, "used": 0, "reserved": GIB / 2}))
+    assert gpu_state.describe_occupations() == {}
+
+
 def test_the_compute_capability_is_by_gpu(machine):
     fake = machine(gpu("a"), LOST, gpu("c", capability=(6, 1)))
     first, last = devices.visible_gpus()

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from fake_nvml import FakeNvml
-from simulation.card import CONTEXT_BYTES, DRIVER_BYTES, MIB
+from simulation.card import CONTEXT_BYTES, HELD_BYTES, MIB
 from simulation.clock import SimulatedTime
 from simulation.cuda import make_cuda
 
@@ -199,8 +199,8 @@ def test_a_gpu_s_memory_is_the_allocator_s_and_the_driver_s():
     memory = probe.stop(MODEL)
     assert memory.peak_allocated_bytes == 101 * MIB
     assert memory.peak_reserved_bytes == 102 * MIB
-    assert memory.device_used_before_bytes == DRIVER_BYTES
-    assert memory.device_used_bytes == DRIVER_BYTES + CONTEXT_BYTES + 102 * MIB
+    assert memory.device_used_before_bytes == HELD_BYTES
+    assert memory.device_used_bytes == HELD_BYTES + CONTEXT_BYTES + 102 * MIB
 
 
 @pytest.mark.parametrize("seen", [0, 1])
@@ -225,7 +225,7 @@ def test_the_memory_of_several_gpus_is_added_up():
     assert memory.peak_allocated_bytes == 341 * MIB
     assert memory.peak_reserved_bytes == 342 * MIB
     before, used = memory.device_used_before_bytes, memory.device_used_bytes
-    assert (before, used - before) == (2 * DRIVER_BYTES, 2 * CONTEXT_BYTES + 342 * MIB)
+    assert (before, used - before) == (2 * HELD_BYTES, 2 * CONTEXT_BYTES + 342 * MIB)
 
 
 def test_a_card_that_the_cell_does_not_have_is_not_counted():
@@ -235,7 +235,7 @@ def test_a_card_that_the_cell_does_not_have_is_not_counted():
         card.memory.hold(100 * MIB)
     memory = probe.stop(MODEL)
     assert memory.peak_allocated_bytes == memory.peak_reserved_bytes == 100 * MIB
-    assert memory.device_used_bytes == DRIVER_BYTES + CONTEXT_BYTES + 100 * MIB
+    assert memory.device_used_bytes == HELD_BYTES + CONTEXT_BYTES + 100 * MIB
 
 
 @pytest.mark.parametrize("cards", [1, 2])
@@ -243,7 +243,7 @@ def test_what_the_driver_counts_before_the_cell_s_context_is_kept_apart(cards):
     _, probe = watch(cards)
     probe.start()
     memory = probe.stop(MODEL)
-    assert memory.device_used_before_bytes == cards * DRIVER_BYTES
+    assert memory.device_used_before_bytes == cards * HELD_BYTES
     assert memory.device_used_bytes - memory.device_used_before_bytes == cards * CONTEXT_BYTES
 
 

@@ -34,6 +34,15 @@ def test_readings_come_in_base_units():
     assert gpu.power_limit_w() == 700.0
 
 
+@pytest.mark.parametrize(("driver", "used_bytes"), [("580.65", 2**30), ("470.82", 2**30 + 480)])
+def test_what_the_driver_keeps_for_itself_is_no_use_where_the_driver_tells_it_apart(
+    driver, used_bytes
+):
+    readings = {"memory": {"used": 2**30, "reserved": 480}}
+    (gpu,) = open_gpus(FakeNvml(readings, driver=driver))
+    assert gpu.used_bytes() == used_bytes
+
+
 def test_power_is_in_watts_and_the_clocks_reasons_have_two_names():
     new, old = open_gpus(FakeNvml({"milliwatts": 650_500, "reasons": 0x4}, {"older_reasons": 0x40}))
     assert (new.power_w(), new.clock_event_reasons()) == (650.5, 0x4)

@@ -4,6 +4,7 @@ Runs in the cell's child. Two passes, so that an early end of an answer never lo
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -93,10 +94,11 @@ def measure_cell(
         with spent.on("answers"):
             items = None if job.cost_only else workload.items
             write_predictions(predictions, workload.loaded, workload.feeder, items, job.cell)
-    how = job.cell.optimization.compile
-    compilation = None if how is None else Compilation(workload.loaded.model, how)
-    with spent.on("checks" if compilation is None else "compile"):
-        model = _compile_and_check(workload, model, compilation, make_clock(device))
+    compilation = None
+    if (how := job.cell.optimization.compile) is not None:
+        compilation = Compilation(workload.loaded.model, how)
+        with spent.on("compile"):
+            compilation.start(workload.forwards(), make_clock(device))
     memory.begin_workload()
     windows = _make_windows(workload, job, machine, gpus)
     with spent.on("costs"):
@@ -111,6 +113,10 @@ def measure_cell(
         budget_s = _REQUEST_SHARE * spent.as_dict()["costs"]
         timed, why = try_to_read(lambda: windows.time_requests(budget_s))
     request, request_times = timed or (MissingRequest(str(why)), [])
+    with spent.on("checks"):
+        # After all that is timed: on a GPU torch's profiler leaves CUPTI in the process, and each
+        # kernel's launch takes longer from then on.
+        model = _add_what_ran(workload, model, compilation)
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -133,15 +139,17 @@ def measure_cell(
     return MeasuredCell(figures, [*costs.timings, *request_times])
 
 
-def _compile_and_check(
-    workload: Workload, model: ModelBlock, compilation: Compilation | None, clock: Clock
+def _add_what_ran(
+    workload: Workload, model: ModelBlock, compilation: Compilation | None
 ) -> ModelBlock:
-    """Bring the model into the form that is timed, and add what really runs in it."""
-    # Before anything is compiled: a generation would compile every layer for lengths of its own.
+    """Add what the timed passes and generations really ran with.
+
+    Raises:
+        UnsupportedError: what was asked for had no effect.
+    """
     decode = workload.check_generation()
-    if compilation is not None:
-        compilation.start(workload.forwards(), clock)
-    forward = workload.check_forward()
+    with nullcontext() if compilation is None else compilation.resumed():
+        forward = workload.check_forward()
     return replace(
         model,
         quantization=decode.quantization,

@@ -26,7 +26,7 @@ def nvmlDeviceGetEnforcedPowerLimit(handle):
     return 300_000
 
 
-def nvmlDeviceGetMemoryInfo(handle):
+def nvmlDeviceGetMemoryInfo(handle, version=None):
     return SimpleNamespace(total=80 << 30, used=1 << 30, free=79 << 30)
 
 

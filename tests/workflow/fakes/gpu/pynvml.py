@@ -40,7 +40,7 @@ def nvmlDeviceGetUUID(handle):
     return f"GPU-00000000-0000-0000-0000-{handle + 1:012}"
 
 
-def nvmlDeviceGetMemoryInfo(handle):
+def nvmlDeviceGetMemoryInfo(handle, version=None):
     return SimpleNamespace(total=8 << 30, used=0, free=8 << 30)
 
 
