@@ -40,8 +40,8 @@ SEEN_BY_CODECARBON = {"cpu": 0.9, "ram": 1.0, "gpu": 1.02}
 FLOP_PER_S = {"cpu": 2e7, "cuda": 5e7}
 """What a large product of matrices runs at."""
 GRID_KG_PER_KWH = 0.4
-PROFILED_SLOWDOWN = 1.3
-"""How much longer work takes once torch's profiler was on a card: so on an H100 at batch 1."""
+PROFILED_SLOWDOWN = 1.2
+"""How much longer work on a card takes once torch's profiler was in the process."""
 PRODUCT_SIZE = 64
 """Rows and columns of a product for the peaks; a real one would keep a processor busy."""
 

@@ -114,8 +114,8 @@ def measure_cell(
         timed, why = try_to_read(lambda: windows.time_requests(budget_s))
     request, request_times = timed or (MissingRequest(str(why)), [])
     with spent.on("checks"):
-        # After all that is timed: on a GPU torch's profiler leaves CUPTI in the process, and each
-        # kernel's launch takes longer from then on.
+        # After all that is timed: torch's profiler leaves CUPTI in the process, and work on a GPU
+        # may take 10 to 20 % longer from then on (pytorch/pytorch#144455).
         model = _add_what_ran(workload, model, compilation)
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
