@@ -52,7 +52,7 @@ RULES = Rules(
     # A job's own process only runs what it is given.
     force=force if workflow.is_main_process else None,
 )
-MEMORY = Memory(STUDY, RULES.jobs)
+MEMORY = Memory(STUDY)
 # Snakemake's jobs double the number of objects again and again, and each time the garbage collector
 # would visit all that is imported here, which lives to the end. And it would look for rubbish after
 # every 700 new objects, where a job has thousands that stay. Both are a tenth of a dry run each.

@@ -1,11 +1,11 @@
 """The host memory that a measuring job asks a scheduler for."""
 
 from pathlib import Path
+from typing import Protocol
 
 from vlmeter.errors import UserError
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.storage.layout import CellKey
-from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Cell, Study
 from vlmeter.study.wildcards import CellWildcards
 
@@ -34,33 +34,43 @@ def estimate_memory_mb(parameters: int, dtype: str, device: str, batch_size: int
     return _ALWAYS_MB + 2 * weights_mb + samples_mb
 
 
+class Inputs(Protocol):
+    """The part of Snakemake's `input` that the memory of a job depends on."""
+
+    def get(self, name: str, /) -> str | None:
+        """The file under a name of the rule's input."""
+
+
 class Memory:
     """Answers the rules of a study how much host memory their jobs ask for."""
 
-    def __init__(self, study: Study, jobs: Jobs) -> None:
+    def __init__(self, study: Study) -> None:
         self._study = study
-        self._jobs = jobs
         self._parameters: dict[Path, int] = {}
 
-    def estimate_cell_mb(self, wildcards: CellWildcards) -> int:
-        """Return the megabytes that a cell asks for.
+    def estimate_cell_mb(self, wildcards: CellWildcards, input: Inputs) -> int:
+        """Return the megabytes that a job of a cell asks for: measurement, answers or layers.
+
+        Args:
+            wildcards: Of the cell.
+            input: Of the job, by Snakemake under this name; without a `model` it opens none.
 
         Raises:
             FileNotFoundError: its model is not stored yet; Snakemake asks again once it is.
         """
-        return self._estimate(self._study.cell(CellKey(wildcards.dataset, wildcards.cell)))
+        return self._estimate(self._study.cell(CellKey(wildcards.dataset, wildcards.cell)), input)
 
-    def estimate_control_mb(self, _wildcards: object) -> int:
+    def estimate_control_mb(self, _wildcards: object, input: Inputs) -> int:
         """Return the megabytes that the second measurement of the base cell asks for."""
         cell = self._study.control_cell
         assert cell is not None, "only a study with a control runs the rule"
-        return self._estimate(cell)
+        return self._estimate(cell, input)
 
-    def _estimate(self, cell: Cell) -> int:
+    def _estimate(self, cell: Cell, inputs: Inputs) -> int:
         axes = cell.axes
-        parameters = 0
-        if self._jobs.needs_model("cells", cell, cell.id):
-            manifest = self._study.folder.model_manifest(axes.model, axes.dtype)
+        parameters, model = 0, inputs.get("model")
+        if model is not None:
+            manifest = Path(model)
             # Asked for each cell: a manifest is read once.
             if manifest not in self._parameters:
                 self._parameters[manifest] = _read_parameters(manifest)

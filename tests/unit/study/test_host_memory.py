@@ -8,7 +8,6 @@ import pytest
 from vlmeter.models.job import ModelSource
 from vlmeter.models.manifest import ModelManifest, write_model_manifest
 from vlmeter.study.host_memory import Memory, estimate_memory_mb
-from vlmeter.study.jobs import Jobs
 
 MANY = 3_745_000_000
 
@@ -18,7 +17,9 @@ def memory(config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: 
     (tmp_path / "workflow").symlink_to(repository / "workflow")
     monkeypatch.chdir(tmp_path)
 
-    def make(parameters: int | None, **base: object) -> tuple[Memory, SimpleNamespace]:
+    def make(
+        parameters: int | None, **base: object
+    ) -> tuple[Memory, SimpleNamespace, dict[str, str]]:
         for axis, value in base.items():
             config.set(f"base.{axis}", value)
         study = config.study()
@@ -31,7 +32,7 @@ def memory(config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: 
                 ModelManifest("tiny", cell.axes.dtype, source, "random", parameters=parameters),
             )
         wildcards = SimpleNamespace(dataset=cell.dataset, cell=cell.id)
-        return Memory(study, Jobs(study, elsewhere=True)), wildcards
+        return Memory(study), wildcards, {"model": str(file)}
 
     return make
 
@@ -52,18 +53,26 @@ def test_it_follows_the_weights_their_format_and_the_batch() -> None:
 
 
 def test_a_cell_and_the_control_ask_for_it_once_the_model_is_stored(memory) -> None:
-    asked, wildcards = memory(MANY)
+    asked, wildcards, inputs = memory(MANY)
     cell_mb = estimate_memory_mb(MANY, "fp32", "cpu", 1)
-    assert asked.estimate_cell_mb(wildcards) == asked.estimate_control_mb(None) == cell_mb
+    assert asked.estimate_cell_mb(wildcards, inputs) == cell_mb
+    assert asked.estimate_control_mb(None, inputs) == cell_mb
 
 
 def test_before_that_snakemake_is_told_to_ask_again(memory) -> None:
-    asked, wildcards = memory(None)
+    asked, wildcards, inputs = memory(None)
     with pytest.raises(FileNotFoundError, match="tiny-fp32"):
-        asked.estimate_cell_mb(wildcards)
+        asked.estimate_cell_mb(wildcards, inputs)
 
 
 def test_a_damaged_manifest_is_left_to_the_job_that_reads_it(memory, tmp_path: Path) -> None:
-    asked, wildcards = memory(MANY)
+    asked, wildcards, inputs = memory(MANY)
     (tmp_path / "results/small/models/tiny-fp32.json").write_text("{", encoding="utf-8")
-    assert asked.estimate_cell_mb(wildcards) == estimate_memory_mb(0, "fp32", "cpu", 1)
+    assert asked.estimate_cell_mb(wildcards, inputs) == estimate_memory_mb(0, "fp32", "cpu", 1)
+
+
+def test_a_job_that_opens_no_model_asks_for_none_s_memory(memory) -> None:
+    # A layer profile on a machine without the device, of a cell that was measured on one with it.
+    asked, wildcards, inputs = memory(None)
+    inputs.pop("model")
+    assert asked.estimate_cell_mb(wildcards, inputs) == estimate_memory_mb(0, "fp32", "cpu", 1)
