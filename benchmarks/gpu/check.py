@@ -52,7 +52,8 @@ def check_steps(device: str, folder: Path, *, short: bool) -> list[Step]:
     python = sys.executable
     architecture = TINY if device == "cpu" else FULL_SIZE
     truth = [python, str(HERE / "truth.py"), "--device", device, "--into", str(folder)]
-    truth += ["--architecture", str(architecture), *(["--short"] if short else [])]
+    truth += ["--core", str(results_of(core_study(device))), "--architecture", str(architecture)]
+    truth += [*(["--short"] if short else [])]
     return [
         Step("versions", [python, str(HERE / "versions.py")], share=0.1),
         _study_step("smoke", smoke_study(device), 0.25, short=short),

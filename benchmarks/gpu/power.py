@@ -97,7 +97,8 @@ def _used_bytes() -> int:
     """Return what is used of all cards: which card is measured is not known before the look."""
     pynvml.nvmlInit()
     gpus = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-    return sum(read_memory(pynvml, gpu).used for gpu in gpus)
+    memories = (read_memory(pynvml, gpu) for gpu in gpus)
+    return sum(memory.used for memory in memories if memory is not None)
 
 
 def energy(subject: Subject) -> Iterator[Comparison]:

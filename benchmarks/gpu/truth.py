@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from cells import cell_latency, find_base_cell
 from costs import generation, latency, layers, marks, memory, peak_rate
 from counts import flops
 from ours import visible_gpus
@@ -36,8 +37,10 @@ def main() -> int:
         # Layers as small as the demo's gain nothing from a second thread, and two that wait for
         # each other suffer most where the machine is shared.
         torch.set_num_threads(1)
+    cell = find_base_cell(given.core)
     with stored_subject(given.architecture, given.device) as subject:
-        table.run(checks(subject, short=given.short), start + limit_s)
+        first = [Check("a cell", 4, partial(cell_latency, subject, cell))] if cell else []
+        table.run([*first, *checks(subject, short=given.short)], start + limit_s)
     return len(table.traces)
 
 
@@ -95,6 +98,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)
     parser.add_argument("--architecture", type=Path, required=True)
+    parser.add_argument("--core", type=Path, required=True, help="results of the core study")
     parser.add_argument("--into", type=Path, required=True)
     parser.add_argument("--short", action="store_true", help="leave out what compiles")
     return parser.parse_args()
