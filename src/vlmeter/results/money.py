@@ -1,7 +1,8 @@
 """What answers cost in money, from the prices of a config and what was measured.
 
-A request is the timed generation of a sample. Its seconds are the batch's over its samples, since
-the batch is answered together.
+A request's seconds are those from the images' files to the words, of a batch over its samples,
+since the batch is answered together; where no whole request was timed, those of its generation. Its
+energy is the generation's in either case.
 """
 
 from collections.abc import Iterable
@@ -29,6 +30,10 @@ class MoneyRow:
     dataset: str = column("", "Name of the data set.")
     cell: str = column("", "The cell's id.")
     currency: str = column("", "Of the amounts.")
+    paid_time: str | None = column(
+        "",
+        "What devices are paid for: a whole `request`, or its `generation` where none was timed.",
+    )
     per_1000_requests: float | None = column("", "A thousand requests: electricity and devices.")
     per_1000_requests_low: float | None = column("", "Lower end of its 95 % interval.")
     per_1000_requests_high: float | None = column("", "Upper end of its 95 % interval.")
@@ -64,6 +69,7 @@ def _build_row(row: SummaryRow, prices: Prices) -> MoneyRow:
         dataset=row.dataset,
         cell=row.cell,
         currency=prices.currency,
+        paid_time=None if prices.per_device_hour is None or request is None else _paid_time(row),
         per_1000_requests=None if request is None else request.value,
         per_1000_requests_low=None if request is None else request.low,
         per_1000_requests_high=None if request is None else request.high,
@@ -75,13 +81,19 @@ def _build_row(row: SummaryRow, prices: Prices) -> MoneyRow:
     )
 
 
+def _paid_time(row: SummaryRow) -> str:
+    return "generation" if row.request_s is None else "request"
+
+
 def _price_request(
     row: SummaryRow, prices: Prices
 ) -> tuple[Estimate, None] | tuple[None, str | None]:
     """Return what a thousand requests cost, or why that is not known."""
     parts = []
     if prices.per_device_hour is not None:
-        seconds = _estimate(row.generation_s, row.generation_low_s, row.generation_high_s)
+        seconds = _estimate(row.request_s, row.request_low_s, row.request_high_s) or _estimate(
+            row.generation_s, row.generation_low_s, row.generation_high_s
+        )
         if seconds is None:
             return None, row.generation_reason or Sentence("no generation was timed")
         hours = (row.device_count or 1) / row.batch_size / _S_PER_HOUR

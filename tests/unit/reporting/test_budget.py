@@ -83,8 +83,8 @@ def test_amounts_stand_there_only_where_the_config_has_prices():
     assert table.rows[0][-2].startswith("0.00250 [")
     assert "A thousand right answers cost 0.00500 [" in priced.findings[0]
     assert priced.notes[0] == (
-        "Prices of the config, not measured: 0.250 EUR for a kWh. A request is the timed "
-        "generation of a sample."
+        "Prices of the config, not measured: 0.250 EUR for a kWh. Devices are paid from the "
+        "image's file to the words, electricity for the generation."
     )
 
 

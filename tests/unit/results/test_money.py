@@ -43,6 +43,16 @@ def test_devices_are_paid_by_the_hour_of_each_and_shared_by_the_batch():
     assert amount.currency == "EUR"
 
 
+def test_a_whole_request_is_paid_where_it_was_timed():
+    whole = {"request_s": 14.4, "request_low_s": 14.0, "request_high_s": 14.8}
+    amount = price(BOTH, **whole)
+    # Its energy is the generation's all the same.
+    assert amount.per_1000_requests == pytest.approx(4.0 + 0.5)
+    assert price(HOUR, **whole).per_1000_requests_high == pytest.approx(4.0 * 14.8 / 14.4)
+    paid = [price(prices, **values).paid_time for prices in (HOUR, KWH) for values in (whole, {})]
+    assert paid == ["request", "generation", None, None]
+
+
 def test_electricity_is_paid_by_the_kilowatt_hour():
     amount = price(KWH)
     # 3600 J a sample: a thousand take a kilowatt-hour.
