@@ -12,6 +12,9 @@
     const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
     if (spec.layout && spec.layout.columns && figure.clientWidth < PHONE_PX) {
       spec.layout.columns = 1;
+      // What stood beside a panel with labels now stands below it.
+      for (const part of spec.marks)
+        for (const axis of part.axes || []) if (!axis.grid && axis.labels === false) axis.labels = true;
     }
     // A chart stands on the paper of the page, which may be dark.
     delete spec.background;

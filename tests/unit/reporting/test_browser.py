@@ -57,6 +57,8 @@ def test_faults_of_a_page_are_noticed(tab, tmp_path):
     page.write_text(
         '<!doctype html><html><main><div style="width: 2000px">wide</div>'
         '<p style="color: #ccc">pale</p><figure><svg><text fill="#ddd">faint</text></svg></figure>'
+        '<figure class="scroll" style="overflow: auto"><svg style="width: 2000px"><text y="9" '
+        'font-size="5">tiny</text></svg></figure>'
         '</main><img src="http://example.org/a.png">'
         '<script>console.error("heard")</script>',
         encoding="utf-8",
@@ -67,6 +69,8 @@ def test_faults_of_a_page_are_noticed(tab, tmp_path):
         "asks for http://example.org/a.png",
         "wider than the window: DIV.",
         "pale in a chart: faint",
+        "a figure scrolls: ",
+        "too small in a chart: tiny",
     ):
         assert words in faults
     for rule in ("scrolls to 20", "color-contrast", "image-alt", "html-has-lang"):

@@ -112,8 +112,8 @@ def test_of_many_settings_the_cheapest_are_shown():
 def test_the_reference_s_time_is_told_apart_by_length():
     part = view({})
     assert part.findings[-1] == (
-        "TextVQA, base setting: first token 100 ms, each further one 20.0 ms; from 7 tokens on, the "
-        "further ones take longer."
+        "TextVQA, base setting: first token 100 ms, each further one 20.0 ms; from 7 tokens on, "
+        "the further ones take longer."
     )
     disturbed = view({"disturbed": True})
     assert disturbed.findings[-1].startswith("TextVQA, base setting (disturbed): first token")
