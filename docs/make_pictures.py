@@ -12,10 +12,10 @@ from PIL import Image
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PICTURES = {
-    "answer": ("", 1280, 1180),
-    "section": ("knobs", 1280, 640),
-    "layers": ("layers", 1280, 1240),
-    "gallery": ("gallery", 1280, 900),
+    "answer": ("", 1280, 1200),
+    "section": ("knobs", 1280, 580),
+    "layers": ("layers", 1280, 880),
+    "gallery": ("gallery", 1280, 720),
 }
 """Of each picture: the part of the page, none for its beginning, and width and height."""
 COLOURS = 96

@@ -8,11 +8,22 @@
   // Level 1: errors alone. A panel without a disturbed point warns that it has none.
   const OPTIONS = {ast: true, actions: false, renderer: "svg", logLevel: 1};
 
+  // A chart is as wide as its panels side by side, its lines of words and its legend.
+  const narrow = (spec) => {
+    if (spec.layout && spec.layout.columns) spec.layout.columns = 1;
+    const wrap = (text) => String(text).match(/\S.{0,52}(?=\s|$)|\S+/g) || [];
+    for (const name of ["text", "subtitle"])
+      if (spec.title && spec.title[name]) spec.title[name] = [spec.title[name]].flat().flatMap(wrap);
+    for (const part of [spec, ...spec.marks]) {
+      for (const legend of part.legends || []) legend.columns = 2;
+      // A panel that stood beside one with labels now stands below it.
+      for (const axis of part.axes || []) if (!axis.grid && axis.labels === false) axis.labels = true;
+    }
+  };
+
   const draw = async (figure) => {
     const spec = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
-    if (spec.layout && spec.layout.columns && figure.clientWidth < PHONE_PX) {
-      spec.layout.columns = 1;
-    }
+    if (figure.clientWidth < PHONE_PX) narrow(spec);
     // A chart stands on the paper of the page, which may be dark.
     delete spec.background;
     const place = document.createElement("div");

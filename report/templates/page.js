@@ -241,6 +241,7 @@
         sample.hidden = !answered || (kind === "wrong" && !wrong) || (kind === "changed" && !changed);
       }
       for (const part of all(".of-dataset", gallery)) {
+        for (const box of all("details", part)) box.open = Boolean(kind || setting);
         const left = all(".sample:not([hidden])", part).length;
         part.querySelector(".none").hidden = left > 0;
       }

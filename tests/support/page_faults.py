@@ -8,6 +8,15 @@ OPEN_ALL = "for (const box of document.querySelectorAll('details')) box.open = t
 WIDE = """[...document.querySelectorAll("main *, header *")].filter((element) =>
   !element.closest(".scroll, pre, svg") && element.getBoundingClientRect().right > innerWidth + 1
 ).map((element) => element.tagName + "." + element.className)"""
+SCROLLED = """[...document.querySelectorAll("figure")].filter((figure) => {
+  const box = figure.closest(".scroll") ?? figure;
+  return box.scrollWidth > box.clientWidth + 1;
+}).map((figure) => figure.id)"""
+SMALL = """(() => {
+  const faint = [...document.querySelectorAll("figure svg text:not(:empty)")].filter((text) =>
+    text.checkVisibility() && text.getBoundingClientRect().height < 7.5);
+  return [...new Set(faint.map((text) => text.textContent))];
+})()"""
 DRAW_CHARTS = """(async () => {
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
     figure.scrollIntoView();
@@ -51,6 +60,8 @@ def list_faults(tab: Tab, page: Path, width_px: int, colours: str) -> list[str]:
         *(f"asks for {address}" for address in tab.list_requests()),
         *wide,
         *([] if scroll == width_px else [f"scrolls to {scroll} px"]),
+        *(f"a figure scrolls: {name}" for name in tab.evaluate(SCROLLED)),
+        *(f"too small in a chart: {text}" for text in tab.evaluate(SMALL)),
         *(f"pale in a chart: {text}" for text in tab.evaluate(PALE)),
         *tab.list_violations(),
     ]

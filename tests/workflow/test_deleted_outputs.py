@@ -46,6 +46,7 @@ DELETED = {
     "report.md": ("render_report",),
     "study.ru.html": ("render_report",),
     "report.json": ("render_report",),
+    "layers.html": ("render_report",),
     "check.json": ("check_study",),
 }
 """An output of each rule, and its job."""

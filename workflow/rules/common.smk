@@ -108,6 +108,7 @@ TEMPLATES = [
         "charts.js",
         "decide.js",
         "page.js",
+        "table.html.j2",
     )
 ]
 # The items of Snakemake's own report. It sorts categories and items by name, and shows two languages

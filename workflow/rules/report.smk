@@ -3,7 +3,7 @@
 Reads: every record and layer profile of the study.
 Writes: summary.csv and summary.parquet, layers.csv, differences.csv with repeatability.json and
 their checksums in tables.json, all of them in study.json with fits.csv and money.csv; gates.json; figures/*.svg, report.md and
-study.html in each language with their checksums in report.json; gallery/answers.json with pictures;
+study.html in each language, and a page of each table, with their checksums in report.json; gallery/answers.json with pictures;
 check.json.
 """
 
@@ -19,20 +19,20 @@ rule aggregate:
             FOLDER.summary,
             category=CATEGORIES["tables"],
             caption="../../report/captions/summary.rst",
-            labels={"table": "1 All settings (CSV)"},
+            labels={"table": "4 All settings as CSV"},
         ),
         parquet=FOLDER.summary_parquet,
         layers=report(
             FOLDER.layers,
             category=CATEGORIES["tables"],
             caption="../../report/captions/layers_table.rst",
-            labels={"table": "3 All layers (CSV)"},
+            labels={"table": "6 All layers as CSV"},
         ),
         differences=report(
             FOLDER.differences,
             category=CATEGORIES["tables"],
             caption="../../report/captions/differences.rst",
-            labels={"table": "2 Differences between settings (CSV)"},
+            labels={"table": "5 Differences as CSV"},
         ),
         repeatability=FOLDER.repeatability,
         tables=FOLDER.tables,
@@ -355,6 +355,24 @@ rule render_report:
             category=CATEGORIES["report"],
             caption="../../report/captions/study_ru.rst",
             labels={"report": "1 Web page", "language": "Русский"},
+        ),
+        summary_page=report(
+            FOLDER.table_pages[0],
+            category=CATEGORIES["tables"],
+            caption="../../report/captions/summary.rst",
+            labels={"table": "1 All settings"},
+        ),
+        differences_page=report(
+            FOLDER.table_pages[1],
+            category=CATEGORIES["tables"],
+            caption="../../report/captions/differences.rst",
+            labels={"table": "2 Differences between settings"},
+        ),
+        layers_page=report(
+            FOLDER.table_pages[2],
+            category=CATEGORIES["tables"],
+            caption="../../report/captions/layers_table.rst",
+            labels={"table": "3 All layers"},
         ),
         checksums=FOLDER.report_checksums,
     log:

@@ -6,14 +6,8 @@ from pathlib import Path
 from vlmeter.compare.figures import WER, ComparedCell, Comparison
 from vlmeter.compare.words import BASE, name_setting
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
-from vlmeter.reporting.figures.plot_forest import (
-    Effect,
-    ForestWords,
-    Numbers,
-    Outcome,
-    make_forest_chart,
-    make_multiple,
-)
+from vlmeter.reporting.figures.effects import Effect, Numbers, Outcome, make_multiple
+from vlmeter.reporting.figures.plot_forest import ForestWords, make_forest_chart
 from vlmeter.reporting.language import LOCALES, get_language, say
 from vlmeter.results.exported import Exported
 from vlmeter.results.outline import Outline, translate_outline
@@ -26,13 +20,14 @@ def name_forest(letter: str) -> str:
     return say("compare_forest.title", letter=letter, base=BASE)
 
 
-def draw_forest(base: Exported, comparison: Comparison, out_svg: Path) -> None:
+def draw_forest(base: Exported, comparison: Comparison, out_svg: Path, *, columns: int) -> None:
     """Draw the differences of a study from the base in every language.
 
     Args:
         base: The base.
         comparison: The other study.
         out_svg: Output, with its forms in other languages in folders beside it.
+        columns: Panels beside each other.
     """
 
     def make() -> Chart:
@@ -43,7 +38,7 @@ def draw_forest(base: Exported, comparison: Comparison, out_svg: Path) -> None:
             say("compare_verdict.nothing", letter=comparison.letter, base=BASE),
         )
         effects = list(_list_effects(outline, comparison))
-        return make_forest_chart(effects, outline.labels.datasets, words)
+        return make_forest_chart(effects, outline.labels.datasets, words, columns=columns)
 
     save_in_all_languages(make, out_svg, LOCALES)
 

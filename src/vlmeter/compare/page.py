@@ -128,12 +128,18 @@ def compare(studies: Sequence[Path], into: Path, templates: Path = TEMPLATES) ->
     ]
     figures = {other.letter: into / "figures" / f"{other.letter}.svg" for other in others}
     for other in others:
-        draw_forest(base, other, figures[other.letter])
+        draw_forest(base, other, figures[other.letter], columns=3)
+        draw_forest(base, other, _get_narrow(figures[other.letter]), columns=1)
     pages = []
     for language in LANGUAGES:
         with use_language(language):
             pages += _write(build_compare_page(base, others), figures, into, templates)
     return pages
+
+
+def _get_narrow(figure: Path) -> Path:
+    """Return the path of a figure's form for a phone, which runs no script that lays it out."""
+    return figure.with_stem(f"{figure.stem}-narrow")
 
 
 def _check_number(studies: Sequence[Path]) -> None:
@@ -165,7 +171,10 @@ def _write(
     write_text(text, markdown.render(page=page, figures=links))
     template = make_html_environment(templates, page.foreign).get_template("compare.html.j2")
     inline = {
-        letter: inline_figure(drawn[letter], f"fig-{letter}", title)
+        letter: [
+            inline_figure(drawn[letter], f"fig-{letter}", title),
+            inline_figure(_get_narrow(drawn[letter]), f"narrow-{letter}", title),
+        ]
         for letter, title in page.forests
     }
     content = template.render(

@@ -12,6 +12,7 @@ from vlmeter.results.money import MoneyRow
 from vlmeter.results.numbers import (
     DASH,
     Scale,
+    format_interval,
     format_number,
     format_percent,
     format_quantity,
@@ -142,11 +143,10 @@ def find_cheapest(outline: Outline, rows: Sequence[SummaryRow], money: Money) ->
             "budget.cheapest_priced" if priced else "budget.cheapest",
             group=format_group_title(outline.labels, best.dataset, best.model),
             setting=format_setting(best, outline.base),
-            metric=translate(best.task_metric_label),
             energy=format_quantity(best.energy_per_right_j, "J"),
             ends=_format_ends(best),
-            kind="" if is_metered(best) else f" ({say('budget.modelled')})",
-            amount=_format_right(amount),
+            kind="" if is_metered(best) else f" ({say('budget.by_model')})",
+            amount=DASH if amount is None else format_number(amount.per_1000_right),
             currency="" if amount is None else amount.currency,
         )
 
@@ -155,7 +155,7 @@ def _format_ends(row: SummaryRow) -> str:
     low, high = row.energy_per_right_low_j, row.energy_per_right_high_j
     if low is None or high is None:
         return say("budget.no_interval")
-    return say("budget.ends", low=format_quantity(low, "J"), high=format_quantity(high, "J"))
+    return format_interval(low, high, lambda joules: format_quantity(joules, "J"))
 
 
 def count_tokens_to_outweigh(first_s: float, further_s: float) -> int:
@@ -188,13 +188,17 @@ def describe_lengths(outline: Outline, summary: Summary) -> Iterator[str]:
             )
 
 
-def list_answer_notes(outline: Outline, rows: Iterable[SummaryRow], money: Money) -> Iterator[str]:
-    """Name the prices, and say of how many settings something could not be worked out, and why."""
+def list_answer_notes(outline: Outline, rows: Sequence[SummaryRow], money: Money) -> Iterator[str]:
+    """Name prices, what could not be worked out of how many settings, and who says right."""
     if outline.prices is not None:
         yield say("budget.prices", prices=_format_prices(outline.prices))
     yield from count_reasons("budget.no_energy", [row.energy_per_right_reason for row in rows])
     amounts = [amount.per_1000_requests_reason for amount in money.values()]
     yield from count_reasons("budget.no_amount", amounts)
+    right = [row for row in rows if row.energy_per_right_j is not None]
+    metrics = dict.fromkeys(translate(row.task_metric_label) for row in right)
+    if metrics:
+        yield say("budget.right", metrics=join_words(list(metrics)))
 
 
 def _format_prices(prices: Prices) -> str:

@@ -35,15 +35,21 @@ from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
 from vlmeter.reporting.published import read_published
 from vlmeter.reporting.remarks import list_remarks, read_timed_cell
+from vlmeter.reporting.table_pages import build_table_page
+from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.gates import Judgement
+from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.outline import Outline, translate_outline
 from vlmeter.results.repeatability import read_repeats
+from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import read_differences, read_layers, read_summary
 from vlmeter.source_file import CHECKOUT
 from vlmeter.storage.files import file_sha256, read_json, write_json, write_text
 from vlmeter.storage.typed import from_plain
 
 TEMPLATES = CHECKOUT / "report/templates"
+TABLES_LANGUAGE = "en"
+"""That of the columns' names."""
 _SCRIPTS = ("charts.js", "decide.js", "page.js")
 """What runs in the page, in this order."""
 
@@ -70,6 +76,8 @@ def render_report(
     gates: Path | None = None,
 ) -> None:
     """Write `report.md` and `study.html`, with their versions in other languages beside them.
+
+    And a page of each table, named as the table.
 
     Args:
         outline: The study, in the order of its report.
@@ -130,6 +138,16 @@ def render_report(
             _write_markdown(get_page_path(report_md, language), templates, page, drawn, links)
             _write_page(get_page_path(study_html, language), templates, page, drawn, pictures)
     pages = [get_page_path(path, name) for path in (report_md, study_html) for name in LANGUAGES]
+    with use_language(TABLES_LANGUAGE, locales):
+        for name, csv, row_type, rows in (
+            ("summary", summary_csv, SummaryRow, list(summary.values())),
+            ("differences", differences_csv, DifferenceRow, list(differences.values())),
+            ("layers", layers_csv, LayerRow, layer_rows),
+        ):
+            table = build_table_page(name, csv, row_type, rows)
+            template = make_html_environment(templates, {}).get_template("table.html.j2")
+            pages.append(report_md.with_name(f"{csv.stem}.html"))
+            write_text(pages[-1], template.render(page=table))
     write_json(
         report_md.with_suffix(".json"), {"files": {page.name: file_sha256(page) for page in pages}}
     )

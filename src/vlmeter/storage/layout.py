@@ -290,6 +290,12 @@ class StudyFolder:
         return self.root / "study.html"
 
     @property
+    def table_pages(self) -> tuple[Path, ...]:
+        """The tables as pages that a browser opens: settings, differences, layers."""
+        tables = (self.summary, self.differences, self.layers)
+        return tuple(table.with_suffix(".html") for table in tables)
+
+    @property
     def report_checksums(self) -> Path:
         """The checksums of the reports."""
         return self.root / "report.json"

@@ -79,4 +79,4 @@ def list_derived_outputs(study: Study) -> Iterator[Path]:
             yield get_figure_path(folder.figure(figure), language)
         yield get_page_path(folder.report, language)
         yield get_page_path(folder.page, language)
-    yield from (folder.answers, folder.report_checksums, folder.check)
+    yield from (*folder.table_pages, folder.answers, folder.report_checksums, folder.check)

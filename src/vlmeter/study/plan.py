@@ -26,6 +26,7 @@ from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
+from vlmeter.study.duration import describe_duration
 from vlmeter.study.host_memory import BYTES_PER_NUMBER
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.obstacles import Obstacles
@@ -101,6 +102,7 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
     lines += [
         "",
         *_describe_reading(study),
+        *describe_duration(study, runnable),
         f"disk: {at_least}{_format_size(disk)} needed, {_format_size(free)} free"
         f"{_format_warning(disk, free)}",
         f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "

@@ -14,6 +14,7 @@ from vlmeter.measure.result import Conditions, Memory
 from vlmeter.reporting.settings import format_setting
 from vlmeter.results.numbers import format_quantity
 from vlmeter.storage.layout import CellKey
+from vlmeter.study.duration import estimate_rest
 from vlmeter.study.study import Study
 
 _BEGINS, _ENDS = "job_info", "job_finished"
@@ -49,7 +50,9 @@ class ProgressLines(logging.Handler):
         self._count = sum(jobs.get(rule, 0) for rule in _ENDING_RULES)
         self._measured = 0
         self._cells: dict[int, CellKey] = {}
-        self._start_s: float | None = None
+        self._last_s: float | None = None
+        """When the last setting ended, or the first one began."""
+        self._taken_s: list[float] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take an event of Snakemake, and write a line where it ends a setting."""
@@ -64,8 +67,8 @@ class ProgressLines(logging.Handler):
 
     def _begin(self, job: Mapping[str, object]) -> None:
         rule, number, wildcards = job["rule_name"], job["jobid"], job["wildcards"]
-        if self._start_s is None and rule in _MEASURING_RULES:
-            self._start_s = self._clock()
+        if self._last_s is None and rule in _MEASURING_RULES:
+            self._last_s = self._clock()
         if rule in _ENDING_RULES and isinstance(number, int) and isinstance(wildcards, Mapping):
             self._cells[number] = CellKey(wildcards["dataset"], wildcards["cell"])
 
@@ -85,10 +88,12 @@ class ProgressLines(logging.Handler):
 
     def _estimate_rest(self) -> str:
         left = self._count - self._measured
-        if left <= 0 or self._start_s is None:
+        if self._last_s is None:
             return ""
-        seconds = (self._clock() - self._start_s) / self._measured * left
-        return f" ({format_duration(seconds)} left)"
+        now_s = self._clock()
+        self._taken_s.append(now_s - self._last_s)
+        self._last_s = now_s
+        return f" ({estimate_rest(self._taken_s, left)} left)" if left > 0 else ""
 
 
 def describe_measurement(measurement: Measurement) -> str:
@@ -109,14 +114,3 @@ def describe_measurement(measurement: Measurement) -> str:
     if isinstance(figures.conditions, Conditions) and figures.conditions.disturbed:
         parts.append("disturbed by other programs")
     return ", ".join(parts)
-
-
-def format_duration(seconds: float) -> str:
-    """Return about how long something takes, e.g. `about 3 min`."""
-    if seconds < 60:
-        return "less than a minute"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"about {minutes} min"
-    hours, rest = divmod(round(minutes / 10) * 10, 60)
-    return f"about {hours} h{f' {rest} min' if rest else ''}"

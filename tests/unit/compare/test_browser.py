@@ -40,7 +40,10 @@ def test_the_page_fits_loads_nothing_and_is_accessible(
     folder: Path, tab: Tab, name: str, width_px: int, colours: str
 ) -> None:
     assert list_faults(tab, folder / name, width_px, colours) == []
-    assert tab.evaluate("document.querySelectorAll('figure svg').length") == 2
+    assert tab.evaluate("document.querySelectorAll('figure svg').length") == 4
     assert tab.evaluate("document.scripts.length") == 0
+    shown = "[...document.querySelectorAll('figure')].filter((each) => each.checkVisibility())"
+    form = "wide" if width_px > 560 else "narrow"
+    assert tab.evaluate(f"{shown}.map((each) => each.className)") == [form, form]
     fold = tab.evaluate("document.querySelector('.verdict h2').getBoundingClientRect().bottom")
     assert 0 < fold < 900

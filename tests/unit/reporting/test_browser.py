@@ -1,6 +1,7 @@
 """The page in a browser without a network: it fits, loads nothing, and does what it offers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Tab, start_browser
@@ -9,6 +10,9 @@ from study_files import Files
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
 DESK_PX, PHONE_PX = 1280, 390
+SCREEN_PX = 800
+SAMPLE = Path(__file__).parents[3] / "docs/sample"
+HINT = "docs/sample is longer: see what the page opens with, then `make demo sample pictures`"
 ROWS = "[...document.querySelectorAll('#all-settings tbody tr[data-keys]')]"
 SHOWN_ROWS = f"{ROWS}.filter((row) => row.checkVisibility()).length"
 
@@ -53,6 +57,8 @@ def test_faults_of_a_page_are_noticed(tab, tmp_path):
     page.write_text(
         '<!doctype html><html><main><div style="width: 2000px">wide</div>'
         '<p style="color: #ccc">pale</p><figure><svg><text fill="#ddd">faint</text></svg></figure>'
+        '<figure class="scroll" style="overflow: auto"><svg style="width: 2000px"><text y="9" '
+        'font-size="5">tiny</text></svg></figure>'
         '</main><img src="http://example.org/a.png">'
         '<script>console.error("heard")</script>',
         encoding="utf-8",
@@ -63,6 +69,8 @@ def test_faults_of_a_page_are_noticed(tab, tmp_path):
         "asks for http://example.org/a.png",
         "wider than the window: DIV.",
         "pale in a chart: faint",
+        "a figure scrolls: ",
+        "too small in a chart: tiny",
     ):
         assert words in faults
     for rule in ("scrolls to 20", "color-contrast", "image-alt", "html-has-lang"):
@@ -147,6 +155,11 @@ def test_the_gallery_is_filtered_by_what_changed_and_by_setting(desk):
     )
     assert named
     assert all(setting in settings for settings in named)
+    # What a filter leaves can be seen, where it was folded too.
+    assert desk.evaluate(
+        "[...document.querySelectorAll('#gallery .sample:not([hidden])')]"
+        ".every((each) => each.checkVisibility())"
+    )
 
 
 def test_the_answer_follows_the_limits_that_a_reader_sets(desk):
@@ -188,6 +201,23 @@ def test_a_point_of_the_chart_leads_to_its_row_and_says_its_values(desk):
     assert "Latency" in words
     desk.click_at(*box)
     assert desk.evaluate("document.querySelectorAll('tr.chosen').length") == 1
+
+
+def test_closed_parts_stand_in_pairs_and_an_open_one_has_the_whole_width(desk):
+    box = "document.querySelectorAll('#knobs .folds > details')[{0}].getBoundingClientRect()"
+    first, second = (desk.evaluate(f"({box.format(n)}).toJSON()") for n in (0, 1))
+    assert first["top"] == second["top"]
+    assert first["right"] < second["left"]
+    desk.evaluate("document.querySelector('#knobs .folds > details').open = true")
+    opened, second = (desk.evaluate(f"({box.format(n)}).toJSON()") for n in (0, 1))
+    assert opened["width"] > 2 * first["width"]
+    assert second["top"] >= opened["bottom"]
+
+
+def test_the_demo_s_page_takes_seven_screens_before_anything_is_opened(tab):
+    tab.resize(DESK_PX)
+    tab.open((SAMPLE / "study.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollHeight") <= 7 * SCREEN_PX, HINT
 
 
 def test_an_address_opens_the_part_that_it_names(desk):

@@ -57,21 +57,25 @@ def test_a_study_without_figures_has_no_such_part():
 def test_the_cheapest_right_answer_is_named_with_its_interval_and_who_says_right():
     part = view({}, {"batch_size": 4, "energy_per_right_j": 40.0, "energy_per_right_low_j": 30.0})
     assert part.findings[0] == (
-        "TextVQA: least energy for a right answer: 40.0 J (95 % interval 30.0 J to 90.0 J), at "
-        "batch 4. Right is what VQA accuracy says of each answer."
+        "TextVQA: a right answer takes at least 40.0 J [30.0 J, 90.0 J], at batch 4."
+    )
+    assert part.notes == (
+        "Right is what the metric of a data set says of each answer: VQA accuracy.",
     )
 
 
 def test_a_disturbed_setting_is_never_the_cheapest():
     part = view({}, {"batch_size": 4, "energy_per_right_j": 1.0, "disturbed": True})
-    assert "72.0 J (95 % interval 60.0 J to 90.0 J), at base setting." in part.findings[0]
+    assert "72.0 J [60.0 J, 90.0 J], at base setting." in part.findings[0]
     (_, table), *_ = part.tables
     assert [row[-1] for row in table.rows] == ["", "disturbed"]
 
 
 def test_modelled_energy_is_called_so():
     part = view({"energy_gpu_kind": "modelled", "energy_per_right_low_j": None})
-    assert "72.0 J (without an interval) (energy modelled, not metered), at" in part.findings[0]
+    assert "72.0 J (without an interval) (modelled), at" in part.findings[0]
+    (_, table), *_ = part.tables
+    assert table.rows[0][-1] == "energy modelled, not metered"
 
 
 def test_amounts_stand_there_only_where_the_config_has_prices():
@@ -81,7 +85,7 @@ def test_amounts_stand_there_only_where_the_config_has_prices():
     (_, table) = priced.tables[0]
     assert table.headings[-2:] == ("1,000 requests (EUR)", "1,000 right answers (EUR)")
     assert table.rows[0][-2].startswith("0.00250 [")
-    assert "A thousand right answers cost 0.00500 [" in priced.findings[0]
+    assert priced.findings[0].endswith("; a thousand cost 0.00500 EUR.")
     assert priced.notes[0] == (
         "Prices of the config, not measured: 0.250 EUR for a kWh. Devices are paid from the "
         "image's file to the words, electricity for the generation."
@@ -92,7 +96,7 @@ def test_what_cannot_be_priced_has_its_reason_and_count():
     lacks = {"energy_generation_j": None, "energy_per_token_reason": "too short"}
     right = {"energy_per_right_j": None, "energy_per_right_reason": "no answer was right"}
     part = view({}, {**lacks, **right}, {**lacks, **right}, prices=PRICES)
-    assert part.notes[1:] == (
+    assert part.notes[1:3] == (
         "No energy per right answer for 2 settings: no answer was right.",
         "No price of a request for 2 settings: too short.",
     )
@@ -108,11 +112,11 @@ def test_of_many_settings_the_cheapest_are_shown():
 def test_the_reference_s_time_is_told_apart_by_length():
     part = view({})
     assert part.findings[-1] == (
-        "TextVQA, base setting: the first token comes after 100 ms, each further one after "
-        "20.0 ms. From 7 new tokens on, those after the first take longer than the first."
+        "TextVQA, base setting: first token 100 ms, each further one 20.0 ms; from 7 tokens on, "
+        "the further ones take longer."
     )
     disturbed = view({"disturbed": True})
-    assert disturbed.findings[-1].startswith("TextVQA, base setting (disturbed): the first token")
+    assert disturbed.findings[-1].startswith("TextVQA, base setting (disturbed): first token")
     short = view({"time_per_output_token_s": None})
     assert not any("first token" in finding for finding in short.findings)
 
@@ -165,6 +169,6 @@ def test_the_part_speaks_russian_too():
         memories=[MemorySize("24GB", 24 * GB)],
         language="ru",
     )
-    assert part.findings[0].startswith("TextVQA: меньше всего энергии на верный ответ: 72,0 Дж")
+    assert part.findings[0].startswith("TextVQA: верный ответ требует не меньше 72,0 Дж")
     assert "для 1 настройки: ни один ответ не был верным." in part.notes[1]
     assert part.notes[-1].endswith("а не её тензоров.")

@@ -1,9 +1,13 @@
+import io
 import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
+import vl_convert
+from PIL import Image
 from rendered_studies import make_translated_study
 from study_factory import MadeStudy
 from study_steps import TEMPLATES, parse_page, render_all
@@ -171,6 +175,25 @@ def test_scripts_and_style_sheets_do_not_come_along_with_a_figure(tmp_path):
     assert "url(#p-a)" in text
     assert "1 &lt; 2" in text
     assert 'aria-label="A &quot;title&quot;"' in text
+
+
+@pytest.mark.parametrize("name", ["layers", "tradeoff", "forest", "requests"])
+def test_a_figure_of_the_page_is_smaller_than_its_file_and_looks_the_same(name, rendered):
+    file = rendered.figure(name)
+    drawn = re.sub(r"<(title|metadata)>.*?</\1>", "", file.read_text(encoding="utf-8"))
+    inline = str(inline_figure(file, "p", "title").svg)
+    assert len(inline) < 0.7 * len(drawn)
+    _, _, width, height = re.search(r'viewBox="([^"]*)"', inline)[1].split()
+    sized = inline.replace("<svg ", f'<svg width="{width}" height="{height}" ', 1)
+    seen, expected = (
+        np.asarray(Image.open(io.BytesIO(vl_convert.svg_to_png(svg))).convert("L"), dtype=int)
+        for svg in (sized, drawn)
+    )
+    assert seen.shape == expected.shape
+    # A hundredth of a pixel changes the shade of some edges.
+    change = np.abs(seen - expected)
+    assert change.max() < 80
+    assert (change > 8).mean() < 0.004
 
 
 def test_figures_in_another_folder_are_linked_relatively(rendered, tmp_path: Path):

@@ -16,6 +16,10 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _DROPPED = {
     f"{{{_SVG}}}{name}" for name in ("script", "foreignObject", "style", "metadata", "title")
 }
+_IDLE = {"role", "class", "pointer-events"}
+_USUAL = {("opacity", "1"), ("transform", "translate(0,0)")}
+_PLACES = {"d", "transform", "x", "y", "x1", "x2", "y1", "y2"}
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def inline_figure(path: Path, prefix: str, title: str) -> InlineFigure:
     spec = spec.replace("<", "\\u003c").replace(">", "\\u003e")
     _drop_unsafe(root)
     _prefix_ids(root, prefix)
-    _drop_roles(root)
+    _drop_idle(root)
     root.set("role", "img")
     root.set("aria-label", alt)
     # As wide as it was drawn, or as the page.
@@ -80,11 +84,24 @@ def _prefix_ids(root: ET.Element, prefix: str) -> None:
                 element.set(name, _REFERENCE.sub(rf"url(#{prefix}-\1)", value))
 
 
-def _drop_roles(root: ET.Element) -> None:
-    """Leave the figure one description: Vega's marks have roles, and not all of them a name."""
+def _drop_idle(root: ET.Element) -> None:
+    """Drop what changes nothing that is seen: it is half of what Vega writes.
+
+    Its marks have roles, and not all of them a name: the figure has one description instead.
+    """
     for element in root.iter():
-        for name in [name for name in element.attrib if name == "role" or name[:5] == "aria-"]:
-            del element.attrib[name]
+        for name, value in list(element.attrib.items()):
+            if name in _IDLE or name[:5] == "aria-" or (name, value) in _USUAL:
+                del element.attrib[name]
+            elif name in _PLACES:
+                element.set(name, _LONG_NUMBER.sub(_round, value))
+        for child in list(element):
+            if child.get("display") == "none" or child.get("d") == "M0,0h0v0h0Z":
+                element.remove(child)
+
+
+def _round(number: re.Match[str]) -> str:
+    return f"{float(number.group()):.2f}"
 
 
 def _drop_unsafe(element: ET.Element) -> None:

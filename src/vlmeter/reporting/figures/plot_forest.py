@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from vlmeter.axes import AXIS_NAMES, GENERATION_AXES
-from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
+from vlmeter.reporting.figures.effects import COSTS, Effect, Outcome, list_effects
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
     GREY,
@@ -21,23 +20,14 @@ from vlmeter.reporting.figures.theme import (
     shorten,
 )
 from vlmeter.reporting.language import LOCALES, get_language, say
-from vlmeter.reporting.settings import format_values
-from vlmeter.results.difference_row import DifferenceRow, Figure, get_difference
 from vlmeter.results.numbers import format_interval, format_number, format_signed
 from vlmeter.results.outline import ForestPlan
-from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import Differences, read_differences, read_summary
-from vlmeter.storage.layout import DifferenceKey
+from vlmeter.results.tables import read_differences, read_summary
 
-Outcome = Literal["time", "energy", "quality"]
-"""What a knob acts on: a panel."""
-Numbers = tuple[float, float | None, float | None]
-"""A value and the ends of its interval."""
 MOST_KNOBS = 24
 """Most knobs that are drawn: of more, those with the greatest effect on the time."""
 _PANEL_PX = 150
 _ROW_PX = 24
-_COSTS: Mapping[Outcome, Figure] = {"time": "sample_time", "energy": "energy"}
 
 
 @dataclass(frozen=True)
@@ -50,27 +40,8 @@ class ForestWords:
     """What stands in its place where nothing has an effect to show."""
 
 
-@dataclass(frozen=True)
-class Effect:
-    """What turning one knob does to one outcome on a data set."""
-
-    knob: str
-    """The value of the knob in words."""
-    dataset: str
-    """Name of the data set."""
-    cell: str
-    """Id of the cell, by which the page finds its row."""
-    outcome: Outcome
-    value: float
-    """A cost as a multiple of the reference's; quality as the difference from it."""
-    low: float | None
-    """The ends of the 95 % interval; None without one."""
-    high: float | None
-    disturbed: bool
-
-
 def make_forest_chart(
-    effects: Sequence[Effect], labels: Mapping[str, str], words: ForestWords
+    effects: Sequence[Effect], labels: Mapping[str, str], words: ForestWords, *, columns: int = 3
 ) -> Chart:
     """Return a row per knob, and a panel per outcome: what crosses the line has no sure effect.
 
@@ -78,6 +49,7 @@ def make_forest_chart(
         effects: What the knobs do; of very many, those with the greatest effect are drawn.
         labels: Label of every data set of the study, in the study's order.
         words: What the figure is about.
+        columns: Panels beside each other; a phone has room for one.
     """
     drawn = _select_strongest(effects)
     if not drawn:
@@ -91,7 +63,7 @@ def make_forest_chart(
             knobs,
             shown,
             {**make_looks(labels, shown)},
-            is_first=place == 0,
+            is_labelled=place % columns == 0,
         )
         for place, outcome in enumerate(outcomes)
     ]
@@ -103,7 +75,7 @@ def make_forest_chart(
         make_spec(
             words.title,
             list_notes(notes, disturbed=any(effect.disturbed for effect in drawn)),
-            {"columns": 3, "concat": panels, "spacing": 12},
+            {"columns": columns, "concat": panels, "spacing": 12},
         ),
         " ".join([f"{words.title}.", *(_describe_extremes(drawn, name) for name in outcomes)]),
     )
@@ -115,10 +87,10 @@ def _make_panel(
     shown: Sequence[str],
     looks: Spec,
     *,
-    is_first: bool,
+    is_labelled: bool,
 ) -> Spec:
     outcome = effects[0].outcome
-    is_cost = outcome in _COSTS
+    is_cost = outcome in COSTS
     height = _ROW_PX * len(knobs)
     words = {str(place): shorten(knob, 34) for place, knob in enumerate(knobs)}
     y = {
@@ -127,7 +99,7 @@ def _make_panel(
         "scale": {"domain": [len(knobs) - 0.5, -0.5], "zero": False, "nice": False},
         "axis": {
             **{"values": list(range(len(knobs))), "title": None, "grid": True, "ticks": False},
-            **{"labels": is_first, "labelLimit": 240, "domain": False},
+            **{"labels": is_labelled, "labelLimit": 240, "domain": False},
             "labelExpr": make_lookup(words, "datum.value"),
         },
     }
@@ -210,7 +182,7 @@ def _format(effect: Effect) -> str:
     """Return an effect with its interval, e.g. `0.48× [0.45, 0.51]`."""
     value = (
         f"{format_number(effect.value)}×"
-        if effect.outcome in _COSTS
+        if effect.outcome in COSTS
         else format_signed(effect.value)
     )
     return f"{value} {format_interval(effect.low, effect.high, format_number)}".rstrip()
@@ -240,65 +212,6 @@ def _describe_extremes(effects: Iterable[Effect], outcome: Outcome) -> str:
         high=_format(own[-1]),
         highest=own[-1].knob,
     )
-
-
-def list_effects(
-    rows: Sequence[SummaryRow], differences: Differences, plan: ForestPlan
-) -> list[Effect]:
-    """Return what each setting does that differs from its reference on one axis alone."""
-    by_cell = {(row.dataset, row.cell): row for row in rows}
-    effects = []
-    for row in rows:
-        reference = by_cell.get(
-            (row.dataset, plan.references.get(row.dataset, {}).get(row.model, ""))
-        )
-        if reference is None or reference is row:
-            continue
-        changed = _list_changed(row, reference)
-        difference = differences.get(DifferenceKey(row.dataset, row.cell, reference.cell))
-        if len(changed) == 1 and GENERATION_AXES.isdisjoint(changed) and difference is not None:
-            knob = format_values(changed)
-            disturbed = bool(row.disturbed or reference.disturbed)
-            effects += [
-                Effect(knob, row.dataset, row.cell, outcome, *numbers, disturbed)
-                for outcome, numbers in _compare(difference).items()
-            ]
-    return effects
-
-
-def _list_changed(row: SummaryRow, reference: SummaryRow) -> dict[str, str | int]:
-    axes = {
-        name: getattr(row, name)
-        for name in AXIS_NAMES
-        if getattr(row, name) != getattr(reference, name)
-    }
-    # The number format follows from the device.
-    if "device" in axes:
-        axes.pop("dtype", None)
-    return axes
-
-
-def make_multiple(difference: Difference, base: float) -> Numbers:
-    """Return a difference of cost as a multiple of a positive base, with its interval."""
-    share = difference.as_share_of(base)
-    low, high = (None if end is None else 1 + end for end in (share.low, share.high))
-    # A multiple is positive, and so is its interval.
-    is_usable = low is not None and low > 0
-    return 1 + share.estimate, low if is_usable else None, high if is_usable else None
-
-
-def _compare(row: DifferenceRow) -> dict[Outcome, Numbers]:
-    """Return the effects of a pair of cells by outcome."""
-    effects: dict[Outcome, Numbers] = {}
-    for outcome, figure in _COSTS.items():
-        compared = get_difference(row, figure)
-        if compared is not None and compared.base > 0:
-            effects[outcome] = make_multiple(compared.difference, compared.base)
-    quality = get_difference(row, "task") or get_difference(row, "wer")
-    if quality is not None:
-        difference = quality.difference
-        effects["quality"] = (difference.estimate, difference.low, difference.high)
-    return effects
 
 
 def plot_forest(

@@ -7,15 +7,8 @@ from vlmeter.machine.description import read_machine
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.roofline_panel import make_roofline_panel
 from vlmeter.reporting.figures.spec import Spec
-from vlmeter.reporting.figures.theme import (
-    GREY,
-    PANEL_PX,
-    make_empty_chart,
-    make_part_colours,
-    make_positions,
-    make_spec,
-    shorten,
-)
+from vlmeter.reporting.figures.stacked_bars import Bar, make_stacked_bars
+from vlmeter.reporting.figures.theme import make_empty_chart, make_spec
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import LOCALES, get_language, say, translate
 from vlmeter.reporting.layers.profiles import (
@@ -29,7 +22,7 @@ from vlmeter.reporting.layers.profiles import (
     select_batch_series,
 )
 from vlmeter.reporting.layers.roofline import find_peak, list_work
-from vlmeter.results.numbers import format_number, format_percent
+from vlmeter.results.numbers import format_percent
 from vlmeter.results.outline import LayersPlan
 from vlmeter.results.tables import read_layers
 
@@ -77,67 +70,19 @@ def _make_stacks(
     parts: Sequence[str],
 ) -> Spec:
     """Return a panel with the time per sample of each profile, stacked by part."""
-    width, height = PANEL_PX
-    bars = []
-    for place, (profile, ms) in enumerate(zip(profiles, times, strict=True)):
-        bottom = 0.0
-        total = sum(ms.values()) or 1.0
-        for part in parts:
-            if part in ms:
-                top = bottom + ms[part] / get_batch_size(profile)
-                bars.append(
-                    {
-                        **{"x": place, "part": part, "bottom": bottom, "top": top},
-                        "words": {
-                            "title": f"{profile.label} · {translate(part)}",
-                            say("layer_figure.per_sample"): format_number(top - bottom),
-                            say("layer_figure.share"): format_percent(ms[part] / total),
-                        },
-                    }
-                )
-                bottom = top
-    headings = [shorten(profile.label, 24).replace(", ", "\n") for profile in profiles]
-    x = make_positions(headings, "") | {"field": "x"}
-    lost = [
-        {"x": place, "words": get_status_label(profile.status)}
-        for place, profile in enumerate(profiles)
-        if not profile.measured
+    bars = [
+        Bar(
+            profile.label,
+            {part: part_ms / get_batch_size(profile) for part, part_ms in ms.items()},
+            "" if profile.measured else get_status_label(profile.status),
+        )
+        for profile, ms in zip(profiles, times, strict=True)
     ]
-    if not profiles:
-        x["axis"] = None
-        lost = [{"x": 0, "words": say("figure.not_measured")}]
-    bar = {"type": "bar", "orient": "vertical", "stroke": "white", "strokeWidth": 0.6}
-    return {
-        "width": width,
-        "height": height,
-        "title": {"text": say(f"layer_figure.{name}"), "fontSize": 12},
-        "layer": [
-            {
-                "data": {"values": bars},
-                "mark": {**bar, "size": min(60.0, 0.6 * width / max(len(profiles), 1))},
-                "encoding": {
-                    "x": x,
-                    "y": {
-                        "field": "bottom",
-                        "type": "quantitative",
-                        "axis": {"title": say("layer_figure.per_sample"), "tickCount": 5},
-                    },
-                    "y2": {"field": "top"},
-                    "color": make_part_colours({part: translate(part) for part in parts}),
-                    "tooltip": {"field": "words"},
-                },
-            },
-            {
-                "data": {"values": lost},
-                "mark": {"type": "text", "angle": 270, "align": "left", "color": GREY},
-                "encoding": {
-                    "x": x,
-                    "y": {"value": height - 6},
-                    "text": {"field": "words"},
-                },
-            },
-        ],
-    }
+    return make_stacked_bars(
+        say(f"layer_figure.{name}"),
+        bars or [Bar("", {}, say("figure.not_measured"))],
+        {part: translate(part) for part in parts},
+    )
 
 
 def _describe_longest(profile: Profile) -> str:

@@ -5,24 +5,16 @@ from pathlib import Path
 
 from vlmeter.measure.request.result import PARTS
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
-from vlmeter.reporting.figures.spec import Spec
-from vlmeter.reporting.figures.theme import (
-    PANEL_PX,
-    make_empty_chart,
-    make_lookup,
-    make_part_colours,
-    make_spec,
-    shorten,
-)
+from vlmeter.reporting.figures.stacked_bars import Bar, make_stacked_bars
+from vlmeter.reporting.figures.theme import make_empty_chart, make_spec
 from vlmeter.reporting.language import LOCALES, say
 from vlmeter.reporting.requests.timed import TimedRequest, list_requests
-from vlmeter.results.numbers import format_number, format_percent
+from vlmeter.results.numbers import format_percent
 from vlmeter.results.outline import SettingsPlan
 from vlmeter.results.tables import read_summary
 
 MOST_PANELS, MOST_BARS = 8, 12
 """Most data sets and models, and most settings of each; the table has more."""
-_BAR_PX = 24
 
 
 def make_requests_chart(requests: Sequence[TimedRequest]) -> Chart:
@@ -37,10 +29,13 @@ def make_requests_chart(requests: Sequence[TimedRequest]) -> Chart:
     shown = {name: group[:MOST_BARS] for name, group in list(groups.items())[:MOST_PANELS]}
     drawn = [request for group in shown.values() for request in group]
     present = {part.name for request in drawn for part in request.parts}
-    parts = [part for part in PARTS if part in present]
+    parts = {part: say(f"request_part.{part}") for part in PARTS if part in present}
     content = {
         "columns": 2,
-        "concat": [_make_panel(name, group, parts) for name, group in shown.items()],
+        "concat": [
+            make_stacked_bars(name, [_make_bar(request) for request in group], parts)
+            for name, group in shown.items()
+        ],
         "resolve": {"scale": {"x": "independent", "y": "independent"}},
     }
     left_out = sum(map(len, groups.values())) - len(drawn)
@@ -50,67 +45,8 @@ def make_requests_chart(requests: Sequence[TimedRequest]) -> Chart:
     return Chart(make_spec(title, notes, content), f"{title}. {_describe(drawn[0])}")
 
 
-def _make_panel(title: str, group: Sequence[TimedRequest], parts: Sequence[str]) -> Spec:
-    labels = {str(place): shorten(request.setting, 34) for place, request in enumerate(group)}
-    bars = [
-        {
-            **{"y": place, "part": part, "left": left, "right": right},
-            "words": {
-                "title": f"{request.setting} · {say(f'request_part.{part}')}",
-                say("requests.per_sample"): format_number(right - left),
-                say("layer_figure.share"): format_percent((right - left) / whole),
-            },
-        }
-        for place, request in enumerate(group)
-        for part, left, right, whole in _stack(request, parts)
-    ]
-    width, _ = PANEL_PX
-    axis = {
-        "values": list(range(len(group))),
-        "labelExpr": make_lookup(labels, "datum.value"),
-        "labelOverlap": False,
-        "labelLimit": 150,
-        "title": None,
-    }
-    return {
-        "width": width,
-        "height": _BAR_PX * len(group) + 12,
-        "title": {"text": shorten(title, 40), "fontSize": 12},
-        "data": {"values": bars},
-        "mark": {
-            **{"type": "bar", "orient": "horizontal", "size": 0.65 * _BAR_PX},
-            **{"stroke": "white", "strokeWidth": 0.6},
-        },
-        "encoding": {
-            "y": {
-                "field": "y",
-                "type": "quantitative",
-                "scale": {"domain": [len(group) - 0.5, -0.5], "nice": False, "zero": False},
-                "axis": axis,
-            },
-            "x": {
-                "field": "left",
-                "type": "quantitative",
-                "axis": {"title": say("requests.per_sample"), "tickCount": 5, "grid": True},
-            },
-            "x2": {"field": "right"},
-            "color": make_part_colours({part: say(f"request_part.{part}") for part in parts}),
-            "tooltip": {"field": "words"},
-        },
-    }
-
-
-def _stack(request: TimedRequest, parts: Sequence[str]) -> list[tuple[str, float, float, float]]:
-    """Return each part with its begin, its end and the whole, in ms per sample."""
-    seconds = {part.name: part.seconds for part in request.parts}
-    whole, left = 1e3 * request.parts_s, 0.0
-    stacked: list[tuple[str, float, float, float]] = []
-    for part in parts:
-        if part in seconds:
-            right = left + 1e3 * seconds[part]
-            stacked.append((part, left, right, whole))
-            left = right
-    return stacked
+def _make_bar(request: TimedRequest) -> Bar:
+    return Bar(request.setting, {part.name: 1e3 * part.seconds for part in request.parts})
 
 
 def _describe(request: TimedRequest) -> str:

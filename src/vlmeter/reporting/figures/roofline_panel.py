@@ -17,6 +17,7 @@ from vlmeter.reporting.layers.roofline import Work
 from vlmeter.reporting.settings import format_axis_value
 from vlmeter.results.numbers import format_number, format_quantity
 
+_SIZE_PX = (PANEL_PX[0], 130)
 _MARGIN = 1.5
 """What the ends of an axis are away from the outermost points, as a factor."""
 _Range = tuple[float, float]
@@ -30,7 +31,7 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
         peak_flop_per_s: The device's peak in FLOP/s; None where it was not measured.
     """
     title = {"text": say("layer_figure.roofline"), "fontSize": 12}
-    panel = {"width": PANEL_PX[0], "height": PANEL_PX[1], "title": title}
+    panel = {"width": _SIZE_PX[0], "height": _SIZE_PX[1], "title": title}
     if not works:
         return {**panel, **_make_note(say("figure.not_measured"))}
     rates = [work.flop_per_s / 1e9 for work in works]
@@ -71,7 +72,7 @@ def make_roofline_panel(works: Sequence[Work], peak_flop_per_s: float | None) ->
 
 
 def _list_points(works: Sequence[Work], across: _Range, upwards: _Range) -> list[Spec]:
-    width, height = PANEL_PX
+    width, height = _SIZE_PX
     places = [
         (
             width * _find_share(work.intensity, across),
@@ -83,7 +84,7 @@ def _list_points(works: Sequence[Work], across: _Range, upwards: _Range) -> list
     for index, work in enumerate(works):
         by_kind.setdefault(work.kind, []).append(index)
     ends = dict.fromkeys(index for own in by_kind.values() for index in (own[0], own[-1]))
-    spots = place_labels(places, {index: str(works[index].batch) for index in ends}, PANEL_PX)
+    spots = place_labels(places, {index: str(works[index].batch) for index in ends}, _SIZE_PX)
     points = []
     for index, work in enumerate(works):
         point: Spec = {

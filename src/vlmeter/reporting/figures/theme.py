@@ -136,7 +136,7 @@ def make_part_colours(labels: Mapping[str, str]) -> Spec:
         "field": "part",
         "type": "nominal",
         "scale": {"domain": parts, "range": [_PARTS.get(part, "#000000") for part in parts]},
-        "legend": {"columns": 3, "labelExpr": make_lookup(words, "datum.label"), "labelLimit": 100},
+        "legend": {"columns": 4, "labelExpr": make_lookup(words, "datum.label"), "labelLimit": 130},
     }
 
 

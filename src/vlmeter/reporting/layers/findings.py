@@ -96,7 +96,7 @@ def fit_power(batches: Sequence[float], times: Sequence[float]) -> Fit | None:
 def _describe_heavy_kinds(profile: Profile) -> Finding:
     total = profile.total_ms
     heavy = [
-        f"{translate(kind)} {format_number(ms)} ms ({format_percent(ms / total)})"
+        f"{translate(kind)} {format_quantity(ms / 1e3, 's')} ({format_percent(ms / total)})"
         for kind, ms in profile.sum_ms_by_kind().items()
         if kind != OTHER_KIND and ms / total >= HEAVY_SHARE
     ]
@@ -280,5 +280,5 @@ def _format_times(small: Profile, large: Profile) -> str:
         "finding.same_time" if abs(change) <= _SAME_TIME else "finding.other_time",
         small=format_number(small.total_ms),
         large=format_number(large.total_ms),
-        change=f"{change * 100:+.1f} %",
+        change=write_decimals(f"{change * 100:+.1f} %"),
     )

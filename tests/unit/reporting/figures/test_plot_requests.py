@@ -17,7 +17,7 @@ def draw(*rows):
 
 def test_a_bar_is_the_parts_one_after_another():
     (panel,) = draw(make_requested_row({"vision": None}, batch_size=4)).spec["concat"]
-    bars = panel["data"]["values"]
+    bars = panel["layer"][0]["data"]["values"]
     assert [bar["part"] for bar in bars][:3] == ["decode_image", "resize", "processor"]
     assert "vision" not in [bar["part"] for bar in bars]
     ends = [(before["right"], bar["left"]) for before, bar in pairwise(bars)]
