@@ -110,10 +110,9 @@ def test_an_archive_holds_no_picture_and_no_weights(archive: Path, tmp_path: Pat
     with zipfile.ZipFile(archive) as file:
         file.extractall(tmp_path)
 
-    names = {str(path.relative_to(tmp_path / RESULTS)) for path in tmp_path.rglob("*.*")}
     results = tmp_path / RESULTS
-    assert {name for name in names if name.endswith((".jpg", ".safetensors"))} == set()
-    assert not list(results.rglob("images.parquet"))
+    for pattern in ("*.jpg", "*.safetensors", "images.parquet"):
+        assert list(results.rglob(pattern)) == []
     for samples in results.rglob("samples.parquet"):
         rows = pq.read_table(samples).to_pylist()
         assert rows
@@ -191,4 +190,4 @@ def test_what_a_reader_got_is_noticed_when_it_is_damaged(reader: Tree) -> None:
     checked = run_vlmeter(reader, "verify")
 
     assert f"{cell_id()}/predictions.parquet is damaged" in (checked.refusal or "")
-    assert "came from an archive" in (checked.refusal or "")
+    assert "import its archive once more" in (checked.refusal or "")

@@ -7,6 +7,7 @@ shows damage, and whose archive it is must be known by other means.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import stat
@@ -66,6 +67,10 @@ class Archive:
         results = into / RESULTS / self.manifest.study
         results.mkdir(parents=True, exist_ok=True)
         (results / MANIFEST).write_bytes(self._file.read(MANIFEST))
+        # Of one time: none is to look older than what it was made from.
+        time = (results / MANIFEST).stat().st_mtime_ns
+        for name in self.manifest.contents:
+            os.utime(into / name, ns=(time, time))
 
     def _extract(self, name: str, member: Member, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ def test_an_archive_becomes_a_folder_with_the_name_of_the_study(place):
     assert new.folder == Path("small")
     assert new.left_out == {"images": ["data/signs/img224/images.parquet"]}
     assert {name: (new.folder / name).read_text("utf-8") for name in FILES} == FILES
+    assert len({(new.folder / name).stat().st_mtime_ns for name in FILES}) == 1
 
 
 def test_it_goes_to_an_empty_folder_and_to_no_other(place):
