@@ -15,12 +15,13 @@ SEED ?= 0
 BIN = $(VENV)/bin
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-video setup-bitsandbytes setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-hosts setup-video setup-bitsandbytes setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
 	@echo "make setup    install the pinned environment into $(VENV)"
 	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
+	@echo "make setup-hosts  with Snakemake's plugin for a list of hosts or Kubernetes"
 	@echo "make setup-video  with torchvision, which the processors of some models need"
 	@echo "make setup-bitsandbytes  with what loads checkpoints in NF4 and int8 of bitsandbytes"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
@@ -61,6 +62,10 @@ $(VENV)/.installed-slurm: envs/requirements-slurm.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-slurm.lock
 	touch $@
 
+$(VENV)/.installed-hosts: envs/requirements-hosts.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-hosts.lock
+	touch $@
+
 $(VENV)/.installed-video: envs/requirements-video.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-video.lock
 	touch $@
@@ -73,7 +78,8 @@ $(VENV)/.installed-bitsandbytes: envs/requirements-bitsandbytes.lock $(VENV)/.in
 # them to themselves.
 # So does axe-core, of whose package only the script is wanted, without what drives a browser.
 $(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock \
-		envs/requirements-bitsandbytes.lock envs/requirements-axe.lock $(VENV)/.installed-slurm
+		envs/requirements-bitsandbytes.lock envs/requirements-axe.lock $(VENV)/.installed-slurm \
+		$(VENV)/.installed-hosts
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/video -r envs/requirements-video.lock
@@ -86,6 +92,8 @@ $(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock 
 setup: $(VENV)/.installed
 
 setup-slurm: $(VENV)/.installed-slurm
+
+setup-hosts: $(VENV)/.installed-hosts
 
 setup-video: $(VENV)/.installed-video
 
@@ -120,6 +128,7 @@ lint: setup-dev
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 	$(BIN)/hadolint containers/*.Dockerfile
+	$(BIN)/actionlint
 
 # Lets many things go wrong in a small study; COUNT faults, repeated by their SEED.
 faults: setup-dev

@@ -18,6 +18,8 @@ OUTSIDE = {
     "benchmarks/peers/README.md": "peers-by-hand.md",
     "demo/README.md": "demo.md",
     "profiles/default/README.md": "profile-default.md",
+    "profiles/hosts/README.md": "profile-hosts.md",
+    "profiles/kubernetes/README.md": "profile-kubernetes.md",
     "profiles/slurm/README.md": "profile-slurm.md",
 }
 """Pages outside of docs/, and their names on the site."""

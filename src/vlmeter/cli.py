@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from vlmeter.commands import compare, init
+from vlmeter.commands import compare, export, import_study, init
 from vlmeter.commands.paths import read_path
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
@@ -72,6 +72,8 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     methods.add_argument("study", type=read_path, help="results of the study")
     compare.add_arguments(add_command("compare", compare.run, compare.DESCRIPTION))
+    export.add_arguments(add_command("export", export.run, export.DESCRIPTION))
+    import_study.add_arguments(add_command("import", import_study.run, import_study.DESCRIPTION))
     publish = add_command("publish", _publish, "copy a finished study's report, figures and tables")
     publish.add_argument("config", type=read_path, help="the study's config file")
     publish.add_argument(
@@ -113,6 +115,7 @@ def _plan(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.results.verify import find_damages, list_remakes  # noqa: PLC0415
+    from vlmeter.storage.archive import describe_left_out, read_left_out  # noqa: PLC0415
     from vlmeter.study.outputs import list_outputs, was_finished  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
@@ -120,11 +123,18 @@ def _verify(options: argparse.Namespace) -> None:
     folder = study.folder
     if not folder.root.is_dir():
         raise UserError(f"{folder.root} does not exist: run the study first.")
+    left_out = read_left_out(folder)
     damaged = list(find_damages(folder, list_outputs(study) if was_finished(study) else ()))
     if not damaged:
         print(f"{folder.root}: every file is what was written.")
+        if left_out:
+            print(describe_left_out(left_out))
         return
     words = [damage.words for damage in damaged]
+    if left_out:
+        raise UserError(
+            "\n".join([*words, "The study was imported: import its archive once more."])
+        )
     remakes = list_remakes(folder, damaged)
     if not remakes:
         raise UserError("\n".join([*words, "No figure follows from it."]))

@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 
 from vlmeter.config.load import check_config, load_config, read_yaml
 from vlmeter.data.prompts import render
+from vlmeter.data.row_files import describe_row_table
 from vlmeter.data.samples import Text
-from vlmeter.data.text_files import describe_text_table
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line, printable
 from vlmeter.reporting.render_report import make_html_environment
@@ -194,4 +194,4 @@ def test_json_without_end_is_refused_with_its_line(tmp_path):
     file.write_text('{"a": 1}\n{"a": ' + "[" * 10_000 + "\n")
 
     with pytest.raises(UserError, match="line 2 is no JSON"):
-        describe_text_table(file)
+        describe_row_table(file)

@@ -47,6 +47,8 @@ WITHOUT_PROMISE = {
     "docs/several-gpus.md": ("With fakes of NVML",),
     "docs/clusters.md": (
         "`profiles/slurm` runs a study",
+        "- **A shared file system** is needed",
+        "`profiles/hosts/README.md` and",
         "| step of the test |",
         "`pytest tests/workflow/test_slurm.py`",
         "`containers/cpu.Dockerfile` and",
@@ -56,7 +58,7 @@ WITHOUT_PROMISE = {
     ),
     "docs/security.md": (
         "| text that reaches a shell |",
-        "Configs, data sets, model repositories",
+        "Configs, data sets, model repositories, archives",
         "`make lint` runs bandit",
         "The tests note what Python asks",
         "and before that",

@@ -12,7 +12,10 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = [f"requirements{part}.lock" for part in ("", "-slurm", "-video", "-bitsandbytes", "-dev")]
+LOCKS = [
+    f"requirements{part}.lock"
+    for part in ("", "-slurm", "-hosts", "-video", "-bitsandbytes", "-dev")
+]
 """Each is installed on top of those before it."""
 
 
@@ -50,6 +53,7 @@ def test_the_conda_environment_is_the_lock(repository, lock):
     [
         ("requirements.lock", "main"),
         ("requirements-slurm.lock", "slurm"),
+        ("requirements-hosts.lock", "hosts"),
         ("requirements-video.lock", "video"),
         ("requirements-bitsandbytes.lock", "bitsandbytes"),
         ("requirements-dev.lock", "dev"),

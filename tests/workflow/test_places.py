@@ -104,27 +104,33 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
 
 
 def test_a_copy_that_snakedeploy_makes_has_config_profile_and_module(
-    tree: Tree, away: Tree
+    tree: Tree, away: Tree, tmp_path: Path
 ) -> None:
-    copy_results(tree, away)
-    for name in ("config", "profiles"):
-        shutil.copytree(tree.path(name), away.path(name))
-    # As its template writes it. For a repository on disk it leaves out where that is.
-    away.path("workflow").mkdir()
-    away.path("workflow/Snakefile").write_text(
-        f'configfile: "{CONFIG}"\n\n'
-        "module vlmeter:\n"
-        f'    snakefile: "{tree.path("workflow/Snakefile")}"\n'
-        "    config:\n"
-        "        config\n\n"
-        "use rule * from vlmeter\n",
-        encoding="utf-8",
-    )
-    away.result("report.md").unlink()
+    shutil.copy(tree.path(CONFIG), tree.path("config/config.yaml"))
+    shutil.copy(REPOSITORY / "LICENSE", tree.path("LICENSE"))
+    identity = ("-c", "user.name=x", "-c", "user.email=x@localhost")
+    for command in (
+        ("init", "--quiet", "--initial-branch", "main"),
+        ("add", "LICENSE", "Snakefile", "config", "profiles", "report", "workflow"),
+        (*identity, "commit", "--quiet", "--message", "A workflow"),
+    ):
+        done = tree.execute("git", *command)
+        assert done.returncode == 0, done.stderr
+    deployed = Tree(tmp_path / "deployed", checkout=tree.folder)
+    code = "from snakedeploy.client import main; main()"
+    arguments = ("deploy-workflow", tree.folder, deployed.folder, "--branch", "main")
+    done = tree.execute(sys.executable, "-c", code, *map(str, arguments))
+    assert done.returncode == 0, done.stderr
+    # For a repository on disk it leaves out where that is.
+    deployed.edit("workflow/Snakefile", '"workflow/', f'"{tree.path("workflow")}/')
+    shutil.copytree(away.path("demo"), deployed.path("demo"))
+    copy_results(tree, deployed)
+    deployed.result("report.md").unlink()
 
-    outcome = away.snakemake("--dry-run", configfile=None)
+    outcome = deployed.snakemake("--dry-run", configfile=None)
 
     assert outcome.code == 0, outcome.text
+    assert "profiles/default for setting default" in outcome.text
     assert ("render_report",) in outcome.names
     assert not outcome.names & (inference(CELLS) | MACHINE)
 

@@ -24,7 +24,7 @@ from vlmeter.study.comparisons import plan_comparisons
 from vlmeter.reporting.language import get_page_path
 from vlmeter.scripting import pack
 from vlmeter.storage.layout import CellKey, locate
-from vlmeter.study.read_study import name_source, read_study
+from vlmeter.study.read_study import keep_config, name_source, read_study
 from vlmeter.study.rules import Rules, list_catalogues, translate_figures
 
 try:
@@ -62,9 +62,10 @@ FOLDER = STUDY.folder
 
 
 def hold_study():
-    """Let no other run of the study work beside this one."""
+    """Let no other run of the study work beside this one, and keep what it was asked."""
     try:
         running.hold_study(FOLDER)
+        keep_config(FOLDER, workflow.configfiles, config)
     except UserError as error:
         sys.exit(str(error))
 

@@ -13,7 +13,7 @@ from PIL import Image
 from vlmeter.data.cells import Cell, CellError, is_missing, parse_brackets
 from vlmeter.data.image_files import Picture, read_image
 from vlmeter.data.parquet_files import Files, list_row_groups
-from vlmeter.data.text_files import describe_text_table, is_text_table, read_text_table
+from vlmeter.data.row_files import describe_row_table, is_row_table, read_row_table
 from vlmeter.errors import UserError
 from vlmeter.storage.texts import compose
 
@@ -50,9 +50,9 @@ def describe_columns(files: Files) -> list[DescribedColumn]:
         UserError: the first table is empty, or not of the format that its name says.
     """
     path = files.paths[0]
-    if is_text_table(path):
-        names, _ = describe_text_table(Path(path))
-        return _describe_rows(names, read_text_table(Path(path), names))
+    if is_row_table(path):
+        names, _ = describe_row_table(Path(path))
+        return _describe_rows(names, read_row_table(Path(path), names))
     group = next(list_row_groups(files, path, [], 0), None)
     if group is None:
         raise UserError(f"{path} has no rows: give a table that has some.")

@@ -4,24 +4,22 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
+from vlmeter.data.formats import FORMATS, ROW_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES
 from vlmeter.errors import UserError, one_line, shorten
 from vlmeter.storage.texts import check_distinct, compose
 
-CSV_SUFFIXES = (".csv", ".tsv")
-TEXT_SUFFIXES = (*CSV_SUFFIXES, ".jsonl", ".ndjson")
-_TABLE_SUFFIXES = (".parquet", *TEXT_SUFFIXES)
-_KINDS = "parquet, CSV, TSV or JSONL"
+_KINDS = ", ".join(["parquet, CSV, TSV", *(suffix[1:] for suffix in FORMATS)]) + " or JSONL"
 _SHOWN_NAMES = 4
 
 
 def find_tables(path: Path, pattern: str | None) -> list[Path]:
     """Return the tables of a data set, in the order of its rows.
 
-    The parquet files of a folder are parts of a single table. A folder with a table of text may
-    hold no other table unless `pattern` selects: two CSV files may well be two data sets.
+    The parquet files of a folder are parts of a single table. A folder with a table of another
+    kind may hold no other table unless `pattern` selects: two CSV files may well be two data sets.
 
     Args:
-        path: A parquet file, or a folder with tables.
+        path: A file with its images in it, or a folder with tables.
         pattern: A file name or a glob pattern below the folder; None for all tables in it.
 
     Raises:
@@ -29,7 +27,7 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
             in their form of Unicode alone.
     """
     if path.is_file():
-        return [_check_parquet(path, pattern)]
+        return [_check_single_file(path, pattern)]
     try:
         tables = sorted(file for file in _glob(path, pattern or "**/*") if _is_table(file, path))
     except ValueError as error:
@@ -40,7 +38,7 @@ def find_tables(path: Path, pattern: str | None) -> list[Path]:
         raise UserError(_explain_no_table(path, pattern))
     check_distinct((str(file.relative_to(path)) for file in tables), path)
     names = [shorten(file.relative_to(path), 60) for file in tables]
-    if pattern is None and len(tables) > 1 and any(map(_is_text, tables)):
+    if pattern is None and len(tables) > 1 and any(map(_is_read_by_row, tables)):
         more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
         raise UserError(
             f"{path} holds several tables ({', '.join(names[:_SHOWN_NAMES])}{more}): "
@@ -69,10 +67,10 @@ def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(names) and fnmatchcase(names[0], first) and _matches(names[1:], rest)
 
 
-def _check_parquet(path: Path, pattern: str | None) -> Path:
+def _check_single_file(path: Path, pattern: str | None) -> Path:
     if pattern is not None:
         raise UserError(f"{path} is a file: datasets.*.source.table goes with a folder.")
-    if _is_text(path):
+    if path.suffix.lower() in TEXT_SUFFIXES:
         raise UserError(
             f"{path} only names its images: give the folder that holds it and them as "
             f"datasets.*.source.path, and {path.name} as datasets.*.source.table."
@@ -95,8 +93,8 @@ def _explain_no_table(path: Path, pattern: str | None) -> str:
 
 def _is_table(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return file.suffix.lower() in _TABLE_SUFFIXES and not hidden and file.is_file()
+    return file.suffix.lower() in TABLE_SUFFIXES and not hidden and file.is_file()
 
 
-def _is_text(file: Path) -> bool:
-    return file.suffix.lower() in TEXT_SUFFIXES
+def _is_read_by_row(file: Path) -> bool:
+    return file.suffix.lower() in ROW_SUFFIXES

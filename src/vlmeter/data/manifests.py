@@ -34,7 +34,14 @@ class SamplesManifest:
     """Rows of the table."""
     bad_samples: list[UnusableSample]
     sha256: str
-    """Of the table."""
+    """Of the table, as cells answered it."""
+    without_images_sha256: str | None = None
+    """Of the table that lies here, where an archive left its images out."""
+
+    @property
+    def stored_sha256(self) -> str:
+        """Of the table that lies here."""
+        return self.without_images_sha256 or self.sha256
 
 
 @dataclass(frozen=True)

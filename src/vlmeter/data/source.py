@@ -13,8 +13,8 @@ import numpy as np
 from vlmeter.data.job import Columns, DataSource
 from vlmeter.data.local_files import find_tables
 from vlmeter.data.parquet_files import Files, Row, list_row_groups
+from vlmeter.data.row_files import is_row_table, list_table_as_group
 from vlmeter.data.rows import check_kinds
-from vlmeter.data.text_files import is_text_table, list_text_groups
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 
 _FIRST_ROWS = 64
@@ -45,7 +45,7 @@ def open_source(
 
 
 class Group(Protocol):
-    """A part of a split: a row group of a parquet file, or a table of text."""
+    """A part of a split: a row group of a parquet file, or a table that is read row by row."""
 
     @property
     def rows(self) -> int:
@@ -53,7 +53,7 @@ class Group(Protocol):
 
     @property
     def compressed_bytes(self) -> int | None:
-        """Size of the columns that are read; None for a table of text."""
+        """Size of the columns that are read; None for a table that is read row by row."""
 
     def read(self, files: Files, columns: list[str], positions: list[int]) -> Iterator[Row]:
         """Yield the rows at these ascending positions within the group."""
@@ -119,7 +119,7 @@ def check_source(source: DataSource, columns: Columns) -> None:
 def _list_groups(files: Files, columns: list[str]) -> Iterator[Group]:
     first_row = 0
     for path in files.paths:
-        list_groups = list_text_groups if is_text_table(path) else list_row_groups
+        list_groups = list_table_as_group if is_row_table(path) else list_row_groups
         for group in list_groups(files, path, columns, first_row):
             yield group
             first_row += group.rows

@@ -161,7 +161,7 @@ def _collect_dataset(
     label = first.row.task_metric_label if has_task_metric else None
     ids = _choose_samples(answers, higher, count)
     samples = manifest.with_suffix(".parquet")
-    check_whole(samples, read_samples_manifest(manifest).sha256, remake=manifest)
+    check_whole(samples, read_samples_manifest(manifest).stored_sha256, remake=manifest)
     return CollectedDataset(
         dataset=dataset,
         metric=label or "WER",
@@ -261,8 +261,11 @@ def _cut(text: str, kind: Literal["prompt", "answer", "reference"]) -> str:
 
 def _write_picture(data: bytes | None, path: Path) -> str | None:
     """Write a sample's picture; return its name, or None where it cannot be read."""
+    if data is None:
+        # The study came from an archive without images.
+        return None
     try:
-        write_bytes(path, encode_thumbnail_jpeg(data or b"", _SIDE_PX))
+        write_bytes(path, encode_thumbnail_jpeg(data, _SIDE_PX))
     except (OSError, ValueError, UnidentifiedImageError, SyntaxError) as error:
         _LOG.warning("%s: no picture (%s)", path.name, error)
         return None

@@ -66,10 +66,10 @@ def _check_tables(
         check_whole(predictions_path, measurement.files["predictions"])
     manifest = samples_path.with_suffix(".json")
     if manifest.exists():
-        sha256 = read_samples_manifest(manifest).sha256
-        check_whole(samples_path, sha256, remake=manifest)
+        samples = read_samples_manifest(manifest)
+        check_whole(samples_path, samples.stored_sha256, remake=manifest)
         figures = measurement.figures
-        if figures is not None and figures.provenance.samples_sha256 != sha256:
+        if figures is not None and figures.provenance.samples_sha256 != samples.sha256:
             raise UserError(
                 f"{measurement_path} is of other samples than {samples_path}: delete the one that "
                 "was copied from elsewhere and run again."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vlmeter.errors import UserError
+from vlmeter.storage.archive import read_left_out
 from vlmeter.storage.files import check_whole, checksums, read_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.svg import read_checked
@@ -25,12 +26,18 @@ class Damage(NamedTuple):
 def find_damages(folder: StudyFolder, kept: Iterable[Path] = ()) -> Iterator[Damage]:
     """Yield every file of a study that is damaged or missing.
 
+    What the archive of an imported study left out is not missed.
+
     Args:
         folder: The study's.
         kept: The files that it keeps, where it is finished.
+
+    Raises:
+        UserError: nobody can say what was left out.
     """
-    missing = {path for path in kept if not path.exists()}
-    for path in sorted(missing):
+    left_out = {folder.root / name for names in read_left_out(folder).values() for name in names}
+    missing = {path for path in (*kept, *left_out) if not path.exists()}
+    for path in sorted(missing - left_out):
         yield Damage(f"{path} is missing.", path)
     for path in sorted(folder.root.rglob("*.json")):
         if path.parent.parent == folder.models:
@@ -57,7 +64,8 @@ def _check_files(
         yield Damage(f"{path} is of an earlier measurement of its cell.", path)
         return
     table = path.with_suffix(".parquet")
-    listed = [(table, content.get("sha256"), path)] if "sha256" in content else []
+    sha256 = content.get("without_images_sha256") or content.get("sha256")
+    listed = [] if sha256 is None else [(table, sha256, path)]
     for name, checksum in checksums(content).items():
         if isinstance(checksum, dict):
             listed.append((path.with_suffix("") / name, checksum["sha256"], path))

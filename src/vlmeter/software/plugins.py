@@ -13,6 +13,7 @@ from pathlib import Path
 from vlmeter.errors import UserError, one_line, shorten
 
 TABLES: Mapping[str, str] = {
+    "vlmeter.data_sources": "vlmeter.data.formats",
     "vlmeter.families": "vlmeter.models.families",
     "vlmeter.metrics": "vlmeter.metrics.registry",
 }

@@ -136,10 +136,15 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
     Raises:
         ValueError: `value` holds NaN or infinity, which JSON cannot hold: say `None` instead.
     """
+    write_text(path, format_json(value))
+
+
+def format_json(value: Mapping[str, object]) -> str:
+    """Return a value as `write_json` writes it."""
     without_checksum = {**value, "checksum": ""}
     text = json.dumps(without_checksum, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     open_quote = text.rindex('"\n}')
-    write_text(path, text[:open_quote] + text_sha256(text) + text[open_quote:])
+    return text[:open_quote] + text_sha256(text) + text[open_quote:]
 
 
 def write_placed_json(path: Path, value: Mapping[str, object], key: str | None = None) -> None:

@@ -216,6 +216,16 @@ class StudyFolder:
         return self.root / ".running"
 
     @property
+    def config(self) -> Path:
+        """The config that the study was last run with."""
+        return self.root / "config.yaml"
+
+    @property
+    def archive(self) -> Path:
+        """The manifest of the archive that the study was imported from."""
+        return self.root / "archive.json"
+
+    @property
     def summary(self) -> Path:
         """A row per cell."""
         return self.root / "summary.csv"

@@ -12,8 +12,8 @@ from vlmeter.config.load import check_config
 from vlmeter.data.describe_columns import describe_columns
 from vlmeter.data.guess_columns import Guess, guess_columns
 from vlmeter.data.job import Columns, DataSource
+from vlmeter.data.row_files import is_row_table
 from vlmeter.data.source import check_source, open_source
-from vlmeter.data.text_files import is_text_table
 from vlmeter.errors import UserError, list_names, shorten
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY, RetryPolicy
 from vlmeter.machine import devices
@@ -97,7 +97,7 @@ def find_data(data: str, details: DataSource = NO_DETAILS) -> DataSource:
         UserError: it is neither.
     """
     path = find_path(Path(data))
-    if path.is_file() and is_text_table(data) and details.table is None:
+    if path.is_file() and is_row_table(data) and details.table is None:
         # Its images lie beside it.
         return replace(details, path=str(path.parent), table=path.name)
     if path.exists():

@@ -5,10 +5,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import yaml
+
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.errors import UserError
 from vlmeter.source_file import CHECKOUT
+from vlmeter.storage.files import write_text
+from vlmeter.storage.layout import StudyFolder
 from vlmeter.study.gates import check_gates
+from vlmeter.study.imported import check_measured, is_imported
 from vlmeter.study.sources import check_sources
 from vlmeter.study.study import Study
 
@@ -38,9 +43,20 @@ def read_study(files: Sequence[Path], values: Mapping[str, object]) -> Study:
         # Snakemake accepts what this refuses: a key that stands twice.
         read_yaml(Path(file))
     study = Study(check_config(values, file))
-    check_sources(study, file)
+    if is_imported(study.folder):
+        check_measured(study)
+    else:
+        check_sources(study, file)
     check_gates(study, file)
     return study
+
+
+def keep_config(folder: StudyFolder, files: Sequence[Path], values: Mapping[str, object]) -> None:
+    """Keep the config with the results: as its file has it, or as Snakemake changed that."""
+    text = Path(files[0]).read_text("utf-8") if files else ""
+    if not files or read_yaml(Path(files[0])) != values:
+        text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+    write_text(folder.config, text)
 
 
 def name_source() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from vlmeter.storage.files import read_key
 from vlmeter.storage.job_keys import JobKey, read_job_key
 from vlmeter.storage.layout import AttemptKind, CellFolder
+from vlmeter.study.imported import is_imported
 from vlmeter.study.jobs import Jobs, Params, get_attempt_key
 from vlmeter.study.outputs import (
     list_cell_outputs,
@@ -52,12 +53,18 @@ class Remakes:
         self._study = study
         self._jobs = jobs
         self._was_finished = was_finished(study)
+        self._is_imported = is_imported(study.folder)
         self._list_of_dataset = cache(self._list_dataset)
         self._list_of_images = cache(self._list_images)
         self._list_of_model = cache(self._list_model)
 
     def list_of_job(self, job: MeasuringJob) -> Iterator[Path]:
-        """Yield what is to be made again of a job, of what it reads and of what is scored."""
+        """Yield what is to be made again of a job, of what it reads and of what is scored.
+
+        Of an imported study it is nothing: what measuring takes is not here.
+        """
+        if self._is_imported:
+            return
         dataset, axes = job.cell.dataset, job.cell.axes
         yield from self._list_of_dataset(dataset)
         yield from self._list_of_images(dataset, axes.stored_size)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vlmeter.reporting.language import LANGUAGES, get_figure_path
 from vlmeter.storage.layout import CellKey, locate
+from vlmeter.study.imported import is_imported
 from vlmeter.study.jobs import Jobs, Params, name_shard
 from vlmeter.study.remakes import MeasuringJob, Remakes
 from vlmeter.study.study import Cell, Study
@@ -52,6 +53,7 @@ class Rules:
         self._gpus = gpus
         self._on_cluster = on_cluster
         self._force = force
+        self._is_imported = is_imported(self._folder)
         self.jobs = Jobs(study, elsewhere=on_cluster)
         self._remakes = Remakes(study, self.jobs)
         self._derived = self._remakes.list_derived()
@@ -137,6 +139,9 @@ class Rules:
             self._force(self._remakes.list_of_job(job))
             # An iterator: the first job of the study takes all of it.
             self._force(self._derived)
+        if self._is_imported:
+            # Its measurements stand, whatever they were made from.
+            return {}
         axes = job.cell.axes
         images = self._folder.dataset(job.cell.dataset).images_manifest(axes.stored_size)
         if not self.jobs.needs_model(job.kind, job.cell, job.name):

@@ -70,8 +70,10 @@ class Section:
 class Study:
     """A checked config with the cells that follow from it."""
 
-    def __init__(self, config: StudyConfig) -> None:
+    def __init__(self, config: StudyConfig, folder: StudyFolder | None = None) -> None:
+        """Take a config, and where the results lie: by default where the workflow writes them."""
         self.config = config
+        self.folder = folder or StudyFolder(RESULTS / config.study)
         self.sections = tuple(self._build_sections())
         self.layer_cells = tuple(dict.fromkeys(self._list_layer_cells()))
         self._cell_by_key = _index_by_key([*self.cells, *self.layer_cells])
@@ -80,11 +82,6 @@ class Study:
     def name(self) -> str:
         """The study's name."""
         return self.config.study
-
-    @cached_property
-    def folder(self) -> StudyFolder:
-        """Where the results lie, from the working directory."""
-        return StudyFolder(RESULTS / self.name)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:

@@ -40,21 +40,22 @@ def test_a_metric_of_another_package_stands_after_ours(package: Path) -> None:
     assert metrics["ocr"] == registry._OWN["ocr"]
 
 
-def test_a_process_that_starts_with_it_has_the_metric_and_the_family(run_python) -> None:
+def test_a_process_that_starts_with_it_has_all_that_it_adds(run_python) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(EXAMPLE)!r})\n"
         "from types import SimpleNamespace\n"
+        "from vlmeter.data.local_files import TABLE_SUFFIXES\n"
         "from vlmeter.metrics.registry import TASK_METRICS\n"
         "from vlmeter.models.families import find_family\n"
         "family = find_family(SimpleNamespace(model_type='lantern'))\n"
-        "print(TASK_METRICS['vqa'][-1].name, family.stage_of('lens'))\n"
+        "print(TASK_METRICS['vqa'][-1].name, family.stage_of('lens'), TABLE_SUFFIXES[-1])\n"
     )
     done = run_python(code)
-    assert done.stdout == "brevity connector\n", done.stderr
+    assert done.stdout == "brevity connector .spool\n", done.stderr
 
 
 def test_its_code_is_in_the_digest_of_the_jobs_that_reach_the_table(package: Path) -> None:
-    scripts = ("score_predictions", "run_inference", "download_dataset")
+    scripts = ("score_predictions", "run_inference", "download_dataset", "describe_machine")
     before = {script: script_digests.get_script_digest(script) for script in scripts}
 
     (package / "vlmeter_brevity/tables.py").write_text("METRICS = {}\n", encoding="utf-8")
@@ -63,10 +64,13 @@ def test_its_code_is_in_the_digest_of_the_jobs_that_reach_the_table(package: Pat
 
     assert "vlmeter.metrics=" in before["score_predictions"]
     assert after["score_predictions"] != before["score_predictions"]
-    # A family is of the whole package: what stands beside it counts.
+    # The package counts as a whole: what stands beside the table counts.
     assert "vlmeter.metrics=" not in before["run_inference"]
     assert after["run_inference"] != before["run_inference"]
-    assert after["download_dataset"] == before["download_dataset"]
+    assert "vlmeter.data_sources=" in before["download_dataset"]
+    assert after["download_dataset"] != before["download_dataset"]
+    assert "vlmeter.data_sources=" not in before["run_inference"] + before["score_predictions"]
+    assert after["describe_machine"] == before["describe_machine"]
 
 
 def test_without_packages_of_others_digests_are_those_of_the_scripts(monkeypatch) -> None:

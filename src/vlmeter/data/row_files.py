@@ -1,4 +1,4 @@
-"""Tables of text: CSV, TSV and JSONL."""
+"""Tables that are read row by row: CSV, TSV, JSONL, and formats of other packages."""
 
 import csv
 import re
@@ -13,8 +13,8 @@ from typing import Any, TextIO
 from vlmeter.data.cells import parse_brackets
 from vlmeter.data.columns import find_column, find_columns, missing_field
 from vlmeter.data.features import Cells
+from vlmeter.data.formats import CSV_SUFFIXES, FORMATS, ROW_SUFFIXES, read_other_rows
 from vlmeter.data.json_values import parse_json
-from vlmeter.data.local_files import CSV_SUFFIXES, TEXT_SUFFIXES
 from vlmeter.data.parquet_files import Files, Row
 from vlmeter.errors import UserError, shorten
 from vlmeter.storage.texts import compose, find_name
@@ -25,9 +25,9 @@ _STATED_SEPARATOR = re.compile('"?sep=(.)"?', re.IGNORECASE)
 _LOOKED_AT_LINES = 20
 
 
-def is_text_table(path: str) -> bool:
-    """Say whether a file is a table of text, by its name."""
-    return path.lower().endswith(TEXT_SUFFIXES)
+def is_row_table(path: str) -> bool:
+    """Say whether a file is a table that is read row by row, by its name."""
+    return path.lower().endswith(ROW_SUFFIXES)
 
 
 def holds_only_text(path: str) -> bool:
@@ -35,7 +35,7 @@ def holds_only_text(path: str) -> bool:
     return path.lower().endswith(CSV_SUFFIXES)
 
 
-def describe_text_table(path: Path) -> tuple[list[str], int]:
+def describe_row_table(path: Path) -> tuple[list[str], int]:
     """Read a table once; return the names of its columns and its number of rows.
 
     Empty lines are no rows.
@@ -47,20 +47,20 @@ def describe_text_table(path: Path) -> tuple[list[str], int]:
         return _read_header(path), sum(1 for _ in _read_csv(path)) - 1
     columns: dict[str, None] = {}
     count = 0
-    for row in _read_jsonl(path):
+    for row in _read_objects(path):
         columns |= dict.fromkeys(row)
         count += 1
     return list(columns), count
 
 
-def read_text_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
+def read_row_table(path: Path, columns: Sequence[str]) -> Iterator[Cells]:
     """Yield the rows of a table; a column that a row of a JSONL lacks is None.
 
     Raises:
         UserError: the file is not of the format that its name says; the message names the line.
     """
     if not holds_only_text(str(path)):
-        for row in _read_jsonl(path):
+        for row in _read_objects(path):
             yield {name: row.get(name) for name in columns}
         return
     header = {name: place for place, name in enumerate(_read_header(path))}
@@ -164,6 +164,10 @@ def _check_header(path: Path, columns: list[str]) -> list[str]:
     return columns
 
 
+def _read_objects(path: Path) -> Iterator[Cells]:
+    return read_other_rows(path) if path.suffix.lower() in FORMATS else _read_jsonl(path)
+
+
 def _read_jsonl(path: Path) -> Iterator[Cells]:
     # Only "\n" ends a line: JSON may hold U+2028 and similar characters unescaped.
     with _open_text(path, newline="\n") as file:
@@ -190,8 +194,8 @@ def _build_object(pairs: list[tuple[str, Any]]) -> Cells:
 
 
 @dataclass(frozen=True)
-class TextTable:
-    """A table of text, which is read from its beginning."""
+class RowTable:
+    """A table that is read row by row, from its beginning."""
 
     path: str
     rows: int
@@ -206,7 +210,7 @@ class TextTable:
         remaining = iter(positions)
         position = next(remaining, None)
         read = find_columns(self.path, columns, self.present)
-        for number, values in enumerate(read_text_table(Path(self.path), read)):
+        for number, values in enumerate(read_row_table(Path(self.path), read)):
             if position is None:
                 return
             if number == position:
@@ -214,16 +218,16 @@ class TextTable:
                 position = next(remaining, None)
 
 
-def list_text_groups(
+def list_table_as_group(
     files: Files, path: str, columns: list[str], first_row: int
-) -> Iterator[TextTable]:
-    """Yield the one group of rows that a table of text is."""
+) -> Iterator[RowTable]:
+    """Yield the one group of rows that such a table is."""
     del files
-    names, rows = describe_text_table(Path(path))
+    names, rows = describe_row_table(Path(path))
     present = find_columns(path, columns, names)
     if set(columns) - set(present):
-        _check_fields(path, columns, read_text_table(Path(path), present))
-    yield TextTable(path, rows, first_row, names)
+        _check_fields(path, columns, read_row_table(Path(path), present))
+    yield RowTable(path, rows, first_row, names)
 
 
 def _check_fields(path: str, columns: Sequence[str], rows: Iterator[Cells]) -> None:

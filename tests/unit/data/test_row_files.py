@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmeter.data.job import Columns, DataSource
+from vlmeter.data.row_files import describe_row_table, read_row_table
 from vlmeter.data.source import check_source
-from vlmeter.data.text_files import describe_text_table, read_text_table
 from vlmeter.errors import UserError
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -21,8 +21,8 @@ awkward = st.text('",;\t\n\r |[]\ufeff\u2028é', max_size=8)
 
 
 def read(path):
-    columns, count = describe_text_table(path)
-    rows = list(read_text_table(path, columns))
+    columns, count = describe_row_table(path)
+    rows = list(read_row_table(path, columns))
     assert len(rows) == count
     return columns, rows
 
