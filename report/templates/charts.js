@@ -14,10 +14,13 @@
     const wrap = (text) => String(text).match(/\S.{0,52}(?=\s|$)|\S+/g) || [];
     for (const name of ["text", "subtitle"])
       if (spec.title && spec.title[name]) spec.title[name] = [spec.title[name]].flat().flatMap(wrap);
-    for (const part of [spec, ...spec.marks]) {
+    for (const part of [spec, ...spec.marks])
       for (const legend of part.legends || []) legend.columns = 2;
-      // A panel that stood beside one with labels now stands below it.
-      for (const axis of part.axes || []) if (!axis.grid && axis.labels === false) axis.labels = true;
+    // A panel that stood beside one with labels now stands below it, and has the same rows.
+    const axes = spec.marks.flatMap((part) => part.axes || []).filter((axis) => !axis.grid);
+    for (const axis of axes.filter((each) => each.labels === false)) {
+      const { encode } = axes.find((each) => each.orient === axis.orient && each.labels !== false);
+      Object.assign(axis, { labels: true, encode });
     }
   };
 

@@ -67,7 +67,8 @@ def running_hosts(folder: Path) -> Iterator[Path]:
     ssh = folder / "bin/ssh"
     ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/ssh_config "$@"\n', "utf-8")
     ssh.chmod(0o755)
-    command = ["/usr/sbin/sshd", "-D", "-f", folder / "sshd_config", "-E", folder / "log"]
+    files = ("-f", str(folder / "sshd_config"), "-E", str(folder / "log"))
+    command = ["/usr/sbin/sshd", "-D", *files]
     with subprocess.Popen(command) as daemon:
         try:
             deadline = time.monotonic() + 20

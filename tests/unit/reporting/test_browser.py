@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Tab, start_browser
-from page_faults import OPEN_ALL, list_faults
+from page_faults import DRAW_CHARTS, OPEN_ALL, list_faults
 from study_files import Files
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
@@ -218,6 +218,18 @@ def test_the_demo_s_page_takes_seven_screens_before_anything_is_opened(tab):
     tab.resize(DESK_PX)
     tab.open((SAMPLE / "study.html").as_uri())
     assert tab.evaluate("document.documentElement.scrollHeight") <= 7 * SCREEN_PX, HINT
+
+
+def test_on_a_phone_every_panel_of_the_forest_names_its_knobs(tab, rendered):
+    tab.resize(PHONE_PX)
+    tab.open((rendered.folder / "study.html").as_uri())
+    tab.evaluate(DRAW_CHARTS)
+    texts = tab.evaluate(
+        "[...document.querySelectorAll('#figure-forest svg text')].map((each) => each.textContent)"
+    )
+    panels = {"Time per sample", "Energy per sample", "Quality (difference)"}
+    assert panels <= set(texts)
+    assert texts.count("batch 16") == len(panels)
 
 
 def test_an_address_opens_the_part_that_it_names(desk):
