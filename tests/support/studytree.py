@@ -199,6 +199,8 @@ class Tree:
             **inherited,
             "PYTHONPATH": os.pathsep.join(map(str, search)),
             "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
+            # Jobs are forks already, of a server that all runs share.
+            "VLMETER_WARM": "off",
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             # A real GPU of the machine stays out of sight, of NVML as of torch.
             "CUDA_VISIBLE_DEVICES": ",".join(

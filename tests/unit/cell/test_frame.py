@@ -37,10 +37,11 @@ def cell_job(run_python, tmp_path):
             "from vlmeter.storage.files import write_json\n"
             "status = pathlib.Path('status.json')\n"
             f"{before}\n"
-            f"def work():\n    {body}\n"
-            "def write_failure(failure):\n    write_json(status, asdict(failure))\n"
+            "class Task:\n    worker = 'colorsys'\n"
+            f"    def work(self):\n        {body}\n"
+            "    def write_failure(self, failure):\n        write_json(status, asdict(failure))\n"
             f"call = pickle.loads({call!r})\n"
-            f"run_cell_job(*call, status, {timeout_s}, work, write_failure)\n"
+            f"run_cell_job(*call, status, {timeout_s}, Task())\n"
             "print(os.environ.get('HF_HUB_OFFLINE'))\n"
         )
         assert done.returncode == 0, done.stderr
