@@ -52,8 +52,8 @@ run_measuring_job(
 COMPARED = {
     "latency of a pass, ms": lambda it: 1e3 * it["latency_detail"]["latency_s"],
     "generation of a batch, ms": lambda it: 1e3 * it["generation"]["generation_s"],
-    "passes in the energy windows": lambda it: it["energy_detail"]["iterations"],
-    "CPU energy per sample, mJ": lambda it: 1e3 * it["energy_detail"]["cpu_j_per_sample"],
+    "passes in the energy windows": lambda it: it["energy_detail"]["batches"],
+    "energy per sample, mJ": lambda it: 1e3 * it["energy_detail"]["energy_j"],
     "peak RSS, MB": lambda it: it["memory"]["peak_rss_bytes"] / 1e6,
     "RSS before the model, MB": lambda it: it["memory"]["rss_before_load_bytes"] / 1e6,
     "start of the process, s": lambda it: it["time_spent_s"]["start"],
@@ -73,17 +73,19 @@ def main() -> None:
         for part in ("Snakefile", "workflow", "config", "report", "envs", "profiles", "demo"):
             Path(part).symlink_to(REPOSITORY / part)
         job = prepare(Path(name))
-        warm.start_server()
+        warm.start_server(on_cluster=False)
         address = os.environ[warm.ADDRESS]
         # The first cell of a server waits for its imports.
         first = measure(job, address, Path("first"))
-        cells: dict[str, list[dict[str, Any]]] = {"off": [], address: []}
+        cells: dict[str, list[dict[str, float]]] = {"off": [], address: []}
         for pair in range(pairs):
             # In turns, and each as often before the other.
             for way in list(cells)[:: 1 if pair % 2 else -1]:
                 cells[way].append(measure(job, way, Path(f"{pair}-{Path(way).name}")))
     print_table(*cells.values())
-    print(f"\nThe server's first cell waited {first['time_spent_s']['wait_for_fork']:.1f} s.")
+    print(
+        f"\nThe server's first cell, which waits for its imports: {first['whole cell, s']:.1f} s."
+    )
 
 
 def prepare(folder: Path) -> list[str]:
@@ -111,8 +113,8 @@ def params_of(value: object) -> str:
     return json.dumps(value, default=vars)
 
 
-def measure(job: list[str], way: str, folder: Path) -> dict[str, Any]:
-    """Run the job; return the measurement, with the job's time."""
+def measure(job: list[str], way: str, folder: Path) -> dict[str, float]:
+    """Run the job; return its figures."""
     begun_s = time.monotonic()
     subprocess.run(
         [sys.executable, "-c", JOB, *job, params_of(str(folder))],
@@ -124,16 +126,16 @@ def measure(job: list[str], way: str, folder: Path) -> dict[str, Any]:
     if ("wait_for_fork" in measurement["time_spent_s"]) == (way == "off"):
         raise AssertionError((folder / "log").read_text(encoding="utf-8"))
     print(f"{folder} took {job_s:.1f} s", file=sys.stderr, flush=True)
-    return {**measurement, "job_s": job_s}
+    return {what: read({**measurement, "job_s": job_s}) for what, read in COMPARED.items()}
 
 
-def print_table(cold: list[dict[str, Any]], forked: list[dict[str, Any]]) -> None:
+def print_table(cold: list[dict[str, float]], forked: list[dict[str, float]]) -> None:
     """Print medians, and the mean of the pairs' differences beside its standard error."""
     print(f"{len(cold)} pairs, batch {BATCH_SIZE} of {DATASET}\n")
     print("| figure | cold | warm | difference, mean of pairs ± standard error |")
     print("|---|---:|---:|---:|")
-    for what, read in COMPARED.items():
-        pairs = [(read(one), read(other)) for one, other in zip(cold, forked, strict=True)]
+    for what in COMPARED:
+        pairs = [(first[what], second[what]) for first, second in zip(cold, forked, strict=True)]
         shares = [100.0 * (second / first - 1.0) for first, second in pairs]
         error = statistics.stdev(shares) / len(shares) ** 0.5
         medians = (statistics.median(values) for values in zip(*pairs, strict=True))

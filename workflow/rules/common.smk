@@ -74,8 +74,7 @@ def start_warm_server():
     # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
     from vlmeter.machine import warm
 
-    if not ON_CLUSTER:
-        warm.start_server()
+    warm.start_server(on_cluster=ON_CLUSTER)
 
 
 def say_progress():

@@ -33,9 +33,13 @@ _READ_LATER = frozenset({"CUDA_VISIBLE_DEVICES", ADDRESS})
 """Variables that no import reads: CUDA reads the first when it is initialised."""
 
 
-def start_server() -> None:
-    """Start this run's server, which lives as long as this process, and name it to the jobs."""
-    if not hasattr(os, "pidfd_open") or os.environ.get(ADDRESS) == "off":
+def start_server(*, on_cluster: bool) -> None:
+    """Start this run's server, which lives as long as this process, and name it to the jobs.
+
+    Args:
+        on_cluster: Jobs run on other machines: then there is none.
+    """
+    if on_cluster or not hasattr(os, "pidfd_open") or os.environ.get(ADDRESS) == "off":
         return
     # Others may not enter the folder.
     folder = tempfile.TemporaryDirectory(prefix="vlmeter-warm-")

@@ -37,10 +37,9 @@ print(repr(death and (str(death.reason), death.out_of_time)))
 """
 WAY = "print('cold' if warm.WAIT_FOR_FORK_S.get() is None else 'warm')"
 RUN = """
-import sys
+import os, sys
 from vlmeter.machine import warm
-warm.start_server()
-import os
+warm.start_server(on_cluster="cluster" in sys.argv)
 print(os.environ.get(warm.ADDRESS), flush=True)
 sys.stdin.read()
 """
@@ -49,12 +48,12 @@ sys.stdin.read()
 class Run:
     """A process that stands for a run of Snakemake, with its server."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         (folder / "tasks.py").write_text(TASKS, encoding="utf-8")
         self.folder = folder
         self.environment = {**os.environ, "PYTHONPATH": str(folder), **environment}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN],
+            [sys.executable, "-c", RUN, *arguments],
             cwd=folder,
             env=self.environment,
             stdin=subprocess.PIPE,
@@ -269,19 +268,30 @@ def test_code_that_changed_since_the_server_began_is_cold(own_run):
     assert own_run.job(worker="own")[0] == ["cold", "None"]
 
 
-def test_a_run_that_wants_none_starts_no_server(tmp_path):
-    run = Run(tmp_path, **{warm.ADDRESS: "off"})
-    assert (run.address, run.servers) == ("off", [])
+@pytest.mark.parametrize(
+    ("arguments", "environment", "address"),
+    [((), {warm.ADDRESS: "off"}, "off"), (("cluster",), {}, "None")],
+)
+def test_a_run_that_wants_none_or_is_on_a_cluster_has_no_server(
+    tmp_path, arguments, environment, address
+):
+    run = Run(tmp_path, *arguments, **environment)
+    assert (run.address, run.servers) == (address, [])
     run.end()
 
 
-def test_what_a_fork_would_not_survive_makes_a_job_cold(own_run):
-    (own_run.folder / "thread.py").write_text(
+HINDRANCES = {
+    "a thread was started before the fork": (
         "from threading import Thread\nimport time\n"
-        "Thread(target=time.sleep, args=(60,), daemon=True).start()",
-        encoding="utf-8",
-    )
-    os.utime(own_run.folder / "thread.py")
-    printed, errors = own_run.job(worker="thread")
-    assert printed == ["cold", "None"]
-    assert "a thread was started before the fork" in errors
+        "Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "class cuda:\n    _is_in_bad_fork = lambda: False"
+    ),
+    "CUDA was initialised before the fork": "class cuda:\n    _is_in_bad_fork = lambda: True",
+}
+
+
+@pytest.mark.parametrize("why", HINDRANCES)
+def test_what_a_fork_would_not_survive_makes_a_job_cold(own_run, why):
+    (own_run.folder / "torch.py").write_text(HINDRANCES[why], encoding="utf-8")
+    printed, errors = own_run.job(worker="torch")
+    assert (printed, why in errors) == (["cold", "None"], True)
