@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from python_path import search_first
 
 from vlmeter.machine import warm
 
@@ -51,7 +52,7 @@ class Run:
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         (folder / "tasks.py").write_text(TASKS, encoding="utf-8")
         self.folder = folder
-        self.environment = {**os.environ, "PYTHONPATH": str(folder), **environment}
+        self.environment = {**os.environ, **search_first(folder), **environment}
         self.process = subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments],
             cwd=folder,
@@ -178,7 +179,7 @@ def test_jobs_are_served_at_the_same_time(run, tmp_path):
 
 COLD = {
     "another environment": {"HF_HOME": "/elsewhere"},
-    "no variable that was there": {"PYTHONPATH": "."},
+    "a variable that was not there": {"TORCH_LOGS": "dynamo"},
     "no server": {warm.ADDRESS: "/nowhere/server"},
     "switched off": {warm.ADDRESS: "off"},
     "imports of its own": {"worker": ""},
@@ -188,8 +189,7 @@ COLD = {
 
 @pytest.mark.parametrize("why", COLD)
 def test_a_job_that_differs_is_cold(run, why):
-    folder = {"folder": run.folder} if "PYTHONPATH" in COLD[why] else {}
-    assert run.job(**COLD[why], **folder)[0] == ["cold", "None"]
+    assert run.job(**COLD[why])[0] == ["cold", "None"]
     assert run.job()[0] == ["warm", "None"]
 
 
