@@ -39,6 +39,7 @@ include: "workflow/rules/report.smk"
 # Before its first job, and in no dry run.
 onstart:
     hold_study()
+    start_warm_server()
     say_progress()
 
 

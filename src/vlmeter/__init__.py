@@ -1,5 +1,6 @@
 """VLMeter: what a vision-language model costs and how well it answers."""
 
+import logging
 import os
 
 # Read by `huggingface_hub` and `datasets` when they are imported, wherever that is: nothing but
@@ -10,3 +11,7 @@ for _name, _value in {
     "HF_HUB_DISABLE_XET": "1",
 }.items():
     os.environ.setdefault(_name, _value)
+
+# transformers imports torchao, which warns of CUDA kernels that a machine without a GPU has no use
+# for: a job would print that on the terminal before its log is open.
+logging.getLogger("torchao").setLevel(logging.ERROR)

@@ -199,6 +199,8 @@ class Tree:
             **inherited,
             "PYTHONPATH": os.pathsep.join(map(str, search)),
             "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
+            # Jobs are forks already, of a server that all runs share.
+            "VLMETER_WARM": "off",
             "XDG_CACHE_HOME": str(self.folder / ".cache"),
             # A real GPU of the machine stays out of sight, of NVML as of torch.
             "CUDA_VISIBLE_DEVICES": ",".join(
@@ -224,6 +226,7 @@ class Tree:
         quick: bool = False,
         unaided: bool = False,
         forked: bool = False,
+        warm: bool = False,
     ) -> Outcome:
         """Run a Snakemake command in this tree.
 
@@ -237,8 +240,11 @@ class Tree:
             unaided: Nothing asks the libraries to stay off the network, and there is a secret in
                 the environment. Who asks the network is noted in `NETWORK_LOG`.
             forked: Jobs are forks of a process that has imported torch and more.
+            warm: The run has a server of its own, of which cells are forks.
         """
         environment = self.environment(*fakes, endings=endings, gpus=gpus)
+        if warm:
+            del environment["VLMETER_WARM"]
         if quick:
             environment["CELLS_ARE_QUICK"] = "1"
         if unaided:

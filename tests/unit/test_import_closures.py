@@ -73,6 +73,16 @@ def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
     assert run_python(code).stdout == "[]\n1\n"
 
 
+def test_torchao_does_not_speak_on_the_terminal_when_a_job_imports_it(run_python):
+    """A script imports what its job needs before its log is open, and transformers torchao."""
+    code = (
+        "import logging, vlmeter\n"
+        "logging.getLogger('torchao').warning('Failed to load a kernel')\n"
+        "logging.getLogger('torchao').error('no such file')"
+    )
+    assert run_python(code).stderr == "no such file\n"
+
+
 def test_reading_the_workflow_imports_nothing_heavy(run_python):
     code = (
         "import sys, vlmeter.config.load, vlmeter.study.jobs, vlmeter.study.study\n"

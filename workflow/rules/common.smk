@@ -70,6 +70,14 @@ def hold_study():
         sys.exit(str(error))
 
 
+def start_warm_server():
+    """Let cells on this machine be forks of one process that has imported what takes long."""
+    # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
+    from vlmeter.machine import warm
+
+    warm.start_server(on_cluster=ON_CLUSTER)
+
+
 def say_progress():
     """Say after each setting what it cost, and how long the rest will take."""
     from snakemake.logging import logger

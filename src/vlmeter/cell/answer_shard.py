@@ -56,34 +56,48 @@ def answer_shard(
         timeout_s: How long it may take.
     """
     images = read_images_manifest(inputs.images)
-    start, stop = find_borders(images.n, job.cell.axes.batch_size, job.shard)
+    borders = find_borders(images.n, job.cell.axes.batch_size, job.shard)
+    task = _Answers(job, attempt, inputs, outputs, images.sha256, *borders)
+    run_cell_job(job, attempt, inputs, outputs.manifest, timeout_s, task)
 
-    def work() -> None:
+
+@dataclass(frozen=True)
+class _Answers:
+    job: ShardJob
+    attempt: JobAttempt
+    inputs: CellInputs
+    outputs: ShardOutputs
+    images_sha256: str
+    start: int
+    stop: int
+    worker = "vlmeter.cell.worker.answers"
+
+    def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.answers import answer_samples  # noqa: PLC0415
 
-        if start == stop:
-            write(_write_none(outputs.answers))
+        answers = self.outputs.answers
+        if self.start == self.stop:
+            self._write(_write_none(answers))
         else:
-            write(*answer_samples(job.cell, inputs, outputs.answers, start, stop))
+            self._write(*answer_samples(self.job.cell, self.inputs, answers, self.start, self.stop))
 
-    def write_failure(failure: Failure) -> None:
-        write(_write_none(outputs.answers), failure=failure)
+    def write_failure(self, failure: Failure) -> None:
+        self._write(_write_none(self.outputs.answers), failure=failure)
 
-    def write(rows: int, left_out: int = 0, failure: Failure | None = None) -> None:
+    def _write(self, rows: int, left_out: int = 0, failure: Failure | None = None) -> None:
+        answers = self.outputs.answers
         result = ShardManifest(
-            ending=build_ending(attempt, failure),
-            shard=job.shard,
-            start=start,
-            stop=stop,
+            ending=build_ending(self.attempt, failure),
+            shard=self.job.shard,
+            start=self.start,
+            stop=self.stop,
             rows=rows,
             left_out=left_out,
-            images_sha256=images.sha256,
-            files={outputs.answers.stem: file_sha256(outputs.answers)},
+            images_sha256=self.images_sha256,
+            files={answers.stem: file_sha256(answers)},
         )
-        write_placed_json(outputs.manifest, result.as_plain(), attempt.key)
-
-    run_cell_job(job, attempt, inputs, outputs.manifest, timeout_s, work, write_failure)
+        write_placed_json(self.outputs.manifest, result.as_plain(), self.attempt.key)
 
 
 def _write_none(answers: Path) -> int:

@@ -6,18 +6,33 @@ result. Torch is imported in the child alone.
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from vlmeter.cell.attempts import Attempt, write_attempt
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.cores import count_cpu_threads
-from vlmeter.machine.isolation import run_isolated
+from vlmeter.machine.warm import run_in_child
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_fresh_json
+
+
+class Task(Protocol):
+    """What a cell's job does in its child; another process can be given it, pickled."""
+
+    worker: str
+    """The module that `work` imports."""
+
+    def work(self) -> None:
+        """Import torch, measure, and write the outputs."""
+
+    def write_failure(self, failure: Failure) -> None:
+        """Write every declared output for a cell that has no figures."""
 
 
 def run_cell_job(
@@ -26,8 +41,7 @@ def run_cell_job(
     inputs: CellInputs,
     status_file: Path,
     timeout_s: float,
-    work: Callable[[], None],
-    write_failure: Callable[[Failure], None],
+    task: Task,
 ) -> None:
     """Run a cell's work isolated, and see to it that it leaves a status.
 
@@ -35,23 +49,12 @@ def run_cell_job(
         job: What the work depends on.
         attempt: Which try it is, and where that is noted.
         inputs: The files that the cell is opened from.
-        status_file: JSON with the cell's `status`, written by `work` or `write_failure`, last.
+        status_file: JSON with the cell's `status`, which the task writes last.
         timeout_s: How long the work may take. No part of `job`: what a cell that was in time
             measured does not depend on it.
-        work: Imports torch, measures, writes its outputs. Runs in the child.
-        write_failure: Writes every declared output for a cell that has no figures.
+        task: Its work runs in the child.
     """
     cell = job.cell
-
-    def guarded() -> None:
-        _prepare_environment(count_cpu_threads(cell.cpu_threads))
-        try:
-            work()
-        except Exception as error:
-            failure = _add_occupations(describe_failure(error), taken)
-            print(failure.traceback or f"{failure.status}: {failure.reason}", file=sys.stderr)
-            write_failure(failure)
-
     status_file.unlink(missing_ok=True)
     device = cell.axes.device
     death = None
@@ -59,12 +62,17 @@ def run_cell_job(
     taken = _find_taken_gpus(device)
     if inputs.model is None or not devices.is_present(device, cell.gpus):
         # No child: importing torch, only to learn the same, would take seconds a cell.
-        write_failure(Failure(Status.UNAVAILABLE, devices.describe_absence(device, cell.gpus)))
+        task.write_failure(Failure(Status.UNAVAILABLE, devices.describe_absence(device, cell.gpus)))
     else:
-        death = run_isolated(guarded, timeout_s)
+        settings = _choose_settings(count_cpu_threads(cell.cpu_threads))
+        # What libraries take on a GPU, and what torch compiles, follows from the device that they
+        # see when they are imported: the run's server sees none.
+        alone = device == "cuda" or cell.optimization.needs_compiler
+        work = partial(_work, task, settings, taken)
+        death = run_in_child(work, timeout_s, None if alone else task.worker, settings)
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
-            write_failure(Failure(Status.CRASHED, death.reason))
+            task.write_failure(Failure(Status.CRASHED, death.reason))
     ended = read_fresh_json(status_file)
     # Answers and layer profiles have no conditions.
     conditions = ended.get("conditions")
@@ -80,6 +88,16 @@ def run_cell_job(
             disturbed=isinstance(conditions, dict) and bool(conditions.get("disturbed")),
         ),
     )
+
+
+def _work(task: Task, settings: Mapping[str, str], taken: Mapping[str, str]) -> None:
+    os.environ.update(settings)
+    try:
+        task.work()
+    except Exception as error:
+        failure = _add_occupations(describe_failure(error), taken)
+        print(failure.traceback or f"{failure.status}: {failure.reason}", file=sys.stderr)
+        task.write_failure(failure)
 
 
 def _find_taken_gpus(device: str) -> dict[str, str]:
@@ -106,11 +124,13 @@ def build_ending(attempt: JobAttempt, failure: Failure | None = None) -> Ending:
     return Ending(failure.status, failure.reason, failure.traceback, attempt.count)
 
 
-def _prepare_environment(threads: int) -> None:
-    """Set what libraries read when they are imported."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+def _choose_settings(threads: int) -> dict[str, str]:
+    """Return the environment variables that libraries read when they are imported."""
+    return {
         # Snakemake sets these to the rule's threads; a cell's are part of what it measures.
-        os.environ[name] = str(threads)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    # Rules before this one fetched everything: a cell that asks the network is a mistake.
-    os.environ["HF_HUB_OFFLINE"] = "1"
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "TOKENIZERS_PARALLELISM": "false",
+        # Rules before this one fetched everything: a cell that asks the network is a mistake.
+        "HF_HUB_OFFLINE": "1",
+    }

@@ -40,32 +40,44 @@ def profile_layers(
         outputs: The files to write.
         timeout_s: How long it may take.
     """
+    task = _Profile(job, attempt, inputs, outputs)
+    run_cell_job(job, attempt, inputs, outputs.record, timeout_s, task)
 
-    def work() -> None:
+
+@dataclass(frozen=True)
+class _Profile:
+    job: LayersJob
+    attempt: JobAttempt
+    inputs: CellInputs
+    outputs: LayersOutputs
+    worker = "vlmeter.cell.worker.layers"
+
+    def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.layers import profile_cell  # noqa: PLC0415
 
-        profiled = profile_cell(job, inputs)
-        write(profiled.figures, profiled.rows)
+        profiled = profile_cell(self.job, self.inputs)
+        self._write(profiled.figures, profiled.rows)
 
-    def write_failure(failure: Failure) -> None:
-        write(None, [], failure)
+    def write_failure(self, failure: Failure) -> None:
+        self._write(None, [], failure)
 
-    def write(
-        figures: LayersFigures | None, rows: Iterable[LayerRow], failure: Failure | None = None
+    def _write(
+        self,
+        figures: LayersFigures | None,
+        rows: Iterable[LayerRow],
+        failure: Failure | None = None,
     ) -> None:
-        _write_table(outputs.table, rows)
+        _write_table(self.outputs.table, rows)
         result = LayersRecord(
-            ending=build_ending(attempt, failure),
-            id=job.cell.id,
-            dataset=job.cell.dataset,
-            axes=job.cell.axes,
+            ending=build_ending(self.attempt, failure),
+            id=self.job.cell.id,
+            dataset=self.job.cell.dataset,
+            axes=self.job.cell.axes,
             figures=figures,
-            files={"table": file_sha256(outputs.table)},
+            files={"table": file_sha256(self.outputs.table)},
         )
-        write_placed_json(outputs.record, result.as_plain(), attempt.key)
-
-    run_cell_job(job, attempt, inputs, outputs.record, timeout_s, work, write_failure)
+        write_placed_json(self.outputs.record, result.as_plain(), self.attempt.key)
 
 
 def _write_table(path: Path, rows: Iterable[LayerRow]) -> None:

@@ -46,32 +46,42 @@ def run_inference(
         outputs: The files to write.
         timeout_s: How long it may take.
     """
+    task = _Inference(job, attempt, inputs, machine, outputs)
+    run_cell_job(job, attempt, inputs, outputs.measurement, timeout_s, task)
 
-    def work() -> None:
+
+@dataclass(frozen=True)
+class _Inference:
+    job: CellJob
+    attempt: JobAttempt
+    inputs: CellInputs
+    machine: Path
+    outputs: CellOutputs
+    worker = "vlmeter.cell.worker.measure"
+
+    def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.
         from vlmeter.cell.worker.measure import measure_cell  # noqa: PLC0415
 
-        measured = measure_cell(job, inputs, machine, outputs.predictions)
-        write(measured.figures, measured.timings)
+        measured = measure_cell(self.job, self.inputs, self.machine, self.outputs.predictions)
+        self._write(measured.figures, measured.timings)
 
-    def write_failure(failure: Failure) -> None:
+    def write_failure(self, failure: Failure) -> None:
         # Not at the top: Arrow starts threads, and the cell's child is forked from this process.
         from vlmeter.data.samples import PREDICTIONS  # noqa: PLC0415
         from vlmeter.storage.parquet import write_table  # noqa: PLC0415
 
-        if outputs.predictions is not None:
-            write_table(outputs.predictions, [], PREDICTIONS)
-        write(None, [], failure)
+        if self.outputs.predictions is not None:
+            write_table(self.outputs.predictions, [], PREDICTIONS)
+        self._write(None, [], failure)
 
-    def write(
-        figures: Figures | None, timings: Sequence[Timing], failure: Failure | None = None
+    def _write(
+        self, figures: Figures | None, timings: Sequence[Timing], failure: Failure | None = None
     ) -> None:
-        _write_timings(outputs.timings, timings)
-        files = {name: file_sha256(path) for name, path in outputs.tables.items()}
-        result = Measurement(build_ending(attempt, failure), figures, files)
-        write_placed_json(outputs.measurement, result.as_plain(), attempt.key)
-
-    run_cell_job(job, attempt, inputs, outputs.measurement, timeout_s, work, write_failure)
+        _write_timings(self.outputs.timings, timings)
+        files = {name: file_sha256(path) for name, path in self.outputs.tables.items()}
+        result = Measurement(build_ending(self.attempt, failure), figures, files)
+        write_placed_json(self.outputs.measurement, result.as_plain(), self.attempt.key)
 
 
 def _write_timings(path: Path, timings: Sequence[Timing]) -> None:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from socket import socket
 
 from vlmeter.errors import Sentence
 
@@ -46,6 +47,11 @@ def run_isolated(work: Callable[[], None], timeout_s: float) -> Death | None:
     """
     if "torch" in sys.modules:
         raise RuntimeError("torch is imported before the fork of the cell's child")
+    return describe_end(wait_for_end(start_child(work), timeout_s), timeout_s)
+
+
+def start_child(work: Callable[[], None]) -> int:
+    """Fork a child that does `work` and ends, and return its id."""
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
@@ -55,16 +61,37 @@ def run_isolated(work: Callable[[], None], timeout_s: float) -> Death | None:
     with suppress(ProcessLookupError, PermissionError):
         # The child does the same: whoever is first, the group stands before it is needed.
         os.setpgid(child, child)
+    return child
+
+
+def wait_for_end(child: int, timeout_s: float | None, stop: socket | None = None) -> int | None:
+    """Wait until a child ends, and see that it and what it started are gone.
+
+    Args:
+        child: Its id.
+        timeout_s: Seconds after which it is killed; None for no limit.
+        stop: Kills it when the other side closes it or says anything.
+
+    Returns:
+        Its exit code, negative for a signal, or None where it was killed here.
+    """
     try:
-        code = _wait(child, timeout_s)
+        code = _wait(child, timeout_s, stop)
     except BaseException:
         _kill(child)
         raise
     if code is None:
         _kill(child)
+    else:
+        _kill_group(child)
+    return code
+
+
+def describe_end(code: int | None, timeout_s: float) -> Death | None:
+    """Return how a child ended that was waited for; None where it came to the end of its work."""
+    if code is None:
         limit = Sentence(f"took longer than the {timeout_s:g} s of measure.timeout_s")
         return Death(limit, out_of_time=True)
-    _kill_group(child)
     reason = _reason(code)
     return None if reason is None else Death(reason)
 
@@ -98,16 +125,20 @@ def die_with(parent: int) -> None:
         os._exit(CHILD_FAILED)
 
 
-def _wait(child: int, timeout_s: float) -> int | None:
-    """Return the child's exit code, negative for a signal, or None when the time is up."""
+def _wait(child: int, timeout_s: float | None, stop: socket | None) -> int | None:
+    """Return the child's exit code, or None when the time is up or it is to stop."""
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(child)
         try:
-            if not select.select([handle], [], [], timeout_s)[0]:
+            if (
+                handle
+                not in select.select([handle, *([stop] if stop else ())], [], [], timeout_s)[0]
+            ):
                 return None
         finally:
             os.close(handle)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert timeout_s is not None, "only who has pidfd_open waits without a limit"
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)

@@ -4,7 +4,6 @@ int8 by row and int4 in groups keep the activations as they are; fp8 multiplies 
 scaled by row.
 """
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -50,8 +49,6 @@ def quantize(
         UnsupportedError: torchao is not there, refuses, or replaced no layer.
     """
     kinds = " and ".join(asked.kinds)
-    # torchao warns of CUDA kernels that a machine without a GPU could not use.
-    logging.getLogger("torchao").setLevel(logging.ERROR)
     try:
         import torchao  # noqa: PLC0415 - only a quantised cell needs it
     except ImportError as error:

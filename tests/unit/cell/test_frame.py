@@ -8,10 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from job_factory import make_cell_job, make_layers_job
 
+from vlmeter.cell import frame
 from vlmeter.cell.job import CellInputs, JobAttempt
 from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
 from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.samples import PREDICTIONS, TIMINGS
+from vlmeter.machine import devices
+from vlmeter.machine.isolation import Death
+from vlmeter.models.optimization import EAGER, Compile
 from vlmeter.storage.files import check_whole, read_json
 
 ATTEMPT = JobAttempt(count=2, key="k", note="attempts/cells/photos/m-bs1.json")
@@ -37,10 +41,11 @@ def cell_job(run_python, tmp_path):
             "from vlmeter.storage.files import write_json\n"
             "status = pathlib.Path('status.json')\n"
             f"{before}\n"
-            f"def work():\n    {body}\n"
-            "def write_failure(failure):\n    write_json(status, asdict(failure))\n"
+            "class Task:\n    worker = 'colorsys'\n"
+            f"    def work(self):\n        {body}\n"
+            "    def write_failure(self, failure):\n        write_json(status, asdict(failure))\n"
             f"call = pickle.loads({call!r})\n"
-            f"run_cell_job(*call, status, {timeout_s}, work, write_failure)\n"
+            f"run_cell_job(*call, status, {timeout_s}, Task())\n"
             "print(os.environ.get('HF_HUB_OFFLINE'))\n"
         )
         assert done.returncode == 0, done.stderr
@@ -220,3 +225,30 @@ def test_a_cell_without_figures_leaves_every_file_of_a_profile():
     check_whole(LAYERS_OUTPUTS.table, written.pop("files")["table"])
     cell = {"id": "c", "dataset": "photos", **job.cell.axes.as_dict()}
     assert written == {**UNAVAILABLE, "cell": cell}
+
+
+@pytest.mark.usefixtures("_in_folder")
+@pytest.mark.parametrize(
+    ("device", "optimization", "worker"),
+    [
+        ("cpu", EAGER, "vlmeter.cell.worker.layers"),
+        ("cuda", EAGER, None),
+        ("cpu", replace(EAGER, compile=Compile("default", "regional")), None),
+        ("cpu", replace(EAGER, attention="flex_attention"), None),
+    ],
+)
+def test_only_a_cell_on_a_cpu_that_compiles_nothing_may_be_a_fork_of_the_server(
+    monkeypatch, device, optimization, worker
+):
+    asked = []
+
+    def end_at_once(work, timeout_s, worker, settings):
+        asked.append(worker)
+        return Death("ended")
+
+    monkeypatch.setattr(frame, "run_in_child", end_at_once)
+    monkeypatch.setattr(devices, "is_present", lambda *_: True)
+    job = make_layers_job(device=device, gpus=int(device == "cuda"))
+    job = replace(job, cell=replace(job.cell, optimization=optimization))
+    profile_layers(job, ATTEMPT, INPUTS, LAYERS_OUTPUTS, 20)
+    assert asked == [worker]

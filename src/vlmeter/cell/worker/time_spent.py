@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import psutil
 
+from vlmeter.machine.warm import WAIT_FOR_FORK_S
+
 MEASURED = ("answers", "costs", "request", "flops")
 """What a cell is run for."""
 
@@ -14,9 +16,16 @@ class TimeSpent:
     """Adds up the seconds of this process by what they were spent on."""
 
     def __init__(self) -> None:
-        """Count what lies behind, imports for the most part, as `start`."""
+        """Count what lies behind, imports for the most part, as `start`.
+
+        In a fork of the run's server that is mostly `wait_for_fork`, which no other cell has.
+        """
         self._begun = time.perf_counter()
-        self._seconds = {"start": max(0.0, time.time() - psutil.Process().create_time())}
+        age_s = max(0.0, time.time() - psutil.Process().create_time())
+        wait_s = WAIT_FOR_FORK_S.get()
+        self._seconds = {"start": age_s + (wait_s or 0.0)}
+        if wait_s is not None:
+            self._seconds["wait_for_fork"] = wait_s
 
     @contextmanager
     def on(self, what: str) -> Iterator[None]:

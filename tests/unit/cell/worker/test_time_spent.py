@@ -5,6 +5,7 @@ import time
 import pytest
 
 from vlmeter.cell.worker.time_spent import TimeSpent
+from vlmeter.machine.warm import WAIT_FOR_FORK_S
 
 
 def test_the_parts_are_parts_of_the_whole():
@@ -40,3 +41,13 @@ def test_what_fails_is_counted_too():
         time.sleep(0.01)
         raise ValueError("in vain")
     assert spent.as_dict()["answers"] >= 0.01
+
+
+def test_a_fork_of_the_server_counts_what_its_job_waited():
+    without = TimeSpent().as_dict()
+    reset = WAIT_FOR_FORK_S.set(100.0)
+    seconds = TimeSpent().as_dict()
+    WAIT_FOR_FORK_S.reset(reset)
+    assert seconds["wait_for_fork"] == 100.0
+    assert seconds["start"] - without["start"] == pytest.approx(100.0, abs=1.0)
+    assert "wait_for_fork" not in without
