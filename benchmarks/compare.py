@@ -36,7 +36,7 @@ from vlmeter.measure.energy.sources import describe_energy_sources
 from vlmeter.measure.flops.count import count_flops
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.nvml import open_gpus
 from vlmeter.measure.stopping import fix_rounds
 from vlmeter.study.settings import build_energy_settings

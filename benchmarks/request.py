@@ -26,7 +26,7 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.measure.clock import make_clock
-from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.request.result import PARTS
 from vlmeter.measure.request.timing import LARGEST_DEVIATION, RequestPlan
 from vlmeter.models.decoding import Decoding

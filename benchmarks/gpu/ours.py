@@ -11,7 +11,7 @@ from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_layers
-from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.memory import compute_weights_bytes, make_memory_probe
 from vlmeter.measure.nvml import open_devices, read_memory
 from vlmeter.measure.peak import measure_peak

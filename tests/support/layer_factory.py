@@ -41,18 +41,19 @@ def make_layer_rows(axes: Axes) -> list[dict[str, Any]]:
                 }
             )
     rest = 1 - sum(share for _, _, share, _ in KINDS.values())
-    rows.append(
-        {
-            "module": "(other)",
-            "kind": "other",
-            "stage": "",
-            "calls": 1,
-            "time_ms": total_ms * rest,
-            "share": rest,
-            "flops": None,
-            "parameters": 0,
-        }
-    )
+    for stage in ("vision", "prefill", ""):
+        rows.append(
+            {
+                "module": "(other)",
+                "kind": "other",
+                "stage": stage,
+                "calls": 1,
+                "time_ms": total_ms * rest / 3,
+                "share": rest / 3,
+                "flops": None,
+                "parameters": 0,
+            }
+        )
     return [*rows, *make_decode_rows(batch)]
 
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.profiler import profile
 
 import vlmeter.cell.worker.time_spent
-import vlmeter.measure.layers.stopwatch
+import vlmeter.measure.marks.stopwatch
 import vlmeter.models.compilation
 from simulation.card import MIB, Card
 from simulation.clock import SimulatedTime
@@ -63,6 +63,8 @@ class Settings:
     the first such pass, and of one that comes after it."""
     is_passed_by: bool = False
     """Whether another process is on the cell's cards until the first timed passes are over."""
+    small_stages: tuple[str, ...] = ()
+    """Stages of small layers, for which the host is slower than a card; else cards are slower."""
 
 
 class SimulatedMachine:
@@ -139,7 +141,7 @@ class SimulatedMachine:
         for module in (
             clock,
             vlmeter.cell.worker.time_spent,
-            vlmeter.measure.layers.stopwatch,
+            vlmeter.measure.marks.stopwatch,
             vlmeter.models.compilation,
         ):
             patch.setattr(module, "time", time)
@@ -202,7 +204,7 @@ class SimulatedMachine:
         loaded = load_model(folder, "cpu", dtype, optimization, **options)
         seed = self.settings.seed
         noise = None if seed is None else random.Random(seed)
-        self.model = CostedModel(loaded, self.host, cards, noise)
+        self.model = CostedModel(loaded, self.host, cards, noise, self.settings.small_stages)
         self.stages.put_on(loaded.processor)
         self.time.sleep(LOAD_S)
         weights = self.model.weights_bytes

@@ -7,7 +7,8 @@ costs a moment.
 
 import functools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,10 @@ LAUNCH_S = 5e-6
 """What it costs the host to queue a layer's work."""
 HOOK_S = 5e-6
 """What a hook on a layer costs the host."""
+SLOW_LAUNCH_S, SLOW_HOOK_S = 0.25e-3, 0.35e-3
+"""The same of a slow host, for which hooks are nearly as dear as the work they are around."""
+SMALL_SHARE = 0.05
+"""What small layers take of what is stated."""
 TRANSFER_S = 0.4e-3
 TRACE_S = 2.0
 """What the host does alone before a trace of the model: the cards rest."""
@@ -46,8 +51,9 @@ NOISE = 0.1
 
 @dataclass(frozen=True)
 class Work:
-    """Some layers' work in a row, on one device and at one power."""
+    """Some layers' work in a row, in one stage, on one device and at one power."""
 
+    stage: str
     place: int
     seconds: float
     watts: float
@@ -68,6 +74,8 @@ class Pass:
     """Which inputs it had, numbered in the order of their first pass."""
     seconds: float
     """Of the devices that worked on it, one after the other."""
+    stages_s: Mapping[str, float]
+    """By how much each stage's work put off the end of all work so far."""
     begun_s: float
     """When the host began to give out its work."""
     is_compiled: bool
@@ -89,7 +97,12 @@ class CostedModel:
     """Gives the layers of a model their times, and keeps what passes there were."""
 
     def __init__(
-        self, loaded: LoadedModel, host: Host, cards: Sequence[Card], noise: random.Random | None
+        self,
+        loaded: LoadedModel,
+        host: Host,
+        cards: Sequence[Card],
+        noise: random.Random | None,
+        small_stages: Sequence[str] = (),
     ) -> None:
         """Put costs on a model.
 
@@ -98,12 +111,18 @@ class CostedModel:
             host: Where it runs without cards.
             cards: Where it runs; of two, the second has the language model.
             noise: Makes passes longer; without it each takes what is stated.
+            small_stages: Stages of small layers, on a slow host; none of a quick one.
         """
         from vlmeter.measure.layers.kinds import is_layer
 
         self.passes: list[Pass] = []
         self.model, self._host, self._cards, self._noise = loaded.model, host, cards, noise
         self.stage_of = loaded.family.stage_of
+        self._small_stages = small_stages
+        self._launch_s, self._hook_s = (
+            (SLOW_LAUNCH_S, SLOW_HOOK_S) if small_stages else (LAUNCH_S, HOOK_S)
+        )
+        self._stages_s: dict[str, float] = defaultdict(float)
         self._factor = self._content = 1.0
         self._rows, self._pass_s, self._is_traced = 0, 0.0, False
         self._kind: str | None = None
@@ -131,6 +150,8 @@ class CostedModel:
         stage = self.stage_of(name) or ""
         content = self._content if stage == "vision" else 1.0
         stated_s = BASE_S[stage] + TOKEN_S[stage] * tokens
+        if stage in self._small_stages:
+            stated_s *= SMALL_SHARE
         return stated_s * content * (1 + 0.1 * (self.index[name] % 5))
 
     def _wrap(self, module: torch.nn.Module, name: str) -> None:
@@ -147,7 +168,7 @@ class CostedModel:
             outputs = plain(*args, **kwargs)
             if name == "language_model" and self._kind == "generate":
                 # Whether the answer is at its end is asked of each token.
-                self._run(Work(0, 0.0, 0.0, waits=True))
+                self._run(Work("prefill", 0, 0.0, 0.0, waits=True))
             return outputs
 
         module.forward = forward
@@ -159,8 +180,8 @@ class CostedModel:
         stage = self.stage_of(name) or ""
         is_step = stage == "prefill" and self._kind == "generate" and tokens <= self._rows
         watts = WATTS["decode" if is_step else stage]
-        self._host.time.spend(HOOK_S * hooks)
-        self._run(Work(self._place(stage), self.cost_s(name, tokens), watts))
+        self._host.time.spend(self._hook_s * hooks)
+        self._run(Work(stage, self._place(stage), self.cost_s(name, tokens), watts))
 
     def compile(self, region: torch.nn.Module, **options: Any) -> None:
         """Compile a layer that repeats, as `nn.Module.compile`, with a quick compiler."""
@@ -174,7 +195,7 @@ class CostedModel:
             given = next(it for it in (*args, *kwargs.values()) if isinstance(it, torch.Tensor))
             stage = self.stage_of(inside[0]) or ""
             stated_s = sum(self.cost_s(name, given[..., 0].numel()) for name in inside)
-            self._run(Work(self._place(stage), COMPILED_SHARE * stated_s, WATTS[stage]))
+            self._run(Work(stage, self._place(stage), COMPILED_SHARE * stated_s, WATTS[stage]))
             return run(*args, **kwargs)
 
         region._compiled_call_impl = call
@@ -193,7 +214,8 @@ class CostedModel:
 
     def _run(self, work: Work) -> None:
         last = self._trace[-1] if self._trace else None
-        if last and (last.place, last.watts, last.waits) == (work.place, work.watts, work.waits):
+        # While a slow host is at the next launch, the card may have done all before.
+        if last and not self._small_stages and _are_alike(last, work):
             self._trace[-1] = replace(
                 last, seconds=last.seconds + work.seconds, launches=last.launches + 1
             )
@@ -202,6 +224,16 @@ class CostedModel:
         self._carry_out(work, None if last is None else last.place)
 
     def _carry_out(self, work: Work, place: int | None) -> None:
+        before_s = self._end_s
+        self._give_out(work, place)
+        self._stages_s[work.stage] += self._end_s - before_s
+
+    @property
+    def _end_s(self) -> float:
+        """When all will be done that was given out."""
+        return max(self._host.time.now_s, self._ready_s)
+
+    def _give_out(self, work: Work, place: int | None) -> None:
         time, seconds = self._host.time, work.seconds * self._factor
         if self._cards and not work.waits and place not in (None, work.place):
             seconds += TRANSFER_S
@@ -212,7 +244,7 @@ class CostedModel:
         if work.waits:
             time.wait_until(self._ready_s)
             return
-        time.spend(LAUNCH_S * work.launches)
+        time.spend(self._launch_s * work.launches)
         self._work_on(self._cards[work.place], seconds, work.watts)
 
     def _work_on(self, card: Card, seconds: float, watts: float) -> None:
@@ -236,9 +268,12 @@ class CostedModel:
         self._rows = len(pixels)
         self._host.leave_garbage()
         self._kind, self._trace, self._pass_s = kind, [], 0.0
+        self._stages_s.clear()
         self._factor = 1.0 + NOISE * self._noise.random() ** 3 if self._noise else 1.0
         self._content = 1.0 + 0.5 * float(pixels.float().mean().abs() * 10 % 1)
-        self._ready_s = begun_s = self._host.time.now_s
+        begun_s = self._host.time.now_s
+        # The pass before may still be at work.
+        self._ready_s = max([begun_s, *(card.busy_until_s for card in self._cards[:1])])
         if self.is_compiled:
             self._compiled_passes += 1
             again = self._compiled_passes > RECOMPILED_AT
@@ -259,6 +294,7 @@ class CostedModel:
                     new_tokens=tokens,
                     batch=batch,
                     seconds=self._pass_s,
+                    stages_s=dict(self._stages_s),
                     begun_s=begun_s,
                     is_compiled=self.is_compiled,
                     is_timed=torch.is_inference_mode_enabled(),
@@ -301,6 +337,11 @@ class CostedModel:
             self._carry_out(work, place)
             place = work.place
         return outputs
+
+
+def _are_alike(a: Work, b: Work) -> bool:
+    """Say whether works differ by their time alone."""
+    return replace(a, seconds=0.0, launches=1) == replace(b, seconds=0.0, launches=1)
 
 
 def _identify(value: object) -> object:

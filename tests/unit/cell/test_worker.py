@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections import defaultdict
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -205,7 +206,9 @@ def profile(request, study, tmp_path_factory):
 @pytest.mark.parametrize(("is_step", "find"), [(False, find_forward), (True, find_step)])
 def test_every_row_of_a_profile_shows_what_the_layer_did(profile, reference, is_step, find):
     truth = find(profile, reference)
-    rows = {row.module: row for row in profile.rows if (row.stage == "decode") == is_step}
+    rows = {
+        (row.module, row.stage): row for row in profile.rows if (row.stage == "decode") == is_step
+    }
     truths = list_rows(truth, reference, is_step=is_step)
     assert list_wrong(rows, truths) == []
     whole = profile.plain["decode"] if is_step else profile.plain
@@ -214,3 +217,15 @@ def test_every_row_of_a_profile_shows_what_the_layer_did(profile, reference, is_
     columns = {field.name for field in fields(LayerRow)}
     assert all(set(row) | {"cell", "dataset"} == columns for row in truths.values())
     assert {(row.cell, row.dataset) for row in profile.rows} == {("c", "photos")}
+
+
+def test_each_stage_s_rows_add_up_to_the_stage_in_a_pass_without_hooks(study, tmp_path):
+    """The hooks cost the card nothing that works on large layers, and the host much."""
+    settings = Settings(seed=None, shown=(0,), small_stages=("qformer", "prefill"))
+    profile = run_profile(study, settings, tmp_path, iterations=5)
+    rows = [row for row in profile.rows if row.stage != "decode"]
+    plain = [it for it in profile.passes if (it.kind, it.is_timed) == ("forward", True)][-1]
+    shown_ms = defaultdict(float)
+    for row in rows:
+        shown_ms[row.stage or ""] += row.time_ms
+    assert shown_ms == about({stage: 1e3 * own_s for stage, own_s in plain.stages_s.items()}, 0.02)

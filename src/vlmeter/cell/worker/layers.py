@@ -13,7 +13,7 @@ from vlmeter.measure.flops.result import DecodeStep
 from vlmeter.measure.latency import plan_latency
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
 from vlmeter.measure.layers.result import LayerProfile, LayerRow
-from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 

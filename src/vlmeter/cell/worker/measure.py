@@ -35,7 +35,7 @@ from vlmeter.measure.flops.count import count_decode_step, count_flops
 from vlmeter.measure.flops.result import DecodeStep, Flops, FlopsDetail, MissingFlops
 from vlmeter.measure.generation import measure_generation
 from vlmeter.measure.latency import Timing, measure_latency, plan_latency, plan_rounds
-from vlmeter.measure.layers.stopwatch import make_stopwatch
+from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.memory import make_memory_probe
 from vlmeter.measure.nvml import Gpu, open_devices
 from vlmeter.measure.request.result import MissingRequest, Request

@@ -4,7 +4,7 @@ What a user waits for. The images come as the data set holds them and go the way
 images went before, so that the model gets what it gets in every other measurement.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +15,20 @@ from vlmeter.data.pixels import decode_rgb, resize_rgb
 from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock
 from vlmeter.measure.latency import Timing
-from vlmeter.measure.layers.stopwatch import Stopwatch
+from vlmeter.measure.marks.stage_marks import (
+    count_calls,
+    find_stage_modules,
+    mark_calls,
+    mark_decode_steps,
+)
+from vlmeter.measure.marks.stopwatch import Stopwatch
+from vlmeter.measure.marks.timeline import Timeline
 from vlmeter.measure.request.result import (
     CONNECTOR,
     DECODE,
     DECODE_IMAGE,
     DETOKENIZE,
+    OTHER,
     PREFILL,
     PROCESSOR,
     RESIZE,
@@ -29,9 +37,13 @@ from vlmeter.measure.request.result import (
     VISION,
     Request,
 )
-from vlmeter.measure.request.stage_marks import StageModules, find_stage_modules
-from vlmeter.measure.request.timeline import Enter, Timeline
-from vlmeter.measure.request.timing import Load, MarkedRequest, RequestPlan, measure_request
+from vlmeter.measure.request.timing import (
+    Enter,
+    Load,
+    MarkedRequest,
+    RequestPlan,
+    measure_request,
+)
 from vlmeter.models.families.base import QFORMER
 from vlmeter.models.generate import generate
 from vlmeter.models.inputs import list_text_inputs
@@ -138,28 +150,41 @@ def _find_parts(requests: Requests, stopwatch: Stopwatch) -> MarkedRequest:
     def part_of(name: str) -> str | None:
         return _PART_OF_STAGE.get(loaded.family.stage_of(name) or "")
 
-    with _around_each_call(loaded.tokenizer, count):
+    with (
+        _around_each_call(loaded.tokenizer, count),
+        count_calls(loaded.generator) as decoder_calls,
+    ):
         modules = find_stage_modules(
-            loaded.model,
-            part_of,
-            loaded.generator,
-            lambda: requests.run(lambda _: nullcontext()),
+            loaded.model, part_of, lambda: requests.run(lambda _: nullcontext())
         )
-    missing = _find_missing(modules, requests.new_tokens, tokenizes=calls > 0)
+    missing = _find_missing(
+        set(modules.values()),
+        counts=decoder_calls.number == requests.new_tokens,
+        tokenizes=calls > 0,
+    )
 
     @contextmanager
-    def mark(timeline: Timeline) -> Iterator[None]:
+    def mark(timeline: Timeline[str]) -> Iterator[None]:
         enter = partial(timeline.enter, TOKENIZE)
-        with modules.mark(timeline), _around_each_call(loaded.tokenizer, enter):
+        with (
+            mark_decode_steps(timeline, loaded.generator, PREFILL, DECODE),
+            mark_calls(timeline, modules),
+            _around_each_call(loaded.tokenizer, enter),
+        ):
             yield
 
-    return MarkedRequest(Timeline(stopwatch), mark, missing)
+    return MarkedRequest(Timeline(stopwatch, OTHER), mark, missing)
 
 
-def _find_missing(modules: StageModules, new_tokens: int, *, tokenizes: bool) -> dict[str, str]:
-    """Return the parts that cannot be told apart, with their reasons."""
+def _find_missing(parts: Collection[str], *, counts: bool, tokenizes: bool) -> dict[str, str]:
+    """Return the parts that cannot be told apart, with their reasons.
+
+    Args:
+        parts: Those of which modules were called.
+        counts: Whether the language model was called once for each token.
+        tokenizes: Whether the processor calls its tokenizer.
+    """
     missing: dict[str, str] = {}
-    parts = set(modules.part_of.values())
     if not tokenizes:
         missing[TOKENIZE] = Sentence(
             "the processor does not call its tokenizer: tokenising is part of processor, and "
@@ -175,7 +200,7 @@ def _find_missing(modules: StageModules, new_tokens: int, *, tokenizes: bool) ->
             "other"
         )
         missing |= dict.fromkeys((VISION, CONNECTOR, PREFILL), unseen)
-    if modules.decoder_calls != new_tokens:
+    if not counts:
         uncounted = Sentence(
             "the language model was not called once for each token: prefill and decode steps are "
             "part of other"

@@ -2,9 +2,13 @@
 
 Hooks mark the begin and the end of every layer, on the host's clock for a CPU and with CUDA events
 for a GPU, with one synchronise after the last pass. A row's time is the layer's own: what it takes
-less what the layers inside it take. The rest of the whole, which is residual additions, masks,
-reshapes and the Python in between, is the row `(other)`. Decode steps are profiled apart from the
-forward pass: they read every weight for a single token and so spend their time otherwise.
+less what the layers inside it take. The rest of a stage, which is residual additions, masks,
+reshapes and the Python in between, is the row `(other)` of that stage.
+
+Hooks cost the host time. Where it is the slower one, a pass is longer by all of that; where the
+device is, by nothing. So passes with marks at the stages' boundaries alone say how long each stage
+takes, and the rows of a stage are scaled to that. Decode steps are profiled apart from the forward
+pass: they read every weight for a single token and so spend their time otherwise.
 """
 
 import math
@@ -12,7 +16,6 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from typing import NamedTuple
 
 from torch import nn
 
@@ -20,22 +23,21 @@ from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Call, Clock, pause_garbage_collection
 from vlmeter.measure.generation import compute_time_per_output_token
 from vlmeter.measure.latency import LatencyPlan, warm_up
-from vlmeter.measure.layers.kinds import OTHER, find_kind, is_layer
-from vlmeter.measure.layers.result import LayerProfile, LayerRow, ProfiledPass
-from vlmeter.measure.layers.stopwatch import (
-    WHOLE,
-    Mark,
-    OwnTime,
-    PassTimes,
-    Recorder,
-    Stopwatch,
-    compute_own_times,
-    sum_pass_seconds,
+from vlmeter.measure.layers.kinds import is_layer
+from vlmeter.measure.layers.result import OTHER_MODULE, LayerProfile
+from vlmeter.measure.layers.rows import PassTimes, Place, Work, build_profile
+from vlmeter.measure.marks.stage_marks import (
+    NO_STAGE,
+    find_stage_modules,
+    mark_calls,
+    mark_decode_steps,
 )
-
-OTHER_MODULE = "(other)"
+from vlmeter.measure.marks.stopwatch import Stopwatch
+from vlmeter.measure.marks.timeline import Mark, OwnTime, Timeline, compute_own_times
 
 DECODE = "decode"
+_REST = Place(NO_STAGE, OTHER_MODULE)
+_REST_OF_STEP = Place(DECODE, OTHER_MODULE)
 
 
 def profile_layers(
@@ -57,24 +59,38 @@ def profile_layers(
         clock: Times the passes without hooks.
         stopwatch: Marks the layers; `make_stopwatch` gives the device's.
         warmup: The rule of the warm-up; the window is not of it.
-        stage_of: The stage of a module by its dotted name.
-        iterations: Passes with hooks, and as many without.
+        stage_of: The stage of a module or parameter by its dotted name.
+        iterations: Passes with hooks, as many without, and as many with marks at the stages alone.
         flops_by_module: `Flops.own_by_module` of the same pass.
 
     Returns:
         The rows and how the pass with hooks compares with the one without. The hooks are gone
         when it returns, also after an exception.
     """
-    layers = _layers(model)
+
+    def get_stage(name: str) -> str:
+        return stage_of(name) or NO_STAGE
+
+    layers, timeline = _list_layers(model), Timeline(stopwatch, _REST)
+    stages = {
+        module: Place(stage, OTHER_MODULE)
+        for module, stage in find_stage_modules(model, get_stage, run).items()
+    }
     with pause_garbage_collection():
         # What came before, a count for instance, may have let the device rest.
         warm_up(repeat(run), clock, warmup)
         unhooked = clock.time_calls([run] * math.ceil(iterations / 2))
-        passes = _marked_passes(list(layers.values()), None, run, stopwatch, iterations)
+        with mark_calls(timeline, stages):
+            staged = _record(timeline, run, iterations) if stages else []
+            with mark_calls(timeline, _list_places(layers, get_stage)):
+                hooked = _record(timeline, run, iterations)
+        stopwatch.finish()
         unhooked += clock.time_calls([run] * max(1, iterations // 2))
-    own = [compute_own_times(marks, stopwatch) for marks in passes]
-    work = _Work(layers, stage_of, flops_by_module, list(model.parameters()), "")
-    return _profile(work, own, statistics.median(unhooked))
+    work = Work(layers, get_stage, flops_by_module, dict(model.named_parameters()))
+    staged_s, hooked_s = (
+        [compute_own_times(marks, stopwatch) for marks in passes] for passes in (staged, hooked)
+    )
+    return build_profile(work, hooked_s, staged_s, statistics.median(unhooked))
 
 
 def profile_decode(
@@ -106,147 +122,59 @@ def profile_decode(
     Returns:
         The profile and None, or None and why there is none.
     """
-    layers = _layers(model)
+    layers, timeline = _list_layers(model), Timeline(stopwatch, _REST)
     lengths = [partial(generate, 1), partial(generate, new_tokens)]
+
+    def generate_in_steps() -> None:
+        # Its steps are counted anew in each generation.
+        with mark_decode_steps(timeline, decoder, _REST, _REST_OF_STEP):
+            lengths[-1]()
+
     with pause_garbage_collection():
         warm_up(repeat(lengths[-1]), clock, warmup)
         clock.time_calls(lengths)
         pairs = [clock.time_calls(lengths) for _ in range(math.ceil(iterations / 2))]
-        passes = _marked_passes(list(layers.values()), decoder, lengths[-1], stopwatch, iterations)
+        with mark_calls(timeline, _list_places(layers, _get_decode)):
+            passes = _record(timeline, generate_in_steps, iterations)
+        stopwatch.finish()
         pairs += [clock.time_calls(lengths) for _ in range(max(1, iterations // 2))]
     first_s, whole_s = (statistics.median(times) for times in zip(*pairs, strict=True))
     step_s, reason = compute_time_per_output_token(first_s, whole_s, new_tokens)
     if step_s is None:
         return None, reason
-    own = [
-        _per_step(compute_own_times(marks, stopwatch, decoding=True), new_tokens - 1)
-        for marks in passes
-    ]
+    own = [_compute_step(marks, stopwatch, new_tokens - 1) for marks in passes]
     if not all(own):
         return None, Sentence("the language model was not called once for each token")
-    weights = list(decoder.parameters())
-    work = _Work(layers, lambda _: DECODE, flops_by_module, weights, DECODE)
-    return _profile(work, own, step_s), None
+    work = Work(layers, _get_decode, flops_by_module, dict(decoder.named_parameters()))
+    return build_profile(work, own, [], step_s), None
 
 
-class _Work(NamedTuple):
-    """What the layers are, apart from their times."""
-
-    layers: Mapping[str, nn.Module]
-    stage_of: Callable[[str], str | None]
-    flops_by_module: Mapping[str, float] | None
-    weights: Sequence[nn.Parameter]
-    """All that are used: those of no layer belong to `(other)`."""
-    stage_of_other: str
+def _get_decode(_: str) -> str:
+    return DECODE
 
 
-def _layers(model: nn.Module) -> dict[str, nn.Module]:
+def _list_layers(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if is_layer(module)}
 
 
-def _marked_passes(
-    layers: Sequence[nn.Module],
-    decoder: nn.Module | None,
-    run: Call,
-    stopwatch: Stopwatch,
-    iterations: int,
-) -> list[list[Mark]]:
-    recorder = Recorder(stopwatch)
-    passes = []
-    with recorder.hooked(layers, decoder):
-        for _ in range(iterations + 1):
-            passes.append(recorder.run(run))
-    stopwatch.finish()
-    return passes[1:]
+def _list_places(
+    layers: Mapping[str, nn.Module], get_stage: Callable[[str], str]
+) -> dict[nn.Module, Place]:
+    return {module: Place(get_stage(name), name) for name, module in layers.items()}
 
 
-def _per_step(own: PassTimes, steps: int) -> PassTimes:
+def _record(timeline: Timeline[Place], run: Call, iterations: int) -> list[list[Mark[Place]]]:
+    """Return the marks of so many passes, after one that is thrown away."""
+    return [timeline.record(run) for _ in range(iterations + 1)][1:]
+
+
+def _compute_step(marks: Sequence[Mark[Place]], stopwatch: Stopwatch, steps: int) -> PassTimes:
+    """Return the own times of the mean decode step of a generation; none where it has no step."""
+    parts = [mark.part for mark in marks]
+    if _REST_OF_STEP not in parts:
+        return {}
+    own_times = compute_own_times(marks[parts.index(_REST_OF_STEP) :], stopwatch)
     return {
-        layer: OwnTime(round(time.calls / steps), time.seconds / steps)
-        for layer, time in own.items()
+        place: OwnTime(round(own.calls / steps), own.seconds / steps)
+        for place, own in own_times.items()
     }
-
-
-def _profile(work: _Work, passes: Sequence[PassTimes], unhooked_s: float) -> LayerProfile:
-    kept = choose_central_half(passes)
-    hooked_s = statistics.fmean(sum_pass_seconds(own) for own in kept)
-    rows = [_scaled(row, 1e3 * unhooked_s, hooked_s) for row in _rows(work, _mean(kept))]
-    whole = ProfiledPass(
-        total_ms=1e3 * unhooked_s,
-        unhooked_ms=1e3 * unhooked_s,
-        hooked_ms=1e3 * hooked_s,
-        overhead_share=hooked_s / unhooked_s - 1.0,
-        other_ms=rows[-1].time_ms,
-        iterations=len(passes),
-        kept_iterations=len(kept),
-    )
-    return LayerProfile(whole, rows)
-
-
-def choose_central_half(passes: Sequence[PassTimes]) -> list[PassTimes]:
-    """Return the half of the passes (at least one) whose whole times are nearest to the median.
-
-    Means over whole passes keep the sum of the rows equal to the whole, which medians per row do
-    not; leaving out the outer passes keeps a disturbed one from moving them.
-    """
-    median = statistics.median(sum_pass_seconds(own) for own in passes)
-    nearest = sorted(passes, key=lambda own: abs(sum_pass_seconds(own) - median))
-    return nearest[: math.ceil(len(passes) / 2)]
-
-
-def _mean(passes: Sequence[PassTimes]) -> PassTimes:
-    never = OwnTime(0, 0.0)
-    return {
-        layer: OwnTime(
-            round(statistics.fmean(own.get(layer, never).calls for own in passes)),
-            statistics.fmean(own.get(layer, never).seconds for own in passes),
-        )
-        for layer in sorted({layer for own in passes for layer in own})
-    }
-
-
-def _rows(work: _Work, own_times: PassTimes) -> list[LayerRow]:
-    """Return the rows with `time_ms` still in seconds with hooks, and no shares yet."""
-    names = list(work.layers)
-    rows = []
-    for index, own in own_times.items():
-        if index == WHOLE:
-            continue
-        name, module = names[index], work.layers[names[index]]
-        flops = work.flops_by_module
-        rows.append(
-            LayerRow(
-                module=name,
-                kind=find_kind(module),
-                stage=work.stage_of(name) or "",
-                calls=own.calls,
-                time_ms=own.seconds,
-                share=0.0,
-                flops=None if flops is None else flops.get(name, 0),
-                parameters=sum(weight.numel() for weight in module.parameters(recurse=False)),
-            )
-        )
-    return [*rows, _other_row(work, own_times, rows)]
-
-
-def _other_row(work: _Work, own_times: PassTimes, rows: Sequence[LayerRow]) -> LayerRow:
-    shown = [work.layers[row.module] for row in rows]
-    seen = {id(weight) for layer in shown for weight in layer.parameters(recurse=False)}
-    flops = None
-    if work.flops_by_module is not None:
-        flops = sum(work.flops_by_module.values()) - sum(row.flops or 0 for row in rows)
-    return LayerRow(
-        module=OTHER_MODULE,
-        kind=OTHER,
-        stage=work.stage_of_other,
-        calls=1,
-        time_ms=own_times[WHOLE].seconds,
-        share=0.0,
-        flops=flops,
-        parameters=sum(weight.numel() for weight in work.weights if id(weight) not in seen),
-    )
-
-
-def _scaled(row: LayerRow, whole_ms: float, hooked_s: float) -> LayerRow:
-    share = row.time_ms / hooked_s
-    return row._replace(time_ms=share * whole_ms, share=share)

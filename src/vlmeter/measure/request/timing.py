@@ -1,6 +1,7 @@
 """Times requests in rounds: each round once as a whole, without marks, and once in parts."""
 
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -8,15 +9,16 @@ from dataclasses import dataclass
 from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock, pause_garbage_collection
 from vlmeter.measure.latency import Timing, number_timings
+from vlmeter.measure.marks.timeline import Timeline
 from vlmeter.measure.request.result import (
     NO_OVERLAP,
+    OTHER,
     PARTS,
     PREPROCESSING,
     VISION,
     Request,
     RequestPart,
 )
-from vlmeter.measure.request.timeline import Enter, Timeline, merge_into_other
 from vlmeter.measure.spread import compute_interval_95
 
 LARGEST_DEVIATION = 0.03
@@ -24,6 +26,8 @@ LARGEST_DEVIATION = 0.03
 _LEAST_ROUNDS = 3
 """Fewer give an interval that says nothing."""
 
+Enter = Callable[[str], AbstractContextManager[None]]
+"""Enters a part, by its name, for the time of a `with` block."""
 Seconds = Mapping[str, float]
 """Of the parts of one request, by name."""
 
@@ -51,8 +55,8 @@ class Load:
 class MarkedRequest:
     """How the parts of a request are timed."""
 
-    timeline: Timeline
-    mark: Callable[[Timeline], AbstractContextManager[None]]
+    timeline: Timeline[str]
+    mark: Callable[[Timeline[str]], AbstractContextManager[None]]
     """Takes the marks inside the request, for the time of a `with` block."""
     missing: Mapping[str, str]
     """The parts that cannot be told apart, with their reasons: their time is in `OTHER`."""
@@ -118,6 +122,14 @@ def _time_parts(run: Callable[[Enter], object], marked: MarkedRequest) -> Second
     with marked.mark(marked.timeline):
         seconds = marked.timeline.time(run)
     return merge_into_other(seconds, marked.missing)
+
+
+def merge_into_other(seconds: Seconds, merged: Mapping[str, str]) -> Seconds:
+    """Return the seconds by part, where those of some parts count as `OTHER`."""
+    kept: dict[str, float] = defaultdict(float)
+    for part, value in seconds.items():
+        kept[OTHER if part in merged else part] += value
+    return dict(kept)
 
 
 def _summarise(

@@ -14,7 +14,7 @@ from PIL import Image
 from vlmeter.cell.worker.request import Requests, measure_requests
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.clock import CpuClock
-from vlmeter.measure.layers.stopwatch import HostStopwatch
+from vlmeter.measure.marks.stopwatch import HostStopwatch
 from vlmeter.measure.request.result import OTHER, PARTS
 from vlmeter.measure.request.timing import RequestPlan
 from vlmeter.models.families.base import Family

@@ -13,7 +13,7 @@ from vlmeter.measure.flops.count import count_flops, make_stage_lookup
 from vlmeter.measure.latency import LatencyPlan
 from vlmeter.measure.layers.kinds import find_kind, is_layer
 from vlmeter.measure.layers.profile import profile_decode, profile_layers
-from vlmeter.measure.layers.stopwatch import CudaStopwatch, make_stopwatch
+from vlmeter.measure.marks.stopwatch import CudaStopwatch, make_stopwatch
 
 WARMUP = LatencyPlan(max_warmup_s=60.0)
 
@@ -68,8 +68,7 @@ def profile(model, time, run=None, **options):
         clock=HostClock(time),
         stopwatch=HostStopwatch(time),
         warmup=WARMUP,
-        stage_of=make_stage_lookup({"vision": ["attention"]}),
-        **{"iterations": 4, **options},
+        **{"stage_of": make_stage_lookup({"vision": ["attention"]}), "iterations": 4, **options},
     )
 
 
@@ -134,6 +133,82 @@ def test_rows_are_scaled_to_the_pass_without_hooks():
     assert result.whole.unhooked_ms == pytest.approx(14e3)
     assert result.whole.overhead_share == pytest.approx(1.1 / 14)
     assert math.fsum(row.time_ms for row in result.rows) == pytest.approx(14e3)
+    assert result.whole.stages_reason == (
+        "no module of a stage was called: all rows are scaled alike"
+    )
+    assert result.whole.staged_ms is None
+
+
+class StagedModel(nn.Module):
+    """Vision 7, of which its one layer takes 5; the head 3, called twice; 1 of no stage."""
+
+    def __init__(self, spend):
+        super().__init__()
+        self.vision = nn.Module()
+        self.vision.layer = Costly(spend, 5.0)
+        self.vision.scale = nn.Parameter(torch.zeros(11))
+        self.vision.forward = lambda x: [spend(2.0), self.vision.layer(x)][-1]
+        self.resampler = nn.Linear(3, 3)
+        self.head = Costly(spend, 3.0)
+        self.gain = nn.Parameter(torch.zeros(7))
+        self.spend = spend
+        self.stages = make_stage_lookup(
+            {"vision": ["vision"], "connector": ["resampler"], "prefill": ["head"]}
+        )
+
+    def forward(self, x):
+        self.spend(1.0)
+        x = self.vision(x)
+        return self.head(self.head(x))
+
+
+def test_what_lies_between_the_layers_of_a_stage_is_the_other_of_that_stage():
+    time = SimulatedTime()
+    model = StagedModel(time.spend)
+    flops = {"vision.layer": 100, "vision": 20, "resampler": 4, "": 2}
+    result = profile(model, time, stage_of=model.stages, flops_by_module=flops)
+    shown = [
+        (row.module, row.stage, row.time_ms / 1e3, row.flops, row.parameters) for row in result.rows
+    ]
+    # What is of a stage that never ran counts at what is of none.
+    assert shown == [
+        ("vision.layer", "vision", pytest.approx(5.0), 100, 6),
+        ("head", "prefill", pytest.approx(6.0), 0, 6),
+        ("(other)", "vision", pytest.approx(2.0), 20, 11),
+        ("(other)", "prefill", pytest.approx(0.0), 0, 0),
+        ("(other)", "", pytest.approx(1.0), 4 + 2, 12 + 7),
+    ]
+    assert result.whole.other_ms == pytest.approx(3e3)
+    assert result.whole.staged_ms == pytest.approx(14e3)
+    assert result.whole.stages_reason is None
+    assert [tuple(vars(stage).values()) for stage in result.whole.stages] == [
+        ("", pytest.approx(1e3), pytest.approx(1e3)),
+        ("vision", pytest.approx(7e3), pytest.approx(7e3)),
+        ("prefill", pytest.approx(6e3), pytest.approx(6e3)),
+    ]
+
+
+@pytest.mark.parametrize("is_called", ["staged", "hooked"])
+def test_a_stage_that_one_kind_of_pass_does_not_enter_leaves_one_factor_and_a_reason(is_called):
+    time = SimulatedTime()
+    model = StagedModel(time.spend)
+    passes = iter(range(100))
+
+    def run():
+        # Those with few marks are number 10 to 14, after the search, seven and two.
+        has_few_marks = next(passes) < 1 + 7 + 2 + 5
+        if has_few_marks == (is_called == "staged"):
+            model(torch.zeros(1, 2))
+        else:
+            time.spend(8.0)
+            model.head(model.head(torch.zeros(1, 2)))
+
+    whole = profile(model, time, run, stage_of=model.stages).whole
+    assert whole.stages_reason == (
+        "vision took time in passes of one kind alone, with hooks or with marks at the stages' "
+        "boundaries: all rows are scaled alike"
+    )
+    assert sum(stage.time_ms for stage in whole.stages) == pytest.approx(14e3)
 
 
 def test_a_disturbed_pass_does_not_move_the_rows():
@@ -142,8 +217,9 @@ def test_a_disturbed_pass_does_not_move_the_rows():
     passes = iter(range(100))
 
     def run():
-        # After seven of the warm-up, three without hooks and the first with them.
-        if next(passes) == 7 + 3 + 2:
+        # The second with hooks, after the one that looks for stages, seven of the warm-up, three
+        # without marks and six with few.
+        if next(passes) == 1 + 7 + 3 + 6 + 1:
             time.spend(1000.0)
         model(torch.zeros(1, 2))
 
@@ -159,7 +235,7 @@ def test_the_first_pass_with_hooks_is_left_out_and_the_last_is_kept():
 
     def run():
         # The second pass with hooks, of which one is asked for, has a slower end.
-        time.spend({8: 500.0, 9: 2.0}.get(next(passes), 0.0))
+        time.spend({11: 500.0, 12: 2.0}.get(next(passes), 0.0))
         model(torch.zeros(1, 2))
 
     result = profile(model, time, run, iterations=1)
@@ -199,7 +275,9 @@ def test_what_rested_is_warmed_up_before_its_layers_are_timed():
     assert step.whole.hooked_ms == pytest.approx(4.0, abs=0.01)
 
 
-def test_hooks_are_gone_afterwards_also_when_the_pass_fails():
+@pytest.mark.parametrize("number", [0, 1 + 7 + 2 + 1, 1 + 7 + 2 + 5 + 1])
+def test_hooks_are_gone_afterwards_also_when_the_pass_fails(number):
+    """The pass that looks for stages, one with few marks and one with hooks."""
     time = SimulatedTime()
     model = CostlyModel(time.spend)
     profile(model, time)
@@ -207,7 +285,7 @@ def test_hooks_are_gone_afterwards_also_when_the_pass_fails():
 
     def fail():
         model(torch.zeros(1, 2))
-        if next(passes) == 7 + 2 + 1:
+        if next(passes) == number:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

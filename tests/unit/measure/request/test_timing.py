@@ -4,10 +4,16 @@ import pytest
 from simulation.clock import HostClock, HostStopwatch, SimulatedTime
 from simulation.cuda import make_card_clock, make_cuda
 
-from vlmeter.measure.layers.stopwatch import CudaStopwatch
+from vlmeter.measure.marks.stopwatch import CudaStopwatch
+from vlmeter.measure.marks.timeline import Timeline
 from vlmeter.measure.request.result import PARTS
-from vlmeter.measure.request.timeline import Timeline
-from vlmeter.measure.request.timing import Load, MarkedRequest, RequestPlan, measure_request
+from vlmeter.measure.request.timing import (
+    Load,
+    MarkedRequest,
+    RequestPlan,
+    measure_request,
+    merge_into_other,
+)
 
 T_2 = 4.30265273
 """Student's t for a 95 % interval over three rounds."""
@@ -44,7 +50,7 @@ class Requests:
 
     def measure(self, repeats=3, budget_s=100.0, missing=(), marked=True, notes=()):
         reasons = dict.fromkeys(missing, "why")
-        how = MarkedRequest(Timeline(HostStopwatch(self.time)), self.mark, reasons)
+        how = MarkedRequest(Timeline(HostStopwatch(self.time), "other"), self.mark, reasons)
         return measure_request(
             self.run,
             how if marked else None,
@@ -141,6 +147,12 @@ def test_the_whole_waits_for_the_device_at_both_ends():
         # Work that is no part of the next request.
         cuda.current.work(5.0)
 
-    marked = MarkedRequest(Timeline(CudaStopwatch("cuda:0", cuda)), mark, {})
+    marked = MarkedRequest(Timeline(CudaStopwatch("cuda:0", cuda), "other"), mark, {})
     request, _ = measure_request(run, marked, make_card_clock(cuda), RequestPlan(3, 100.0), LOAD)
     assert request.rounds_s == pytest.approx([1.25] * 3)
+
+
+def test_parts_that_cannot_be_told_apart_count_as_other():
+    seconds = {"other": 1.0, "vision": 2.0, "prefill": 4.0, "decode": 8.0}
+    merged = merge_into_other(seconds, {"vision": "why", "prefill": "why"})
+    assert merged == {"other": 7.0, "decode": 8.0}
