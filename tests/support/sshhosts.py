@@ -33,7 +33,10 @@ Host node*
   UserKnownHostsFile /dev/null
   LogLevel ERROR
   SendEnv *
-  SetEnv SLURMD_NODENAME=%n
+Host node1
+  SetEnv SLURMD_NODENAME=node1
+Host node2
+  SetEnv SLURMD_NODENAME=node2
 """
 
 
