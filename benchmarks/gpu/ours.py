@@ -13,7 +13,8 @@ from vlmeter.measure.latency import LatencyPlan, measure_latency
 from vlmeter.measure.layers.profile import profile_layers
 from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.memory import compute_weights_bytes, make_memory_probe
-from vlmeter.measure.nvml import open_devices, read_memory
+from vlmeter.measure.nvml import open_devices
+from vlmeter.measure.nvml_memory import read_memory
 from vlmeter.measure.peak import measure_peak
 from vlmeter.measure.stopping import fix_rounds
 from vlmeter.models.compilation import Compilation

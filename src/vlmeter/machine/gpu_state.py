@@ -10,7 +10,7 @@ from vlmeter.errors import Sentence
 from vlmeter.machine import devices
 from vlmeter.machine.description import Gpu
 from vlmeter.machine.devices import read_nvml
-from vlmeter.measure.nvml import read_memory
+from vlmeter.measure.nvml_memory import read_memory
 
 _TAKEN_SHARE = 0.1
 """Of a GPU's memory. Its driver and a desktop mostly hold less; what is more, a cell may miss."""

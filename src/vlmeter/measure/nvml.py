@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import pynvml
 
+from vlmeter.measure.nvml_memory import read_memory
+
 _Value = TypeVar("_Value")
 
 
@@ -88,22 +90,6 @@ class Gpu:
         except (self.nvml.NVMLError, self.nvml.NVMLLibraryMismatchError):
             # The latter is no NVMLError: the driver is older than the form of the call.
             return None
-
-
-def read_memory(nvml: Any, handle: Any) -> Any | None:  # noqa: ANN401  (a module without types)
-    """Return a GPU's `total` and `used` bytes; None where this driver or GPU does not offer them.
-
-    What the driver keeps for itself, some 480 MiB of an H100, is no use: no process can have it,
-    and CUDA counts it neither. Drivers before 510 count it as used.
-
-    Args:
-        nvml: The `pynvml` module, or a fake of it.
-        handle: NVML's handle of the GPU.
-    """
-    for form in ({"version": nvml.nvmlMemory_v2}, {}):
-        with suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
-            return nvml.nvmlDeviceGetMemoryInfo(handle, **form)
-    return None
 
 
 def open_gpus(nvml: Any) -> list[Gpu]:  # noqa: ANN401  (a module without types)
