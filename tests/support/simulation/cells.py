@@ -9,8 +9,8 @@ from job_factory import FIRST_ATTEMPT, get_optimization, make_cell_job, make_lay
 from machines import ENERGY_SETTINGS, make_machine_job
 from stored_data import make_model_job, write_samples
 
+from simulation.ledger import Pass
 from simulation.machine import Settings, SimulatedMachine
-from simulation.model import Pass
 from vlmeter.cell import frame
 from vlmeter.cell.job import CellInputs, CellJob, LayersJob
 from vlmeter.cell.measurement import Figures, read_measurement

@@ -8,15 +8,16 @@ costs a moment.
 import functools
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from simulation.card import MIB, Card
 from simulation.host import Host
+from simulation.ledger import Pass, Work
 from vlmeter.models.load import LoadedModel
 
 LAUNCH_S = 5e-6
@@ -47,43 +48,6 @@ RECOMPILED, RECOMPILED_AT = "qformer.encoder.layer.0.output_query.dense", 6
 """What is another program from so many compiled passes on."""
 NOISE = 0.1
 """A pass takes up to this share longer than stated, and mostly much less."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """Some layers' work in a row, in one stage, on one device and at one power."""
-
-    stage: str
-    place: int
-    seconds: float
-    watts: float
-    launches: int = 1
-    waits: bool = False
-    """Whether the host waits for it, as it does for a token."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass as it happened."""
-
-    kind: str
-    """`forward` or `generate`."""
-    rows: int
-    new_tokens: int | None
-    batch: int
-    """Which inputs it had, numbered in the order of their first pass."""
-    seconds: float
-    """Of the devices that worked on it, one after the other."""
-    stages_s: Mapping[str, float]
-    """By how much each stage's work put off the end of all work so far."""
-    begun_s: float
-    """When the host began to give out its work."""
-    is_compiled: bool
-    """Whether anything of the model was compiled."""
-    is_timed: bool
-    """Whether it was run as timed passes are, and not to be counted."""
-    ended_s: float
-    """When the device had done it."""
 
 
 def count_tokens(module: torch.nn.Module, tensor: torch.Tensor) -> int:
@@ -215,7 +179,7 @@ class CostedModel:
     def _run(self, work: Work) -> None:
         last = self._trace[-1] if self._trace else None
         # While a slow host is at the next launch, the card may have done all before.
-        if last and not self._small_stages and _are_alike(last, work):
+        if last and not self._small_stages and last.is_like(work):
             self._trace[-1] = replace(
                 last, seconds=last.seconds + work.seconds, launches=last.launches + 1
             )
@@ -337,11 +301,6 @@ class CostedModel:
             self._carry_out(work, place)
             place = work.place
         return outputs
-
-
-def _are_alike(a: Work, b: Work) -> bool:
-    """Say whether works differ by their time alone."""
-    return replace(a, seconds=0.0, launches=1) == replace(b, seconds=0.0, launches=1)
 
 
 def _identify(value: object) -> object:

@@ -13,8 +13,9 @@ from job_factory import get_optimization
 from PIL import Image
 from torch import nn
 
+from simulation.ledger import Pass
 from simulation.machine import Settings, SimulatedMachine
-from simulation.model import CostedModel, Pass, count_tokens
+from simulation.model import CostedModel, count_tokens
 
 TEXT_TOKENS, IMAGE_TOKENS, ROWS = 12, 4, 2
 

@@ -11,8 +11,9 @@ import pytest
 from simulation import host
 from simulation.card import CONTEXT_BYTES, HELD_BYTES, MIB, WORK_MHZ
 from simulation.cells import MEASURE, NEW_TOKENS, SimulatedCell
+from simulation.ledger import Pass
 from simulation.machine import FLOP_PER_S, GRID_KG_PER_KWH, LOAD_BYTES, SEEN_BY_CODECARBON
-from simulation.model import ACTIVATION_BYTES, NOISE, Pass
+from simulation.model import ACTIVATION_BYTES, NOISE
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 
 T_4 = 2.7764451

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from simulation.cells import NEW_TOKENS, SimulatedProfile
-from simulation.model import HOOK_S, OWN_S, Pass
+from simulation.ledger import Pass
+from simulation.model import HOOK_S, OWN_S
 from simulation.reference import ROWS, LayerTruth, Reference
 from simulation.truth import about, count_warmup
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulation.cells import NEW_TOKENS, SimulatedCell
-from simulation.model import Pass
+from simulation.ledger import Pass
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 from simulation.request import (
     DECODE_IMAGE_S,
