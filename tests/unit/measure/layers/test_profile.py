@@ -316,6 +316,33 @@ def test_cuda_layers_are_marked_by_events_and_synchronised_once():
     assert result.whole.hooked_ms == pytest.approx(14.0, abs=0.01)
 
 
+def test_hooks_that_only_the_host_waits_for_take_nothing_from_the_stage_of_the_card():
+    time = SimulatedTime()
+    cuda = make_cuda(time)
+
+    class Slow(CudaStopwatch):
+        def mark(self):
+            time.spend(0.001)
+            return super().mark()
+
+    model = nn.Sequential(
+        nn.Sequential(Costly(work_milliseconds(cuda), 70.0)),
+        nn.Sequential(*[Costly(time.spend, 0.005) for _ in range(40)]),
+    )
+    result = profile_layers(
+        model,
+        lambda: model(torch.zeros(1, 2)),
+        clock=make_card_clock(cuda),
+        stopwatch=Slow("cuda:0", cuda),
+        warmup=WARMUP,
+        stage_of=make_stage_lookup({"vision": ["0"], "prefill": ["1"]}),
+        iterations=4,
+    )
+    assert result.whole.total_ms == pytest.approx(200.0, abs=0.1)
+    assert result.whole.hooked_ms > 280.0
+    assert by_module(result)["0.0"].time_ms == pytest.approx(70.0, rel=0.06)
+
+
 class CostlyGenerator(nn.Module):
     """Vision 5 once; the head 3 and the loop 1 for every token, and hooks cost nothing."""
 
