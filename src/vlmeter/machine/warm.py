@@ -50,7 +50,7 @@ def start_server(*, on_cluster: bool) -> None:
         listening.listen()
         handle = listening.fileno()
         code = f"from {__name__} import serve; serve({handle}, {os.getpid()})"
-        subprocess.Popen(
+        subprocess.Popen(  # nosec B603  (this interpreter, and code of this module)
             [sys.executable, "-P", "-c", code],
             pass_fds=[handle],
             stdin=subprocess.DEVNULL,
