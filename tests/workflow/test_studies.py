@@ -202,9 +202,10 @@ def test_snakemake_s_report_is_one_page_that_loads_nothing_from_elsewhere(tree: 
     assert not tree.path(NETWORK_LOG).exists(), tree.path(NETWORK_LOG).read_text()
     page = tree.path("report.html").read_text()
     assert LOADED.findall(page) == []
-    studies = [tree.result(name).read_text() for name in ("study.html", "study.ru.html")]
-    assert sorted(embedded_pages(page)) == sorted(studies)
-    assert [LOADED.findall(study) for study in studies] == [[], []]
+    names = ("study.html", "study.ru.html", "summary.html", "differences.html", "layers.html")
+    pages = [tree.result(name).read_text() for name in names]
+    assert sorted(embedded_pages(page)) == sorted(pages)
+    assert [name for name, read in zip(names, pages, strict=True) if LOADED.findall(read)] == []
     for name in ("summary.csv", "layers.csv", "report.md", "study.html", "layers.svg"):
         assert name in page
     assert tree.plan().names == set()
