@@ -11,9 +11,12 @@
   // A chart is as wide as its panels side by side, its lines of words and its legend.
   const narrow = (spec) => {
     if (spec.layout && spec.layout.columns) spec.layout.columns = 1;
-    const wrap = (text) => String(text).match(/\S.{0,52}(?=\s|$)|\S+/g) || [];
-    for (const name of ["text", "subtitle"])
-      if (spec.title && spec.title[name]) spec.title[name] = [spec.title[name]].flat().flatMap(wrap);
+    const wrap = (text) => text.match(/\S.{0,52}(?=\s|$)|\S+/g) || [];
+    for (const name of ["text", "subtitle"]) {
+      const lines = [(spec.title || {})[name]].flat();
+      // A chart whose title changes with what is chosen has a signal there, and no words.
+      if (lines.every((line) => typeof line === "string")) spec.title[name] = lines.flatMap(wrap);
+    }
     for (const part of [spec, ...spec.marks])
       for (const legend of part.legends || []) legend.columns = 2;
     // A panel that stood beside one with labels now stands below it, and has the same rows.

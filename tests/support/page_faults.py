@@ -17,6 +17,8 @@ SMALL = """(() => {
     text.checkVisibility() && text.getBoundingClientRect().height < 7.5);
   return [...new Set(faint.map((text) => text.textContent))];
 })()"""
+WORDLESS = """[...document.querySelectorAll("figure svg text")].map((text) => text.textContent)
+  .filter((text) => /\\[object |undefined|NaN/.test(text))"""
 DRAW_CHARTS = """(async () => {
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
     figure.scrollIntoView();
@@ -62,6 +64,7 @@ def list_faults(tab: Tab, page: Path, width_px: int, colours: str) -> list[str]:
         *([] if scroll == width_px else [f"scrolls to {scroll} px"]),
         *(f"a figure scrolls: {name}" for name in tab.evaluate(SCROLLED)),
         *(f"too small in a chart: {text}" for text in tab.evaluate(SMALL)),
+        *(f"no words in a chart: {text}" for text in tab.evaluate(WORDLESS)),
         *(f"pale in a chart: {text}" for text in tab.evaluate(PALE)),
         *tab.list_violations(),
     ]
