@@ -91,7 +91,7 @@ def test_a_vision_encoder_that_is_not_found_is_in_other(workload):
         next(part.seconds for part in it.parts if part.name == OTHER) / it.parts_sum_s
         for it in (whole, request)
     ]
-    assert shares[0] < 0.1 < shares[1]
+    assert 3 * shares[0] < shares[1]
 
 
 def test_a_decoder_that_is_not_called_for_each_token_is_in_other(workload):
