@@ -26,10 +26,13 @@ def run(body):
     exec(body)
 """
 JOB = """
+import signal
 import sys
 from functools import partial
 from vlmeter.machine import warm
 import tasks
+# What a shell starts in the background ignores it, and so does all that is started there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 worker, timeout_s, body = sys.argv[1:]
 death = warm.run_in_child(
     partial(tasks.run, body), float(timeout_s), worker or None, {"OMP_NUM_THREADS": "1"}
