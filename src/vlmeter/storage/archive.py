@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from vlmeter.errors import Sentence
+from vlmeter.errors import Sentence, shorten
 from vlmeter.provenance import software_versions
 from vlmeter.storage.files import format_json, read_json, replacing
 from vlmeter.storage.layout import StudyFolder
@@ -120,6 +120,7 @@ def read_left_out(folder: StudyFolder) -> dict[str, list[str]]:
 def describe_left_out(left_out: Mapping[str, list[str]]) -> Sentence:
     """Say which files an archive does not hold; empty where it holds them all."""
     parts = [
-        f"{len(paths)} files of {kind}, such as {paths[0]}" for kind, paths in left_out.items()
+        f"{len(paths)} files of {kind}, such as {shorten(paths[0])}"
+        for kind, paths in left_out.items()
     ]
     return Sentence(f"Left out: {', and '.join(parts)}.") if parts else Sentence("")
