@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from simulation.cells import NEW_TOKENS, SimulatedProfile
+from simulation.expected import about
 from simulation.ledger import Pass
 from simulation.model import HOOK_S, OWN_S
 from simulation.reference import ROWS, LayerTruth, Reference
-from simulation.truth import about, count_warmup
+from simulation.windows import count_warmup
 
 KINDS = {
     "Conv2d": "convolution",

@@ -13,9 +13,9 @@ import jiwer
 import torch
 
 from simulation.cells import BROKEN, NEW_TOKENS, QUESTIONS, SimulatedCell, StudyFiles
+from simulation.expected import AsJson, about
 from simulation.model import COMPILE_S, RECOMPILED_AT
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
-from simulation.truth import AsJson, about
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.storage.parquet import read_table
 

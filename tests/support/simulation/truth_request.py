@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from simulation.cells import NEW_TOKENS, SimulatedCell
+from simulation.expected import AsJson, about
 from simulation.ledger import Pass
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
 from simulation.request import (
@@ -17,7 +18,7 @@ from simulation.request import (
     TOKENIZE_S,
     TRANSFER_S,
 )
-from simulation.truth import T_4, AsJson, about, is_request
+from simulation.windows import T_4, is_request
 
 BEFORE_S = {
     "decode_image": DECODE_IMAGE_S * ROWS,

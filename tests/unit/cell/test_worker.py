@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from simulation.card import POWER_CAP, THERMAL
 from simulation.cells import make_job, run_cell, run_profile, write_study
+from simulation.expected import about
 from simulation.host import DRAM_W, RAM_W
 from simulation.machine import SEEN_BY_CODECARBON, Settings
 from simulation.reference import make_reference
-from simulation.truth import SHARE, about, list_truths, part_passes
+from simulation.truth import SHARE, list_truths
 from simulation.truth_layers import find_forward, find_step, list_rows
 from simulation.truth_record import list_record_truths
 from simulation.truth_request import list_request_truths
+from simulation.windows import part_passes
 from tiny_model import _one_thread, checkpoint, pictures
 
 from vlmeter.results.layer_row import LayerRow
