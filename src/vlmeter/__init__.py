@@ -13,5 +13,7 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 # transformers imports torchao, which warns of CUDA kernels that a machine without a GPU has no use
-# for: a job would print that on the terminal before its log is open.
-logging.getLogger("torchao").setLevel(logging.ERROR)
+# for, and registers its types with torch in a way that torch calls old: a job would print that on
+# the terminal before its log is open.
+for _name in ("torchao", "torch.utils._pytree"):
+    logging.getLogger(_name).setLevel(logging.ERROR)

@@ -130,10 +130,8 @@ def _wait(child: int, timeout_s: float | None, stop: socket | None) -> int | Non
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(child)
         try:
-            if (
-                handle
-                not in select.select([handle, *([stop] if stop else ())], [], [], timeout_s)[0]
-            ):
+            watched = [handle] if stop is None else [handle, stop]
+            if handle not in select.select(watched, [], [], timeout_s)[0]:
                 return None
         finally:
             os.close(handle)
