@@ -231,14 +231,20 @@ def list_notes(notes: Sequence[str], *, disturbed: bool) -> list[str]:
 def list_ticks(low: float, high: float, *, most: int = 6) -> list[float]:
     """Return 1, 2 and 5 of each decade between the ends of a logarithmic axis.
 
-    Of more than `most`, only the powers of ten.
+    Of more than `most`, only the powers of ten, or where there is one power alone some around it.
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [float(f"{step}e{decade}") for decade in decades for step in (1, 2, 5)]
     inside = [tick for tick in ticks if low <= tick <= high]
     if len(inside) <= most:
         return inside
-    return [tick for tick in inside if math.log10(tick).is_integer()]
+    powers = [tick for tick in inside if math.log10(tick).is_integer()]
+    if len(powers) > 1:
+        return powers
+    # A single number is no scale: evenly spaced ones from that one on, and before it.
+    apart = math.ceil(len(inside) / most)
+    place = inside.index(powers[0]) if powers else 0
+    return inside[place % apart :: apart]
 
 
 def make_empty_chart(title: str, reasons: Sequence[str]) -> Chart:
