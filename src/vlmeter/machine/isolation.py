@@ -130,7 +130,9 @@ def _wait(child: int, timeout_s: float | None, stop: socket | None) -> int | Non
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(child)
         try:
-            watched = [handle] if stop is None else [handle, stop]
+            watched: list[int | socket] = [handle]
+            if stop is not None:
+                watched.append(stop)
             if handle not in select.select(watched, [], [], timeout_s)[0]:
                 return None
         finally:
