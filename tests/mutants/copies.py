@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Lock
@@ -21,6 +23,10 @@ from selecting import select_tests
 LIMIT_S = 180
 """How long one test may take; a test that takes longer has noticed something."""
 PASSED, NO_TESTS = 0, 5
+BREAKS_TYPES = 1
+"""How mypy ends where types do not fit; otherwise it could not look at them."""
+TYPES = "mypy"
+TYPES_CACHE = Path(".mypy_cache")
 STARTING = Lock()
 FORKS = multiprocessing.get_context("forkserver")
 HEAVY = ["torch", "torch._dynamo", "torch.distributed.tensor", "torchao.prototype.safetensors"]
@@ -30,7 +36,10 @@ FORKS.set_forkserver_preload(["__main__", *HEAVY, "pandas", "pyarrow.parquet", "
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether tests noticed a mutant; `failed` are those that did, if it let them start and end."""
+    """Whether a mutant was noticed; `failed` are the tests that did, if it let them start and end.
+
+    Where mypy did, its name stands there instead of a test's.
+    """
 
     noticed: bool
     failed: frozenset[str] = frozenset()
@@ -39,6 +48,11 @@ class Verdict:
         if not self.noticed:
             return "unnoticed"
         return f"noticed by {', '.join(sorted(self.failed)) or 'tests that could not start or end'}"
+
+    @property
+    def by_types(self) -> bool:
+        """Whether it was mypy that noticed."""
+        return TYPES in self.failed
 
     def without(self, tests: frozenset[str]) -> "Verdict":
         """Return what is left where some tests do not count."""
@@ -57,21 +71,22 @@ class Copy:
             if Path(name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(name, root / name)
+        if TYPES_CACHE.is_dir():
+            shutil.copytree(TYPES_CACHE, root / TYPES_CACHE)
         self._root = root
 
     def attempt(self, mutant: Mutant) -> Verdict:
-        """Run the tests of the module, and if they notice nothing those of what uses it."""
+        """Run the tests of the module, look at the types, and run the tests of what uses it."""
+        groups = (partial(self._run_tests, tests) for tests in select_tests(mutant.file))
+        looks = chain([next(groups)], [self._check_types], groups)
         with self._changed(mutant):
-            for tests in select_tests(mutant.file):
-                verdict = self._run(["-x", *map(str, tests)])
-                if verdict.noticed:
-                    return verdict
-        return Verdict(noticed=False)
+            verdicts = (look() for look in looks)
+            return next((each for each in verdicts if each.noticed), Verdict(noticed=False))
 
     def failing_anyway(self, tests: set[str]) -> frozenset[str]:
         """Return which of the tests fail without a mutant, and so say nothing about one."""
         # Named without their place in a table, which pytest may not find again.
-        names = sorted({test.partition("[")[0] for test in tests})
+        names = sorted({test.partition("[")[0] for test in tests} - {TYPES})
         return self._run(names).failed if names else frozenset()
 
     @contextmanager
@@ -90,6 +105,18 @@ class Copy:
         file.write_text(code, encoding="utf-8")
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
             compiled.unlink()
+
+    def _check_types(self) -> Verdict:
+        """Run mypy as `make lint` does."""
+        command = [sys.executable, "-m", "mypy"]
+        ended = subprocess.run(command, cwd=self._root, capture_output=True, text=True, check=False)
+        if ended.returncode > BREAKS_TYPES:
+            raise RuntimeError(f"mypy did not end well:\n{ended.stdout}{ended.stderr}")
+        breaks = ended.returncode == BREAKS_TYPES
+        return Verdict(breaks, frozenset({TYPES} if breaks else ()))
+
+    def _run_tests(self, tests: list[Path]) -> Verdict:
+        return self._run(["-x", *map(str, tests)])
 
     def _run(self, arguments: list[str]) -> Verdict:
         failures = self._root / ".pytest_cache/v/cache/lastfailed"

@@ -1,4 +1,4 @@
-"""Changes the code in many small ways, one at a time, and sees that the tests notice.
+"""Changes the code in many small ways, one at a time, and sees that the tests or the types notice.
 
 `make mutants`: draws mutants by a seed, prints a table, and ends with 1 where one went unnoticed
 that `docs/tests.md` does not list. mutmut makes them; they are tried here, each in a copy of the
@@ -89,12 +89,13 @@ def make_table(tried: list[Tried], areas: dict[Path, str]) -> str:
     """Return how many mutants of each area were noticed, as a Markdown table."""
     drawn = Counter(areas[each.mutant.file] for each in tried)
     noticed = Counter(areas[each.mutant.file] for each in tried if each.verdict.noticed)
-    counts = [(area, drawn[area], noticed[area]) for area in AREAS]
-    counts.append(("all", drawn.total(), noticed.total()))
-    lines = ["| area | drawn | noticed | share |", "|---|---:|---:|---:|"]
-    for area, of, count in counts:
+    by_types = Counter(areas[each.mutant.file] for each in tried if each.verdict.by_types)
+    counts = [(area, drawn[area], noticed[area], by_types[area]) for area in AREAS]
+    counts.append(("all", drawn.total(), noticed.total(), by_types.total()))
+    lines = ["| area | drawn | noticed | by types | share |", "|---|---:|---:|---:|---:|"]
+    for area, of, count, of_types in counts:
         share = f"{100 * count / of:.0f} %" if of else "-"
-        lines.append(f"| {area} | {of} | {count} | {share} |")
+        lines.append(f"| {area} | {of} | {count} | {of_types} | {share} |")
     return "\n".join(lines)
 
 

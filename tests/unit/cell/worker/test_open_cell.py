@@ -1,6 +1,7 @@
 """A cell is opened as its setup says, and not at all where it cannot be."""
 
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,8 @@ from job_factory import make_setup
 from vlmeter.cell.job import CellInputs
 from vlmeter.cell.worker import open_cell as opening
 from vlmeter.data.manifests import ImagesManifest
+from vlmeter.data.samples import Text
+from vlmeter.models.families.prompts import family_prompts
 from vlmeter.models.job import ModelSource
 from vlmeter.models.manifest import ModelManifest, write_model_manifest
 from vlmeter.status import UnavailableError, UnsupportedError
@@ -102,6 +105,21 @@ def test_the_model_is_loaded_and_fed_as_the_cell_says(opener, weights, seed, gpu
     ]
     assert opened.template_of(None) == cell.template
     assert opened.forms == {size: (size, 0) for size in SIZES[:2]}
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_a_cell_without_a_template_asks_in_the_family_s_words_for_its_task(
+    opener, monkeypatch, chat
+):
+    processor = SimpleNamespace(chat_template="{{ messages }}" if chat else None)
+    loaded = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(model_type="x")))
+    loaded.processor = processor
+    monkeypatch.setattr(opening, "load_model", lambda *_, **__: loaded)
+    opened = opener.open(replace(make_setup(), template=None, task="multiple_choice"))
+    text = Text("1", "Which?", "", ("a", "b"))
+    prompts = family_prompts(loaded.model.config, chat=chat)
+    assert opened.template_of(text) == prompts.template("multiple_choice", text)
+    assert opened.template_of(text) != prompts.template("vqa", text)
 
 
 def test_forms_are_those_of_images_that_keep_the_limit_of_tokens(opener):
