@@ -4,6 +4,8 @@ Whatever happens, every declared output is written and the job ends well: how a 
 result. Torch is imported in the child alone.
 """
 
+import gc
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -93,6 +95,10 @@ def run_cell_job(
 def _work(task: Task, settings: Mapping[str, str], taken: Mapping[str, str]) -> None:
     os.environ.update(settings)
     try:
+        importlib.import_module(task.worker)
+        # That lives to the end, and torch and transformers are so much that a collection before
+        # each of a cell's windows takes as long as the window.
+        gc.freeze()
         task.work()
     except Exception as error:
         failure = _add_occupations(describe_failure(error), taken)

@@ -72,6 +72,12 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
     }
 
 
+def test_no_collection_visits_what_a_cell_imported(cell_job):
+    body = "import colorsys, gc; assert not any(o is colorsys for o in gc.get_objects()); "
+    status, _, _ = cell_job(f"{body}{WELL}")
+    assert status == {"status": "ok"}
+
+
 @pytest.mark.parametrize(
     ("conditions", "disturbed"),
     [
