@@ -23,6 +23,9 @@ from vlmeter.machine.warm import run_in_child
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_fresh_json
 
+PRELOAD = "vlmeter.cell.worker.preload"
+"""What the run's server imports for all cells."""
+
 
 class Task(Protocol):
     """What a cell's job does in its child; another process can be given it, pickled."""
@@ -71,7 +74,7 @@ def run_cell_job(
         # see when they are imported: the run's server sees none.
         alone = device == "cuda" or cell.optimization.needs_compiler
         work = partial(_work, task, settings, taken)
-        death = run_in_child(work, timeout_s, None if alone else task.worker, settings)
+        death = run_in_child(work, timeout_s, None if alone else PRELOAD, settings)
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             task.write_failure(Failure(Status.CRASHED, death.reason))

@@ -237,7 +237,7 @@ def test_a_cell_without_figures_leaves_every_file_of_a_profile():
 @pytest.mark.parametrize(
     ("device", "optimization", "worker"),
     [
-        ("cpu", EAGER, "vlmeter.cell.worker.layers"),
+        ("cpu", EAGER, frame.PRELOAD),
         ("cuda", EAGER, None),
         ("cpu", replace(EAGER, compile=Compile("default", "regional")), None),
         ("cpu", replace(EAGER, attention="flex_attention"), None),

@@ -3,8 +3,6 @@
 from contextlib import closing
 from pathlib import Path
 
-# Arrow imports it when it is first given rows, which would be in each fork of the run's server.
-import pandas  # noqa: F401
 from tqdm import tqdm
 
 from vlmeter.cell.job import CellInputs, CellSetup

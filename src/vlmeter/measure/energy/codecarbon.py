@@ -5,8 +5,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-# A tracker imports it when it is made, which would be in each fork of the run's server.
-import codecarbon.core.emissions  # noqa: F401
 from codecarbon import OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU, GPU
 from codecarbon.external.ram import RAM
