@@ -32,7 +32,7 @@ help:
 	@echo "make mutants  change the code in small ways, and see that the tests notice"
 	@echo "make verify   see that every file of CONFIG's results is what was written"
 	@echo "make bench    compare the measured figures with independent ones"
-	@echo "make peers    measure a cell beside optimum-benchmark, in an environment of its own"
+	@echo "make peers    measure a cell beside optimum-benchmark and lmms-eval, each in an environment of its own"
 	@echo "make docs     the documentation as a site, in build/site, with its links checked"
 	@echo "make sample, make pictures  keep the demo's report and pictures of it for docs/"
 	@echo "make measurements  the published study at full size with random weights, for docs/"
@@ -158,9 +158,21 @@ $(PEERS)/.installed: benchmarks/peers/requirements.txt
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# A cell beside optimum-benchmark on the same weights and shapes; see benchmarks/peers/README.md.
-peers: setup $(PEERS)/.installed
-	$(BIN)/python benchmarks/peers/compare.py $(PEERS)/bin
+# Without what its packages ask for: lmms-eval wants torchvision, which does not load beside torch's
+# build for CPUs, and which nothing here needs.
+LMMS_EVAL = .venv-lmms-eval
+$(LMMS_EVAL)/.installed: benchmarks/peers/requirements-lmms-eval.txt
+	$(PYTHON) -m venv $(LMMS_EVAL)
+	$(LMMS_EVAL)/bin/pip install --quiet --disable-pip-version-check "$$(grep '^torch==' $<)"
+	$(LMMS_EVAL)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+# A cell beside optimum-benchmark and its answers beside lmms-eval's; see benchmarks/peers/README.md.
+peers: setup $(PEERS)/.installed $(LMMS_EVAL)/.installed
+	@failed=0; \
+	$(BIN)/python benchmarks/peers/compare.py $(PEERS)/bin || failed=1; \
+	$(BIN)/python benchmarks/peers/answers.py $(LMMS_EVAL)/bin || failed=1; \
+	exit $$failed
 
 # The published study at full size with random weights, kept in docs/ by device.
 measurements: setup

@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import yaml
 from commands import BATCH_SIZE, DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
 
 REPOSITORY = Path(__file__).parents[2]
-CELL = f"tiny-bs{BATCH_SIZE}-img{IMAGE_SIZE}-len200-fp32-eager-cpu"
-MEASUREMENT = f"results/peers/cells/textvqa/{CELL}/measurement.json"
 
 
-def study(iterations: int) -> dict[str, Any]:
+def study(iterations: int, batch_size: int, samples: int) -> dict[str, Any]:
     """A study of one cell, whose windows are as short as its iterations allow."""
     return {
         "study": "peers",
@@ -29,7 +28,7 @@ def study(iterations: int) -> dict[str, Any]:
                     "question": "question",
                     "references": "answers",
                 },
-                "sample": {"n": 4 * BATCH_SIZE, "seed": 0},
+                "sample": {"n": samples, "seed": 0},
                 "prompts": {"bare": "{question}"},
                 "max_new_tokens": NEW_TOKENS,
             }
@@ -39,12 +38,12 @@ def study(iterations: int) -> dict[str, Any]:
             "device": "cpu",
             "dtype": "fp32",
             "image_size": IMAGE_SIZE,
-            "batch_size": BATCH_SIZE,
+            "batch_size": batch_size,
             "max_input_len": 200,
             "new_tokens": NEW_TOKENS,
         },
         "sections": [
-            {"name": "one", "datasets": ["textvqa"], "vary": {"batch_size": [BATCH_SIZE]}}
+            {"name": "one", "datasets": ["textvqa"], "vary": {"batch_size": [batch_size]}}
         ],
         "measure": {
             "window_s": 0.001,
@@ -62,14 +61,23 @@ def study(iterations: int) -> dict[str, Any]:
 class Workflow:
     """VLMeter's side: the workflow's own job for one cell."""
 
-    def __init__(self, folder: Path, iterations: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        iterations: int,
+        batch_size: int = BATCH_SIZE,
+        samples: int = 4 * BATCH_SIZE,
+    ) -> None:
         """Prepare what the cell's job reads: samples, images, weights, the machine."""
         self._folder = folder
+        cell = f"tiny-bs{batch_size}-img{IMAGE_SIZE}-len200-fp32-eager-cpu"
+        self._cell = Path("results/peers/cells/textvqa") / cell
         folder.mkdir()
         config = folder / "study.yaml"
-        config.write_text(yaml.safe_dump(study(iterations)))
+        config.write_text(yaml.safe_dump(study(iterations, batch_size, samples)))
         self._command = [
-            *(sys.executable, "-m", "snakemake", MEASUREMENT, "--cores", "1"),
+            *(sys.executable, "-m", "snakemake", str(self._cell / "measurement.json")),
+            *("--cores", "1"),
             *("--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)),
             *("--configfile", str(config)),
         ]
@@ -94,7 +102,14 @@ class Workflow:
 
     def read_measurement(self) -> dict[str, Any]:
         """Return the cell's measurement."""
-        measurement: dict[str, Any] = json.loads((self._folder / MEASUREMENT).read_text())
+        measurement: dict[str, Any] = json.loads(
+            (self._folder / self._cell / "measurement.json").read_text()
+        )
         if measurement["status"] != "ok":
             sys.exit(f"the cell ended as {measurement['status']}: {measurement['reason']}")
         return measurement
+
+    def read_answers(self) -> list[str]:
+        """Return the cell's answers, in the order of the data set."""
+        table = pq.read_table(self._folder / self._cell / "predictions.parquet")
+        return [str(answer) for answer in table.column("prediction").to_pylist()]

@@ -16,7 +16,8 @@ rule preprocess_images:
     priority: PREPARING
     conda:
         ENVIRONMENT
-    threads: ALL_CORES
+    # Two at once: while one starts or ends, the other uses the cores, of which each takes all.
+    threads: (ALL_CORES + 1) // 2
     params:
         images=RULES.build_image_params,
         key=RULES.build_image_key,

@@ -4,6 +4,8 @@ Whatever happens, every declared output is written and the job ends well: how a 
 result. Torch is imported in the child alone.
 """
 
+import gc
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -20,6 +22,9 @@ from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.warm import run_in_child
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_fresh_json
+
+PRELOAD = "vlmeter.cell.worker.preload"
+"""What the run's server imports for all cells."""
 
 
 class Task(Protocol):
@@ -69,7 +74,7 @@ def run_cell_job(
         # see when they are imported: the run's server sees none.
         alone = device == "cuda" or cell.optimization.needs_compiler
         work = partial(_work, task, settings, taken)
-        death = run_in_child(work, timeout_s, None if alone else task.worker, settings)
+        death = run_in_child(work, timeout_s, None if alone else PRELOAD, settings)
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             task.write_failure(Failure(Status.CRASHED, death.reason))
@@ -93,6 +98,10 @@ def run_cell_job(
 def _work(task: Task, settings: Mapping[str, str], taken: Mapping[str, str]) -> None:
     os.environ.update(settings)
     try:
+        importlib.import_module(task.worker)
+        # That lives to the end, and torch and transformers are so much that a collection before
+        # each of a cell's windows takes as long as the window.
+        gc.freeze()
         task.work()
     except Exception as error:
         failure = _add_occupations(describe_failure(error), taken)

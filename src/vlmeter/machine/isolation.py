@@ -1,7 +1,7 @@
 """A measured cell runs in a child of its own, so that its death is a result and not an accident.
 
-The child is forked before torch is imported: there is no second interpreter to start, and what
-one cell leaves in memory is gone with it.
+The child is forked: there is no second interpreter to start, and what one cell leaves in memory is
+gone with it. That is before torch is imported, or of a process that has done nothing but import.
 """
 
 import ctypes
@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from socket import socket
 
 from vlmeter.errors import Sentence
@@ -22,6 +23,8 @@ _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.2
 CHILD_FAILED = 70
 """Exit code of a child whose work raised: EX_SOFTWARE of sysexits.h."""
+_STOPS_FOR_A_FORK = "jemalloc_bg_thd"
+"""A thread of an allocator that Arrow brings along and does not use; it knows of forks."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,12 @@ def start_child(work: Callable[[], None]) -> int:
     return child
 
 
-def wait_for_end(child: int, timeout_s: float | None, stop: socket | None = None) -> int | None:
+def wait_for_end(child: int, timeout_s: float, stop: socket | None = None) -> int | None:
     """Wait until a child ends, and see that it and what it started are gone.
 
     Args:
         child: Its id.
-        timeout_s: Seconds after which it is killed; None for no limit.
+        timeout_s: Seconds after which it is killed.
         stop: Kills it when the other side closes it or says anything.
 
     Returns:
@@ -125,7 +128,7 @@ def die_with(parent: int) -> None:
         os._exit(CHILD_FAILED)
 
 
-def _wait(child: int, timeout_s: float | None, stop: socket | None) -> int | None:
+def _wait(child: int, timeout_s: float, stop: socket | None) -> int | None:
     """Return the child's exit code, or None when the time is up or it is to stop."""
     if hasattr(os, "pidfd_open"):
         handle = os.pidfd_open(child)
@@ -138,7 +141,6 @@ def _wait(child: int, timeout_s: float | None, stop: socket | None) -> int | Non
         finally:
             os.close(handle)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert timeout_s is not None, "only who has pidfd_open waits without a limit"
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -169,3 +171,56 @@ def _reason(code: int) -> Sentence | None:
     if name == "SIGKILL":
         return Sentence(f"killed by {name}, as the system does when memory runs out")
     return Sentence(f"killed by {name}")
+
+
+def has_newer_file(time_s: float) -> bool:
+    """Say whether a file of an imported module was changed, replaced or removed after a time.
+
+    Args:
+        time_s: In seconds since the epoch.
+    """
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    # Some modules are of no file, and give a name without a folder.
+    paths = [path for path in map(Path, filter(None, files)) if path.is_absolute()]
+    try:
+        return any(path.stat().st_ctime > time_s for path in paths)
+    except OSError:
+        return True
+
+
+def copy_page_tables_to_forks() -> None:
+    """Let a fork's resident memory hold the pages of libraries that this process has read.
+
+    The kernel copies the page table of a file's mapping only where the process has a page of its
+    own in it (`vma_needs_copy` in Linux's mm/memory.c): so a byte of each is written as it stands.
+
+    Raises:
+        OSError: the kernel does not let a process write there.
+    """
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
+        for line in maps:
+            span, rights, _, _, _, *name = line.split(maxsplit=5)
+            if name and name[0].startswith("/") and rights[0] == "r" and rights[3] == "p":
+                start = int(span.partition("-")[0], 16)
+                os.pwrite(memory.fileno(), os.pread(memory.fileno(), 1, start), start)
+
+
+def find_hindrance(parent: int) -> Sentence | None:
+    """Return what the parent of this fork has begun that a fork does not inherit, if anything.
+
+    Args:
+        parent: The process's id.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda._is_in_bad_fork():
+        return Sentence("CUDA was initialised before the fork")
+    for thread in Path(f"/proc/{parent}/task").iterdir():
+        name = (thread / "comm").read_text(encoding="utf-8").strip()
+        if thread.name != str(parent) and name != _STOPS_FOR_A_FORK:
+            return Sentence(f"a thread was started before the fork: {name}")
+    for file in Path(f"/proc/{parent}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if str(file.readlink()).startswith("/dev/nvidia"):
+                return Sentence("a GPU was opened before the fork")
+    return None

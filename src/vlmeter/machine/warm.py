@@ -2,7 +2,7 @@
 
 A run on one machine starts one such server. It imports when the first cell asks for a child, so
 beside no other measurement, initialises no device, and forks a keeper for each cell. The keeper
-stands in for the cell's job: it forks the child, and kills it when the job ends or wants it to.
+stands in for the cell's job: it forks the child, and kills it when the job ends or its time is up.
 Where anything speaks against it, the child is forked from the job, as without a server.
 """
 
@@ -21,16 +21,17 @@ from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from vlmeter.machine import forking, isolation
+from vlmeter.machine import isolation
 
 ADDRESS = "VLMETER_WARM"
 """The variable that names the socket of a run's server to its jobs; with `off` there is none."""
 WAIT_FOR_FORK_S: ContextVar[float | None] = ContextVar("WAIT_FOR_FORK_S", default=None)
 """In the server's forks: how long their jobs waited for them."""
-_ACCEPTED, _MOST_BYTES = b"accepted", 1 << 20
-_LONGEST_IMPORT_S, _LONGEST_END_S = 300.0, 30.0
-_READ_LATER = frozenset({"CUDA_VISIBLE_DEVICES", ADDRESS})
-"""Variables that no import reads: CUDA reads the first when it is initialised."""
+_MOST_BYTES, _LONGEST_IMPORT_S = 1 << 20, 300.0
+_READ_LATER = "CUDA_VISIBLE_DEVICES"
+"""A variable that no import reads: CUDA does when it is initialised."""
+_Job = tuple[str, float, float, bytes]
+"""A job's folder, when it asked for a fork, its time limit, and its pickled work."""
 
 
 def start_server(*, on_cluster: bool) -> None:
@@ -48,12 +49,9 @@ def start_server(*, on_cluster: bool) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(os.environ[ADDRESS])
         listening.listen()
-        handle = listening.fileno()
-        code = f"from {__name__} import serve; serve({handle}, {os.getpid()})"
         subprocess.Popen(  # nosec B603  (this interpreter, and code of this module)
-            [sys.executable, "-P", "-c", code],
-            pass_fds=[handle],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({os.getpid()})"],
+            stdin=listening.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # Ctrl-C ends the run, and the end of the run ends the server.
@@ -78,97 +76,74 @@ def run_in_child(
         return isolation.run_isolated(work, timeout_s)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.settimeout(_LONGEST_IMPORT_S)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        accepted = False
+        accepted = b""
         # Nothing began where the server is gone or refuses, or only this process knows the work.
         with suppress(OSError, pickle.PicklingError, AttributeError, TypeError):
             server.connect(address)
-            request = (worker, environment, str(Path.cwd()), time.monotonic(), pickle.dumps(work))
-            origin = forking.describe_origin(environment, _READ_LATER)
-            socket.send_fds(server, [pickle.dumps((origin, request))], [1, 2])
-            accepted = server.recv(_MOST_BYTES) == _ACCEPTED
+            # What processes must share to mean the same files by the same paths.
+            places = (sys.executable, Path("/proc/self/ns/mnt").readlink())
+            job: _Job = (str(Path.cwd()), time.monotonic(), timeout_s, pickle.dumps(work))
+            socket.send_fds(server, [pickle.dumps((worker, environment, places, job))], [1, 2])
+            accepted = server.recv(_MOST_BYTES)
         if accepted:
-            return isolation.describe_end(_wait(server, timeout_s), timeout_s)
+            server.settimeout(None)
+            ending = server.recv(_MOST_BYTES)
+            # A keeper that is killed takes the child with it and says nothing.
+            code = pickle.loads(ending) if ending else -signal.SIGKILL  # nosec B301
+            return isolation.describe_end(code, timeout_s)
     return isolation.run_isolated(work, timeout_s)
 
 
-def _wait(server: socket.socket, timeout_s: float) -> int | None:
-    """Return the dead child's exit code, negative for a signal, or None when the time was up."""
-    server.settimeout(timeout_s)
-    with suppress(ConnectionError):
-        try:
-            return int(server.recv(_MOST_BYTES) or -signal.SIGKILL)
-        except TimeoutError:
-            server.shutdown(socket.SHUT_WR)
-            # The keeper answers when the child is dead.
-            server.settimeout(_LONGEST_END_S)
-            server.recv(_MOST_BYTES)
-            return None
-    # A keeper that is killed takes the child with it and says nothing.
-    return -signal.SIGKILL
-
-
-def serve(handle: int, run: int) -> None:
-    """Fork for the jobs that ask at a listening socket, while the process `run` lives."""
+def serve(run: int) -> None:
+    """Fork for the jobs that ask at the socket that is its stdin, while the process `run` lives."""
     isolation.die_with(run)
+    listening = socket.socket(fileno=sys.stdin.fileno())
     begun_s, origin, keepers = time.time(), None, list[int]()
-    listening, nowhere = socket.socket(fileno=handle), os.open(os.devnull, os.O_RDWR)
     while True:
         connection, _ = listening.accept()
-        connection.settimeout(_LONGEST_END_S)
         streams: list[int] = []
         with connection, suppress(Exception):
             message, streams, _, _ = socket.recv_fds(connection, _MOST_BYTES, 2)
             # Only this user's jobs reach the socket.
-            wanted, request = pickle.loads(message)  # nosec B301
-            origin = origin or wanted
-            if wanted == origin and not forking.has_newer_file(begun_s):
-                keepers.append(_fork_keeper(connection, streams, *request))
-        for target, stream in enumerate(streams, start=1):
-            os.dup2(nowhere, target)
+            worker, environment, places, job = pickle.loads(message)  # nosec B301
+            later = {name: environment.pop(name) for name in {_READ_LATER} & environment.keys()}
+            if origin is None:
+                origin = (environment, places)
+                os.environ.clear()
+                # Some libraries ask for a GPU when they are imported, which initialises it.
+                os.environ.update({**environment, _READ_LATER: ""})
+            if origin == (environment, places) and not isolation.has_newer_file(begun_s):
+                importlib.import_module(worker)
+                isolation.copy_page_tables_to_forks()
+                keepers.append(_fork_keeper(connection, streams, later, job))
+        for stream in streams:
             os.close(stream)
         keepers = [pid for pid in keepers if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
 
 def _fork_keeper(
-    connection: socket.socket,
-    streams: list[int],
-    worker: str,
-    environment: dict[str, str],
-    folder: str,
-    asked_s: float,
-    work: bytes,
+    connection: socket.socket, streams: list[int], later: Mapping[str, str], job: _Job
 ) -> int:
-    """Import what a job's child would, under its environment and into its log, and fork."""
-    for target, stream in enumerate(streams, start=1):
-        os.dup2(stream, target)
-    if worker not in sys.modules:
-        os.environ.clear()
-        # Some libraries ask for a GPU when they are imported, which initialises it.
-        os.environ.update({**environment, "CUDA_VISIBLE_DEVICES": ""})
-        importlib.import_module(worker)
-    forking.copy_page_tables_to_forks()
+    """Fork what forks the child, waits for its end or its job's, and answers with its exit code."""
     server, keeper = os.getpid(), os.fork()
-    if keeper == 0:
-        try:
-            os.environ.pop("CUDA_VISIBLE_DEVICES")
-            os.environ.update({name: environment[name] for name in _READ_LATER & set(environment)})
-            _keep(connection, server, folder, asked_s, work)
-        finally:
+    if keeper:
+        return keeper
+    try:
+        isolation.die_with(server)
+        for target, stream in enumerate([os.open(os.devnull, os.O_RDONLY), *streams]):
+            os.dup2(stream, target)
+        hindrance = isolation.find_hindrance(server)
+        if hindrance:
+            print(f"No fork of the run's server: {hindrance}", file=sys.stderr, flush=True)
             os._exit(0)
-    return keeper
-
-
-def _keep(connection: socket.socket, server: int, folder: str, asked_s: float, work: bytes) -> None:
-    """Fork the child, wait for its end or the job's, and answer with its exit code."""
-    isolation.die_with(server)
-    hindrance = forking.find_hindrance(server)
-    if hindrance:
-        print(f"No fork of the run's server: {hindrance}", file=sys.stderr, flush=True)
-        return
-    os.chdir(folder)
-    WAIT_FOR_FORK_S.set(time.monotonic() - asked_s)
-    child = isolation.start_child(pickle.loads(work))  # nosec B301
-    connection.send(_ACCEPTED)
-    connection.send(str(isolation.wait_for_end(child, None, connection)).encode())
+        folder, asked_s, timeout_s, work = job
+        os.chdir(folder)
+        del os.environ[_READ_LATER]
+        os.environ.update(later)
+        WAIT_FOR_FORK_S.set(time.monotonic() - asked_s)
+        run_work = pickle.loads(work)  # nosec B301
+        connection.send(b"accepted")
+        child = isolation.start_child(run_work)
+        connection.send(pickle.dumps(isolation.wait_for_end(child, timeout_s, connection)))
+    finally:
+        os._exit(0)

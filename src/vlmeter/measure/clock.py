@@ -129,10 +129,7 @@ def make_clock(device: str) -> Clock:
 
 @contextmanager
 def pause_garbage_collection() -> Iterator[None]:
-    """Keep the garbage collector out of the timed calls, as `timeit` does.
-
-    With torch and transformers loaded one full collection takes over 0.1 s.
-    """
+    """Keep the garbage collector out of the timed calls, as `timeit` does."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()

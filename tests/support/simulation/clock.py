@@ -70,6 +70,8 @@ class SimulatedTime:
             perf_counter_ns=lambda: round(self.now_s * 1e9),
             monotonic=lambda: self.now_s,
             time=lambda: self.wall_s,
+            CLOCK_BOOTTIME="boot",
+            clock_gettime=lambda _: self.now_s,
             sleep=self.sleep,
         )
 

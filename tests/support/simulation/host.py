@@ -89,6 +89,7 @@ class Host:
                 children=self._list_children,
                 create_time=lambda: self._begun_s - AGE_S,
             ),
+            boot_time=lambda: 0.0,
             cpu_times=self._cpu_times,
             cpu_freq=lambda: SimpleNamespace(current=self.clock_mhz(self.time.now_s)),
             getloadavg=lambda: (self.load(self.time.now_s), 0.0, 0.0),

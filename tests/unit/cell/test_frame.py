@@ -72,6 +72,12 @@ def test_a_cell_that_goes_well_notes_its_try(cell_job):
     }
 
 
+def test_no_collection_visits_what_a_cell_imported(cell_job):
+    body = "import colorsys, gc; assert not any(o is colorsys for o in gc.get_objects()); "
+    status, _, _ = cell_job(f"{body}{WELL}")
+    assert status == {"status": "ok"}
+
+
 @pytest.mark.parametrize(
     ("conditions", "disturbed"),
     [
@@ -231,7 +237,7 @@ def test_a_cell_without_figures_leaves_every_file_of_a_profile():
 @pytest.mark.parametrize(
     ("device", "optimization", "worker"),
     [
-        ("cpu", EAGER, "vlmeter.cell.worker.layers"),
+        ("cpu", EAGER, frame.PRELOAD),
         ("cuda", EAGER, None),
         ("cpu", replace(EAGER, compile=Compile("default", "regional")), None),
         ("cpu", replace(EAGER, attention="flex_attention"), None),

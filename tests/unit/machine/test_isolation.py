@@ -13,6 +13,8 @@ import time
 import psutil
 import pytest
 
+from vlmeter.machine import isolation
+
 PREAMBLE = """
 import os, pathlib, resource, signal, subprocess, sys, time
 from vlmeter.machine.isolation import run_isolated
@@ -163,3 +165,51 @@ def test_a_process_with_torch_is_refused(run_python):
     assert done.stderr.splitlines()[-1] == (
         "RuntimeError: torch is imported before the fork of the cell's child"
     )
+
+
+RSS = """
+import os, sys
+import numpy, sqlite3
+from vlmeter.machine import isolation
+
+def read_rss():
+    lines = open('/proc/self/status', encoding='utf-8').read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith('RssFile'))
+
+def fork():
+    if os.fork() == 0:
+        print(read_rss(), flush=True)
+        os._exit(0)
+    os.wait()
+
+fork()
+isolation.copy_page_tables_to_forks()
+fork()
+print(read_rss())
+"""
+
+
+def test_a_fork_counts_the_pages_of_libraries_as_its_parent_does(run_python):
+    done = run_python(RSS)
+    assert done.returncode == 0, done.stderr
+    without, copied, parent = map(int, done.stdout.split())
+    assert without < 0.7 * parent
+    assert copied == pytest.approx(parent, rel=0.05)
+
+
+def test_a_process_without_threads_and_devices_may_fork(run_python):
+    asked = "print(isolation.find_hindrance(os.getpid()))"
+    assert (
+        run_python(f"import os\nfrom vlmeter.machine import isolation\n{asked}").stdout == "None\n"
+    )
+
+
+def test_an_open_gpu_is_a_hindrance(monkeypatch, tmp_path):
+    monkeypatch.setattr(isolation, "Path", lambda path: tmp_path / str(path).rpartition("/")[2])
+    (tmp_path / "task" / "7").mkdir(parents=True)
+    (tmp_path / "fd").mkdir()
+    (tmp_path / "task/7/comm").write_text("python\n", encoding="utf-8")
+    (tmp_path / "fd/0").symlink_to("/dev/null")
+    assert isolation.find_hindrance(7) is None
+    (tmp_path / "fd/3").symlink_to("/dev/nvidiactl")
+    assert isolation.find_hindrance(7) == "a GPU was opened before the fork"

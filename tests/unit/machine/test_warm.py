@@ -67,12 +67,12 @@ class Run:
         self.address = self.process.stdout.readline().strip()
         self.servers = psutil.Process(self.process.pid).children()
 
-    def start(self, body=WAY, worker="colorsys", timeout_s=20.0, folder=None, **environment):
+    def start(self, body=WAY, worker="colorsys", timeout_s=20, folder=None, code=JOB, **variables):
         """Start a job."""
         return subprocess.Popen(
-            [sys.executable, "-c", JOB, worker, str(timeout_s), textwrap.dedent(body)],
+            [sys.executable, "-c", code, worker, str(timeout_s), textwrap.dedent(body)],
             cwd=folder or self.folder,
-            env={**self.environment, warm.ADDRESS: self.address, **environment},
+            env={**self.environment, warm.ADDRESS: self.address, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -196,17 +196,17 @@ def test_a_job_that_differs_is_cold(run, why):
     assert run.job()[0] == ["warm", "None"]
 
 
-def test_work_that_only_the_job_knows_is_cold(run):
-    code = JOB.replace("partial(tasks.run, body)", "lambda: tasks.run(body)")
-    done = subprocess.run(
-        [sys.executable, "-c", code, "colorsys", "20", WAY],
-        cwd=run.folder,
-        env={**run.environment, warm.ADDRESS: run.address},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "cold\nNone\n"
+OTHERS = {
+    "only the job knows its work": ("partial(tasks.run, body)", "lambda: tasks.run(body)"),
+    "another interpreter": ("import tasks", "import tasks\nsys.executable = '/other/python'"),
+    "other mounts": ("import tasks", "import tasks\nwarm.Path.readlink = lambda path: path"),
+}
+
+
+@pytest.mark.parametrize("why", OTHERS)
+def test_a_job_of_another_kind_is_cold(run, why):
+    assert run.job(code=JOB.replace(*OTHERS[why]))[0] == ["cold", "None"]
+    assert run.job()[0] == ["warm", "None"]
 
 
 def test_a_request_that_nobody_understands_ends_no_server(run):

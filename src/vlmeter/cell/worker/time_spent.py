@@ -21,9 +21,8 @@ class TimeSpent:
         In a fork of the run's server that is mostly `wait_for_fork`, which no other cell has.
         """
         self._begun = time.perf_counter()
-        age_s = max(0.0, time.time() - psutil.Process().create_time())
         wait_s = WAIT_FOR_FORK_S.get()
-        self._seconds = {"start": age_s + (wait_s or 0.0)}
+        self._seconds = {"start": _read_age_s() + (wait_s or 0.0)}
         if wait_s is not None:
             self._seconds["wait_for_fork"] = wait_s
 
@@ -42,3 +41,14 @@ class TimeSpent:
         whole = self._seconds["start"] + time.perf_counter() - self._begun
         measured = sum(self._seconds.get(what, 0.0) for what in MEASURED)
         return {**self._seconds, "whole": whole, "share_measured": measured / whole}
+
+
+def _read_age_s() -> float:
+    """Return how long this process has lived."""
+    begun_s: float = psutil.Process().create_time()
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return max(0.0, time.time() - begun_s)
+    # Linux tells the moment of its boot in whole seconds, and psutil adds it: a fork of this very
+    # moment would be up to a second old.
+    boot_s: float = psutil.boot_time()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - (begun_s - boot_s)

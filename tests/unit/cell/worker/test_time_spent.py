@@ -35,6 +35,20 @@ def test_the_start_of_the_process_is_counted_in():
     assert time.time() - begun < seconds["start"] + 1.0
 
 
+FORK = """
+import os
+from vlmeter.cell.worker.time_spent import TimeSpent
+if os.fork() == 0:
+    print(TimeSpent().as_dict()["start"], flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_process_that_has_just_begun_is_not_older(run_python):
+    assert 0.0 <= float(run_python(FORK).stdout) < 0.2
+
+
 def test_what_fails_is_counted_too():
     spent = TimeSpent()
     with pytest.raises(ValueError, match="in vain"), spent.on("answers"):
