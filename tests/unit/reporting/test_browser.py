@@ -220,6 +220,20 @@ def test_the_demo_s_page_takes_seven_screens_before_anything_is_opened(tab):
     assert tab.evaluate("document.documentElement.scrollHeight") <= 7 * SCREEN_PX, HINT
 
 
+@pytest.mark.parametrize("page", ["study.html", "study.ru.html"])
+def test_all_links_of_the_bar_are_seen_in_a_wide_window(page, tab, rendered):
+    tab.resize(DESK_PX)
+    tab.open((rendered.folder / page).as_uri())
+    # The one of published values, which this study lacks, has its room too.
+    tab.evaluate(
+        "document.querySelector('nav .inner').append("
+        "Object.assign(document.createElement('a'), {textContent: 'Опубликованное'}))"
+    )
+    assert tab.evaluate("document.querySelectorAll('nav a').length") == 10
+    bar = "document.querySelector('nav .inner')"
+    assert tab.evaluate(f"{bar}.scrollWidth") <= tab.evaluate(f"{bar}.clientWidth")
+
+
 def test_on_a_phone_every_panel_of_the_forest_names_its_knobs(tab, rendered):
     tab.resize(PHONE_PX)
     tab.open((rendered.folder / "study.html").as_uri())
