@@ -128,7 +128,7 @@
     // A point of a chart leads here.
     showSetting = (dataset, cell) => {
       const row = rows.find((each) =>
-        JSON.parse(each.dataset.keys).some(([name, id]) => name === dataset && id === cell));
+        JSON.parse(each.dataset.keys)[dataset]?.includes(cell));
       if (!row) return;
       for (const box of filters) box.value = "";
       filter();

@@ -62,6 +62,9 @@ _UNITS = {
 _SHOWN = ("quality", "latency", "generated", "passed", "energy", "memory")
 """Columns that the page shows before a reader chooses."""
 
+_DENSE = (",", ":")
+"""JSON without spaces, of which a page has one in every row."""
+
 
 class Column(NamedTuple):
     """A column of figures."""
@@ -95,7 +98,7 @@ class SettingRow:
     axes: str
     """The values of each varied axis, as JSON."""
     keys: str
-    """Data set and id of each cell, as JSON."""
+    """The ids of the cells by the name of their data set, as JSON."""
     records: tuple[RecordView, ...]
 
 
@@ -234,8 +237,9 @@ def _build_row(
                 for axis in varied
             },
             ensure_ascii=False,
+            separators=_DENSE,
         ),
-        keys=json.dumps([[row.dataset, row.cell] for row in group]),
+        keys=json.dumps({first.dataset: [row.cell for row in group]}, separators=_DENSE),
         records=tuple(
             build_record(row, label, name, anchor)
             for row, name, anchor in zip(group, settings, anchors, strict=False)

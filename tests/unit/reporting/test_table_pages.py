@@ -6,7 +6,7 @@ from pathlib import Path
 from row_factory import make_row
 from study_steps import TEMPLATES
 
-from vlmeter.reporting.render_report import make_html_environment
+from vlmeter.reporting.environments import make_html_environment
 from vlmeter.reporting.table_pages import MOST_ROWS, build_table_page
 from vlmeter.results.summary_row import SummaryRow
 

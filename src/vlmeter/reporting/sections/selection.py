@@ -15,7 +15,7 @@ Setting = tuple[str | int, ...]
 MOST_SETTINGS = 20
 """Most settings of a section that the report lists."""
 _LEAST_SETTINGS = 5
-_OF_ALL_SECTIONS = 80
+_OF_ALL_SECTIONS = 60
 """Settings for which a page has room, which long sections share."""
 
 

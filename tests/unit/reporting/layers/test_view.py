@@ -3,6 +3,7 @@
 from study_factory import MadeStudy
 from study_steps import render_all
 
+LABELS = "batch 1 · 224 px and batch 4 · 224 px"
 REASON = "no module of a stage was called: all rows are scaled alike"
 
 
@@ -13,7 +14,7 @@ def test_why_a_profile_has_no_stages_is_said(study_folder):
     render_all(study, study_folder, draw=False)
     for name in ("study.html", "report.md"):
         text = (study_folder / name).read_text(encoding="utf-8")
-        assert text.count(f"Stages were not timed apart at batch 1 and batch 4: {REASON}") == 1
+        assert text.count(f"Stages were not timed apart at {LABELS}: {REASON}") == 1
     russian = (study_folder / "study.ru.html").read_text(encoding="utf-8")
     assert REASON not in russian
     assert "ни один модуль стадий не вызывался" in russian

@@ -66,9 +66,9 @@ def test_where_nothing_was_measured_the_first_settings_are_kept():
 
 
 def test_the_sections_of_a_study_share_the_room_of_its_page():
-    assert [share_settings(count) for count in (1, 4, 5, 10, 40)] == [20, 20, 16, 8, 5]
+    assert [share_settings(count) for count in (1, 3, 5, 10, 40)] == [20, 20, 12, 6, 5]
     block = make_long_section(["coco"], LENGTHS)
-    assert list_lengths(shorten_section(block, {}, share_settings(10))) == LENGTHS[:8]
+    assert list_lengths(shorten_section(block, {}, share_settings(10))) == LENGTHS[:6]
 
 
 def test_table_and_figure_of_a_long_section_say_what_they_leave_out(tmp_path):
