@@ -176,6 +176,6 @@ def test_the_part_speaks_russian_too():
         memories=[MemorySize("24GB", 24 * GB)],
         language="ru",
     )
-    assert part.findings[0].startswith("TextVQA: верный ответ требует не меньше 72,0 Дж")
+    assert part.findings[0].startswith("TextVQA: верный ответ — от 72,0 Дж")
     assert "для 1 настройки: ни один ответ не был верным." in part.notes[1]
     assert part.notes[-1].endswith("а не её тензоров.")
