@@ -48,7 +48,9 @@ def main() -> None:
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     with tempfile.TemporaryDirectory() as name:
         page = write_page(Path(sys.argv[2] if len(sys.argv) > 2 else name), cells)
-        size, seconds = page.stat().st_size, time_openings(page)
+        # That of the language which takes more bytes for its letters.
+        size = max(each.stat().st_size for each in page.parent.glob("study*.html"))
+        seconds = time_openings(page)
     print(f"{cells} cells: {size / 1e6:.2f} MB, at most {MOST_BYTES / 1e6:.0f} MB")
     print(f"opened in {', '.join(f'{each:.2f}' for each in seconds)} s, at most {MOST_S:.0f} s")
     sys.exit(size > MOST_BYTES or max(seconds) > MOST_S)

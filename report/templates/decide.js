@@ -1,5 +1,21 @@
 // The rules of `vlmeter.decision.choose`, for the page: a test holds the two equal.
-// decide(contest, limits) takes a `Contest` and its `Limits` as JSON and returns a `Decision`.
+// decide(contest, limits) takes an unpacked contest and its `Limits`, and returns a `Decision` in
+// which the place of a candidate stands for its cell.
+
+// Returns a contest of `vlmeter.reporting.packed_contests` with candidates that have fields.
+function unpack(contest) {
+  "use strict";
+  const readCost = (cost) => cost && {value: cost[0], log: cost[1], reach: cost[2]};
+  const readQuality = (own) => own && {value: own[0], below: own[1], above: own[2]};
+  const candidates = contest.candidates.map(
+    ([nearness, latency, sampleTime, energy, memory, quality, disturbed], cell) => ({
+      cell, nearness, memory_gb: memory, disturbed: Boolean(disturbed),
+      latency: readCost(latency), sample_time: readCost(sampleTime), energy: readCost(energy),
+      quality: readQuality(quality),
+    }));
+  return {...contest, candidates};
+}
+
 function decide(contest, limits) {
   "use strict";
   const costs = {latency: "latency", throughput: "sample_time", energy: "energy"};
@@ -105,8 +121,10 @@ function decide(contest, limits) {
   const undisturbed = fit.filter((it) => !it.disturbed);
   const calm = undisturbed.length ? undisturbed : fit;
   const kept = judged.filter((it) => !listMisses(it, true).length);
-  const nameOthers = (list, taken) =>
-    list.filter((it) => !taken.includes(it)).map((it) => it.cell);
+  const nameOthers = (list, taken) => {
+    const left = new Set(taken);
+    return list.filter((it) => !left.has(it)).map((it) => it.cell);
+  };
   return {
     choices: chooseAll(bar === null ? fit : inside, calm),
     bar: bar && bar.cell,

@@ -128,7 +128,7 @@
     // A point of a chart leads here.
     showSetting = (dataset, cell) => {
       const row = rows.find((each) =>
-        JSON.parse(each.dataset.keys).some(([name, id]) => name === dataset && id === cell));
+        JSON.parse(each.dataset.keys)[dataset]?.includes(cell));
       if (!row) return;
       for (const box of filters) box.value = "";
       filter();
@@ -146,11 +146,12 @@
 
   // The answer under limits that a reader sets, by the same rules as the table above.
   const limits = byId("limits");
-  const { contests, limits: asked, settings } = JSON.parse(byId("contests").textContent);
+  const { contests: packed, parts } = JSON.parse(byId("contests").textContent);
+  const contests = packed.map(unpack);
   const answer = () => {
     const box = limits.elements;
     const contest = contests[box.contest.value];
-    const own = { ...asked[box.contest.value] };
+    const own = { ...contest.limits };
     const slide = (name, values, onLog) => {
       const [least, most] = [Math.min(...values), Math.max(...values)];
       const share = box[name].value / 100;
@@ -176,7 +177,7 @@
     const decision = decide(contest, own);
     const shown = byId("limits-answer");
     shown.replaceChildren();
-    const name = (cell) => settings[contest.dataset][cell];
+    const name = (place) => contest.names[place].map((part) => parts[part]).join(" · ");
     if (decision.nearest) write("p", fill(texts.nearest, { setting: name(decision.nearest.cell) }), shown);
     else if (!decision.choices.length) write("p", texts.nothing, shown);
     const list = write("dl", "", shown);

@@ -49,6 +49,13 @@ def script_json(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+def quote_attribute(text: str) -> str:
+    """Return JSON as an attribute's value in single quotes, so that its own ones stay short."""
+    for sign, entity in (("&", "&amp;"), ("'", "&#39;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, entity)
+    return f"'{text}'"
+
+
 def markdown(text: str) -> str:
     """Return `text` on a line that Markdown shows unchanged: no markup, no HTML, no table."""
     line = _MARKDOWN_SPECIAL.sub(_escape, one_line(text))

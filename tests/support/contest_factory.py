@@ -47,8 +47,23 @@ def make_contest(*candidates: Candidate, **more: Any) -> Contest:
     return Contest(candidates=candidates, **values)
 
 
-def make_random_contest(rng: random.Random) -> tuple[Contest, Limits]:
-    """Return a contest of up to twelve candidates, and limits that some of them may keep."""
+def make_random_limits(rng: random.Random, *, coarse: bool = False) -> Limits:
+    """Return limits that some candidates of a random contest may keep."""
+
+    def draw(low: float, high: float) -> float:
+        value = rng.uniform(low, high)
+        return round(value, 1) if coarse else value
+
+    return Limits(
+        min_quality=rng.choice([None, draw(0.0, 1.0)]),
+        max_latency_s=rng.choice([None, draw(0.1, 3.0)]),
+        max_memory_gb=rng.choice([None, None, draw(1.0, 9.0)]),
+        max_energy_j=rng.choice([None, None, draw(0.1, 3.0)]),
+    )
+
+
+def make_random_contest(rng: random.Random, count: int | None = None) -> tuple[Contest, Limits]:
+    """Return a contest of `count` or up to twelve candidates, and limits that some may keep."""
     has_quality, coarse = rng.random() < 0.8, rng.random() < 0.5
 
     def draw(low: float, high: float) -> float:
@@ -68,7 +83,7 @@ def make_random_contest(rng: random.Random) -> tuple[Contest, Limits]:
         reaches = [rng.choice([None, 0.0, 0.1, rng.random() / 3]) for _ in range(2)]
         return Quality(draw(0.0, 1.0), *reaches)
 
-    count = rng.randint(1, 12)
+    count = count or rng.randint(1, 12)
     places = rng.sample(range(count), count)
     gaps = rng.choice([0.0, 0.3, 1.0])
     candidates = [
@@ -92,10 +107,4 @@ def make_random_contest(rng: random.Random) -> tuple[Contest, Limits]:
         metric=metric,
         higher_is_better=rng.random() < 0.7,
     )
-    limits = Limits(
-        min_quality=rng.choice([None, draw(0.0, 1.0)]),
-        max_latency_s=rng.choice([None, draw(0.1, 3.0)]),
-        max_memory_gb=rng.choice([None, None, draw(1.0, 9.0)]),
-        max_energy_j=rng.choice([None, None, draw(0.1, 3.0)]),
-    )
-    return contest, limits
+    return contest, make_random_limits(rng, coarse=coarse)

@@ -9,6 +9,7 @@ from study_files import Files
 
 from vlmeter.decision.export_study import export_study
 from vlmeter.reporting.language import LANGUAGES
+from vlmeter.reporting.sections.selection import share_settings
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.outline import (
@@ -75,7 +76,7 @@ def render_all(study: MadeStudy, folder: Path, *, draw: bool = True, **more: Any
         more.setdefault("answers", files.answers)
     for section in outline.sections if draw else []:
         figures[section.name] = files.figure(section.name)
-        plan = SectionPlan(section, labels)
+        plan = SectionPlan(section, labels, share_settings(len(outline.sections)))
         plot_section(plan, files.summary, files.figure(section.name))
     if draw and outline.layers is not None:
         figures["layers"] = files.figure("layers")

@@ -5,12 +5,20 @@ import sys
 import unicodedata
 import xml.etree.ElementTree as ET
 from functools import cache
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vlmeter.escaping import csv_text, markdown, one_line, printable, script_json
+from vlmeter.escaping import (
+    csv_text,
+    markdown,
+    one_line,
+    printable,
+    quote_attribute,
+    script_json,
+)
 from vlmeter.reporting.figures.chart import render_svg
 from vlmeter.reporting.figures.theme import make_empty_chart, shorten
 
@@ -59,6 +67,17 @@ def test_data_of_a_script_are_what_they_were_and_end_no_element(text):
     data = script_json({"text": text})
     assert json.loads(data) == {"text": text}
     assert not set(data) & {"<", ">"}
+
+
+@given(st.lists(PIECES, max_size=6).map("".join) | st.just("' onclick='x"))
+@settings(max_examples=50)
+def test_an_attribute_in_single_quotes_is_what_it_was_and_is_the_only_one(text):
+    data = json.dumps({"text": printable(text)}, ensure_ascii=False)
+    seen = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: seen.append((tag, attributes))
+    parser.feed(f"<tr data-keys={quote_attribute(data)}>")
+    assert seen == [("tr", [("data-keys", data)])]
 
 
 @example("cost in $x^2$ <b>&amp;")

@@ -20,7 +20,7 @@ from vlmeter.data.row_files import describe_row_table
 from vlmeter.data.samples import Text
 from vlmeter.errors import UserError
 from vlmeter.escaping import csv_original, csv_text, markdown, one_line, printable
-from vlmeter.reporting.render_report import make_html_environment
+from vlmeter.reporting.environments import make_html_environment
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study
 

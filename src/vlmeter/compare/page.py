@@ -19,6 +19,7 @@ from vlmeter.compare.tables import (
 from vlmeter.compare.verdict import Doubt, describe_verdict, list_doubts
 from vlmeter.compare.words import BASE
 from vlmeter.errors import UserError
+from vlmeter.reporting.environments import make_html_environment, make_markdown_environment
 from vlmeter.reporting.figures.inline_figure import inline_figure
 from vlmeter.reporting.language import (
     LANGUAGES,
@@ -28,11 +29,7 @@ from vlmeter.reporting.language import (
     say,
     use_language,
 )
-from vlmeter.reporting.render_report import (
-    TEMPLATES,
-    make_html_environment,
-    make_markdown_environment,
-)
+from vlmeter.reporting.render_report import TEMPLATES
 from vlmeter.reporting.table import Table
 from vlmeter.reporting.verdict import Chip
 from vlmeter.results.exported import Exported, read_exported

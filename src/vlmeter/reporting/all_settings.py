@@ -1,35 +1,28 @@
-"""Tabulates all settings of a study, a row per computation, with the records behind each row."""
+"""Tabulates the settings of a study, a row per computation, with the records behind each row."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 from vlmeter.axes import AXES
 from vlmeter.reporting.formats import get_value_label
 from vlmeter.reporting.goals import SHARES_OF_RIGHT
 from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.sections.cell_view import CellView, build_cell_view
+from vlmeter.reporting.records import RecordView, build_record
 from vlmeter.reporting.settings import format_axis_value, format_setting
-from vlmeter.results.numbers import (
-    DASH,
-    Scale,
-    format_number,
-    format_percent,
-    format_quantity,
-    format_with_interval,
-)
+from vlmeter.results.numbers import DASH, Scale, format_number
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import group_same_computations
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status
-from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.layout import CellKey
 
-MOST_ROWS = 300
+MOST_ROWS = 200
 """Most rows of the table: more would make a page that no mail takes."""
-MOST_RECORDS = 40
+MOST_RECORDS = 200
+"""Most records of the page, of which each row has its share."""
+MOST_OF_ROW = 40
 """Most records of a row: hundreds of settings may compute the same."""
 
 
@@ -69,6 +62,9 @@ _UNITS = {
 _SHOWN = ("quality", "latency", "generated", "passed", "energy", "memory")
 """Columns that the page shows before a reader chooses."""
 
+_DENSE = (",", ":")
+"""JSON without spaces, of which a page has one in every row."""
+
 
 class Column(NamedTuple):
     """A column of figures."""
@@ -88,19 +84,6 @@ class Value(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RecordView:
-    """What is known of a cell."""
-
-    anchor: str
-    setting: str
-    cell: CellView
-    facts: tuple[tuple[str, str], ...]
-    """Headings and texts on how the cell was measured."""
-    files: tuple[tuple[str, str], ...]
-    """Heading and address of what lies beside the page."""
-
-
-@dataclass(frozen=True)
 class SettingRow:
     """Cells of a data set that run the same computation; most rows are one cell."""
 
@@ -115,7 +98,7 @@ class SettingRow:
     axes: str
     """The values of each varied axis, as JSON."""
     keys: str
-    """Data set and id of each cell, as JSON."""
+    """The ids of the cells by the name of their data set, as JSON."""
     records: tuple[RecordView, ...]
 
 
@@ -127,8 +110,8 @@ class SettingsTable:
     rows: tuple[SettingRow, ...]
     axes: tuple[tuple[str, str, tuple[str, ...]], ...]
     """Name, heading and values of each axis that varies."""
-    left_out: int
-    """Number of rows that only `summary.csv` has."""
+    count: int
+    """Number of computations, of which a large study shows some."""
     records_left_out: int
     """Number of the rows' settings whose record is not among `records`."""
 
@@ -143,19 +126,23 @@ class SettingsTable:
         return list(dict.fromkeys(row.state for row in self.rows))
 
 
-def build_settings_table(outline: Outline, rows: Sequence[SummaryRow]) -> SettingsTable:
-    """Return the table of all settings.
+def build_settings_table(
+    outline: Outline, rows: Sequence[SummaryRow], first: Iterable[CellKey] = ()
+) -> SettingsTable:
+    """Return the table of all settings; of a large study, of `MOST_ROWS` computations.
 
     Args:
         outline: The study's outline.
         rows: The rows of `summary.csv`.
+        first: The settings that a large study shows first of all.
     """
     groups = list(_group(rows))
-    shown = groups[:MOST_ROWS]
+    shown = _select(groups, first)
     numbers = {name: [read(group[0]) for group in shown] for name, read in _READ.items()}
     kept = [name for name, values in numbers.items() if any(value is not None for value in values)]
     scales = {name: Scale.of(numbers[name], _UNITS.get(name, "")) for name in kept}
     varied = list(_list_varied(rows))
+    most = max(1, min(MOST_OF_ROW, MOST_RECORDS // max(1, len(shown))))
     return SettingsTable(
         columns=tuple(
             Column(
@@ -169,16 +156,28 @@ def build_settings_table(outline: Outline, rows: Sequence[SummaryRow]) -> Settin
                 outline,
                 varied,
                 tuple(_format_value(name, _READ[name](group[0]), scales[name]) for name in kept),
-                place,
+                [f"record-{place}-{number}" for number in range(min(most, len(group)))],
             )
             for place, group in enumerate(shown)
         ),
         axes=tuple(
             (axis, say(f"axis_heading.{axis}"), _list_values(axis, rows)) for axis in varied
         ),
-        left_out=len(groups) - len(shown),
-        records_left_out=sum(max(0, len(group) - MOST_RECORDS) for group in shown),
+        count=len(groups),
+        records_left_out=sum(max(0, len(group) - most) for group in shown),
     )
+
+
+def _select(
+    groups: Sequence[list[SummaryRow]], first: Iterable[CellKey]
+) -> Sequence[list[SummaryRow]]:
+    """Return at most `MOST_ROWS` groups in their order: those of the first cells, then the rest."""
+    places = {
+        CellKey(row.dataset, row.cell): place for place, group in enumerate(groups) for row in group
+    }
+    named = (places[key] for key in first if key in places)
+    kept = list(dict.fromkeys([*named, *range(len(groups))]))[:MOST_ROWS]
+    return [groups[place] for place in sorted(kept)]
 
 
 def _group(rows: Sequence[SummaryRow]) -> Iterator[list[SummaryRow]]:
@@ -219,7 +218,7 @@ def _build_row(
     outline: Outline,
     varied: Sequence[str],
     values: tuple[Value, ...],
-    place: int,
+    anchors: Sequence[str],
 ) -> SettingRow:
     first = group[0]
     label = outline.datasets[first.dataset].label
@@ -238,13 +237,12 @@ def _build_row(
                 for axis in varied
             },
             ensure_ascii=False,
+            separators=_DENSE,
         ),
-        keys=json.dumps([[row.dataset, row.cell] for row in group]),
+        keys=json.dumps({first.dataset: [row.cell for row in group]}, separators=_DENSE),
         records=tuple(
-            _build_record(row, label, name, f"record-{place}-{number}")
-            for number, (row, name) in enumerate(
-                zip(group[:MOST_RECORDS], settings[:MOST_RECORDS], strict=True)
-            )
+            build_record(row, label, name, anchor)
+            for row, name, anchor in zip(group, settings, anchors, strict=False)
         ),
     )
 
@@ -265,44 +263,3 @@ def _name_setting(row: SummaryRow, outline: Outline) -> str:
 
 def _get_state(row: SummaryRow) -> str:
     return "disturbed" if row.status == Status.OK and row.disturbed else str(row.status)
-
-
-def _build_record(row: SummaryRow, label: str, setting: str, anchor: str) -> RecordView:
-    folder = StudyFolder(Path())
-    key = CellKey(row.dataset, row.cell)
-    files = {
-        say("record.file"): folder.cell(key).record,
-        say("record.log"): folder.log("cells", row.dataset, row.cell, "inference"),
-    }
-    return RecordView(
-        anchor=anchor,
-        setting=setting,
-        cell=build_cell_view(row, label),
-        facts=tuple((heading, text) for heading, text in _list_facts(row) if text),
-        files=tuple((heading, quote(path.as_posix())) for heading, path in files.items()),
-    )
-
-
-def _list_facts(row: SummaryRow) -> Iterator[tuple[str, str | None]]:
-    if row.task_value is not None:
-        figure = format_with_interval(row.task_value, row.task_low, row.task_high)
-        yield translate(row.task_metric_label), figure
-    if row.latency is not None:
-        milliseconds = format_with_interval(
-            row.latency, row.latency_low_s, row.latency_high_s, 1e-3
-        )
-        yield say("table.latency"), f"{milliseconds} {say('record.ms')}"
-    if row.energy is not None:
-        joules = format_with_interval(row.energy, row.energy_low_j, row.energy_high_j)
-        yield say("table.energy"), f"{joules} {say('record.j')}"
-    if row.foreign_cpu_share is not None:
-        yield say("record.others"), format_percent(row.foreign_cpu_share)
-    yield say("record.disturbance"), row.disturbance
-    if row.weights_bytes:
-        yield say("cost.weights"), format_quantity(row.weights_bytes, "B")
-    yield say("record.attention"), row.model_attention
-    yield say("record.decoding"), row.decoding
-    yield say("trait.attempt"), str(row.attempt or "")
-    yield say("trait.git_commit"), (row.git_commit or "")[:12]
-    yield say("trait.code_digest"), row.code_digest
-    yield say("record.cell"), row.cell

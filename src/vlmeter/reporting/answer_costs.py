@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from vlmeter.decision.build_contests import is_metered
+from vlmeter.reporting.amounts import AmountScale
 from vlmeter.reporting.formats import join_words
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_group_title, format_setting
@@ -12,6 +13,7 @@ from vlmeter.results.money import MoneyRow
 from vlmeter.results.numbers import (
     DASH,
     Scale,
+    format_amount,
     format_interval,
     format_number,
     format_percent,
@@ -42,6 +44,7 @@ def tabulate_answers(outline: Outline, rows: Sequence[SummaryRow], money: Money)
     shown = [row for row in priced if row in shown]
     scale = Scale.of([row.energy_per_right_j for row in shown], "J")
     amounts = [money.get(CellKey(row.dataset, row.cell)) for row in shown]
+    per = AmountScale.of(money.values())
     currency = "" if outline.prices is None else outline.prices.currency
     columns = drop_empty_columns(
         [
@@ -69,13 +72,13 @@ def tabulate_answers(outline: Outline, rows: Sequence[SummaryRow], money: Money)
                 numeric=True,
             ),
             TextColumn(
-                say("budget.requests", currency=currency),
-                [_format_requests(amount) for amount in amounts],
+                say(f"budget.{per.count}_requests", currency=currency),
+                [_format_requests(amount, per) for amount in amounts],
                 numeric=True,
             ),
             TextColumn(
-                say("budget.right_answers", currency=currency),
-                [_format_right(amount) for amount in amounts],
+                say(f"budget.{per.count}_right", currency=currency),
+                [_format_right(amount, per) for amount in amounts],
                 numeric=True,
             ),
         ]
@@ -113,20 +116,17 @@ def _rank(row: SummaryRow, money: Money) -> tuple[float, float]:
     return math.inf if right is None else right, math.inf if joules is None else joules
 
 
-def _format_requests(amount: MoneyRow | None) -> str:
+def _format_requests(amount: MoneyRow | None, per: AmountScale) -> str:
     if amount is None:
         return DASH
-    return format_with_interval(
-        amount.per_1000_requests, amount.per_1000_requests_low, amount.per_1000_requests_high
-    )
+    low, high = amount.per_1000_requests_low, amount.per_1000_requests_high
+    return per.format(amount.per_1000_requests, low, high)
 
 
-def _format_right(amount: MoneyRow | None) -> str:
+def _format_right(amount: MoneyRow | None, per: AmountScale) -> str:
     if amount is None:
         return DASH
-    return format_with_interval(
-        amount.per_1000_right, amount.per_1000_right_low, amount.per_1000_right_high
-    )
+    return per.format(amount.per_1000_right, amount.per_1000_right_low, amount.per_1000_right_high)
 
 
 def find_cheapest(outline: Outline, rows: Sequence[SummaryRow], money: Money) -> Iterator[str]:
@@ -135,6 +135,7 @@ def find_cheapest(outline: Outline, rows: Sequence[SummaryRow], money: Money) ->
     for row in rows:
         if row.energy_per_right_j is not None and not row.disturbed:
             groups.setdefault((row.dataset, row.model), []).append(row)
+    per = AmountScale.of(money.values())
     for group in groups.values():
         best = min(group, key=lambda row: row.energy_per_right_j or math.inf)
         amount = money.get(CellKey(best.dataset, best.cell))
@@ -146,7 +147,8 @@ def find_cheapest(outline: Outline, rows: Sequence[SummaryRow], money: Money) ->
             energy=format_quantity(best.energy_per_right_j, "J"),
             ends=_format_ends(best),
             kind="" if is_metered(best) else f" ({say('budget.by_model')})",
-            amount=DASH if amount is None else format_number(amount.per_1000_right),
+            count=say(f"budget.a_{per.count}"),
+            amount=DASH if amount is None else per.format(amount.per_1000_right),
             currency="" if amount is None else amount.currency,
         )
 
@@ -205,7 +207,7 @@ def _format_prices(prices: Prices) -> str:
     given = {"per_kwh": prices.per_kwh, "per_device_hour": prices.per_device_hour}
     return join_words(
         [
-            say(f"budget.{name}", price=format_number(price), currency=prices.currency)
+            say(f"budget.{name}", price=format_amount(price), currency=prices.currency)
             for name, price in given.items()
             if price is not None
         ]

@@ -1,14 +1,14 @@
 """Builds the page's first screen: the verdict, the best settings by goal, the chips."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from vlmeter.decision.build_contests import is_metered
 from vlmeter.decision.decide_study import Decided, decide_study
 from vlmeter.decision.decision import Goal
-from vlmeter.escaping import script_json
 from vlmeter.reporting.goals import Words, build_goals, describe_nearest, format_latency
 from vlmeter.reporting.knobs import describe_knobs
 from vlmeter.reporting.language import say
+from vlmeter.reporting.packed_contests import pack_contests
 from vlmeter.reporting.settings import list_changed_axes
 from vlmeter.reporting.verdict import Chip, FirstScreen, Verdict
 from vlmeter.results.numbers import format_percent
@@ -17,6 +17,7 @@ from vlmeter.results.repeatability import Repeats
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.tables import Differences, Summary
 from vlmeter.status import Status
+from vlmeter.storage.layout import CellKey
 
 
 def build_first_screen(
@@ -31,14 +32,14 @@ def build_first_screen(
         repeats: How well costs repeat.
     """
     decided = decide_study(outline, summary.values(), differences, repeats)
+    knobs = tuple(describe_knobs(outline, summary, differences, decided))
+    of_knobs = (key for knob in knobs for key in knob.cells)
     return FirstScreen(
-        verdict=Verdict(
-            describe_verdict(outline, summary, decided),
-            tuple(describe_knobs(outline, summary, differences, decided)),
-        ),
+        verdict=Verdict(describe_verdict(outline, summary, decided), knobs),
         goals=build_goals(outline, summary, decided),
         chips=tuple(list_chips(list(summary.values()), repeats)),
         contests=_pack_contests(outline, summary, decided),
+        named=tuple(dict.fromkeys([*_list_named(decided), *of_knobs])),
     )
 
 
@@ -107,11 +108,16 @@ def _list_repeat_chips(repeats: Repeats) -> Iterator[Chip]:
 
 
 def _pack_contests(outline: Outline, summary: Summary, decided: Sequence[Decided]) -> str:
-    settings: dict[str, Mapping[str, str]] = {}
-    for contest in (entry.contest for entry in decided):
-        words = Words(outline, summary, contest)
-        names = {it.cell: words.name(it.cell) for it in contest.candidates}
-        settings[contest.dataset] = {**settings.get(contest.dataset, {}), **names}
-    contests = [entry.contest for entry in decided]
-    limits = [entry.limits for entry in decided]
-    return script_json({"contests": contests, "limits": limits, "settings": settings})
+    words = [Words(outline, summary, entry.contest) for entry in decided]
+    names = [{cell: own.name(cell) for cell in own.candidates} for own in words]
+    return pack_contests(zip(decided, names, strict=True))
+
+
+def _list_named(decided: Sequence[Decided]) -> Iterator[CellKey]:
+    """Yield the settings that the decisions name."""
+    for contest, decision in ((entry.contest, entry.decision) for entry in decided):
+        nearest = None if decision.nearest is None else decision.nearest.cell
+        chosen = (cell for choice in decision.choices for cell in (choice.cell, choice.best))
+        for cell in (*chosen, decision.bar, nearest, contest.reference):
+            if cell:
+                yield CellKey(contest.dataset, cell)

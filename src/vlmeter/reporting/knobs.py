@@ -38,6 +38,11 @@ class _Pair:
     """Whether both are one candidate."""
 
     @property
+    def keys(self) -> tuple[CellKey, ...]:
+        """What identifies the two cells."""
+        return tuple(CellKey(row.dataset, row.cell) for row in (self.row, self.base))
+
+    @property
     def says_something(self) -> bool:
         """Whether it was compared in anything, or computes the same."""
         return self.is_same or self.time is not None or self.quality is not None
@@ -76,8 +81,9 @@ def describe_knobs(
         reverse=True,
     )
     return [
-        KnobLine(axis, _describe(strongest[axis], pairs[axis], outline))
+        KnobLine(axis, _describe(pair, pairs[axis], outline), pair.keys)
         for axis in order[:MOST_KNOBS]
+        for pair in [strongest[axis]]
     ]
 
 

@@ -34,6 +34,7 @@ from vlmeter.reporting.sections.differences import DriftTable, build_drift_table
 from vlmeter.reporting.sections.published import Reproduction, reproduce_counts
 from vlmeter.reporting.sections.table import list_prompts
 from vlmeter.reporting.sections.view import SectionView, build_sections
+from vlmeter.reporting.shortened import list_first
 from vlmeter.reporting.table import Table
 from vlmeter.reporting.verdict import FirstScreen
 from vlmeter.results.outline import Outline, SettingsPlan
@@ -157,15 +158,18 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
     models = tuple(describe_models(outline.models, rows))
     datasets = tuple(describe_datasets(outline.datasets, rows, results.manifests))
     layers = build_layers_view(outline, results.profiles)
+    screen = build_first_screen(outline, results.summary, results.differences, results.repeats)
     return Page(
         study=outline.study,
         title=outline.title,
         foreign=outline.foreign,
         header=build_header(outline, results.machine, results.summary_csv),
         remarks=results.remarks,
-        first=build_first_screen(outline, results.summary, results.differences, results.repeats),
+        first=screen,
         missing=list_missing(outline, rows),
-        settings=build_settings_table(outline, rows),
+        settings=build_settings_table(
+            outline, rows, list_first(outline, results.summary, results.differences, screen)
+        ),
         speed=(
             ("device", base.device),
             ("optimization", f"{base.dtype}, {base.optimization}"),

@@ -1,25 +1,21 @@
 """Renders the report as Markdown and as a self-contained HTML file with the same content."""
 
-import json
 import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from vlmeter.data.manifests import read_samples_manifest
-from vlmeter.escaping import markdown, printable, script_json
+from vlmeter.escaping import printable
 from vlmeter.machine.description import read_machine
+from vlmeter.reporting.environments import make_html_environment, make_markdown_environment
 from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
 from vlmeter.reporting.figures.vega_script import read_vega_script
-from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.gallery import read_pictures
 from vlmeter.reporting.gates import describe_gates
 from vlmeter.reporting.language import (
@@ -224,78 +220,3 @@ def _inline_figures(figures: Mapping[str, Path], page: Page) -> dict[str, Inline
         name: inline_figure(path, f"fig-{make_anchor(name)}", printable(titles[name]))
         for name, path in figures.items()
     }
-
-
-def render_prose(text: str) -> Markup:
-    """Return prose of the templates as HTML; HTML tags in it stay text."""
-    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return Markup(rendered)  # nosec B704
-
-
-def _render_line(text: str) -> Markup:
-    """Return a line of the catalogue's Markdown as HTML; HTML tags in it stay text."""
-    rendered = MarkdownIt("commonmark", {"html": False}).renderInline(text)
-    return Markup(rendered)  # nosec B704
-
-
-def make_markdown_environment(templates: Path) -> Environment:
-    """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
-    # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
-    environment = Environment(  # nosec B701
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        finalize=_escape_markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say}
-    return environment
-
-
-def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Environment:
-    """Return an environment that escapes every value for HTML.
-
-    Args:
-        templates: Folder of the templates.
-        foreign: Texts that are not in the page's language, with their own language, which `lang`
-            states in the tag of their element.
-    """
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        autoescape=True,
-        finalize=_make_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "prose": _render_line,
-        "lang": partial(_state_language, foreign),
-        "json": lambda value: json.dumps(value, ensure_ascii=False),
-        "packed": Markup,
-        "script_json": lambda value: Markup(script_json(value)),  # nosec B704
-        **_FILTERS,
-    }
-    environment.globals |= {"say": say}
-    return environment
-
-
-def _state_language(foreign: Mapping[str, str], text: str) -> Markup:
-    return Markup(' lang="{}"').format(foreign[text]) if text in foreign else Markup("")
-
-
-_FILTERS = {
-    "anchor": make_anchor,
-    "status": get_status_label,
-}
-
-
-def _escape_markdown(value: object) -> object:
-    return markdown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _make_printable(value: object) -> object:
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

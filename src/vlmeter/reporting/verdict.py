@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from vlmeter.storage.layout import CellKey
+
 
 @dataclass(frozen=True)
 class KnobLine:
@@ -11,6 +13,8 @@ class KnobLine:
 
     axis: str
     text: str
+    cells: tuple[CellKey, ...]
+    """The settings that it compares."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,6 @@ class FirstScreen:
     goals: Goals
     chips: tuple[Chip, ...]
     contests: str
-    """JSON for the page's script, safe in a `<script type="application/json">`: `contests`, a list
-    of `Contest`s as plain objects; `limits`, a `Limits` for each of them; `settings`, by data set
-    and cell the setting in words. `decide.js` takes one contest and its limits.
-    """
+    """JSON for the page's script: `packed_contests`."""
+    named: tuple[CellKey, ...]
+    """The settings that the first screen names, which every page holds."""

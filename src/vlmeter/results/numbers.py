@@ -78,10 +78,22 @@ def format_number(value: float | None) -> str:
         return DASH
     if value == 0:
         return "0"
-    size = math.floor(math.log10(abs(float(f"{value:.3g}"))))
+    size = _measure_size(value)
     if size >= 6 or size < -4:
         return write_decimals(f"{value:.2e}")
     return write_decimals(f"{value:.{max(0, 2 - size)}f}")
+
+
+def format_amount(value: float | None) -> str:
+    """Return an amount of money as `format_number` does, but never with an exponent."""
+    if value is None or not math.isfinite(value) or value == 0:
+        return format_number(value)
+    return write_decimals(f"{value:.{max(0, 2 - _measure_size(value))}f}")
+
+
+def _measure_size(value: float) -> int:
+    """Return the power of ten of a figure that is rounded to three digits."""
+    return math.floor(math.log10(abs(float(f"{value:.3g}"))))
 
 
 def format_quantity(value: float | None, unit: str) -> str:

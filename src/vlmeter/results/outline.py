@@ -189,6 +189,8 @@ class SectionPlan:
     section: SectionGrid
     labels: LabelsByLanguage
     """Of every data set of the study, in the study's order, which decides the colours."""
+    most: int
+    """Most of its settings that are shown."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from vlmeter.config.memory_sizes import read_memory_size
 from vlmeter.config.schema import ModelSourceConfig, StudyConfig
 from vlmeter.escaping import one_line
 from vlmeter.reporting.language import LANGUAGES
+from vlmeter.reporting.sections.selection import share_settings
 from vlmeter.results.limits import StudyLimits
 from vlmeter.results.outline import (
     DatasetInfo,
@@ -110,7 +111,8 @@ def plan_section_figure(study: Study, name: str) -> SectionPlan:
     """Return what the figure of a section shows."""
     section = _build_section(study.section(name))
     grid = {field.name: getattr(section, field.name) for field in fields(SectionGrid)}
-    return SectionPlan(SectionGrid(**grid), _list_labels(study))
+    most = share_settings(len(study.config.sections))
+    return SectionPlan(SectionGrid(**grid), _list_labels(study), most)
 
 
 def name_section_figure(study: Study, name: str) -> str:

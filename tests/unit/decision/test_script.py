@@ -5,36 +5,84 @@ import random
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
-from contest_factory import make_random_contest
+from contest_factory import make_random_contest, make_random_limits
 
+from vlmeter.decision.candidates import Contest
 from vlmeter.decision.choose import choose
+from vlmeter.decision.decision import Decision
+from vlmeter.escaping import script_json
+from vlmeter.reporting.all_settings import MOST_ROWS
+from vlmeter.reporting.packed_contests import pack_contest
+from vlmeter.results.limits import Limits
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+REPOSITORY = Path(__file__).parents[3]
 STUDIES = 1000
+LARGE = 2 * MOST_ROWS
+"""Candidates of a study whose page does not show all settings."""
 PAGE = """<!doctype html><meta charset="utf-8"><pre id="decided"></pre><script>%s</script><script>
+const [contests, asked] = %s;
+const unpacked = contests.map(unpack);
 document.getElementById("decided").textContent =
-  JSON.stringify(%s.map(([contest, limits]) => decide(contest, limits)));
+  JSON.stringify(asked.map(([place, limits]) => decide(unpacked[place], limits)));
 </script>"""
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, which .ci/run installs")
-def test_the_page_decides_as_python_does(repository, tmp_path):
+def test_the_page_decides_as_python_does(tmp_path):
     rng = random.Random(7)
     studies = [make_random_contest(rng) for _ in range(STUDIES)]
-    script = (repository / "report/templates/decide.js").read_text(encoding="utf-8")
-    page = tmp_path / "decide.html"
-    plain = json.dumps([[asdict(contest), asdict(limits)] for contest, limits in studies])
-    page.write_text(PAGE % (script, plain), encoding="utf-8")
-    decisions = [choose(contest, limits) for contest, limits in studies]
+    decisions = assert_both_decide_alike(studies, tmp_path)
     assert_every_rule_speaks(decisions)
-    (shown,) = re.findall(r'<pre id="decided">(.*?)</pre>', open_page(page, tmp_path), re.DOTALL)
-    decided = json.loads(shown)
-    for (contest, limits), decision, other in zip(studies, decisions, decided, strict=True):
-        assert other == json.loads(json.dumps(asdict(decision))), (contest, limits)
+
+
+def test_the_page_of_a_large_study_decides_as_python_does_under_any_limits(tmp_path):
+    rng = random.Random(3)
+    contests = [make_random_contest(rng, LARGE)[0] for _ in range(4)]
+    studies = [(contest, make_random_limits(rng)) for contest in contests for _ in range(50)]
+    decisions = assert_both_decide_alike(studies, tmp_path)
+    named = {choice.cell for decision in decisions for choice in decision.choices}
+    assert len(named) > 50
+
+
+def assert_both_decide_alike(
+    studies: Sequence[tuple[Contest, Limits]], folder: Path
+) -> list[Decision]:
+    """Check that the page names for each contest what Python does, and return that."""
+    contests = {id(contest): contest for contest, _ in studies}
+    places = {key: place for place, key in enumerate(contests)}
+    packed = [pack_contest(contest, Limits()) for contest in contests.values()]
+    asked = [[places[id(contest)], limits] for contest, limits in studies]
+    script = (REPOSITORY / "report/templates/decide.js").read_text(encoding="utf-8")
+    page = folder / "decide.html"
+    page.write_text(PAGE % (script, script_json([packed, asked])), encoding="utf-8")
+    (shown,) = re.findall(r'<pre id="decided">(.*?)</pre>', open_page(page, folder), re.DOTALL)
+    decisions = [choose(contest, limits) for contest, limits in studies]
+    for (contest, limits), decision, other in zip(
+        studies, decisions, json.loads(shown), strict=True
+    ):
+        assert other == place_cells(decision, contest), limits
+    return decisions
+
+
+def place_cells(decision: Decision, contest: Contest) -> Any:
+    """Return a decision as JSON, in which the place of a candidate stands for its cell."""
+    places = {it.cell: place for place, it in enumerate(contest.candidates)}
+
+    def replace(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: replace(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [replace(each) for each in value]
+        return places.get(value, value) if isinstance(value, str) else value
+
+    return replace(json.loads(json.dumps(asdict(decision))))
 
 
 def open_page(page: Any, tmp_path: Any) -> str:

@@ -5,8 +5,14 @@ import json
 from row_factory import make_row
 from study_factory import MadeStudy
 
-from vlmeter.reporting.all_settings import MOST_RECORDS, MOST_ROWS, build_settings_table
+from vlmeter.reporting.all_settings import (
+    MOST_OF_ROW,
+    MOST_RECORDS,
+    MOST_ROWS,
+    build_settings_table,
+)
 from vlmeter.results.summary_row import SummaryRow
+from vlmeter.storage.layout import CellKey
 
 OUTLINE = MadeStudy().outline
 BASE = OUTLINE.base.as_dict()
@@ -29,15 +35,15 @@ def test_settings_of_one_computation_share_a_row_that_names_the_others():
         ("batch 4", ()),
     ]
     assert [json.loads(row.keys) for row in table.rows] == [
-        [["textvqa", "a"], ["textvqa", "b"]],
-        [["textvqa", "c"]],
+        {"textvqa": ["a", "b"]},
+        {"textvqa": ["c"]},
     ]
 
 
 def test_every_setting_stands_in_one_row():
     rows = [make(str(place), batch_size=place + 1) for place in range(50)]
     table = build_settings_table(OUTLINE, rows)
-    named = [cell for row in table.rows for _, cell in json.loads(row.keys)]
+    named = [cell for row in table.rows for cell in json.loads(row.keys)["textvqa"]]
     assert named == [row.cell for row in rows]
 
 
@@ -97,11 +103,27 @@ def test_a_record_leads_to_its_files_beside_the_page():
 def test_of_very_many_settings_of_one_computation_the_rest_of_the_records_is_counted():
     rows = [make(str(place), max_input_len=place + 1, shape_digest="same") for place in range(50)]
     table = build_settings_table(OUTLINE, rows)
-    assert len(json.loads(table.rows[0].keys)) == 50
-    assert (len(table.rows[0].records), table.records_left_out) == (MOST_RECORDS, 50 - MOST_RECORDS)
+    assert len(json.loads(table.rows[0].keys)["textvqa"]) == 50
+    assert (len(table.rows[0].records), table.records_left_out) == (MOST_OF_ROW, 50 - MOST_OF_ROW)
 
 
-def test_of_very_many_rows_the_rest_is_counted():
-    rows = [make(str(place), batch_size=place + 1) for place in range(MOST_ROWS + 7)]
+def test_many_rows_share_the_records_of_the_page():
+    rows = [
+        make(f"{place}-{length}", batch_size=place, max_input_len=length, shape_digest=str(place))
+        for place in range(1, 101)
+        for length in range(1, 11)
+    ]
     table = build_settings_table(OUTLINE, rows)
-    assert (len(table.rows), table.left_out) == (MOST_ROWS, 7)
+    assert {len(row.records) for row in table.rows} == {2}
+    assert sum(len(row.records) for row in table.rows) == MOST_RECORDS
+    assert table.records_left_out == 1000 - MOST_RECORDS
+
+
+def test_of_very_many_rows_those_stand_that_are_named_first():
+    rows = [make(str(place), batch_size=place + 1) for place in range(MOST_ROWS + 7)]
+    last = CellKey("textvqa", rows[-1].cell)
+    table = build_settings_table(OUTLINE, rows, [last, last, CellKey("textvqa", "none")])
+    named = [cell for row in table.rows for cell in json.loads(row.keys)["textvqa"]]
+    assert named == [row.cell for row in (*rows[: MOST_ROWS - 1], rows[-1])]
+    assert table.count == len(rows)
+    assert {len(row.records) for row in table.rows} == {1}

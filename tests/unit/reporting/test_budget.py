@@ -92,6 +92,13 @@ def test_amounts_stand_there_only_where_the_config_has_prices():
     )
 
 
+def test_small_amounts_are_of_a_million_answers():
+    (_, table), *_ = (priced := view({}, prices=Prices("EUR", per_kwh=2.5e-3))).tables
+    assert table.headings[-2:] == ("1 million requests (EUR)", "1 million right answers (EUR)")
+    assert table.rows[0][-2].startswith("0.0250 [")
+    assert priced.findings[0].endswith("; a million cost 0.0500 EUR.")
+
+
 def test_what_cannot_be_priced_has_its_reason_and_count():
     lacks = {"energy_generation_j": None, "energy_per_token_reason": "too short"}
     right = {"energy_per_right_j": None, "energy_per_right_reason": "no answer was right"}
@@ -169,6 +176,6 @@ def test_the_part_speaks_russian_too():
         memories=[MemorySize("24GB", 24 * GB)],
         language="ru",
     )
-    assert part.findings[0].startswith("TextVQA: верный ответ требует не меньше 72,0 Дж")
+    assert part.findings[0].startswith("TextVQA: верный ответ — от 72,0 Дж")
     assert "для 1 настройки: ни один ответ не был верным." in part.notes[1]
     assert part.notes[-1].endswith("а не её тензоров.")

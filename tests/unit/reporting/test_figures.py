@@ -14,6 +14,7 @@ from vlmeter.reporting.figures.plot_tradeoff import plot_tradeoff
 from vlmeter.reporting.language import LANGUAGES
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.layers.roofline import find_peak, list_work
+from vlmeter.reporting.sections.selection import MOST_SETTINGS
 from vlmeter.results.outline import LayersPlan, SectionGrid, SectionPlan, translate_labels
 from vlmeter.results.tables import read_layers
 from vlmeter.scripting import pack, unpack
@@ -153,7 +154,7 @@ def test_hostile_labels_stay_text(hostile):
 
 
 def make_plan(section: SectionGrid) -> SectionPlan:
-    return SectionPlan(section, LABELS)
+    return SectionPlan(section, LABELS, MOST_SETTINGS)
 
 
 def test_a_plan_as_a_rule_packs_it_draws_the_same(rendered, tmp_path):

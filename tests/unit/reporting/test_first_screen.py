@@ -226,15 +226,25 @@ def test_chips_count_what_was_measured_disturbed_and_repeated():
     assert whole.chips[1].text == "nothing was measured twice"
 
 
-def test_the_script_gets_every_candidate_its_limits_and_its_setting_in_words():
+def test_the_script_gets_every_candidate_with_the_config_s_limits():
     screen = build(*LADDER, limits=StudyLimits({DATASET: 0.5}, max_latency_s=1.0))
-    plain = json.loads(screen.contests)
-    (contest,), (limits,) = plain["contests"], plain["limits"]
-    assert [it["cell"] for it in contest["candidates"]] == ["base", "four", "many"]
-    assert limits["min_quality"] == 0.5
-    assert plain["settings"][DATASET]["four"] == "batch 4"
-    hostile = build(make_cell("base", 0.01, task_metric_label="</script><b>"))
-    assert "<" not in hostile.contests
+    packed = json.loads(screen.contests)
+    (contest,) = packed["contests"]
+    assert [packed["parts"][part] for (part,) in contest["names"]] == [
+        "base setting",
+        "batch 4",
+        "batch 32",
+    ]
+    assert contest["limits"]["min_quality"] == 0.5
+
+
+def test_what_is_named_can_be_kept_on_the_page_of_a_large_study():
+    between = make_cell("between", 0.05, batch_size=8, image_size=448)
+    screen = build(*LADDER, between)
+    goals = {best.cell for row in screen.goals.rows for best in row.cells}
+    assert {key.cell for key in screen.named} == {*goals, "base"}
+    missed = build(*LADDER, limits=StudyLimits({DATASET: 0.7}, max_latency_s=0.012))
+    assert CellKey(DATASET, "base") in missed.named
 
 
 def test_both_languages_say_the_same_number_of_things():

@@ -14,6 +14,7 @@ HINT = "docs/sample is of another form: run `make demo sample pictures`"
 OF_SOME_STUDIES = {
     *("What differs", "Of the peak"),
     *("Per right answer", "Tokens per J", "Of it idle", "1,000 requests", "1,000 right answers"),
+    *("1 million requests", "1 million right answers"),
 }
 """Columns that some studies lack: differences between cells, a measured peak, the energy of
 generations and prices."""

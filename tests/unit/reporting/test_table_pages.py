@@ -1,12 +1,13 @@
 """The tables of a study as pages that a browser opens."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from row_factory import make_row
 from study_steps import TEMPLATES
 
-from vlmeter.reporting.render_report import make_html_environment
+from vlmeter.reporting.environments import make_html_environment
 from vlmeter.reporting.table_pages import MOST_ROWS, build_table_page
 from vlmeter.results.summary_row import SummaryRow
 
@@ -45,6 +46,13 @@ def test_no_text_of_a_table_is_markup_and_headings_say_what_they_mean():
     assert "too &lt;b&gt;large" in text
     (batch,) = (column for column in build().columns if column.name == "batch_size")
     assert f'<th scope="col" title="{batch.description}"' in text
+
+
+def test_numbers_stand_on_the_right_by_a_rule_for_their_column():
+    template = make_html_environment(TEMPLATES, {}).get_template("table.html.j2")
+    text = template.render(page=build())
+    assert re.findall(r"td:nth-child\((\d+)\) { text-align: right; }", text) == ["2"]
+    assert 'class="num"' not in text.split("<tbody>")[1]
 
 
 def test_the_report_has_a_page_of_each_table(rendered):

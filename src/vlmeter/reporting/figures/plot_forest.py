@@ -51,7 +51,7 @@ def make_forest_chart(
         words: What the figure is about.
         columns: Panels beside each other; a phone has room for one.
     """
-    drawn = _select_strongest(effects)
+    drawn = select_strongest(effects)
     if not drawn:
         return make_empty_chart(words.nothing, [])
     knobs = list(dict.fromkeys(effect.knob for effect in drawn))
@@ -188,7 +188,7 @@ def _format(effect: Effect) -> str:
     return f"{value} {format_interval(effect.low, effect.high, format_number)}".rstrip()
 
 
-def _select_strongest(effects: Sequence[Effect]) -> list[Effect]:
+def select_strongest(effects: Sequence[Effect]) -> list[Effect]:
     """Return the effects of at most `MOST_KNOBS` knobs in their order."""
     reach: dict[str, float] = {}
     for effect in effects:

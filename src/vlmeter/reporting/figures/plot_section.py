@@ -86,7 +86,7 @@ def make_section_chart(plan: SectionPlan, summary: Summary) -> Chart:
         plan: The section; of many settings, a selection is shown, with a note.
         summary: The rows of `summary.csv`.
     """
-    section = shorten_section(plan.section, summary)
+    section = shorten_section(plan.section, summary, plan.most)
     labels = plan.labels[get_language()].datasets
     places = _Places(
         section,

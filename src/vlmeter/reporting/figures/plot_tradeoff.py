@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vlmeter.reporting.figures.chart import Chart, save_in_all_languages
 from vlmeter.reporting.figures.front import place_all
+from vlmeter.reporting.figures.points import select_points
 from vlmeter.reporting.figures.settings import Setting, list_choices, list_settings, name_group
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.figures.theme import (
@@ -25,10 +26,6 @@ from vlmeter.results.numbers import Scale
 from vlmeter.results.outline import SettingsPlan
 from vlmeter.results.tables import read_summary
 
-MOST_GROUPS = 12
-"""Most data sets and models that are drawn beside each other."""
-MOST_POINTS = 300
-"""Most settings of a group that are drawn: of more, the fastest."""
 _HEIGHT_PX = 740
 _FRAME_PX = 90
 """Height of a panel's title and axis."""
@@ -46,15 +43,14 @@ def make_tradeoff_chart(
     `across` and `upwards`. Its `usermeta` has the words for each choice.
 
     Args:
-        settings: The points; of a group with very many, the fastest are drawn.
+        settings: The points; of very many, those of `select_points` are drawn.
         groups: Title of each group, in the order of the panels.
         labels: Label of every data set of the study, in the study's order.
     """
     across, upwards = list_choices(settings)
     if not across or not upwards:
         return make_empty_chart(say("figure.nothing"), [])
-    shown = [group for group in groups if any(setting.group == group for setting in settings)]
-    drawn = {group: _select_fastest(settings, group) for group in shown[:MOST_GROUPS]}
+    drawn = select_points(settings, groups)
     every = [setting for own in drawn.values() for setting in own]
     scales = {name: _choose_scale(every, name) for name in (*across, *upwards)}
     columns = 2 if len(drawn) <= 4 else 3
@@ -116,20 +112,6 @@ def _make_data(
         "params": [{"name": name, "value": value} for name, value in params.items()],
         "data": {"values": values},
     }
-
-
-def _select_fastest(settings: Sequence[Setting], group: str) -> list[Setting]:
-    """Return the settings of a group in their order; of very many, those with the highest rate."""
-    own = [setting for setting in settings if setting.group == group]
-    if len(own) <= MOST_POINTS:
-        return own
-    rates = sorted((_get_rate(setting) for setting in own), reverse=True)
-    return [setting for setting in own if _get_rate(setting) >= rates[MOST_POINTS - 1]]
-
-
-def _get_rate(setting: Setting) -> float:
-    rate = setting.values.get("generation_rate") or setting.values.get("forward_rate")
-    return rate.value if rate else 0.0
 
 
 def _choose_scale(settings: Iterable[Setting], name: str) -> Scale:

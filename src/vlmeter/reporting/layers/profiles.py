@@ -35,6 +35,8 @@ class Profile:
     """Time that the hooks added, as a share of the pass without them."""
     rows: tuple[LayerRow, ...] = field(repr=False)
     """The modules of the forward pass, without decode steps."""
+    stages_reason: str | None = None
+    """Why its stages were not timed apart, if so."""
     decode: "Profile | None" = field(default=None, repr=False)
     """The same cell's decode step, with the modules of the language model."""
 
@@ -104,6 +106,7 @@ class _ProfileRecord(_PassRecord):
     status: str = ""
     reason: str | None = None
     input: _InputRecord | None = None
+    stages_reason: str | None = None
     decode: _PassRecord | None = None
     decode_reason: str | None = None
 
@@ -146,10 +149,12 @@ def read_profiles(
             pixel_shape=None if record.input is None else record.input.pixel_shape or None,
             overhead_share=record.overhead_share,
             rows=tuple(row for row in own if row.stage != _DECODE),
+            stages_reason=record.stages_reason,
         )
         decode = replace(
             forward,
             reason=record.decode_reason,
+            stages_reason=None,
             overhead_share=None if record.decode is None else record.decode.overhead_share,
             rows=tuple(row for row in own if row.stage == _DECODE),
         )

@@ -1,10 +1,11 @@
 """What the report says about the layers, as plain values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vlmeter.reporting.language import say
+from vlmeter.reporting.formats import join_words
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.layers.findings import Finding, list_findings
 from vlmeter.reporting.layers.profiles import Profile, list_decode_steps, list_measured
 from vlmeter.reporting.layers.tables import tabulate_kinds, tabulate_modules, tabulate_work
@@ -28,6 +29,8 @@ class LayersView:
     findings: tuple[Finding, ...]
     tables: tuple[LayerTable, ...]
     """Of a forward pass, then of a decode step."""
+    stages_lost: tuple[tuple[str, str], ...]
+    """Labels of the profiles whose stages were not timed apart for the same reason, and that."""
     decode_lost: tuple[tuple[str, str], ...]
     """Label and reason of each profiled forward pass without a decode step."""
     lost: tuple[tuple[str, str, str], ...]
@@ -48,6 +51,7 @@ def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersVi
         dataset=outline.datasets[outline.layers.dataset].label,
         findings=tuple(list_findings(profiles)),
         tables=tuple(_list_tables(profiles, usable, steps)),
+        stages_lost=tuple(_list_stages_lost(usable)),
         decode_lost=tuple(
             (profile.label, profile.decode.reason)
             for profile in usable
@@ -60,6 +64,15 @@ def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersVi
         ),
         overhead=max([0.0, *overheads]) if overheads else None,
     )
+
+
+def _list_stages_lost(profiles: Iterable[Profile]) -> Iterator[tuple[str, str]]:
+    labels: dict[str, list[str]] = {}
+    for profile in profiles:
+        if profile.stages_reason is not None:
+            labels.setdefault(profile.stages_reason, []).append(profile.label)
+    for reason, own in labels.items():
+        yield join_words(own), translate(reason)
 
 
 def _list_tables(

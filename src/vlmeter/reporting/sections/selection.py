@@ -14,10 +14,20 @@ Setting = tuple[str | int, ...]
 
 MOST_SETTINGS = 20
 """Most settings of a section that the report lists."""
+_LEAST_SETTINGS = 5
+_OF_ALL_SECTIONS = 60
+"""Settings for which a page has room, which long sections share."""
 
 
-def shorten_section(section: SectionGrid, summary: Mapping[CellKey, SummaryRow]) -> SectionGrid:
-    """Return a section's outline with at most `MOST_SETTINGS` settings.
+def share_settings(sections: int) -> int:
+    """Return how many settings each of a study's sections may list."""
+    return max(_LEAST_SETTINGS, min(MOST_SETTINGS, _OF_ALL_SECTIONS // max(1, sections)))
+
+
+def shorten_section(
+    section: SectionGrid, summary: Mapping[CellKey, SummaryRow], most: int
+) -> SectionGrid:
+    """Return a section's outline with at most `most` settings.
 
     Of more settings, the first is kept, with which the others are compared, and those that take
     the least time per sample, on each data set in turn. The order stays.
@@ -25,13 +35,14 @@ def shorten_section(section: SectionGrid, summary: Mapping[CellKey, SummaryRow])
     Args:
         section: The section's outline.
         summary: The rows of `summary.csv` by data set and cell.
+        most: The section's share, by `share_settings`.
     """
     settings = _list_settings(section)
-    if len(settings) <= MOST_SETTINGS:
+    if len(settings) <= most:
         return section
     fastest = (_list_fastest(section, dataset, summary) for dataset in section.datasets)
     in_turn = (setting for setting in chain(*zip_longest(*fastest)) if setting is not None)
-    kept = set(list(dict.fromkeys([next(iter(settings)), *in_turn, *settings]))[:MOST_SETTINGS])
+    kept = set(list(dict.fromkeys([next(iter(settings)), *in_turn, *settings]))[:most])
     cells = tuple(entry for entry in section.cells if _get_setting(entry) in kept)
     return replace(section, cells=cells)
 

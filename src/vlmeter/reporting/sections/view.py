@@ -13,7 +13,11 @@ from vlmeter.reporting.sections.differences import DifferenceTable, build_differ
 from vlmeter.reporting.sections.published import ComparedSection, compare_section
 from vlmeter.reporting.sections.quality import build_quality_table
 from vlmeter.reporting.sections.rows import collect_section_rows
-from vlmeter.reporting.sections.selection import describe_left_out, shorten_section
+from vlmeter.reporting.sections.selection import (
+    describe_left_out,
+    share_settings,
+    shorten_section,
+)
 from vlmeter.reporting.sections.table import SectionTable, build_section_table
 from vlmeter.reporting.table import Table
 from vlmeter.results.outline import Outline, SectionGrid, SectionOutline
@@ -63,8 +67,9 @@ def build_sections(
         published: Published values, where the study names any.
     """
     labels = outline.labels.datasets
+    most = share_settings(len(outline.sections))
     for place, section in enumerate(outline.sections, start=1):
-        shown = shorten_section(section, summary)
+        shown = shorten_section(section, summary, most)
         rows = collect_section_rows(shown, labels, summary)
         yield SectionView(
             name=section.name,

@@ -5,22 +5,23 @@ import json
 import pytest
 from chart_factory import make_setting
 
-from vlmeter.reporting.figures.plot_tradeoff import MOST_POINTS, make_tradeoff_chart
+from vlmeter.reporting.figures.plot_tradeoff import make_tradeoff_chart
+from vlmeter.reporting.figures.points import MOST_POINTS
 
 
 def make_chart(settings):
     return make_tradeoff_chart(settings, {"a/m": "Data set A"}, {"a": "Data set A"})
 
 
-def test_of_very_many_settings_the_fastest_are_drawn_and_counted():
+def test_of_very_many_settings_it_is_said_how_many_are_drawn():
     settings = [
-        make_setting(f"s{n}", latency=1.0 + n, forward_rate=1.0 + n) for n in range(MOST_POINTS + 9)
+        make_setting(f"s{n}", latency=1.0 + n, forward_rate=1.0 + n % 30)
+        for n in range(MOST_POINTS + 9)
     ]
     chart = make_chart(settings)
-    points = chart.spec["data"]["values"]
-    assert [point["cell"] for point in points] == [f"s{n}" for n in range(9, MOST_POINTS + 9)]
-    count = f"The fastest {MOST_POINTS} of {MOST_POINTS + 9} settings"
-    assert count in chart.spec["title"]["subtitle"]
+    assert len(chart.spec["data"]["values"]) == MOST_POINTS
+    count = f"{MOST_POINTS} of {MOST_POINTS + 9} settings: the fronts of all pairs of axes"
+    assert any(line.startswith(count) for line in chart.spec["title"]["subtitle"])
     # A page holds it beside Vega, in less than 3 MB.
     assert len(json.dumps(chart.page_spec)) < 300_000
 

@@ -1,0 +1,85 @@
+"""What the templates of pages can say: their filters, and how each value is escaped."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from vlmeter.escaping import markdown, printable, quote_attribute, script_json
+from vlmeter.reporting.formats import get_status_label
+from vlmeter.reporting.language import say
+from vlmeter.reporting.page import make_anchor
+
+
+def _render_line(text: str) -> Markup:
+    """Return a line of the catalogue's Markdown as HTML; HTML tags in it stay text."""
+    rendered = MarkdownIt("commonmark", {"html": False}).renderInline(text)
+    return Markup(rendered)  # nosec B704
+
+
+def make_markdown_environment(templates: Path) -> Environment:
+    """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
+    # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
+    environment = Environment(  # nosec B701
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        finalize=_escape_markdown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"raw": Markup, **_FILTERS}
+    environment.globals |= {"say": say}
+    return environment
+
+
+def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Environment:
+    """Return an environment that escapes every value for HTML.
+
+    Args:
+        templates: Folder of the templates.
+        foreign: Texts that are not in the page's language, with their own language, which `lang`
+            states in the tag of their element.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=_make_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "prose": _render_line,
+        "lang": partial(_state_language, foreign),
+        "json": lambda value: json.dumps(value, ensure_ascii=False),
+        "packed": Markup,
+        "quoted": lambda text: Markup(quote_attribute(printable(text))),  # nosec B704
+        "script_json": lambda value: Markup(script_json(value)),  # nosec B704
+        **_FILTERS,
+    }
+    environment.globals |= {"say": say}
+    return environment
+
+
+def _state_language(foreign: Mapping[str, str], text: str) -> Markup:
+    return Markup(' lang="{}"').format(foreign[text]) if text in foreign else Markup("")
+
+
+_FILTERS = {
+    "anchor": make_anchor,
+    "status": get_status_label,
+}
+
+
+def _escape_markdown(value: object) -> object:
+    return markdown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _make_printable(value: object) -> object:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
