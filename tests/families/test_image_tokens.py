@@ -24,16 +24,17 @@ LIMITS = {
     "minicpm-v-4-6": (4, 24),
     "lfm2-vl": (2, 24),
     "llama4": (4, 24),
+    "phi4-multimodal": (600, 1400),
 }
 """Families with a setting that decides how many tokens an image takes, with a low and a high limit
 that both have an effect on these sizes."""
 CROPS = {"gemma3"}
 """Crops of 256 px a side: none of these images has room for one."""
 FIXED = {*("blip2-opt", "blip2-flan-t5", "instructblip", "llava", "paligemma", "git", "florence2")}
-FIXED |= {"blip", "kosmos-2"}
+FIXED |= {"blip", "kosmos-2", "gemma3n"}
 KINDS = {
     *("qwen2-5-vl", "glm-4v", "gemma4", "internvl", "smolvlm", "llava-next", "mllama"),
-    *("minicpm-v-4-6", "mistral3", "lfm2-vl", "llama4", "molmo2"),
+    *("minicpm-v-4-6", "mistral3", "lfm2-vl", "llama4", "molmo2", "phi4-multimodal"),
 }
 """One of each kind of image processor that keeps forms apart."""
 

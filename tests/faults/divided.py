@@ -55,7 +55,7 @@ def kill_a_shard(study: Study, dice: random.Random) -> str:
     job = dice.choice(study.named("answer_shard"))
     expect_gone(kill_while_it_runs(study, job, dice))
     expect_whole_or_absent(study)
-    run_again(study, job)
+    run_again(study, job, forked=False)
     return "a shard killed"
 
 

@@ -32,9 +32,9 @@ def expect(condition: object, words: str) -> None:
         raise NoticedTooLittle(words)
 
 
-def run_again(study: Study, job: Job) -> None:
+def run_again(study: Study, job: Job, *, forked: bool = True) -> None:
     """Run the job again, as after any fault; the study is then as if nothing had happened."""
-    ended = study.run(job, study.environment())
+    ended = study.run(job, study.environment(), forked=forked)
     expect(ended.code == 0, f"running {job.name} again failed: {ended.output[-500:]}")
     left = [path for path in study.tree.path(str(RESULTS_FOLDER)).rglob(".*.part")]
     expect(not left, f"left behind: {left}")

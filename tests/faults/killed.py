@@ -30,7 +30,7 @@ def kill_a_job(study: Study, dice: random.Random) -> str:
     job = dice.choice(study.named(*QUICK_RULES))
     expect_gone(kill_while_it_runs(study, job, dice))
     expect_whole_or_absent(study)
-    run_again(study, job)
+    run_again(study, job, forked=False)
     return f"{job.rule} killed"
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from fork_server import run_forked
 from small_study import RESULTS
-from studytree import Tree
+from studytree import Tree, find_server
 
 REPLAY = Path(__file__).with_name("replay.py")
 RESULTS_FOLDER = Path(RESULTS)
@@ -105,9 +106,7 @@ class Study:
         self, job: Job, environment: Mapping[str, str] | None = None, *before: str
     ) -> subprocess.Popen[bytes]:
         """Start a job without its old outputs, as Snakemake does."""
-        for output in job.outputs:
-            path = self.tree.path(str(output))
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        self._delete_outputs(job)
         return subprocess.Popen(
             [*before, sys.executable, str(REPLAY), str(job.kept)],
             cwd=self.tree.folder,
@@ -118,18 +117,50 @@ class Study:
 
     def finish(self, job: Job, process: subprocess.Popen[bytes]) -> Ended:
         """Wait for a job's end."""
-        output = process.communicate(timeout=300)[0].decode(errors="replace")
-        log = self.tree.path(job.name)
-        with suppress(OSError):
-            output += log.read_text(errors="replace")
-        return Ended(process.returncode, output)
+        printed = process.communicate(timeout=300)[0]
+        return self._end(job, process.returncode, printed)
 
-    def run(self, job: Job, environment: Mapping[str, str] | None = None, *before: str) -> Ended:
-        """Run a job to its end, undisturbed if its environment is."""
+    def run(
+        self,
+        job: Job,
+        environment: Mapping[str, str] | None = None,
+        *before: str,
+        forked: bool = True,
+    ) -> Ended:
+        """Run a job to its end, undisturbed if its environment is.
+
+        Args:
+            job: The job.
+            environment: What it sees.
+            before: What starts it, if another program does.
+            forked: It is a fork of a process that has imported what takes long, where no other
+                program starts it. What is killed later is started, which shows how long it takes.
+        """
+        if forked and not before:
+            return self._fork(job, environment or self.environment())
         start = time.monotonic()
         ended = self.finish(job, self.start(job, environment, *before))
         self.seconds.setdefault(job.name, time.monotonic() - start)
         return ended
+
+    def _fork(self, job: Job, environment: Mapping[str, str]) -> Ended:
+        self._delete_outputs(job)
+        command, folder = [str(REPLAY), str(job.kept)], str(self.tree.folder)
+        with self.tree.path(".printed").open("w+b") as printed:
+            code = run_forked(find_server(), command, folder, dict(environment), printed.fileno())
+            printed.seek(0)
+            return self._end(job, code, printed.read())
+
+    def _delete_outputs(self, job: Job) -> None:
+        for output in job.outputs:
+            path = self.tree.path(str(output))
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def _end(self, job: Job, code: int, printed: bytes) -> Ended:
+        output = printed.decode(errors="replace")
+        with suppress(OSError):
+            output += self.tree.path(job.name).read_text(errors="replace")
+        return Ended(code, output)
 
     def say(self, *command: str) -> tuple[int, str]:
         """Run a command in the study; return its exit code and output."""

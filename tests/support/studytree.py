@@ -297,12 +297,15 @@ class Tree:
         )
         return done.returncode, done.stdout
 
-    def execute(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run any command in the tree."""
+    def execute(
+        self, *command: str | Path, forked: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run any command in the tree; jobs of a Snakemake that it starts are forks if `forked`."""
+        environment = self.environment()
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment(),
+            env=fork_jobs(environment) if forked else environment,
             capture_output=True,
             text=True,
             check=False,

@@ -118,13 +118,14 @@ class ProcessorFiles:
     """The processor's class."""
     images: Any
     tokenizer: PreTrainedTokenizerFast
-    chat_template: str
+    chat_template: str | None
     options: dict[str, Any] = field(default_factory=dict)
 
     def save_pretrained(self, folder: Path) -> None:
         """Write the files."""
         self.tokenizer.save_pretrained(folder)
         self.images.save_pretrained(folder)
-        (folder / "chat_template.jinja").write_text(self.chat_template, "utf-8")
+        if self.chat_template is not None:
+            (folder / "chat_template.jinja").write_text(self.chat_template, "utf-8")
         content = json.dumps({"processor_class": self.name, **self.options})
         (folder / "processor_config.json").write_text(content, "utf-8")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import transformers
+from tiny_gemma3n import build_gemma3n
 from tiny_parts import (
     CHAT,
     DECODER,
@@ -12,6 +13,7 @@ from tiny_parts import (
     LLAMA,
     PATCH_PX,
     SIDE_PX,
+    SPECIAL,
     SQUARE,
     VISION,
     WIDTH,
@@ -24,7 +26,7 @@ PATCHES = (SIDE_PX // PATCH_PX) ** 2
 
 
 def _build_files(
-    name: str, images: Any, words: tuple[str, ...] = (), chat: str = CHAT, **options: Any
+    name: str, images: Any, words: tuple[str, ...] = (), chat: str | None = CHAT, **options: Any
 ) -> ProcessorFiles:
     tokens = options.pop("tokens", {})
     tokenizer = make_tokenizer(start=False, **tokens)
@@ -167,9 +169,54 @@ def _molmo2() -> Built:
     return transformers.Molmo2ForConditionalGeneration(config), files
 
 
+def _phi4_multimodal() -> Built:
+    """Tiles of 32 by 32 patches: its processor counts tokens for no other number. No chat."""
+    patch_px = 2
+    side_px = 32 * patch_px
+    images = transformers.Phi4MultimodalImageProcessor(
+        size={"height": side_px, "width": side_px}, patch_size=patch_px, dynamic_hd=4
+    )
+    heard = transformers.Phi4MultimodalFeatureExtractor(feature_size=8).to_dict()
+    files = _build_files(
+        "Phi4MultimodalProcessor",
+        images,
+        chat=None,
+        tokens={"image_token": "<image>", "audio_token": "<audio>"},
+        audio_processor=heard,
+    )
+    config = transformers.Phi4MultimodalConfig(
+        vision_config={
+            "num_hidden_layers": 2,
+            # So many patches in a tile are work enough.
+            **dict.fromkeys(("hidden_size", "intermediate_size"), WIDTH // 4),
+            "num_attention_heads": 1,
+            "image_size": side_px,
+            "crop_size": side_px,
+            "patch_size": patch_px,
+            "image_token_id": IMAGE,
+        },
+        audio_config={
+            "hidden_size": WIDTH,
+            "intermediate_size": WIDTH,
+            "num_blocks": 1,
+            "num_attention_heads": 2,
+            "ext_pw_out_channel": WIDTH,
+            "depthwise_separable_out_channel": WIDTH,
+            "nemo_conv_channels": WIDTH,
+            "input_size": 8,
+            "audio_token_id": SPECIAL.index("<audio>"),
+            "feature_layer": -1,
+        },
+        **{**DECODER, "max_position_embeddings": 4096},
+    )
+    return transformers.Phi4MultimodalForCausalLM(config), files
+
+
 FAMILIES: dict[str, Callable[[], Built]] = {
     "mistral3": _mistral3,
     "llama4": _llama4,
     "lfm2-vl": _lfm2_vl,
     "molmo2": _molmo2,
+    "phi4-multimodal": _phi4_multimodal,
+    "gemma3n": build_gemma3n,
 }

@@ -54,7 +54,7 @@ DELETED = {
 
 def verify(tree: Tree, *arguments: str) -> subprocess.CompletedProcess[str]:
     code = "from vlmeter.cli import main; main()"
-    return tree.execute(sys.executable, "-c", code, "verify", CONFIG, *arguments)
+    return tree.execute(sys.executable, "-c", code, "verify", CONFIG, *arguments, forked=True)
 
 
 def test_every_output_that_is_deleted_is_named_and_its_job_runs_again(tree: Tree) -> None:

@@ -63,7 +63,7 @@ def test_results_go_on_in_another_folder_and_the_report_is_written_there(
     away.result("report.md").unlink()
     snakefile = ("--snakefile", str(tree.path("Snakefile")))
 
-    outcome = away.snakemake(*snakefile, "--cores", "2")
+    outcome = away.run(*snakefile)
 
     assert outcome.code == 0, outcome.text
     assert not outcome.names & (inference(CELLS) | MACHINE | {LAYERS, ("measure_control",)})
@@ -96,7 +96,7 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
         '    shell: "wc -l < {input} > {output}"\n'
     )
 
-    outcome = away.snakemake("--cores", "2", "mine.txt", configfile=None)
+    outcome = away.run("mine.txt", configfile=None)
 
     assert outcome.code == 0, outcome.text
     assert away.path("mine.txt").read_text().strip() == str(len(CELLS) + 1)
@@ -181,7 +181,7 @@ def test_an_installed_package_brings_the_workflow_with_it(
     user = Tree(away.folder, checkout=target.parent)
     snakefile = ("--snakefile", str(target / "vlmeter/checkout/Snakefile"))
 
-    outcome = user.snakemake(*snakefile, "--cores", "2")
+    outcome = user.run(*snakefile)
     main = ("-c", "from vlmeter.cli import main; main()")
     shutil.copytree(user.result(""), user.path("earlier"))
     compared = user.execute(sys.executable, *main, "compare", "earlier", RESULTS, "--into", "both")

@@ -34,7 +34,7 @@ def test_the_example_of_own_data_is_read_as_it_is_written(fresh: Tree) -> None:
     config = write_example(fresh)
     samples = "results/shelf/data/shelf/samples.parquet"
 
-    made = fresh.snakemake(samples, "--cores", "1", configfile=config)
+    made = fresh.run(samples, configfile=config)
 
     assert made.code == 0, made.text
     rows = read_table(fresh.path(samples))

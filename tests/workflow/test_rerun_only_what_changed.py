@@ -351,7 +351,7 @@ def test_a_metric_of_another_package_scores_kept_answers_again(tree: Tree, tmp_p
     # Its family would measure again.
     points.write_text(points.read_text("utf-8").partition("[vlmeter.families]")[0], "utf-8")
 
-    outcome = tree.snakemake("--cores", "2", fakes=(str(package),))
+    outcome = tree.run(fakes=(str(package),))
 
     assert outcome.code == 0, outcome.text
     assert outcome.names == scores(CELLS) | REPORT

@@ -107,8 +107,8 @@ def _list_crops(_processor: Any, images: Any, _most: int) -> Iterator[Settings]:
 
 
 def _list_tiles(_processor: Any, images: Any, _most: int) -> Iterator[Settings]:  # noqa: ANN401
-    """InternVL, Llama 4, Molmo 2, MiniCPM-V: tiles of an image."""
-    names = ("max_patches", "max_crops", "max_slice_nums")
+    """InternVL, Llama 4, Molmo 2, MiniCPM-V, Phi-4 multimodal: tiles of an image."""
+    names = ("max_patches", "max_crops", "max_slice_nums", "dynamic_hd")
     name = next((each for each in names if hasattr(images, each)), None)
     if name is None:
         return

@@ -78,5 +78,14 @@ def count_dispatched_flops(model: nn.Module, inputs: Mapping[str, object]) -> Di
         if name != "Global" and inner in by_module:
             by_module[inner] = int(sum(operators.values()))
     by_module[""] = int(counter.get_total_flops())
+    _fill_lists(by_module)
     heavy = list_heavy_operators(watch.names)
     return Dispatched(by_module, {name: watch.names[name] for name in heavy})
+
+
+def _fill_lists(by_module: dict[str, int]) -> None:
+    """Give modules that never run themselves, as lists of layers, the work of what they hold."""
+    below: Counter[str] = Counter()
+    for name in sorted(filter(None, by_module), key=lambda name: name.count("."), reverse=True):
+        by_module[name] = by_module[name] or below[name]
+        below[name.rpartition(".")[0]] += by_module[name]

@@ -18,10 +18,12 @@ from vlmeter.models.families.base import (
 from vlmeter.models.families.blip import Blip
 from vlmeter.models.families.blip2 import Blip2, InstructBlip
 from vlmeter.models.families.florence2 import Florence2
+from vlmeter.models.families.gemma3n import Gemma3n
 from vlmeter.models.families.git import Git
 from vlmeter.models.families.kosmos2 import Kosmos2
 from vlmeter.models.families.mllama import Mllama
 from vlmeter.models.families.paligemma import PaliGemma
+from vlmeter.models.families.phi4_multimodal import Phi4Multimodal
 from vlmeter.software.plugins import load_tables
 
 __all__ = [
@@ -41,11 +43,13 @@ OWN_FAMILIES: dict[str, Family] = {
     "blip": Blip(),
     "blip-2": Blip2(),
     "florence2": Florence2(),
+    "gemma3n": Gemma3n(),
     "git": Git(),
     "instructblip": InstructBlip(),
     "kosmos-2": Kosmos2(),
     "mllama": Mllama(),
     "paligemma": PaliGemma(),
+    "phi4_multimodal": Phi4Multimodal(),
 }
 _SHARED = Family()
 

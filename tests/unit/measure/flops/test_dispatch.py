@@ -35,3 +35,23 @@ def test_attention_on_a_cpu_counts_the_same_by_every_kernel(backend):
     work = 2 * 2 * BATCH * HEADS * QUERIES * KEYS * WIDTH
     assert counted.by_module == {"": work, "inner": work}
     assert not counted.uncounted
+
+
+class Stack(nn.Module):
+    """Layers in a list, which is a module that never runs itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(2))
+
+    def forward(self, x, **options):
+        for layer in self.layers:
+            x = layer(x)
+        return (x,)
+
+
+def test_a_list_of_layers_has_the_work_of_its_layers():
+    counted = count_dispatched_flops(Stack(), {"x": torch.rand(BATCH, WIDTH)})
+    work = 2 * BATCH * WIDTH * WIDTH
+    each = {"layers.0": work, "layers.1": work}
+    assert counted.by_module == {"": 2 * work, "layers": 2 * work, **each}
