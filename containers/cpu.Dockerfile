@@ -9,9 +9,9 @@ RUN apt-get update \
 
 WORKDIR /opt/vlmeter
 COPY envs/requirements.lock envs/
-# torch first: its build for processors is on an index of its own, and has no CUDA in it.
+# torch first and alone: its build for processors is on an index of its own, and has no CUDA in it.
 RUN grep '^torch==' envs/requirements.lock > torch.lock \
-    && pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu \
+    && pip install --no-cache-dir --no-deps --index-url https://download.pytorch.org/whl/cpu \
         --requirement torch.lock \
     && pip install --no-cache-dir --requirement envs/requirements.lock
 
