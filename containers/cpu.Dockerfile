@@ -2,16 +2,16 @@
 #   docker build --file containers/cpu.Dockerfile --tag vlmeter:cpu .
 FROM python:3.11.14-slim-bookworm
 
-# A compiler for the cells with torch.compile; make for the targets.
+# A compiler for the cells with torch.compile.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends g++=4:12.2.0-3 make=4.3-4.1 \
+    && apt-get install --yes --no-install-recommends g++=4:12.2.0-3 \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/vlmeter
 COPY envs/requirements.lock envs/
-# torch first: its build for processors is on an index of its own, and has no CUDA in it.
+# torch first and alone: its build for processors is on an index of its own, and has no CUDA in it.
 RUN grep '^torch==' envs/requirements.lock > torch.lock \
-    && pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu \
+    && pip install --no-cache-dir --no-deps --index-url https://download.pytorch.org/whl/cpu \
         --requirement torch.lock \
     && pip install --no-cache-dir --requirement envs/requirements.lock
 

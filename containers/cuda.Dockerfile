@@ -3,9 +3,9 @@
 #   docker build --file containers/cuda.Dockerfile --tag vlmeter:cuda .
 FROM python:3.11.14-slim-bookworm
 
-# A compiler for the cells with torch.compile; make for the targets.
+# A compiler for the cells with torch.compile.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends g++=4:12.2.0-3 make=4.3-4.1 \
+    && apt-get install --yes --no-install-recommends g++=4:12.2.0-3 \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/vlmeter

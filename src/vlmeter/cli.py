@@ -116,6 +116,7 @@ def _verify(options: argparse.Namespace) -> None:
     from vlmeter.config.load import load_config  # noqa: PLC0415
     from vlmeter.results.verify import find_damages, list_remakes  # noqa: PLC0415
     from vlmeter.storage.archive import describe_left_out, read_left_out  # noqa: PLC0415
+    from vlmeter.storage.places import is_measured  # noqa: PLC0415
     from vlmeter.study.outputs import list_outputs, was_finished  # noqa: PLC0415
     from vlmeter.study.study import Study  # noqa: PLC0415
 
@@ -131,7 +132,7 @@ def _verify(options: argparse.Namespace) -> None:
             print(describe_left_out(left_out))
         return
     words = [damage.words for damage in damaged]
-    if left_out:
+    if left_out and any(is_measured(each.remake.relative_to(folder.root)) for each in damaged):
         raise UserError(
             "\n".join([*words, "The study was imported: import its archive once more."])
         )

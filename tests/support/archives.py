@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from vlmeter.storage.archive import FORMAT, MANIFEST, ArchiveManifest, Member
+from vlmeter.storage.archive import FORMAT, ArchiveManifest, Member
 from vlmeter.storage.files import format_json, text_sha256
+from vlmeter.storage.places import ARCHIVE
 
 CONFIG_TEXT = """
 study: small
@@ -44,12 +45,12 @@ def write_by_hand(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
-        archive.writestr(MANIFEST, format_json(manifest or make_manifest(files)))
+        archive.writestr(ARCHIVE, format_json(manifest or make_manifest(files)))
     return path
 
 
 def read_manifest(path: Path) -> dict[str, object]:
     """The manifest in an archive."""
     with zipfile.ZipFile(path) as archive:
-        value: dict[str, object] = json.loads(archive.read(MANIFEST))
+        value: dict[str, object] = json.loads(archive.read(ARCHIVE))
     return value

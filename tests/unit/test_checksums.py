@@ -339,4 +339,4 @@ def test_a_changed_byte_is_noticed_by_who_reads_the_file(
     message = str(raised.value)
     assert message.startswith(f"{path} is damaged: its checksum")
     remade = os.path.normpath(path.parent / REMADE_BY.get(path.name, path.name))
-    assert message.endswith(f"Delete {remade} and run again.")
+    assert message.endswith(f"; delete {remade} and run again.")

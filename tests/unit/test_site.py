@@ -78,8 +78,8 @@ def test_links_lead_to_where_pages_came_and_files_come_along(
     assert (site / "files/src/x.py").is_file()
 
 
-def test_there_are_eleven_questions() -> None:
-    assert len(QUESTIONS) == 11
+def test_there_are_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
     assert all(question.endswith("?") for question, _ in QUESTIONS)
 
 

@@ -159,7 +159,7 @@ def test_a_cell_that_was_not_measured_is_named_and_nothing_runs(reader: Tree) ->
 
     assert outcome.code != 0
     missing = f"{RESULTS}/cells/textvqa/{cell_id(batch_size=4)}/measurement.json"
-    assert f"1 of its measurements are not there, the first {missing}: " in outcome.text
+    assert f"3 files that only measuring makes are not there, the first {missing}: " in outcome.text
     assert "Traceback" not in outcome.text
 
 
@@ -183,6 +183,72 @@ def test_a_study_that_is_not_whole_is_not_exported(
     assert not (tmp_path / "study.zip").exists()
 
 
+IMPORT_AGAIN = f"import the archive of {RESULTS} once more, into a new folder"
+
+
+def change_the_metric(reader: Tree) -> None:
+    config = yaml.safe_load(reader.path(CONFIG).read_text("utf-8"))
+    config["datasets"]["textvqa"]["task"] = "ocr"
+    reader.write_config(config, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["measurement.json", "predictions.parquet"])
+def test_a_damaged_measurement_is_to_be_imported_again(reader: Tree, name: str) -> None:
+    damaged = f"{RESULTS}/cells/textvqa/{cell_id()}/{name}"
+    content = reader.path(damaged).read_bytes()
+    place = content.index(b"latency") if name.endswith(".json") else len(content) // 2
+    reader.path(damaged).write_bytes(content[:place] + b"-" + content[place + 1 :])
+    change_the_metric(reader)
+
+    checked = run_vlmeter(reader, "verify")
+    outcome = snakemake(reader, "--cores", "2", forked=True)
+
+    for text in (checked.refusal or "", outcome.text):
+        assert f"{damaged} is damaged" in text
+        assert IMPORT_AGAIN in text
+        assert f"delete {damaged}" not in text
+    assert outcome.code != 0
+    assert reader.path(damaged).exists(), "no rule made it again"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "machine.json",
+        "data/textvqa/samples.json",
+        f"cells/textvqa/{cell_id()}/predictions.parquet",
+    ],
+)
+def test_what_went_missing_of_a_measurement_is_to_be_imported_again(
+    reader: Tree, name: str
+) -> None:
+    reader.result(name).unlink()
+    change_the_metric(reader)
+
+    outcome = snakemake(reader, "--cores", "2")
+
+    assert outcome.code != 0
+    assert f"the first {RESULTS}/{name}: " in outcome.text
+    assert IMPORT_AGAIN in outcome.text
+    assert not reader.result(name).exists(), "no rule made it of this machine and its data"
+
+
+def test_a_damaged_result_of_an_imported_study_is_made_again(reader: Tree) -> None:
+    damaged = (f"cells/textvqa/{cell_id()}/record.json", "summary.csv")
+    for name in damaged:
+        reader.result(name).write_bytes(reader.result(name).read_bytes()[:-1])
+
+    checked = run_vlmeter(reader, "verify")
+    forced = [f"{RESULTS}/{name}" for name in damaged]
+    made_again = snakemake(reader, "--cores", "2", "--forcerun", *forced, forked=True)
+
+    for name in damaged:
+        assert f"delete {RESULTS}/{name} and run again" in (checked.refusal or "")
+    assert "import" not in (checked.refusal or "")
+    assert made_again.code == 0, made_again.text
+    assert run_vlmeter(reader, "verify").refusal is None
+
+
 def test_what_a_reader_got_is_noticed_when_it_is_damaged(reader: Tree) -> None:
     record = reader.result(f"cells/textvqa/{cell_id()}/predictions.parquet")
     record.write_bytes(record.read_bytes()[:-1])
@@ -190,4 +256,5 @@ def test_what_a_reader_got_is_noticed_when_it_is_damaged(reader: Tree) -> None:
     checked = run_vlmeter(reader, "verify")
 
     assert f"{cell_id()}/predictions.parquet is damaged" in (checked.refusal or "")
+    assert IMPORT_AGAIN in (checked.refusal or "")
     assert "import its archive once more" in (checked.refusal or "")

@@ -16,6 +16,7 @@ from vlmeter.status import Status
 from vlmeter.storage.files import check_whole, file_sha256, read_json, read_key, write_placed_json
 from vlmeter.storage.layout import CellFolder
 from vlmeter.storage.parquet import stream_table, write_table
+from vlmeter.storage.places import say_remedy
 from vlmeter.storage.typed import from_plain
 
 
@@ -133,20 +134,19 @@ def _check_parts(figures: Figures, parts: Sequence[_Part]) -> None:
     for part in parts:
         if part.images_sha256 != figures.provenance.images_sha256:
             raise UserError(
-                f"{part.path} is of other images than the costs: delete it and run again."
+                f"{part.path} is of other images than the costs: {say_remedy(part.path)}."
             )
         asked = part.stop - part.start - part.left_out
         if part.start != reached or part.rows not in (0, asked):
             raise UserError(
-                f"{part.path} does not go on where the shard before ended: delete it and run again."
+                f"{part.path} does not go on where the shard before ended: {say_remedy(part.path)}."
             )
         check_whole(part.table, part.sha256, remake=part.path)
         reached = part.stop
     samples = figures.input.samples + sum(part.left_out for part in parts)
     if reached != samples:
-        raise UserError(
-            f"{parts[-1].path} ends at sample {reached} of {samples}: delete it and run again."
-        )
+        last = parts[-1].path
+        raise UserError(f"{last} ends at sample {reached} of {samples}: {say_remedy(last)}.")
 
 
 def _read_answers(parts: Sequence[_Part]) -> Iterator[Mapping[str, object]]:

@@ -29,6 +29,7 @@ from vlmeter.models.result import CompileResult, Quantization
 from vlmeter.provenance import GitState
 from vlmeter.status import Status
 from vlmeter.storage.files import read_json
+from vlmeter.storage.places import say_remedy
 from vlmeter.storage.typed import from_plain
 
 
@@ -197,7 +198,7 @@ def read_measurement(path: Path) -> Measurement:
     plain = read_json(path)
     missing = [key for key in ("status", "reason", "attempt") if key not in plain]
     if missing:
-        raise UserError(f"{path} lacks {listed(missing)}: delete it and run the cell again.")
+        raise UserError(f"{path} lacks {listed(missing)}: {say_remedy(path)}.")
     status = plain["status"]
     if status not in set(Status):
         raise UserError(f"{path}: status '{shorten(status)}' is none of {listed(sorted(Status))}.")

@@ -26,6 +26,7 @@ from vlmeter.storage.files import (
     write_json,
 )
 from vlmeter.storage.layout import CellKey, StudyFolder
+from vlmeter.storage.places import say_remedy
 from vlmeter.storage.typed import from_plain
 
 
@@ -97,7 +98,7 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
     """Return the rows of a profiled cell's table, each with the cell that it is of."""
     owner = owners.get(table.with_suffix(""))
     if owner is None:
-        raise UserError(f"{table} has no JSON of the same name beside it: profile that cell again.")
+        raise UserError(f"{table} has no JSON of the same name beside it: {say_remedy(table)}.")
     plain = read_json(owner)
     if "table" in checksums(plain):
         check_whole(table, checksums(plain)["table"])
@@ -111,13 +112,13 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
         ValueError,
     ) as error:
         raise UserError(
-            f"{table} cannot be read as a table ({one_line(error)}): delete it and run again."
+            f"{table} cannot be read as a table ({one_line(error)}): {say_remedy(table)}."
         ) from None
     frame = frame.assign(cell=cell.id, dataset=cell.dataset)
     columns = list_columns(LayerRow)
     missing = [column.name for column in columns if column.name not in frame]
     if missing:
-        raise UserError(f"{table} lacks the column {missing[0]}: delete it and run again.")
+        raise UserError(f"{table} lacks the column {missing[0]}: {say_remedy(table)}.")
     for column in columns:
         if column.kind == "number":
             frame[column.name] = _convert(frame[column.name], table)
@@ -129,5 +130,5 @@ def _convert(values: "pd.Series[float]", table: Path) -> "pd.Series[float]":
         return pd.to_numeric(values).astype("float64")
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{table}: column {values.name}: {one_line(error)}. Delete it and run again."
+            f"{table}: column {values.name}: {one_line(error)}: {say_remedy(table)}."
         ) from None

@@ -15,6 +15,7 @@ from vlmeter.results.job import ScoreJob
 from vlmeter.results.record import Quality, Record, SourceFigures
 from vlmeter.status import Status
 from vlmeter.storage.files import check_whole, file_sha256, read_key, write_placed_json
+from vlmeter.storage.places import say_remedy
 
 
 def score_predictions(
@@ -71,8 +72,11 @@ def _check_tables(
         figures = measurement.figures
         if figures is not None and figures.provenance.samples_sha256 != samples.sha256:
             raise UserError(
-                f"{measurement_path} is of other samples than {samples_path}: delete the one that "
-                "was copied from elsewhere and run again."
+                f"{measurement_path} is of other samples than {samples_path}: "
+                + say_remedy(
+                    measurement_path, "delete the one that was copied from elsewhere and run again"
+                )
+                + "."
             )
 
 

@@ -14,9 +14,9 @@ from vlmeter.errors import Sentence, shorten
 from vlmeter.provenance import software_versions
 from vlmeter.storage.files import format_json, read_json, replacing
 from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.places import ARCHIVE
 from vlmeter.storage.typed import from_plain
 
-MANIFEST = "archive.json"
 FORMAT = 1
 """The one form of archives that there is so far."""
 _CHUNK_BYTES = 1 << 20
@@ -72,7 +72,7 @@ def write_archive(
         kinds = {kind: sorted(paths) for kind, paths in sorted(left_out.items()) if paths}
         version = software_versions(("vlmeter",))["vlmeter"]
         manifest = ArchiveManifest(FORMAT, study, version, contents, kinds)
-        _add(archive, MANIFEST, format_json(asdict(manifest)).encode())
+        _add(archive, ARCHIVE, format_json(asdict(manifest)).encode())
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: Path | bytes) -> Member:

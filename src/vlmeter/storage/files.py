@@ -15,7 +15,7 @@ from pathlib import Path
 import xxhash
 
 from vlmeter.errors import Sentence, UserError, one_line
-from vlmeter.storage.places import check_place, find_note, name_place
+from vlmeter.storage.places import check_place, find_note, name_place, say_remedy
 
 _CHUNK_BYTES = 1 << 20
 _CHECKSUM_AT_END = re.compile(r'"checksum": "([0-9a-f]{64})"\n}\n\Z')
@@ -187,8 +187,7 @@ def read_json(path: Path) -> dict[str, object]:
     note = None if key is None else find_note(path)
     if note is not None and _read_noted_key(note) not in (None, key):
         raise UserError(
-            f"{path} was made for another study or config than {note} says: delete it and run "
-            "again."
+            f"{path} was made for another study or config than {note} says: {say_remedy(path)}."
         )
     return value
 
@@ -208,13 +207,14 @@ def read_fresh_json(path: Path) -> dict[str, object]:
         text = path.read_bytes().decode()
         value = json.loads(text)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the rule that makes it again.") from None
+        remedy = say_remedy(path, "run the rule that makes it again")
+        raise UserError(f"{path} is missing: {remedy}.") from None
     except (ValueError, OSError) as error:
         raise UserError(
-            f"{path} cannot be read as JSON ({one_line(error)}): delete it and run again."
+            f"{path} cannot be read as JSON ({one_line(error)}): {say_remedy(path)}."
         ) from None
     if not isinstance(value, dict):
-        raise UserError(f"{path} holds no JSON object: delete it and run again.")
+        raise UserError(f"{path} holds no JSON object: {say_remedy(path)}.")
     match = _CHECKSUM_AT_END.search(text)
     if "checksum" in value and (
         match is None or text_sha256(text[: match.start(1)] + text[match.end(1) :]) != match[1]
@@ -233,9 +233,13 @@ def damaged(path: Path, remake: Path | None = None) -> UserError:
         remake: What to delete so that it is made again, where that is not the file itself.
     """
     return UserError(
-        f"{path} is damaged: its checksum is not that of what was written. "
-        f"Delete {remake or path} and run again."
+        f"{path} is damaged: its checksum is not that of what was written; "
+        f"{_say_remedy(path, remake)}."
     )
+
+
+def _say_remedy(path: Path, remake: Path | None) -> Sentence:
+    return say_remedy(path, f"delete {remake or path} and run again")
 
 
 def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
@@ -252,10 +256,10 @@ def check_whole(path: Path, sha256: object, remake: Path | None = None) -> None:
     try:
         whole = file_sha256(path) == sha256
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: delete {remake or path} and run again.") from None
+        raise UserError(f"{path} is missing: {_say_remedy(path, remake)}.") from None
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({one_line(error)}): delete {remake or path} and run again."
+            f"{path} cannot be read ({one_line(error)}): {_say_remedy(path, remake)}."
         ) from None
     if not whole:
         raise damaged(path, remake)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from vlmeter.source_file import CHECKOUT
-from vlmeter.storage.places import get_note
+from vlmeter.storage.places import ARCHIVE, get_note
 
 CONFIG = Path("config/config.yaml")
 """The config that is taken where none is named, from the working directory."""
@@ -223,7 +223,7 @@ class StudyFolder:
     @property
     def archive(self) -> Path:
         """The manifest of the archive that the study was imported from."""
-        return self.root / "archive.json"
+        return self.root / ARCHIVE
 
     @property
     def summary(self) -> Path:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.storage.files import replacing
+from vlmeter.storage.places import say_remedy
 
 _GROUP_ROWS = 1024
 _GROUP_BYTES = 16 << 20
@@ -113,11 +114,12 @@ def _open_table(path: Path, required: Sequence[str] = ()) -> Iterator[pq.Parquet
         with pq.ParquetFile(path, pre_buffer=False) as file:
             missing = [name for name in required if name not in file.schema_arrow.names]
             if missing:
-                raise UserError(f"{path} lacks the column {missing[0]}: make it again.")
+                raise UserError(f"{path} lacks the column {missing[0]}: {say_remedy(path)}.")
             yield file
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run the rule that makes it again.") from None
+        remedy = say_remedy(path, "run the rule that makes it again")
+        raise UserError(f"{path} is missing: {remedy}.") from None
     except (pa.ArrowException, OSError) as error:
         raise UserError(
-            f"{path} cannot be read as parquet ({one_line(error)}): delete it and run again."
+            f"{path} cannot be read as parquet ({one_line(error)}): {say_remedy(path)}."
         ) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from vlmeter.errors import UserError, shorten
+from vlmeter.storage.places import say_remedy
 
 _Built = TypeVar("_Built")
 _Read = Callable[[object], object]
@@ -70,7 +71,7 @@ def from_plain(cls: type[_Built], data: object, file: Path, place: str = "") -> 
         return read(data)
     except _MismatchError as error:
         mismatch = _put_before(f".{place}" if place else "", error).args[0]
-        raise UserError(f"{file}{mismatch.describe()}: delete it and run again.") from None
+        raise UserError(f"{file}{mismatch.describe()}: {say_remedy(file)}.") from None
 
 
 def from_params(cls: type[_Built], params: Mapping[str, object]) -> _Built:

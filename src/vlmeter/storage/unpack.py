@@ -18,15 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from vlmeter.errors import UserError, one_line, shorten
-from vlmeter.storage.archive import (
-    FORMAT,
-    MANIFEST,
-    ArchiveManifest,
-    Member,
-    iter_chunks,
-)
+from vlmeter.storage.archive import FORMAT, ArchiveManifest, Member, iter_chunks
 from vlmeter.storage.files import describe_disk_refusal
 from vlmeter.storage.layout import CONFIG, RESULTS
+from vlmeter.storage.places import ARCHIVE
 from vlmeter.storage.typed import from_plain
 
 _MOST_OF_A_MANIFEST = 64 << 20
@@ -66,9 +61,9 @@ class Archive:
             self._extract(name, member, into / name)
         results = into / RESULTS / self.manifest.study
         results.mkdir(parents=True, exist_ok=True)
-        (results / MANIFEST).write_bytes(self._file.read(MANIFEST))
+        (results / ARCHIVE).write_bytes(self._file.read(ARCHIVE))
         # Of one time: none is to look older than what it was made from.
-        time = (results / MANIFEST).stat().st_mtime_ns
+        time = (results / ARCHIVE).stat().st_mtime_ns
         for name in self.manifest.contents:
             os.utime(into / name, ns=(time, time))
 
@@ -98,26 +93,26 @@ class Archive:
             raise self._refuse(f"holds {shorten(name)} encrypted or packed in an unusual way")
 
     def _read_manifest(self) -> ArchiveManifest:
-        entry = self._entries.get(MANIFEST)
+        entry = self._entries.get(ARCHIVE)
         if entry is None or entry.file_size > _MOST_OF_A_MANIFEST:
-            raise self._refuse(f"is no study that `vlmeter export` wrote: it has no {MANIFEST}")
+            raise self._refuse(f"is no study that `vlmeter export` wrote: it has no {ARCHIVE}")
         try:
-            plain = json.loads(self._file.read(MANIFEST).decode())
+            plain = json.loads(self._file.read(ARCHIVE).decode())
         except (ValueError, RecursionError) as error:
-            raise self._refuse(f"is damaged: {MANIFEST} is no JSON ({one_line(error)})") from None
+            raise self._refuse(f"is damaged: {ARCHIVE} is no JSON ({one_line(error)})") from None
         version = plain.get("format") if isinstance(plain, dict) else None
         if version != FORMAT:
             raise UserError(
                 f"{self._path} is an archive of the form {shorten(version)}, of which this VLMeter "
                 f"reads {FORMAT}: import it with the VLMeter that wrote it."
             )
-        manifest = from_plain(ArchiveManifest, plain, self._path, MANIFEST)
+        manifest = from_plain(ArchiveManifest, plain, self._path, ARCHIVE)
         if not _STUDY_NAME.fullmatch(manifest.study):
             raise self._refuse(f'names its study "{shorten(manifest.study)}"')
         return manifest
 
     def _check_contents(self) -> None:
-        listed = {*self.manifest.contents, MANIFEST}
+        listed = {*self.manifest.contents, ARCHIVE}
         for name in sorted(listed ^ set(self._entries)):
             missing = name in listed
             words = "lacks" if missing else "holds, though its manifest does not name it,"

@@ -3,6 +3,8 @@
 from vlmeter.errors import UserError
 from vlmeter.storage.archive import read_left_out
 from vlmeter.storage.layout import StudyFolder
+from vlmeter.storage.places import is_measured, say_remedy
+from vlmeter.study.outputs import list_outputs
 from vlmeter.study.study import Study
 
 
@@ -16,20 +18,21 @@ def is_imported(folder: StudyFolder) -> bool:
 
 
 def check_measured(study: Study) -> None:
-    """Check that an imported study has a measurement of each of its cells.
+    """Check that an imported study has all that comes from measuring, as far as it was exported.
+
+    A rule would make what is missing: nothing, or of this machine and of data as they are now.
 
     Raises:
-        UserError: it lacks some, which cannot be measured here.
+        UserError: it lacks something, which cannot be measured here.
     """
     folder = study.folder
-    wanted = [folder.cell(cell.key).measurement for cell in study.cells]
-    wanted += [folder.layer_record(cell.key) for cell in study.layer_cells]
-    if study.control_cell:
-        wanted.append(folder.control.measurement)
-    missing = [path for path in wanted if not path.exists()]
+    left_out = {folder.root / name for names in read_left_out(folder).values() for name in names}
+    measured = [path for path in list_outputs(study) if is_measured(path.relative_to(folder.root))]
+    missing = [path for path in measured if path not in left_out and not path.exists()]
     if missing:
         raise UserError(
-            f"{folder.root} was imported without images or weights, and {len(missing)} of its "
-            f"measurements are not there, the first {missing[0]}: take what is new out of the "
-            f"config, or delete {folder.archive} to measure everything anew from its sources."
+            f"{folder.root} was imported without images or weights, and {len(missing)} files that "
+            f"only measuring makes are not there, the first {missing[0]}: take what is new out of "
+            f"the config; or, where they went missing, {say_remedy(missing[0])}; or delete "
+            f"{folder.archive} to measure everything anew from its sources."
         )

@@ -76,8 +76,8 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
         if (cell.axes.model, cell.axes.dtype) not in refused and obstacles.find(cell) is None
     ]
     lines = [
-        f"study {study.name}: {len(study.cells)} cells in {len(study.sections)} sections, "
-        f"{len(study.layer_cells)} layer profiles",
+        f"study {study.name}: sections {len(study.sections)}, cells {len(study.cells)}, "
+        f"layer profiles {len(study.layer_cells)}",
         f"can run here: {len(runnable)} of {len(study.cells)} cells ({_count_by_device(study)})",
         *obstacles.describe(),
         *(

@@ -187,7 +187,7 @@ def test_a_cell_whose_costs_failed_ends_as_they_did(divided):
         ({"images_sha256": "others"}, r"2-of-3\.json is of other images than the costs"),
         ({"start": 2}, r"2-of-3\.json does not go on where the shard before ended"),
         ({"rows": 3}, r"2-of-3\.json does not go on where the shard before ended"),
-        ({"files": {"2-of-3": "x"}}, r"2-of-3\.parquet is damaged: .* Delete \S+2-of-3\.json"),
+        ({"files": {"2-of-3": "x"}}, r"2-of-3\.parquet is damaged: .* delete \S+2-of-3\.json"),
     ],
 )
 def test_a_shard_of_something_else_is_refused(divided, changes, sentence):

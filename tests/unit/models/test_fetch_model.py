@@ -96,8 +96,8 @@ def test_weights_of_which_one_bit_changed_are_noticed_before_they_are_loaded(fet
     with pytest.raises(UserError) as raised:
         check_files(folder, manifest)
     assert str(raised.value) == (
-        f"{weights} is damaged: its checksum is not that of what was written. "
-        f"Delete {folder}.json and run again."
+        f"{weights} is damaged: its checksum is not that of what was written; "
+        f"delete {folder}.json and run again."
     )
 
 

@@ -153,7 +153,7 @@ def test_json_of_which_one_byte_changed_is_never_taken_for_what_was_written(data
         read = read_json(path)
     except UserError as error:
         assert str(path) in str(error)
-        assert "elete it and run again" in str(error) or f"Delete {path}" in str(error)
+        assert "delete it and run again" in str(error) or f"delete {path}" in str(error)
         return
     # Only the name of the checksum's own key can change unseen.
     assert {key: read[key] for key in value} == value
@@ -164,8 +164,8 @@ def test_a_changed_figure_is_refused_with_what_to_delete(written):
     with pytest.raises(UserError) as raised:
         read_json(written)
     assert str(raised.value) == (
-        f"{written} is damaged: its checksum is not that of what was written. "
-        f"Delete {written} and run again."
+        f"{written} is damaged: its checksum is not that of what was written; "
+        f"delete {written} and run again."
     )
 
 
@@ -184,7 +184,7 @@ def test_a_file_is_whole_or_named_with_what_to_delete(tmp_path):
         check_whole(path, "x", remake=tmp_path / "a.json")
     path.write_bytes(b"whole")
     check_whole(path, file_sha256(path))
-    with pytest.raises(UserError, match=r"a\.parquet is damaged.* Delete .*a\.json and run"):
+    with pytest.raises(UserError, match=r"a\.parquet is damaged.* delete .*a\.json and run"):
         check_whole(path, "x", remake=tmp_path / "a.json")
 
 

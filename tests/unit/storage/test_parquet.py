@@ -134,5 +134,7 @@ def test_a_missing_or_damaged_table_is_named_with_what_to_do(tmp_path, read):
 
 @pytest.mark.parametrize("read", [read_columns, read_table, lambda *of: list(stream_table(*of))])
 def test_a_column_that_a_table_lacks_is_named(table, read):
-    with pytest.raises(UserError, match=r"numbers\.parquet lacks the column a: make it again"):
+    with pytest.raises(
+        UserError, match=r"numbers\.parquet lacks the column a: delete it and run again"
+    ):
         read(table, ["n", "a", "b"])

@@ -8,7 +8,7 @@ import pytest
 from vlmeter.errors import UserError
 from vlmeter.storage.files import json_digest, read_json, read_key, write_json, write_placed_json
 from vlmeter.storage.layout import CellKey, StudyFolder
-from vlmeter.storage.places import name_place
+from vlmeter.storage.places import is_measured, name_place, say_remedy
 
 
 def list_owned(root):
@@ -116,3 +116,52 @@ def test_the_key_of_a_file_is_under_its_checksum(tmp_path):
     path.write_text(path.read_text(encoding="utf-8").replace(OWN, OTHER), encoding="utf-8")
     with pytest.raises(UserError, match="is damaged"):
         read_json(path)
+
+
+MEASURED = [
+    "cells/photos/a/measurement.json",
+    "cells/photos/a/predictions.parquet",
+    "cells/photos/a/timings.parquet",
+    "control/measurement.json",
+    "shards/photos/a/1-of-2.json",
+    "layers/photos/a.csv",
+    "data/photos/samples.json",
+    "data/photos/img28/images.json",
+    "models/tiny-fp32.json",
+    "models/tiny-fp32/config.json",
+    "machine.json",
+    "machine.noted",
+    "archive.json",
+]
+DERIVED = [
+    "cells/photos/a/record.json",
+    "cells/photos/a/scores.parquet",
+    "figures/batch_size.svg",
+    "gallery/answers.json",
+    "attempts/cells/photos/a.json",
+    "layers.csv",
+    "summary.csv",
+    "study.html",
+]
+
+
+@pytest.mark.parametrize(("names", "measured"), [(MEASURED, True), (DERIVED, False)])
+def test_what_only_measuring_makes_is_distinguished_from_what_follows_from_it(names, measured):
+    assert {name: is_measured(Path(name)) for name in names} == dict.fromkeys(names, measured)
+
+
+@pytest.mark.parametrize("name", [*MEASURED, *DERIVED])
+def test_what_an_imported_study_cannot_make_again_is_to_be_imported_again(tmp_path, name):
+    # Folders above a study may have any name.
+    root = tmp_path / "cells" / "small"
+    root.mkdir(parents=True)
+    imported = f"import the archive of {root} once more, into a new folder"
+    here = "delete it and run again"
+
+    assert say_remedy(root / name) == here
+    write_json(root / "archive.json", {"left_out": {}})
+    assert say_remedy(root / name) == here
+    write_json(root / "archive.json", {"left_out": {"weights": ["models/tiny-fp32/config.json"]}})
+    assert say_remedy(root / name) == (imported if name in MEASURED else here)
+    (root / "archive.json").write_text("[")
+    assert say_remedy(root / name) == (imported if name in MEASURED else here)
