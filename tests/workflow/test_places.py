@@ -84,12 +84,15 @@ def test_a_directory_is_where_results_go(tree: Tree, away: Tree, tmp_path: Path)
 
 def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
     copy_results(tree, away)
+    away.result("config.yaml").unlink()
     away.path("Snakefile").write_text(
         'configfile: "study.yaml"\n\n'
         "module vlmeter:\n"
         f'    snakefile: "{tree.path("Snakefile")}"\n'
         "    config: config\n\n"
         "use rule * from vlmeter\n\n"
+        "onstart:\n    vlmeter.onstart()\n\n"
+        "onsuccess:\n    vlmeter.onsuccess()\n\n"
         "rule summarise:\n"
         f'    input: "{RESULTS}/summary.csv"\n'
         '    output: "mine.txt"\n'
@@ -100,6 +103,7 @@ def test_another_workflow_takes_it_as_a_module(tree: Tree, away: Tree) -> None:
 
     assert outcome.code == 0, outcome.text
     assert away.path("mine.txt").read_text().strip() == str(len(CELLS) + 1)
+    assert away.result("config.yaml").read_text() == away.path(CONFIG).read_text()
     assert not outcome.names & inference(CELLS)
 
 

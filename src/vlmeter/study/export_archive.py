@@ -85,7 +85,7 @@ def _read_finished(root: Path) -> Study:
     if not folder.config.exists():
         raise UserError(
             f"{folder.config} is missing: say the folder of a study's results; for one of an "
-            "earlier VLMeter, copy its config file there."
+            "earlier VLMeter, or of a module without `onstart`, copy its config file there."
         )
     study = Study(load_config(folder.config), folder)
     if not was_finished(study) or not folder.check.exists():
