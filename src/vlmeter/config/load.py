@@ -56,10 +56,26 @@ A section's name is also the name of a target and of a figure, so it may be none
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 """Tag of the key `<<`, which merges the keys of another table."""
+_MOST_NESTED = 100
+"""Most lists and tables inside one another; no config needs ten."""
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Loads YAML and refuses a repeated key, of which YAML silently keeps the last value."""
+    """Loads YAML and refuses a repeated key, of which YAML silently keeps the last value.
+
+    Refuses deep nesting too: how deep Python itself recurses, an imported library may change.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > _MOST_NESTED:
+            raise RecursionError
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Hashable, object]:

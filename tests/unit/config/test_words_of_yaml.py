@@ -1,6 +1,7 @@
 """What YAML makes of a word, a number or brackets is told in a sentence that says what to do."""
 
 import copy
+import sys
 
 import pytest
 import yaml
@@ -96,11 +97,18 @@ def test_norway_without_quotes_is_named_as_what_yaml_takes_it_for(values):
     "text",
     ["[" * 100_000, "a: " + "[" * 400 + "]" * 400, "a: " + "{a: " * 400 + "1" + "}" * 400],
 )
-def test_brackets_without_end_are_refused(tmp_path, text):
+@pytest.mark.parametrize("limit", [1000, 10_000])
+def test_brackets_without_end_are_refused(tmp_path, text, limit):
     path = tmp_path / "my.yaml"
     path.write_text(text, "utf-8")
-    with pytest.raises(UserError, match="its brackets are nested too deeply"):
-        read_yaml(path)
+    before = sys.getrecursionlimit()
+    # As torch raises it when it is imported.
+    sys.setrecursionlimit(max(before, limit))
+    try:
+        with pytest.raises(UserError, match="its brackets are nested too deeply"):
+            read_yaml(path)
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @pytest.mark.parametrize("place", ["study", "sections__0__title", "base__device", "models"])
