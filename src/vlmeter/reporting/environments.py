@@ -1,7 +1,7 @@
 """What the templates of pages can say: their filters, and how each value is escaped."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,16 +24,8 @@ def _render_line(text: str) -> Markup:
 def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
-    environment = Environment(  # nosec B701
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        finalize=_escape_markdown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"raw": Markup, **_FILTERS}
-    environment.globals |= {"say": say}
+    environment = _make_environment(templates, _escape_markdown, autoescape=False)
+    environment.filters |= {"raw": Markup}
     return environment
 
 
@@ -45,15 +37,7 @@ def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Enviro
         foreign: Texts that are not in the page's language, with their own language, which `lang`
             states in the tag of their element.
     """
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        autoescape=True,
-        finalize=_make_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = _make_environment(templates, _make_printable, autoescape=True)
     environment.filters |= {
         "prose": _render_line,
         "lang": partial(_state_language, foreign),
@@ -61,20 +45,30 @@ def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Enviro
         "packed": Markup,
         "quoted": lambda text: Markup(quote_attribute(printable(text))),  # nosec B704
         "script_json": lambda value: Markup(script_json(value)),  # nosec B704
-        **_FILTERS,
     }
+    return environment
+
+
+def _make_environment(
+    templates: Path, finalize: Callable[[object], object], *, autoescape: bool
+) -> Environment:
+    """Return what the pages of both forms share."""
+    environment = Environment(  # nosec B701
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        autoescape=autoescape,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"anchor": make_anchor, "status": get_status_label}
     environment.globals |= {"say": say}
     return environment
 
 
 def _state_language(foreign: Mapping[str, str], text: str) -> Markup:
     return Markup(' lang="{}"').format(foreign[text]) if text in foreign else Markup("")
-
-
-_FILTERS = {
-    "anchor": make_anchor,
-    "status": get_status_label,
-}
 
 
 def _escape_markdown(value: object) -> object:
