@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vlmeter.machine.description import Machine
-from vlmeter.reporting.language import say
+from vlmeter.reporting.language import say, translate, translate_parts
 from vlmeter.results.exported import Exported
 from vlmeter.results.numbers import DASH
 from vlmeter.results.summary_row import SummaryRow
@@ -44,6 +44,10 @@ _OF_A_DATASET = (
     "decoding",
     "quality_definition",
 )
+_IN_WORDS = frozenset(
+    {"decoding", "quality_definition"} | {f"energy_{kind}_method" for kind in ("cpu", "gpu", "ram")}
+)
+"""What is said in sentences; all else is data, which no language changes."""
 _PREFIXES = {"software": "", "torch_settings": "torch.", "cuda_settings": "cuda."}
 """Columns that hold several traits as JSON, by what stands before the name of a setting."""
 _WITHOUT_EFFECT = {"max_attempts", "timeout_s"}
@@ -96,7 +100,10 @@ def _read_columns(columns: Sequence[str], rows: list[SummaryRow]) -> Iterator[tu
     for column in columns:
         values = dict.fromkeys(value for row in rows if (value := getattr(row, column)) is not None)
         if values:
-            yield column, " | ".join(sorted(map(_format_value, values)))
+            texts = sorted(map(_format_value, values))
+            if column in _IN_WORDS:
+                texts = [translate_parts(translate(text)) for text in texts]
+            yield column, " | ".join(texts)
 
 
 def _describe_machine(machine: Machine) -> Iterator[tuple[str, str]]:

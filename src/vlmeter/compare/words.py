@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vlmeter.compare.figures import Comparison
 from vlmeter.reporting.formats import get_status_label
-from vlmeter.reporting.language import say
+from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.settings import format_setting
 from vlmeter.results.outline import Outline
 from vlmeter.results.summary_row import SummaryRow
@@ -33,7 +33,7 @@ def format_status(row: SummaryRow | None) -> str:
     if row is None:
         return say("status.no_record")
     status = get_status_label(row.status)
-    return f"{status}: {row.reason}" if row.reason else status
+    return f"{status}: {translate(row.reason)}" if row.reason else status
 
 
 def divide_by_table(others: Sequence[Comparison]) -> list[Sequence[Comparison]]:

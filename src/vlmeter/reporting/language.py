@@ -6,13 +6,14 @@ Texts of users, models, data sets and records are data and stay as they are.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vlmeter.errors import UserError, one_line
+from vlmeter.reporting.recorded import Reader, RecordedTexts
 from vlmeter.results.numbers import NumberStyle, use_style
 from vlmeter.source_file import CHECKOUT
 
@@ -99,27 +100,35 @@ def say(key: str, **values: object) -> str:
 def translate(text: object) -> str:
     """Return a text of a record in the current language; unchanged if no catalogue has it.
 
-    Records are in English: labels of metrics, kinds of layer, sources of energy.
+    Records are in English: labels of metrics, kinds of layer, sources of energy, and why something
+    was not measured.
     """
-    language, folder = _current.get()
-    key = _map_recorded_texts(folder).get(str(text))
-    return str(text) if key is None else read_catalogue(language, folder).format(key, {})
+    return _translate(str(text), *_current.get())
+
+
+# Thousands of settings may have the same reason.
+@lru_cache(maxsize=4096)
+def _translate(text: str, language: str, folder: Path) -> str:
+    if language == LANGUAGES[0]:
+        return text
+    catalogue = read_catalogue(language, folder)
+    reader = Reader(catalogue.format, str(catalogue.messages["number.decimal"]))
+    return read_recorded_texts(folder).translate(text, reader) or text
 
 
 def translate_parts(text: str) -> str:
-    """Return a text of a record with each part that the catalogues have translated."""
+    """Return a text of a record with each definition that the catalogues have translated."""
     language, folder = _current.get()
     catalogue = read_catalogue(language, folder)
-    for english, key in _map_recorded_texts(folder).items():
-        if key.startswith("recorded.definition."):
-            text = text.replace(english, catalogue.format(key, {}))
+    for english, key in read_recorded_texts(folder).find_fixed("recorded.definition.").items():
+        text = text.replace(english, catalogue.format(key, {}))
     return text
 
 
 @cache
-def _map_recorded_texts(folder: Path) -> dict[str, str]:
-    messages = read_catalogue(LANGUAGES[0], folder).messages
-    return {str(text): key for key, text in messages.items() if key.startswith("recorded.")}
+def read_recorded_texts(folder: Path) -> RecordedTexts:
+    """Read the texts of records that the catalogues in a folder have."""
+    return RecordedTexts(read_catalogue(LANGUAGES[0], folder).messages)
 
 
 def get_page_path(path: Path, language: str) -> Path:

@@ -195,7 +195,9 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
         origin=describe_origin(rows, labels),
         statuses=_count_statuses(rows),
         lost=tuple(_list_lost(rows, labels)),
-        bad_samples=_list_distinct(rows, labels, lambda row: row.bad_sample_reasons),
+        bad_samples=_list_distinct(
+            rows, labels, lambda row: translate(row.bad_sample_reasons or "")
+        ),
         definitions=tuple(
             list_definitions(
                 rounds=outline.measure["repeats"],
@@ -203,7 +205,7 @@ def build_page(outline: Outline, results: StudyResults) -> Page:
                 window_s=outline.measure["window_s"],
                 qualities=_list_distinct(rows, labels, lambda row: row.quality_definition),
                 prompts=list_prompts((_get_label(labels, row), row) for row in rows),
-                decodings=_list_distinct(rows, labels, lambda row: row.decoding),
+                decodings=_list_distinct(rows, labels, lambda row: translate(row.decoding or "")),
                 overhead=None if layers is None else layers.overhead,
                 has_layers=layers is not None,
             )

@@ -317,7 +317,7 @@ def _describe_sources(machine: Machine) -> Iterator[str]:
 
 
 def _describe_source(device: str, source: CpuSource | GpuSource | RamSource) -> str:
-    method = f" ({source.method})" if source.method else ""
+    method = f" ({translate(source.method)})" if source.method else ""
     return f"{_name_device(device)}: {translate(source.kind)}{method}"
 
 

@@ -63,11 +63,11 @@ def _list_facts(row: SummaryRow) -> Iterator[tuple[str, str | None]]:
         yield say("table.energy"), f"{joules} {say('record.j')}"
     if row.foreign_cpu_share is not None:
         yield say("record.others"), format_percent(row.foreign_cpu_share)
-    yield say("record.disturbance"), row.disturbance
+    yield say("record.disturbance"), translate(row.disturbance or "")
     if row.weights_bytes:
         yield say("cost.weights"), format_quantity(row.weights_bytes, "B")
     yield say("record.attention"), row.model_attention
-    yield say("record.decoding"), row.decoding
+    yield say("record.decoding"), translate(row.decoding or "")
     yield say("trait.attempt"), str(row.attempt or "")
     yield say("trait.git_commit"), (row.git_commit or "")[:12]
     yield say("trait.code_digest"), row.code_digest

@@ -11,7 +11,7 @@ from vlmeter.machine.description import Machine
 from vlmeter.measure.result import SLOWDOWNS
 from vlmeter.metrics.uncertainty import compare_rounds
 from vlmeter.reporting.formats import get_status_label, join_words
-from vlmeter.reporting.language import say
+from vlmeter.reporting.language import say, translate
 from vlmeter.results.numbers import (
     format_interval,
     format_percent,
@@ -145,7 +145,7 @@ def describe_drift(
     for which, measurement in (("first", base), ("second", control)):
         if measurement.status != Status.OK or not measurement.rounds_s:
             status = get_status_label(measurement.status)
-            reason = f": {measurement.reason}" if measurement.reason else ""
+            reason = f": {translate(measurement.reason)}" if measurement.reason else ""
             return Remark(
                 say(f"drift.no_{which}", status=f"{status}{reason}"), warning=True, anchor="drift"
             )
@@ -276,7 +276,8 @@ def _describe_substitutions(rows: Sequence[SummaryRow]) -> Iterator[Remark]:
     substitutions = {row.model_not_as_asked: row.optimization for row in rows}
     for words, optimization in substitutions.items():
         if words:
-            yield Remark(f"{optimization} was not all that ran: {words}.", warning=True)
+            text = say("doubt.substituted", optimization=optimization, words=translate(words))
+            yield Remark(text, warning=True)
 
 
 def _describe_power_cap(rows: Sequence[SummaryRow]) -> Iterator[Remark]:

@@ -11,6 +11,7 @@ from study_factory import AXES, DATASETS, MODEL, MadeStudy, cell_id
 from study_steps import render_all
 
 from vlmeter.measure.energy.description import IdlePower
+from vlmeter.reporting.language import use_language
 from vlmeter.reporting.provenance import (
     describe_datasets,
     describe_origin,
@@ -172,3 +173,11 @@ def test_idle_power_stands_with_the_reason_where_there_is_none(idle, words):
 def test_the_grid_s_factor_stands_with_its_source():
     lines = dict(list_machine_lines(MACHINE))
     assert lines["Grid, for CO2e"] == "0.5 kg/kWh (config)"
+
+
+def test_how_energy_is_known_is_said_in_the_reader_s_language():
+    energy = replace(ENERGY, cpu=replace(ENERGY.cpu, method="RAPL by codecarbon"))
+    with use_language("ru"):
+        lines = dict(list_machine_lines(replace(MACHINE, energy=energy)))
+        assert "RAPL через codecarbon" in lines["Откуда известна энергия"]
+        assert lines["Электросеть, для CO2e"] == "0,5 кг/кВт·ч (конфигурация)"

@@ -13,6 +13,7 @@ from study_factory import AXES, MadeStudy, cell_id
 from study_steps import aggregate_study, render_all
 
 from vlmeter.machine.description import Gpu, Machine
+from vlmeter.reporting.language import use_language
 from vlmeter.reporting.remarks import (
     Remark,
     TimedCell,
@@ -255,6 +256,14 @@ def test_what_ran_otherwise_than_asked_for_is_named(tmp_path):
     ]
     (text,) = list_warnings(study, tmp_path)
     assert text.endswith(" was not all that ran: qformer was to run with sdpa and ran with eager.")
+
+
+def test_why_the_drift_is_not_known_is_said_in_the_reader_s_language():
+    ended = make_ended("crashed", "killed by SIGKILL", None)
+    with use_language("ru"):
+        remark = describe_drift(ended, make_timed(0.02), NO_REPEATS)
+    assert remark is not None
+    assert "(аварийно завершено: процесс остановлен сигналом SIGKILL)" in remark.text
 
 
 def test_disturbed_and_unsettled_cells_are_counted(tmp_path):

@@ -9,7 +9,7 @@ from vlmeter.escaping import one_line
 from vlmeter.reporting.figures.chart import Chart
 from vlmeter.reporting.figures.spec import Spec
 from vlmeter.reporting.formats import get_status_label
-from vlmeter.reporting.language import say
+from vlmeter.reporting.language import say, translate
 from vlmeter.results.summary_row import SummaryRow
 
 INK, GREY, GRID, PAPER = "#1f2933", "#5b6470", "#e3e7ec", "#ffffff"
@@ -269,4 +269,4 @@ def shorten(text: str, length: int) -> str:
 def describe_status(row: SummaryRow) -> str:
     """Return how a cell ended, with the reason where there is one."""
     status = get_status_label(row.status)
-    return f"{status}: {row.reason}" if row.reason else status
+    return f"{status}: {translate(row.reason)}" if row.reason else status

@@ -53,12 +53,16 @@ def build_layers_view(outline: Outline, profiles: Sequence[Profile]) -> LayersVi
         tables=tuple(_list_tables(profiles, usable, steps)),
         stages_lost=tuple(_list_stages_lost(usable)),
         decode_lost=tuple(
-            (profile.label, profile.decode.reason)
+            (profile.label, translate(profile.decode.reason))
             for profile in usable
             if profile.decode is not None and not profile.decode.measured and profile.decode.reason
         ),
         lost=tuple(
-            (profile.label, profile.status, profile.reason or say("layers.no_time"))
+            (
+                profile.label,
+                profile.status,
+                translate(profile.reason) if profile.reason else say("layers.no_time"),
+            )
             for profile in profiles
             if profile not in usable
         ),

@@ -112,7 +112,7 @@ def _make_figure_columns(rows: Sequence[SummaryRow], *, with_memory: bool) -> It
 def _format_wer(row: SummaryRow) -> str:
     value = get_wer_or_reason(row)
     if isinstance(value, str):
-        return value
+        return translate(value)
     return format_with_interval(row.wer_value, row.wer_low, row.wer_high)
 
 

@@ -1,0 +1,327 @@
+"""What records say in English is said in the reader's language, with its values."""
+
+import ast
+import html
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+from study_factory import MadeStudy
+from study_steps import render_all
+
+from vlmeter.measure.energy import sources
+from vlmeter.reporting.language import LANGUAGES, LOCALES, read_catalogue, translate, use_language
+from vlmeter.reporting.recorded import PREFIX, compile_form, list_placeholders
+from vlmeter.software import compilers
+
+SOURCE = Path(__file__).parents[3] / "src/vlmeter"
+ENGLISH = {
+    key: str(text)
+    for key, text in read_catalogue("en", LOCALES).messages.items()
+    if key.startswith(PREFIX)
+}
+SPOKEN = {"Sentence", "UnsupportedError", "UnavailableError", "BadSample"}
+"""What is called with a sentence that a record keeps."""
+REASONS = {
+    *("problem", "unsuited", "explain_no_reference", "note_missing_spaces"),
+    *("_explain_unpaired", "_note_missing_uncertainty"),
+}
+"""Functions of `metrics` that return one."""
+NEVER_ON_A_PAGE = (
+    # Columns and keys of the config, for the English reference.
+    "axes.py",
+    # For the terminal and the logs.
+    *("machine/locks.py", "machine/isolation.py: find_hindrance", "storage/"),
+    # A name of a library.
+    "models/prequantized.py: _name_library",
+)
+IN_PARTS = {
+    "it needs {}, which {} not installed: run `{}` and run again": (
+        "it needs 1, which is not installed: run `2` and run again",
+        "it needs 1 and 2, which are not installed: run `3` and run again",
+    ),
+    "torch {}, built for CUDA {}, cannot use the GPU{}": (
+        "torch 1, built for CUDA 2, cannot use the GPU",
+        "torch 1, built for CUDA 2, cannot use the GPU under the NVIDIA driver 3",
+    ),
+    " under the NVIDIA driver {}": (),
+    "{} that can be measured: {}": ("this machine has no 1 device that can be measured: 2",),
+}
+"""Sentences whose grammar is in a value, as they come out."""
+SETTING = "image_input native: "
+"""A key of the config with its value, which no language changes."""
+
+
+def list_texts(node: ast.expr) -> list[tuple[str, ...]]:
+    """Return what a string can be in parts: its own words, and `{}` or `{}%` for each value."""
+    if isinstance(node, ast.Constant):
+        return [(str(node.value),)]
+    if isinstance(node, ast.IfExp):
+        return [*list_texts(node.body), *list_texts(node.orelse)]
+    if isinstance(node, ast.FormattedValue):
+        form = ast.unparse(node.format_spec) if node.format_spec else ""
+        if isinstance(node.value, ast.IfExp):
+            return list_texts(node.value)
+        return [("{}%" if form.endswith(("%'", '%"')) else "{}",)]
+    if isinstance(node, ast.JoinedStr):
+        parts = product(*map(list_texts, node.values))
+        return [tuple(word for part in parts_of_text for word in part) for parts_of_text in parts]
+    return []
+
+
+def list_spoken(path: Path) -> Iterator[tuple[str, ast.expr]]:
+    """Yield each sentence of a module that a record may keep, with its function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    owners = {id(node): owner.name for owner in functions for node in ast.walk(owner)}
+    for node in ast.walk(tree):
+        owner = owners.get(id(node), "")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in SPOKEN:
+                yield owner, node.args[1 if node.func.id == "BadSample" else 0]
+        elif (
+            isinstance(node, ast.Return)
+            and node.value is not None
+            and path.parent.name == "metrics"
+            and owner in REASONS
+        ):
+            yield owner, node.value
+
+
+def number_values(shape: str) -> str:
+    """Return a sentence with a number of two digits in the place of each value."""
+    parts = shape.split("{}")
+    return "".join(f"{words}{number}" for number, words in enumerate(parts[:-1], 11)) + parts[-1]
+
+
+def list_samples() -> Iterator[tuple[str, str]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = path.relative_to(SOURCE).as_posix()
+        for owner, node in list_spoken(path):
+            place = f"{module}: {owner}"
+            for parts in [] if place.startswith(NEVER_ON_A_PAGE) else list_texts(node):
+                shape = "".join(parts)
+                texts = IN_PARTS.get(shape, (number_values(shape),))
+                # What is made of other sentences alone has no words of its own.
+                yield from ((place, text) for text in texts if re.search("[a-z]{2}", text))
+
+
+SAMPLES = dict.fromkeys(list_samples())
+
+
+def test_the_sentences_of_the_code_are_seen():
+    texts = {text for _, text in SAMPLES}
+    assert len(texts) > 100
+    assert "other processes took 11% of the machine's processor time" in texts
+    assert "empty reference" in texts
+    assert set(IN_PARTS) <= {
+        "".join(parts)
+        for path in SOURCE.rglob("*.py")
+        for _, node in list_spoken(path)
+        for parts in list_texts(node)
+    }
+
+
+@pytest.mark.parametrize(("place", "text"), list(SAMPLES))
+def test_each_sentence_that_a_record_keeps_is_translated_whole(place, text):
+    with use_language("ru"):
+        shown = translate(text)
+    assert not re.search("[a-z]{2,} [a-z]{2,}", shown.removeprefix(SETTING)), f"{place}: {text}"
+    assert sorted(re.findall(r"\d+", shown)) == sorted(re.findall(r"\d+", text)), place
+    assert translate(text) == text
+
+
+def test_the_methods_and_remedies_that_sentences_name_are_translated():
+    needs = (need for device in ("cpu", "cuda") for need in compilers._NEEDS[device])
+    with use_language("ru"):
+        for text in (
+            *(method for _, method in sources._CPU_MODES.values()),
+            "NVML total energy counter, whole GPU",
+            "power samples of NVML by codecarbon, one a second",
+            *(need.sentence for need in needs),
+        ):
+            assert not re.search("[a-z]{2,} [a-z]{2,}", translate(text)), text
+
+
+def test_each_entry_with_values_is_a_sentence_of_the_code():
+    made = ["beam search of 1 beams, length penalty 2", *(text for _, text in SAMPLES)]
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                made += [number_values("".join(parts)) for parts in list_texts(node)]
+    entries = {key: compile_form(text) for key, text in ENGLISH.items() if "{" in text}
+    unused = {key for key, form in entries.items() if not any(map(form.search, made))}
+    assert not unused
+
+
+def fill(text: str, value: str) -> str:
+    kinds = list_placeholders(text)
+    plain = re.sub(r"\{(\w+):\w+\}", r"{\1}", text)
+    values = {
+        name: {"number": "12.5", "word": "gpu0"}.get(kind, value) for name, kind in kinds.items()
+    }
+    return plain.format(**values)
+
+
+@pytest.mark.parametrize("value", ["12", "two words", "GPU 0 (a, b): x", "a, b and c; d"])
+def test_no_sentence_fits_two_entries(value):
+    forms = {key: compile_form(text) for key, text in ENGLISH.items()}
+    for key, text in ENGLISH.items():
+        filled = fill(text, value)
+        assert [other for other, form in forms.items() if form.fullmatch(filled)] == [key], filled
+
+
+def test_the_catalogues_have_the_same_placeholders_of_the_same_kinds():
+    for language in LANGUAGES:
+        messages = read_catalogue(language, LOCALES).messages
+        for key, text in ENGLISH.items():
+            assert list_placeholders(str(messages[key])) == list_placeholders(text), key
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "the window was 0.123 s and 2.5 s are needed",
+            "окно длилось 0,123 с, а нужно 2,5 с",
+        ),
+        # No number, though it looks like one.
+        (
+            "the GPU has compute capability 7.5 and no fp8, which begins at 8.9: take int8 or int4",
+            "у GPU вычислительная способность 7.5, а fp8 есть начиная с 8.9: возьмите int8 или "
+            "int4",
+        ),
+        (
+            "killed by SIGKILL, as the system does when memory runs out",
+            "процесс остановлен сигналом SIGKILL, как поступает система, когда кончается память",
+        ),
+        (
+            "gpu0 was slowed down (a); gpu1 was slowed down (b)",
+            "gpu0 замедлялся (a); gpu1 замедлялся (b)",
+        ),
+        (
+            "CUDA out of memory; other processes hold 3.5 of the 80.1 GB of GPU 0 (x): end them",
+            "CUDA out of memory; другие процессы занимают 3,5 из 80,1 ГБ памяти GPU 0 (x): "
+            "завершите их",
+        ),
+        (
+            "the idle power of cpu is not known: its power did not come to rest within 30 s",
+            "мощность в простое (cpu) неизвестна: за 30 с мощность не пришла к покою",
+        ),
+        (
+            "model x is of the type y: its processor takes no images; types known to work: a, b",
+            "модель x относится к типу y: её препроцессор не принимает изображений; проверены "
+            "типы: a, b",
+        ),
+        (
+            "q1: empty reference: nothing is left of it without punctuation; q2: no prediction",
+            "q1: пустой эталон: без пунктуации от него ничего не остаётся; q2: нет предсказания",
+        ),
+        (
+            "beam search of 3 beams, length penalty 0.5; at most 20 new tokens; end of answer: "
+            "token 2, 3; padding on the left",
+            "поиск по 3 лучам, штраф за длину 0,5; новых токенов не более 20; конец ответа: "
+            "токен 2, 3; дополнение слева",
+        ),
+    ],
+)
+def test_the_values_go_into_the_other_sentence(text, shown):
+    with use_language("ru"):
+        assert translate(text) == shown
+
+
+def test_values_that_the_catalogue_has_are_translated_too():
+    end = (
+        " took time in passes of one kind alone, with hooks or with marks at the stages' "
+        "boundaries: all rows are scaled alike"
+    )
+    with use_language("ru"):
+        assert translate(f"vision, prefill, the rest{end}").startswith(
+            "у стадий (зрение, префилл, остальное) время есть"
+        )
+        # A list with a name that is none of the catalogue's is data.
+        assert translate(f"vision, tower{end}").startswith("у стадий (vision, tower) время есть")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Foo: bar baz",
+        "vision: sdpa; other: eager",
+        "{stages} {0} {}",
+        "a b: " * 5000,
+        "TDP 1 W from " * 5000,
+        "the idle power of cpu is not known; " * 2,
+    ],
+)
+def test_what_the_catalogue_does_not_have_stays(text):
+    with use_language("ru"):
+        assert translate(text) == text
+
+
+def test_hostile_values_are_values():
+    with use_language("ru"):
+        shown = translate("GPU 1 is lost ({0.__class__} <b>{index}</b>): reset it, or reboot")
+    assert "({0.__class__} <b>{index}</b>)" in shown
+
+
+ON_A_PAGE = {
+    "status": "torch.compile fails on this model: aten::foo",
+    "disturbance": "other processes took 12% of the machine's processor time",
+    "energy": "the window was 0.123 s and 2.5 s are needed",
+    "substitution": "qformer was to run with sdpa and ran with eager",
+    "bad sample": "empty reference: nothing is left of it without punctuation",
+    "word error rate": "no sample could be scored",
+    "stages": "vision took time in passes of one kind alone, with hooks or with marks at the "
+    "stages' boundaries: all rows are scaled alike",
+    "decode step": "the language model was not called once for each token",
+    "profile": "took longer than the 600 s of measure.timeout_s",
+    "decoding": "at most 16 new tokens",
+}
+"""A sentence for each place of a page that shows what a record says."""
+
+
+def make_study_with_reasons() -> MadeStudy:
+    study = MadeStudy()
+    for record in study.records.values():
+        if record["status"] != "ok":
+            record["reason"] = ON_A_PAGE["status"]
+            continue
+        record["conditions"] |= {"disturbed": True, "disturbance": ON_A_PAGE["disturbance"]}
+        record["model"]["not_as_asked"] = [ON_A_PAGE["substitution"]]
+        record["quality"]["bad_samples"] = [{"id": "q1", "reason": ON_A_PAGE["bad sample"]}]
+        record["energy"] = None
+        record["energy_detail"]["energy_reason"] = ON_A_PAGE["energy"]
+        record["wer_value"] = None
+        for metric in record["quality"]["metrics"]:
+            if metric["name"] == "wer":
+                unscored = {"value": None, "low": None, "high": None}
+                metric |= {**unscored, "note": ON_A_PAGE["word error rate"]}
+    *measured, (rows, failed) = study.profiles.values()
+    for own, record in measured:
+        record |= {"stages_reason": ON_A_PAGE["stages"], "decode_reason": ON_A_PAGE["decode step"]}
+        own[:] = [row for row in own if row["stage"] != "decode"]
+    rows.clear()
+    failed |= {"status": "crashed", "reason": ON_A_PAGE["profile"]}
+    return study
+
+
+def test_each_place_of_the_pages_shows_them_in_its_language(study_folder):
+    render_all(make_study_with_reasons(), study_folder, draw=False)
+    for name in ("report.md", "study.html"):
+        # Blocks of JSON are data, the same in every language.
+        english, russian = (
+            re.sub(
+                r"```.*?```|<pre>.*?</pre>",
+                "",
+                html.unescape((study_folder / path).read_text(encoding="utf-8")),
+                flags=re.DOTALL,
+            )
+            for path in (name, name.replace(".", ".ru."))
+        )
+        lacks = {place for place, text in ON_A_PAGE.items() if text not in english}
+        # The Markdown has no records of single settings.
+        assert lacks == ({"disturbance"} if name == "report.md" else set()), name
+        assert {place for place, text in ON_A_PAGE.items() if text in russian} == set(), name
