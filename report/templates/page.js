@@ -28,7 +28,7 @@
   };
   addEventListener("hashchange", reveal);
 
-  let showSetting = () => {};
+  let showSetting = () => false;
   const table = byId("all-settings");
   if (table) {
     const body = table.tBodies[0];
@@ -125,16 +125,17 @@
     for (const box of all("#settings-columns input")) box.addEventListener("change", choose);
     choose();
 
-    // A point of a chart leads here.
+    // A point of a chart leads here; returns whether its setting has a row.
     showSetting = (dataset, cell) => {
       const row = rows.find((each) =>
         JSON.parse(each.dataset.keys)[dataset]?.includes(cell));
-      if (!row) return;
+      if (!row) return false;
       for (const box of filters) box.value = "";
       filter();
       open(row);
       row.scrollIntoView({ block: "center" });
       row.querySelector("button").focus({ preventScroll: true });
+      return true;
     };
   }
 
@@ -202,8 +203,13 @@
     answer();
   }
 
-  // A point of a chart leads to its row.
-  addEventListener("chart-point", ({ detail }) => showSetting(detail.dataset, detail.cell));
+  // A point of a chart leads to its row, or says that a large study's table leaves it out.
+  addEventListener("chart-point", ({ target, detail }) => {
+    const note = target.querySelector("[role=status]") ?? write("p", "", target);
+    note.className = "soft";
+    note.setAttribute("role", "status");
+    note.textContent = showSetting(detail.dataset, detail.cell) ? "" : texts.no_row;
+  });
 
   // The parameters of the trade-off are the reader's choice.
   byId("figure-tradeoff")?.addEventListener("chart-drawn", ({ target: { chart, choices } }) => {

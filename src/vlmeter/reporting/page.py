@@ -113,7 +113,8 @@ class Page:
     @property
     def script_texts(self) -> dict[str, object]:
         """What the page's script says."""
-        names = ("shown", "no_limit", "any_quality", "nearest", "nothing", "ties", "milliseconds")
+        answers = ("no_limit", "any_quality", "nearest", "nothing", "ties", "milliseconds")
+        names = ("shown", "no_row", *answers)
         return {
             **{name: say(f"script.{name}") for name in names},
             "goals": dict(self.first.goals.headings),

@@ -203,6 +203,33 @@ def test_a_point_of_the_chart_leads_to_its_row_and_says_its_values(desk):
     assert desk.evaluate("document.querySelectorAll('tr.chosen').length") == 1
 
 
+@pytest.mark.parametrize(
+    ("keys", "words", "chosen"),
+    [
+        ("{}", "The table of all settings has no row of this point: summary.csv has it.", 0),
+        (None, "", 1),
+    ],
+)
+def test_a_point_leads_to_its_row_or_says_that_it_has_none(keys, words, chosen, desk):
+    """A large study's table leaves rows out."""
+    chart = "document.getElementById('figure-image_size')"
+    point = f"{chart}.querySelector('.mark-symbol path')"
+    if keys is not None:
+        desk.evaluate(f"{ROWS}.forEach((row) => {{ row.dataset.keys = {keys!r} }})")
+    desk.evaluate("document.getElementById('s-image_size').open = true")
+    # A chart is drawn once it comes into view.
+    desk.evaluate(f"{chart}.scrollIntoView()")
+    desk.wait_until(f"{chart}.chart")
+    desk.evaluate(f"{point}.scrollIntoView({{block: 'center'}})")
+    box = desk.evaluate(f"{point}.getBoundingClientRect().toJSON()")
+    place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    desk.point_at(*place)
+    desk.click_at(*place)
+    desk.wait_until(f"{chart}.querySelector('[role=status]')")
+    assert desk.evaluate(f"{chart}.querySelector('[role=status]').textContent") == words
+    assert desk.evaluate("document.querySelectorAll('tr.chosen').length") == chosen
+
+
 def test_closed_parts_stand_in_pairs_and_an_open_one_has_the_whole_width(desk):
     box = "document.querySelectorAll('#knobs .folds > details')[{0}].getBoundingClientRect()"
     first, second = (desk.evaluate(f"({box.format(n)}).toJSON()") for n in (0, 1))
