@@ -12,6 +12,7 @@ from study_factory import MadeStudy
 from study_steps import render_all
 
 from vlmeter.measure.energy import sources
+from vlmeter.metrics import multiple_choice
 from vlmeter.reporting.language import LANGUAGES, LOCALES, read_catalogue, translate, use_language
 from vlmeter.reporting.recorded import PREFIX, compile_form, list_placeholders
 from vlmeter.software import compilers
@@ -145,6 +146,12 @@ def test_the_methods_and_remedies_that_sentences_name_are_translated():
             assert not re.search("[a-z]{2,} [a-z]{2,}", translate(text)), text
 
 
+def test_the_accuracies_are_named_in_the_language():
+    labels = [label for _, label, _ in multiple_choice._READINGS]
+    with use_language("ru"):
+        assert all(translate(label).startswith("Точность") for label in labels)
+
+
 def test_each_entry_with_values_is_a_sentence_of_the_code():
     made = ["beam search of 1 beams, length penalty 2", *(text for _, text in SAMPLES)]
     for path in SOURCE.rglob("*.py"):
@@ -208,7 +215,7 @@ def test_the_catalogues_have_the_same_placeholders_of_the_same_kinds():
         ),
         (
             "the idle power of cpu is not known: its power did not come to rest within 30 s",
-            "мощность в простое (cpu) неизвестна: за 30 с мощность не пришла к покою",
+            "мощность в простое (cpu) неизвестна: за 30 с мощность не установилась",
         ),
         (
             "model x is of the type y: its processor takes no images; types known to work: a, b",

@@ -158,7 +158,7 @@ def _format_beside(printed: float | None, measured: float | str | None, factor: 
         return DASH
     published = DASH if printed is None else format_number(printed / factor)
     if isinstance(measured, str) or measured is None:
-        return f"{published} / {measured or DASH}"
+        return f"{published} / {translate(measured or DASH)}"
     ratio = f" (x {format_number(measured / printed)})" if printed else ""
     return f"{published} / {format_number(measured / factor)}{ratio}"
 
