@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.reporting.formats import format_difference, get_status_label
 from vlmeter.reporting.language import say, translate
-from vlmeter.reporting.remarks import Remark
+from vlmeter.reporting.remark import Remark
 from vlmeter.results.gates import Cause, Judgement, LimitKind, Obstacle, Verdict
 from vlmeter.results.numbers import format_figure, format_signed, format_signed_percent
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from vlmeter.machine.description import Machine
 from vlmeter.provenance import software_versions
 from vlmeter.reporting.language import get_language, get_page_path, say
-from vlmeter.reporting.provenance import describe_processors
+from vlmeter.reporting.machine import describe_processors
 from vlmeter.reporting.settings import format_values
 from vlmeter.results.outline import Outline
 from vlmeter.storage.layout import StudyFolder

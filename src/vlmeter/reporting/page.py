@@ -17,24 +17,23 @@ from vlmeter.reporting.header import Header, build_header
 from vlmeter.reporting.language import get_language, say, translate
 from vlmeter.reporting.layers.profiles import Profile
 from vlmeter.reporting.layers.view import LayersView, build_layers_view
+from vlmeter.reporting.machine import list_machine_lines
 from vlmeter.reporting.missing import AllMissing, list_missing
-from vlmeter.reporting.provenance import (
-    ModelSource,
-    Origin,
-    describe_datasets,
-    describe_models,
-    describe_origin,
-    list_machine_lines,
-    tabulate_sources,
-)
+from vlmeter.reporting.provenance import Origin, describe_origin
 from vlmeter.reporting.published import Published
-from vlmeter.reporting.remarks import Remark
+from vlmeter.reporting.remark import Remark
 from vlmeter.reporting.requests.view import RequestsView, build_requests_view
 from vlmeter.reporting.sections.differences import DriftTable, build_drift_table
 from vlmeter.reporting.sections.published import Reproduction, reproduce_counts
 from vlmeter.reporting.sections.table import list_prompts
 from vlmeter.reporting.sections.view import SectionView, build_sections
 from vlmeter.reporting.shortened import list_first
+from vlmeter.reporting.sources import (
+    ModelSource,
+    describe_datasets,
+    describe_models,
+    tabulate_sources,
+)
 from vlmeter.reporting.table import Table
 from vlmeter.reporting.verdict import FirstScreen
 from vlmeter.results.outline import Outline, SettingsPlan

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from vlmeter.data.manifests import read_samples_manifest
 from vlmeter.escaping import printable
 from vlmeter.machine.description import read_machine
+from vlmeter.reporting.drift import read_timed_cell
 from vlmeter.reporting.environments import make_html_environment, make_markdown_environment
 from vlmeter.reporting.figures.inline_figure import InlineFigure, inline_figure
 from vlmeter.reporting.figures.vega_script import read_vega_script
@@ -30,7 +31,7 @@ from vlmeter.reporting.language import (
 from vlmeter.reporting.layers.profiles import read_profiles
 from vlmeter.reporting.page import Page, StudyResults, build_page, make_anchor
 from vlmeter.reporting.published import read_published
-from vlmeter.reporting.remarks import list_remarks, read_timed_cell
+from vlmeter.reporting.remarks import list_remarks
 from vlmeter.reporting.table_pages import build_table_page
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.gates import Judgement
