@@ -22,6 +22,11 @@ print(time.process_time() - start)
 """
 
 
+def time_plain_imports() -> float:
+    """Return the processor time of importing torch and a model's class: how fast a machine is."""
+    return statistics.median([_seconds(PLAIN) for _ in range(TURNS + 1)][1:])
+
+
 def imports(device: str) -> Iterator[Comparison]:
     """In turns, by processor time; the files are in the system's memory after the first."""
     seconds: dict[str, list[float]] = {OURS: [], PLAIN: []}

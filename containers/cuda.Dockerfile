@@ -20,5 +20,8 @@ ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # A study lives in the folder that is mounted here.
 WORKDIR /study
-ENV HF_HOME=/study/.huggingface
+# Also for a user whom the image does not know (`docker run --user 1000:1000`): caches of Snakemake and
+# the Hub follow HOME, which would be `/`, and Snakemake asks for the user's name.
+ENV HOME=/study \
+    USER=vlmeter
 CMD ["snakemake", "--snakefile", "/opt/vlmeter/Snakefile", "--cores", "all", "--resources", "gpu=1"]

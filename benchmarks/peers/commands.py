@@ -11,6 +11,8 @@ from pathlib import Path
 
 DEMO = Path(__file__).parents[2] / "demo"
 BATCH_SIZE, IMAGE_SIZE, NEW_TOKENS, THREADS = 4, 224, 8, 1
+ATTENTION = "sdpa"
+"""On all sides: transformers takes it by default, and 4.57 for BLIP-2 whatever it is given."""
 WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
 
 

@@ -1,7 +1,8 @@
 """One cell of VLMeter beside optimum-benchmark on the same weights and shapes.
 
 Wall time from the start of each tool's process to its results on disk, and the latencies that both
-report, beside those of a plain loop. README.md here says what is the same and what is not.
+report, beside those of a plain loop in the environment of each. README.md here says what is the
+same and what is not.
 """
 
 import argparse
@@ -21,7 +22,7 @@ LIMIT = 1 / 3
 
 
 def row(what: str, unit: str, *figures: float | None) -> str:
-    """A line of a Markdown table: VLMeter's figure, the peer's, their ratio, the plain loop's."""
+    """A line of a Markdown table: VLMeter's figure, the peer's, their ratio, the plain loops'."""
     ours, theirs, *plain = figures
     ratio = f"{ours / theirs:.2f}" if ours and theirs else "–"
     shown = ["–" if value is None else f"{value:.3g} {unit}" for value in (ours, theirs, *plain)]
@@ -82,11 +83,13 @@ def compare(folder: Path, programs: Path, iterations: int, turns: int) -> int:
     }
     ours: list[tuple[Took, float]] = []
     theirs: dict[str, list[Took]] = {name: [] for name in peers}
-    times: dict[str, list[Latencies]] = {"ours": [], "theirs": [], "plain": []}
+    times: dict[str, list[Latencies]] = {"ours": [], "theirs": [], "plain": [], "plain there": []}
     for _ in range(turns):
         ours.append(workflow.measure())
         times["ours"].append(of_ours(workflow.read_measurement()))
-        times["plain"].append(of_plain(plain_loop(folder, programs, iterations, shapes)))
+        # The two environments have different versions of transformers.
+        for side, place in (("plain", Path(sys.executable).parent), ("plain there", programs)):
+            times[side].append(of_plain(plain_loop(folder, place, iterations, shapes)))
         for name, peer in peers.items():
             theirs[name].append(peer.measure())
         times["theirs"].append(of_theirs(peer.read_report()))
@@ -104,8 +107,8 @@ def compare(folder: Path, programs: Path, iterations: int, turns: int) -> int:
     cpu_s = statistics.median(took.cpu_s for took, _ in ours)
     print(row("– processor time", "s", cpu_s, statistics.median(took.cpu_s for took in runs)))
     print(
-        "\n| least of the runs' medians | VLMeter | optimum-benchmark | ratio | plain loop |"
-        "\n|---|---|---|---|---|"
+        "\n| least of the runs' medians | VLMeter | optimum-benchmark | ratio |"
+        " plain loop beside VLMeter | beside the peer |\n|---|---|---|---|---|---|"
     )
     for what in of_plain({}):
         print(row(what, "ms", *(least(turn, what) for turn in times.values())))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import yaml
-from commands import BATCH_SIZE, DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
+from commands import ATTENTION, BATCH_SIZE, DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -41,6 +41,7 @@ def study(iterations: int, batch_size: int, samples: int) -> dict[str, Any]:
             "batch_size": batch_size,
             "max_input_len": 200,
             "new_tokens": NEW_TOKENS,
+            "optimization": ATTENTION,
         },
         "sections": [
             {"name": "one", "datasets": ["textvqa"], "vary": {"batch_size": [batch_size]}}
@@ -70,7 +71,7 @@ class Workflow:
     ) -> None:
         """Prepare what the cell's job reads: samples, images, weights, the machine."""
         self._folder = folder
-        cell = f"tiny-bs{batch_size}-img{IMAGE_SIZE}-len200-fp32-eager-cpu"
+        cell = f"tiny-bs{batch_size}-img{IMAGE_SIZE}-len200-fp32-{ATTENTION}-cpu"
         self._cell = Path("results/peers/cells/textvqa") / cell
         folder.mkdir()
         config = folder / "study.yaml"

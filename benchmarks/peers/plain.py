@@ -1,4 +1,4 @@
-"""A plain loop around the peer's model in the peer's environment: neither tool measures here.
+"""A plain loop around the same model in the environment of either tool: neither measures here.
 
 Prints the medians in seconds as JSON: of a forward pass, of generating one token, and of all.
 """
@@ -27,12 +27,14 @@ def median_s(call: Callable[[], object], iterations: int) -> float:
     return statistics.median(seconds)
 
 
-def main(folder: str, batch: int, positions: int, size: int, new_tokens: int, rounds: int) -> None:
+def main(
+    folder: str, attention: str, batch: int, positions: int, size: int, new_tokens: int, rounds: int
+) -> None:
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     config = Blip2Config.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
+        folder, dtype=torch.float32, attn_implementation=attention
     ).eval()
     ids = torch.randint(
         config.image_token_index + 1, config.text_config.vocab_size, (batch, positions)
@@ -57,4 +59,4 @@ def main(folder: str, batch: int, positions: int, size: int, new_tokens: int, ro
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from commands import DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
+from commands import ATTENTION, DEMO, IMAGE_SIZE, NEW_TOKENS, THREADS, Took, run
 
 
 class Peer:
@@ -47,7 +47,7 @@ class Peer:
                 "model": str(DEMO / "model"),
                 # Given, since it would ask the Hub for them.
                 **{"library": "transformers", "task": "image-text-to-text", "model_type": "blip-2"},
-                **{"device": "cpu", "torch_dtype": "float32", "attn_implementation": "eager"},
+                **{"device": "cpu", "torch_dtype": "float32", "attn_implementation": ATTENTION},
                 # Both: version 0.6 sets each in the other's place.
                 **{"inter_op_num_threads": THREADS, "intra_op_num_threads": THREADS},
             },
@@ -83,10 +83,17 @@ class Peer:
 def plain_loop(
     folder: Path, programs: Path, iterations: int, shapes: Mapping[str, Any]
 ) -> dict[str, float]:
-    """The medians of a plain loop in the peer's environment, in seconds."""
+    """Return the medians of a plain loop in an environment, in seconds.
+
+    Args:
+        folder: For its log.
+        programs: Where the environment's Python lies.
+        iterations: As many as VLMeter's.
+        shapes: The `input` block of VLMeter's measurement.
+    """
     sizes = shapes["batch_samples"], shapes["sequence_length"], IMAGE_SIZE, NEW_TOKENS, iterations
     log = folder / "plain"
-    script = Path(__file__).with_name("plain.py")
-    run([str(programs / "python"), str(script), str(DEMO / "model"), *map(str, sizes)], folder, log)
+    script = [str(programs / "python"), str(Path(__file__).with_name("plain.py"))]
+    run([*script, str(DEMO / "model"), ATTENTION, *map(str, sizes)], folder, log)
     medians: dict[str, float] = json.loads(log.read_text().splitlines()[-1])
     return medians

@@ -97,7 +97,12 @@ def _snakemake(study: Study, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def _output(process: subprocess.Popen[bytes]) -> str:
-    return process.communicate(timeout=600)[0].decode(errors="replace")
+    """Wait for a process's end, which is a failure where it hangs; return what it printed."""
+    try:
+        return process.communicate(timeout=600)[0].decode(errors="replace")
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
 
 
 def _expect_the_same_summary(study: Study) -> None:

@@ -19,7 +19,8 @@ from studytree import Tree, find_server
 
 REPLAY = Path(__file__).with_name("replay.py")
 RESULTS_FOLDER = Path(RESULTS)
-
+LIMIT_S = 300.0
+"""Of a job: what takes longer hangs, which is a failure of the fault that it meets."""
 
 BESIDE: dict[str, list[Callable[[Path], Path]]] = {
     "fetch_model": [lambda manifest: manifest.with_suffix("")],
@@ -116,8 +117,16 @@ class Study:
         )
 
     def finish(self, job: Job, process: subprocess.Popen[bytes]) -> Ended:
-        """Wait for a job's end."""
-        printed = process.communicate(timeout=300)[0]
+        """Wait for a job's end.
+
+        Raises:
+            subprocess.TimeoutExpired: it hangs; it is killed.
+        """
+        try:
+            printed = process.communicate(timeout=LIMIT_S)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
         return self._end(job, process.returncode, printed)
 
     def run(
@@ -147,7 +156,9 @@ class Study:
         self._delete_outputs(job)
         command, folder = [str(REPLAY), str(job.kept)], str(self.tree.folder)
         with self.tree.path(".printed").open("w+b") as printed:
-            code = run_forked(find_server(), command, folder, dict(environment), printed.fileno())
+            code = run_forked(
+                find_server(), command, folder, dict(environment), printed.fileno(), LIMIT_S
+            )
             printed.seek(0)
             return self._end(job, code, printed.read())
 
@@ -172,6 +183,7 @@ class Study:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=LIMIT_S,
         )
         return done.returncode, done.stdout
 

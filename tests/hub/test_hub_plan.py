@@ -8,7 +8,7 @@ from hubcontent import MODEL, add_study
 from studytree import REPOSITORY
 
 from vlmeter.config.load import check_config
-from vlmeter.study.plan import make_plan
+from vlmeter.study.plan import Plan, make_plan
 from vlmeter.study.study import Study
 
 
@@ -21,16 +21,24 @@ def published() -> dict:
 
 
 @pytest.fixture
-def plan(hub, fetcher, tmp_path, monkeypatch):
+def read(hub, fetcher, tmp_path, monkeypatch):
     add_study(hub, rows=10)
     monkeypatch.chdir(tmp_path)
 
-    def read_plan(config, problems: int = 0) -> dict[str, list[str]]:
-        made = make_plan(Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy)
-        assert len(made.problems) == problems
-        return {line[:32].strip(): line[32:].split() for line in made.text.splitlines() if line}
+    def read_plan(config) -> Plan:
+        return make_plan(Study(check_config(copy.deepcopy(config), "a.yaml")), fetcher.retry_policy)
 
     return read_plan
+
+
+@pytest.fixture
+def plan(read):
+    def list_lines(config) -> dict[str, list[str]]:
+        made = read(config)
+        assert made.problems == []
+        return {line[:32].strip(): line[32:].split() for line in made.text.splitlines() if line}
+
+    return list_lines
 
 
 def test_the_sizes_are_stated_and_nothing_is_fetched(hub, plan, published):
@@ -55,15 +63,35 @@ def test_a_model_in_two_number_formats_is_fetched_once(plan, published):
     assert lines["model blip2-opt-2.7b fp32"][:2] == ["0", "B"]
 
 
-def test_an_error_of_the_hub_stands_in_the_line_of_its_source(hub, plan, published):
+def test_an_error_of_the_hub_is_named_once_with_the_cells_of_its_source(hub, read, published):
     hub.repos["models", MODEL].private = True
     published["datasets"]["coco"]["source"]["split"] = "valid"
 
-    lines = plan(published, problems=2)
+    made = read(published)
 
-    assert " ".join(lines["model blip2-opt-2.7b fp32"]).startswith(
-        f"unknown unknown model {MODEL}: the Hub has no such repository, or it is private"
-    )
-    assert " ".join(lines["data set coco"]).endswith(
+    assert made.text.count("cannot be had, see below") == 2
+    of_dataset, of_model = made.problems
+    assert of_dataset.startswith("data set coco (for ")
+    assert of_dataset.endswith(
         'it has no split "valid"; it has: val, test. Correct datasets.*.source.split.'
     )
+    assert of_model.startswith(
+        f"model blip2-opt-2.7b fp32 (for 21 cells): model {MODEL}: the Hub has no such "
+        "repository, or it is private"
+    )
+    assert "private" not in made.text
+
+
+def test_without_the_hub_and_its_cache_nothing_else_is_said_of_a_source(
+    read, published, monkeypatch, caplog
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    # Others may lie in the cache that all tests share.
+    for name, block in (published["models"] | published["datasets"]).items():
+        block["source"]["hub"] = f"maker/absent-{name}"
+
+    made = read(published)
+
+    assert sum("HF_HUB_OFFLINE is set" in problem for problem in made.problems) == 4
+    assert "HF_HUB_OFFLINE" not in made.text
+    assert caplog.messages == []

@@ -73,6 +73,25 @@ def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
     assert run_python(code).stdout == "[]\n1\n"
 
 
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_imports_no_library_of_tables(run_python, figure):
+    """It takes less time than to import one, and a study has a process for each figure."""
+    code = (
+        f"import sys, vlmeter.reporting.figures.plot_{figure}, vlmeter.scripting\n"
+        "print(sorted({'pandas', 'pyarrow', 'scipy', 'PIL', 'jinja2'} & set(sys.modules)))"
+    )
+    assert run_python(code).stdout == "[]\n"
+
+
+def test_a_fetch_imports_no_torch_before_it_may_work(run_python):
+    """It may wait for a measurement of another study, or for that of idle power."""
+    code = (
+        "import sys, vlmeter.models.fetch_model, vlmeter.models.job, vlmeter.scripting\n"
+        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert run_python(code).stdout == "[]\n"
+
+
 def test_what_a_job_imports_does_not_speak_on_the_terminal(run_python):
     """A script imports what its job needs before its log is open, and transformers torchao."""
     code = "import logging, vlmeter.models.load\nlogging.getLogger('torchao').error('no such file')"

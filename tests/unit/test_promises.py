@@ -163,7 +163,7 @@ def test_a_named_test_is_there_and_runs_what_it_is_named_after(file: str, test: 
     if module is not None:
         assert module in list_imported(modules)
     else:
-        assert modules or re.search(r"snakemake|make|workflow/|profiles/|docs/", code)
+        assert modules or re.search(r"snakemake|make|workflow/|profiles/|docs/|containers/", code)
 
 
 def test_a_test_that_runs_nothing_of_the_package_is_noticed(tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ def tree(tmp_path: Path) -> Tree:
     return Tree(tmp_path)
 
 
-def run(tree: Tree, code: str) -> tuple[int, str]:
+def run(tree: Tree, code: str, limit_s: float | None = None) -> tuple[int, str]:
     """Run a script in a fork; return its exit code and what it printed."""
     tree.path("script.py").write_text(code, encoding="utf-8")
     with tree.path("printed").open("w+", encoding="utf-8") as printed:
         command, folder = [str(tree.path("script.py"))], str(tree.folder)
         code_of_end = fork_server.run_forked(
-            find_server(), command, folder, tree.environment("gpu"), printed.fileno()
+            find_server(), command, folder, tree.environment("gpu"), printed.fileno(), limit_s
         )
         printed.seek(0)
         return code_of_end, printed.read()
@@ -96,6 +96,21 @@ def test_a_command_that_nobody_waits_for_any_more_is_killed(tree: Tree) -> None:
         command = psutil.Process(int(note.read_text(encoding="utf-8")[:-1]))
 
     wait_for_end(command)
+
+
+def test_a_command_past_its_limit_is_killed(tree: Tree) -> None:
+    note = tree.path("note")
+    code = (
+        "import os, pathlib, time\n"
+        f"pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(600)"
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        run(tree, code, limit_s=3)
+
+    pid = int(note.read_text(encoding="utf-8"))
+    if psutil.pid_exists(pid):
+        wait_for_end(psutil.Process(pid))
 
 
 def test_a_server_does_not_outlive_who_started_it(tree: Tree) -> None:

@@ -63,8 +63,9 @@ def find_split(source: DataSource, revision: str | None, retry_policy: RetryPoli
         try:
             info = HfApi().dataset_info(repository.name, revision=revision)
         except OfflineModeIsEnabled as error:
-            _LOG.warning("%s: %s; the Hub's cache is looked into", repository.title, error)
-            return _find_split_in_cache(repository, source)
+            cached = _find_split_in_cache(repository, source)
+            _LOG.warning("%s: %s; it is taken from the Hub's cache", repository.title, error)
+            return cached
         commit = str(info.sha)
         # Requested here because `datasets`, which requests it too, hides the Hub's error.
         with suppress(RemoteEntryNotFoundError):

@@ -104,8 +104,9 @@ def fetch_snapshot(
                 repository.name, revision=repository.revision, files_metadata=True
             )
         except OfflineModeIsEnabled as error:
-            _LOG.warning("%s: %s; the Hub's cache is looked into", repository.title, error)
-            return _find_in_cache(repository, choose)
+            cached = _find_in_cache(repository, choose)
+            _LOG.warning("%s: %s; it is taken from the Hub's cache", repository.title, error)
+            return cached
         accept((info.config or {}).get("model_type"))
         hashes = {file.rfilename: _read_hash(file) for file in info.siblings or []}
         wanted = {file: hashes[file] for file in choose(hashes)}

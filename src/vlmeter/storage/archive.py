@@ -120,7 +120,7 @@ def read_left_out(folder: StudyFolder) -> dict[str, list[str]]:
 def describe_left_out(left_out: Mapping[str, list[str]]) -> Sentence:
     """Say which files an archive does not hold; empty where it holds them all."""
     parts = [
-        f"{len(paths)} files of {kind}, such as {shorten(paths[0])}"
+        f"{len(paths)} file{'' if len(paths) == 1 else 's'} of {kind}, such as {shorten(paths[0])}"
         for kind, paths in left_out.items()
     ]
     return Sentence(f"Left out: {', and '.join(parts)}.") if parts else Sentence("")

@@ -9,6 +9,7 @@ from vlmeter.cell.measurement import read_measurement
 from vlmeter.errors import UserError
 from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.settings import MeasureSettings
+from vlmeter.study.counts import format_count
 from vlmeter.study.study import Cell, Study
 
 _DEVIATIONS = 2.0
@@ -66,16 +67,17 @@ def describe_duration(study: Study, runnable: Sequence[Cell]) -> Iterator[str]:
         return
     measure = study.measure_settings
     yield (
-        f"time: {format_duration(sum_caps(measure, len(left)))} for the windows of {len(left)} "
-        "settings at their caps: less where intervals are narrow sooner, more where "
-        f"{measure.min_iterations} forward passes last longer; starting, loading and answering "
-        "come on top"
+        f"time: {format_duration(sum_caps(measure, len(left)))} for the windows of "
+        f"{format_count(len(left), 'setting')} at their caps: less where intervals are "
+        f"narrow sooner, more where {measure.min_iterations} forward passes last longer; "
+        "starting, loading and answering come on top"
     )
     taken_s = list(_read_taken(study, [cell for cell in runnable if cell not in left]))
     if taken_s:
+        measured = "one that was" if len(taken_s) == 1 else f"{len(taken_s)} that were"
         yield (
-            f"time: {estimate_rest(taken_s, len(left))} in all, if they are like the "
-            f"{len(taken_s)} that were measured on a machine like this one"
+            f"time: {estimate_rest(taken_s, len(left))} in all, if they are like the {measured} "
+            "measured on a machine like this one"
         )
 
 

@@ -4,6 +4,7 @@ from vlmeter.errors import UserError
 from vlmeter.storage.archive import read_left_out
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.places import is_measured, say_remedy
+from vlmeter.study.counts import format_count
 from vlmeter.study.outputs import list_outputs
 from vlmeter.study.study import Study
 
@@ -31,8 +32,9 @@ def check_measured(study: Study) -> None:
     missing = [path for path in measured if path not in left_out and not path.exists()]
     if missing:
         raise UserError(
-            f"{folder.root} was imported without images or weights, and {len(missing)} files that "
-            f"only measuring makes are not there, the first {missing[0]}: take what is new out of "
-            f"the config; or, where they went missing, {say_remedy(missing[0])}; or delete "
-            f"{folder.archive} to measure everything anew from its sources."
+            f"{folder.root} was imported without images or weights, and "
+            f"{format_count(len(missing), 'file')} that only measuring makes "
+            f"{'is' if len(missing) == 1 else 'are'} not there, the first {missing[0]}: take what "
+            f"is new out of the config; or, where they went missing, {say_remedy(missing[0])}; or "
+            f"delete {folder.archive} to measure everything anew from its sources."
         )

@@ -15,6 +15,7 @@ from vlmeter.software.torch_build import (
     torch_build,
 )
 from vlmeter.status import UnsupportedError
+from vlmeter.study.counts import format_count
 from vlmeter.study.study import Cell, Study
 
 
@@ -64,7 +65,7 @@ class Obstacles:
         """Return a line for each thing that cells lack, and for each GPU that others have."""
         lacks = Counter(lack for cell in self._study.cells if (lack := self.find(cell)))
         lines = [
-            f"cannot run here: {count} {'cell' if count == 1 else 'cells'}: {lack}"
+            f"cannot run here: {format_count(count, 'cell')}: {lack}"
             for lack, count in lacks.items()
         ]
         if any(cell.axes.device == "cuda" for cell in self._study.cells):

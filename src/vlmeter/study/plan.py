@@ -7,8 +7,8 @@ bytes, disk and memory that they need. The Hub is asked for sizes, nothing is do
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import check_packages
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.layout import SOURCE_DIGESTS
+from vlmeter.study.counts import format_count
 from vlmeter.study.duration import describe_duration
 from vlmeter.study.host_memory import BYTES_PER_NUMBER
 from vlmeter.study.jobs import Jobs
@@ -49,8 +50,17 @@ class Need:
     note: str = ""
     problem: str | None = None
     """Why it cannot be had."""
-    refused: tuple[str, str] | None = None
-    """The model and the number format whose cells will be unsupported, as `note` says."""
+    refusal: str | None = None
+    """Why its cells will be unsupported."""
+    cells: tuple[Cell, ...] = ()
+    """Those that wait for it, or will be unsupported."""
+
+    @property
+    def remark(self) -> str:
+        """What stands in its line: what cells lack is named once for all of them."""
+        if self.problem is not None:
+            return "cannot be had, see below"
+        return self.note if self.refusal is None else "unsupported"
 
 
 class Plan(NamedTuple):
@@ -69,17 +79,21 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
         *_list_dataset_needs(study, jobs, retry_policy),
         *_list_model_needs(study, jobs, retry_policy),
     ]
-    refused = {need.refused for need in needs}
-    runnable = [
-        cell
-        for cell in study.cells
-        if (cell.axes.model, cell.axes.dtype) not in refused and obstacles.find(cell) is None
-    ]
+    possible = [cell for cell in study.cells if obstacles.find(cell) is None]
+    refused = {
+        cell.key: need.refusal for need in needs if need.refusal is not None for cell in need.cells
+    }
+    runnable = [cell for cell in possible if cell.key not in refused]
+    refusals = Counter(refused[cell.key] for cell in possible if cell.key in refused)
     lines = [
         f"study {study.name}: sections {len(study.sections)}, cells {len(study.cells)}, "
         f"layer profiles {len(study.layer_cells)}",
         f"can run here: {len(runnable)} of {len(study.cells)} cells ({_count_by_device(study)})",
         *obstacles.describe(),
+        *(
+            f"cannot run here: {format_count(count, 'cell')}: {refusal}"
+            for refusal, count in refusals.items()
+        ),
         *(
             f"answers on {name}: {block.shards} jobs a cell"
             for name, block in study.config.datasets.items()
@@ -91,7 +105,7 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
     lines += [
         f"{need.name:32}{_format_size(need.fetch_bytes):>12}{_format_size(need.disk_bytes):>12}"
         f"{_format_size(need.memory_bytes) if need.memory_bytes else '':>12}"
-        f"  {need.problem or need.note}".rstrip()
+        f"  {need.remark}".rstrip()
         for need in needs
     ]
     disk = sum(need.disk_bytes or 0 for need in needs)
@@ -108,7 +122,7 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
         f"memory: {at_least}{_format_size(memory)} for the largest model's weights, "
         f"{_format_size(host)} in this machine{_format_warning(memory, host)}",
     ]
-    problems = [f"{need.name}: {need.problem}" for need in needs if need.problem]
+    problems = list(_list_problems(needs))
     if not runnable:
         problems.append("No cell can run on this machine.")
     if disk > free:
@@ -116,12 +130,25 @@ def make_plan(study: Study, retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY) ->
     return Plan("\n".join(lines), problems)
 
 
+def _list_problems(needs: Iterable[Need]) -> Iterator[str]:
+    """Yield each reason once, with what cannot be had for it and how many cells wait for that."""
+    by_reason: dict[str, list[Need]] = {}
+    for need in needs:
+        if need.problem is not None:
+            by_reason.setdefault(need.problem, []).append(need)
+    for problem, of_it in by_reason.items():
+        waiting = {cell.key for need in of_it for cell in need.cells}
+        names = ", ".join(need.name for need in of_it)
+        yield f"{names} (for {format_count(len(waiting), 'cell')}): {problem}"
+
+
 def _describe_reading(study: Study) -> Iterator[str]:
     """Say how much of local files is read to notice changes of them."""
     unread = SourceDigests(SOURCE_DIGESTS).list_unread(study)
     if unread:
         size = sum(file.stat().st_size for file in unread)
-        yield f"read whole, once: {_format_size(size)} of {len(unread)} local files"
+        files = format_count(len(unread), "local file")
+        yield f"read whole, once: {_format_size(size)} of {files}"
 
 
 def _runs_here(study: Study, cell: Cell) -> bool:
@@ -144,14 +171,15 @@ def _list_dataset_needs(study: Study, jobs: Jobs, retry_policy: RetryPolicy) -> 
             yield Need(f"data set {name}", 0, 0, note="already here")
             continue
         if job.source.synthetic is not None:
-            yield Need(f"data set {name}", 0, 0, note=f"{job.sample.n} random rows")
+            yield Need(f"data set {name}", 0, 0, note=format_count(job.sample.n, "random row"))
             continue
         columns = sorted(set(job.columns.list_present().values()))
         try:
             files = open_source(job.source, retry_policy=retry_policy)
             draw = draw_sample(files, columns, job.sample.n, job.sample.seed)
         except UserError as error:
-            yield Need(f"data set {name}", None, None, problem=str(error))
+            cells = tuple(cell for cell in study.cells if cell.dataset == name)
+            yield Need(f"data set {name}", None, None, problem=str(error), cells=cells)
             continue
         sizes = [group.compressed_bytes for group in draw.groups]
         announced = [size for size in sizes if size is not None]
@@ -159,25 +187,32 @@ def _list_dataset_needs(study: Study, jobs: Jobs, retry_policy: RetryPolicy) -> 
         rows = sum(group.rows for group in draw.groups)
         kept = read * len(draw.picked) // max(rows, 1) if len(announced) == len(sizes) else None
         local = files.revision is None
-        yield Need(f"data set {name}", 0 if local else read, kept, note=f"{len(draw.picked)} rows")
+        yield Need(
+            f"data set {name}",
+            0 if local else read,
+            kept,
+            note=format_count(len(draw.picked), "row"),
+        )
 
 
 def _list_model_needs(study: Study, jobs: Jobs, retry_policy: RetryPolicy) -> Iterator[Need]:
     cells = (*study.cells, *study.layer_cells)
     # The Hub's cache keeps what it sent, for the next number format too.
     fetched: set[str] = set()
+    measured = {cell.key for cell in study.cells}
     for model, dtype in study.stored_models:
         users = [cell for cell in cells if (cell.axes.model, cell.axes.dtype) == (model, dtype)]
+        own = tuple(cell for cell in users if cell.key in measured)
         name, manifest = f"model {model} {dtype}", study.folder.model_manifest(model, dtype)
         if not any(_runs_here(study, cell) for cell in users):
             here = ", ".join(sorted({cell.axes.device for cell in users}))
             yield Need(name, 0, 0, note=f"not fetched: no device of its cells ({here}) is here")
         elif manifest.exists() and is_current(manifest, jobs.build_model_key(model, dtype)):
-            unsupported = read_model_manifest(manifest).unsupported
-            refused = None if unsupported is None else (model, dtype)
-            yield Need(name, 0, 0, note=unsupported or "already here", refused=refused)
+            refusal = read_model_manifest(manifest).unsupported
+            yield Need(name, 0, 0, note="already here", refusal=refusal, cells=own)
         else:
-            yield _estimate_model_need(study, model, dtype, name, model in fetched, retry_policy)
+            need = _estimate_model_need(study, model, dtype, name, model in fetched, retry_policy)
+            yield replace(need, cells=own)
             fetched.add(model)
 
 
@@ -188,7 +223,7 @@ def _estimate_model_need(
     try:
         _check_local_config(source)
     except UnsupportedError as refusal:
-        return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
+        return Need(name, 0, 0, refusal=str(refusal))
     except UserError as error:
         return Need(name, None, None, problem=str(error))
     if source.hub is not None:
@@ -202,7 +237,7 @@ def _estimate_model_need(
                 source.hub, source.revision, choose, retry_policy, partial(_check_type, source)
             )
         except UnsupportedError as refusal:
-            return Need(name, 0, 0, note=str(refusal), refused=(model, dtype))
+            return Need(name, 0, 0, refusal=str(refusal))
         except UserError as error:
             return Need(name, None, None, problem=str(error))
         numbers, fetch = size.parameters, 0 if is_fetched else size.bytes

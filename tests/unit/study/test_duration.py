@@ -57,6 +57,14 @@ def test_what_was_measured_here_gives_a_range_for_the_rest(study):
     assert "like the 2 that were measured" in words
 
 
+def test_a_single_setting_is_no_settings(study):
+    first = study.cells[0]
+    (line,) = describe_duration(study, [first])
+    assert "the windows of 1 setting at their caps" in line
+    keep_record(study, first, 600, compute_host_digest())
+    assert "like the one that was measured" in describe(study)
+
+
 def test_records_of_another_machine_and_damaged_ones_say_nothing(study):
     first, second, *_ = study.cells
     keep_record(study, first, 600, "elsewhere")

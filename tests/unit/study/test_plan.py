@@ -1,6 +1,7 @@
 """What the plan says that a model needs follows from its numbers and their format."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -73,9 +74,31 @@ def test_cells_of_a_model_that_cannot_be_used_are_no_cells_that_can_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("vlmeter.models.packages.find_spec", lambda _: None)
     by_dtype, lines = plan_model(config, tmp_path, ["fp32", "bf16"], model_type)
-    assert all(reason in line for line in by_dtype.values())
-    assert f"is of the type {model_type}: " in by_dtype["bf16"]
+    assert all(line.endswith("unsupported") for line in by_dtype.values())
     assert any(line.startswith("can run here: 0 of ") for line in lines)
+    # Once for both number formats.
+    (line,) = [line for line in lines if reason in line]
+    assert re.match(r"cannot run here: (\d+) cells: ", line)[1] == lines[1].split()[5]
+    assert f"is of the type {model_type}: " in line
+
+
+def test_a_problem_of_several_number_formats_is_named_once_with_its_cells(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    plan_model(config, tmp_path, ["fp32", "bf16"])
+    (tmp_path / "model/0.safetensors").write_bytes(b"no weights")
+    study = config.study()
+
+    made = make_plan(study)
+
+    assert made.text.count("cannot be had, see below") == 2
+    (problem,) = made.problems
+    assert problem.startswith(
+        f"model tiny bf16, model tiny fp32 (for {len(study.cells)} cells): "
+        "its weights cannot be read"
+    )
+    assert "its weights cannot be read" not in made.text
 
 
 REFUSAL = "it needs a package that is not installed"
@@ -115,9 +138,10 @@ def test_a_stored_refusal_counts_until_the_model_would_be_fetched_again(
 
     line = next(line for line in lines if line.startswith("model tiny fp32"))
     refused = any(line.startswith("can run here: 0 of ") for line in lines)
-    words = {"nothing": REFUSAL, "the manifest": "already here"}.get(changed, "M parameters")
+    words = {"nothing": "unsupported", "the manifest": "already here"}.get(changed, "M parameters")
     assert words in line
     assert refused == (changed == "nothing")
+    assert "\n".join(lines).count(REFUSAL) == refused
 
 
 def test_a_sample_of_another_size_is_not_here_yet(config, tmp_path, monkeypatch):

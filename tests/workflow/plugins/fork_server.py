@@ -79,7 +79,12 @@ def start_server(environment: Mapping[str, str], imported: Sequence[str] = IMPOR
 
 
 def run_forked(
-    address: str, command: Sequence[str], folder: str, environment: Mapping[str, str], printed: int
+    address: str,
+    command: Sequence[str],
+    folder: str,
+    environment: Mapping[str, str],
+    printed: int,
+    limit_s: float | None = None,
 ) -> int:
     """Run a command in a folder under an environment; return its exit code.
 
@@ -89,13 +94,22 @@ def run_forked(
         folder: Where it works.
         environment: What it sees.
         printed: The file descriptor of what it prints.
+        limit_s: After so long it is killed; None for never.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
     """
     request = {"command": command, "folder": folder, "environment": {**environment}}
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(address)
         socket.send_fds(server, [b"\0"], [printed])
         server.sendall(f"{json.dumps(request)}\n".encode())
-        answer = server.makefile().readline()
+        server.settimeout(limit_s)
+        try:
+            answer = server.makefile().readline()
+        except TimeoutError:
+            # Nobody waits any more: its keeper kills it.
+            raise subprocess.TimeoutExpired(command, limit_s or 0.0) from None
     return int(answer) if answer else -signal.SIGKILL
 
 
