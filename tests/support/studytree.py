@@ -1,10 +1,12 @@
 """A copy of the workflow with the small study in it, in which Snakemake runs."""
 
+import atexit
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,6 +110,7 @@ class Tree:
         """Copy the repository's workflow into `folder` and write the small study there."""
         folder.mkdir(parents=True, exist_ok=True)
         _copy([REPOSITORY / name for name in PARTS], folder)
+        _copy([digest_scripts()], folder)
         tree = cls(folder)
         tree.write_config(STUDY)
         return tree
@@ -200,7 +203,7 @@ class Tree:
             "VLMETER_LOCK_DIR": str(self.folder / ".locks"),
             # Jobs are forks already, of a server that all runs share.
             "VLMETER_WARM": "off",
-            "XDG_CACHE_HOME": str(self.folder / ".cache"),
+            "XDG_CACHE_HOME": find_cache(),
             # A real GPU of the machine stays out of sight, of NVML as of torch.
             "CUDA_VISIBLE_DEVICES": ",".join(
                 FAKE_GPUS[:gpus] if {"gpu", "cuda"}.intersection(fakes) else ()
@@ -333,6 +336,27 @@ def _starts_like_the_server(environment: dict[str, str]) -> bool:
     # What these two do when Python starts, they do for all that is imported after it.
     special = "NETWORK_LOG" in environment or str(FAKES / "cuda") in environment["PYTHONPATH"]
     return not special and starts_alike(environment, START)
+
+
+@cache
+def find_cache() -> str:
+    """The user's cache of all trees: what a page draws with is bundled once."""
+    folder = tempfile.TemporaryDirectory(prefix="cache-of-trees-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
+@cache
+def digest_scripts() -> Path:
+    """A folder `.snakemake` with the digests of the repository's scripts, as a first run leaves it.
+
+    They lie under a checksum of what they follow from: a tree that differs makes its own.
+    """
+    folder = Path(find_cache(), "digests")
+    folder.mkdir()
+    code = "from vlmeter.study import script_digests; script_digests.get_script_digest('aggregate')"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    return folder / ".snakemake"
 
 
 @cache
