@@ -64,9 +64,14 @@ def _rename_in_imports(file: Path, old: str, new: str) -> None:
         file.write_text(edited, encoding="utf-8")
 
 
-def _copy(sources: Iterable[Path], folder: Path) -> None:
-    """Copy files and folders into a folder as they are, three times as fast as Python does."""
-    subprocess.run(["cp", "--archive", *map(str, sources), folder], check=True)
+def _copy(sources: Iterable[Path], target: Path) -> None:
+    """Copy files and folders as they are, three times as fast as Python does.
+
+    Args:
+        sources: Files and folders.
+        target: A folder that they come into; where there is none, what the only source becomes.
+    """
+    subprocess.run(["cp", "--archive", *sources, target], check=True)
 
 
 def can_leave_the_network() -> bool:
@@ -117,8 +122,7 @@ class Tree:
 
     def copy(self, folder: Path) -> "Tree":
         """Copy this tree with its results and Snakemake's memory of them."""
-        folder.mkdir()
-        _copy([self.folder / "."], folder)
+        _copy([self.folder], folder)
         return Tree(folder)
 
     def path(self, name: str) -> Path:
