@@ -13,6 +13,9 @@ LIMIT ?= 540
 # Which faults `make faults` lets happen, and which mutants `make mutants` tries; COUNT says how many.
 SEED ?= 0
 BIN = $(VENV)/bin
+# Every job is a process of its own: without compiled modules beside the sources each would compile
+# all of them again.
+export PYTHONDONTWRITEBYTECODE =
 DEMO = --configfile config/demo.yaml
 
 .PHONY: help setup setup-slurm setup-hosts setup-video setup-bitsandbytes setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo

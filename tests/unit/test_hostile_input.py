@@ -122,7 +122,7 @@ def test_markdown_shows_any_text_as_it_is(text):
 
 @given(text=TEXTS)
 def test_a_page_shows_any_text_as_it_is_and_takes_none_for_a_template(text):
-    environment = make_html_environment(Path("nowhere"), {})
+    environment = make_html_environment(Path("nowhere"))
     environment.loader = DictLoader({"page": "<p title='{{ text }}'>{{ text }}</p>"})
     page = environment.get_template("page").render(text=text)
     shown = re.fullmatch(r"<p title='([^'<>]*)'>([^<>]*)</p>", page, re.DOTALL)

@@ -87,7 +87,10 @@ def test_a_cell_on_the_gpu_is_timed_by_events_and_its_energy_counted_by_nvml(
     assert (gpu["energy_gpu_kind"], gpu["energy_cpu_kind"]) == ("measured", "modelled")
     # 300 W by a counter that moves every 100 ms, over two rounds of 0.55 s.
     assert gpu["power_gpu_w"] == pytest.approx(300, rel=0.04)
-    assert gpu["energy"] > 5 * cpu["energy"]
+    parts = [f"energy_{part}_j" for part in ("cpu", "gpu", "ram")]
+    assert gpu["energy"] == pytest.approx(gpu[parts].sum())
+    assert gpu["energy_gpu_j"] > 0.7 * gpu["energy"], "it draws 300 W of about 370"
+    assert pd.isna(cpu["energy_gpu_j"])
     assert gpu["machine_gpus"] == "Test GPU"
     assert gpu["peak_allocated_bytes"] == 3 << 20
     assert pd.isna(cpu["peak_allocated_bytes"])

@@ -166,7 +166,7 @@ def _write(
     links = {letter: path.relative_to(into).as_posix() for letter, path in drawn.items()}
     markdown = make_markdown_environment(templates).get_template("compare.md.j2")
     write_text(text, markdown.render(page=page, figures=links))
-    template = make_html_environment(templates, page.foreign).get_template("compare.html.j2")
+    template = make_html_environment(templates).get_template("compare.html.j2")
     inline = {
         letter: [
             inline_figure(drawn[letter], f"fig-{letter}", title),

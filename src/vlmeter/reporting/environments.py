@@ -1,11 +1,12 @@
 """What the templates of pages can say: their filters, and how each value is escaped."""
 
 import json
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ def _render_line(text: str) -> Markup:
     return Markup(rendered)  # nosec B704
 
 
+@cache
 def make_markdown_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for Markdown unless it is marked `raw`."""
     # Jinja's autoescape is for HTML; `finalize` escapes for Markdown.
@@ -29,18 +31,17 @@ def make_markdown_environment(templates: Path) -> Environment:
     return environment
 
 
-def make_html_environment(templates: Path, foreign: Mapping[str, str]) -> Environment:
+@cache
+def make_html_environment(templates: Path) -> Environment:
     """Return an environment that escapes every value for HTML.
 
-    Args:
-        templates: Folder of the templates.
-        foreign: Texts that are not in the page's language, with their own language, which `lang`
-            states in the tag of their element.
+    The filter `lang` states in the tag of an element in which language its text is, if not in the
+    page's: `page.foreign` has these texts.
     """
     environment = _make_environment(templates, _make_printable, autoescape=True)
     environment.filters |= {
         "prose": _render_line,
-        "lang": partial(_state_language, foreign),
+        "lang": _state_language,
         "json": lambda value: json.dumps(value, ensure_ascii=False),
         "packed": Markup,
         "quoted": lambda text: Markup(quote_attribute(printable(text))),  # nosec B704
@@ -67,7 +68,9 @@ def _make_environment(
     return environment
 
 
-def _state_language(foreign: Mapping[str, str], text: str) -> Markup:
+@pass_context
+def _state_language(context: Context, text: str) -> Markup:
+    foreign = context["page"].foreign
     return Markup(' lang="{}"').format(foreign[text]) if text in foreign else Markup("")
 
 

@@ -142,7 +142,7 @@ def render_report(
             ("layers", layers_csv, LayerRow, layer_rows),
         ):
             table = build_table_page(name, csv, row_type, rows)
-            template = make_html_environment(templates, {}).get_template("table.html.j2")
+            template = make_html_environment(templates).get_template("table.html.j2")
             pages.append(report_md.with_name(f"{csv.stem}.html"))
             write_text(pages[-1], template.render(page=table))
     write_json(
@@ -169,7 +169,7 @@ def _write_page(
     figures: Mapping[str, Path],
     pictures: Mapping[str, str],
 ) -> None:
-    template = make_html_environment(templates, page.foreign).get_template("study.html.j2")
+    template = make_html_environment(templates).get_template("study.html.j2")
     write_text(
         study_html,
         template.render(

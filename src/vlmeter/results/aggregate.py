@@ -7,7 +7,7 @@ import pandas as pd
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.results.cell import CellId
-from vlmeter.results.columns import list_columns
+from vlmeter.results.columns import list_columns, restore_row
 from vlmeter.results.comparisons import Comparisons
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.differences import compare_cells
@@ -15,7 +15,7 @@ from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.record import Record, read_record
 from vlmeter.results.repeatability import describe_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow, build_summary_row
-from vlmeter.results.tables import build_rows, write_csv, write_parquet
+from vlmeter.results.tables import write_csv, write_parquet
 from vlmeter.storage.files import (
     check_tables,
     check_whole,
@@ -122,7 +122,12 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
     for column in columns:
         if column.kind == "number":
             frame[column.name] = _convert(frame[column.name], table)
-    return build_rows(LayerRow, frame[[column.name for column in columns]])
+    shown = frame[[column.name for column in columns]]
+    plain = shown.astype(object).where(shown.notna(), None)
+    return [
+        restore_row(LayerRow, {str(name): value for name, value in row.items()})
+        for row in plain.to_dict("records")
+    ]
 
 
 def _convert(values: "pd.Series[float]", table: Path) -> "pd.Series[float]":

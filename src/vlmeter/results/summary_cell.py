@@ -21,12 +21,12 @@ _decoding = cost_block(lambda figures: figures.decoding)
 _flops: Block[FlopsDetail | MissingFlops] = cost_block(lambda figures: figures.flops_detail)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class _CellId:
     cell: str = record_column("", "The cell's id.", lambda record: record.cell.id)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class CellColumns(Axes, _CellId):
     """The cell, its value on every axis, and its headline figures."""
 
@@ -61,7 +61,7 @@ class CellColumns(Axes, _CellId):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class QualityColumns(CellColumns):
     """How the cell answered."""
 
@@ -120,7 +120,7 @@ class QualityColumns(CellColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class InputColumns(QualityColumns):
     """What the cell was fed."""
 

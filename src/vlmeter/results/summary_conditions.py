@@ -34,7 +34,7 @@ _conditions = cost_block(lambda figures: keep(figures.conditions, Conditions))
 _no_conditions = cost_block(lambda figures: keep(figures.conditions, MissingConditions))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class MemoryColumns(RequestColumns):
     """Peak memory, and what compilation did."""
 
@@ -115,7 +115,7 @@ class MemoryColumns(RequestColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class ModelColumns(MemoryColumns):
     """The model, in the form in which it ran."""
 
@@ -189,7 +189,7 @@ class ModelColumns(MemoryColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class MachineColumns(ModelColumns):
     """The code, the software and the machine."""
 
@@ -243,7 +243,7 @@ class MachineColumns(ModelColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class ConditionColumns(MachineColumns):
     """What the machine was like during the measurement."""
 

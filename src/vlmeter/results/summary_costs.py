@@ -33,7 +33,7 @@ _ENDED_BY = (
 _LOOKS = "How often the interval was to be looked at; it is a 95 % interval for all looks together."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class LatencyColumns(InputColumns):
     """The time of a forward pass, and of a generation."""
 
@@ -122,7 +122,7 @@ class LatencyColumns(InputColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class EnergyColumns(LatencyColumns):
     """The energy of a sample, and of the machine's devices."""
 
@@ -231,7 +231,7 @@ class EnergyColumns(LatencyColumns):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class CostColumns(EnergyColumns):
     """The operations of a forward pass, beside its time and its energy."""
 

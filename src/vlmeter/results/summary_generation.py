@@ -22,7 +22,7 @@ def _find_joules(record: Record) -> Estimate | None:
 _joules = Block(_find_joules)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class GenerationColumns(CostColumns):
     """The whole generation: its time, its energy, and what of it is for right answers."""
 

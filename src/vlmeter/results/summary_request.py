@@ -30,7 +30,7 @@ def _read_part(name: str) -> Callable[[Request], float | None]:
     return lambda request: next((part.seconds for part in request.parts if part.name == name), None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class RequestColumns(GenerationColumns):
     """The time of a full batch of requests, whole and in parts."""
 

@@ -1,5 +1,6 @@
 """Writes a study's tables, and reads them as the dataclasses of their rows."""
 
+import csv
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vlmeter.axes import AXIS_NAMES
@@ -32,6 +34,8 @@ _ARROW_TYPES = {
     "integer": pa.int64(),
     "flag": pa.bool_(),
 }
+
+_PARSING = pa_csv.ParseOptions(newlines_in_values=True)
 
 _ALWAYS_READ = {"dataset", "cell", *AXIS_NAMES}
 
@@ -81,35 +85,26 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
     checksums_json = StudyFolder(path.parent).tables
     if checksums_json.exists():
         check_whole(path, checksums(read_json(checksums_json)).get(path.name))
-    kinds = {column.name: PANDAS_TYPES[column.kind] for column in columns}
+    kinds = {column.name: _ARROW_TYPES[column.kind] for column in columns}
+    converting = pa_csv.ConvertOptions(
+        column_types=kinds, include_columns=list(kinds), null_values=[""], strings_can_be_null=True
+    )
     try:
-        frame = pd.read_csv(
-            path,
-            usecols=lambda name: name in kinds,
-            dtype=kinds,
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except (OSError, ValueError) as error:
+        with path.open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), [])
+        missing = [name for name in kinds if name not in header]
+        if missing:
+            raise UserError(f"{path} lacks the column {missing[0]}: run the aggregation again.")
+        table = pa_csv.read_csv(path, parse_options=_PARSING, convert_options=converting)
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
         raise UserError(
             f"{path} cannot be read ({one_line(error)}): run the aggregation again."
         ) from None
-    missing = [column.name for column in columns if column.name not in frame]
-    if missing:
-        raise UserError(f"{path} lacks the column {missing[0]}: run the aggregation again.")
-    for column in columns:
-        if column.kind == "text":
-            frame[column.name] = frame[column.name].map(csv_original, na_action="ignore")
-    return build_rows(row_type, frame)
-
-
-def build_rows(row_type: type[_Row], frame: pd.DataFrame) -> list[_Row]:
-    """Return the rows of a frame, None for each missing value."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [
-        restore_row(row_type, {str(name): value for name, value in values.items()})
-        for values in plain.to_dict("records")
-    ]
+    texts = [column.name for column in columns if column.kind == "text"]
+    rows = table.to_pylist()
+    for row in rows:
+        row |= {name: csv_original(row[name]) for name in texts if row[name] is not None}
+    return [restore_row(row_type, row) for row in rows]
 
 
 def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:

@@ -41,7 +41,7 @@ def test_of_many_rows_the_page_says_how_many_the_csv_has_beside():
 
 
 def test_no_text_of_a_table_is_markup_and_headings_say_what_they_mean():
-    template = make_html_environment(TEMPLATES, {}).get_template("table.html.j2")
+    template = make_html_environment(TEMPLATES).get_template("table.html.j2")
     text = template.render(page=build())
     assert "too &lt;b&gt;large" in text
     (batch,) = (column for column in build().columns if column.name == "batch_size")
@@ -49,7 +49,7 @@ def test_no_text_of_a_table_is_markup_and_headings_say_what_they_mean():
 
 
 def test_numbers_stand_on_the_right_by_a_rule_for_their_column():
-    template = make_html_environment(TEMPLATES, {}).get_template("table.html.j2")
+    template = make_html_environment(TEMPLATES).get_template("table.html.j2")
     text = template.render(page=build())
     assert re.findall(r"td:nth-child\((\d+)\) { text-align: right; }", text) == ["2"]
     assert 'class="num"' not in text.split("<tbody>")[1]

@@ -3,6 +3,8 @@
 A dry run of a small study spends three quarters of its time with imports, and a job of a tiny model
 nearly all of it. What is left is the same: a process of its own with its exit code, under the
 environment, the fakes and the folder of the run, whose modules of VLMeter are those of its tree.
+Most trees are copies of this repository in which no file of the workflow was touched: for them
+VLMeter's own modules are imported already, too.
 """
 
 import atexit
@@ -19,8 +21,10 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 IMPORTED = (
@@ -33,7 +37,26 @@ IMPORTED = (
     *("codecarbon", "datasets", "fvcore.nn", "httpx2", "jinja2", "jiwer", "markdown_it"),
     *("vl_convert", "pandas", "psutil", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
 )
-"""What jobs import besides VLMeter, which each takes from its own tree."""
+"""What Snakemake and the jobs import besides VLMeter."""
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+WORKFLOW = ("Snakefile", "workflow", "report", "src")
+"""What VLMeter's own modules are and read, whatever the study, beside each other in a folder."""
+OWN = (
+    *("vlmeter.study.rules", "vlmeter.study.gates", "vlmeter.study.running"),
+    *("vlmeter.cell.answer_shard", "vlmeter.cell.gather_shards", "vlmeter.cell.profile_layers"),
+    *("vlmeter.cell.run_inference", "vlmeter.data.download_dataset"),
+    *("vlmeter.data.preprocess_images", "vlmeter.decision.export_study"),
+    *("vlmeter.reporting.collect_answers", "vlmeter.reporting.render_report"),
+    *("vlmeter.reporting.figures.plot_forest", "vlmeter.reporting.figures.plot_layers"),
+    *("vlmeter.reporting.figures.plot_requests", "vlmeter.reporting.figures.plot_section"),
+    *("vlmeter.reporting.figures.plot_tradeoff", "vlmeter.results.aggregate"),
+    *("vlmeter.results.check_study", "vlmeter.results.judge_gates"),
+    "vlmeter.results.score_predictions",
+)
+"""What the planner and the jobs import of VLMeter, as far as no torch comes with it.
+
+`vlmeter.scripting` is not among them: stand-ins change it as it is imported."""
 FAKED = ("pynvml", "codecarbon", "sitecustomize")
 """What has a stand-in in the folders of fakes or has imported one: imported anew."""
 READ_AT_START = ("LANG", "LC_", "PYTHON", "HF_")
@@ -53,7 +76,9 @@ def _list_start_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def start_server(environment: Mapping[str, str], imported: Sequence[str] = IMPORTED) -> str:
+def start_server(
+    environment: Mapping[str, str], imported: Sequence[str] = (*OWN, *IMPORTED)
+) -> str:
     """Start a server of forks, which lives as long as this process; return its address.
 
     Args:
@@ -120,6 +145,7 @@ def serve(listening: socket.socket, imported: Sequence[str]) -> None:
     if "snakemake.cli" in imported:
         # It imports all plugins.
         sys.modules["snakemake.cli"].get_argument_parser()
+        _list_states(REPOSITORY)
     gc.freeze()
     keepers = []
     while listening in select.select([listening, sys.stdin], [], [])[0]:
@@ -193,6 +219,38 @@ def _take_on(environment: dict[str, str]) -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] in FAKED]:
             del sys.modules[name]
         importlib.import_module("sitecustomize")
+    if "vlmeter" in sys.modules:
+        _take_on_own([Path(path) for path in after if path not in before])
+
+
+def _take_on_own(added: Sequence[Path]) -> None:
+    """Keep the modules of VLMeter if this run would import the same ones in the same way."""
+    if all(map(_changes_nothing, added)):
+        # It sets what libraries read in the environment.
+        importlib.reload(sys.modules["vlmeter"])
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == "vlmeter"]:
+        del sys.modules[name]
+
+
+def _changes_nothing(place: Path) -> bool:
+    """Say whether a folder that comes onto the search path gives VLMeter's modules nothing new."""
+    if (place / "vlmeter").is_dir():
+        return _list_states(place.parent) == _list_states(REPOSITORY)
+    return place == HERE or {file.stem for file in place.glob("*.py")} == {"sitecustomize"}
+
+
+@cache
+def _list_states(checkout: Path) -> dict[str, tuple[int, int]]:
+    """Return time and size of each file of a checkout's workflow; a copy has the same ones."""
+    files = [
+        file
+        for name in WORKFLOW
+        for file in (checkout / name, *(checkout / name).rglob("*"))
+        if not {"__pycache__", "vlmeter.egg-info"}.intersection(file.parts) and file.is_file()
+    ]
+    states = {str(file.relative_to(checkout)): file.stat() for file in files}
+    return {name: (state.st_mtime_ns, state.st_size) for name, state in states.items()}
 
 
 def _list_search_path(environment: Mapping[str, str]) -> list[str]:
