@@ -82,7 +82,7 @@ def test_a_cell_with_a_bug_fails_the_run_after_the_report_and_can_recover(tree: 
     assert (record["status"], record["reason"]) == ("error", reason)
     assert "Traceback (most recent call last)" in record["traceback"]
     # The job ran the code of this tree, not the one that is installed.
-    assert str(tree.path("src/vlmeter/cell/run_inference.py")) in record["traceback"]
+    assert "src/vlmeter/cell/run_inference.py" in record["traceback"]
     assert reason in tree.result("report.md").read_text()
     assert not tree.result("check.json").exists()
     assert "1 of 8 cells ended in an error" in broken.text

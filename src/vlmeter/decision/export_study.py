@@ -11,7 +11,8 @@ from vlmeter.results.fits import FitRow, list_fits
 from vlmeter.results.money import MoneyRow, list_money
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import read_repeats
-from vlmeter.results.tables import read_differences, read_layers, read_parquet, write_csv
+from vlmeter.results.tables import read_differences, read_layers, read_parquet
+from vlmeter.results.write_tables import write_csv
 from vlmeter.storage.files import file_sha256, read_json, write_json
 from vlmeter.storage.layout import StudyFolder
 from vlmeter.storage.typed import from_plain

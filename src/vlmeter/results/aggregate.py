@@ -15,7 +15,7 @@ from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.record import Record, read_record
 from vlmeter.results.repeatability import describe_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow, build_summary_row
-from vlmeter.results.tables import write_csv, write_parquet
+from vlmeter.results.write_tables import write_csv, write_parquet
 from vlmeter.storage.files import (
     check_tables,
     check_whole,
@@ -122,11 +122,11 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
     for column in columns:
         if column.kind == "number":
             frame[column.name] = _convert(frame[column.name], table)
-    shown = frame[[column.name for column in columns]]
-    plain = shown.astype(object).where(shown.notna(), None)
+    frame = frame[[column.name for column in columns]]
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [
         restore_row(LayerRow, {str(name): value for name, value in row.items()})
-        for row in plain.to_dict("records")
+        for row in rows
     ]
 
 

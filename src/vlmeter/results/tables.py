@@ -1,46 +1,39 @@
-"""Writes a study's tables, and reads them as the dataclasses of their rows."""
+"""Reads a study's tables as the dataclasses of their rows."""
 
 import csv
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from vlmeter.axes import AXIS_NAMES
 from vlmeter.errors import UserError, one_line
-from vlmeter.escaping import csv_original, csv_text
-from vlmeter.results.columns import Column, Kind, list_columns, restore_row
+from vlmeter.escaping import csv_original
+from vlmeter.results.columns import Column, list_columns, restore_row
 from vlmeter.results.difference_row import DifferenceRow
 from vlmeter.results.layer_row import LayerRow
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.storage.files import check_whole, checksums, read_json, replacing, write_text
+from vlmeter.storage.files import check_whole, checksums, read_json
 from vlmeter.storage.layout import CellKey, DifferenceKey, StudyFolder
 
 Summary = Mapping[CellKey, SummaryRow]
 Differences = Mapping[DifferenceKey, DifferenceRow]
 _Row = TypeVar("_Row")
 
-PANDAS_TYPES = {"text": "str", "number": "float64", "integer": "Int64", "flag": "boolean"}
-"""The pandas type of each kind of column; all can hold a missing value."""
-
-_ARROW_TYPES = {
+ARROW_TYPES = {
     "text": pa.string(),
     "number": pa.float64(),
     "integer": pa.int64(),
     "flag": pa.bool_(),
 }
+"""The type of each kind of column in a file; a value may be missing in any."""
 
 _PARSING = pa_csv.ParseOptions(newlines_in_values=True)
 
 _ALWAYS_READ = {"dataset", "cell", *AXIS_NAMES}
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-"""Halves of characters, which a damaged text may have and UTF-8 cannot hold."""
 
 
 def read_summary(path: Path, wanted: Collection[str] | None = None) -> dict[CellKey, SummaryRow]:
@@ -85,7 +78,7 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
     checksums_json = StudyFolder(path.parent).tables
     if checksums_json.exists():
         check_whole(path, checksums(read_json(checksums_json)).get(path.name))
-    kinds = {column.name: _ARROW_TYPES[column.kind] for column in columns}
+    kinds = {column.name: ARROW_TYPES[column.kind] for column in columns}
     converting = pa_csv.ConvertOptions(
         column_types=kinds, include_columns=list(kinds), null_values=[""], strings_can_be_null=True
     )
@@ -107,41 +100,6 @@ def _read(path: Path, row_type: type[_Row], columns: Sequence[Column]) -> list[_
     return [restore_row(row_type, row) for row in rows]
 
 
-def write_csv(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:
-    """Write rows as CSV; no text in it is taken for a formula."""
-    frame = pd.DataFrame(
-        {
-            column.name: pd.array(
-                [_escape(getattr(row, column.name)) for row in rows],
-                dtype=PANDAS_TYPES[column.kind],  # type: ignore[call-overload]
-            )
-            for column in list_columns(row_type)
-        }
-    )
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
-
-
-def write_parquet(rows: Sequence[_Row], row_type: type[_Row], path: Path) -> None:
-    """Write rows as parquet, each text as it is; a column's metadata has unit and description."""
-    columns = list_columns(row_type)
-    schema = pa.schema(
-        [
-            pa.field(
-                column.name,
-                _ARROW_TYPES[column.kind],
-                metadata={"unit": column.unit, "description": column.description},
-            )
-            for column in columns
-        ]
-    )
-    values = [
-        {column.name: _encode(getattr(row, column.name), column.kind) for column in columns}
-        for row in rows
-    ]
-    with replacing(path) as aside:
-        pq.write_table(pa.Table.from_pylist(values, schema=schema), aside)
-
-
 def read_parquet(path: Path) -> list[SummaryRow]:
     """Return the rows of `summary.parquet`; its checksum lies beside it.
 
@@ -156,14 +114,3 @@ def read_parquet(path: Path) -> list[SummaryRow]:
             f"{path} cannot be read ({one_line(error)}): run the aggregation again."
         ) from None
     return [restore_row(SummaryRow, row) for row in values]
-
-
-def _escape(value: object) -> object:
-    return csv_text(value) if isinstance(value, str) else value
-
-
-def _encode(value: object, kind: Kind) -> object:
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    # Arrow refuses an integer that no float equals.
-    return float(value) if kind == "number" and isinstance(value, int) else value

@@ -11,7 +11,8 @@ from vlmeter.errors import UserError
 from vlmeter.results.check_study import check_study, describe_finding, describe_limit
 from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import read_summary, write_csv
+from vlmeter.results.tables import read_summary
+from vlmeter.results.write_tables import write_csv
 from vlmeter.storage.files import read_json, write_json
 
 __all__ = ["study"]

@@ -29,7 +29,7 @@ from vlmeter.results.check_study import describe_finding, describe_limit
 from vlmeter.results.gates import Cause, LimitKind, Obstacle, Verdict
 from vlmeter.results.repeatability import DeviceRepeats, Repeats, read_repeats, write_repeats
 from vlmeter.results.summary_row import SummaryRow
-from vlmeter.results.tables import write_csv
+from vlmeter.results.write_tables import write_csv
 from vlmeter.storage.files import read_json
 from vlmeter.storage.layout import CellKey
 

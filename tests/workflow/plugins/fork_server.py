@@ -52,7 +52,7 @@ OWN = (
     *("vlmeter.reporting.figures.plot_requests", "vlmeter.reporting.figures.plot_section"),
     *("vlmeter.reporting.figures.plot_tradeoff", "vlmeter.results.aggregate"),
     *("vlmeter.results.check_study", "vlmeter.results.judge_gates"),
-    "vlmeter.results.score_predictions",
+    *("vlmeter.results.score_predictions", "vlmeter.models.fetch_model"),
 )
 """What the planner and the jobs import of VLMeter, as far as no torch comes with it.
 
@@ -225,12 +225,23 @@ def _take_on(environment: dict[str, str]) -> None:
 
 def _take_on_own(added: Sequence[Path]) -> None:
     """Keep the modules of VLMeter if this run would import the same ones in the same way."""
-    if all(map(_changes_nothing, added)):
-        # It sets what libraries read in the environment.
-        importlib.reload(sys.modules["vlmeter"])
+    own = [name for name in sys.modules if name.partition(".")[0] == "vlmeter"]
+    if not all(map(_changes_nothing, added)):
+        for name in own:
+            del sys.modules[name]
         return
-    for name in [name for name in sys.modules if name.partition(".")[0] == "vlmeter"]:
-        del sys.modules[name]
+    # It sets what libraries read in the environment.
+    importlib.reload(sys.modules["vlmeter"])
+    for checkout in [place.parent for place in added if (place / "vlmeter").is_dir()]:
+        for name in own:
+            _move_paths(vars(sys.modules[name]), checkout)
+
+
+def _move_paths(names: dict[str, object], checkout: Path) -> None:
+    """Let a module's paths of this repository be those of a checkout."""
+    for name, value in list(names.items()):
+        if isinstance(value, Path) and value.is_relative_to(REPOSITORY):
+            names[name] = checkout / value.relative_to(REPOSITORY)
 
 
 def _changes_nothing(place: Path) -> bool:
