@@ -21,6 +21,7 @@ WORDLESS = """[...document.querySelectorAll("figure svg text")].map((text) => te
   .filter((text) => /\\[object |undefined|NaN/.test(text))"""
 DRAW_CHARTS = """(async () => {
   for (const figure of document.querySelectorAll("figure[data-chart]")) {
+    if (!figure.checkVisibility()) continue;
     figure.scrollIntoView();
     for (let wait = 0; !figure.chart && wait < 500; wait += 1) {
       await new Promise((done) => setTimeout(done, 20));

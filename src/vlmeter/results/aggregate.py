@@ -125,8 +125,7 @@ def _read_profile(table: Path, owners: Mapping[Path, Path]) -> list[LayerRow]:
     frame = frame[[column.name for column in columns]]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [
-        restore_row(LayerRow, {str(name): value for name, value in row.items()})
-        for row in rows
+        restore_row(LayerRow, {str(name): value for name, value in row.items()}) for row in rows
     ]
 
 

@@ -21,11 +21,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 IMPORTED = (
     *("snakemake.cli", "snakemake.script", "snakemake.storage", "nbformat", "smart_open"),
@@ -147,37 +149,57 @@ def serve(listening: socket.socket, imported: Sequence[str]) -> None:
         sys.modules["snakemake.cli"].get_argument_parser()
         _list_states(REPOSITORY)
     gc.freeze()
-    keepers = []
-    while listening in select.select([listening, sys.stdin], [], [])[0]:
-        connection, _ = listening.accept()
-        keeper = os.fork()
-        if keeper == 0:
-            listening.close()
-            _keep(connection)
-        connection.close()
-        keepers = [pid for pid in (*keepers, keeper) if os.waitpid(pid, os.WNOHANG)[0] == 0]
-    for pid in keepers:
-        os.waitpid(pid, 0)
+    running: dict[int, _Command] = {}
+    while True:
+        waiting = [command.connection for command in running.values()]
+        ready = select.select([listening, sys.stdin, *running, *waiting], [], [])[0]
+        # The end of the input ends the server, and with it what nobody waits for any more.
+        gone = {*ready, *(waiting if sys.stdin in ready else ())}
+        for ended, command in list(running.items()):
+            if ended not in ready and command.connection in gone:
+                os.kill(command.pid, signal.SIGKILL)
+            if ended in ready or command.connection in gone:
+                del running[ended]
+                _answer(command)
+                os.close(ended)
+        if sys.stdin in ready:
+            return
+        if listening in ready:
+            command = _fork(listening, list(running.values()))
+            running[os.pidfd_open(command.pid)] = command
 
 
-def _keep(connection: socket.socket) -> None:
-    """Run a command in a fork and answer with its exit code; kill it if nobody waits any more."""
+class _Command(NamedTuple):
+    """A fork that runs a command."""
+
+    pid: int
+    connection: socket.socket
+    """To whoever waits for its end."""
+
+
+def _fork(listening: socket.socket, others: Sequence[_Command]) -> _Command:
+    """Run what is asked for in a fork: of this large process, so that it takes one and no more."""
+    connection, _ = listening.accept()
     _, (printed,), _, _ = socket.recv_fds(connection, 1, 1)
-    request = connection.makefile().readline()
-    command = os.fork()
-    if command == 0:
-        connection.close()
+    with connection.makefile() as lines:
+        request = lines.readline()
+    pid = os.fork()
+    if pid == 0:
+        for inherited in (listening, connection, *(other.connection for other in others)):
+            inherited.close()
         for stream in (1, 2):
             os.dup2(printed, stream)
         os.close(printed)
         _run(**json.loads(request))
-    ended = os.pidfd_open(command)
-    if ended not in select.select([ended, connection], [], [])[0]:
-        os.kill(command, signal.SIGKILL)
-        os._exit(0)
-    _, status = os.waitpid(command, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    os._exit(0)
+    os.close(printed)
+    return _Command(pid, connection)
+
+
+def _answer(command: _Command) -> None:
+    """Send a command's exit code, if somebody waits for it."""
+    _, status = os.waitpid(command.pid, 0)
+    with command.connection, suppress(OSError):
+        command.connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 
 def _run(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:
