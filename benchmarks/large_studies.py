@@ -20,9 +20,9 @@ CELLS = (1000, 5000)
 USUAL = ("--cores", "2", "--configfile", CONFIG)
 ALONE = "Snakemake alone"
 BOUNDS = {
-    "dry run": {1000: 1.5, 5000: 1.25},
+    "dry run": {1000: 2.0, 5000: 1.25},
     "to the report": {5000: 5.0},
-    "nothing to do": {1000: 1.5},
+    "nothing to do": {1000: 2.0},
 }
 """As multiples of Snakemake alone, by cells: how fast the machine is, and what Snakemake takes for
 so many jobs, is not this project's to change. A small study has VLMeter's imports besides, which do
