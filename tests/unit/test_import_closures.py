@@ -73,21 +73,19 @@ def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
     assert run_python(code).stdout == "[]\n1\n"
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_a_figure_imports_nothing_that_takes_longer_than_it(run_python, figure):
-    """It takes less time than to import one, and a study has a process for each figure."""
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        # A study has a process for each figure, which takes less time than one of these.
+        *((f"reporting.figures.plot_{name}", "pandas scipy PIL jinja2") for name in FIGURES),
+        # A fetch may wait for a measurement of another study, or for that of idle power.
+        ("models.fetch_model", "torch transformers"),
+    ],
+)
+def test_a_job_imports_nothing_heavy_before_it_begins(run_python, module, heavy):
     code = (
-        f"import sys, vlmeter.reporting.figures.plot_{figure}, vlmeter.scripting\n"
-        "print(sorted({'pandas', 'scipy', 'PIL', 'jinja2'} & set(sys.modules)))"
-    )
-    assert run_python(code).stdout == "[]\n"
-
-
-def test_a_fetch_imports_no_torch_before_it_may_work(run_python):
-    """It may wait for a measurement of another study, or for that of idle power."""
-    code = (
-        "import sys, vlmeter.models.fetch_model, vlmeter.models.job, vlmeter.scripting\n"
-        "print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+        f"import sys, vlmeter.{module}, vlmeter.scripting\n"
+        f"print(sorted(set({heavy.split()}) & set(sys.modules)))"
     )
     assert run_python(code).stdout == "[]\n"
 
