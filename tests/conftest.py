@@ -2,11 +2,25 @@
 
 import gc
 import os
+import shutil
 import socket
 import tempfile
+from contextlib import suppress
 
 import pytest
 
+_MEMORY, _ROOM_BYTES = "/dev/shm", 4 << 30
+
+
+def _work_in_memory() -> None:
+    """Let tests write where a small file takes a fifth of the time, unless the user says where."""
+    with suppress(OSError):
+        if "TMPDIR" not in os.environ and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
+            os.environ["TMPDIR"] = _MEMORY
+            tempfile.tempdir = None
+
+
+_work_in_memory()
 # Whatever asks the Hub asks this address, where the Hub's tests have a server and others nothing.
 _LISTENING = socket.socket()
 _LISTENING.bind(("127.0.0.1", 0))

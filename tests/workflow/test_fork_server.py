@@ -41,6 +41,19 @@ def run(tree: Tree, code: str, limit_s: float | None = None) -> tuple[int, str]:
         return code_of_end, printed.read()
 
 
+DRAWS = """
+import vl_convert
+values = [{"x": 1.25, "y": "a"}, {"x": 0.1, "y": "\N{GREEK SMALL LETTER MU}"}]
+encoding = {"x": {"field": "x", "type": "quantitative"}, "y": {"field": "y"}}
+spec = {"data": {"values": values}, "mark": "bar", "encoding": encoding}
+print(vl_convert.vega_to_svg(vl_convert.vegalite_to_vega(spec, vl_version="6.4")))
+try:
+    vl_convert.vegalite_to_vega({"mark": "bar", "layer": 3}, vl_version="6.4")
+except ValueError as error:
+    print(error)
+"""
+
+
 def wait_for_end(process: psutil.Process) -> None:
     deadline = time.monotonic() + LONGEST_WAIT_S
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
@@ -70,6 +83,18 @@ def test_a_job_has_the_tree_s_package_the_fakes_and_the_threads_of_its_run(tree:
 
     assert code == 0, printed
     assert printed.splitlines() == [str(package / "__init__.py"), "Test GPU", "3"]
+
+
+def test_a_chart_is_drawn_and_refused_as_a_started_process_does(tree: Tree) -> None:
+    started = subprocess.run(
+        [sys.executable, "-c", DRAWS], capture_output=True, text=True, check=True
+    )
+
+    code, printed = run(tree, DRAWS)
+
+    assert code == 0, printed
+    assert "<svg" in printed.splitlines()[0]
+    assert printed == started.stdout
 
 
 def test_a_command_that_nobody_waits_for_any_more_is_killed(tree: Tree) -> None:
@@ -113,8 +138,10 @@ def test_a_command_past_its_limit_is_killed(tree: Tree) -> None:
         wait_for_end(psutil.Process(pid))
 
 
-def test_a_server_does_not_outlive_who_started_it(tree: Tree) -> None:
-    code = "import fork_server, os; fork_server.start_server(os.environ, []); print(flush=True)"
+@pytest.mark.parametrize("imported", [[], ["vl_convert"]])
+def test_a_server_does_not_outlive_who_started_it(imported: list[str]) -> None:
+    start = f"fork_server.start_server(os.environ, {imported})"
+    code = f"import fork_server, os; {start}; print(flush=True)"
     with subprocess.Popen(
         [sys.executable, "-c", f"{code}; input()"],
         env={**os.environ, "PYTHONPATH": str(Path(fork_server.__file__).parent)},
@@ -123,7 +150,12 @@ def test_a_server_does_not_outlive_who_started_it(tree: Tree) -> None:
     ) as starter:
         assert starter.stdout is not None
         starter.stdout.readline()
-        (server,) = psutil.Process(starter.pid).children()
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        # With what it forked to draw charts.
+        while len(servers := psutil.Process(starter.pid).children(recursive=True)) <= len(imported):
+            assert time.monotonic() < deadline, "it did not begin"
+            time.sleep(0.05)
         starter.kill()
 
-    wait_for_end(server)
+    for server in servers:
+        wait_for_end(server)

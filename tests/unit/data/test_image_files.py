@@ -37,6 +37,28 @@ def test_base64_of_every_format_is_an_image(read, form):
     assert read(rows, "jsonl", references="answer")[0][0]["image"] == data
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(b"P%d\n4 4\n" % number for number in range(1, 7)),
+        *(b"\xff\x4f\xff\x51\0\x2f", b"\0\0\0\x0cjP  \r\n", b"\0\0\0\x1cftypavif", b"BM\x46\0"),
+        *(
+            b"II*\0",
+            b"MM\0*",
+            b"\x89PNG\r\n",
+            b"\xff\xd8\xff\xe0",
+            b"GIF89a",
+            b"RIFF\x30\0\0\0WEBP",
+        ),
+    ],
+)
+@pytest.mark.parametrize("length", [45, 190])
+def test_base64_that_may_be_a_name_is_an_image_where_it_begins_like_one(read, start, length):
+    data = start.ljust(length, b"1")
+    rows = [{"image": base64.b64encode(data).decode(), "answer": "a"}]
+    assert read(rows, "jsonl", references="answer")[0][0]["image"] == data
+
+
 def test_bytes_that_are_base64_are_an_image(read):
     rows = [{"image": PLAIN.encode(), "answer": "a"}]
     assert read(rows, references="answer")[0][0]["image"] == PNG

@@ -53,6 +53,15 @@ def test_the_kernel_s_kilobytes_are_of_1024_bytes(proc):
     assert memory.peak_rss_method == "VmHWM"
 
 
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_the_life_s_peak_is_in_the_unit_of_its_system(monkeypatch, tmp_path, platform, unit):
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr("resource.getrusage", lambda _: SimpleNamespace(ru_maxrss=700))
+    probe = MemoryProbe("cpu", proc=tmp_path)
+    probe.start()
+    assert probe.stop(MODEL).peak_rss_bytes == 700 * unit
+
+
 def test_a_peak_that_cannot_be_reset_is_that_of_the_whole_process(proc):
     (proc / "clear_refs").mkdir()
     probe = MemoryProbe("cpu", proc=proc)

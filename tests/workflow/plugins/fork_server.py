@@ -29,6 +29,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from chart_server import let_a_server_draw
+
 IMPORTED = (
     *("snakemake.cli", "snakemake.script", "snakemake.storage", "nbformat", "smart_open"),
     *("torch.utils.flop_counter", "torch.profiler", "torch._dynamo.utils", "torchao.quantization"),
@@ -94,7 +96,7 @@ def start_server(
         # Whoever asks before everything is imported, waits.
         listening.listen()
         server = subprocess.Popen(
-            [sys.executable, __file__, str(listening.fileno()), *imported],
+            [sys.executable, __file__, str(listening.fileno()), folder.name, *imported],
             env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             pass_fds=[listening.fileno()],
             stdin=subprocess.PIPE,
@@ -140,10 +142,12 @@ def run_forked(
     return int(answer) if answer else -signal.SIGKILL
 
 
-def serve(listening: socket.socket, imported: Sequence[str]) -> None:
+def serve(listening: socket.socket, folder: str, imported: Sequence[str]) -> None:
     """Import, then fork what is asked for until the standard input ends."""
     for name in imported:
         importlib.import_module(name)
+    if "vl_convert" in imported:
+        let_a_server_draw(sys.modules["vl_convert"], folder)
     if "snakemake.cli" in imported:
         # It imports all plugins.
         sys.modules["snakemake.cli"].get_argument_parser()
@@ -309,4 +313,4 @@ class Imported(MetaPathFinder, Loader):
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2], sys.argv[3:])

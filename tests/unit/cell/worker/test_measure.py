@@ -9,6 +9,7 @@ from job_factory import make_cell_job
 from vlmeter.cell.ending import Ending
 from vlmeter.cell.measurement import DecodingBlock, Figures, Measurement, read_measurement
 from vlmeter.cell.worker.measure import measure_cell
+from vlmeter.errors import UserError
 from vlmeter.machine.description import Cpu, read_machine
 from vlmeter.machine.host import compute_host_digest
 from vlmeter.measure.flops.result import MissingFlops
@@ -54,6 +55,13 @@ def test_a_measurement_is_written_block_by_block_and_read_as_it_was(figures, tmp
     assert list(plain) == ["status", "reason", "traceback", "attempt", *BLOCKS, "files"]
     assert plain["compile"] is None
     assert read_measurement(tmp_path / "m.json") == measurement
+
+
+def test_a_measurement_with_other_files_than_checksums_names_their_place(figures, tmp_path):
+    plain = Measurement(Ending(Status.OK, None, None, 1), figures, {}).as_plain()
+    write_json(tmp_path / "m.json", {**plain, "files": {"timings": 3}})
+    with pytest.raises(UserError, match=r"m\.json: files\.timings "):
+        read_measurement(tmp_path / "m.json")
 
 
 def test_every_sample_has_its_answer(measured, predictions):

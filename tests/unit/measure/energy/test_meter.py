@@ -319,8 +319,9 @@ def test_why_idle_watts_could_not_be_read_is_why_there_is_no_net(device, words):
     assert energy.energy_net_reason == f"the idle power of {words}"
 
 
-def test_less_than_idle_is_no_negative_energy():
-    energy = measure(watts={"cpu": 5.0, "ram": 20.0})
+@pytest.mark.parametrize("cpu_w", [5.0, 10.0])
+def test_less_than_idle_or_just_that_is_no_energy_above_it(cpu_w):
+    energy = measure(watts={"cpu": cpu_w, "ram": 20.0})
     assert energy.energy_net_j is None
     assert "no more power" in energy.energy_net_reason
 
