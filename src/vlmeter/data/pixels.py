@@ -102,11 +102,11 @@ def _reduce_to_8_bits(image: Image.Image, stated_bits: int) -> Image.Image:
         if bits == 16 and 0 < brightest < 1 << 12:
             raise ValueError(
                 f"its grey values end at {brightest} of 65535: {brightest.bit_length()} bits are "
-                "stored in 16, and it would be black; save it in 8 bits"
+                "stored in 16, and it would be black: save it in 8 bits"
             )
         return Image.fromarray((values >> max(bits - 8, 0)).clip(0, 255).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise ValueError(f"mode {image.mode} says nothing about what is white; save it in 8 bits")
+        raise ValueError(f"mode {image.mode} says nothing about what is white: save it in 8 bits")
     return image
 
 

@@ -64,7 +64,7 @@ def _describe_finding(verdict: Verdict) -> str:
 
 def _describe_obstacle(obstacle: Obstacle) -> str:
     if obstacle.cause is Cause.BASELINE_UNREADABLE:
-        return obstacle.reason
+        return translate(obstacle.reason)
     if obstacle.cause is Cause.BASELINE_LACKS_CELL:
         return say("gates.baseline_lacks_cell")
     words = say("gates.not_measured")

@@ -13,12 +13,14 @@ PREFIX = "recorded."
 """Of the keys of such texts."""
 _FORMS = {
     "": ".+?",
+    "name": ".+?",
     "number": r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?",
     "word": r"[^\s,;:]+",
 }
 """What a placeholder takes, by what follows its colon: `{seconds:number}`.
 
-A number that is none of a version is one: it takes the language's decimal sign.
+A number that is none of a version is one: it takes the language's decimal sign. A name is what
+somebody wrote, such as a column "texts": it stays, even where the catalogue has its words.
 """
 _CLAUSES, _HEAD, _LIST = "; ", ": ", ", "
 _LONGEST, _MOST_HEADS = 1000, 8
@@ -46,7 +48,8 @@ class _Value(str):
 class _Pattern(NamedTuple):
     key: str
     form: re.Pattern[str]
-    numbers: frozenset[str]
+    kinds: Mapping[str, str]
+    """Of its placeholders, by their names."""
 
 
 class RecordedTexts:
@@ -61,8 +64,7 @@ class RecordedTexts:
                 continue
             kinds = list_placeholders(str(text))
             if kinds:
-                numbers = frozenset(name for name, kind in kinds.items() if kind == "number")
-                self._patterns.append(_Pattern(key, compile_form(str(text)), numbers))
+                self._patterns.append(_Pattern(key, compile_form(str(text)), kinds))
             else:
                 self._fixed[str(text).format()] = key
 
@@ -96,17 +98,18 @@ class RecordedTexts:
             match = pattern.form.fullmatch(text)
             if match is not None:
                 values = {
-                    name: _Value(
-                        value.replace(".", reader.decimal)
-                        if name in pattern.numbers
-                        else self.translate(value, reader)
-                        or self._translate_list(value, reader)
-                        or value
-                    )
+                    name: _Value(self._translate_value(value, pattern.kinds[name], reader))
                     for name, value in match.groupdict().items()
                 }
                 return reader.write(pattern.key, values)
         return None
+
+    def _translate_value(self, value: str, kind: str, reader: Reader) -> str:
+        if kind == "number":
+            return value.replace(".", reader.decimal)
+        if kind == "name":
+            return value
+        return self.translate(value, reader) or self._translate_list(value, reader) or value
 
     def _translate_list(self, value: str, reader: Reader) -> str | None:
         """Return a list of terms; None where the catalogue lacks one of them."""

@@ -92,6 +92,17 @@ def test_the_russian_page_says_the_gates_in_russian(study, multiplied, tmp_path:
     assert remarks[4].startswith("latency не меньше 9,00 с: textvqa")
 
 
+def test_why_a_baseline_cannot_be_read_is_said_in_russian(study, tmp_path: Path) -> None:
+    (tmp_path / "kept.csv").write_text("cell\n1\n")
+    limit = plan_gate("latency", BASE, baseline=tmp_path / "kept.csv", max_increase_percent=10)
+    judgement = judge(study, limit)
+    assert judgement.limits[0].obstacle.cause is Cause.BASELINE_UNREADABLE
+    with use_language("ru"):
+        text = describe_gates(judgement)[1].text
+    assert f"{tmp_path}/kept.csv: нет столбца " in text
+    assert text.endswith("; запустите агрегацию снова.")
+
+
 def test_random_weights_are_said_once_in_every_language(tmp_path: Path) -> None:
     made = MadeStudy()
     made.take_weights_away()

@@ -4,13 +4,15 @@ import ast
 import html
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 from study_factory import MadeStudy
 from study_steps import render_all
 
+from vlmeter.code_digest import import_closure
+from vlmeter.data import cells
 from vlmeter.measure.energy import sources
 from vlmeter.metrics import multiple_choice
 from vlmeter.reporting.language import LANGUAGES, LOCALES, read_catalogue, translate, use_language
@@ -23,18 +25,45 @@ ENGLISH = {
     for key, text in read_catalogue("en", LOCALES).messages.items()
     if key.startswith(PREFIX)
 }
-SPOKEN = {"Sentence", "UnsupportedError", "UnavailableError", "BadSample"}
-"""What is called with a sentence that a record keeps."""
-REASONS = {
-    *("problem", "unsuited", "explain_no_reference", "note_missing_spaces"),
-    *("_explain_unpaired", "_note_missing_uncertainty"),
+SPOKEN = {
+    **dict.fromkeys(("Sentence", "UnsupportedError", "UnavailableError"), (0,)),
+    **dict.fromkeys(("UnusableError", "CellError", "PromptError", "TemplateTooLongError"), (0,)),
+    **{"BadSample": (1,), "Unreadable": (0, 1)},
 }
-"""Functions of `metrics` that return one."""
+"""What is called with a sentence that a record keeps, and the places of such arguments."""
+RAISED = {
+    **dict.fromkeys(("UserError", "ValueError", "RuntimeError", "WrongLengthError"), (0,)),
+    # What a file is made again by, what is needed of a cell of a table, the answers' part.
+    **{"say_remedy": (1,), "_say_remedy": (1,), "_refuse": (2,), "_Part": (1,)},
+}
+"""The same in the modules of a cell's job, and in what reads a gate's baseline."""
+WORKERS = [f"vlmeter.cell.worker.{path.stem}" for path in (SOURCE / "cell/worker").glob("[!_]*.py")]
+JOBS = {
+    *(path for module in WORKERS for path in import_closure(module).values()),
+    *(SOURCE / "cell/gather_shards.py", SOURCE / "results/tables.py"),
+}
+REASONS = {
+    "metrics": {
+        *("problem", "unsuited", "explain_no_reference", "note_missing_spaces"),
+        *("_explain_unpaired", "_note_missing_uncertainty"),
+    },
+    "data": {"read_picture", "_read_file", "_find_file", "try_to_convert", "_refuse"},
+    "models": {"find_forms"},
+}
+"""Functions of a package that return one, or keep one in a table."""
 NEVER_ON_A_PAGE = (
     # Columns and keys of the config, for the English reference.
     "axes.py",
     # For the terminal and the logs.
-    *("machine/locks.py", "machine/isolation.py: find_hindrance", "storage/"),
+    *("machine/locks.py", "machine/isolation.py: find_hindrance", "storage/archive.py"),
+    # It ends a job before or after a cell's, and with it the run.
+    *("software/plugins.py", "data/columns.py", "models/config_file.py"),
+    *("models/random_weights.py", "cell/measurement.py", "cell/gather_shards.py: _check_parts"),
+    # A mistake of this code: what it says is for developers.
+    *("machine/isolation.py: run_isolated", "measure/student_t.py"),
+    *("measure/conditions.py: stop", "measure/conditions.py: summarise"),
+    # Such a text is taken as it is.
+    "data/json_values.py: _parse_carefully",
     # A name of a library.
     "models/prequantized.py: _name_library",
 )
@@ -48,6 +77,16 @@ IN_PARTS = {
         "torch 1, built for CUDA 2, cannot use the GPU under the NVIDIA driver 3",
     ),
     " under the NVIDIA driver {}": (),
+    "{}{}: {}.": (
+        "11 lacks 12: 13.",
+        "11: 12 is 13, not a 14: 15.",
+        "11: its content is 12, not a 13: 14.",
+    ),
+    "cannot be decoded (no known image format)": (
+        "its image cannot be decoded (no known image format)",
+        "11 cannot be decoded (no known image format)",
+    ),
+    "cannot be decoded ({})": ("11 cannot be decoded (12)",),
     "{} that can be measured: {}": ("this machine has no 1 device that can be measured: 2",),
 }
 """Sentences whose grammar is in a value, as they come out."""
@@ -76,17 +115,17 @@ def list_spoken(path: Path) -> Iterator[tuple[str, ast.expr]]:
     """Yield each sentence of a module that a record may keep, with its function."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    spoken = SPOKEN | RAISED if path in JOBS else SPOKEN
     owners = {id(node): owner.name for owner in functions for node in ast.walk(owner)}
     for node in ast.walk(tree):
         owner = owners.get(id(node), "")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in SPOKEN:
-                yield owner, node.args[1 if node.func.id == "BadSample" else 0]
+            for place in spoken.get(node.func.id, ()):
+                yield from ((owner, text) for text in node.args[place : place + 1])
         elif (
-            isinstance(node, ast.Return)
+            isinstance(node, ast.Return | ast.Assign)
             and node.value is not None
-            and path.parent.name == "metrics"
-            and owner in REASONS
+            and owner in REASONS.get(path.parent.name, ())
         ):
             yield owner, node.value
 
@@ -114,9 +153,13 @@ SAMPLES = dict.fromkeys(list_samples())
 
 def test_the_sentences_of_the_code_are_seen():
     texts = {text for _, text in SAMPLES}
-    assert len(texts) > 100
-    assert "other processes took 11% of the machine's processor time" in texts
-    assert "empty reference" in texts
+    assert len(texts) > 200
+    assert {
+        *("other processes took 11% of the machine's processor time", "empty reference"),
+        *("has no image", "answer index 11 is not among its 12 choices", "a text is needed"),
+        *("11 is missing or cut short: delete 12 and run again.", "shard 11 of 12"),
+        "another image gives the same logits: the model does not see it",
+    } <= texts
     assert set(IN_PARTS) <= {
         "".join(parts)
         for path in SOURCE.rglob("*.py")
@@ -146,6 +189,23 @@ def test_the_methods_and_remedies_that_sentences_name_are_translated():
             assert not re.search("[a-z]{2,} [a-z]{2,}", translate(text)), text
 
 
+def list_held() -> Iterator[str]:
+    """Yield what a cell of a table that cannot be used holds, in words."""
+    for single, several in (*cells._KINDS.values(), *cells._UNREADABLE.values()):
+        yield from (single, f"a list of {several}", f"a list with {several}")
+    tables: list[dict[str, object]] = [{}, {"a": 1}, dict.fromkeys("abcdefgh")]
+    for value in (*tables, *([table] for table in tables), [], [[1]], range(1), [range(1)]):
+        yield cells.describe_kind(value)
+
+
+def test_what_a_column_holds_is_translated_and_its_name_is_not():
+    with use_language("ru"):
+        for held in list_held():
+            shown = translate(f"has {held} in column texts, where a text is needed")
+            assert shown.startswith("в столбце texts "), held
+            assert not re.search("[a-z]{2,} [a-z]{2,}", shown.removeprefix("в столбце texts")), held
+
+
 def test_the_accuracies_are_named_in_the_language():
     labels = [label for _, label, _ in multiple_choice._READINGS]
     with use_language("ru"):
@@ -153,7 +213,8 @@ def test_the_accuracies_are_named_in_the_language():
 
 
 def test_each_entry_with_values_is_a_sentence_of_the_code():
-    made = ["beam search of 1 beams, length penalty 2", *(text for _, text in SAMPLES)]
+    made = ["beam search of 1 beams, length penalty 2", *list_held()]
+    made += [text for _, text in SAMPLES]
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr):
@@ -232,6 +293,32 @@ def test_the_catalogues_have_the_same_placeholders_of_the_same_kinds():
             "поиск по 3 лучам, штраф за длину 0,5; новых токенов не более 20; конец ответа: "
             "токен 2, 3; дополнение слева",
         ),
+        (
+            "q1: has a list of numbers in column texts, where a text is needed; q2: has no image: "
+            "a.png is an address; only files beside the table are read",
+            "q1: в столбце texts — список (числа), а нужен текст; q2: нет изображения: a.png — "
+            "адрес; читаются только файлы рядом с таблицей",
+        ),
+        (
+            "q1: its image cannot be decoded (no known image format); q2: b.png cannot be decoded "
+            "(mode I says nothing about what is white: save it in 8 bits)",
+            "q1: изображение не декодируется (неизвестный формат изображения); q2: b.png не "
+            "декодируется (режим I не говорит, что считать белым: сохраните изображение в 8 битах)",
+        ),
+        (
+            "shard 2 of 4: my results/a.json is damaged: its checksum is not that of what was "
+            "written; delete it and run again.",
+            "шард 2 из 4: my results/a.json: файл повреждён, контрольная сумма не та, что была при "
+            "записи; удалите его и запустите снова.",
+        ),
+        (
+            "a.parquet is missing: delete a.json and run again.",
+            "a.parquet: файла нет; удалите a.json и запустите снова.",
+        ),
+        (
+            "ValueError: another image gives the same logits: the model does not see it",
+            "ValueError: другое изображение даёт те же логиты: модель его не видит",
+        ),
     ],
 )
 def test_the_values_go_into_the_other_sentence(text, shown):
@@ -279,7 +366,9 @@ ON_A_PAGE = {
     "disturbance": "other processes took 12% of the machine's processor time",
     "energy": "the window was 0.123 s and 2.5 s are needed",
     "substitution": "qformer was to run with sdpa and ran with eager",
+    "damaged file": "a.json is missing or cut short: delete b.json and run again.",
     "bad sample": "empty reference: nothing is left of it without punctuation",
+    "unusable sample": "has a number in column image, where an image is needed",
     "word error rate": "no sample could be scored",
     "stages": "vision took time in passes of one kind alone, with hooks or with marks at the "
     "stages' boundaries: all rows are scaled alike",
@@ -292,13 +381,16 @@ ON_A_PAGE = {
 
 def make_study_with_reasons() -> MadeStudy:
     study = MadeStudy()
+    reasons = cycle([ON_A_PAGE["status"], ON_A_PAGE["damaged file"]])
     for record in study.records.values():
         if record["status"] != "ok":
-            record["reason"] = ON_A_PAGE["status"]
+            record["reason"] = next(reasons)
             continue
         record["conditions"] |= {"disturbed": True, "disturbance": ON_A_PAGE["disturbance"]}
         record["model"]["not_as_asked"] = [ON_A_PAGE["substitution"]]
-        record["quality"]["bad_samples"] = [{"id": "q1", "reason": ON_A_PAGE["bad sample"]}]
+        record["quality"]["bad_samples"] = [
+            {"id": place, "reason": ON_A_PAGE[place]} for place in ("bad sample", "unusable sample")
+        ]
         record["energy"] = None
         record["energy_detail"]["energy_reason"] = ON_A_PAGE["energy"]
         record["wer_value"] = None
