@@ -21,6 +21,7 @@ from vlmeter.data.preprocess_images import preprocess_images
 from vlmeter.machine.describe_machine import describe_machine
 from vlmeter.measure.settings import MeasureSettings
 from vlmeter.models.fetch_model import fetch_model
+from vlmeter.models.manifest import read_model_manifest, write_model_manifest
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.cell import RecordCell
 from vlmeter.results.comparisons import Comparisons
@@ -32,6 +33,7 @@ from vlmeter.results.tables import read_layers, read_summary
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
 BROKEN = UnusableSample("broken", "its image cannot be decoded (no known image format)")
+REVISION, LICENCE = "5e1f" * 10, "mit"
 NEW_TOKENS = 5
 MEASURE = MeasureSettings(
     window_s=6.0,
@@ -73,6 +75,9 @@ def write_study(folder: Path, checkpoint: Path, pictures: list[bytes]) -> StudyF
         machines={rapl: folder / f"machine-{rapl}.json" for rapl in (False, True)},
     )
     fetch_model(make_model_job(checkpoint), files.model)
+    # As from the Hub.
+    manifest = replace(read_model_manifest(files.model), revision=REVISION, licence=LICENCE)
+    write_model_manifest(files.model, manifest)
     rows = [
         {"id": f"s{index}", "image": picture, "question": question, "references": ["a cat"]}
         for index, (question, picture) in enumerate(zip(QUESTIONS, pictures, strict=True))

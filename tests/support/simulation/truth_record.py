@@ -12,7 +12,15 @@ from typing import Any
 import jiwer
 import torch
 
-from simulation.cells import BROKEN, NEW_TOKENS, QUESTIONS, SimulatedCell, StudyFiles
+from simulation.cells import (
+    BROKEN,
+    LICENCE,
+    NEW_TOKENS,
+    QUESTIONS,
+    REVISION,
+    SimulatedCell,
+    StudyFiles,
+)
 from simulation.expected import AsJson, about
 from simulation.model import COMPILE_S, RECOMPILED_AT
 from simulation.reference import IMAGE_TOKENS, ROWS, TEXT_TOKENS, Reference
@@ -135,7 +143,7 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
     parameters = {id(it): it.numel() for it in model.parameters()}
     return {
         "model_source": str(study.checkpoint),
-        "model_revision": None,
+        "model_revision": REVISION,
         "model_digest": read_model_manifest(study.model).digest,
         "model_parameters": sum(parameters.values()),
         "model_type": "blip-2",
@@ -153,7 +161,7 @@ def _list_model(cell: SimulatedCell, study: StudyFiles, reference: Reference) ->
             model, "query_tokens", "qformer.", "language_projection."
         ),
         "model_dtypes": Pairs(dict.fromkeys(STAGES, "float32")),
-        "model_licence": None,
+        "model_licence": LICENCE,
     }
 
 

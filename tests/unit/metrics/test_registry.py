@@ -26,6 +26,11 @@ FIGURES = {
     "random_baseline": ("Random choice", NEITHER),
     "accuracy_likelihood": ("Accuracy, likeliest option", HIGHER),
 }
+COUNTS_RIGHT = {
+    *("vqa_accuracy", "exact_match", "accuracy_likelihood"),
+    *("accuracy", "accuracy_letter", "accuracy_text", "accuracy_inferred"),
+}
+"""What the number of right answers, and a right answer's cost, may come from."""
 
 
 def evaluate_figures(task: str, prediction: str, *option_scores: float):
@@ -38,6 +43,13 @@ def evaluate_figures(task: str, prediction: str, *option_scores: float):
 def test_a_figure_has_its_name_and_its_direction(task: str) -> None:
     for figure in evaluate_figures(task, "red apple", -1.0, -2.0):
         assert (figure.label, figure.higher_is_better) == FIGURES[figure.name]
+
+
+@pytest.mark.parametrize("task", TASK_METRICS)
+def test_right_answers_are_counted_by_figures_that_are_shares_of_them(task: str) -> None:
+    figures = evaluate_figures(task, "red apple", -1.0, -2.0)
+    counting = {figure.name for figure in figures if figure.counts_right}
+    assert counting == COUNTS_RIGHT & {figure.name for figure in figures}
 
 
 @pytest.mark.parametrize("task", TASK_METRICS)

@@ -263,6 +263,8 @@ def test_thousands_of_samples_find_their_predictions_in_any_order(study):
         (999, "999.0 FLOPS"),
         (4_295_168, "4.3 MFLOPS"),
         (999_999_999_999, "1.0 TFLOPS"),
+        (999_994_000, "999.99 MFLOPS"),
+        (999_996_000, "1.0 GFLOPS"),
         (2.5e21, "2500.0 EFLOPS"),
     ],
 )
