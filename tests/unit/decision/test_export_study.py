@@ -219,6 +219,20 @@ def test_a_folder_without_a_study_of_this_layout_is_refused_in_a_sentence(
     assert str(folder) in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "read"),
+    [
+        *((key, read_exported) for key in ("outline", "machine", "repeatability", "summary")),
+        ("decisions", read_decided),
+    ],
+)
+def test_a_part_of_another_form_is_named(exported, tmp_path: Path, key: str, read) -> None:
+    content = json.loads(exported[1].folder.joinpath("study.json").read_text())
+    write_json(tmp_path / "study.json", {**content, key: 3})
+    with pytest.raises(UserError, match=rf"study\.json: {key} "):
+        read(tmp_path)
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no folder: give that of a finished study"):
         read_exported(tmp_path / "nowhere")

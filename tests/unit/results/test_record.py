@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from figures_factory import make_figures
 from record_factory import make_cell, make_failed_record, make_metric, make_quality, make_record
 from row_factory import CELL
 
 from vlmeter.axes import Axes
+from vlmeter.errors import UserError
 from vlmeter.results.record import read_record
 from vlmeter.status import Status
 from vlmeter.storage.files import write_json
@@ -20,6 +22,21 @@ def test_what_is_written_comes_back(tmp_path):
     for record in (RECORD, FAILED):
         write_json(tmp_path / "record.json", record.as_plain())
         assert read_record(tmp_path / "record.json") == record
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "place"),
+    [
+        ({"cell": {**RECORD.as_plain()["cell"], "batch_size": "x"}}, r"cell\.batch_size"),
+        ({"quality": 3}, "quality"),
+        ({"files": {"timings": 3}}, r"files\.timings"),
+        ({"attempt": "first"}, "attempt"),
+    ],
+)
+def test_what_is_of_another_form_is_named_by_its_place(tmp_path, spoiled, place):
+    write_json(tmp_path / "record.json", {**RECORD.as_plain(), **spoiled})
+    with pytest.raises(UserError, match=rf"record\.json: {place} "):
+        read_record(tmp_path / "record.json")
 
 
 def test_the_sources_keys_come_first_then_how_it_ended():

@@ -64,6 +64,11 @@ def test_a_measurement_with_other_files_than_checksums_names_their_place(figures
         read_measurement(tmp_path / "m.json")
 
 
+def test_the_time_spent_is_named_by_the_steps_of_a_cell(figures):
+    steps = ["start", "set_up", "checks", "answers", "costs", "request", "flops"]
+    assert list(figures.time_spent_s) == [*steps, "whole", "share_measured"]
+
+
 def test_every_sample_has_its_answer(measured, predictions):
     rows = read_table(predictions)
     assert [row["id"] for row in rows] == ["s0", "s1", "s2", "s3", "s4"]
