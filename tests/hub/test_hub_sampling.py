@@ -253,7 +253,7 @@ def test_a_class_label_is_its_name_as_a_text_and_its_number_as_an_index(noise, f
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_configuration_and_a_split_are_named_in_either_form_of_unicode(hub, name, fetcher, form):
-    repo = add_noise(hub, name, config="français", split="épreuve")
+    repo = add_noise(hub, name, config="français", split="épreuve", other_configs=["anglais"])
     source = {"config": "français", "split": "épreuve"}
     named = {key: unicodedata.normalize(form, value) for key, value in source.items()}
     assert len(fetcher.fetch_dataset(repo, **named)[0]) == 12

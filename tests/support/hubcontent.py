@@ -7,7 +7,7 @@ of every kind that needs care.
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +247,12 @@ def add_noise(
     row_bytes: int = 40_000,
     config: str = "default",
     split: str = "test",
+    other_configs: Sequence[str] = (),
 ) -> Repo:
-    """Serve rows that cannot be compressed, so that bytes sent show what was fetched."""
+    """Serve rows that cannot be compressed, so that bytes sent show what was fetched.
+
+    Each of the other configurations has a single row.
+    """
     features = Features(
         {
             "key": Value("int32"),
@@ -270,9 +274,9 @@ def add_noise(
         }
         for number in range(count)
     ]
-    return _add_dataset(
-        hub, name, {config: {split: noise_rows}}, features, files=files, group_rows=rows
-    )
+    configs = {each: {split: noise_rows[:1]} for each in other_configs}
+    configs[config] = {split: noise_rows}
+    return _add_dataset(hub, name, configs, features, files=files, group_rows=rows)
 
 
 def _encode(image: Pillow.Image, kind: str, **options: Any) -> bytes:

@@ -15,13 +15,13 @@ from vlmeter.metrics.text import (
 def compute_f1(prediction: str, reference: str) -> float:
     """Return the harmonic mean of the precision and recall of the prediction's words.
 
-    If the normalisation leaves no word of a text, it is 1 if both texts are empty and else 0, as in
-    SQuAD 2.0 (Rajpurkar et al., 2018, arXiv 1806.03822).
+    If the normalisation leaves no word of either text it is 1, as in SQuAD 2.0 (Rajpurkar et al.,
+    2018, arXiv 1806.03822).
     """
     predicted = normalise_squad(prediction).split()
     expected = normalise_squad(reference).split()
-    if not predicted or not expected:
-        return float(predicted == expected)
+    if not predicted and not expected:
+        return 1.0
     common = (Counter(predicted) & Counter(expected)).total()
     return 2 * common / (len(predicted) + len(expected))
 

@@ -198,6 +198,14 @@ def test_a_job_that_differs_is_cold(run, why):
 
 OTHERS = {
     "only the job knows its work": ("partial(tasks.run, body)", "lambda: tasks.run(body)"),
+    "its work is a function within another": (
+        "partial(tasks.run, body)",
+        "(lambda: lambda: tasks.run(body))()",
+    ),
+    "its work holds what cannot be sent": (
+        "partial(tasks.run, body)",
+        "partial(tasks.run, memoryview(body.encode()))",
+    ),
     "another interpreter": ("import tasks", "import tasks\nsys.executable = '/other/python'"),
     "other mounts": ("import tasks", "import tasks\nwarm.Path.readlink = lambda path: path"),
 }

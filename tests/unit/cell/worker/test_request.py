@@ -119,6 +119,19 @@ def test_a_processor_that_tokenizes_by_itself_says_so(workload):
     assert "part of processor" in missing["tokenize"]
 
 
+def test_what_is_missing_for_several_reasons_has_each(workload):
+    class Elsewhere(Unknown):
+        generator = "language_projection"
+
+    feeder = workload.feeder
+    images = [Image.open(io.BytesIO(data)) for data in workload.read_originals()]
+    made = feeder.process(images, feeder.write_texts(workload.first_items))
+    loaded = replace(workload.loaded, family=Elsewhere())
+    with mock.patch.object(feeder, "process", lambda *_: copy.copy(made)):
+        missing = list_missing(measure(replace(workload, loaded=loaded)))
+    assert set(missing) == {"tokenize", "vision", "connector", "prefill", "decode"}
+
+
 def test_several_gpus_have_the_whole_alone(workload):
     request = measure(workload, gpus=2)
     assert request.request_s > 0.0
