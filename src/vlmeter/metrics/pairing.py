@@ -94,7 +94,7 @@ def read_pairs(samples: Path, predictions: Path) -> Pairs:
     is_null = pc.is_null(table.column("prediction").combine_chunks())
     is_repeated = pc.is_in(predicted_ids, pa.array(prediction_counts, pa.string()))
     is_unusable = pc.or_(is_null, is_repeated).take(positions)
-    usable = pc.if_else(is_unusable, pa.scalar(None, pa.int32()), positions)
+    usable = pc.if_else(is_unusable, None, positions)
     strays = []
     for index in np.flatnonzero(usable.is_null().to_numpy(zero_copy_only=False)):
         id_ = ids[index].as_py()

@@ -76,6 +76,12 @@ def test_a_gpu_that_is_lost_after_its_handle_was_given_is_left_out_too(machine):
     assert devices.list_left_out()[0].startswith("GPU 0 is lost")
 
 
+def test_a_lost_gpu_that_is_asked_for_is_named(machine):
+    machine(LOST, gpu("b"), visible="1,0")
+    assert indices() == [1]
+    assert devices.list_left_out() == ("GPU 0 is lost (GPU is lost): reset it, or reboot",)
+
+
 def test_a_lost_gpu_that_is_not_asked_for_is_no_matter(machine):
     machine(LOST, gpu("b"), visible="1")
     assert indices() == [1]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from fake_nvml import FakeNvml
 from simulation.power import make_counter, replay
@@ -136,6 +138,13 @@ def test_a_counter_that_only_root_may_read_is_left_out(tmp_path):
     folder = zone(tmp_path / "intel-rapl:0", "package-0", 1)
     (folder / "energy_uj").unlink()
     assert make_rapl_counters(tmp_path) == []
+
+
+def test_the_counters_are_where_linux_has_them(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Path, "glob", lambda path, names: asked.append(path / names) or [])
+    make_rapl_counters()
+    assert asked == [Path("/sys/class/powercap/intel-rapl:*")]
 
 
 def test_a_machine_without_rapl_has_no_counters(tmp_path):
