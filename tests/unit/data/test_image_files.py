@@ -59,8 +59,9 @@ def test_base64_that_may_be_a_name_is_an_image_where_it_begins_like_one(read, st
     assert read(rows, "jsonl", references="answer")[0][0]["image"] == data
 
 
-def test_bytes_that_are_base64_are_an_image(read):
-    rows = [{"image": PLAIN.encode(), "answer": "a"}]
+@pytest.mark.parametrize("head", ["", " data:image/png;base64,"])
+def test_bytes_that_are_base64_are_an_image(read, head):
+    rows = [{"image": f"{head}{PLAIN}".encode(), "answer": "a"}]
     assert read(rows, references="answer")[0][0]["image"] == PNG
 
 

@@ -85,6 +85,11 @@ def test_a_difference_that_is_not_positive_is_no_time(further_s):
     assert "below the noise" in figures.time_per_output_token_reason
 
 
+def test_two_tokens_have_one_further_one():
+    figures, _, _ = generation(first_s=0.3, further_s=0.02, new_tokens=2)
+    assert figures.time_per_output_token_s == pytest.approx(0.02)
+
+
 def test_one_token_has_no_further_one():
     figures, _, _ = generation(first_s=0.3, further_s=0.02, new_tokens=1)
     assert figures.time_per_output_token_s is None
