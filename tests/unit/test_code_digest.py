@@ -63,7 +63,7 @@ def edited(tmp_path, monkeypatch, repository):
     forget()
 
 
-FILE = "cell/attempts.py"
+FILE, MODULE = "cell/attempts.py", "vlmeter.cell.attempts"
 LINE = "    if last is None or last.key != key:\n        return 1\n"
 SAME = {
     "a comment": (LINE, f"    # Nothing to go by.\n{LINE}"),
@@ -84,16 +84,12 @@ OTHER = {
 
 @pytest.mark.parametrize("what", SAME)
 def test_the_digest_does_not_see(edited, what):
-    assert source_digest("vlmeter.cell.run_inference") == edited(
-        "vlmeter.cell.run_inference", FILE, *SAME[what]
-    )
+    assert source_digest(MODULE) == edited(MODULE, FILE, *SAME[what])
 
 
 @pytest.mark.parametrize("what", OTHER)
 def test_the_digest_sees(edited, what):
-    assert source_digest("vlmeter.cell.run_inference") != edited(
-        "vlmeter.cell.run_inference", FILE, *OTHER[what]
-    )
+    assert source_digest(MODULE) != edited(MODULE, FILE, *OTHER[what])
 
 
 @pytest.mark.parametrize(

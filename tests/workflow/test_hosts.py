@@ -37,7 +37,10 @@ class Cutter(threading.Thread):
         connections = [
             process
             for process in psutil.Process().children(recursive=True)
-            if process.name() == "ssh" and "run_inference" in " ".join(process.cmdline())
+            if process.name() == "ssh"
+            and "run_inference" in " ".join(process.cmdline())
+            # Until it becomes another program, a fork of ssh looks like it.
+            and process.parent().name() != "ssh"
         ]
         host = self._begun.read_text("utf-8")
         self.cut = [each for each in connections if host in each.cmdline()]

@@ -103,7 +103,7 @@ def test_nothing_is_left_in_english():
 def test_every_key_is_used_and_every_used_key_is_there():
     code = "\n".join(path.read_text() for path in CODE)
     keys = set(read_messages("en"))
-    literal = {key for key in keys if re.search(f"[\"']{re.escape(key)}[\"']", code)}
+    literal = keys.intersection(re.findall(r"(?<=[\"'])[\w.]+(?=[\"'])", code))
     put_together = {f"{prefix}.{name}" for prefix, names in FAMILIES.items() for name in names}
     starts = {match.rstrip("{") for match in re.findall(r"f[\"']([a-z_]+\.[a-z_]*\{)", code)}
     starts |= set(re.findall(r'"([a-z_]+\.[a-z_]*)" ~ ', code))
