@@ -6,10 +6,16 @@ import pytest
 import torch
 from simulation.clock import HostClock, SimulatedTime
 from torch import nn
+from torch._dynamo.utils import counters
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from vlmeter.models import compilation
-from vlmeter.models.compilation import Compilation, compile_model, uncompile
+from vlmeter.models.compilation import (
+    Compilation,
+    captures_cuda_graphs,
+    compile_model,
+    uncompile,
+)
 from vlmeter.models.optimization import Compile
 
 REGIONAL = Compile("default", form="regional")
@@ -80,6 +86,13 @@ class Model(nn.Module):
         return self.layer(self.head(x))
 
 
+class Plain(nn.Module):
+    """A model in which nothing repeats."""
+
+    def forward(self, x):
+        return 2 * x
+
+
 @pytest.fixture
 def quick_compiler(monkeypatch):
     """Capture graphs as ever, and run them as they are."""
@@ -123,3 +136,34 @@ def test_graph_breaks_and_recompilations_are_those_that_there_were(
     assert result.recompiles == versions
     assert not result.decode_compiled
     assert not result.quality_pass_compiled
+
+
+@pytest.mark.parametrize(
+    ("model", "how", "form"),
+    [
+        (Model(breaks=0), REGIONAL, "regional"),
+        (Model(breaks=0), WHOLE, "whole model"),
+        # Without a layer that repeats there are no regions.
+        (Plain(), REGIONAL, "whole model"),
+    ],
+)
+def test_the_form_is_how_it_was_compiled(quick_compiler, model, how, form):
+    compiling = Compilation(model, how)
+    compiling.start([partial(model, torch.ones(3, 2))], HostClock(SimulatedTime()))
+    # As torch's compiler counts what it has compiled before.
+    counters["inductor"]["fxgraph_cache_hit"] += 3
+    result = compiling.stop()
+    assert (result.form, result.cache_hits, result.compiled_modules) == (form, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "captured"),
+    [
+        ("default", False),
+        ("reduce-overhead", True),
+        ("max-autotune", True),
+        ("max-autotune-no-cudagraphs", False),
+    ],
+)
+def test_a_mode_of_torch_captures_cuda_graphs_or_does_not(mode, captured):
+    assert captures_cuda_graphs(Compile(mode, form="regional")) is captured
