@@ -61,8 +61,8 @@ def note_missing_spaces(examples: Iterable[Example]) -> str | None:
     if not count:
         return None
     return (
-        f"{count} samples have references in a script without spaces between words, where a word "
-        "is a whole phrase: read CER instead"
+        f"samples whose references are in a script without spaces between words: {count}; a word "
+        "is a whole phrase there, so read CER instead"
     )
 
 

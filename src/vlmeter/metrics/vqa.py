@@ -102,7 +102,7 @@ def scores(examples: Collection[Example]) -> list[Score]:
     for example in examples:
         unusual += len(example.references) != OFFICIAL_ANSWERS
         values.append(compute_accuracy(example.prediction, example.references))
-    note = f"{unusual} samples do not have {OFFICIAL_ANSWERS} answers" if unusual else None
+    note = f"samples with other than {OFFICIAL_ANSWERS} answers: {unusual}" if unusual else None
     return [
         Score(
             "vqa_accuracy",

@@ -84,7 +84,7 @@ def scores(examples: Collection[Example]) -> list[Score]:
     wrong_characters, _, characters, _, _ = _tabulate(examples, CHARACTERS)
     rates = errors / lengths
     empty = int(empty_references.sum())
-    unused = f"{empty} empty references among several were not used" if empty else None
+    unused = f"empty references among several, not used: {empty}" if empty else None
     note = "; ".join(filter(None, (unused, note_missing_spaces(examples)))) or None
     cer = ratio(wrong_characters, characters)
     return [

@@ -78,8 +78,8 @@ def _list_broken(judgement: Judgement, gates: Path | None) -> Iterator[str]:
     broken = judgement.list_broken()
     if broken:
         yield (
-            f"{len(broken)} of {len(judgement.limits)} limits are broken; the report is written, "
-            f"and {gates} holds every figure."
+            f"{len(broken)} of {len(judgement.limits)} limits {'is' if len(broken) == 1 else 'are'} "
+            f"broken; the report is written, and {gates} holds every figure."
         )
         rows = [
             [describe_limit(verdict), verdict.dataset, verdict.cell, describe_finding(verdict)]

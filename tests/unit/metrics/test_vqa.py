@@ -55,4 +55,4 @@ def test_a_data_set_with_too_few_answers_throughout_is_unsuited():
 def test_an_unusual_number_of_answers_is_noted():
     [score] = vqa.scores([Example("1", "c", ("b",) * 4), Example("2", "b", ("b",) * 10)])
     assert score.contributions.per_sample.tolist() == [0.0, 1.0]
-    assert score.note == "1 samples do not have 10 answers"
+    assert score.note == "samples with other than 10 answers: 1"

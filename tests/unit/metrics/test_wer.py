@@ -57,7 +57,7 @@ def test_of_equal_rates_the_fewest_errors_count():
 def test_an_empty_reference_among_several_is_left_out_and_noted():
     scores = wer.scores([Example("1", "", ("a dog", "...", ""))])
     assert scores[0].contributions.value == 1
-    assert scores[0].note == "2 empty references among several were not used"
+    assert scores[0].note == "empty references among several, not used: 2"
 
 
 @pytest.mark.parametrize(

@@ -158,4 +158,4 @@ def test_a_bug_and_a_broken_limit_are_both_reported(study, tmp_path: Path) -> No
         check_study(summary, [profile], tmp_path / "check.json", study.parent / "gates.json")
     text = str(refusal.value)
     assert f"1 of {len(read_summary(summary)) + 1} cells ended in an error" in text
-    assert "1 of 1 limits are broken" in text
+    assert "1 of 1 limits is broken" in text

@@ -36,6 +36,7 @@ IMPORTED = (
     *("torch.utils.flop_counter", "torch.profiler", "torch._dynamo.utils", "torchao.quantization"),
     "transformers.models.blip_2.modeling_blip_2",
     "transformers.models.blip_2.processing_blip_2",
+    *("transformers.models.opt.modeling_opt", "transformers.conversion_mapping"),
     "transformers.models.auto.modeling_auto",
     "transformers.video_processing_utils",
     *("codecarbon", "datasets", "fvcore.nn", "httpx2", "jinja2", "jiwer", "markdown_it"),
@@ -57,10 +58,13 @@ OWN = (
     *("vlmeter.reporting.figures.plot_tradeoff", "vlmeter.results.aggregate"),
     *("vlmeter.results.check_study", "vlmeter.results.judge_gates"),
     *("vlmeter.results.score_predictions", "vlmeter.models.fetch_model"),
+    "vlmeter.cell.worker.preload",
 )
-"""What the planner and the jobs import of VLMeter, as far as no torch comes with it.
+"""What the planner and the jobs import of VLMeter.
 
 `vlmeter.scripting` is not among them: stand-ins change it as it is imported."""
+WORKERS = tuple(f"vlmeter.cell.worker.{name}" for name in ("answers", "layers", "measure"))
+"""What a cell imports in its child, and torch with it: the threads are set there, so anew."""
 FAKED = ("pynvml", "codecarbon", "sitecustomize")
 """What has a stand-in in the folders of fakes or has imported one: imported anew."""
 READ_AT_START = ("LANG", "LC_", "PYTHON", "HF_")
@@ -152,6 +156,9 @@ def serve(listening: socket.socket, folder: str, imported: Sequence[str]) -> Non
         # It imports all plugins.
         sys.modules["snakemake.cli"].get_argument_parser()
         _list_states(REPOSITORY)
+    if "transformers.conversion_mapping" in imported:
+        # It compiles some hundred regular expressions, of which it keeps the results.
+        sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("")
     gc.freeze()
     running: dict[int, _Command] = {}
     while True:
@@ -221,6 +228,8 @@ def _run(command: Sequence[str], folder: str, environment: dict[str, str]) -> No
         else:
             # A job refuses to measure where torch is there before the child that measures.
             sys.meta_path.insert(0, Imported(sys.modules.pop("torch")))
+            for name in WORKERS:
+                sys.modules.pop(name, None)
             runpy.run_path(command[0], run_name="__main__")
         code = 0
     except SystemExit as end:

@@ -8,6 +8,7 @@ count, and so has its compiled form, of which the uncompiled module is what is c
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from vlmeter.measure.flops.decode_step import capture_decode_step, copy_step
+from vlmeter.measure.flops.decode_step import capture_decode_step
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.measure.flops.operators import (
     MATRIX_HANDLES,
@@ -79,8 +80,7 @@ def count_flops(
             tiles or patches of all images together.
     """
     stage_of = stages if callable(stages) else make_stage_lookup(stages)
-    with torch.no_grad():
-        forward = _count_by_both(model, lambda: {**inputs, "use_cache": False})
+    forward = _count_by_both(model, {**inputs, "use_cache": False})
     own = _subtract_children(forward.by_module)
     by_stage: Counter[str] = Counter()
     for name, flops in own.items():
@@ -121,7 +121,7 @@ def make_stage_lookup(stages: Mapping[str, Sequence[str]]) -> StageOf:
 def count_decode_step(
     generate: Callable[[int], object], decoder: nn.Module, decoded_tokens: int = 0
 ) -> DecodeStep:
-    """Count one decode step of a generation.
+    """Count one decode step of a generation, as it runs.
 
     Args:
         generate: Generates exactly as many tokens as it is given, for one full batch.
@@ -130,7 +130,7 @@ def count_decode_step(
     """
     with torch.no_grad():
         step = capture_decode_step(generate, decoder, decoded_tokens)
-        counted = _count_by_both(decoder, lambda: copy_step(step))
+    counted = count_dispatched_flops(decoder, step)
     reason = describe_uncounted(counted.uncounted)
     own = {} if reason else _subtract_children(counted.by_module)
     return DecodeStep(None if reason else counted.by_module[""], reason, own)
@@ -152,21 +152,19 @@ def count_mean_decode_step(
     return DecodeStep((first.flops + last.flops) / 2, None, own)
 
 
-def _count_by_both(model: nn.Module, make_inputs: Callable[[], Mapping[str, object]]) -> _Counted:
+def _count_by_both(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
     """Count by fvcore, held against what torch dispatches.
 
     Either can only miss work, so the larger count is the right one. fvcore's trace leaves out
     layers whose result nothing reads, such as LLaVA's last of the vision tower, which run all the
     same; and some models do what the tracer cannot follow, each with an exception of its own.
-
-    Args:
-        model: What is counted.
-        make_inputs: Makes its keyword arguments anew: a pass may change a cache among them.
     """
-    dispatched = count_dispatched_flops(model, make_inputs())
+    dispatched = count_dispatched_flops(model, inputs)
     try:
-        with _drop_new_hooks(model):
-            counted = _count(model, make_inputs())
+        # The tracer keeps the Python stack of each operator, which takes the longer the deeper it
+        # is: a thread begins with an empty one.
+        with _drop_new_hooks(model), ThreadPoolExecutor(1) as thread:
+            counted = thread.submit(_count, model, inputs).result()
     except torch.OutOfMemoryError:
         raise
     except Exception:
@@ -202,7 +200,8 @@ def _count(model: nn.Module, inputs: Mapping[str, object]) -> _Counted:
     analysis.set_op_handle(**MATRIX_HANDLES, **NORM_HANDLES)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
-    counted = analysis.by_module_and_operator()
+    with torch.no_grad():
+        counted = analysis.by_module_and_operator()
     by_module = {
         name.removeprefix("model").removeprefix("."): 2 * _matrix_macs(operators)
         for name, operators in counted.items()

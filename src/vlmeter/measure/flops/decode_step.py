@@ -5,8 +5,6 @@ attention, an image's keys for cross attention) are then those of the model itse
 """
 
 from collections.abc import Callable
-from copy import deepcopy
-from typing import Any
 
 import torch
 from torch import nn
@@ -48,20 +46,3 @@ def capture_decode_step(
     finally:
         handle.remove()
     raise ValueError("the language model was not called once for each token")
-
-
-def copy_step(step: dict[str, object]) -> dict[str, object]:
-    """Return a step's arguments with a cache that a pass may lengthen; the tensors are shared.
-
-    A pass puts longer tensors in the place of a cache's, or writes into them: either leaves the
-    shapes of those that are shared, and counts depend on shapes alone.
-    """
-    cache = step.get("past_key_values")
-    return step if cache is None else {**step, "past_key_values": _copy_cache(cache)}
-
-
-def _copy_cache(cache: Any) -> Any:  # noqa: ANN401 - any cache of transformers
-    parts = [value for value in vars(cache).values() if hasattr(value, "layers")] or [cache]
-    held = (value for part in parts for layer in part.layers for value in vars(layer).values())
-    shared: dict[int, Any] = {id(value): value for value in held if isinstance(value, torch.Tensor)}
-    return deepcopy(cache, shared)
