@@ -29,6 +29,8 @@ AIDS = ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")
 START = {**os.environ, "HF_HUB_OFFLINE": "1"}
 """What the process sees that commands are forks of."""
 NETWORK_LOG = ".network"
+LIMIT_S = 500.0
+"""How long a command may take before it counts as one that hangs."""
 SECRET = "hf_this_must_stand_nowhere"
 WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
 """Runs a command in a network namespace of its own, which has no routes."""
@@ -280,7 +282,7 @@ class Tree:
         command = ["snakemake", *arguments]
         with self.path(".printed").open("w+") as printed:
             code = run_forked(
-                find_server(), command, str(self.folder), environment, printed.fileno()
+                find_server(), command, str(self.folder), environment, printed.fileno(), LIMIT_S
             )
             printed.seek(0)
             return code, printed.read()
@@ -299,6 +301,7 @@ class Tree:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            timeout=LIMIT_S,
             check=False,
         )
         return done.returncode, done.stdout
@@ -314,6 +317,7 @@ class Tree:
             env=fork_jobs(environment) if forked else environment,
             capture_output=True,
             text=True,
+            timeout=LIMIT_S,
             check=False,
         )
 

@@ -91,6 +91,16 @@ def test_the_mean_decode_step_times_the_steps_is_what_a_generation_adds(steps):
     assert mean.own_by_module[fc1] == step.own_by_module[fc1] == 3 * 2 * 32 * 64
 
 
+def test_a_decode_step_is_each_weight_once_and_attention_over_the_cache():
+    model, inputs = tiny_blip2(), batch(text_tokens=7)
+    text = model.config.text_config
+    width, positions = text.hidden_size, inputs["input_ids"].shape[1] + 1
+    layer = 4 * width**2 + 2 * width * text.ffn_dim + 2 * width * positions
+    macs = text.num_hidden_layers * layer + width * text.vocab_size
+    step = count_decode_step(partial(generate, model, inputs), model.language_model)
+    assert step.flops == 3 * 2 * macs
+
+
 def test_a_model_that_decodes_in_some_other_way_has_no_decode_step():
     model = tiny_blip2()
     with pytest.raises(ValueError, match="was not called once for each token"):
