@@ -77,9 +77,10 @@ def _list_errors(endings: Mapping[Path, _Ending]) -> Iterator[str]:
 def _list_broken(judgement: Judgement, gates: Path | None) -> Iterator[str]:
     broken = judgement.list_broken()
     if broken:
+        verb = "is" if len(broken) == 1 else "are"
         yield (
-            f"{len(broken)} of {len(judgement.limits)} limits {'is' if len(broken) == 1 else 'are'} "
-            f"broken; the report is written, and {gates} holds every figure."
+            f"{len(broken)} of {len(judgement.limits)} limits {verb} broken; the report is "
+            f"written, and {gates} holds every figure."
         )
         rows = [
             [describe_limit(verdict), verdict.dataset, verdict.cell, describe_finding(verdict)]

@@ -148,17 +148,7 @@ def run_forked(
 
 def serve(listening: socket.socket, folder: str, imported: Sequence[str]) -> None:
     """Import, then fork what is asked for until the standard input ends."""
-    for name in imported:
-        importlib.import_module(name)
-    if "vl_convert" in imported:
-        let_a_server_draw(sys.modules["vl_convert"], folder)
-    if "snakemake.cli" in imported:
-        # It imports all plugins.
-        sys.modules["snakemake.cli"].get_argument_parser()
-        _list_states(REPOSITORY)
-    if "transformers.conversion_mapping" in imported:
-        # It compiles some hundred regular expressions, of which it keeps the results.
-        sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("")
+    _import_all(imported, folder)
     gc.freeze()
     running: dict[int, _Command] = {}
     while True:
@@ -178,6 +168,21 @@ def serve(listening: socket.socket, folder: str, imported: Sequence[str]) -> Non
         if listening in ready:
             command = _fork(listening, list(running.values()))
             running[os.pidfd_open(command.pid)] = command
+
+
+def _import_all(imported: Sequence[str], folder: str) -> None:
+    """Import modules, and let those of them do what each process would do at its beginning."""
+    for name in imported:
+        importlib.import_module(name)
+    if "vl_convert" in imported:
+        let_a_server_draw(sys.modules["vl_convert"], folder)
+    if "snakemake.cli" in imported:
+        # It imports all plugins.
+        sys.modules["snakemake.cli"].get_argument_parser()
+        _list_states(REPOSITORY)
+    if "transformers.conversion_mapping" in imported:
+        # It compiles some hundred regular expressions, of which it keeps the results.
+        sys.modules["transformers.conversion_mapping"].get_checkpoint_conversion_mapping("")
 
 
 class _Command(NamedTuple):

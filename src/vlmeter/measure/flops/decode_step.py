@@ -6,7 +6,6 @@ attention, an image's keys for cross attention) are then those of the model itse
 
 from collections.abc import Callable
 
-import torch
 from torch import nn
 
 
