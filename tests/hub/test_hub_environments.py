@@ -100,6 +100,16 @@ def test_without_a_network_the_cache_is_used_and_a_missing_repository_is_named(
             assert "HF_HUB_OFFLINE=1 takes what is in the Hub's cache" in result["error"]
 
 
+def test_a_data_set_without_a_file_of_data_in_the_cache_is_not_whole(cached, noise, tmp_path):
+    for file in locate_snapshot("dataset", noise).glob("data/*"):
+        file.unlink()
+
+    [result] = fetch_in_a_process(tmp_path, cached[0][0], HF_HUB_OFFLINE="1")
+
+    assert "HF_HUB_OFFLINE is set, and it is not, or not whole, in the" in result["error"]
+    assert result["has no result"]
+
+
 def test_a_damaged_file_in_the_cache_is_named(hub, model, cached, tmp_path):
     fetches, _ = cached
     shard = next(locate_snapshot("model", model).glob("model-00002-*")).resolve()

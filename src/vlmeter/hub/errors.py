@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx2
 from huggingface_hub import constants, is_offline_mode
-from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import OfflineModeIsEnabled
 
 from vlmeter.errors import UserError, one_line
 from vlmeter.hub.client import HubUnreachableError
@@ -72,7 +72,8 @@ def describe_error(error: BaseException, repository: Repository) -> str:
                 f"there is no room left in {constants.HF_HUB_CACHE} ({cause}): make some, "
                 "or set HF_HOME to a folder on a larger disk."
             )
-    if isinstance(error, (LocalEntryNotFoundError, OfflineModeIsEnabled)) and is_offline_mode():
+    # What the Hub's library lacks in its cache, or a data set without any file of data there.
+    if isinstance(error, (FileNotFoundError, OfflineModeIsEnabled)) and is_offline_mode():
         return (
             f"HF_HUB_OFFLINE is set, and it is not, or not whole, in the Hub's cache "
             f"{constants.HF_HUB_CACHE}: unset it, or first run `{repository.download_command}` "
