@@ -197,7 +197,7 @@ docs: setup-dev
 # What the documentation shows of a demo that ran: kept, so that it can be read without running one.
 sample: setup
 	@test -f results/demo/check.json || { echo "Run make demo first."; exit 1; }
-	rm -rf docs/sample
+	rm -rf docs/sample/figures docs/sample/gallery
 	mkdir -p docs/sample/figures
 	cp -r results/demo/report.md results/demo/study.html results/demo/gallery docs/sample
 	cp results/demo/figures/*.svg docs/sample/figures

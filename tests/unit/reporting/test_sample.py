@@ -11,6 +11,7 @@ from vlmeter.reporting.language import read_catalogue
 REPOSITORY = Path(__file__).parents[3]
 SAMPLE = REPOSITORY / "docs/sample"
 HINT = "docs/sample is of another form: run `make demo sample pictures`"
+MEASURED_HINT = "docs/measurements is of another form: run `make measurements`"
 OF_SOME_STUDIES = {
     *("What differs", "Of the peak"),
     *("Per right answer", "Tokens per J", "Of it idle", "1,000 requests", "1,000 right answers"),
@@ -81,6 +82,14 @@ def test_the_page_of_the_sample_has_the_layout_of_a_page(rendered: Files) -> Non
     assert style.search(kept)[1] == style.search(made)[1], HINT
     parts = [set(re.findall(r'<section id="([\w-]+)"', page)) for page in (kept, made)]
     assert {part for part in parts[0] ^ parts[1] if not part.startswith("s-")} == set(), HINT
+
+
+def test_the_published_study_beside_measured_values_is_a_page_of_today(rendered: Files) -> None:
+    named = re.findall(r"\]\((\S*/study\.html)\)", (SAMPLE / "README.md").read_text())
+    kept, made = ((SAMPLE / named[0]).read_text(), (rendered.folder / "study.html").read_text())
+    style = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+    assert style.search(kept)[1] == style.search(made)[1], MEASURED_HINT
+    assert '<section id="published"' in kept
 
 
 def test_the_sample_shows_its_figures() -> None:
