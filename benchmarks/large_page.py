@@ -34,7 +34,11 @@ def write_page(folder: Path, cells: int) -> Path:
 def time_openings(page: Path) -> list[float]:
     """Return the seconds from the address to the page's load event, opening by opening."""
     taken = []
-    with tempfile.TemporaryDirectory() as profile, start_browser(Path(profile)) as browser:
+    # Processes of Chromium write into its profile for a moment after its end.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        start_browser(Path(profile)) as browser,
+    ):
         for _ in range(OPENINGS):
             tab = browser.open_tab()
             begun = time.perf_counter()
