@@ -1,4 +1,7 @@
-"""Floating-point operations of a forward pass, counted by fvcore on one trace.
+"""Floating-point operations of a forward pass and of a decode step.
+
+A pass is counted by fvcore on one trace, and held against what torch dispatches; a step by the
+latter alone.
 
 fvcore counts a multiply-add as one; the figures here count it as two, as the field's published
 figures do. Counted are convolutions, linear layers, matrix products and attention; normalisations
