@@ -112,15 +112,15 @@ def preprocess(folder: Path, _samples: int) -> None:
 
 def prepare_cell(folder: Path, _samples: int) -> None:
     """Describe the machine and store the model: of no interest here."""
-    from vlmeter.machine.describe_machine import describe_machine
     from vlmeter.machine.job import MachineJob
-    from vlmeter.models.fetch_model import fetch_model
+    from vlmeter.machine.measure_machine import measure_machine
     from vlmeter.models.job import ModelJob, ModelSource
+    from vlmeter.models.prepare_model import prepare_model
 
     machine = MachineJob(make_job().measure.energy, idle_window_s=0.1, cpu_threads=1, peaks=[])
-    describe_machine(machine, folder / "machine.json")
+    measure_machine(machine, folder / "machine.json")
     job = ModelJob("tiny", "fp32", ModelSource(path=str(folder / "model")), "pretrained")
-    fetch_model(job, folder / "stored/tiny.json")
+    prepare_model(job, folder / "stored/tiny.json")
 
 
 def measure(folder: Path, _samples: int) -> None:

@@ -17,10 +17,10 @@ import torch
 from comparison import Comparison
 from transformers import AutoConfig, Blip2ForConditionalGeneration
 
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.load import check_files, load_model
 from vlmeter.models.manifest import read_model_manifest
+from vlmeter.models.prepare_model import prepare_model
 
 DEMO = Path(__file__).parents[1] / "demo" / "model"
 LIMIT = 1.5
@@ -45,7 +45,7 @@ def model_folder(layers: int, folder: Path) -> Path:
 def stored(source: Path, folder: Path) -> Path:
     """Store it as a study does; return the manifest."""
     manifest = folder / "wide-fp16.json"
-    fetch_model(ModelJob("wide", "fp16", ModelSource(path=str(source)), "pretrained"), manifest)
+    prepare_model(ModelJob("wide", "fp16", ModelSource(path=str(source)), "pretrained"), manifest)
     return manifest
 
 

@@ -30,9 +30,9 @@ from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.request.result import PARTS
 from vlmeter.measure.request.timing import LARGEST_DEVIATION, RequestPlan
 from vlmeter.models.decoding import Decoding
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.optimization import EAGER
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.parquet import read_table
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -88,7 +88,7 @@ def compare(
     """Time the requests of a model; return the sum of their parts beside the whole."""
     manifest = folder / f"models/{model.model}.json"
     if not manifest.exists():
-        fetch_model(model, manifest)
+        prepare_model(model, manifest)
     cell = make_cell(model, device, batch_size)
     workload = prepare_workload(cell, CellInputs(images=images, model=manifest), most_batches=1)
     timed, _ = measure_requests(

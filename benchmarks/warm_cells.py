@@ -17,8 +17,11 @@ from typing import Any
 
 from watched import run_snakemake
 
+from vlmeter.cell.frame import PRELOAD
 from vlmeter.config.load import check_config, read_yaml
 from vlmeter.machine import warm
+from vlmeter.machine.cores import count_cpu_threads
+from vlmeter.machine.environment import choose_settings
 from vlmeter.storage.files import read_json
 from vlmeter.study.jobs import Jobs
 from vlmeter.study.study import Study
@@ -72,8 +75,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, chdir(name):
         for part in ("Snakefile", "workflow", "config", "report", "envs", "profiles", "demo"):
             Path(part).symlink_to(REPOSITORY / part)
-        job = prepare(Path(name))
-        warm.start_server(on_cluster=False)
+        study = Study(check_config(read_yaml(CONFIG), str(CONFIG)))
+        job = prepare(study, Path(name))
+        threads = count_cpu_threads(study.config.measure.cpu_threads)
+        warm.start_server(PRELOAD, choose_settings(threads), on_cluster=False)
         address = os.environ[warm.ADDRESS]
         # The first cell of a server waits for its imports.
         first = measure(job, address, Path("first"))
@@ -88,9 +93,8 @@ def main() -> None:
     )
 
 
-def prepare(folder: Path) -> list[str]:
+def prepare(study: Study, folder: Path) -> list[str]:
     """Let Snakemake make what the cell is opened from; return the arguments of its job."""
-    study = Study(check_config(read_yaml(CONFIG), str(CONFIG)))
     cell = next(
         cell
         for cell in study.cells

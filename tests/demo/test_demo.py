@@ -18,9 +18,9 @@ from vlmeter.metrics.base import Example
 from vlmeter.metrics.evaluate import evaluate
 from vlmeter.models.batches import Feeder
 from vlmeter.models.families.prompts import family_prompts
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
 from vlmeter.models.load import load_model
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.models.samples import Items
 from vlmeter.storage.parquet import read_table
 from vlmeter.study.study import Study
@@ -84,7 +84,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Path]:
     study = Study(load_config(ROOT / "config/demo.yaml"))
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.chdir(ROOT)
-    fetch_model(study.model_job("tiny-blip2", "fp32"), folder / "model.json")
+    prepare_model(study.model_job("tiny-blip2", "fp32"), folder / "model.json")
     for name in study.config.datasets:
         samples = folder / name / "samples.parquet"
         manifest = samples.with_suffix(".json")

@@ -18,8 +18,8 @@ from vlmeter.cell.job import CellInputs
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.machine.describe_machine import describe_machine
-from vlmeter.models.fetch_model import fetch_model
+from vlmeter.machine.measure_machine import measure_machine
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.parquet import read_table
 
 QUESTIONS = ("what colour", "is the cat red ? one two", "what is the dog ?", "cat", "dog")
@@ -79,7 +79,7 @@ def mixed():
 def prepared(tmp_path_factory):
     """A study's folder with its machine, samples and images."""
     folder = tmp_path_factory.mktemp("study")
-    describe_machine(make_machine_job(), folder / "machine.json")
+    measure_machine(make_machine_job(), folder / "machine.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {"id": f"s{index}", "image": make_picture(index), "question": question}
@@ -98,7 +98,7 @@ def inputs(prepared, checkpoint):
     def made(name, dtype="fp32"):
         manifest = prepared / f"models/{name}-{dtype}.json"
         if not manifest.exists():
-            fetch_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
+            prepare_model(make_model_job(checkpoint(name), dtype, model=name), manifest)
         return CellInputs(prepared / "data/photos/img28/images.json", manifest)
 
     return made

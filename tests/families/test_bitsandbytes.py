@@ -12,8 +12,8 @@ from transformers.utils.import_utils import is_bitsandbytes_available
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate_answers
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.parquet import read_table
 
 NF4 = {
@@ -47,7 +47,7 @@ def packed(checkpoint, inputs, tmp_path_factory):
         left = shutil.ignore_patterns("*.safetensors", "config.json")
         shutil.copytree(source, folder / "source", ignore=left)
         model.save_pretrained(folder / "source")
-        fetch_model(make_model_job(folder / "source", "fp32"), folder / "stored.json")
+        prepare_model(make_model_job(folder / "source", "fp32"), folder / "stored.json")
         return replace(inputs("llava"), model=folder / "stored.json")
 
     return lambda form: done.get(form) or done.setdefault(form, pack(form))

@@ -18,10 +18,10 @@ from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
 from vlmeter.metrics.drift import Answers
 from vlmeter.models import load
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.generate import generate, generate_answers
 from vlmeter.models.items import split_into_batches
 from vlmeter.models.option_scores import append_tokens, score_options
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.status import UnsupportedError
 
 aten = torch.ops.aten
@@ -389,7 +389,7 @@ def test_an_architecture_alone_has_a_cost(prepared, checkpoint, inputs, job, tmp
     # Molmo 2's connector multiplies two projections: of a tiny one bf16 loses the product.
     dtype = "fp32" if name == "molmo2" else "bf16"
     manifest = tmp_path / f"{name}-{dtype}.json"
-    fetch_model(make_model_job(checkpoint(name), dtype, "random", model=name), manifest)
+    prepare_model(make_model_job(checkpoint(name), dtype, "random", model=name), manifest)
     cell = job(dtype=dtype)
     files = replace(inputs(name), model=manifest)
     alone = prepare_workload(cell.cell, files, cell.measure.batches)

@@ -13,9 +13,9 @@ from transformers.utils.import_utils import is_torchvision_available
 from vlmeter.cell.worker.open_cell import open_cell
 from vlmeter.hub.retry import DEFAULT_RETRY_POLICY
 from vlmeter.models import hub_files
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.packages import list_packages
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.models.support import PROVED, check_model_type, explain_refusal
 from vlmeter.status import UnsupportedError
 from vlmeter.storage.files import read_json
@@ -95,7 +95,7 @@ def words(tmp_path):
 
 def test_its_cells_are_unsupported_and_the_study_goes_on(words, tmp_path, inputs, job):
     manifest = tmp_path / "models/words-fp32.json"
-    fetch_model(make_model_job(words, model="words"), manifest)
+    prepare_model(make_model_job(words, model="words"), manifest)
     assert read_model_manifest(manifest).files == {}
     with pytest.raises(UnsupportedError, match="words is of the type bert: "):
         open_cell(job().cell, replace(inputs("git"), model=manifest))

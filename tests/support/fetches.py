@@ -17,8 +17,8 @@ from vlmeter.data.download_dataset import download_dataset
 from vlmeter.data.job import Columns, DatasetJob, DataSource, Sampling
 from vlmeter.errors import UserError
 from vlmeter.hub.retry import RetryPolicy
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.job import ModelJob, ModelSource
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.files import read_json
 from vlmeter.storage.parquet import read_table
 
@@ -84,7 +84,7 @@ class Fetcher:
         """Fetch a model; return its manifest."""
         job = ModelJob("tiny", dtype, ModelSource(hub=repo.name, **source), "pretrained")
         manifest = self.folder / f"models/tiny-{dtype}.json"
-        fetch_model(job, manifest, self.retry_policy)
+        prepare_model(job, manifest, self.retry_policy)
         return read_json(manifest)
 
     def has_no_result(self) -> bool:

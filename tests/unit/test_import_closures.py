@@ -80,6 +80,8 @@ def test_before_the_fork_nothing_heavy_and_no_thread(run_python):
         *((f"reporting.figures.plot_{name}", "pandas scipy PIL jinja2") for name in FIGURES),
         # A fetch may wait for a measurement of another study, or for that of idle power.
         ("models.fetch_model", "torch transformers"),
+        # The child that measures is forked from it.
+        ("machine.describe_machine", "torch transformers"),
     ],
 )
 def test_a_job_imports_nothing_heavy_before_it_begins(run_python, module, heavy):

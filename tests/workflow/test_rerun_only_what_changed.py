@@ -160,7 +160,7 @@ def test_code_that_all_measurements_share_measures_everything_again(tree: Tree) 
 
 
 def test_an_edited_description_of_the_machine_measures_no_cell(tree: Tree) -> None:
-    tree.append("src/vlmeter/machine/describe_machine.py", "\nEDITED = True\n")
+    tree.append("src/vlmeter/machine/measure_machine.py", "\nEDITED = True\n")
 
     assert tree.plan().names == MACHINE | DESCRIBED_ANEW | {("plot_layers",)}
 

@@ -71,11 +71,15 @@ def hold_study():
 
 
 def start_warm_server():
-    """Let cells on this machine be forks of one process that has imported what takes long."""
+    """Let jobs on this machine work in forks of one process that has imported what takes long."""
     # Not at the top: what reads the workflow to run a job, or to plan one, need not import it.
-    from vlmeter.machine import warm
+    from vlmeter.cell.frame import PRELOAD
+    from vlmeter.machine.cores import count_cpu_threads
+    from vlmeter.machine.environment import choose_settings
+    from vlmeter.machine.warm import start_server
 
-    warm.start_server(on_cluster=ON_CLUSTER)
+    threads = count_cpu_threads(STUDY.config.measure.cpu_threads)
+    start_server(PRELOAD, choose_settings(threads), on_cluster=ON_CLUSTER)
 
 
 def say_progress():

@@ -70,7 +70,6 @@ class _Answers:
     images_sha256: str
     start: int
     stop: int
-    worker = "vlmeter.cell.worker.answers"
 
     def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.

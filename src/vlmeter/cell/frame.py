@@ -19,19 +19,17 @@ from vlmeter.cell.ending import Ending
 from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.cores import count_cpu_threads
+from vlmeter.machine.environment import choose_settings
 from vlmeter.machine.warm import run_in_child
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_fresh_json
 
 PRELOAD = "vlmeter.cell.worker.preload"
-"""What the run's server imports for all cells."""
+"""What the run's server imports for all cells, and a cell in its place: then both hold the same."""
 
 
 class Task(Protocol):
     """What a cell's job does in its child; another process can be given it, pickled."""
-
-    worker: str
-    """The module that `work` imports."""
 
     def work(self) -> None:
         """Import torch, measure, and write the outputs."""
@@ -69,12 +67,12 @@ def run_cell_job(
         # No child: importing torch, only to learn the same, would take seconds a cell.
         task.write_failure(Failure(Status.UNAVAILABLE, devices.describe_absence(device, cell.gpus)))
     else:
-        settings = _choose_settings(count_cpu_threads(cell.cpu_threads))
+        settings = choose_settings(count_cpu_threads(cell.cpu_threads))
         # What libraries take on a GPU, and what torch compiles, follows from the device that they
         # see when they are imported: the run's server sees none.
         alone = device == "cuda" or cell.optimization.needs_compiler
         work = partial(_work, task, settings, taken)
-        death = run_in_child(work, timeout_s, None if alone else PRELOAD, settings)
+        death = run_in_child(work, timeout_s, settings, own_imports=alone)
         if death is not None:
             print(f"{Status.CRASHED}: {death.reason}", file=sys.stderr)
             task.write_failure(Failure(Status.CRASHED, death.reason))
@@ -98,7 +96,7 @@ def run_cell_job(
 def _work(task: Task, settings: Mapping[str, str], taken: Mapping[str, str]) -> None:
     os.environ.update(settings)
     try:
-        importlib.import_module(task.worker)
+        importlib.import_module(PRELOAD)
         # That lives to the end, and torch and transformers are so much that a collection before
         # each of a cell's windows takes as long as the window.
         gc.freeze()
@@ -131,15 +129,3 @@ def build_ending(attempt: JobAttempt, failure: Failure | None = None) -> Ending:
     if failure is None:
         return Ending(Status.OK, None, None, attempt.count)
     return Ending(failure.status, failure.reason, failure.traceback, attempt.count)
-
-
-def _choose_settings(threads: int) -> dict[str, str]:
-    """Return the environment variables that libraries read when they are imported."""
-    return {
-        # Snakemake sets these to the rule's threads; a cell's are part of what it measures.
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "TOKENIZERS_PARALLELISM": "false",
-        # Rules before this one fetched everything: a cell that asks the network is a mistake.
-        "HF_HUB_OFFLINE": "1",
-    }

@@ -50,7 +50,6 @@ class _Profile:
     attempt: JobAttempt
     inputs: CellInputs
     outputs: LayersOutputs
-    worker = "vlmeter.cell.worker.layers"
 
     def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.

@@ -57,7 +57,6 @@ class _Inference:
     inputs: CellInputs
     machine: Path
     outputs: CellOutputs
-    worker = "vlmeter.cell.worker.measure"
 
     def work(self) -> None:
         # In the child alone, after its environment is set: this imports torch.

@@ -1,8 +1,8 @@
 """A cell's child as a fork of a process that has imported torch: the most of a small cell's time.
 
-A run on one machine starts one such server. It imports when the first cell asks for a child, so
-beside no other measurement, initialises no device, and forks a keeper for each cell. The keeper
-stands in for the cell's job: it forks the child, and kills it when the job ends or its time is up.
+A run on one machine starts one such server. It imports when the first job asks for a child, so
+beside no measurement, initialises no device, and forks a keeper for each child. The keeper stands
+in for the job: it forks the child, and kills it when the job ends or its time is up.
 Where anything speaks against it, the child is forked from the job, as without a server.
 """
 
@@ -15,29 +15,30 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from vlmeter.machine import isolation
+from vlmeter.machine import environment, isolation
 
 ADDRESS = "VLMETER_WARM"
 """The variable that names the socket of a run's server to its jobs; with `off` there is none."""
 WAIT_FOR_FORK_S: ContextVar[float | None] = ContextVar("WAIT_FOR_FORK_S", default=None)
 """In the server's forks: how long their jobs waited for them."""
 _MOST_BYTES, _LONGEST_IMPORT_S = 1 << 20, 300.0
-_READ_LATER = "CUDA_VISIBLE_DEVICES"
-"""A variable that no import reads: CUDA does when it is initialised."""
-_Job = tuple[str, float, float, bytes]
-"""A job's folder, when it asked for a fork, its time limit, and its pickled work."""
+_Job = tuple[str, dict[str, str], float, float, bytes]
+"""A job's folder and variables, when it asked for a fork, its time limit, and its pickled work."""
 
 
-def start_server(*, on_cluster: bool) -> None:
+def start_server(worker: str, settings: Mapping[str, str], *, on_cluster: bool) -> None:
     """Start this run's server, which lives as long as this process, and name it to the jobs.
 
     Args:
+        worker: The module that it imports when the first job asks.
+        settings: Variables of its environment that are not as this process has them.
         on_cluster: Jobs run on other machines: then there is none.
     """
     if on_cluster or not hasattr(os, "pidfd_open") or os.environ.get(ADDRESS) == "off":
@@ -49,8 +50,10 @@ def start_server(*, on_cluster: bool) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(os.environ[ADDRESS])
         listening.listen()
+        program = f"from {__name__} import serve; serve({os.getpid()}, {worker!r})"
         subprocess.Popen(  # nosec B603  (this interpreter, and code of this module)
-            [sys.executable, "-P", "-c", f"from {__name__} import serve; serve({os.getpid()})"],
+            [sys.executable, "-P", "-c", program],
+            env={**os.environ, **settings},
             stdin=listening.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -60,19 +63,23 @@ def start_server(*, on_cluster: bool) -> None:
 
 
 def run_in_child(
-    work: Callable[[], None], timeout_s: float, worker: str | None, settings: Mapping[str, str]
+    work: Callable[[], None],
+    timeout_s: float = threading.TIMEOUT_MAX,
+    settings: Mapping[str, str] | None = None,
+    *,
+    own_imports: bool = False,
 ) -> isolation.Death | None:
     """Run `work` in a fork of the run's server where that can be, else of this process.
 
     Args:
         work: As `isolation.run_isolated` takes it; it sets `settings`, too.
         timeout_s: So, too, and what is returned.
-        worker: The module that `work` imports; None where its imports must be the child's own.
-        settings: The variables of the environment that it is imported under.
+        settings: The variables of the environment under which all must be imported that `work`
+            needs; None where any will do.
+        own_imports: Whether the child must import by itself.
     """
-    environment = {**os.environ, **settings}
-    address = environment.get(ADDRESS, "off")
-    if worker is None or address == "off":
+    address = os.environ.get(ADDRESS, "off")
+    if own_imports or address == "off":
         return isolation.run_isolated(work, timeout_s)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.settimeout(_LONGEST_IMPORT_S)
@@ -80,10 +87,11 @@ def run_in_child(
         # Nothing began where the server is gone or refuses, or only this process knows the work.
         with suppress(OSError, pickle.PicklingError, AttributeError, TypeError):
             server.connect(address)
-            # What processes must share to mean the same files by the same paths.
-            places = (sys.executable, Path("/proc/self/ns/mnt").readlink())
-            job: _Job = (str(Path.cwd()), time.monotonic(), timeout_s, pickle.dumps(work))
-            socket.send_fds(server, [pickle.dumps((worker, environment, places, job))], [1, 2])
+            later, asked_s = environment.read_later(), time.monotonic()
+            job: _Job = (str(Path.cwd()), later, asked_s, timeout_s, pickle.dumps(work))
+            imported_under = None if settings is None else environment.read_early(settings)
+            request = pickle.dumps((isolation.find_places(), imported_under, job))
+            socket.send_fds(server, [request], [1, 2])
             accepted = server.recv(_MOST_BYTES)
         if accepted:
             server.settimeout(None)
@@ -94,36 +102,30 @@ def run_in_child(
     return isolation.run_isolated(work, timeout_s)
 
 
-def serve(run: int) -> None:
+def serve(run: int, worker: str) -> None:
     """Fork for the jobs that ask at the socket that is its stdin, while the process `run` lives."""
     isolation.die_with(run)
     listening = socket.socket(fileno=sys.stdin.fileno())
-    begun_s, origin, keepers = time.time(), None, list[int]()
+    begun_s, own, keepers = time.time(), environment.read_early({}), list[int]()
+    environment.hide_gpus()
     while True:
         connection, _ = listening.accept()
         streams: list[int] = []
         with connection, suppress(Exception):
             message, streams, _, _ = socket.recv_fds(connection, _MOST_BYTES, 2)
             # Only this user's jobs reach the socket.
-            worker, environment, places, job = pickle.loads(message)  # nosec B301
-            later = {name: environment.pop(name) for name in {_READ_LATER} & environment.keys()}
-            if origin is None:
-                origin = (environment, places)
-                os.environ.clear()
-                # Some libraries ask for a GPU when they are imported, which initialises it.
-                os.environ.update({**environment, _READ_LATER: ""})
-            if origin == (environment, places) and not isolation.has_newer_file(begun_s):
+            places, imported_under, job = pickle.loads(message)  # nosec B301
+            same = (places, imported_under or own) == (isolation.find_places(), own)
+            if same and not isolation.has_newer_file(begun_s):
                 importlib.import_module(worker)
                 isolation.copy_page_tables_to_forks()
-                keepers.append(_fork_keeper(connection, streams, later, job))
+                keepers.append(_fork_keeper(connection, streams, job))
         for stream in streams:
             os.close(stream)
         keepers = [pid for pid in keepers if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
 
-def _fork_keeper(
-    connection: socket.socket, streams: list[int], later: Mapping[str, str], job: _Job
-) -> int:
+def _fork_keeper(connection: socket.socket, streams: list[int], job: _Job) -> int:
     """Fork what forks the child, waits for its end or its job's, and answers with its exit code."""
     server, keeper = os.getpid(), os.fork()
     if keeper:
@@ -136,10 +138,9 @@ def _fork_keeper(
         if hindrance:
             print(f"No fork of the run's server: {hindrance}", file=sys.stderr, flush=True)
             os._exit(0)
-        folder, asked_s, timeout_s, work = job
+        folder, later, asked_s, timeout_s, work = job
         os.chdir(folder)
-        del os.environ[_READ_LATER]
-        os.environ.update(later)
+        environment.set_read_later(later)
         WAIT_FOR_FORK_S.set(time.monotonic() - asked_s)
         run_work = pickle.loads(work)  # nosec B301
         connection.send(b"accepted")

@@ -18,10 +18,11 @@ from vlmeter.cell.profile_layers import LayersOutputs, profile_layers
 from vlmeter.cell.run_inference import CellOutputs, run_inference
 from vlmeter.data.manifests import UnusableSample
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.machine.describe_machine import describe_machine
+from vlmeter.machine.environment import choose_settings
+from vlmeter.machine.measure_machine import measure_machine
 from vlmeter.measure.settings import MeasureSettings
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.manifest import read_model_manifest, write_model_manifest
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.results.aggregate import aggregate
 from vlmeter.results.cell import RecordCell
 from vlmeter.results.comparisons import Comparisons
@@ -74,7 +75,7 @@ def write_study(folder: Path, checkpoint: Path, pictures: list[bytes]) -> StudyF
         model=folder / "models/tiny-fp32.json",
         machines={rapl: folder / f"machine-{rapl}.json" for rapl in (False, True)},
     )
-    fetch_model(make_model_job(checkpoint), files.model)
+    prepare_model(make_model_job(checkpoint), files.model)
     # As from the Hub.
     manifest = replace(read_model_manifest(files.model), revision=REVISION, licence=LICENCE)
     write_model_manifest(files.model, manifest)
@@ -89,7 +90,7 @@ def write_study(folder: Path, checkpoint: Path, pictures: list[bytes]) -> StudyF
     for has_rapl, path in files.machines.items():
         machine = SimulatedMachine(Settings(has_rapl=has_rapl))
         with machine.installed(), machine.computing_peaks():
-            describe_machine(replace(job, idle_window_s=5.0), path)
+            measure_machine(replace(job, idle_window_s=5.0), path)
     return files
 
 
@@ -193,10 +194,10 @@ def run_profile(
 def _in_this_process() -> Any:
     """Run a cell's work here and not in a child, whose simulation would end with it."""
     patch = pytest.MonkeyPatch()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "HF_HUB_OFFLINE"):
+    for name in choose_settings(threads=1):
         # Set, so that what the job sets itself is undone.
         patch.setenv(name, "1")
-    patch.setattr(frame, "run_in_child", lambda work, *_: work())
+    patch.setattr(frame, "run_in_child", lambda work, *_, **__: work())
     return _Undone(patch)
 
 

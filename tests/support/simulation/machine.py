@@ -25,7 +25,7 @@ from simulation.model import CostedModel
 from simulation.request import RequestStages
 from simulation.tracker import SimulatedTracker
 from vlmeter.cell.worker import open_cell
-from vlmeter.machine import describe_machine, devices, host
+from vlmeter.machine import devices, host, measure_machine
 from vlmeter.measure import clock, conditions, memory, peak, settling
 from vlmeter.measure.energy import counter_window, counters, idle, meter
 from vlmeter.measure.energy.description import CpuSource, EnergySources, Grid, RamSource
@@ -163,7 +163,7 @@ class SimulatedMachine:
         self.stages.install(patch)
         patch.setattr(torch.nn.Module, "compile", self._compile)
         patch.setattr(kernels, "profile", self._profile)
-        patch.setattr(describe_machine, "describe_energy_sources", self._describe_sources)
+        patch.setattr(measure_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
         patch.setattr(peak, "_CPU_SIZE", PRODUCT_SIZE // 2)
         patch.setattr(peak, "_CUDA_SIZE", PRODUCT_SIZE)

@@ -35,13 +35,15 @@ def cell_job(run_python, tmp_path):
         done = run_python(
             "import json, os, pathlib, pickle, signal, sys, time\n"
             "from dataclasses import asdict\n"
+            "from vlmeter.cell import frame\n"
+            "frame.PRELOAD = 'colorsys'\n"
             "from vlmeter.cell.frame import run_cell_job\n"
             "from vlmeter.errors import UserError\n"
             "from vlmeter.status import UnavailableError, UnsupportedError\n"
             "from vlmeter.storage.files import write_json\n"
             "status = pathlib.Path('status.json')\n"
             f"{before}\n"
-            "class Task:\n    worker = 'colorsys'\n"
+            "class Task:\n"
             f"    def work(self):\n        {body}\n"
             "    def write_failure(self, failure):\n        write_json(status, asdict(failure))\n"
             f"call = pickle.loads({call!r})\n"
@@ -235,21 +237,21 @@ def test_a_cell_without_figures_leaves_every_file_of_a_profile():
 
 @pytest.mark.usefixtures("_in_folder")
 @pytest.mark.parametrize(
-    ("device", "optimization", "worker"),
+    ("device", "optimization", "alone"),
     [
-        ("cpu", EAGER, frame.PRELOAD),
-        ("cuda", EAGER, None),
-        ("cpu", replace(EAGER, compile=Compile("default", "regional")), None),
-        ("cpu", replace(EAGER, attention="flex_attention"), None),
+        ("cpu", EAGER, False),
+        ("cuda", EAGER, True),
+        ("cpu", replace(EAGER, compile=Compile("default", "regional")), True),
+        ("cpu", replace(EAGER, attention="flex_attention"), True),
     ],
 )
 def test_only_a_cell_on_a_cpu_that_compiles_nothing_may_be_a_fork_of_the_server(
-    monkeypatch, device, optimization, worker
+    monkeypatch, device, optimization, alone
 ):
     asked = []
 
-    def end_at_once(work, timeout_s, worker, settings):
-        asked.append(worker)
+    def end_at_once(work, timeout_s, settings, *, own_imports):
+        asked.append(own_imports)
         return Death("ended")
 
     monkeypatch.setattr(frame, "run_in_child", end_at_once)
@@ -257,4 +259,4 @@ def test_only_a_cell_on_a_cpu_that_compiles_nothing_may_be_a_fork_of_the_server(
     job = make_layers_job(device=device, gpus=int(device == "cuda"))
     job = replace(job, cell=replace(job.cell, optimization=optimization))
     profile_layers(job, ATTEMPT, INPUTS, LAYERS_OUTPUTS, 20)
-    assert asked == [worker]
+    assert asked == [alone]

@@ -33,9 +33,12 @@ from vlmeter.machine import warm
 import tasks
 # What a shell starts in the background ignores it, and so does all that is started there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-worker, timeout_s, body = sys.argv[1:]
+own_imports, timeout_s, body = sys.argv[1:]
 death = warm.run_in_child(
-    partial(tasks.run, body), float(timeout_s), worker or None, {"OMP_NUM_THREADS": "1"}
+    partial(tasks.run, body),
+    float(timeout_s),
+    {"OMP_NUM_THREADS": "1"},
+    own_imports=bool(own_imports),
 )
 print(repr(death and (str(death.reason), death.out_of_time)))
 """
@@ -43,7 +46,7 @@ WAY = "print('cold' if warm.WAIT_FOR_FORK_S.get() is None else 'warm')"
 RUN = """
 import os, sys
 from vlmeter.machine import warm
-warm.start_server(on_cluster="cluster" in sys.argv)
+warm.start_server(sys.argv[1], {"OMP_NUM_THREADS": "1"}, on_cluster="cluster" in sys.argv)
 print(os.environ.get(warm.ADDRESS), flush=True)
 sys.stdin.read()
 """
@@ -52,12 +55,14 @@ sys.stdin.read()
 class Run:
     """A process that stands for a run of Snakemake, with its server."""
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, worker: str = "colorsys", **environment: str
+    ) -> None:
         (folder / "tasks.py").write_text(TASKS, encoding="utf-8")
         self.folder = folder
         self.environment = {**os.environ, **search_first(folder), **environment}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments],
+            [sys.executable, "-c", RUN, worker, *arguments],
             cwd=folder,
             env=self.environment,
             stdin=subprocess.PIPE,
@@ -67,10 +72,11 @@ class Run:
         self.address = self.process.stdout.readline().strip()
         self.servers = psutil.Process(self.process.pid).children()
 
-    def start(self, body=WAY, worker="colorsys", timeout_s=20, folder=None, code=JOB, **variables):
+    def start(self, body=WAY, timeout_s=20, folder=None, code=JOB, own_imports=False, **variables):
         """Start a job."""
+        alone = "alone" if own_imports else ""
         return subprocess.Popen(
-            [sys.executable, "-c", code, worker, str(timeout_s), textwrap.dedent(body)],
+            [sys.executable, "-c", code, alone, str(timeout_s), textwrap.dedent(body)],
             cwd=folder or self.folder,
             env={**self.environment, warm.ADDRESS: self.address, **variables},
             stdin=subprocess.DEVNULL,
@@ -101,11 +107,23 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture
-def own_run(tmp_path):
-    """A run for a test that ends it or changes it."""
-    run = Run(tmp_path)
-    yield run
-    run.end()
+def start_run(tmp_path):
+    """Start a run for a test that ends it or changes it."""
+    runs = []
+
+    def start(**options):
+        runs.append(Run(tmp_path, **options))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.end()
+
+
+@pytest.fixture
+def own_run(start_run):
+    """A run whose server imports at once."""
+    return start_run()
 
 
 def wait_until(happens):
@@ -163,10 +181,11 @@ def test_a_child_ends_as_a_cold_one_and_the_server_goes_on(run, tmp_path, how):
 
 def test_a_child_has_the_folder_the_streams_and_the_environment_of_its_job(run, tmp_path):
     names = "('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES')"
-    shown = f"print(os.getcwd(), *(os.environ[name] for name in {names}))"
-    body = f"{WAY}\n{shown}\nprint('wrong', file=sys.stderr)"
-    printed, errors = run.job(body, folder=tmp_path, CUDA_VISIBLE_DEVICES="GPU-7")
-    assert (printed, errors) == (["warm", f"{tmp_path} 1 GPU-7", "None"], "wrong\n")
+    shown = f"print(os.getcwd(), *(os.environ[name] for name in {names}), tempfile.gettempdir())"
+    body = f"import tempfile\n{WAY}\n{shown}\nprint('wrong', file=sys.stderr)"
+    own = {"CUDA_VISIBLE_DEVICES": "GPU-7", "TMPDIR": str(tmp_path)}
+    printed, errors = run.job(body, folder=tmp_path, **own)
+    assert (printed, errors) == (["warm", f"{tmp_path} 1 GPU-7 {tmp_path}", "None"], "wrong\n")
 
 
 def test_jobs_are_served_at_the_same_time(run, tmp_path):
@@ -185,8 +204,7 @@ COLD = {
     "a variable that was not there": {"TORCH_LOGS": "dynamo"},
     "no server": {warm.ADDRESS: "/nowhere/server"},
     "switched off": {warm.ADDRESS: "off"},
-    "imports of its own": {"worker": ""},
-    "a worker that cannot be imported": {"worker": "no_such_module"},
+    "imports of its own": {"own_imports": True},
 }
 
 
@@ -194,6 +212,18 @@ COLD = {
 def test_a_job_that_differs_is_cold(run, why):
     assert run.job(**COLD[why])[0] == ["cold", "None"]
     assert run.job()[0] == ["warm", "None"]
+
+
+def test_a_job_that_any_environment_will_do_is_warm_in_that_of_the_server(run):
+    code = JOB.replace('{"OMP_NUM_THREADS": "1"}', "None")
+    assert code != JOB
+    body = f"{WAY}\nprint(os.environ.get('TORCH_LOGS'))"
+    assert run.job(body, code=code, TORCH_LOGS="dynamo")[0] == ["warm", "None", "None"]
+
+
+def test_without_a_module_that_can_be_imported_all_jobs_are_cold(start_run):
+    run = start_run(worker="no_such_module")
+    assert [run.job()[0], run.job()[0]] == [["cold", "None"]] * 2
 
 
 OTHERS = {
@@ -268,15 +298,17 @@ def test_others_may_not_reach_the_server(run):
     assert Path(run.address).parent.stat().st_mode & 0o077 == 0
 
 
-def test_code_that_changed_since_the_server_began_is_cold(own_run):
-    assert own_run.job()[0] == ["warm", "None"]
-    with (own_run.folder / "tasks.py").open("a", encoding="utf-8") as file:
+def test_code_that_changed_since_the_server_began_is_cold(tmp_path, start_run):
+    worker = tmp_path / "own.py"
+    worker.touch()
+    run = start_run(worker="own")
+    assert run.job()[0] == ["warm", "None"]
+    with (run.folder / "tasks.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     # The server itself imported nothing of it.
-    assert own_run.job()[0] == ["warm", "None"]
-    (own_run.folder / "own.py").write_text("", encoding="utf-8")
-    assert own_run.job(worker="own")[0] == ["warm", "None"]
-    assert own_run.job(worker="own")[0] == ["cold", "None"]
+    assert run.job()[0] == ["warm", "None"]
+    worker.write_text("# changed\n", encoding="utf-8")
+    assert run.job()[0] == ["cold", "None"]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +334,7 @@ HINDRANCES = {
 
 
 @pytest.mark.parametrize("why", HINDRANCES)
-def test_what_a_fork_would_not_survive_makes_a_job_cold(own_run, why):
-    (own_run.folder / "torch.py").write_text(HINDRANCES[why], encoding="utf-8")
-    printed, errors = own_run.job(worker="torch")
+def test_what_a_fork_would_not_survive_makes_a_job_cold(tmp_path, start_run, why):
+    (tmp_path / "torch.py").write_text(HINDRANCES[why], encoding="utf-8")
+    printed, errors = start_run(worker="torch").job()
     assert (printed, why in errors) == (["cold", "None"], True)

@@ -12,10 +12,10 @@ from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText, TorchAoConfig
 
 from vlmeter.measure.flops.count import count_flops
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import find_dtypes_in_use, load_model
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.optimization import EAGER
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.models.prequantized import find_stored_quantization
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
@@ -51,7 +51,7 @@ def packed(llava, tmp_path_factory):
         ),
     )
     model.save_pretrained(folder / "source")
-    fetch_model(make_model_job(folder / "source", "fp32"), folder / "stored.json")
+    prepare_model(make_model_job(folder / "source", "fp32"), folder / "stored.json")
     return folder / "stored.json"
 
 
@@ -187,7 +187,7 @@ def test_a_package_that_is_missing_is_named_before_weights_are_read(
 ):
     folder = write_config(llava, tmp_path / "m", quantization_config=settings)
     (folder / "model.safetensors").write_bytes(b"no weights")
-    fetch_model(make_model_job(folder, "fp32"), tmp_path / "stored.json")
+    prepare_model(make_model_job(folder, "fp32"), tmp_path / "stored.json")
     refusal = read_model_manifest(tmp_path / "stored.json").unsupported
     assert f"comes quantised ({form}): " in refusal
     assert remedy in refusal

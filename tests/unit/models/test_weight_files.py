@@ -12,8 +12,8 @@ from stored_data import make_model_job
 from transformers import AutoModelForImageTextToText
 
 from vlmeter.errors import UserError
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import load_model
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.models.weight_files import choose_files
 from vlmeter.storage.files import read_json
 
@@ -34,7 +34,7 @@ class OwnModel(Blip2ForConditionalGeneration):
 def fetch(tmp_path):
     def run(folder, *allow):
         manifest = tmp_path / "models/own-fp32.json"
-        fetch_model(make_model_job(folder, allow=allow, model="own"), manifest)
+        prepare_model(make_model_job(folder, allow=allow, model="own"), manifest)
         return manifest.with_suffix("")
 
     return run

@@ -17,8 +17,8 @@ from tiny_model import (
 
 from vlmeter.cell.job import CellInputs
 from vlmeter.data.preprocess_images import preprocess_images
-from vlmeter.machine.describe_machine import describe_machine
-from vlmeter.models.fetch_model import fetch_model
+from vlmeter.machine.measure_machine import measure_machine
+from vlmeter.models.prepare_model import prepare_model
 
 __all__ = [
     "_one_thread",
@@ -40,8 +40,8 @@ def study(tmp_path_factory, checkpoint, pictures):
     """The folder of a study with its machine, model, samples and images."""
     folder = tmp_path_factory.mktemp("study")
     machine = make_machine_job(("cpu", "bf16"), software={"a": "1"})
-    describe_machine(machine, folder / "machine.json")
-    fetch_model(make_model_job(checkpoint), folder / "models/tiny-fp32.json")
+    measure_machine(machine, folder / "machine.json")
+    prepare_model(make_model_job(checkpoint), folder / "models/tiny-fp32.json")
     samples = folder / "data/photos/samples.parquet"
     rows = [
         {

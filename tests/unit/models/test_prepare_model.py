@@ -11,9 +11,9 @@ from transformers import AutoModelForImageTextToText
 
 from vlmeter.errors import UserError
 from vlmeter.machine.dtypes import DTYPES
-from vlmeter.models.fetch_model import fetch_model
 from vlmeter.models.load import check_files, load_model
 from vlmeter.models.manifest import StoredFile, read_model_manifest
+from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.files import file_sha256, file_xxh3, read_json
 
 
@@ -24,7 +24,7 @@ def fetch(checkpoint, tmp_path):
     def run(folder=checkpoint, dtype="fp32", weights="pretrained"):
         job = make_model_job(folder, dtype, weights, model="tiny-2.7b")
         manifest = tmp_path / f"models/tiny-2.7b-{dtype}.json"
-        fetch_model(job, manifest)
+        prepare_model(job, manifest)
         return manifest.with_suffix(""), read_model_manifest(manifest)
 
     return run

@@ -8,9 +8,9 @@ import torch
 from fake_nvml import GIB, LOST, gpu
 from machines import ENERGY, make_machine_job
 
-from vlmeter.machine import describe_machine as described_by
-from vlmeter.machine.describe_machine import describe_machine
+from vlmeter.machine import measure_machine as measured_by
 from vlmeter.machine.description import read_machine
+from vlmeter.machine.measure_machine import measure_machine
 from vlmeter.measure.energy.description import IdlePower
 from vlmeter.measure.settling import Settling
 
@@ -20,13 +20,13 @@ NO_KERNEL = "CUDA error: no kernel image is available for execution on the devic
 @pytest.fixture
 def describe(machine, monkeypatch, tmp_path):
     """Describe a machine with these GPUs; `rates` answers for a place and a dtype, or raises."""
-    monkeypatch.setattr(described_by, "check_device", lambda place: None)
-    monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: Settling(0.5, True))
-    monkeypatch.setattr(described_by, "make_clock", lambda place: None)
+    monkeypatch.setattr(measured_by, "check_device", lambda place: None)
+    monkeypatch.setattr(measured_by, "wait_until_idle", lambda gpus: Settling(0.5, True))
+    monkeypatch.setattr(measured_by, "make_clock", lambda place: None)
     # Codecarbon's search takes seconds, and has tests of its own.
-    monkeypatch.setattr(described_by, "describe_energy_sources", lambda *_: ENERGY)
+    monkeypatch.setattr(measured_by, "describe_energy_sources", lambda *_: ENERGY)
     monkeypatch.setattr(
-        described_by, "measure_idle_watts", lambda *_, **__: IdlePower({"cpu": 9.0}, {})
+        measured_by, "measure_idle_watts", lambda *_, **__: IdlePower({"cpu": 9.0}, {})
     )
 
     def run(*gpus, rates=lambda place, dtype: 1.0, peaks=(("cuda", "fp16"),), **settings):
@@ -36,9 +36,9 @@ def describe(machine, monkeypatch, tmp_path):
             rate = rates(place, dtype)
             return SimpleNamespace(flop_per_s=rate)
 
-        monkeypatch.setattr(described_by, "measure_peak", measure)
+        monkeypatch.setattr(measured_by, "measure_peak", measure)
         path = tmp_path / "machine.json"
-        describe_machine(make_machine_job(*peaks), path)
+        measure_machine(make_machine_job(*peaks), path)
         read_machine(path)
         return json.loads(path.read_text())
 
@@ -126,7 +126,7 @@ def test_idle_watts_that_cannot_be_read_are_empty_with_a_reason(describe, monkey
     def refuse(*_, **__):
         raise RuntimeError("the counter is gone")
 
-    monkeypatch.setattr(described_by, "measure_idle_watts", refuse)
+    monkeypatch.setattr(measured_by, "measure_idle_watts", refuse)
     assert describe(gpu("a"))["energy"]["idle"] == {
         "power_w": {},
         "reason": {"machine": "RuntimeError: the counter is gone"},
@@ -145,10 +145,10 @@ def test_a_gpu_that_others_have_or_that_comes_to_no_rest_has_no_idle_watts(descr
         given.append(not_idle)
         return IdlePower({}, {})
 
-    monkeypatch.setattr(described_by, "measure_idle_watts", watch)
+    monkeypatch.setattr(measured_by, "measure_idle_watts", watch)
     full = {"total": 80 * GIB, "used": 79 * GIB}
     describe(gpu("a"), gpu("b", memory=full))
-    monkeypatch.setattr(described_by, "wait_until_idle", lambda gpus: Settling(9.5, False))
+    monkeypatch.setattr(measured_by, "wait_until_idle", lambda gpus: Settling(9.5, False))
     describe(gpu("a"))
     (taken, unsettled) = given
     assert list(taken) == ["gpu1"]
@@ -158,7 +158,7 @@ def test_a_gpu_that_others_have_or_that_comes_to_no_rest_has_no_idle_watts(descr
 
 def test_a_real_machine_without_a_gpu_is_described(machine, tmp_path):
     machine(visible="-1")
-    describe_machine(make_machine_job(("cuda", "fp32")), tmp_path / "machine.json")
+    measure_machine(make_machine_job(("cuda", "fp32")), tmp_path / "machine.json")
     described = json.loads((tmp_path / "machine.json").read_text())
     assert described["peak_reason"] == {"cuda-fp32": "this machine has no cuda device"}
     assert described["energy"]["idle"]["settled"] is None
