@@ -77,7 +77,7 @@ class Peer:
 def compare(folder: Path, programs: Path, turns: int) -> int:
     """Let both answer in turn and print a table; return 1 where VLMeter takes longer."""
     samples = pq.read_metadata(DATA).num_rows
-    workflow = Workflow(folder / "vlmeter", 1, batch_size=1, samples=samples)
+    workflow = Workflow(folder / "vlmeter", 1, batch_sizes=[1], samples=samples)
     peer = Peer(folder / "lmms-eval", programs)
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []

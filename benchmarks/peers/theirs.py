@@ -1,7 +1,9 @@
 """The other side: optimum-benchmark in its own environment, and a plain loop there."""
 
 import json
-from collections.abc import Mapping
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ class Peer:
         iterations: int,
         shapes: Mapping[str, Any],
         *tracked: str,
+        batch_sizes: Sequence[int] = (),
     ) -> None:
         """Write its config.
 
@@ -28,6 +31,7 @@ class Peer:
             iterations: As many as VLMeter's.
             shapes: The `input` block of VLMeter's measurement.
             tracked: What it measures beside latency: `memory`, `energy`.
+            batch_sizes: One after the other by one command, in the place of the shapes' own.
         """
         self._folder = folder
         folder.mkdir()
@@ -42,7 +46,10 @@ class Peer:
                 "_self_",
             ],
             "name": "peers",
-            "hydra": {"run": {"dir": "."}, "output_subdir": None},
+            "hydra": {
+                **{"run": {"dir": "."}, "output_subdir": None},
+                "sweep": {"dir": "sweep", "subdir": "${hydra.job.num}"},
+            },
             "backend": {
                 "model": str(DEMO / "model"),
                 # Given, since it would ask the Hub for them.
@@ -68,11 +75,20 @@ class Peer:
             str(programs / "optimum-benchmark"),
             *("--config-dir", str(folder), "--config-name", "peers"),
         ]
+        if batch_sizes:
+            sizes = ",".join(map(str, batch_sizes))
+            self._command += ["--multirun", f"scenario.input_shapes.batch_size={sizes}"]
+        self._reports = len(batch_sizes) or 1
 
     def measure(self) -> Took:
         """Run it anew."""
         (self._folder / "benchmark_report.json").unlink(missing_ok=True)
-        return run(self._command, self._folder, self._folder / "log")
+        shutil.rmtree(self._folder / "sweep", ignore_errors=True)
+        took = run(self._command, self._folder, self._folder / "log")
+        reports = list(self._folder.rglob("benchmark_report.json"))
+        if len(reports) != self._reports:
+            sys.exit(f"optimum-benchmark left {len(reports)} of {self._reports} reports")
+        return took
 
     def read_report(self) -> dict[str, Any]:
         """Return its report."""

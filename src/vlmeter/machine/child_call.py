@@ -47,11 +47,14 @@ def call_in_child(
 
 def _keep_outcome(call: Callable[[], T], settings: Mapping[str, str], outcome: Path) -> None:
     os.environ.update(settings)
-    value, raised = None, None
+    value: T | None = None
+    raised: UserError | OSError | None = None
     try:
         value = call()
     # Others say little without their traceback, and not all can be pickled.
-    except (UserError, OSError) as error:
+    except UserError as error:
+        raised = error
+    except OSError as error:
         traceback.print_exc()
         raised = error
     outcome.write_bytes(pickle.dumps((value, raised)))

@@ -80,5 +80,10 @@ def test_a_call_that_fails_says_why(call, why):
     assert call(program)[0] == words
 
 
-def test_an_error_that_no_user_can_mend_leaves_its_traceback(call):
-    assert "in stumble" in call("calls.stumble")[1]
+@pytest.mark.parametrize("function", ["run_out_of_room", "stumble"])
+def test_an_error_of_the_machine_or_of_the_code_leaves_its_traceback(call, function):
+    assert f"in {function}" in call(f"calls.{function}")[1]
+
+
+def test_a_mistake_of_the_user_leaves_none(call):
+    assert call("calls.refuse")[1] == ""
