@@ -53,6 +53,8 @@ def study(iterations: int, batch_sizes: Sequence[int], samples: int) -> dict[str
             "repeats": iterations,
             "batches": 1,
             "cpu_threads": THREADS,
+            # From the image's file to words; no peer times them.
+            "request": False,
             # As many iterations as the peer's. Any other study says "not measured" of so short a
             # window.
             "energy": {"window_s": 0.001, "min_window_s": 0.001},

@@ -48,7 +48,9 @@ class Peer:
             "name": "peers",
             "hydra": {
                 **{"run": {"dir": "."}, "output_subdir": None},
-                "sweep": {"dir": "sweep", "subdir": "${hydra.job.num}"},
+                # It writes where it works.
+                **{"sweep": {"dir": "sweep", "subdir": "${hydra.job.num}"}},
+                **{"job": {"chdir": True}},
             },
             "backend": {
                 "model": str(DEMO / "model"),
