@@ -12,7 +12,8 @@ rule describe_machine:
         described=temp(touch(FOLDER.machine_described)),
     log:
         FOLDER.log("machine"),
-    priority: PREPARING
+    # After what it would let wait: a model is stored, and torch imported for it, beside the data.
+    priority: MEASURING
     conda:
         ENVIRONMENT
     resources:
