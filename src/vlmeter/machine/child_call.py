@@ -29,15 +29,17 @@ def call_in_child(
         own_imports: So, too.
 
     Raises:
-        UserError: or an error of the disk: as the call did.
-        RuntimeError: the child ended in any other way, and has printed why.
+        UserError: or an error of the disk: as the call did; or the child ended in any other way,
+            and has printed its traceback where it has one.
     """
     with tempfile.TemporaryDirectory(prefix="vlmeter-call-") as folder:
         outcome = Path(folder) / "outcome"
         work = partial(_keep_outcome, call, dict(settings or {}), outcome)
         death = run_in_child(work, settings=settings, own_imports=own_imports)
         if death is not None:
-            raise RuntimeError(death.reason)
+            raise UserError(
+                f"The job's child process: {death.reason}. Its log has what it printed."
+            )
         value, error = pickle.loads(outcome.read_bytes())  # nosec B301 - the child wrote it
     if error is not None:
         raise error

@@ -21,6 +21,9 @@ def run_out_of_room():
 def stumble():
     raise LookupError("nobody catches it")
 
+def run_out_of_memory():
+    os.kill(os.getpid(), 9)
+
 def die():
     os._exit(9)
 """
@@ -69,8 +72,19 @@ FAILURES = {
         "calls.run_out_of_room",
         "OSError 28 [Errno 28] No space left on device: 'weights'",
     ),
-    "any other": ("calls.stumble", "RuntimeError  ended with exit code 70"),
-    "its end": ("calls.die", "RuntimeError  ended with exit code 9"),
+    "any other": (
+        "calls.stumble",
+        "UserError  The job's child process: ended with exit code 70. Its log has what it printed.",
+    ),
+    "its end": (
+        "calls.die",
+        "UserError  The job's child process: ended with exit code 9. Its log has what it printed.",
+    ),
+    "no memory": (
+        "calls.run_out_of_memory",
+        "UserError  The job's child process: killed by SIGKILL, as the system does when memory "
+        "runs out. Its log has what it printed.",
+    ),
 }
 
 
