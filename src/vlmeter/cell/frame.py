@@ -4,8 +4,6 @@ Whatever happens, every declared output is written and the job ends well: how a 
 result. Torch is imported in the child alone.
 """
 
-import gc
-import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from vlmeter.cell.job import CellInputs, Job, JobAttempt
 from vlmeter.machine import devices, gpu_state
 from vlmeter.machine.cores import count_cpu_threads
 from vlmeter.machine.environment import choose_settings
+from vlmeter.machine.imports import import_to_stay
 from vlmeter.machine.warm import run_in_child
 from vlmeter.status import Failure, Status, describe_failure
 from vlmeter.storage.files import read_fresh_json
@@ -96,10 +95,7 @@ def run_cell_job(
 def _work(task: Task, settings: Mapping[str, str], taken: Mapping[str, str]) -> None:
     os.environ.update(settings)
     try:
-        importlib.import_module(PRELOAD)
-        # That lives to the end, and torch and transformers are so much that a collection before
-        # each of a cell's windows takes as long as the window.
-        gc.freeze()
+        import_to_stay(PRELOAD)
         task.work()
     except Exception as error:
         failure = _add_occupations(describe_failure(error), taken)

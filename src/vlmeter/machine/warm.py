@@ -7,7 +7,6 @@ Where anything speaks against it, the child is forked from the job, as without a
 """
 
 import atexit
-import importlib
 import os
 import pickle
 import signal
@@ -23,6 +22,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from vlmeter.machine import environment, isolation
+from vlmeter.machine.imports import import_to_stay
 
 ADDRESS = "VLMETER_WARM"
 """The variable that names the socket of a run's server to its jobs; with `off` there is none."""
@@ -117,7 +117,7 @@ def serve(run: int, worker: str) -> None:
             places, imported_under, job = pickle.loads(message)  # nosec B301
             same = (places, imported_under or own) == (isolation.find_places(), own)
             if same and not isolation.has_newer_file(begun_s):
-                importlib.import_module(worker)
+                import_to_stay(worker)
                 isolation.copy_page_tables_to_forks()
                 keepers.append(_fork_keeper(connection, streams, job))
         for stream in streams:
