@@ -153,7 +153,6 @@ def _summarise(
     ]
     share = _compute_median(shares)
     share_low, share_high = (None, None) if share is None else compute_interval_95(share, shares)
-    parts_sum = _compute_median(sums)
     return Request(
         request_s=whole,
         low_s=low,
@@ -164,12 +163,12 @@ def _summarise(
         tokens_out=load.tokens_out,
         overlap=NO_OVERLAP,
         parts=[_summarise_part(part, passes, missing.get(part)) for part in PARTS if passes],
-        parts_sum_s=parts_sum,
+        parts_sum_s=_compute_median(sums),
         preprocessing_share=share,
         preprocessing_low=share_low,
         preprocessing_high=None if share_high is None else min(1.0, share_high),
         vision_share=_compute_median(vision),
-        notes=[*notes, *_describe_deviation(parts_sum, whole)],
+        notes=[*notes, *_describe_deviation(sums, wholes)],
     )
 
 
@@ -186,12 +185,19 @@ def _summarise_part(part: str, passes: Sequence[Seconds], reason: str | None) ->
     return RequestPart(part, median, low, high, None)
 
 
-def _describe_deviation(parts_sum_s: float | None, whole_s: float) -> list[str]:
-    if parts_sum_s is None or abs(parts_sum_s / whole_s - 1.0) <= LARGEST_DEVIATION:
+def _describe_deviation(sums_s: Sequence[float], wholes_s: Sequence[float]) -> list[str]:
+    """Say where the parts are not the whole: each pass is held against the whole just before it.
+
+    A machine whose speed changes between the two moves few of their ratios, but both medians.
+    """
+    if not sums_s:
+        return []
+    ratio = statistics.median(parts / whole for parts, whole in zip(sums_s, wholes_s, strict=True))
+    if abs(ratio - 1.0) <= LARGEST_DEVIATION:
         return []
     return [
         Sentence(
-            f"the parts sum to {100 * parts_sum_s / whole_s:.0f} % of the whole: what the marks "
+            f"the parts sum to {100 * ratio:.0f} % of the whole: what the marks "
             "cost, or other work on the machine"
         )
     ]
