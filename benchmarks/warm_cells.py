@@ -5,7 +5,6 @@ Whatever a cell measures must not depend on it; what it saves is the time until 
 
 import argparse
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -16,6 +15,7 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+from medians import bound_median
 from watched import run_snakemake
 
 from vlmeter.cell.frame import PRELOAD
@@ -143,24 +143,12 @@ def print_table(cold: list[dict[str, float]], forked: list[dict[str, float]]) ->
     print("|---|---:|---:|---:|---:|")
     for what in COMPARED:
         pairs = [(first[what], second[what]) for first, second in zip(cold, forked, strict=True)]
-        shares = sorted(100.0 * (second / first - 1.0) for first, second in pairs)
-        below = count_below_95(len(shares))
+        share = bound_median(100.0 * (second / first - 1.0) for first, second in pairs)
         medians = (statistics.median(values) for values in zip(*pairs, strict=True))
         row = " | ".join(f"{median:.5g}" for median in medians)
-        reach = f"{shares[below]:+.2f} to {shares[-1 - below]:+.2f} %"
-        print(f"| {what} | {row} | {statistics.median(shares):+.2f} % | {reach} |")
-
-
-def count_below_95(count: int) -> int:
-    """Return how many of the ordered values lie below the 95 % interval of their median.
-
-    By the sign test, whatever the distribution: a cell that was disturbed moves no end of it.
-    """
-    tail, below = 0.5**count, 0
-    while tail + math.comb(count, below + 1) * 0.5**count <= 0.025:
-        below += 1
-        tail += math.comb(count, below) * 0.5**count
-    return below
+        print(
+            f"| {what} | {row} | {share.value:+.2f} % | {share.low:+.2f} to {share.high:+.2f} % |"
+        )
 
 
 if __name__ == "__main__":
