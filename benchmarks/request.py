@@ -44,11 +44,7 @@ PHOTO_PX, SIDE_PX, NEW_TOKENS, SAMPLES = (1280, 960), 224, 8, 16
 
 
 def request(device: Device) -> Iterator[Comparison]:
-    """Each pass with marks is held against the whole that was timed just before it.
-
-    What is compared is the end of the ratio's interval that is nearer to 1: few requests of a
-    minute on a machine whose speed moves show less than many short ones.
-    """
+    """Each pass with marks is held against the whole that was timed just before it."""
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -119,7 +115,7 @@ def compare(
     )
     return Comparison(
         f"request in parts / whole, {model.model} b{batch_size}",
-        timed.request_s * min(max(1.0, ratio.low), ratio.high),
+        timed.request_s * ratio.value,
         timed.request_s,
         "s",
         LARGEST_DEVIATION,
