@@ -1,6 +1,7 @@
 """Intervals of figures and of differences between them.
 
-Quality varies over samples (bootstrap); latency and energy vary from round to round (Student's t).
+Quality varies over samples (bootstrap); latency and energy vary from round to round (Student's t)
+and from process to process (a tolerance interval).
 Nothing here depends on a metric: the input is what each sample contributes.
 """
 
@@ -15,8 +16,13 @@ import numpy.typing as npt
 
 from vlmeter.measure.student_t import compute_t_quantile
 from vlmeter.metrics.base import Contributions, FloatArray, Statistic
+from vlmeter.metrics.tolerance import compute_tolerance_factor
 
 CONFIDENCE = 0.95
+CERTAINTY = 0.90
+"""The share of studies whose intervals hold what `CONFIDENCE` says, though all comparisons of a
+study share an estimate of how well its costs repeat. The width that this adds suffices too where
+deviations have heavier tails than normal ones, as on machines that others slow at times."""
 RESAMPLES = 1000
 _LARGEST_LOG = 600.0
 """Of a ratio; that of a larger one may be no float."""
@@ -176,9 +182,9 @@ def measure_reach(
 ) -> float | None:
     """Return how far the mean of rounds may be off, as a natural logarithm.
 
-    It is the half width of a t interval: from the spread of the rounds, which run in one process,
-    or from what varies between processes, such as the memory layout and the clock rate, whichever
-    is wider.
+    It is the half width of a t interval from the spread of the rounds, which run in one process,
+    or of a tolerance interval from what varies between processes, such as the memory layout and
+    the clock rate, whichever is wider.
 
     Args:
         rounds: positive rounds, at least one.
@@ -197,7 +203,8 @@ def measure_reach(
         shared_tail = 1 - (1 - tail) / looks
         reaches.append(compute_t_quantile(shared_tail, len(rounds) - 1) * relative_error)
     if repeat is not None:
-        reaches.append(compute_t_quantile(tail, repeat.freedom) * repeat.deviation)
+        factor = compute_tolerance_factor(confidence, CERTAINTY, repeat.freedom)
+        reaches.append(factor * repeat.deviation)
     return max(reaches, default=None)
 
 
