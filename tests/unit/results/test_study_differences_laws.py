@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from row_factory import make_row, rounds_of
 
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.uncertainty import Difference, Repeatability, compare_rounds
+from vlmeter.metrics.rounds import Repeatability, compare_rounds
+from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.matching import Pair
 from vlmeter.results.repeatability import DeviceRepeats, Repeats
 from vlmeter.results.study_differences import UNPAIRED, compare_cost, compare_quality
