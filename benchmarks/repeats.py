@@ -14,7 +14,7 @@ from statistics import fmean
 
 from comparison import Comparison
 
-from vlmeter.metrics.rounds import compare_rounds, pool_repeatability
+from vlmeter.metrics.cost_difference import compare_rounds, pool_repeatability
 
 PROCESSES = 24
 

@@ -10,6 +10,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import psutil
 import pyarrow as pa
@@ -44,7 +45,7 @@ PHOTO_PX, SIDE_PX, NEW_TOKENS, SAMPLES = (1280, 960), 224, 8, 16
 
 
 def request(device: Device) -> Iterator[Comparison]:
-    """Each pass with marks is held against the whole that was timed just before it."""
+    """Each pass with marks is held against the wholes that are timed before and after it."""
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -61,7 +62,7 @@ def request(device: Device) -> Iterator[Comparison]:
         # In fp32, as processors without bf16 of their own take a minute for a request in that, and
         # few rounds say little where the machine's speed moves.
         large = ModelJob("full", "fp32", ModelSource(path=str(ARCHITECTURE)), "random")
-        yield compare(folder, images, large, device, batch_size=1, rounds=9)
+        yield compare(folder, images, large, device, batch_size=1, rounds=11)
 
 
 def store_images(folder: Path) -> Path:
@@ -123,10 +124,10 @@ def compare(
 
 
 def list_ratios(times: Sequence[Timing]) -> list[float]:
-    """Return for each round the sum of a pass's parts over the whole beside it.
+    """Return the sum of each pass's parts over the wholes before and after it.
 
     The machine's speed moves by more than the difference within the rounds, and so do the medians
-    of each.
+    of each. Where it moves from one whole to the next, their mean is what it was between them.
     """
     wholes: dict[int, float] = {}
     parts: dict[int, float] = defaultdict(float)
@@ -135,7 +136,9 @@ def list_ratios(times: Sequence[Timing]) -> list[float]:
             wholes[timing.round] = timing.seconds
         else:
             parts[timing.round] += timing.seconds
-    return [parts[place] / wholes[place] for place in wholes]
+    return [
+        parts[place] / fmean((wholes[place], wholes[place + 1])) for place in sorted(parts)[:-1]
+    ]
 
 
 def make_cell(model: ModelJob, device: Device, batch_size: int) -> CellSetup:

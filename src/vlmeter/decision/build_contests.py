@@ -9,7 +9,7 @@ from typing import Literal
 from vlmeter.axes import AXES, GENERATION_AXES, Axes
 from vlmeter.decision.candidates import Candidate, Contest, Cost, Quality, is_measurable
 from vlmeter.decision.metric import choose_metric
-from vlmeter.metrics.rounds import Repeatability, measure_reach
+from vlmeter.metrics.cost_difference import Repeatability, measure_reach
 from vlmeter.results.difference_row import DifferenceRow, get_difference
 from vlmeter.results.outline import Outline
 from vlmeter.results.repeatability import (

@@ -26,7 +26,7 @@ def compute_tolerance_factor(content: float, certainty: float, freedom: int) -> 
         ValueError: an argument is outside its range.
     """
     if not 0 < content < 1:
-        raise ValueError(f"no tolerance interval holds a share of {content}")
+        raise ValueError(f"no tolerance interval holds a share of {content:g}")
     bound = math.sqrt(freedom / compute_chi_square_quantile(1 - certainty, freedom))
     return NormalDist().inv_cdf((1 + content) / 2) * bound
 

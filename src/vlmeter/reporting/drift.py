@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from vlmeter.metrics.rounds import compare_rounds
+from vlmeter.metrics.cost_difference import compare_rounds
 from vlmeter.reporting.formats import get_status_label
 from vlmeter.reporting.language import say, translate
 from vlmeter.reporting.remark import Remark

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Literal, NamedTuple
 
 from vlmeter.axes import AXES
-from vlmeter.metrics.rounds import Repeatability, compare_rounds, pool_repeatability
+from vlmeter.metrics.cost_difference import Repeatability, compare_rounds, pool_repeatability
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.summary_row import SummaryRow
 from vlmeter.status import Status

@@ -25,6 +25,9 @@ MEASUREMENTS = 200
 AGREEMENT = 0.95
 FEW = 50
 """Measurements of a noisier study."""
+BETWEEN_PROCESSES = 1.959964 * math.sqrt(8 / 3.4895391)
+"""Deviations that a mean reaches, of 8 degrees of freedom: the printed quantiles of the normal and,
+for nine studies of ten, of the chi-square distribution."""
 METERED = {"energy_cpu_j": 2.0, "energy_cpu_kind": "measured"}
 
 
@@ -142,7 +145,7 @@ def test_a_cost_reaches_as_far_as_its_rounds_or_as_repeated_processes_do():
     (between, _) = (
         it.latency for it in build(*rows, repeats=Repeats(latency={"cpu": wide})).candidates
     )
-    assert between.reach == pytest.approx(2.3060041 * 0.2)
+    assert between.reach == pytest.approx(BETWEEN_PROCESSES * 0.2)
 
 
 def test_a_cost_whose_window_was_looked_at_more_often_reaches_farther():
@@ -157,7 +160,7 @@ def test_a_computation_that_was_measured_more_often_reaches_less_far():
     rows = [make_cell(name, image_size=size, **same) for name, size in (("base", 224), ("b", 448))]
     wide = DeviceRepeats(0.2, 8, cells=9, computations=1, pairs=36, false_differences=0)
     (it,) = build(*rows, repeats=Repeats(latency={"cpu": wide})).candidates
-    assert it.latency.reach == pytest.approx(2.3060041 * 0.2 / math.sqrt(2))
+    assert it.latency.reach == pytest.approx(BETWEEN_PROCESSES * 0.2 / math.sqrt(2))
 
 
 def test_disturbed_measurements_of_a_computation_do_not_count_beside_others():
@@ -207,7 +210,7 @@ def test_a_generation_reaches_as_far_as_generations_repeat():
     wide = DeviceRepeats(0.4, 8, cells=9, computations=1, pairs=36, false_differences=0)
     rows = [make_cell("base", samples_per_s=5.0)]
     (it,) = build(*rows, repeats=Repeats(generation={"cpu": wide})).candidates
-    assert it.sample_time.reach == pytest.approx(2.3060041 * 0.4)
+    assert it.sample_time.reach == pytest.approx(BETWEEN_PROCESSES * 0.4)
     # Without a repeated one it is taken to vary within a process as forward passes do.
     (it,) = build(*rows).candidates
     assert it.sample_time.reach == it.latency.reach
@@ -306,9 +309,11 @@ def test_the_same_study_names_the_same_settings_however_often_it_is_measured():
         "balance": "four",
     }
     assert count / MEASUREMENTS >= AGREEMENT, counts
-    # What is named otherwise is truly as good: the same speed under another optimisation.
-    named = {dict(names)["throughput"] for names in counts}
-    assert named <= {"sixteen", "sixteen-sdpa"}
+    # What is named otherwise is truly as good, the same speed under another optimisation, or in one
+    # study of a hundred what four repeated processes that lie far apart cannot tell from it.
+    as_good = {"sixteen", "sixteen-sdpa"}
+    worse = sum(counts[names] for names in counts if dict(names)["throughput"] not in as_good)
+    assert worse / MEASUREMENTS <= 0.01
 
 
 def test_noise_names_no_setting_that_is_truly_worse_than_can_be_seen():

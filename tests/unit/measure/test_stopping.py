@@ -10,7 +10,7 @@ import pytest
 from vlmeter.measure.result import WindowEnd
 from vlmeter.measure.spread import compute_half_width_95
 from vlmeter.measure.stopping import aim_at, fix_rounds, run_rounds
-from vlmeter.metrics.rounds import compare_rounds
+from vlmeter.metrics.cost_difference import compare_rounds
 
 TRUE_S = 0.1
 WINDOWS = 300

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmeter.metrics.base import mean, median, ratio
-from vlmeter.metrics.rounds import (
+from vlmeter.metrics.cost_difference import (
     compare_rounds,
 )
 from vlmeter.metrics.uncertainty import Difference, bootstrap, compute_difference

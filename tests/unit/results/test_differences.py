@@ -100,8 +100,8 @@ def test_a_difference_that_repeated_computations_show_as_well_is_none(same):
     assert compare(base, cell, same).latency_differs is True
     row = compare(base, cell, same, Repeats(latency={"cpu": on_cpu}))
     assert row.latency_differs is False
-    # 2.306 is the t quantile of 8 degrees of freedom.
-    reach = 2.3060041 * 0.04 * math.sqrt(2)
+    # Printed quantiles: of the normal, and of chi-square for 8 degrees of freedom and one in ten.
+    reach = 1.959964 * math.sqrt(8 / 3.4895391) * 0.04 * math.sqrt(2)
     assert row.latency_difference_high_s == pytest.approx(1.05 * math.exp(reach) - 1, abs=1e-6)
 
 

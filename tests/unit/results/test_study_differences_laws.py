@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_factory import make_row, rounds_of
 
+from vlmeter.metrics.cost_difference import Repeatability, compare_rounds
 from vlmeter.metrics.figure import Figure
-from vlmeter.metrics.rounds import Repeatability, compare_rounds
 from vlmeter.metrics.uncertainty import Difference
 from vlmeter.results.matching import Pair
 from vlmeter.results.repeatability import DeviceRepeats, Repeats

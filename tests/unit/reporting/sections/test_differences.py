@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 from row_factory import make_difference, make_row
-from study_factory import AXES, MadeStudy, cell_id, make_comparisons, make_outline
+from study_factory import (
+    AXES,
+    DATASETS,
+    MadeStudy,
+    cell_id,
+    make_comparisons,
+    make_outline,
+    make_section,
+)
 from study_steps import render_all
 
 from vlmeter.config.load import load_config
@@ -101,7 +109,14 @@ def test_a_difference_of_a_disturbed_measurement_is_marked(tmp_path, place, mark
 
 
 def test_a_difference_without_a_cause_is_named(tmp_path):
-    study = MadeStudy()
+    # Among many lengths that cut nothing: in a study that repeats little, such a difference shows
+    # that measurements repeat badly.
+    outline = make_outline()
+    lengths = list(range(100, 200, 10))
+    long = make_section(
+        "long", "Long", list(DATASETS), {"batch_size": 16}, "max_input_len", lengths
+    )
+    study = MadeStudy(replace(outline, sections=(*outline.sections, long)))
     (section,) = [section for section in study.outline.sections if section.name == "image_size"]
     detail = study.records[section.cells[3].key]["latency_detail"]
     detail["rounds_s"] = [seconds * 2 for seconds in detail["rounds_s"]]

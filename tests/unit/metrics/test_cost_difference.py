@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from vlmeter.metrics.rounds import (
+from vlmeter.metrics.cost_difference import (
     CERTAINTY,
     Repeatability,
     compare_rounds,

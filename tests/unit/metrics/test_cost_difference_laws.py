@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmeter.metrics.rounds import Repeatability, compare_rounds, measure_reach, pool_repeatability
+from vlmeter.metrics.cost_difference import (
+    Repeatability,
+    compare_rounds,
+    measure_reach,
+    pool_repeatability,
+)
 
 ROUNDS = st.lists(st.floats(0.01, 100.0), min_size=2, max_size=6)
 TIGHT_ROUNDS = st.lists(st.floats(1.0, 1.001), min_size=2, max_size=6)
