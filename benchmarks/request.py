@@ -62,7 +62,7 @@ def request(device: Device) -> Iterator[Comparison]:
         # In fp32, as processors without bf16 of their own take a minute for a request in that, and
         # few rounds say little where the machine's speed moves.
         large = ModelJob("full", "fp32", ModelSource(path=str(ARCHITECTURE)), "random")
-        yield compare(folder, images, large, device, batch_size=1, rounds=11)
+        yield compare(folder, images, large, device, batch_size=1, rounds=16)
 
 
 def store_images(folder: Path) -> Path:
