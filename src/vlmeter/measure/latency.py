@@ -16,6 +16,8 @@ from vlmeter.measure.stopping import StoppingRule, aim_at, fix_rounds, run_round
 
 _MAX_CHUNK = 1000
 _FIVE_ROUNDS = fix_rounds(5)
+_STEADY_WITHIN = 0.05
+"""Of the smaller of two times, by which they may differ."""
 _GPU_WARMUP_S = 1.0
 """A GPU takes 0.1 to 1 s to leave its idle clock."""
 
@@ -47,8 +49,6 @@ class LatencyPlan:
     """The warm-up ends after this time even if it is not steady by then."""
     warmup_group: int = 3
     """Calls in a group of the warm-up."""
-    warmup_tolerance: float = 0.05
-    """Steady: the medians of the last two groups differ by at most this share of the smaller."""
 
 
 def find_least_warmup_s(device: str) -> float:
@@ -118,11 +118,15 @@ def warm_up(calls: Iterator[Call], clock: Clock, plan: LatencyPlan) -> Warmup:
         median = statistics.median(clock.time_calls(list(islice(calls, plan.warmup_group))))
         iterations += plan.warmup_group
         lasted_s = clock.now() - start
-        agree = abs(median - previous) <= plan.warmup_tolerance * min(median, previous)
-        steady = agree and lasted_s >= plan.min_warmup_s
+        steady = are_steady(previous, median) and lasted_s >= plan.min_warmup_s
         if steady or lasted_s >= plan.max_warmup_s:
             return Warmup(iterations, steady, median)
         previous = median
+
+
+def are_steady(previous_s: float, seconds: float) -> bool:
+    """Say whether a time agrees with the one before it, so that a warm-up may end."""
+    return abs(seconds - previous_s) <= _STEADY_WITHIN * min(seconds, previous_s)
 
 
 def _time_rounds(

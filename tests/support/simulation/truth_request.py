@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ def list_request_truths(cell: SimulatedCell, reference: Reference) -> dict[str, 
     cards = cell.job.cell.gpus
     passes = [it for it in cell.list_passes("generate", NEW_TOKENS) if is_request(cell, it)]
     assert all(it.is_timed and not it.is_compiled for it in passes)
-    wholes = passes[1:] if cards > 1 else passes[2::2]
+    # Before all, one in which the parts are looked for.
+    own = passes if cards > 1 else passes[1:]
+    later = own[_count_thrown_away([_sum_whole(it, on_card=bool(cards)) for it in own]) :]
+    wholes = later if cards > 1 else later[::2]
     assert len(wholes) in ([cell.job.measure.repeats] if cell.job.measure.repeats else T)
     rounds = [_sum_whole(it, on_card=bool(cards)) for it in wholes]
     whole = float(np.median(rounds))
@@ -60,8 +64,17 @@ def list_request_truths(cell: SimulatedCell, reference: Reference) -> dict[str, 
         "request_overlap": "none",
         "request_notes": _list_notes(cell),
         "request_reason": None,
-        **(_list_no_parts() if cards > 1 else _list_parts(cell, passes[3::2], reference)),
+        **(_list_no_parts() if cards > 1 else _list_parts(cell, later[1::2], reference)),
     }
+
+
+def _count_thrown_away(seconds: Sequence[float]) -> int:
+    """Return how many there are until two in a row differ by 5 % at most."""
+    return 2 + next(
+        place
+        for place, (before, after) in enumerate(pairwise(seconds))
+        if abs(after - before) <= 0.05 * min(after, before)
+    )
 
 
 def _sum_whole(it: Pass, *, on_card: bool) -> float:

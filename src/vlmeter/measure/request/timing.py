@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vlmeter.errors import Sentence
 from vlmeter.measure.clock import Clock, pause_garbage_collection
-from vlmeter.measure.latency import Timing, number_timings
+from vlmeter.measure.latency import Timing, are_steady, number_timings
 from vlmeter.measure.marks.timeline import Timeline
 from vlmeter.measure.request.result import (
     NO_OVERLAP,
@@ -39,7 +39,7 @@ class RequestPlan:
     repeats: int
     """After so many rounds ..."""
     budget_s: float
-    """... or from three on, once they have taken this long."""
+    """... or from three on, once they have taken this long; the warm-up before, half as long."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def measure_request(
     load: Load,
     notes: Sequence[str] = (),
 ) -> tuple[Request, list[Timing]]:
-    """Time requests, after one that is thrown away.
+    """Time requests, after some that are thrown away, until they take as long as the one before.
 
     The whole is timed on the host's clock, with the device synchronised at both ends alone. Whole
     and parts take turns, so that a drift of the machine reaches both alike.
@@ -90,7 +90,7 @@ def measure_request(
     passes: list[Seconds] = []
     least = min(plan.repeats, _LEAST_ROUNDS)
     with pause_garbage_collection():
-        _time_whole(run, clock)
+        _warm_up(run, clock, plan.budget_s / 2)
         began = clock.now()
         while len(wholes) < least or (
             len(wholes) < plan.repeats and clock.now() - began < plan.budget_s
@@ -116,6 +116,20 @@ def _time_whole(run: Callable[[Enter], object], clock: Clock) -> float:
     run(_enter_nothing)
     clock.synchronize()
     return clock.now() - start
+
+
+def _warm_up(run: Callable[[Enter], object], clock: Clock, limit_s: float) -> None:
+    """Answer requests until two in a row take as long, or the time is up.
+
+    The first allocates and chooses kernels. On a GPU the next ones took up to 1.5 times what they
+    came to in the end, after seconds of other work.
+    """
+    began, previous_s = clock.now(), _time_whole(run, clock)
+    while clock.now() - began < limit_s:
+        seconds = _time_whole(run, clock)
+        if are_steady(previous_s, seconds):
+            return
+        previous_s = seconds
 
 
 def _time_parts(run: Callable[[Enter], object], marked: MarkedRequest) -> Seconds:
@@ -185,14 +199,21 @@ def _summarise_part(part: str, passes: Sequence[Seconds], reason: str | None) ->
     return RequestPart(part, median, low, high, None)
 
 
-def _describe_deviation(sums_s: Sequence[float], wholes_s: Sequence[float]) -> list[str]:
-    """Say where the parts are not the whole: each pass is held against the whole just before it.
+def compare_with_wholes(sums_s: Sequence[float], wholes_s: Sequence[float]) -> list[float]:
+    """Return the sum of each pass's parts over the wholes before and after it.
 
-    A machine whose speed changes between the two moves few of their ratios, but both medians.
+    Where the machine's speed moves from one whole to the next, their mean is what it was between
+    them. The last pass has only the one before it.
     """
+    return [
+        parts / statistics.fmean(wholes_s[place : place + 2]) for place, parts in enumerate(sums_s)
+    ]
+
+
+def _describe_deviation(sums_s: Sequence[float], wholes_s: Sequence[float]) -> list[str]:
     if not sums_s:
         return []
-    ratio = statistics.median(parts / whole for parts, whole in zip(sums_s, wholes_s, strict=True))
+    ratio = statistics.median(compare_with_wholes(sums_s, wholes_s))
     if abs(ratio - 1.0) <= LARGEST_DEVIATION:
         return []
     return [
