@@ -90,6 +90,8 @@ def _environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # Where torch came without bytecode, each process would compile it for ten seconds.
+        "PYTHONDONTWRITEBYTECODE": "",
         # Snakemake imports GitPython, which warns where there is no git.
         "GIT_PYTHON_REFRESH": "quiet",
     }

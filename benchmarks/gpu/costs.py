@@ -123,6 +123,16 @@ def layers(subject: Subject) -> Iterator[Comparison]:
     """Rows of the layer profile beside the whole pass, and a stage's beside the stage alone."""
     workload = subject.workload(subject.rows)
     loaded, (call,) = workload.loaded, workload.forwards()
+    pixels = workload.cost_batches[0]["pixel_values"]
+
+    def see() -> object:
+        with torch.inference_mode():
+            return loaded.model.vision_model(pixel_values=pixels)
+
+    def time_tower_ms() -> float:
+        return 1e3 * timer(see).blocked_autorange(min_run_time=subject.turn_s).median
+
+    before_ms = time_tower_ms()
     profile = profile_layers(
         loaded.model,
         call,
@@ -135,14 +145,9 @@ def layers(subject: Subject) -> Iterator[Comparison]:
     rows_ms = sum(row.time_ms for row in profile.rows)
     whole_ms = 1e3 * _host_s(subject, call, PASSES)
     yield Comparison("all layers / the pass, host's clock", rows_ms, whole_ms, "ms", 0.05)
-    pixels = workload.cost_batches[0]["pixel_values"]
-
-    def vision() -> object:
-        with torch.inference_mode():
-            return loaded.model.vision_model(pixel_values=pixels)
-
     vision_ms = sum(row.time_ms for row in profile.rows if row.stage == "vision")
-    alone_ms = 1e3 * timer(vision).blocked_autorange(min_run_time=subject.turn_s).median
+    # Before and after, as the machine's speed may have changed in between.
+    alone_ms = statistics.fmean((before_ms, time_tower_ms()))
     # With the row of what lies between its layers, the stage is all that the tower does.
     yield Comparison("vision rows / vision tower alone", vision_ms, alone_ms, "ms", 0.05)
 
