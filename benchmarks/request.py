@@ -8,17 +8,16 @@ for the full size.
 import io
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import fmean
 
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from center import bound_center
 from comparison import Comparison
 from full_size import ARCHITECTURE
-from medians import bound_median
 from PIL import Image
 
 from vlmeter.axes import Axes, Device
@@ -32,7 +31,11 @@ from vlmeter.measure.clock import make_clock
 from vlmeter.measure.latency import Timing
 from vlmeter.measure.marks.stopwatch import make_stopwatch
 from vlmeter.measure.request.result import PARTS
-from vlmeter.measure.request.timing import LARGEST_DEVIATION, RequestPlan
+from vlmeter.measure.request.timing import (
+    LARGEST_DEVIATION,
+    RequestPlan,
+    compare_with_wholes,
+)
 from vlmeter.models.decoding import Decoding
 from vlmeter.models.job import ModelJob, ModelSource
 from vlmeter.models.optimization import EAGER
@@ -109,7 +112,7 @@ def compare(
     )
     seconds = {part.name: part.seconds or 0.0 for part in timed.parts}
     shares = [f"{name} {seconds[name] / timed.request_s:.1%}" for name in PARTS]
-    ratio = bound_median(list_ratios(times))
+    ratio = bound_center(compare_with_wholes(sum_parts(times), timed.rounds_s))
     print(
         f"{model.model}, batch {batch_size}: {', '.join(shares)}; all {ratio.value - 1:+.1%} of "
         f"the whole ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%}, {rounds} rounds)"
@@ -123,22 +126,13 @@ def compare(
     )
 
 
-def list_ratios(times: Sequence[Timing]) -> list[float]:
-    """Return the sum of each pass's parts over the wholes before and after it.
-
-    The machine's speed moves by more than the difference within the rounds, and so do the medians
-    of each. Where it moves from one whole to the next, their mean is what it was between them.
-    """
-    wholes: dict[int, float] = {}
-    parts: dict[int, float] = defaultdict(float)
+def sum_parts(times: Iterable[Timing]) -> list[float]:
+    """Return the time of all parts of each pass."""
+    sums_s: dict[int, float] = defaultdict(float)
     for timing in times:
-        if timing.kind == "request":
-            wholes[timing.round] = timing.seconds
-        else:
-            parts[timing.round] += timing.seconds
-    return [
-        parts[place] / fmean((wholes[place], wholes[place + 1])) for place in sorted(parts)[:-1]
-    ]
+        if timing.kind != "request":
+            sums_s[timing.round] += timing.seconds
+    return [sums_s[place] for place in sorted(sums_s)]
 
 
 def make_cell(model: ModelJob, device: Device, batch_size: int) -> CellSetup:

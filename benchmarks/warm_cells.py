@@ -1,6 +1,7 @@
 """One cell of the demo by turns as a fork of the run's server and of its own job.
 
 Whatever a cell measures must not depend on it; what it saves is the time until its process works.
+Each pair has a server of its own: all forks of one share what its memory happens to look like.
 """
 
 import argparse
@@ -11,11 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medians import bound_median
+from center import bound_center
 from watched import run_snakemake
 
 from vlmeter.cell.frame import PRELOAD
@@ -29,6 +33,7 @@ from vlmeter.study.study import Study
 
 REPOSITORY = Path(__file__).parents[1]
 DATASET, BATCH_SIZE = "textvqa", 16
+Figures = dict[str, float]
 CONFIG = REPOSITORY / "config/demo.yaml"
 JOB = """
 import json, sys
@@ -81,19 +86,22 @@ def main() -> None:
         study = Study(check_config(read_yaml(CONFIG), str(CONFIG)))
         job = prepare(study, Path(name))
         threads = count_cpu_threads(study.config.measure.cpu_threads)
-        warm.start_server(PRELOAD, choose_settings(threads), on_cluster=False)
-        address = os.environ[warm.ADDRESS]
-        # The first cell of a server waits for its imports.
-        first = measure(job, address, Path("first"))
-        cells: dict[str, list[dict[str, float]]] = {"off": [], address: []}
-        for pair in range(pairs):
-            # In turns, and each as often before the other.
-            for way in list(cells)[:: 1 if pair % 2 else -1]:
-                cells[way].append(measure(job, way, Path(f"{pair}-{Path(way).name}")))
-    print_table(*cells.values())
-    print(
-        f"\nThe server's first cell, which waits for its imports: {first['whole cell, s']:.1f} s."
-    )
+        settings = choose_settings(threads)
+        # A process per pair, as a server ends with the process that started it.
+        with ProcessPoolExecutor(max_workers=1, max_tasks_per_child=1) as processes:
+            measured = list(processes.map(partial(measure_pair, job, settings), range(pairs)))
+    print_table(*zip(*measured, strict=True))
+
+
+def measure_pair(job: list[str], settings: dict[str, str], pair: int) -> tuple[Figures, Figures]:
+    """Measure a cell cold and warm, in turns each as often before the other."""
+    warm.start_server(PRELOAD, settings, on_cluster=False)
+    address = os.environ[warm.ADDRESS]
+    # The first that asks a server waits for its imports.
+    warm.run_in_child(partial(time.sleep, 0.0), settings=settings)
+    ways = ("off", address) if pair % 2 else (address, "off")
+    cells = {way: measure(job, way, Path(f"{pair}-{Path(way).name}")) for way in ways}
+    return cells["off"], cells[address]
 
 
 def prepare(study: Study, folder: Path) -> list[str]:
@@ -120,7 +128,7 @@ def params_of(value: object) -> str:
     return json.dumps(value, default=vars)
 
 
-def measure(job: list[str], way: str, folder: Path) -> dict[str, float]:
+def measure(job: list[str], way: str, folder: Path) -> Figures:
     """Run the job; return its figures."""
     begun_s = time.monotonic()
     subprocess.run(
@@ -136,14 +144,14 @@ def measure(job: list[str], way: str, folder: Path) -> dict[str, float]:
     return {what: read({**measurement, "job_s": job_s}) for what, read in COMPARED.items()}
 
 
-def print_table(cold: list[dict[str, float]], forked: list[dict[str, float]]) -> None:
-    """Print medians, and the median of the pairs' differences with its interval."""
+def print_table(cold: Sequence[Figures], forked: Sequence[Figures]) -> None:
+    """Print medians, and the center of the pairs' differences with its interval."""
     print(f"{len(cold)} pairs, batch {BATCH_SIZE} of {DATASET}\n")
-    print("| figure | cold | warm | difference, median of the pairs | 95 % interval |")
+    print("| figure | cold | warm | difference within pairs | 95 % interval |")
     print("|---|---:|---:|---:|---:|")
     for what in COMPARED:
         pairs = [(first[what], second[what]) for first, second in zip(cold, forked, strict=True)]
-        share = bound_median(100.0 * (second / first - 1.0) for first, second in pairs)
+        share = bound_center(100.0 * (second / first - 1.0) for first, second in pairs)
         medians = (statistics.median(values) for values in zip(*pairs, strict=True))
         row = " | ".join(f"{median:.5g}" for median in medians)
         print(
