@@ -65,7 +65,7 @@ def request(device: Device) -> Iterator[Comparison]:
         # In fp32, as processors without bf16 of their own take a minute for a request in that, and
         # few rounds say little where the machine's speed moves.
         large = ModelJob("full", "fp32", ModelSource(path=str(ARCHITECTURE)), "random")
-        yield compare(folder, images, large, device, batch_size=1, rounds=16)
+        yield compare(folder, images, large, device, batch_size=1, rounds=24)
 
 
 def store_images(folder: Path) -> Path:
