@@ -30,7 +30,7 @@ def main() -> int:
     given = _arguments()
     folder = given.into.resolve()
     steps = check_steps(given.device, folder, short=given.short)
-    endings = run_steps(steps, given.limit, folder, _environment(), REPOSITORY)
+    endings = run_steps(steps, given.limit, folder, build_environment(), REPOSITORY)
     for table in (folder / "truth.md", folder / TABLE):
         if table.is_file():
             print("", table.read_text("utf-8"), sep="\n", end="")
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """Return what the steps see: the package and the benchmarks, and no network."""
     search = [os.environ.get("PYTHONPATH"), str(REPOSITORY / "src"), str(BENCHMARKS)]
     return {

@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import psutil
 import pytest
+from check import build_environment
 from fetch_wheels import carried_versions, read_versions, unmet_needs
 from python_path import search_first
 from steps import ENDED_WELL, FAILED, LEFT_OUT, Ending, Step, pack, run_steps
@@ -56,6 +57,17 @@ def test_a_step_that_fails_ends_no_other_and_what_it_left_is_packed(tmp_path: Pa
     table = (tmp_path / "kept" / "steps.md").read_text()
     assert "| broken | failed |" in table
     assert "| after | ended well |" in table
+
+
+def test_the_steps_keep_bytecode_where_the_machine_keeps_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    program = (sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)")
+    done = subprocess.run(
+        program, env=build_environment(), stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 def test_the_limit_ends_a_step_with_all_its_processes_and_what_it_left_is_packed(
