@@ -14,6 +14,7 @@ import torch
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device, list_capabilities
+from vlmeter.models.bitsandbytes_layers import pack_for_cpu
 from vlmeter.models.config_file import read_config
 from vlmeter.models.decoding import Settings
 from vlmeter.models.doors import find_door, load_config
@@ -173,6 +174,7 @@ def load_model(
         model = model.to(device)
     model = model.eval().requires_grad_(False)
     family = find_family(model.config)
+    pack_for_cpu(model, torch_dtype)
     quantized = None if stored is None else describe_stored(model, family, stored)
     if optimization.quantization is not None:
         quantized = quantize(model, family, optimization.quantization, device)
