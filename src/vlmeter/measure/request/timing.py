@@ -25,6 +25,10 @@ LARGEST_DEVIATION = 0.03
 """Of the sum of the parts from the whole, as a share: a larger one is stated."""
 _LEAST_ROUNDS = 3
 """Fewer give an interval that says nothing."""
+_UNDECIDED = Sentence(
+    f"parts and whole differ by more than {100 * LARGEST_DEVIATION:.0f} %, but no more than the "
+    "rounds among themselves: longer windows would tell"
+)
 
 Enter = Callable[[str], AbstractContextManager[None]]
 """Enters a part, by its name, for the time of a `with` block."""
@@ -213,9 +217,13 @@ def compare_with_wholes(sums_s: Sequence[float], wholes_s: Sequence[float]) -> l
 def _describe_deviation(sums_s: Sequence[float], wholes_s: Sequence[float]) -> list[str]:
     if not sums_s:
         return []
-    ratio = statistics.median(compare_with_wholes(sums_s, wholes_s))
+    ratios = compare_with_wholes(sums_s, wholes_s)
+    ratio = statistics.median(ratios)
     if abs(ratio - 1.0) <= LARGEST_DEVIATION:
         return []
+    low, high = compute_interval_95(ratio, ratios)
+    if low is None or high is None or low <= 1.0 <= high:
+        return [_UNDECIDED]
     return [
         Sentence(
             f"the parts sum to {100 * ratio:.0f} % of the whole: what the marks "
