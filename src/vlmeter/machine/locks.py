@@ -19,6 +19,7 @@ from vlmeter.errors import Sentence, UserError, shorten
 
 _FOLDER = "vlmeter-locks"
 _GPU, _WORK, _CHOOSING = "gpu-measuring", "working", "choosing-cards"
+_MOST_OF_A_PATH = 4096
 _SAID_AFTER_S, _SAID_EVERY_S = 0.3, 60.0
 """Two that look at the same lock wait for moments, of which nobody needs to hear."""
 
@@ -64,9 +65,9 @@ def _explain_refusal(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"The folder of the machine's locks, {shorten(folder)}, cannot be written "
-            f"({error.strerror}): set VLMETER_LOCK_DIR to a folder that all who measure on this "
-            "machine can write to."
+            f"The folder of the machine's locks, {shorten(folder, _MOST_OF_A_PATH)}, cannot be "
+            f"written ({error.strerror}): set VLMETER_LOCK_DIR to a folder that all who measure on "
+            "this machine can write to."
         ) from None
 
 

@@ -84,6 +84,10 @@ def test_who_need_not_wait_says_nothing(kind, capsys):
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENOTDIR])
 @pytest.mark.parametrize("step", ["mkdir", "open"])
 def test_a_folder_that_cannot_hold_locks_is_named(tmp_path, monkeypatch, number, step):
+    # A path is named whole: half of one helps nobody.
+    folder = tmp_path / "of everyone" / ("deep" * 50)
+    monkeypatch.setenv("VLMETER_LOCK_DIR", str(folder))
+
     def refuse(path, *_, **__):
         raise OSError(number, os.strerror(number), str(path))
 
@@ -99,5 +103,5 @@ def test_a_folder_that_cannot_hold_locks_is_named(tmp_path, monkeypatch, number,
     with pytest.raises(UserError) as raised, locks.working():
         pass
     said = str(raised.value)
-    assert f"locks, {tmp_path}/locks, cannot be written ({os.strerror(number)})" in said
+    assert f"locks, {folder}, cannot be written ({os.strerror(number)})" in said
     assert "set VLMETER_LOCK_DIR" in said
