@@ -18,7 +18,7 @@ BIN = $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE =
 DEMO = --configfile config/demo.yaml
 
-.PHONY: help setup setup-slurm setup-hosts setup-video setup-bitsandbytes setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
+.PHONY: help setup setup-slurm setup-hosts setup-video setup-quantized setup-dev demo plan compare verify lint test faults mutants bench peers measurements gpu-check reference docs sample pictures clean-demo
 
 help:
 	@echo "make demo     run the demo study and write its report (no GPU, no network after the install)"
@@ -26,7 +26,7 @@ help:
 	@echo "make setup-slurm  with Snakemake's plugin for a SLURM cluster"
 	@echo "make setup-hosts  with Snakemake's plugin for a list of hosts or Kubernetes"
 	@echo "make setup-video  with torchvision, which the processors of some models need"
-	@echo "make setup-bitsandbytes  with what loads checkpoints in NF4 and int8 of bitsandbytes"
+	@echo "make setup-quantized  with what loads checkpoints quantised by bitsandbytes or compressed-tensors"
 	@echo "make plan     say what CONFIG=$(CONFIG) would do, before anything is fetched"
 	@echo "make compare  what differs between finished studies: STUDIES=\"results/x results/y\""
 	@echo "make test     unit and workflow tests"
@@ -73,21 +73,21 @@ $(VENV)/.installed-video: envs/requirements-video.lock $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-video.lock
 	touch $@
 
-$(VENV)/.installed-bitsandbytes: envs/requirements-bitsandbytes.lock $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-bitsandbytes.lock
+$(VENV)/.installed-quantized: envs/requirements-quantized.lock $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-quantized.lock
 	touch $@
 
-# torchvision and bitsandbytes lie aside: most tests are of an environment without them, and some lend
+# torchvision and what loads quantised checkpoints lie aside: most tests are of an environment without them, and some lend
 # them to themselves.
 # So does axe-core, of whose package only the script is wanted, without what drives a browser.
 $(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock \
-		envs/requirements-bitsandbytes.lock envs/requirements-axe.lock $(VENV)/.installed-slurm \
+		envs/requirements-quantized.lock envs/requirements-axe.lock $(VENV)/.installed-slurm \
 		$(VENV)/.installed-hosts
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/video -r envs/requirements-video.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-		--target $(VENV)/bitsandbytes -r envs/requirements-bitsandbytes.lock
+		--target $(VENV)/quantized -r envs/requirements-quantized.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 		--target $(VENV)/axe -r envs/requirements-axe.lock
 	touch $@
@@ -100,7 +100,7 @@ setup-hosts: $(VENV)/.installed-hosts
 
 setup-video: $(VENV)/.installed-video
 
-setup-bitsandbytes: $(VENV)/.installed-bitsandbytes
+setup-quantized: $(VENV)/.installed-quantized
 
 setup-dev: $(VENV)/.installed-dev
 

@@ -12,8 +12,7 @@ from transformers.utils.import_utils import is_bitsandbytes_available
 from vlmeter.cell.worker.measure import measure_cell
 from vlmeter.cell.worker.workload import prepare_workload
 from vlmeter.measure.flops.dispatch import count_dispatched_flops
-from vlmeter.measure.memory import compute_weights_bytes
-from vlmeter.models.bitsandbytes_layers import pack_for_cpu
+from vlmeter.models.bitsandbytes_layers import keep_what_cannot_be_packed
 from vlmeter.models.generate import generate_answers
 from vlmeter.models.prepare_model import prepare_model
 from vlmeter.storage.parquet import read_table
@@ -100,7 +99,7 @@ WIDTHS = ((64, 32), (128, 96), (32, 64), (64, 48), (1152, 4304), (4304, 1152))
 
 
 @pytest.mark.parametrize("widths", WIDTHS if HERE else ())
-def test_a_layer_of_any_widths_runs_and_keeps_its_bytes(widths):
+def test_a_layer_of_any_widths_runs(widths):
     from bitsandbytes.nn import Linear4bit
 
     inputs, outputs = widths
@@ -108,11 +107,9 @@ def test_a_layer_of_any_widths_runs_and_keeps_its_bytes(widths):
     packed = Linear4bit(inputs, outputs, compute_dtype=torch.float32, quant_type="nf4")
     packed.load_state_dict(plain.state_dict())
     model = torch.nn.Sequential(packed).to("cpu").eval().requires_grad_(False)
-    pack_for_cpu(model, torch.float32)
-    loaded_bytes = compute_weights_bytes(model)
+    keep_what_cannot_be_packed(model)
     x = torch.randn(2, 5, inputs)
     with torch.inference_mode():
         expected, out = plain(x), model(x)
-    assert compute_weights_bytes(model) == loaded_bytes
     # A weight of four bits is off by a tenth of what weights are on the average.
     assert (out - expected).norm() < 0.15 * expected.norm()

@@ -8,11 +8,16 @@ from pathlib import Path
 from python_path import search_first
 from tiny_video import FAMILIES
 
-FILES = ("test_every_family.py", "test_image_tokens.py", "test_bitsandbytes.py")
+FILES = (
+    "test_every_family.py",
+    "test_image_tokens.py",
+    "test_bitsandbytes.py",
+    "test_compressed_tensors.py",
+)
 
 
-def test_what_needs_torchvision_or_bitsandbytes_is_measured_with_it():
-    wanted = " or ".join([*FAMILIES, "bitsandbytes"])
+def test_what_needs_packages_that_lie_aside_is_measured_with_them():
+    wanted = " or ".join([*FAMILIES, "bitsandbytes", "compressed_tensors"])
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "lent_packages", "-n", "0", "-k", wanted),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-ASIDE = [Path(sys.prefix, folder) for folder in ("video", "bitsandbytes")]
+ASIDE = [Path(sys.prefix, folder) for folder in ("video", "quantized")]
 for _folder in ASIDE:
     if not _folder.is_dir():
         raise FileNotFoundError(f"{_folder} is not there: run `make setup-dev`")

@@ -13,8 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LOCKS = [
-    f"requirements{part}.lock"
-    for part in ("", "-slurm", "-hosts", "-video", "-bitsandbytes", "-dev")
+    f"requirements{part}.lock" for part in ("", "-slurm", "-hosts", "-video", "-quantized", "-dev")
 ]
 """Each is installed on top of those before it."""
 
@@ -55,7 +54,7 @@ def test_the_conda_environment_is_the_lock(repository, lock):
         ("requirements-slurm.lock", "slurm"),
         ("requirements-hosts.lock", "hosts"),
         ("requirements-video.lock", "video"),
-        ("requirements-bitsandbytes.lock", "bitsandbytes"),
+        ("requirements-quantized.lock", "quantized"),
         ("requirements-dev.lock", "dev"),
         ("requirements-axe.lock", "axe"),
     ],
@@ -91,7 +90,7 @@ def needs_of(name, extras):
     """Return what an installed distribution needs on this machine: names with their extras."""
     needs = set()
     # What single tests lend themselves lies aside.
-    aside = [str(Path(sys.prefix, folder)) for folder in ("video", "bitsandbytes")]
+    aside = [str(Path(sys.prefix, folder)) for folder in ("video", "quantized")]
     places = [*sys.path, *aside]
     distribution = next(iter(metadata.distributions(name=name, path=places)))
     for needed in map(Requirement, distribution.requires or []):

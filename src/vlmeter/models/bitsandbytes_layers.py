@@ -1,35 +1,21 @@
-"""The form in which a CPU runs the 4-bit layers of bitsandbytes."""
+"""What bitsandbytes' 4-bit layers need to run on every CPU."""
 
 from typing import Any
-
-import torch
 
 _ROWS = 32
 """Outputs that bitsandbytes packs together."""
 
 
-def pack_for_cpu(model: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - any transformers model
-    """Bring the 4-bit layers on a CPU into the form that they run in.
+def keep_what_cannot_be_packed(model: Any) -> None:  # noqa: ANN401 - any transformers model
+    """Let 4-bit layers that bitsandbytes cannot pack for this CPU run as on other CPUs.
 
-    On a CPU that multiplies bf16 (AVX-512) bitsandbytes packs a layer's weights anew at its first
-    pass. Here that pass is part of loading, so the bytes of weights are those of every later pass.
-    A layer whose widths are no multiples of its blocks, such as the 4304 of SigLIP, would end in an
-    error (bitsandbytes 0.50): it stays in the form that it has on other CPUs.
-
-    Args:
-        model: Loaded, in evaluation mode.
-        dtype: Of the inputs.
+    On a CPU that multiplies bf16 (AVX-512) it packs a layer's weights anew at its first pass, which
+    ends in an error where the widths are no multiples of its blocks, such as the 4304 of SigLIP
+    (bitsandbytes 0.50).
     """
     for layer in model.modules():
-        if not getattr(layer, "support_avx512bf16_for_cpu", False):
-            continue
-        if layer.weight.device.type != "cpu":
-            continue
-        if _fits(layer):
-            with torch.no_grad():
-                layer(torch.zeros(1, layer.in_features, dtype=dtype))
-        else:
-            layer.support_avx512bf16_for_cpu = False
+        if getattr(layer, "support_avx512bf16_for_cpu", False):
+            layer.support_avx512bf16_for_cpu = _fits(layer)
 
 
 def _fits(layer: Any) -> bool:  # noqa: ANN401 - a layer of a package that may not be there

@@ -14,7 +14,7 @@ import torch
 from vlmeter.errors import UserError, one_line
 from vlmeter.machine.dtypes import DTYPES
 from vlmeter.machine.torch_device import check_device, list_capabilities
-from vlmeter.models.bitsandbytes_layers import pack_for_cpu
+from vlmeter.models.bitsandbytes_layers import keep_what_cannot_be_packed
 from vlmeter.models.config_file import read_config
 from vlmeter.models.decoding import Settings
 from vlmeter.models.doors import find_door, load_config
@@ -24,6 +24,7 @@ from vlmeter.models.kernels import limit_sdpa
 from vlmeter.models.manifest import ModelManifest
 from vlmeter.models.optimization import EAGER, Optimization, check_quantization
 from vlmeter.models.prequantized import (
+    StoredQuantization,
     check_not_twice,
     describe_stored,
     find_stored_quantization,
@@ -54,13 +55,27 @@ class LoadedModel:
     """False where the weights are random."""
     own_generation: Settings = field(default_factory=dict)
     """What the model's own generation config sets; no answer follows it unless a study asks."""
-    quantization: Quantization | None = None
+    quantized: Quantization | None = None
+    """What was quantised here."""
+    stored: StoredQuantization | None = None
+    """In what form a checkpoint came that was quantised before."""
 
     @contextmanager
     def inference(self) -> Iterator[None]:
         """Run passes without gradients, with no other kernels than are asked for, in the block."""
         with torch.inference_mode(), limit_sdpa(self.optimization):
             yield
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """What of the weights is quantised; None where all came plain and stay so.
+
+        Of a checkpoint that came quantised, what is so now: some packages unpack weights, or pack
+        them anew, at the first pass.
+        """
+        if self.stored is None:
+            return self.quantized
+        return describe_stored(self.model, self.family, self.stored)
 
     @property
     def generator(self) -> Any:  # noqa: ANN401
@@ -174,8 +189,8 @@ def load_model(
         model = model.to(device)
     model = model.eval().requires_grad_(False)
     family = find_family(model.config)
-    pack_for_cpu(model, torch_dtype)
-    quantized = None if stored is None else describe_stored(model, family, stored)
+    keep_what_cannot_be_packed(model)
+    quantized = None
     if optimization.quantization is not None:
         quantized = quantize(model, family, optimization.quantization, device)
     processor = load_processor(folder, own_code=own_code)
@@ -200,7 +215,8 @@ def load_model(
         decoder_start_token_id=_find_decoder_start(model, generation),
         answers_mean_something=not random,
         own_generation=own_generation,
-        quantization=quantized,
+        quantized=quantized,
+        stored=stored,
     )
 
 
@@ -239,12 +255,16 @@ def find_dtypes_in_use(
     quantization: Quantization | None = None,
 ) -> dict[str, str]:
     """Return the number formats of each stage's parameters."""
-    packed = {id(module.weight) for module in model.modules() if is_quantized(module)}
     formats_by_stage: dict[str, set[str]] = {}
+    packed: set[int] = set()
+    for name, module in model.named_modules():
+        if quantization is not None and is_quantized(module):
+            stage = family.stage_of(name) or OTHER
+            formats_by_stage.setdefault(stage, set()).add(str(quantization.stages[stage].kind))
+            packed.add(id(getattr(module, "weight", None)))
     for name, parameter in model.named_parameters():
-        stage = family.stage_of(name) or OTHER
-        used = str(parameter.dtype).removeprefix("torch.")
-        if quantization is not None and id(parameter) in packed:
-            used = str(quantization.stages[stage].kind)
-        formats_by_stage.setdefault(stage, set()).add(used)
+        # Other integers, such as shapes, are kept beside weights.
+        if parameter.is_floating_point() and id(parameter) not in packed:
+            used = str(parameter.dtype).removeprefix("torch.")
+            formats_by_stage.setdefault(family.stage_of(name) or OTHER, set()).add(used)
     return {stage: ", ".join(sorted(formats)) for stage, formats in formats_by_stage.items()}

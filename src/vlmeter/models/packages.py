@@ -11,7 +11,8 @@ from vlmeter.status import UnsupportedError
 _SETUPS = {
     "timm": "make setup-video",
     "torchvision": "make setup-video",
-    "bitsandbytes": "make setup-bitsandbytes",
+    "bitsandbytes": "make setup-quantized",
+    "compressed-tensors": "make setup-quantized",
 }
 """What installs a package of our extras."""
 QUANTIZERS = {
@@ -23,7 +24,7 @@ QUANTIZERS = {
 """What loads a checkpoint that comes quantised, by its method."""
 OPTIONAL = (
     *_SETUPS,
-    *("compressed-tensors", "gptqmodel", "optimum"),
+    *("gptqmodel", "optimum"),
     *("einops", "mistral_common", "num2words", "sentencepiece", "tiktoken"),
 )
 """Those that decide whether a model can be stored: another one installed, and it is tried again."""

@@ -152,14 +152,30 @@ def _config(kind: str, device: str) -> Any:  # noqa: ANN401 - torchao's configs
 
 
 def name_weight_classes(model: Any, names: Iterable[str]) -> list[str]:  # noqa: ANN401
-    """Return the classes of the weights of these layers, each once."""
-    return sorted({type(model.get_submodule(name).weight).__name__ for name in names})
+    """Return the classes of the weights of these layers, each once.
+
+    Of a layer that keeps its packed weights under other names, its own.
+    """
+    layers = map(model.get_submodule, names)
+    return sorted({type(getattr(layer, "weight", layer)).__name__ for layer in layers})
+
+
+def is_linear(module: nn.Module) -> bool:
+    """Say whether a module multiplies by a matrix of weights, whatever package it is of."""
+    widths = (getattr(module, name, None) for name in ("in_features", "out_features"))
+    return all(isinstance(width, int) for width in widths)
 
 
 def is_quantized(module: nn.Module) -> bool:
-    """Say whether a module's weight is stored in another form than a plain float."""
+    """Say whether a module's weights are stored in another form than plain floats."""
     weight = getattr(module, "weight", None)
-    if not isinstance(weight, torch.Tensor):
-        return False
-    made_by = type(weight).__module__.partition(".")[0]
-    return made_by in _MAKERS or weight.dtype not in DTYPES.values()
+    if isinstance(weight, torch.Tensor):
+        made_by = type(weight).__module__.partition(".")[0]
+        return made_by in _MAKERS or weight.dtype not in DTYPES.values()
+    return is_linear(module) and bool(list_packed(module))
+
+
+def list_packed(module: nn.Module) -> list[torch.Tensor]:
+    """Return the tensors of a layer's own that hold packed numbers."""
+    own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+    return [tensor for tensor in own if not tensor.is_floating_point()]

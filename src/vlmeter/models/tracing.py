@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from vlmeter.models.load import LoadedModel
-from vlmeter.models.quantization import is_quantized
+from vlmeter.models.quantization import is_linear, is_quantized, list_packed
 
 _TRACEABLE = ("eager", "sdpa")
 
@@ -37,23 +37,31 @@ def _replace_quantized_weights(model: nn.Module, dtype: torch.dtype) -> Iterator
     A tracer sees a product of matrices then, as it does without quantisation. All weights of a
     layer are views of a single zero, so that this costs no memory.
     """
-    kept: dict[Any, dict[str, Any]] = {
-        module: {"weight": module.weight, "forward": vars(module).get("forward")}
+    kept: dict[Any, tuple[Any, Any]] = {
+        module: (getattr(module, "weight", None), vars(module).get("forward"))
         for module in model.modules()
-        if isinstance(module, nn.Linear) and is_quantized(module)
+        if is_linear(module) and is_quantized(module)
     }
     try:
-        for module, own in kept.items():
-            zero = torch.zeros(1, dtype=dtype, device=own["weight"].device)
+        for module, (weight, _) in kept.items():
+            place = (weight if weight is not None else list_packed(module)[0]).device
+            zero = torch.zeros(1, dtype=dtype, device=place)
             dense = zero.expand(module.out_features, module.in_features)
             module.weight = nn.Parameter(dense, requires_grad=False)
             if type(module).forward is not nn.Linear.forward:
                 # A package's own kind of layer would unpack what is packed no more.
-                module.forward = MethodType(nn.Linear.forward, module)
+                module.forward = MethodType(_multiply, module)
         yield
     finally:
-        for module, own in kept.items():
-            module.weight = own["weight"]
+        for module, (weight, forward) in kept.items():
+            if weight is None:
+                del module.weight
+            else:
+                module.weight = weight
             vars(module).pop("forward", None)
-            if own["forward"] is not None:
-                module.forward = own["forward"]
+            if forward is not None:
+                module.forward = forward
+
+
+def _multiply(layer: Any, x: torch.Tensor) -> torch.Tensor:  # noqa: ANN401 - any package's layer
+    return nn.functional.linear(x, layer.weight, getattr(layer, "bias", None))

@@ -163,7 +163,9 @@ def describe_quantization(model: ModelBlock) -> str | None:
     if quantization is None:
         return None
     if quantization.came_quantized is not None:
-        return f"came quantised: {quantization.came_quantized}"
+        # Some packages unpack all weights at the first pass.
+        runs = "" if quantization.layers else "; runs unpacked"
+        return f"came quantised: {quantization.came_quantized}{runs}"
     kinds = {stage: weights.kind or "plain" for stage, weights in quantization.stages.items()}
     return format_pairs(kinds)
 

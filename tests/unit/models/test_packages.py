@@ -29,7 +29,7 @@ OWN = (
         (ImportError(TIMM), "timm", "make setup-video"),
         (ImportError("X requires the Torchvision library"), "torchvision", "make setup-video"),
         (ImportError(SMOLVLM), "num2words", "pip install num2words"),
-        (ImportError(BITSANDBYTES), "bitsandbytes", "make setup-bitsandbytes"),
+        (ImportError(BITSANDBYTES), "bitsandbytes", "make setup-quantized"),
         (ValueError(UNAVAILABLE), "torchvision", "make setup-video"),
         (ImportError(OWN), "einops", "pip install einops"),
         (ModuleNotFoundError("No module named 'a.b'", name="a.b"), "a", "pip install a"),

@@ -16,7 +16,12 @@ from vlmeter.models.load import find_dtypes_in_use, load_model
 from vlmeter.models.manifest import read_model_manifest
 from vlmeter.models.optimization import EAGER
 from vlmeter.models.prepare_model import prepare_model
-from vlmeter.models.prequantized import find_stored_quantization
+from vlmeter.models.prequantized import (
+    StoredQuantization,
+    describe_stored,
+    find_stored_quantization,
+)
+from vlmeter.models.quantization import is_quantized, name_weight_classes
 from vlmeter.models.tracing import expose_matmuls
 from vlmeter.status import UnsupportedError
 
@@ -158,12 +163,70 @@ def test_layers_of_a_package_s_own_kind_are_counted_as_products_and_come_back():
     assert net[1].forward is hooked
 
 
+class OtherLinear(torch.nn.Module):
+    """As gptqmodel makes its layers: no weight, but packed integers in buffers, and no bias."""
+
+    in_features, out_features = 8, 6
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("qweight", torch.ones(1, 6, dtype=torch.int32))
+        self.register_buffer("scales", torch.ones(1, 6))
+
+    def forward(self, x):
+        return self.scales * x.new_ones(*x.shape[:-1], 6)
+
+
+def test_layers_that_keep_no_weight_are_quantised_counted_and_come_back():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), OtherLinear())
+    assert [is_quantized(layer) for layer in net] == [False, True]
+    assert name_weight_classes(net, ["1"]) == ["OtherLinear"]
+    loaded = SimpleNamespace(model=net, optimization=EAGER, dtype=torch.float32)
+    inputs = {"input": torch.ones(3, 4)}
+    with expose_matmuls(loaded):
+        counted = count_flops(Called(net), inputs, {}, 1)
+    assert counted.flops == 2 * 3 * (4 * 8 + 8 * 6)
+    assert torch.equal(net(torch.ones(3, 4)), torch.ones(3, 6))
+    assert not hasattr(net[1], "weight")
+    assert "forward" not in vars(net[1])
+
+
+class Called(torch.nn.Module):
+    """A model's arguments and outputs around a net."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, input, **options):
+        return (self.net(input),)
+
+
+@pytest.mark.parametrize(
+    "module", [torch.nn.Embedding(4, 2), torch.nn.ReLU(), torch.nn.BatchNorm1d(2)]
+)
+def test_what_multiplies_no_matrix_is_not_quantised(module):
+    assert not is_quantized(module)
+
+
+def test_formats_of_layers_that_keep_no_weight_are_what_the_checkpoint_names():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), OtherLinear())
+    family = SimpleNamespace(stage_of=lambda name: "prefill" if name.startswith("1") else "vision")
+    stored = StoredQuantization("gptq", "gptq, 4 bits", {})
+    described = describe_stored(net, family, stored)
+    assert described.stages["prefill"].layers == 1
+    assert find_dtypes_in_use(net, family, described) == {
+        "prefill": "gptq, 4 bits",
+        "vision": "float32",
+    }
+
+
 NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
 MISSING = [
     (
         {"quant_method": "bitsandbytes", "load_in_4bit": True},
         "bitsandbytes, 4 bits",
-        "run `make setup-bitsandbytes` and run again",
+        "run `make setup-quantized` and run again",
     ),
     ({"quant_method": "awq", "bits": 4}, "awq, 4 bits", "run `pip install gptqmodel`"),
     ({"quant_method": "gptq", "bits": 3}, "gptq, 3 bits", "run `pip install optimum gptqmodel`"),
@@ -173,7 +236,7 @@ MISSING = [
             "config_groups": {"group_0": {"weights": {"num_bits": 8}}},
         },
         "compressed-tensors, 8 bits",
-        "run `pip install compressed-tensors`",
+        "run `make setup-quantized` and run again",
     ),
     # Not in a table of ours: by the words of transformers.
     ({"quant_method": "quanto"}, "quanto", "run `pip install optimum-quanto`"),

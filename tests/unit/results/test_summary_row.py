@@ -369,6 +369,12 @@ def test_a_checkpoint_that_comes_quantised_says_so():
     model = replace(record.figures.model, quantization=packed)
     row = build_summary_row(replace(record, figures=replace(record.figures, model=model)))
     assert row.model_quantization == "came quantised: bitsandbytes, 4 bits"
+    plain = {
+        stage: replace(weights, kind=None, layers=0) for stage, weights in packed.stages.items()
+    }
+    model = replace(model, quantization=replace(packed, stages=plain))
+    row = build_summary_row(replace(record, figures=replace(record.figures, model=model)))
+    assert row.model_quantization == "came quantised: bitsandbytes, 4 bits; runs unpacked"
 
 
 def test_every_value_is_of_its_columns_kind():

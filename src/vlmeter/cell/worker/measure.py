@@ -83,13 +83,15 @@ def measure_cell(
     memory.start()
     with spent.on("set_up"):
         workload = prepare_workload(job.cell, inputs, job.measure.batches)
+    with spent.on("checks"):
+        # The first pass, at which some packages unpack weights or pack them anew.
+        checks = workload.check_image_is_seen()
+    with spent.on("set_up"):
         # Before anything is measured: what fails here takes no figure with it.
         described = workload.describe_input()
         model = describe_model(workload, inputs.opened_model)
         decoding = describe_decoding(workload)
         provenance = describe_provenance(job, workload, machine, gpus)
-    with spent.on("checks"):
-        checks = workload.check_image_is_seen()
     if predictions is not None:
         with spent.on("answers"):
             items = None if job.cost_only else workload.items
