@@ -1,4 +1,4 @@
-"""Peak memory of a cell: on the host, in the framework's device allocator, at the driver."""
+"""Peak memory of a cell: on the host, in a GPU's allocator, at the driver."""
 
 import resource
 import sys

@@ -106,10 +106,10 @@ class Memory:
     rss_before_load_bytes: int
     """Resident size at `start`: interpreter and libraries."""
     peak_allocated_bytes: int | None
-    """Largest sum of tensors on the device; None on a CPU, as the next two. Of several devices
-    the largest sums are added up."""
+    """Largest sum of tensors on the device, on a CPU as torch's profiler saw them in passes apart.
+    Of several devices the largest sums are added up."""
     peak_reserved_bytes: int | None
-    """Largest size that the framework's allocator held."""
+    """Largest size that the framework's allocator held; None on a CPU, as the next two."""
     device_used_bytes: int | None
     """What the driver counts as used at `stop`, by every process: allocator, context, kernels."""
     device_used_before_bytes: int | None

@@ -9,9 +9,7 @@ import re
 from vlmeter.errors import Sentence
 from vlmeter.results.summary_row import SummaryRow
 
-_ON_A_GPU = re.compile(
-    r"gpu_.*|(energy|power)_gpu_.*|peak_(allocated|reserved)_.*|activations_bytes|device_used_.*"
-)
+_ON_A_GPU = re.compile(r"gpu_.*|(energy|power)_gpu_.*|peak_reserved_.*|device_used_.*")
 _NO_GPU = Sentence("the cell has no GPU")
 
 _ABSENCES: list[tuple[str, list[str], Sentence]] = [

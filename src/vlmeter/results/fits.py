@@ -2,8 +2,8 @@
 
 The tensors of a batch grow by the same bytes with each sample: between measured batches the peak is
 taken to be on the line through both, and beyond the largest on that through the last two. What a
-process holds beside its tensors (the context, and what the allocator keeps for later) is taken to
-be the most that any of the measured batches held.
+process holds beside its tensors (a GPU's context, on a CPU interpreter and libraries, and what the
+allocator keeps for later) is taken to be the most that any of the measured batches held.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,10 @@ from vlmeter.results.summary_row import SummaryRow
 from vlmeter.results.wishes import MemorySize
 from vlmeter.status import Status
 
-_STEP_BYTES = 20 * 2**20
-"""The largest step in which CUDA's caching allocator in torch takes small blocks (kLargeBuffer of
-CUDACachingAllocator): so much may be held more than where it was measured."""
-ON_THE_HOST = Sentence("the peak of a cell on the CPU is that of its process, not of its tensors")
+_STEP_BYTES = {"cuda": 20 * 2**20, "cpu": 32 * 2**20}
+"""What may be held more than where it was measured: the largest step in which CUDA's caching
+allocator in torch takes small blocks (kLargeBuffer of CUDACachingAllocator), and the largest block
+that glibc takes from its heap (DEFAULT_MMAP_THRESHOLD_MAX of malloc)."""
 SEVERAL_GPUS = Sentence("the model is spread over several GPUs")
 NO_PEAK = Sentence("no peak of memory was measured")
 ONE_BATCH = Sentence("only one batch size was measured")
@@ -45,7 +45,7 @@ class FitRow:
         "B", "What a further sample takes, at the largest measured batches."
     )
     beside_bytes: int | None = column(
-        "B", "What the process holds beside its tensors: context and allocator."
+        "B", "What the process holds beside its tensors, such as context and allocator."
     )
     reason: str | None = column("", "Why there is no largest batch.")
 
@@ -96,8 +96,6 @@ def _list_of_setting(
 
 def _find_obstacle(rows: Sequence[SummaryRow]) -> str | None:
     """Return why the batches of a setting say nothing about others."""
-    if any(row.device == "cpu" for row in rows):
-        return ON_THE_HOST
     if any((row.device_count or 1) > 1 for row in rows):
         return SEVERAL_GPUS
     missing = [row for row in rows if row.peak_allocated_bytes is None]
@@ -109,11 +107,13 @@ def _find_obstacle(rows: Sequence[SummaryRow]) -> str | None:
 def _count_beside_bytes(row: SummaryRow) -> int:
     """Return what a cell's process held beside its tensors, as far as it was read."""
     peak = row.peak_allocated_bytes or 0
+    if row.device == "cpu":
+        return max(peak, row.peak_rss_bytes or 0) - peak + _STEP_BYTES["cpu"]
     held = max(peak, row.peak_reserved_bytes or 0)
     if row.device_used_bytes is not None and row.device_used_before_bytes is not None:
         # What was there before is the driver's, and other processes' that end.
         held = max(held, row.device_used_bytes - row.device_used_before_bytes)
-    return held - peak + _STEP_BYTES
+    return held - peak + _STEP_BYTES["cuda"]
 
 
 def _compute_slope(a: tuple[int, int], b: tuple[int, int]) -> float:

@@ -84,7 +84,7 @@ class MemoryColumns(RequestColumns):
     )
     activations_bytes: int | None = record_column(
         "B",
-        "What weights and key-value cache leave of the peak of tensors on the GPU.",
+        "What weights and key-value cache leave of the peak of tensors.",
         compute_activation_bytes,
     )
     kv_cache_reason: str | None = _kv_cache.column(

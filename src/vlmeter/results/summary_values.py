@@ -137,10 +137,9 @@ def choose_peak_memory(record: Record) -> int | None:
 
 
 def compute_activation_bytes(record: Record) -> int | None:
-    """Return what is left of the peak of tensors on the GPU; None where that is not to be said.
+    """Return what is left of the peak of tensors; None where that is not to be said.
 
-    On a CPU the peak is of the process, with interpreter, libraries and files. A peak that is less
-    than weights and cache together was in a forward pass, which keeps no cache.
+    A peak that is less than weights and cache together was in a forward pass, which keeps no cache.
     """
     if record.figures is None or not isinstance(record.figures.memory, Memory):
         return None

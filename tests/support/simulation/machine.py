@@ -26,7 +26,7 @@ from simulation.request import RequestStages
 from simulation.tracker import SimulatedTracker
 from vlmeter.cell.worker import open_cell
 from vlmeter.machine import devices, host, measure_machine
-from vlmeter.measure import clock, conditions, memory, peak, settling
+from vlmeter.measure import clock, conditions, memory, peak, settling, tensor_peak
 from vlmeter.measure.energy import counter_window, counters, idle, meter
 from vlmeter.measure.energy.description import CpuSource, EnergySources, Grid, RamSource
 from vlmeter.models import kernels
@@ -163,6 +163,7 @@ class SimulatedMachine:
         self.stages.install(patch)
         patch.setattr(torch.nn.Module, "compile", self._compile)
         patch.setattr(kernels, "profile", self._profile)
+        patch.setattr(tensor_peak, "profile", self._watch_allocations)
         patch.setattr(measure_machine, "describe_energy_sources", self._describe_sources)
         patch.setattr(host.cpuinfo, "get_cpu_info", lambda: {"brand_raw": "Simulated CPU"})
         patch.setattr(peak, "_CPU_SIZE", PRODUCT_SIZE // 2)
@@ -222,6 +223,15 @@ class SimulatedMachine:
             yield profiler
         for card in self.cards:
             card.slowdown *= PROFILED_SLOWDOWN
+
+    @contextmanager
+    def _watch_allocations(self, **options: Any) -> Iterator[Any]:
+        """Profile passes that are run as they are, so that they allocate what they need."""
+        assert self.model is not None
+        self.model.is_watched = True
+        with profile(**options) as profiler:
+            yield profiler
+        self.model.is_watched = False
 
     @property
     def _compile(self) -> Any:

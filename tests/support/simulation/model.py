@@ -98,6 +98,8 @@ class CostedModel:
         self.graphs: list[int] = []
         """How many compiled passes there had been when each graph was captured."""
         self._compiled_passes = 0
+        self.is_watched = False
+        """Whether passes are run as they are, for what they allocate, and stand in no ledger."""
         names = [name for name, module in self.model.named_modules() if is_layer(module)]
         self.index = {name: number for number, name in enumerate(names)}
         for name, module in self.model.named_modules():
@@ -251,20 +253,19 @@ class CostedModel:
         finally:
             batch = self._batches.setdefault(id(pixels), len(self._batches))
             ended_s = self._ready_s if self._cards else self._host.time.now_s
-            self.passes.append(
-                Pass(
-                    kind=kind,
-                    rows=self._rows,
-                    new_tokens=tokens,
-                    batch=batch,
-                    seconds=self._pass_s,
-                    stages_s=dict(self._stages_s),
-                    begun_s=begun_s,
-                    is_compiled=self.is_compiled,
-                    is_timed=torch.is_inference_mode_enabled(),
-                    ended_s=ended_s,
-                )
+            done = Pass(
+                kind=kind,
+                rows=self._rows,
+                new_tokens=tokens,
+                batch=batch,
+                seconds=self._pass_s,
+                stages_s=dict(self._stages_s),
+                begun_s=begun_s,
+                is_compiled=self.is_compiled,
+                is_timed=torch.is_inference_mode_enabled(),
+                ended_s=ended_s,
             )
+            self.passes += [] if self.is_watched else [done]
             self._kind, self._factor = None, 1.0
 
     @property
@@ -281,7 +282,7 @@ class CostedModel:
     def _repeat(
         self, kind: str, plain: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if not torch.is_inference_mode_enabled() or any(self._hooks):
+        if not torch.is_inference_mode_enabled() or any(self._hooks) or self.is_watched:
             return plain(*args, **kwargs)
         version = self.model.get_submodule(RECOMPILED).version
         key = (

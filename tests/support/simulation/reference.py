@@ -12,6 +12,9 @@ import torch
 from job_factory import get_optimization
 from PIL import Image
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from simulation.ledger import Pass
 from simulation.machine import Settings, SimulatedMachine
@@ -82,6 +85,16 @@ class Reference:
         """Return what each layer does in a generation of such a length."""
         return self._watch(lambda: self.run(new_tokens))
 
+    def count_held_bytes(self, new_tokens: int) -> int:
+        """Return the most bytes of tensors at once: in a forward pass or such a generation."""
+        inputs = {id(it): it.nbytes for batch in self.batches for it in batch.values()}
+        made = []
+        for tokens in (None, new_tokens):
+            with LiveTensors() as live:
+                self._watch(lambda tokens=tokens: self.run(tokens))
+            made.append(live.peak_bytes)
+        return self.model.weights_bytes + sum(inputs.values()) + max(made)
+
     def _watch(self, run: Any) -> "dict[str, LayerTruth]":
         """Note what the layers do in a pass, by hooks of its own."""
         seen: dict[str, LayerTruth] = {}
@@ -108,6 +121,33 @@ class Reference:
             for handle in handles:
                 handle.remove()
         return seen
+
+
+class LiveTensors(TorchDispatchMode):
+    """Adds up the tensors that operators return and that somebody still holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: dict[StorageWeakRef, int] = {}
+        self.peak_bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operator, and look what is held then."""
+        given = {StorageWeakRef(it.untyped_storage()) for it in _list_tensors((args, kwargs))}
+        returned = func(*args, **(kwargs or {}))
+        for tensor in _list_tensors(returned):
+            storage = StorageWeakRef(tensor.untyped_storage())
+            if storage not in given:
+                self._sizes.setdefault(storage, tensor.untyped_storage().nbytes())
+        self._sizes = {it: size for it, size in self._sizes.items() if not it.expired()}
+        self.peak_bytes = max(self.peak_bytes, sum(self._sizes.values()))
+        return returned
+
+
+def _list_tensors(values: Any) -> list[torch.Tensor]:
+    return [it for it in tree_leaves(values) if isinstance(it, torch.Tensor)]
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,7 @@ def test_what_fits_is_said_of_the_base_setting_and_tabulated_for_all():
         ("GPU · 448 px", "24GB", "23 (extrapolated)", "1, 2", "1.00"),
     ]
     assert part.notes[-1] == (
-        "What fits cannot be said of 1 setting: the peak of a cell on the CPU is that of its "
-        "process, not of its tensors."
+        "What fits cannot be said of 1 setting: no peak of memory was measured."
     )
 
 
@@ -178,4 +177,4 @@ def test_the_part_speaks_russian_too():
     )
     assert part.findings[0].startswith("TextVQA: верный ответ — от 72,0 Дж")
     assert "для 1 настройки: ни один ответ не был верным." in part.notes[1]
-    assert part.notes[-1].endswith("а не её тензоров.")
+    assert part.notes[-1].endswith("пик памяти не был измерен.")

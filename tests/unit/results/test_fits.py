@@ -1,8 +1,14 @@
 """The batch that is said to fit a memory runs in it, and clearly more does not."""
 
+import json
+import os
 import random
+import subprocess
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
+import limited_process
 import pytest
 from fake_nvml import FakeNvml
 from hypothesis import given
@@ -93,6 +99,40 @@ def test_the_batch_that_is_said_to_fit_runs_and_clearly_more_does_not(seed):
         RefusingAllocator(size_bytes).run(more, weights_bytes, sample_bytes)
 
 
+def run_limited(*arguments):
+    script = Path(limited_process.__file__)
+    return subprocess.run(
+        [sys.executable, script, *map(str, arguments)],
+        # The C library reserves addresses for each thread that takes memory.
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_in_a_limited_process_the_batch_that_is_said_to_fit_runs_and_clearly_more_does_not():
+    batches, memory = (8, 16), MemorySize("1200MB", 1200 * 10**6)
+    measured = run_limited("measure", *batches)
+    assert measured.returncode == 0, measured.stderr
+    rows = [
+        make_row(cell=f"m-bs{batch}", batch_size=batch, device="cpu", device_count=None, **read)
+        for batch, read in zip(batches, json.loads(measured.stdout), strict=True)
+        if read.pop("peak_rss_method")
+    ]
+    (said,) = list_fits(rows, [memory])
+    assert said.extrapolated
+    # An input and two of what is made of it.
+    assert said.sample_bytes == 3 * MIB
+    within = run_limited("within", memory.size_bytes, said.largest_batch)
+    assert within.returncode == 0, within.stderr
+    assert int(within.stdout) <= memory.size_bytes
+    more = run_limited("within", memory.size_bytes, said.largest_batch + 40)
+    assert more.returncode != 0
+    assert "allocate memory" in more.stderr
+
+
 @given(
     weights=st.integers(0, 10**11),
     sample=st.integers(1, 10**9),
@@ -137,17 +177,15 @@ def test_what_is_held_beside_tensors_takes_its_part():
     held = fit(peaks, **beside, device_used_before_bytes=GB)
     assert (held.largest_batch, held.beside_bytes) == (8, 4 * GB + 20 * MIB)
     assert (held.sample_bytes, held.measured_batches, held.cell) == (GB, "1, 2", "m-bs2")
+    # On a CPU it is the rest of the process.
+    process = fit(peaks, device="cpu", peak_rss_bytes=8 * GB)
+    assert (process.largest_batch, process.beside_bytes) == (8, 4 * GB + 32 * MIB)
 
 
 @pytest.mark.parametrize(
     ("peaks", "values", "reason"),
     [
         ({1: GB}, {}, "only one batch size was measured"),
-        (
-            {1: GB, 2: 2 * GB},
-            {"device": "cpu"},
-            "the peak of a cell on the CPU is that of its process, not of its tensors",
-        ),
         ({1: GB, 2: 2 * GB}, {"device_count": 2}, "the model is spread over several GPUs"),
         ({1: GB, 2: None}, {}, "no peak of memory was measured"),
         ({1: GB, 2: None}, {"memory_reason": "no driver"}, "no driver"),

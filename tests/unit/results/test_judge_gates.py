@@ -329,8 +329,8 @@ def test_a_figure_with_a_reason_of_its_own_breaks_its_limits_with_that(
 MISSING = [
     ("peak_memory_bytes", {"memory_reason": "no counter"}, "no counter"),
     ("weights_bytes", {"memory_reason": "no counter"}, "no counter"),
-    ("peak_allocated_bytes", {"memory_reason": "no counter"}, "the cell has no GPU"),
-    ("peak_allocated_bytes", {"memory_reason": "no counter", "device": "cuda"}, "no counter"),
+    ("peak_reserved_bytes", {"memory_reason": "no counter"}, "the cell has no GPU"),
+    ("peak_reserved_bytes", {"memory_reason": "no counter", "device": "cuda"}, "no counter"),
     ("gpu_power_limit_w", {"device": "cuda"}, "the system or the card does not report it"),
     ("load_end", {"conditions_reason": "lost"}, "lost"),
     ("wer_low", {"wer_note": "of one sample"}, "of one sample"),

@@ -44,9 +44,11 @@ from vlmeter.measure.result import (
     CacheMemory,
     Generation,
     Latency,
+    Memory,
     MissingGeneration,
     MissingMemory,
 )
+from vlmeter.measure.tensor_peak import measure_peak_made_bytes
 from vlmeter.models.compilation import Compilation
 from vlmeter.models.result import CompileResult
 from vlmeter.models.tracing import expose_matmuls
@@ -119,6 +121,9 @@ def measure_cell(
         # After all that is timed: torch's profiler leaves CUPTI in the process, and work on a GPU
         # may take 10 to 20 % longer from then on (pytorch/pytorch#144455).
         model = _add_what_ran(workload, model, compilation)
+        if peaks is not None and device == "cpu":
+            generated = isinstance(costs.generation, Generation)
+            peaks = _add_tensors(peaks, workload, compilation, tokens if generated else None)
     with spent.on("flops"):
         flops = _count_flops(workload, job, machine, gpus, costs.latency.latency_s)
     figures = Figures(
@@ -160,6 +165,29 @@ def _add_what_ran(
         kernels=forward.kernels,
         not_as_asked=forward.not_as_asked,
     )
+
+
+def _add_tensors(
+    memory: Memory, workload: Workload, compilation: Compilation | None, new_tokens: int | None
+) -> Memory:
+    """Add the peak of tensors on the CPU, in passes apart from the timed ones.
+
+    Args:
+        memory: The peaks of the process.
+        workload: What was timed.
+        compilation: How its passes were compiled; generations were not.
+        new_tokens: Of the timed generations; None where there were none.
+    """
+
+    def compute_peak() -> int:
+        with nullcontext() if compilation is None else compilation.resumed():
+            made = [measure_peak_made_bytes(workload.forwards()[0])]
+        if new_tokens is not None:
+            made.append(measure_peak_made_bytes(lambda: workload.generation(new_tokens)))
+        return workload.compute_held_bytes() + max(made)
+
+    peak, _ = try_to_read(compute_peak)
+    return replace(memory, peak_allocated_bytes=peak)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _list_work_and_memory(rows: Sequence[SummaryRow]) -> list[TextColumn]:
         _make_column(say("cost.of_the_peak"), [row.utilisation for row in rows], format_percent),
         _make_scaled_column(say("cost.host_peak"), "B", "", [row.peak_rss_bytes for row in rows]),
         _make_scaled_column(
-            say("cost.device_peak"), "B", "", [row.peak_allocated_bytes for row in rows]
+            say("cost.tensor_peak"), "B", "", [row.peak_allocated_bytes for row in rows]
         ),
         _make_scaled_column(say("cost.weights"), "B", "", [row.weights_bytes for row in rows]),
     ]

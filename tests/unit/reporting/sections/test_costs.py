@@ -42,7 +42,7 @@ def test_a_measured_peak_gives_the_utilisation(tmp_path):
             record["flops_detail"]["utilisation"] = 0.431
             record["memory"]["peak_allocated_bytes"] = 8_000_000_000
     (_, work), _ = build_costs(study, tmp_path, "batch_size").tables
-    assert work.headings[4:7] == ("Of the peak", "Host peak (GB)", "Device peak (GB)")
+    assert work.headings[4:7] == ("Of the peak", "Host peak (GB)", "Peak of tensors (GB)")
     assert work.rows[0][4] == "43 %"
     assert work.rows[0][6] == "8.00"
 
