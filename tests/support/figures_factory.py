@@ -294,7 +294,7 @@ def make_memory(batch: int) -> Memory:
         peak_rss_bytes=15_400_000_000 + batch * 90_000_000,
         setup_peak_rss_bytes=15_400_000_000,
         rss_before_load_bytes=400_000_000,
-        peak_allocated_bytes=None,
+        peak_allocated_bytes=14_980_000_000 + batch * 80_000_000,
         peak_reserved_bytes=None,
         device_used_bytes=None,
         device_used_before_bytes=None,

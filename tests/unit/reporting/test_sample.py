@@ -16,9 +16,10 @@ OF_SOME_STUDIES = {
     *("What differs", "Of the peak"),
     *("Per right answer", "Tokens per J", "Of it idle", "1,000 requests", "1,000 right answers"),
     *("1 million requests", "1 million right answers"),
+    *("Memory", "Largest batch", "Batches measured", "A further sample"),
 }
 """Columns that some studies lack: differences between cells, a measured peak, the energy of
-generations and prices."""
+generations, prices, and memories of which is asked what fits."""
 
 
 def strip_unit(text: str) -> str | None:

@@ -24,10 +24,10 @@ def test_work_memory_and_generation_stand_apart_from_latency_and_energy(tmp_path
     assert (first, second) == ("Work and memory", "Generation of a forced length")
     assert work.headings == (
         *("Batch", "Tokens", "Work (TFLOP/batch)", "Achieved (TFLOP/s)"),
-        *("Host peak (GB)", "Weights (GB)"),
+        *("Host peak (GB)", "Peak of tensors (GB)", "Weights (GB)"),
     )
     assert work.rows[1][:3] == ("4", "32 + 16", "3.15")
-    assert work.rows[1][4:] == ("15.8", "15.0")
+    assert work.rows[1][4:] == ("15.8", "15.3", "15.0")
     assert generation.headings == (
         *("Batch", "New tokens", "TTFT (ms)", "TPOT (ms)"),
         *("Tokens/s", "Samples/s"),
