@@ -77,8 +77,8 @@ $(VENV)/.installed-quantized: envs/requirements-quantized.lock $(VENV)/.installe
 	$(BIN)/pip install --quiet --disable-pip-version-check -r envs/requirements-quantized.lock
 	touch $@
 
-# torchvision and what loads quantised checkpoints lie aside: most tests are of an environment without them, and some lend
-# them to themselves.
+# torchvision and what loads quantised checkpoints lie aside: most tests are of an environment
+# without them, and some lend them to themselves.
 # So does axe-core, of whose package only the script is wanted, without what drives a browser.
 $(VENV)/.installed-dev: envs/requirements-dev.lock envs/requirements-video.lock \
 		envs/requirements-quantized.lock envs/requirements-axe.lock $(VENV)/.installed-slurm \

@@ -184,7 +184,7 @@ def _add_tensors(
             made = [measure_peak_made_bytes(workload.forwards()[0])]
         if new_tokens is not None:
             made.append(measure_peak_made_bytes(lambda: workload.generation(new_tokens)))
-        return workload.compute_held_bytes() + max(made)
+        return memory.weights_bytes + workload.compute_input_bytes() + max(made)
 
     peak, _ = try_to_read(compute_peak)
     return replace(memory, peak_allocated_bytes=peak)

@@ -14,7 +14,7 @@ from vlmeter.data.manifests import ImagesManifest
 from vlmeter.data.samples import StoredSamples
 from vlmeter.errors import Sentence, shorten
 from vlmeter.measure.clock import Call
-from vlmeter.measure.memory import compute_bytes, compute_cache_bytes, compute_weights_bytes
+from vlmeter.measure.memory import compute_bytes, compute_cache_bytes
 from vlmeter.models.batches import Feeder
 from vlmeter.models.compilation import captures_cuda_graphs
 from vlmeter.models.decoding import Decoding
@@ -99,11 +99,10 @@ class Workload:
             raise UnsupportedError("its generation gives no cache out")
         return compute_cache_bytes(cache)
 
-    def compute_held_bytes(self) -> int:
-        """Return the bytes of what stays between passes: weights, and the inputs of all of them."""
-        values = [value for batch in self.cost_batches for value in batch.values()]
-        inputs = [value for value in values if isinstance(value, torch.Tensor)]
-        return compute_weights_bytes(self.loaded.model) + compute_bytes(inputs)
+    def compute_input_bytes(self) -> int:
+        """Return the bytes of the inputs of all cost batches, which stay between passes."""
+        values = (value for batch in self.cost_batches for value in batch.values())
+        return compute_bytes(value for value in values if isinstance(value, torch.Tensor))
 
     def generate_plainly(self, new_tokens: int) -> object:
         """Generate as `generation` does, greedily over a growing cache: that decoding is counted.
