@@ -119,12 +119,6 @@ class Memory:
     peak_rss_method: str
     """`VmHWM` (set back at both beginnings) or `ru_maxrss` (over the life of the process)."""
 
-    @property
-    def limiting_peak_bytes(self) -> int | None:
-        """The peak that decides whether it fits: of a GPU's tensors, or of the process."""
-        on_gpu = self.peak_reserved_bytes is not None
-        return self.peak_allocated_bytes if on_gpu else self.peak_rss_bytes
-
 
 @dataclass(frozen=True)
 class MissingMemory:

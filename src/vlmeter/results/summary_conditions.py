@@ -6,6 +6,7 @@ from vlmeter.measure.result import Conditions, Memory, MissingConditions, Missin
 from vlmeter.results.summary_fields import cost_block, keep, record_column
 from vlmeter.results.summary_request import RequestColumns
 from vlmeter.results.summary_values import (
+    choose_peak_memory,
     compute_activation_bytes,
     count_connector_bytes,
     describe_kernels,
@@ -37,10 +38,10 @@ _no_conditions = cost_block(lambda figures: keep(figures.conditions, MissingCond
 class MemoryColumns(RequestColumns):
     """Peak memory, and what compilation did."""
 
-    peak_memory_bytes: int | None = _memory.column(
+    peak_memory_bytes: int | None = record_column(
         "B",
         "Peak of tensors on the GPU; for a cell on the CPU, of the process.",
-        lambda memory: memory.limiting_peak_bytes,
+        choose_peak_memory,
     )
     peak_rss_bytes: int | None = _memory.column(
         "B",

@@ -127,6 +127,15 @@ def _add_up(values: Iterable[float | None]) -> float | None:
     return float(sum(present)) if present and len(present) == len(parts) else None
 
 
+def choose_peak_memory(record: Record) -> int | None:
+    """Return the peak that decides whether a cell fits: of the GPU's tensors, or of the process."""
+    if record.figures is None or not isinstance(record.figures.memory, Memory):
+        return None
+    memory = record.figures.memory
+    on_gpu = record.cell.device == "cuda"
+    return memory.peak_allocated_bytes if on_gpu else memory.peak_rss_bytes
+
+
 def compute_activation_bytes(record: Record) -> int | None:
     """Return what is left of the peak of tensors; None where that is not to be said.
 

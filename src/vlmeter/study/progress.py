@@ -109,7 +109,9 @@ def describe_measurement(measurement: Measurement) -> str:
         doubt = "" if is_metered else " (estimated)"
         parts.append(f"{format_quantity(energy.energy_j, 'J')} a sample{doubt}")
     if isinstance(figures.memory, Memory):
-        peak = figures.memory.limiting_peak_bytes
+        memory = figures.memory
+        on_gpu = memory.peak_reserved_bytes is not None
+        peak = (memory.peak_allocated_bytes if on_gpu else None) or memory.peak_rss_bytes
         parts.append(f"{format_quantity(peak, 'B')} at most")
     if isinstance(figures.conditions, Conditions) and figures.conditions.disturbed:
         parts.append("disturbed by other programs")
